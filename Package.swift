@@ -1,0 +1,156 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let collections: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
+let nio: [Target.Dependency] = [
+    .product(name: "NIOCore", package: "swift-nio"),
+    .product(name: "NIOPosix", package: "swift-nio"),
+]
+let http1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
+
+let package = Package(
+    name: "crowbar",
+    platforms: [.macOS(.v15)],
+    products: [
+        .executable(name: "crowbar", targets: ["crowbar"]),
+        .executable(name: "crowbar-irc", targets: ["IRCBridge"]),
+        .executable(name: "crowbar-webhook", targets: ["Webhook"]),
+        .executable(name: "crowbar-launch", targets: ["Launcher"]),
+        .executable(name: "crowbar-bench", targets: ["Benchmarks"]),
+        .library(name: "PluginKit", targets: ["PluginKit"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2", traits: []),
+    ],
+    targets: [
+        // Leaves: bytes, C libraries.
+        .target(name: "JSONBytes", swiftSettings: strict),
+        .target(
+            name: "COpenSSL",
+            linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
+        .target(name: "CCurl", linkerSettings: [.linkedLibrary("curl")]),
+        .target(name: "OpenSSL", dependencies: ["COpenSSL"] + nio, swiftSettings: strict),
+        .executableTarget(name: "Launcher"),
+
+        // The core and its stores.
+        .target(name: "CrowbarCore", dependencies: ["JSONBytes", logging], swiftSettings: strict),
+        .target(
+            name: "CrowbarSQLite",
+            dependencies: ["CrowbarCore", "JSONBytes", logging, .product(name: "GRDB", package: "GRDB.swift")],
+            swiftSettings: strict),
+
+        // Plugins: the protocol, the kit, the host.
+        .target(name: "PluginWire", dependencies: ["JSONBytes"], swiftSettings: strict),
+        .target(name: "PluginKit", dependencies: ["PluginWire", "JSONBytes"], swiftSettings: strict),
+        .target(
+            name: "PluginHost",
+            dependencies: [
+                "CrowbarCore", "PluginWire", "JSONBytes", logging, collections,
+                .product(name: "Subprocess", package: "swift-subprocess"),
+                .product(name: "SystemPackage", package: "swift-system"),
+                .product(name: "TOMLKit", package: "TOMLKit"),
+            ],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "IRCBridge",
+            dependencies: ["PluginKit", "PluginWire", "JSONBytes", "OpenSSL", collections] + nio,
+            path: "Sources/Plugins/IRCBridge",
+            swiftSettings: strict),
+        .executableTarget(
+            name: "Webhook",
+            dependencies: ["PluginKit", "PluginWire", "JSONBytes", "CCurl", "OpenSSL", collections],
+            path: "Sources/Plugins/Webhook",
+            swiftSettings: strict),
+
+        // The server and its command line.
+        .target(
+            name: "CrowbarHTTP",
+            dependencies: [
+                "CrowbarCore", "JSONBytes", "OpenSSL", logging,
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ] + nio,
+            swiftSettings: strict),
+        .executableTarget(
+            name: "crowbar",
+            dependencies: [
+                "CrowbarCore", "CrowbarSQLite", "CrowbarHTTP", "PluginHost", "PluginWire", "JSONBytes", "OpenSSL",
+                logging,
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "TOMLKit", package: "TOMLKit"), http1,
+            ] + nio,
+            swiftSettings: strict),
+        .executableTarget(
+            name: "Benchmarks",
+            dependencies: [
+                "CrowbarCore", "CrowbarSQLite", "PluginHost", "PluginWire", "JSONBytes", "OpenSSL", logging,
+            ],
+            path: "Benchmarks",
+            swiftSettings: strict),
+
+        // Tests.
+        .target(
+            name: "CrowbarTesting",
+            dependencies: ["CrowbarCore", "PluginWire", "JSONBytes", logging],
+            swiftSettings: strict),
+        .testTarget(name: "JSONBytesTests", dependencies: ["JSONBytes"], swiftSettings: strict),
+        .testTarget(
+            name: "CrowbarCoreTests", dependencies: ["CrowbarCore", "CrowbarTesting", "JSONBytes"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "CrowbarSQLiteTests",
+            dependencies: ["CrowbarSQLite", "CrowbarCore", "CrowbarTesting", "JSONBytes"], swiftSettings: strict),
+        .testTarget(name: "PluginWireTests", dependencies: ["PluginWire", "JSONBytes"], swiftSettings: strict),
+        .testTarget(
+            name: "PluginHostTests",
+            dependencies: [
+                "PluginHost", "PluginWire", "CrowbarCore", "CrowbarSQLite", "CrowbarTesting", "JSONBytes", "OpenSSL",
+                "Launcher",
+            ],
+            swiftSettings: strict),
+        .testTarget(name: "OpenSSLTests", dependencies: ["OpenSSL"] + nio, swiftSettings: strict),
+        .testTarget(
+            name: "IRCBridgeTests",
+            dependencies: [
+                "IRCBridge", "PluginKit", "PluginWire", "JSONBytes", "OpenSSL", "CrowbarTesting",
+                .product(name: "Yams", package: "Yams"),
+            ] + nio,
+            resources: [.copy("Vectors")],
+            swiftSettings: strict),
+        .testTarget(
+            name: "WebhookTests",
+            dependencies: ["Webhook", "PluginKit", "PluginWire", "JSONBytes", "CrowbarTesting", "OpenSSL"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "CrowbarHTTPTests",
+            dependencies: [
+                "CrowbarHTTP", "CrowbarCore", "CrowbarSQLite", "CrowbarTesting", "JSONBytes", "OpenSSL",
+                .product(name: "Hummingbird", package: "hummingbird"),
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "EndToEndTests",
+            dependencies: ["CrowbarTesting", "JSONBytes", "crowbar", "IRCBridge", "Webhook", "Launcher"],
+            swiftSettings: strict),
+        .testTarget(name: "RepositoryTests", swiftSettings: strict),
+    ]
+)

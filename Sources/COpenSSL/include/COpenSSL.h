@@ -1,0 +1,1 @@
+int COpenSSL_skeleton(void);

@@ -1,0 +1,98 @@
+/// Reading and writing the text of JSON strings.
+public enum JSONString {
+    /// Decodes the string at `span`, which must have been scanned.
+    static func decode(_ bytes: [UInt8], _ span: JSONSpan) -> String {
+        let inner = bytes[span.start + 1..<span.end - 1]
+        if span.isPlain || !inner.contains(0x5C) { return String(decoding: inner, as: UTF8.self) }
+        var out: [UInt8] = []
+        out.reserveCapacity(inner.count)
+        bytes.withUnsafeBufferPointer { buffer in
+            let scanner = JSONScanner(buffer)
+            var at = span.start + 1
+            let end = span.end - 1
+            while at < end {
+                guard buffer[at] == 0x5C else {
+                    out.append(buffer[at])
+                    at += 1
+                    continue
+                }
+                at += 2
+                switch buffer[at - 1] {
+                case 0x62: out.append(0x08)
+                case 0x66: out.append(0x0C)
+                case 0x6E: out.append(0x0A)
+                case 0x72: out.append(0x0D)
+                case 0x74: out.append(0x09)
+                case 0x75:
+                    var scalar = UInt32((try? scanner.hex4(at)) ?? 0xFFFD)
+                    at += 4
+                    if scalar & 0xFC00 == 0xD800 {
+                        let low = UInt32((try? scanner.hex4(at + 2)) ?? 0xDC00)
+                        scalar = 0x10000 + (scalar & 0x3FF) << 10 + (low & 0x3FF)
+                        at += 6
+                    }
+                    out.append(contentsOf: Array(String(Unicode.Scalar(scalar) ?? "\u{FFFD}").utf8))
+                default: out.append(buffer[at - 1])
+                }
+            }
+        }
+        return String(decoding: out, as: UTF8.self)
+    }
+
+    /// Appends `text` in quotes, escaping what JSON demands and, besides, every character at which a line reader of
+    /// some language breaks a line (U+0085, U+2028, U+2029), so that the result is one line everywhere.
+    public static func append(_ text: String, to out: inout [UInt8]) {
+        var text = text
+        out.append(0x22)
+        text.withUTF8 { appendEscaped($0, to: &out) }
+        out.append(0x22)
+    }
+
+    static func appendEscaped(_ utf8: UnsafeBufferPointer<UInt8>, to out: inout [UInt8]) {
+        var start = 0
+        var at = 0
+        func flush(_ out: inout [UInt8]) {
+            if at > start { out.append(contentsOf: UnsafeBufferPointer(rebasing: utf8[start..<at])) }
+        }
+        while at < utf8.count {
+            let byte = utf8[at]
+            if byte >= 0x20, byte != 0x22, byte != 0x5C, byte != 0xC2, byte != 0xE2 {
+                at += 1
+                continue
+            }
+            if byte >= 0xC2 {
+                guard UTF8Sequence.isLineSeparator(utf8, at) else {
+                    at += 1
+                    continue
+                }
+                flush(&out)
+                if byte == 0xC2 {
+                    out.append(contentsOf: "\\u0085".utf8)
+                    at += 2
+                } else {
+                    out.append(contentsOf: utf8[at + 2] == 0xA8 ? "\\u2028".utf8 : "\\u2029".utf8)
+                    at += 3
+                }
+            } else {
+                flush(&out)
+                switch byte {
+                case 0x22: out.append(contentsOf: "\\\"".utf8)
+                case 0x5C: out.append(contentsOf: "\\\\".utf8)
+                case 0x08: out.append(contentsOf: "\\b".utf8)
+                case 0x0C: out.append(contentsOf: "\\f".utf8)
+                case 0x0A: out.append(contentsOf: "\\n".utf8)
+                case 0x0D: out.append(contentsOf: "\\r".utf8)
+                case 0x09: out.append(contentsOf: "\\t".utf8)
+                default:
+                    let hex = Array("0123456789abcdef".utf8)
+                    out.append(contentsOf: "\\u00".utf8)
+                    out.append(hex[Int(byte >> 4)])
+                    out.append(hex[Int(byte & 15)])
+                }
+                at += 1
+            }
+            start = at
+        }
+        flush(&out)
+    }
+}
