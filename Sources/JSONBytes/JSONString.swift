@@ -96,3 +96,32 @@ public enum JSONString {
         flush(&out)
     }
 }
+
+extension JSONString {
+    /// A scanned JSON text as one line for any reader: line breaks between tokens become spaces, line separators within
+    /// strings are escaped, and every other byte stays as it is.
+    public static func singleLine(_ json: ArraySlice<UInt8>) -> [UInt8] {
+        let out = Array(json)
+        guard out.contains(where: { $0 == 0x0A || $0 == 0x0D || $0 == 0xC2 || $0 == 0xE2 }) else { return out }
+        var line: [UInt8] = []
+        line.reserveCapacity(out.count + 16)
+        out.withUnsafeBufferPointer { buffer in
+            var at = 0
+            while at < buffer.count {
+                let byte = buffer[at]
+                if byte == 0x0A || byte == 0x0D {
+                    line.append(0x20)
+                    at += 1
+                } else if byte >= 0xC2, UTF8Sequence.isLineSeparator(buffer, at) {
+                    let length = byte == 0xC2 ? 2 : 3
+                    appendEscaped(UnsafeBufferPointer(rebasing: buffer[at..<at + length]), to: &line)
+                    at += length
+                } else {
+                    line.append(byte)
+                    at += 1
+                }
+            }
+        }
+        return line
+    }
+}

@@ -1,0 +1,198 @@
+import JSONBytes
+
+extension Command {
+    /// Reads a command's JSON.
+    /// - Parameter bytes: One JSON object in UTF-8.
+    /// - Throws: ``CommandError`` with `malformed` (no JSON, bad UTF-8, no object), `invalid_command` (naming the field),
+    ///   `empty_message` or `message_too_long`.
+    public init(parsing bytes: [UInt8]) throws(CommandError) {
+        let object: JSONObject
+        do {
+            object = try JSONObject(parsing: bytes)
+        } catch {
+            throw CommandError(.malformed, "the command is not one JSON object: \(error)")
+        }
+        try self.init(object)
+    }
+
+    /// Reads a command from its scanned JSON.
+    /// - Throws: As ``init(parsing:)``.
+    public init(_ object: JSONObject) throws(CommandError) {
+        let read = CommandReader(object: object)
+        guard object.span("type") != nil else { throw CommandReader.missing("type") }
+        let typeName = try read.text("type", limit: 64)
+        guard let type = CommandType(rawValue: typeName) else {
+            throw CommandError(
+                .invalidCommand,
+                "unknown type '\(typeName)'; there are \(CommandType.allCases.map(\.rawValue).joined(separator: ", "))",
+                field: "type")
+        }
+        try read.refuseUnknown(allowing: type)
+        self.type = type
+        eventId = try read.optional("eventId", shape: "1 to 128 of A-Z a-z 0-9 . _ : ~ -", Identifier.isEvent)
+        userId = try read.optional("userId", shape: "1 to 128 of A-Z a-z 0-9 . _ : ~ - /", Identifier.isUser)
+        meta = try read.meta()
+        channelId = try type.hasChannel ? read.channel() : ""
+        switch type {
+        case .registerUser:
+            if userId == nil { throw CommandReader.missing("userId") }
+            body = .registerUser(name: try read.name("name"))
+        case .renameUser: body = .renameUser(name: try read.name("name"))
+        case .createChannel:
+            let name = object.span("channelName") == nil ? nil : try read.name("channelName")
+            let description = try read.optionalText("channelDescription", limit: Limit.topic)
+            body = .createChannel(name: name, description: description)
+        case .destroyChannel: body = .destroyChannel
+        case .setTopic: body = .setTopic(try read.text("topic", limit: Limit.topic))
+        case .joinChannel: body = .joinChannel
+        case .leaveChannel: body = .leaveChannel
+        case .sendMessage:
+            body = .sendMessage(
+                try read.message(),
+                messageId: try read.optional(
+                    "messageId", shape: "1 to 128 of A-Z a-z 0-9 . _ : ~ -", Identifier.isEvent),
+                kind: try read.kind(), replyTo: try read.optionalText("replyTo", limit: Identifier.maxLength))
+        case .editMessage:
+            body = .editMessage(messageId: try read.text("messageId", limit: Identifier.maxLength), try read.message())
+        case .deleteMessage:
+            body = .deleteMessage(messageId: try read.text("messageId", limit: Identifier.maxLength))
+        }
+    }
+}
+
+extension CommandType {
+    /// Whether it is about a channel.
+    public var hasChannel: Bool { self != .registerUser && self != .renameUser }
+
+    /// The fields of its own.
+    var ownFields: [StaticString] {
+        switch self {
+        case .registerUser, .renameUser: ["name"]
+        case .createChannel: ["channelName", "channelDescription"]
+        case .setTopic: ["topic"]
+        case .sendMessage: ["message", "messageId", "kind", "replyTo"]
+        case .editMessage: ["messageId", "message"]
+        case .deleteMessage: ["messageId"]
+        case .destroyChannel, .joinChannel, .leaveChannel: []
+        }
+    }
+}
+
+/// Reads one command's fields, with errors that name them.
+struct CommandReader {
+    let object: JSONObject
+
+    static func missing(_ field: String) -> CommandError {
+        CommandError(.invalidCommand, "'\(field)' is missing", field: field)
+    }
+
+    private static let common: [StaticString] = ["type", "eventId", "userId", "meta", "timestamp"]
+
+    func refuseUnknown(allowing type: CommandType) throws(CommandError) {
+        let own = type.ownFields
+        members: for member in object.members {
+            for field in Self.common where matches(member, field) { continue members }
+            if type.hasChannel, matches(member, "channelId") { continue }
+            for field in own where matches(member, field) { continue members }
+            let key = object.key(member)
+            let why =
+                key == "origin" || key == "checks" ? "is set by the server alone" : "is not a field of \(type.rawValue)"
+            throw CommandError(.invalidCommand, "'\(key.prefix(64))' \(why)", field: String(key.prefix(64)))
+        }
+    }
+
+    private func matches(_ member: JSONObject.Member, _ field: StaticString) -> Bool {
+        let count = field.utf8CodeUnitCount
+        guard member.key.isPlain, member.key.end - member.key.start == count + 2 else {
+            return !member.key.isPlain && object.key(member) == field.description
+        }
+        for i in 0..<count where object.bytes[member.key.start + 1 + i] != field.utf8Start[i] { return false }
+        return true
+    }
+
+    func text(_ field: StaticString, limit: Int) throws(CommandError) -> String {
+        guard let span = object.span(field) else { throw Self.missing(field.description) }
+        guard span.kind == .string else {
+            throw CommandError(.invalidCommand, "'\(field)' must be a string", field: field.description)
+        }
+        let text = object.string(span)
+        if text.utf8.count > limit {
+            throw CommandError(.invalidCommand, "'\(field)' is over \(limit) bytes", field: field.description)
+        }
+        return text
+    }
+
+    func optionalText(_ field: StaticString, limit: Int) throws(CommandError) -> String? {
+        object.span(field) == nil ? nil : try text(field, limit: limit)
+    }
+
+    func optional(
+        _ field: StaticString, shape: String, _ isValid: (String) -> Bool
+    ) throws(CommandError) -> String? {
+        guard let text = try optionalText(field, limit: 4 * Identifier.maxLength) else { return nil }
+        guard isValid(text) else {
+            throw CommandError(.invalidCommand, "'\(field)' must be \(shape)", field: field.description)
+        }
+        return text
+    }
+
+    func channel() throws(CommandError) -> String {
+        let id = try text("channelId", limit: 4 * Identifier.maxLength)
+        guard Identifier.isChannel(id) else {
+            throw CommandError(
+                .invalidCommand, "'channelId' must be 1 to 64 of a-z 0-9 _ . - and start with a letter or digit",
+                field: "channelId")
+        }
+        return id
+    }
+
+    func name(_ field: StaticString) throws(CommandError) -> String {
+        let name = try text(field, limit: Command.Limit.name)
+        if name.allSatisfy(\.isWhitespace) {
+            throw CommandError(.invalidCommand, "'\(field)' must not be empty", field: field.description)
+        }
+        if name.unicodeScalars.contains(where: { $0.value < 0x20 || (0x7F...0x9F).contains($0.value) }) {
+            throw CommandError(.invalidCommand, "'\(field)' has a control character", field: field.description)
+        }
+        return name
+    }
+
+    func message() throws(CommandError) -> String {
+        guard let span = object.span("message") else { throw Self.missing("message") }
+        guard span.kind == .string else {
+            throw CommandError(.invalidCommand, "'message' must be a string", field: "message")
+        }
+        let text = object.string(span)
+        if text.utf8.count > Command.Limit.message {
+            throw CommandError(
+                .messageTooLong,
+                "the message is \(text.utf8.count) bytes long; at most \(Command.Limit.message) are taken",
+                field: "message")
+        }
+        // The first byte decides for nearly every message; only what starts with white space is looked through.
+        if (text.utf8.first ?? 0x20) <= 0x20 || (text.utf8.first ?? 0) >= 0x80, text.allSatisfy(\.isWhitespace) {
+            throw CommandError(.emptyMessage, "the message is empty", field: "message")
+        }
+        return text
+    }
+
+    func kind() throws(CommandError) -> Command.Kind? {
+        guard let text = try optionalText("kind", limit: 64) else { return nil }
+        guard let kind = Command.Kind(rawValue: text) else {
+            throw CommandError(.invalidCommand, "'kind' must be 'text', 'action' or 'notice'", field: "kind")
+        }
+        return kind
+    }
+
+    /// The bytes of `meta`, made fit to stand in one line of text for any reader (docs/decisions/0002).
+    func meta() throws(CommandError) -> [UInt8]? {
+        guard let span = object.span("meta") else { return nil }
+        guard span.kind == .object else {
+            throw CommandError(.invalidCommand, "'meta' must be an object", field: "meta")
+        }
+        if span.end - span.start > Command.Limit.meta {
+            throw CommandError(.invalidCommand, "'meta' is over \(Command.Limit.meta) bytes", field: "meta")
+        }
+        return JSONString.singleLine(object.bytes[span.range])
+    }
+}

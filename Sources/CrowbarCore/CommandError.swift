@@ -1,0 +1,47 @@
+/// Why a command was not stored.
+public struct CommandError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// The reasons, by the code that clients see (docs/api.md).
+    public enum Code: String, Sendable, CaseIterable {
+        case malformed
+        case unauthorized
+        case forbidden
+        case userNotFound = "user_not_found"
+        case channelNotFound = "channel_not_found"
+        case messageNotFound = "message_not_found"
+        case eventNotFound = "event_not_found"
+        case notFound = "not_found"
+        case userExists = "user_exists"
+        case channelExists = "channel_exists"
+        case messageExists = "message_exists"
+        case alreadyAMember = "already_a_member"
+        case notAMember = "not_a_member"
+        case eventIdConflict = "event_id_conflict"
+        case tooLarge = "too_large"
+        case invalidCommand = "invalid_command"
+        case emptyMessage = "empty_message"
+        case messageTooLong = "message_too_long"
+        case refused
+        case rateLimited = "rate_limited"
+        case unavailable
+        /// A plugin's command in answer to an old event.
+        case replay
+        /// A plugin's command at the end of too long a chain of causes.
+        case loop
+    }
+
+    /// The reason.
+    public var code: Code
+    /// What is wrong and what to do, for people.
+    public var message: String
+    /// The field at fault, where it is one's.
+    public var field: String?
+
+    /// Makes an error.
+    public init(_ code: Code, _ message: String, field: String? = nil) {
+        self.code = code
+        self.message = message
+        self.field = field
+    }
+
+    public var description: String { "\(code.rawValue): \(message)" }
+}

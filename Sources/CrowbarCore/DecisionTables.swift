@@ -1,0 +1,60 @@
+/// What decisions need to know of the past: the folded state of users, channels, members and messages, kept by a log
+/// beside its events and changed in the same transaction.
+public protocol DecisionTables {
+    /// The user's name, or nil where nobody of that id is registered.
+    func userName(_ id: String) throws -> String?
+    /// The channel, or nil where there is none of that id.
+    func channel(_ id: String) throws -> ChannelState?
+    /// Whether the user is in the channel.
+    func isMember(_ user: String, of channel: ChannelState) throws -> Bool
+    /// The message, also a deleted one, or nil where there is none of that id in the channel.
+    func message(_ id: String, in channel: ChannelState) throws -> MessageState?
+    /// The text of a message as it stands now.
+    func text(of message: MessageState) throws -> String
+    /// Changes the state as a stored event demands.
+    mutating func apply(_ change: StateChange) throws
+}
+
+/// A channel, as far as decisions go.
+public struct ChannelState: Sendable, Equatable {
+    /// The log's own key of this life of the channel; another one after it was destroyed and created again.
+    public var key: Int64
+    /// Who created it.
+    public var creator: String
+
+    /// Makes one.
+    public init(key: Int64, creator: String) {
+        self.key = key
+        self.creator = creator
+    }
+}
+
+/// A message, as far as decisions go.
+public struct MessageState: Sendable, Equatable {
+    /// Its author's id.
+    public var author: String
+    /// The position of the event that gave it its present text.
+    public var textPosition: Int64
+    /// Whether it was deleted.
+    public var isDeleted: Bool
+
+    /// Makes one.
+    public init(author: String, textPosition: Int64, isDeleted: Bool = false) {
+        self.author = author
+        self.textPosition = textPosition
+        self.isDeleted = isDeleted
+    }
+}
+
+/// How a stored event changes the ``DecisionTables``.
+public enum StateChange: Sendable, Equatable {
+    case userNamed(id: String, name: String)
+    /// The channel exists and its creator is a member.
+    case channelCreated(id: String, creator: String)
+    case channelDestroyed(id: String, ChannelState)
+    case joined(user: String, ChannelState)
+    case left(user: String, ChannelState)
+    case messageSent(id: String, author: String, ChannelState, position: Int64)
+    case messageEdited(id: String, ChannelState, position: Int64)
+    case messageDeleted(id: String, ChannelState)
+}

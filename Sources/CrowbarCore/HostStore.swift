@@ -1,0 +1,123 @@
+/// The plugin host's bookkeeping, apart from the log so that it never queues with ingest.
+public protocol HostStore: Sendable {
+    /// The queues of a plugin by name.
+    func queues(of plugin: String) async throws -> [String: QueueRecord]
+
+    /// Stores the present state of queues and new dead letters in one transaction.
+    func save(_ records: [QueueID: QueueRecord], deadLetters: [DeadLetter]) async throws
+
+    /// Dead letters of a plugin, or of one of its queues, oldest first.
+    func deadLetters(of plugin: String, queue: String?, limit: Int) async throws -> [DeadLetter]
+
+    /// How many dead letters each plugin has.
+    func deadLetterCounts() async throws -> [String: Int]
+
+    /// The plugins that have queues, whether their manifests are there or not.
+    func plugins() async throws -> [String]
+}
+
+/// A queue of a plugin.
+public struct QueueID: Sendable, Hashable, Comparable, CustomStringConvertible {
+    /// The plugin's name.
+    public var plugin: String
+    /// The queue's name.
+    public var queue: String
+
+    /// Makes one.
+    public init(plugin: String, queue: String) {
+        self.plugin = plugin
+        self.queue = queue
+    }
+
+    public var description: String { "\(plugin)/\(queue)" }
+
+    public static func < (a: QueueID, b: QueueID) -> Bool { (a.plugin, a.queue) < (b.plugin, b.queue) }
+}
+
+/// What is kept of a queue: where it stands, and what is not as simple as "all up to here is done".
+public struct QueueRecord: Sendable, Equatable {
+    /// A delivery that waits for its next try.
+    public struct Retry: Sendable, Equatable {
+        /// The event's position.
+        public var position: Int64
+        /// Deliveries so far.
+        public var deliveries: Int64
+        /// Those of them that count against the queue's `maxAttempts`.
+        public var counted: Int64
+        /// When it is due, Unix milliseconds.
+        public var due: Int64
+        /// The reason of the last failure, for programs.
+        public var code: String
+        /// The reason of the last failure, for people.
+        public var message: String
+        /// When it failed first, Unix milliseconds.
+        public var first: Int64
+
+        /// Makes one.
+        public init(
+            position: Int64, deliveries: Int64, counted: Int64, due: Int64, code: String, message: String, first: Int64
+        ) {
+            self.position = position
+            self.deliveries = deliveries
+            self.counted = counted
+            self.due = due
+            self.code = code
+            self.message = message
+            self.first = first
+        }
+    }
+
+    /// The cursor: the last entry such that it and all before it are settled or filtered out; nil at the beginning.
+    public var cursor: LogEntryID?
+    /// The log's head when the queue came to be: what is not behind it is history.
+    public var bornAt: Int64
+    /// Settled positions above the cursor.
+    public var settled: [ClosedRange<Int64>]
+    /// Open retries, by position.
+    public var retries: [Retry]
+    /// The plugin's own state of the queue, as JSON.
+    public var state: [UInt8]?
+
+    /// Makes a record.
+    public init(
+        cursor: LogEntryID?, bornAt: Int64, settled: [ClosedRange<Int64>] = [], retries: [Retry] = [],
+        state: [UInt8]? = nil
+    ) {
+        self.cursor = cursor
+        self.bornAt = bornAt
+        self.settled = settled
+        self.retries = retries
+        self.state = state
+    }
+}
+
+/// An event that a queue gave up on.
+public struct DeadLetter: Sendable, Equatable {
+    /// The queue.
+    public var id: QueueID
+    /// The event.
+    public var entry: LogEntryID
+    /// Why, for programs.
+    public var code: String
+    /// Why, for people.
+    public var message: String
+    /// Deliveries, kills included.
+    public var attempts: Int64
+    /// When it first failed, Unix milliseconds.
+    public var first: Int64
+    /// When it last failed, Unix milliseconds.
+    public var last: Int64
+
+    /// Makes one.
+    public init(
+        id: QueueID, entry: LogEntryID, code: String, message: String, attempts: Int64, first: Int64, last: Int64
+    ) {
+        self.id = id
+        self.entry = entry
+        self.code = code
+        self.message = message
+        self.attempts = attempts
+        self.first = first
+        self.last = last
+    }
+}

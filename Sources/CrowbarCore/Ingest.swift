@@ -1,0 +1,176 @@
+import Synchronization
+
+/// The one door into the log. Commands of people and of plugins come here, are decided in the order of arrival, and
+/// share an append with all that arrived while the last one was under way (group commit).
+public final class Ingest: Sendable {
+    /// The limits of what may wait.
+    public enum Limit {
+        /// Commands that wait for the log before further ones are refused with `unavailable`.
+        public static let waiting = 65_536
+        /// Commands of one append.
+        public static let batch = 1_024
+        /// The longest chain of causes.
+        public static let depth: UInt8 = 16
+    }
+
+    /// A command with what its door knows about it.
+    public struct Request: Sendable {
+        /// The command.
+        public var command: Command
+        /// Who acts.
+        public var actor: String
+        /// Whether that user is an admin.
+        public var isAdmin: Bool
+        /// The plugin it came from.
+        public var origin: Submission.Origin?
+        /// An id derived from a cause, which wins over the client's.
+        public var derivedId: String?
+        /// How many-th link of a chain of causes it is.
+        public var depth: UInt8
+
+        /// Makes a request.
+        public init(
+            _ command: Command, actor: String, isAdmin: Bool = false, origin: Submission.Origin? = nil,
+            derivedId: String? = nil, depth: UInt8 = 0
+        ) {
+            self.command = command
+            self.actor = actor
+            self.isAdmin = isAdmin
+            self.origin = origin
+            self.derivedId = derivedId
+            self.depth = depth
+        }
+    }
+
+    private typealias Outcome = Result<Receipt, CommandError>
+
+    private struct Waiting {
+        var submissions: [Submission]
+        var resume: @Sendable ([Result<Receipt, CommandError>]) -> Void
+    }
+
+    private struct Queue {
+        var waiting: [Waiting] = []
+        var commands = 0
+        var isClosed = false
+    }
+
+    private let log: any EventLog
+    private let newEventID: @Sendable () -> String
+    private let hash: @Sendable ([UInt8]) -> [UInt8]
+    private let onFailure: @Sendable (any Error) -> Void
+    private let queue = Mutex(Queue())
+    private let bell: AsyncStream<Void>
+    private let ring: AsyncStream<Void>.Continuation
+
+    /// Makes the door to a log; ``run()`` must run for commands to pass.
+    /// - Parameters:
+    ///   - log: Where events go.
+    ///   - newEventID: Makes ids for events without one.
+    ///   - hash: A collision-resistant hash of 32 bytes (SHA-256).
+    ///   - onFailure: Told why an append failed, for the operator's log.
+    public init(
+        log: any EventLog, newEventID: @escaping @Sendable () -> String,
+        hash: @escaping @Sendable ([UInt8]) -> [UInt8], onFailure: @escaping @Sendable (any Error) -> Void = { _ in }
+    ) {
+        self.log = log
+        self.newEventID = newEventID
+        self.hash = hash
+        self.onFailure = onFailure
+        (bell, ring) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+    }
+
+    /// Stores one command's event; returns once it is durable.
+    /// - Throws: ``CommandError``: the refusal, or `unavailable` where the log cannot be written or too much waits.
+    public func submit(_ request: Request) async throws(CommandError) -> Receipt {
+        let outcome: Outcome = await withCheckedContinuation { continuation in
+            enqueue([request]) { continuation.resume(returning: $0[0]) }
+        }
+        return try outcome.get()
+    }
+
+    /// Stores commands in their order, each decided on its own: a refused one does not stop the later ones.
+    /// - Returns: A receipt or a refusal for each, in their order.
+    public func submit(_ requests: [Request]) async -> [Result<Receipt, CommandError>] {
+        if requests.isEmpty { return [] }
+        return await withCheckedContinuation { continuation in
+            enqueue(requests) { continuation.resume(returning: $0) }
+        }
+    }
+
+    /// Appends what arrives until the task is cancelled; then refuses what still waits.
+    public func run() async {
+        for await _ in bell {
+            while await appendWaiting() {}
+        }
+        let left = queue.withLock { queue in
+            queue.isClosed = true
+            let left = queue.waiting
+            queue.waiting = []
+            return left
+        }
+        for waiting in left { waiting.resume(waiting.submissions.map { _ in .failure(Self.closed) }) }
+    }
+
+    private static let closed = CommandError(.unavailable, "the server is shutting down; try again")
+
+    private func enqueue(_ requests: [Request], _ resume: @escaping @Sendable ([Outcome]) -> Void) {
+        let submissions = requests.map { submission($0) }
+        let refusal: CommandError? = queue.withLock {
+            if $0.isClosed { return Self.closed }
+            if $0.commands + submissions.count > Limit.waiting {
+                return CommandError(.unavailable, "too many commands wait for the log; try again in a second")
+            }
+            $0.commands += submissions.count
+            $0.waiting.append(Waiting(submissions: submissions, resume: resume))
+            return nil
+        }
+        if let refusal {
+            resume(requests.map { _ in .failure(refusal) })
+        } else {
+            ring.yield()
+        }
+    }
+
+    private func submission(_ request: Request) -> Submission {
+        let command = request.command
+        let id = request.derivedId ?? command.eventId
+        let source: Submission.IDSource =
+            request.derivedId != nil ? .derived : command.eventId != nil ? .client : .fresh
+        return Submission(
+            command: command, eventId: id ?? newEventID(), idSource: source, actor: request.actor,
+            isAdmin: request.isAdmin, origin: request.origin, depth: request.depth,
+            commandHash: hash(command.canonicalBytes(actor: request.actor)))
+    }
+
+    /// Appends one batch; says whether there was one.
+    private func appendWaiting() async -> Bool {
+        let batch = queue.withLock { queue in
+            var commands = 0
+            var taken = 0
+            while taken < queue.waiting.count, commands < Limit.batch {
+                commands += queue.waiting[taken].submissions.count
+                taken += 1
+            }
+            let batch = Array(queue.waiting[..<taken])
+            queue.waiting.removeFirst(taken)
+            queue.commands -= commands
+            return batch
+        }
+        if batch.isEmpty { return false }
+        do {
+            let outcomes = try await log.append(batch.flatMap(\.submissions))
+            var from = 0
+            for waiting in batch {
+                waiting.resume(Array(outcomes[from..<from + waiting.submissions.count]))
+                from += waiting.submissions.count
+            }
+        } catch {
+            onFailure(error)
+            let refusal = CommandError(
+                .unavailable, "the event could not be stored; nothing was; try again in a second")
+            for waiting in batch { waiting.resume(waiting.submissions.map { _ in .failure(refusal) }) }
+        }
+        return true
+    }
+}

@@ -1,0 +1,37 @@
+/// Who calls, as far as a token tells.
+public struct Principal: Sendable, Equatable {
+    /// What a token allows.
+    public struct Scopes: OptionSet, Sendable, Hashable {
+        /// The bits, as accounts store them.
+        public let rawValue: Int
+
+        /// Makes scopes from their bits.
+        public init(rawValue: Int) { self.rawValue = rawValue }
+
+        /// May send commands.
+        public static let commands = Scopes(rawValue: 1)
+        /// May read events and views.
+        public static let read = Scopes(rawValue: 2)
+        /// May do what admins may; only for the token of an admin.
+        public static let admin = Scopes(rawValue: 4)
+
+        /// The scopes by the names of the command line and the API.
+        public static let names: [(name: String, scope: Scopes)] = [
+            ("commands", .commands), ("read", .read), ("admin", .admin),
+        ]
+    }
+
+    /// The user's id.
+    public var userId: String
+    /// What the token allows.
+    public var scopes: Scopes
+
+    /// Makes a principal.
+    public init(userId: String, scopes: Scopes) {
+        self.userId = userId
+        self.scopes = scopes
+    }
+
+    /// Whether it may act for others and do what only creators and authors may.
+    public var isAdmin: Bool { scopes.contains(.admin) }
+}

@@ -1,0 +1,81 @@
+/// A command with all that ingest knows about it, ready to be decided against the head of the log.
+public struct Submission: Sendable {
+    /// What made the plugin emit it; stands in the event as `origin`.
+    public struct Origin: Sendable, Equatable {
+        /// The plugin's name.
+        public var plugin: String
+        /// The plugin's own mark of where it came from.
+        public var ref: String?
+
+        /// Makes an origin.
+        public init(plugin: String, ref: String? = nil) {
+            self.plugin = plugin
+            self.ref = ref
+        }
+    }
+
+    /// Where the event's id comes from, which decides what an id that is there already means.
+    public enum IDSource: Sendable {
+        /// Made here a moment ago: it cannot be in the log.
+        case fresh
+        /// Given by the client: the same command again is a duplicate, another one a conflict.
+        case client
+        /// Derived from a cause under the log's secret: whatever stands there is the first result.
+        case derived
+    }
+
+    /// The command.
+    public var command: Command
+    /// The id the event will have.
+    public var eventId: String
+    /// Where that id comes from.
+    public var idSource: IDSource
+    /// Who acts.
+    public var actor: String
+    /// Whether that user may do what only a creator or author may.
+    public var isAdmin: Bool
+    /// The plugin it came from, if it came from one.
+    public var origin: Origin?
+    /// How many-th link of a chain of causes it is; 0 for a person's.
+    public var depth: UInt8
+    /// What command-phase plugins decided, as JSON.
+    public var checks: [UInt8]?
+    /// The hash of the command as first sent, 32 bytes.
+    public var commandHash: [UInt8]
+
+    /// Makes a submission.
+    public init(
+        command: Command, eventId: String, idSource: IDSource, actor: String, isAdmin: Bool = false,
+        origin: Origin? = nil, depth: UInt8 = 0, checks: [UInt8]? = nil, commandHash: [UInt8]
+    ) {
+        self.command = command
+        self.eventId = eventId
+        self.idSource = idSource
+        self.actor = actor
+        self.isAdmin = isAdmin
+        self.origin = origin
+        self.depth = depth
+        self.checks = checks
+        self.commandHash = commandHash
+    }
+}
+
+/// What is known of a stored event when its command returns.
+public struct Receipt: Sendable, Equatable {
+    /// The event's id.
+    public var eventId: String
+    /// Its place in the log.
+    public var position: Int64
+    /// Its time, Unix milliseconds.
+    public var timestamp: Int64
+    /// Whether it was there before.
+    public var isDuplicate: Bool
+
+    /// Makes a receipt.
+    public init(eventId: String, position: Int64, timestamp: Int64, isDuplicate: Bool = false) {
+        self.eventId = eventId
+        self.position = position
+        self.timestamp = timestamp
+        self.isDuplicate = isDuplicate
+    }
+}
