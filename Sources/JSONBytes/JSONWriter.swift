@@ -72,6 +72,12 @@ public struct JSONWriter: Sendable {
         bytes.appendDecimal(Int64(number))
     }
 
+    /// Writes a whole number.
+    public mutating func int(_ number: Int64) {
+        separate()
+        bytes.appendDecimal(number)
+    }
+
     /// Writes a truth value.
     public mutating func bool(_ value: Bool) {
         separate()
@@ -90,6 +96,12 @@ public struct JSONWriter: Sendable {
         bytes.append(contentsOf: json)
     }
 
+    /// Writes bytes that are one JSON value already.
+    public mutating func raw(_ json: [UInt8]) {
+        separate()
+        bytes.append(contentsOf: json)
+    }
+
     /// Writes a key and a string.
     public mutating func member(_ key: StaticString, _ text: String) {
         self.key(key)
@@ -103,6 +115,12 @@ public struct JSONWriter: Sendable {
 
     /// Writes a key and a whole number.
     public mutating func member(_ key: StaticString, _ number: some BinaryInteger) {
+        self.key(key)
+        int(number)
+    }
+
+    /// Writes a key and a whole number.
+    public mutating func member(_ key: StaticString, _ number: Int64) {
         self.key(key)
         int(number)
     }

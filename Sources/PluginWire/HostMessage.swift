@@ -159,7 +159,7 @@ extension HostMessage {
             var out: [UInt8] = []
             EventLine(queue: event.queue).append(
                 delivery: event.delivery, position: event.position, attempt: event.attempt, mode: event.mode,
-                event: event.event, to: &out)
+                event: event.event[...], to: &out)
             return out.dropLast()
         case .caughtUp(let queue):
             json.member("type", "caughtUp")
@@ -248,7 +248,7 @@ public struct EventLine: Sendable {
 
     /// Appends one line with its LF.
     public func append(
-        delivery: Int64, position: Int64, attempt: Int64, mode: HostMessage.Mode, event: some Collection<UInt8>,
+        delivery: Int64, position: Int64, attempt: Int64, mode: HostMessage.Mode, event: ArraySlice<UInt8>,
         to out: inout [UInt8]
     ) {
         out.append(contentsOf: head)

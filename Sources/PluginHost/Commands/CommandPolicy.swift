@@ -1,0 +1,89 @@
+import CrowbarCore
+import JSONBytes
+
+/// What a plugin may emit, and under which id: the manifest is the authority (docs/protocol.md, "Who a plugin may be").
+struct CommandPolicy: Sendable {
+    let plugin: String
+    let commands: Set<CommandType>
+    let actAs: [String]
+    let allowsHistory: Bool
+
+    init(_ manifest: Manifest) {
+        plugin = manifest.name
+        commands = Set(manifest.commands)
+        actAs = manifest.actAs
+        allowsHistory = manifest.commandsInHistory
+    }
+
+    /// What is known of the delivery that a command names as its cause.
+    struct Cause: Sendable {
+        var queue: String
+        var eventId: String
+        /// Unix milliseconds.
+        var timestamp: Int64
+        var depth: UInt8
+        /// Whether it is older than its queue.
+        var isHistory: Bool
+        /// How many-th command for this cause in this delivery it is, from 0.
+        var ordinal: Int
+    }
+
+    /// Reads a command and checks it against the manifest.
+    /// - Throws: ``CommandError`` with the code that goes into the `result`.
+    func request(
+        _ bytes: [UInt8], cause: Cause?, key: String?, ref: String?, secret: [UInt8],
+        hmac: (_ key: [UInt8], _ message: [UInt8]) -> [UInt8]
+    ) throws(CommandError) -> Ingest.Request {
+        let command = try Command(parsing: bytes)
+        guard commands.contains(command.type) else {
+            throw CommandError(
+                .forbidden,
+                "the manifest of '\(plugin)' does not list \(command.type.rawValue) under 'commands'", field: "type")
+        }
+        guard let actor = command.userId else {
+            throw CommandError(.invalidCommand, "'userId' is missing: a plugin says who acts", field: "userId")
+        }
+        guard mayBe(actor) else {
+            throw CommandError(
+                .forbidden, "'\(actor)' is not under '\(plugin)/', and the manifest's 'act_as' does not allow it",
+                field: "userId")
+        }
+        if let cause, cause.isHistory, !allowsHistory {
+            throw CommandError(.replay, "the cause is older than the queue; 'commands_in_history' would allow it")
+        }
+        let depth = cause.map { $0.depth &+ 1 } ?? 0
+        if depth > Ingest.Limit.depth {
+            throw CommandError(.loop, "a chain of over \(Ingest.Limit.depth) causes: plugins are answering each other")
+        }
+        let id = eventId(cause: cause, key: key, secret: secret, hmac: hmac)
+        return Ingest.Request(
+            command, actor: actor, origin: .init(plugin: plugin, ref: ref), derivedId: id, depth: depth)
+    }
+
+    /// Whether the plugin may act for a user.
+    func mayBe(_ user: String) -> Bool {
+        user.hasPrefix(plugin + "/") || actAs.contains { QueueFilter.matches(user, $0) }
+    }
+
+    /// The id of the event, derived so that the same emit after a crash is the same event and nobody without the log's
+    /// secret can claim it first; nil for a command with neither cause nor key.
+    func eventId(
+        cause: Cause?, key: String?, secret: [UInt8], hmac: (_ key: [UInt8], _ message: [UInt8]) -> [UInt8]
+    ) -> String? {
+        func message(_ parts: [String]) -> [UInt8] {
+            var out: [UInt8] = []
+            for part in parts {
+                out.appendDecimal(Int64(part.utf8.count))
+                out.append(0x3A)
+                out.append(contentsOf: part.utf8)
+            }
+            return out
+        }
+        if let key {
+            return EventIDSource.derived(milliseconds: nil, digest: hmac(secret, message(["key", plugin, key])))
+        }
+        guard let cause else { return nil }
+        let parts = ["cause", plugin, cause.queue, cause.eventId, String(cause.ordinal)]
+        return EventIDSource.derived(milliseconds: cause.timestamp, digest: hmac(secret, message(parts)))
+    }
+}

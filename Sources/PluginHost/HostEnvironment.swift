@@ -1,0 +1,56 @@
+import CrowbarCore
+import Logging
+
+/// What the plugin host is given by the composition root: the stores, the door to ingest, and everything that a test
+/// wants to decide itself (time, randomness, keyed hashes).
+public struct HostEnvironment: Sendable {
+    /// The log that is read.
+    public var log: any EventLog
+    /// Where cursors, retries and dead letters are kept.
+    public var store: any HostStore
+    /// Where commands of plugins go.
+    public var ingest: Ingest
+    /// The folder that holds a folder for each plugin.
+    public var dataFolder: String
+    /// The program that starts plugins (`crowbar-launch`).
+    public var launcher: String
+    /// Folders in which a manifest's bare command is looked for, in order: beside the binary, then PATH.
+    public var searchPath: [String]
+    /// Milliseconds on a monotonic clock.
+    public var now: @Sendable () -> Int64
+    /// Unix time in milliseconds.
+    public var unixNow: @Sendable () -> Int64
+    /// A random number from 0 up to 1.
+    public var random: @Sendable () -> Double
+    /// HMAC-SHA256 of a message under a key.
+    public var hmac: @Sendable (_ key: [UInt8], _ message: [UInt8]) -> [UInt8]
+    /// A new id for a session.
+    public var newID: @Sendable () -> String
+    /// The host's own environment variables, for `pass` and `{ env = … }`.
+    public var environment: [String: String]
+    /// The operator's log.
+    public var logger: Logger
+
+    /// Makes an environment.
+    public init(
+        log: any EventLog, store: any HostStore, ingest: Ingest, dataFolder: String, launcher: String,
+        searchPath: [String], now: @escaping @Sendable () -> Int64, unixNow: @escaping @Sendable () -> Int64,
+        random: @escaping @Sendable () -> Double,
+        hmac: @escaping @Sendable (_ key: [UInt8], _ message: [UInt8]) -> [UInt8],
+        newID: @escaping @Sendable () -> String, environment: [String: String], logger: Logger
+    ) {
+        self.log = log
+        self.store = store
+        self.ingest = ingest
+        self.dataFolder = dataFolder
+        self.launcher = launcher
+        self.searchPath = searchPath
+        self.now = now
+        self.unixNow = unixNow
+        self.random = random
+        self.hmac = hmac
+        self.newID = newID
+        self.environment = environment
+        self.logger = logger
+    }
+}

@@ -1,0 +1,42 @@
+import Glibc
+
+/// Small files, read whole.
+enum FileBytes {
+    /// Why a file was not read.
+    struct Failure: Error {
+        var reason: String
+    }
+
+    /// Reads a file.
+    /// - Parameter limit: The largest size that is taken, in bytes.
+    static func read(_ path: String, limit: Int) throws(Failure) -> [UInt8] {
+        let file = open(path, O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { throw Failure(reason: String(cString: strerror(errno))) }
+        defer { close(file) }
+        var bytes = [UInt8](repeating: 0, count: limit + 1)
+        var count = 0
+        while count <= limit {
+            let got = bytes.withUnsafeMutableBytes { Glibc.read(file, $0.baseAddress.map { $0 + count }, limit + 1 - count) }
+            if got < 0, errno == EINTR { continue }
+            guard got >= 0 else { throw Failure(reason: String(cString: strerror(errno))) }
+            if got == 0 { break }
+            count += got
+        }
+        guard count <= limit else { throw Failure(reason: "it is over \(limit) bytes long") }
+        return Array(bytes[..<count])
+    }
+
+    /// The names in a folder, sorted.
+    static func list(_ folder: String) throws(Failure) -> [String] {
+        guard let handle = opendir(folder) else { throw Failure(reason: String(cString: strerror(errno))) }
+        defer { closedir(handle) }
+        var names: [String] = []
+        while let entry = readdir(handle) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            if name != ".", name != ".." { names.append(name) }
+        }
+        return names.sorted()
+    }
+}

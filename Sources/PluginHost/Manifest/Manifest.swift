@@ -1,0 +1,109 @@
+import CrowbarCore
+import JSONBytes
+import PluginWire
+
+/// A file of plugins.d, read and validated: which program runs, what it may see and do (docs/protocol.md, "Manifest").
+public struct Manifest: Sendable, Equatable {
+    /// Resources the plugin may use. Parsed and validated, not enforced yet.
+    public struct Limits: Sendable, Equatable {
+        /// Bytes of memory.
+        public var memory: Int64?
+        /// Processors.
+        public var cpu: Double?
+        /// Open files.
+        public var files: Int64?
+        /// Processes and threads.
+        public var processes: Int64?
+    }
+
+    /// What of the machine the plugin may reach. Parsed and validated, not enforced yet.
+    public struct Sandbox: Sendable, Equatable {
+        /// Whether it may use the network.
+        public var network = false
+        /// Paths it may read.
+        public var read: [String] = []
+        /// Paths it may write, its own folder aside.
+        public var write: [String] = []
+        /// Whether it must not run without the sandbox.
+        public var require = false
+    }
+
+    /// The plugin's name: the file's without `.toml`.
+    public var name: String
+    /// The file it was read from.
+    public var file: String
+    /// The program and its arguments, as written.
+    public var command: [String]
+    /// Whether it is to run.
+    public var isEnabled = true
+    /// Event types it may see; nil: all.
+    public var types: [EventType]?
+    /// Channels it may see, or patterns that end in `*`; nil: all.
+    public var channels: [String]?
+    /// Where a new queue begins.
+    public var start = StartPoint.now
+    /// How order is kept: `channel`, `total` or `none`.
+    public var order = "channel"
+    /// Unsettled events a queue.
+    public var window: Int64 = 256
+    /// Commands it may emit.
+    public var commands: [CommandType] = []
+    /// Users it may act for besides those under its own name; `*` for all.
+    public var actAs: [String] = []
+    /// Whether it gets the events that its own commands became.
+    public var ownEvents = false
+    /// Whether it may emit commands in answer to events older than their queue.
+    public var commandsInHistory = false
+    /// Whether it is sent `ping`.
+    public var ping = true
+    /// Whether it may be replayed to.
+    public var replay = true
+    /// Counted attempts before the dead letter.
+    public var maxAttempts: Int64 = 8
+    /// Milliseconds without progress after which it counts as hung.
+    public var ackDeadline: Int64 = 60_000
+    /// Resources it may use.
+    public var limits: Limits?
+    /// What it may reach.
+    public var sandbox: Sandbox?
+    /// Environment variables it is given.
+    public var environment: [String: String] = [:]
+    /// Environment variables passed on from the host's.
+    public var passedEnvironment: [String] = []
+    /// Its own configuration, secrets as references.
+    public var config: JSON = .object([])
+
+    /// Makes a manifest with the defaults.
+    public init(name: String, file: String, command: [String]) {
+        self.name = name
+        self.file = file
+        self.command = command
+    }
+}
+
+/// Where a new queue begins.
+public enum StartPoint: Sendable, Equatable {
+    /// At the head of the log.
+    case now
+    /// At its first event.
+    case beginning
+    /// Behind an event.
+    case after(eventId: String)
+    /// At the first event of a time, Unix milliseconds.
+    case at(milliseconds: Int64)
+
+    /// Reads `now`, `beginning`, `id:EVENTID` or `@TIME` (RFC 3339); nil where it is none of these.
+    public init?(_ text: String) {
+        if text == "now" {
+            self = .now
+        } else if text == "beginning" {
+            self = .beginning
+        } else if text.hasPrefix("id:"), Identifier.isEvent(String(text.dropFirst(3))) {
+            self = .after(eventId: String(text.dropFirst(3)))
+        } else if text.hasPrefix("@"), let time = Timestamp.milliseconds(rfc3339: String(text.dropFirst())) {
+            self = .at(milliseconds: time)
+        } else {
+            return nil
+        }
+    }
+}

@@ -1,0 +1,174 @@
+import CrowbarCore
+import JSONBytes
+import PluginWire
+import Settings
+
+/// Reads a file of plugins.d.
+struct ManifestReader {
+    static let keys = [
+        "command", "phase", "enabled", "types", "channels", "start", "order", "window", "commands", "own_events", "act_as",
+        "priority", "on_failure", "ping", "replay", "commands_in_history", "retry", "limits", "sandbox", "env", "config",
+    ]
+
+    let settings: SettingsReader
+
+    /// Reads a manifest.
+    /// - Parameters:
+    ///   - bytes: The file's text.
+    ///   - name: The plugin's name: the file's without `.toml`.
+    ///   - file: The file's name, as errors give it.
+    /// - Throws: ``SettingsError`` with file, line where known, key and reason.
+    static func read(_ bytes: [UInt8], name: String, file: String) throws(SettingsError) -> Manifest {
+        guard Wire.isName(name), name != "cli", name != "incoming" else {
+            throw SettingsError(
+                file: file,
+                reason: "'\(name)' cannot name a plugin: [a-z0-9][a-z0-9_-]{0,63}, and neither 'cli' nor 'incoming'")
+        }
+        return try ManifestReader(settings: SettingsReader(parsing: bytes, file: file)).manifest(name)
+    }
+
+    private func manifest(_ name: String) throws(SettingsError) -> Manifest {
+        try settings.refuseUnknown(knowing: Self.keys)
+        guard let command = try settings.strings("command") else {
+            throw settings.error("command", "is missing: the program and its arguments, as [\"crowbar-irc\"]")
+        }
+        guard let program = command.first, !program.isEmpty else {
+            throw settings.error("command", "must name a program")
+        }
+        var manifest = Manifest(name: name, file: settings.file, command: command)
+        manifest.isEnabled = try settings.bool("enabled") ?? true
+        try refuseCommandPhase()
+        manifest.types = try types()
+        manifest.channels = try channels()
+        manifest.start = try start()
+        manifest.order = try settings.string("order", oneOf: ["channel", "total", "none"]) ?? manifest.order
+        manifest.window = try settings.int("window", in: 0...Int64(Wire.maxWindow)) ?? manifest.window
+        manifest.commands = try commands()
+        manifest.ownEvents = try settings.bool("own_events") ?? false
+        manifest.actAs = try settings.strings("act_as") ?? []
+        manifest.ping = try settings.bool("ping") ?? true
+        manifest.replay = try settings.bool("replay") ?? true
+        manifest.commandsInHistory = try settings.bool("commands_in_history") ?? false
+        if let retry = try settings.table("retry") {
+            try retry.refuseUnknown(knowing: ["max_attempts", "ack_deadline"])
+            manifest.maxAttempts = try retry.int("max_attempts", in: 1...1000) ?? manifest.maxAttempts
+            manifest.ackDeadline = try duration(retry, "ack_deadline") ?? manifest.ackDeadline
+        }
+        manifest.limits = try limits()
+        manifest.sandbox = try sandbox()
+        try readEnvironment(&manifest)
+        if let config = try settings.table("config") { manifest.config = config.json }
+        return manifest
+    }
+
+    /// Phase `command` is of a later version: refused, so that nobody believes in checks that are not made.
+    private func refuseCommandPhase() throws(SettingsError) {
+        if try settings.string("phase", oneOf: ["event", "command"]) == "command" {
+            throw settings.error("phase", "\"command\" is not supported by this version yet")
+        }
+        for key in ["priority", "on_failure"] where settings[key] != nil {
+            throw settings.error(key, "belongs to phase \"command\", which is not supported by this version yet")
+        }
+    }
+
+    private func types() throws(SettingsError) -> [EventType]? {
+        guard let names = try settings.strings("types") else { return nil }
+        let known = EventType.allCases.map(\.name)
+        var types: [EventType] = []
+        for (index, name) in names.enumerated() {
+            guard let type = EventType(name: name) else {
+                throw settings.error(at: ["types", "[\(index)]"], unknown("event type", name, known))
+            }
+            types.append(type)
+        }
+        return types
+    }
+
+    private func commands() throws(SettingsError) -> [CommandType] {
+        let known = CommandType.allCases.map(\.rawValue)
+        var commands: [CommandType] = []
+        for (index, name) in (try settings.strings("commands") ?? []).enumerated() {
+            guard let type = CommandType(rawValue: name) else {
+                throw settings.error(at: ["commands", "[\(index)]"], unknown("command", name, known))
+            }
+            commands.append(type)
+        }
+        return commands
+    }
+
+    private func unknown(_ what: String, _ name: String, _ known: [String]) -> String {
+        let hint = Suggestion.nearest(to: name, among: known).map { "; did you mean '\($0)'?" }
+        return "there is no \(what) '\(name)'\(hint ?? "; there are \(known.joined(separator: ", "))")"
+    }
+
+    private func channels() throws(SettingsError) -> [String]? {
+        guard let channels = try settings.strings("channels") else { return nil }
+        for (index, channel) in channels.enumerated() {
+            let stem = channel.hasSuffix("*") ? String(channel.dropLast()) : channel
+            if !stem.isEmpty || channel == "*", stem.isEmpty || Identifier.isChannel(stem) { continue }
+            throw settings.error(
+                at: ["channels", "[\(index)]"], "'\(channel)' is neither a channel nor the beginning of one before a '*'")
+        }
+        return channels
+    }
+
+    private func start() throws(SettingsError) -> StartPoint {
+        guard let text = try settings.string("start") else { return .now }
+        guard let start = StartPoint(text) else {
+            throw settings.error(
+                "start", "must be \"now\", \"beginning\", \"id:EVENTID\" or \"@2026-11-01T00:00:00Z\"")
+        }
+        return start
+    }
+
+    /// A time such as `60s`, `5m`, `500ms`, in milliseconds.
+    private func duration(_ table: SettingsReader, _ key: String) throws(SettingsError) -> Int64? {
+        guard let text = try table.string(key) else { return nil }
+        for (unit, factor) in [("ms", Int64(1)), ("s", 1000), ("m", 60_000), ("h", 3_600_000)] where text.hasSuffix(unit) {
+            guard let number = Int64(text.dropLast(unit.count)), (1...86_400_000 / factor).contains(number) else { continue }
+            return number * factor
+        }
+        throw table.error(key, "must be a time from \"1ms\" to \"24h\", as \"60s\"")
+    }
+
+    private func limits() throws(SettingsError) -> Manifest.Limits? {
+        guard let table = try settings.table("limits") else { return nil }
+        try table.refuseUnknown(knowing: ["memory", "cpu", "files", "processes"])
+        return Manifest.Limits(
+            memory: try size(table, "memory"), cpu: try table.double("cpu", in: 0.01...1024),
+            files: try table.int("files", in: 16...1_048_576), processes: try table.int("processes", in: 1...65_536))
+    }
+
+    private func size(_ table: SettingsReader, _ key: String) throws(SettingsError) -> Int64? {
+        guard let text = try table.string(key) else { return nil }
+        for (unit, factor) in [("KB", Int64(1) << 10), ("MB", 1 << 20), ("GB", 1 << 30)] where text.hasSuffix(unit) {
+            if let number = Int64(text.dropLast(2)), (1...1_048_576).contains(number) { return number * factor }
+        }
+        throw table.error(key, "must be a size as \"256MB\" (KB, MB, GB)")
+    }
+
+    private func sandbox() throws(SettingsError) -> Manifest.Sandbox? {
+        guard let table = try settings.table("sandbox") else { return nil }
+        try table.refuseUnknown(knowing: ["network", "read", "write", "require"])
+        let sandbox = Manifest.Sandbox(
+            network: try table.bool("network") ?? false, read: try table.strings("read") ?? [],
+            write: try table.strings("write") ?? [], require: try table.bool("require") ?? false)
+        if sandbox.require {
+            throw table.error("require", "the sandbox is not enforced by this version yet, so it cannot be required")
+        }
+        for (key, paths) in [("read", sandbox.read), ("write", sandbox.write)] {
+            for (index, path) in paths.enumerated() where !path.hasPrefix("/") {
+                throw table.error(at: [key, "[\(index)]"], "must be a path from the root")
+            }
+        }
+        return sandbox
+    }
+
+    private func readEnvironment(_ manifest: inout Manifest) throws(SettingsError) {
+        guard let table = try settings.table("env") else { return }
+        try table.refuseUnknown(knowing: ["set", "pass"])
+        manifest.passedEnvironment = try table.strings("pass") ?? []
+        guard let set = try table.table("set") else { return }
+        for key in set.keys { manifest.environment[key] = try set.string(key) }
+    }
+}

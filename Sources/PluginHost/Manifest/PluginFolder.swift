@@ -1,0 +1,48 @@
+import Settings
+
+/// The folder plugins.d: each `NAME.toml` in it is a plugin.
+public enum PluginFolder {
+    /// Manifests at most.
+    public static let maxPlugins = 1_000
+
+    /// What was found.
+    public struct Contents: Sendable {
+        /// The manifests that are in order, by name.
+        public var manifests: [Manifest] = []
+        /// What is wrong with the others, each with the plugin's name.
+        public var errors: [(name: String, error: SettingsError)] = []
+    }
+
+    /// Reads the folder.
+    /// - Throws: ``SettingsError`` where the folder itself cannot be read.
+    public static func read(_ folder: String) throws(SettingsError) -> Contents {
+        let names: [String]
+        do {
+            names = try FileBytes.list(folder)
+        } catch {
+            throw SettingsError(file: folder, reason: "the folder of plugins cannot be read: \(error.reason)")
+        }
+        var contents = Contents()
+        for file in names where file.hasSuffix(".toml") && !file.hasPrefix(".") {
+            let name = String(file.dropLast(5))
+            let path = folder + "/" + file
+            if contents.manifests.count + contents.errors.count >= maxPlugins {
+                contents.errors.append(
+                    (name, SettingsError(file: path, reason: "over \(maxPlugins) plugins; this one is left out")))
+                continue
+            }
+            do throws(SettingsError) {
+                let bytes: [UInt8]
+                do {
+                    bytes = try FileBytes.read(path, limit: SettingsReader.maxBytes)
+                } catch {
+                    throw SettingsError(file: path, reason: error.reason)
+                }
+                contents.manifests.append(try ManifestReader.read(bytes, name: name, file: path))
+            } catch {
+                contents.errors.append((name, error))
+            }
+        }
+        return contents
+    }
+}

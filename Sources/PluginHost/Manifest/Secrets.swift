@@ -1,0 +1,78 @@
+import Glibc
+import JSONBytes
+
+/// A plugin's configuration with `{ env = "NAME" }` and `{ file = "path" }` replaced by what they stand for.
+struct Secrets: Sendable {
+    /// The largest file a secret is read from, in bytes.
+    static let maxFile = 64 << 10
+
+    /// The configuration, to be handed to the plugin and to nobody else.
+    var config: JSON
+    /// The secrets in it, to be masked wherever text is shown.
+    var values: [String]
+
+    /// A reference that cannot be resolved: where it stands and why.
+    struct Unresolved: Error, Equatable {
+        var path: String
+        var reason: String
+    }
+
+    /// Resolves the references of a configuration.
+    /// - Parameters:
+    ///   - environment: The host's variables.
+    ///   - folder: What relative paths are relative to: the manifest's folder.
+    static func resolve(_ config: JSON, environment: [String: String], folder: String) throws(Unresolved) -> Secrets {
+        var secrets = Secrets(config: .null, values: [])
+        secrets.config = try secrets.resolve(config, "", environment, folder)
+        return secrets
+    }
+
+    private mutating func resolve(
+        _ value: JSON, _ path: String, _ environment: [String: String], _ folder: String
+    ) throws(Unresolved) -> JSON {
+        switch value {
+        case .array(let elements):
+            var resolved: [JSON] = []
+            for (index, element) in elements.enumerated() {
+                resolved.append(try resolve(element, "\(path)[\(index)]", environment, folder))
+            }
+            return .array(resolved)
+        case .object(let members):
+            if members.count == 1, let name = members[0].value.string {
+                if members[0].key == "env" {
+                    guard let secret = environment[name] else {
+                        throw Unresolved(path: path, reason: "the environment variable \(name) is not set")
+                    }
+                    values.append(secret)
+                    return .string(secret)
+                }
+                if members[0].key == "file" {
+                    let secret = try Self.read(name.hasPrefix("/") ? name : folder + "/" + name, path)
+                    values.append(secret)
+                    return .string(secret)
+                }
+            }
+            var resolved: [JSON.Member] = []
+            for member in members {
+                let inner = path.isEmpty ? member.key : "\(path).\(member.key)"
+                resolved.append(.init(member.key, try resolve(member.value, inner, environment, folder)))
+            }
+            return .object(resolved)
+        default: return value
+        }
+    }
+
+    /// A secret from a file, without the line break that editors leave at its end.
+    private static func read(_ file: String, _ path: String) throws(Unresolved) -> String {
+        let bytes: [UInt8]
+        do {
+            bytes = try FileBytes.read(file, limit: maxFile)
+        } catch {
+            throw Unresolved(path: path, reason: "\(file) cannot be read: \(error.reason)")
+        }
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw Unresolved(path: path, reason: "\(file) is not UTF-8")
+        }
+        return text.hasSuffix("\n") ? String(text.dropLast()) : text
+    }
+}

@@ -1,0 +1,307 @@
+import CrowbarCore
+import DequeModule
+
+/// One queue of a plugin as a pure value: which events are open, in which order they may go out, and how far the cursor
+/// may move. It knows positions and lanes, never bytes; time is passed in.
+///
+/// An event that passes the filter takes a slot, in the order of the log. A slot is waiting (its lane is busy), ready,
+/// launched (held by the plugin), under retry, or settled; settled slots leave at the front, so that the first slot is
+/// always the first open event. A *lane* is what order is kept in: a channel, or a user for events without a channel.
+struct DeliveryQueue {
+    /// The limits of a queue.
+    enum Limit {
+        /// Slots besides the window: events read ahead while their lanes are busy, and settled ones behind an open one.
+        static let readAhead = 10_000
+        /// Lanes kept without an open event before the table is swept.
+        static let idleLanes = 4_096
+        /// Deadlines for which one delivery may be held without `working`.
+        static let heldDeadlines: Int64 = 10
+    }
+
+    /// How the order is kept.
+    enum Order: String { case channel, total, none }
+
+    /// What does not change while a session lasts.
+    struct Settings: Equatable {
+        var order: Order = .channel
+        var isPipelined = false
+        /// Counted attempts before the dead letter.
+        var maxAttempts: Int64 = 8
+        /// Milliseconds without progress after which the plugin counts as hung.
+        var ackDeadline: Int64 = 60_000
+    }
+
+    enum State: UInt8 { case waiting, ready, taken, launched, retry, settled }
+
+    struct Slot {
+        var position: Int64
+        var lane: Int32
+        var state: State
+    }
+
+    /// A delivery that was written to the plugin.
+    struct Flight {
+        enum State: UInt8 { case held, retry, done, void }
+        var delivery: Int64
+        var slot: Int
+        /// Milliseconds on the monotonic clock.
+        var launched: Int64
+        var state: State
+    }
+
+    struct Lane {
+        var key: String
+        /// Open slots.
+        var open = 0
+        /// Nothing of this lane goes out: one is out already, or a retry waits.
+        var isBlocked = false
+        /// Slots behind the one that blocks, in order.
+        var waiting: Deque<Int> = []
+    }
+
+    /// What is remembered of an event that was delivered more than once, or will be.
+    struct Attempts: Equatable {
+        var deliveries: Int64 = 0
+        var counted: Int64 = 0
+        /// When it is due, on the monotonic clock; nil while it is not under retry.
+        var due: Int64?
+        var code = ""
+        var message = ""
+        /// Unix milliseconds of the first failure.
+        var first: Int64 = 0
+    }
+
+    let settings: Settings
+    /// Unsettled events the plugin wants at most; 0 holds the queue.
+    var window: Int
+    /// The position up to which the log was looked through.
+    var scanned: Int64
+    /// Held deliveries.
+    var held = 0
+    /// Slots taken, but not launched yet.
+    var taken = 0
+    /// Settlements by the plugin so far.
+    var settlements: Int64 = 0
+    /// From when the ack deadline runs, on the monotonic clock.
+    var deadlineFrom: Int64 = 0
+    var attempts: [Int64: Attempts] = [:]
+    var retries: [Int64: Int] = [:]
+
+    var slots: Deque<Slot> = []
+    var firstSlot = 0
+    var ready: Deque<Int> = []
+    var flights: Deque<Flight> = []
+    var lanes: [Lane] = []
+    var freeLanes: [Int32] = []
+    var laneIDs: [String: Int32] = [:]
+    var resumed: Resumption
+
+    /// Where a queue goes on.
+    struct Resumption {
+        /// All up to here is done.
+        var position: Int64
+        /// Settled ones above, ascending.
+        var settled: [ClosedRange<Int64>] = []
+        /// What is known of open events: retries, and those that were held when the last process ended.
+        var attempts: [Int64: Attempts] = [:]
+    }
+
+    init(settings: Settings, window: Int, resuming resumption: Resumption) {
+        self.settings = settings
+        self.window = window
+        self.resumed = resumption
+        scanned = resumption.position
+    }
+
+    // MARK: Events come in
+
+    /// Whether another event from the log could go out, or is worth reading ahead.
+    var wantsEvents: Bool {
+        window > 0 && unsettled < window && slots.count < window + Limit.readAhead
+    }
+
+    /// Events that count in the window.
+    var unsettled: Int { held + taken + retries.count }
+
+    /// The lane of a key; good until ``sweepLanes()``.
+    mutating func lane(_ key: String) -> Int32 {
+        if settings.order == .none { return -1 }
+        let key = settings.order == .total ? "" : key
+        if let known = laneIDs[key] { return known }
+        let id: Int32
+        if let free = freeLanes.popLast() {
+            id = free
+            lanes[Int(id)] = Lane(key: key)
+        } else {
+            id = Int32(lanes.count)
+            lanes.append(Lane(key: key))
+        }
+        laneIDs[key] = id
+        return id
+    }
+
+    /// Forgets lanes without open events, where there are many. Lane ids handed out before are void.
+    mutating func sweepLanes() {
+        guard laneIDs.count > Limit.idleLanes else { return }
+        for (key, id) in laneIDs where lanes[Int(id)].open == 0 {
+            laneIDs[key] = nil
+            freeLanes.append(id)
+        }
+    }
+
+    /// Takes the next event of the log that passes the filter.
+    mutating func offer(position: Int64, lane: Int32) {
+        scanned = position
+        if isSettledBefore(position) { return }
+        let index = firstSlot + slots.count
+        slots.append(Slot(position: position, lane: lane, state: .waiting))
+        if lane >= 0 { lanes[Int(lane)].open += 1 }
+        if let known = resumed.attempts.removeValue(forKey: position) {
+            attempts[position] = known
+            if known.due != nil {
+                putUnderRetry(index)
+                return
+            }
+        }
+        enqueue(index)
+    }
+
+    /// Notes that the log was looked through up to a position without a match.
+    mutating func skip(through position: Int64) { scanned = max(scanned, position) }
+
+    mutating func isSettledBefore(_ position: Int64) -> Bool {
+        while let first = resumed.settled.first {
+            if position < first.lowerBound { return false }
+            if position <= first.upperBound { return true }
+            resumed.settled.removeFirst()
+        }
+        return false
+    }
+
+    mutating func enqueue(_ index: Int) {
+        let lane = Int(slots[index - firstSlot].lane)
+        if lane >= 0 {
+            if lanes[lane].isBlocked {
+                lanes[lane].waiting.append(index)
+                return
+            }
+            if !pipelines { lanes[lane].isBlocked = true }
+        }
+        slots[index - firstSlot].state = .ready
+        ready.append(index)
+    }
+
+    var pipelines: Bool { settings.isPipelined && settings.order == .channel }
+
+    // MARK: Events go out
+
+    /// The next event that may go out now, or nil. It must be launched or the queue dropped.
+    mutating func take() -> (slot: Int, position: Int64)? {
+        while let index = ready.first {
+            guard index >= firstSlot, slots[index - firstSlot].state == .ready else {
+                ready.removeFirst()
+                continue
+            }
+            let position = slots[index - firstSlot].position
+            let isRetry = retries[position] != nil
+            guard window > 0, isRetry || unsettled < window else { return nil }
+            ready.removeFirst()
+            if isRetry { retries[position] = nil }
+            slots[index - firstSlot].state = .taken
+            taken += 1
+            return (index, position)
+        }
+        return nil
+    }
+
+    /// Notes that a taken event was written under a delivery number; returns how many-th delivery of it this is.
+    mutating func launch(slot index: Int, delivery: Int64, now: Int64) -> Int64 {
+        let at = index - firstSlot
+        slots[at].state = .launched
+        taken -= 1
+        if held == 0 { deadlineFrom = now }
+        held += 1
+        flights.append(Flight(delivery: delivery, slot: index, launched: now, state: .held))
+        guard !attempts.isEmpty, attempts[slots[at].position] != nil else { return 1 }
+        let position = slots[at].position
+        attempts[position, default: Attempts()].due = nil
+        attempts[position, default: Attempts()].deliveries += 1
+        let count = attempts[position]?.deliveries ?? 1
+        let lane = Int(slots[at].lane)
+        if pipelines, lane >= 0, lanes[lane].isBlocked { unblock(lane) }
+        return count
+    }
+
+    /// Lets go what waited behind a lane's first event.
+    mutating func unblock(_ lane: Int) {
+        lanes[lane].isBlocked = false
+        let waiting = lanes[lane].waiting
+        lanes[lane].waiting = []
+        for index in waiting { enqueue(index) }
+    }
+
+    // MARK: Window and deadline
+
+    /// Sets the number of unsettled events wanted.
+    mutating func setWindow(_ events: Int, now: Int64) {
+        if window == 0, events > 0 { deadlineFrom = now }
+        window = events
+    }
+
+    /// Moves the deadline on: the plugin said that it needs longer.
+    mutating func extendDeadline(to time: Int64) { deadlineFrom = max(deadlineFrom, time) }
+
+    /// When the plugin counts as hung on this queue, on the monotonic clock; nil while nothing is held or the queue is on
+    /// hold.
+    var deadline: Int64? {
+        guard held > 0, window > 0 else { return nil }
+        var deadline = deadlineFrom + settings.ackDeadline
+        if let oldest = flights.first(where: { $0.state == .held }) {
+            deadline = min(deadline, max(oldest.launched + Limit.heldDeadlines * settings.ackDeadline, deadlineFrom))
+        }
+        return deadline
+    }
+
+    // MARK: What is kept
+
+    /// The position before the first open event: the cursor may stand at the last entry up to it.
+    var settledThrough: Int64 { slots.first.map { $0.position - 1 } ?? scanned }
+
+    /// Whether an event up to a position has not gone out yet.
+    func hasUndelivered(through position: Int64) -> Bool {
+        if scanned < position { return true }
+        for slot in slots {
+            if slot.position > position { return false }
+            if slot.state == .waiting || slot.state == .ready || slot.state == .taken { return true }
+        }
+        return false
+    }
+
+    /// Settled events above the cursor, as ranges of positions without an open one between.
+    var settledRanges: [ClosedRange<Int64>] {
+        var ranges: [ClosedRange<Int64>] = []
+        var start: Int64?
+        var last: Int64 = 0
+        for slot in slots {
+            if slot.state == .settled {
+                start = start ?? slot.position
+                last = slot.position
+            } else if let from = start {
+                ranges.append(from...last)
+                start = nil
+            }
+        }
+        if let start { ranges.append(start...last) }
+        return ranges + resumed.settled.filter { $0.lowerBound > scanned }
+    }
+
+    /// What the next session of this host should know of the open events: retries, and what the plugin held at its end.
+    var openAttempts: [Int64: Attempts] {
+        var open = attempts.merging(resumed.attempts) { mine, _ in mine }
+        for flight in flights where flight.state == .held {
+            let position = slots[flight.slot - firstSlot].position
+            if open[position] == nil { open[position] = Attempts(deliveries: 1) }
+        }
+        return open
+    }
+}

@@ -1,0 +1,38 @@
+import CrowbarCore
+import Settings
+
+/// What `crowbar check` finds about plugins.
+public struct PluginCheck: Sendable {
+    /// One finding.
+    public struct Finding: Sendable, Equatable {
+        /// Whether it keeps the plugin from running.
+        public var isError: Bool
+        /// Where and what, for people.
+        public var text: String
+    }
+
+    /// Validates a folder of manifests and, by starting each with `purpose: "check"`, the plugins' own configurations.
+    /// - Throws: ``SettingsError`` where the folder itself cannot be read.
+    public static func run(folder: String, environment: HostEnvironment) async throws(SettingsError) -> [Finding] {
+        let contents = try PluginFolder.read(folder)
+        var findings = contents.errors.map { Finding(isError: true, text: $0.error.description) }
+        for manifest in contents.manifests {
+            for note in PluginHost.notEnforced(manifest) {
+                findings.append(Finding(isError: false, text: "\(manifest.file): \(note)"))
+            }
+            if !manifest.isEnabled {
+                findings.append(Finding(isError: false, text: "\(manifest.file): enabled = false: it will not run"))
+            }
+            let runtime = PluginRuntime(name: manifest.name, manifest: manifest, reason: nil, environment: environment)
+            let report = await runtime.session(manifest, purpose: .check, [:])
+            switch report.end {
+            case .stopped, .drained: break
+            case .failed(let reason), .crashed(let reason), .tryLater(let reason), .diverged(let reason):
+                // A disabled one may well be unfinished.
+                let text = reason.hasPrefix(manifest.file) ? reason : "\(manifest.file): config: \(reason)"
+                findings.append(Finding(isError: manifest.isEnabled, text: text))
+            }
+        }
+        return findings
+    }
+}

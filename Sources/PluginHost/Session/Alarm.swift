@@ -1,0 +1,26 @@
+import Dispatch
+
+/// Rings at a time on the monotonic clock, in milliseconds; one time is set at most. Owned by one task.
+final class Alarm {
+    private let timer: any DispatchSourceTimer
+    private var set: Int64?
+
+    init(_ ring: @escaping @Sendable () -> Void) {
+        timer = DispatchSource.makeTimerSource()
+        timer.setEventHandler(handler: ring)
+        timer.schedule(deadline: .distantFuture)
+        timer.resume()
+    }
+
+    deinit { timer.cancel() }
+
+    /// Sets the time, in place of the one set before; nil for none.
+    func ring(at time: Int64?, now: Int64) {
+        // A time that has passed rings again only when it is asked for anew.
+        if set == time, (time ?? .max) > now { return }
+        set = time
+        guard let time else { return timer.schedule(deadline: .distantFuture) }
+        let wait = DispatchTimeInterval.milliseconds(Int(clamping: max(0, time - now)))
+        timer.schedule(deadline: .now() + wait, leeway: .milliseconds(1))
+    }
+}

@@ -1,0 +1,86 @@
+import CrowbarCore
+import Synchronization
+
+/// Everything that can happen to a session, in the order in which it happened. One task takes from it; any thread puts
+/// into it.
+///
+/// What can come in bulk is limited at its source: one piece of output, one page, one batch of results and one save are
+/// under way at a time, and wake-ups collapse.
+final class Mailbox: Sendable {
+    /// Something that happened.
+    enum Input: Sendable {
+        /// The plugin wrote; the reader waits until this was handled.
+        case output([UInt8])
+        /// The plugin closed its output, or ended.
+        case outputEnded
+        /// The plugin takes no more input.
+        case inputBroken
+        /// There is room for more lines.
+        case room
+        /// The log may have grown.
+        case logGrew
+        /// A time that was asked for has come.
+        case alarm
+        /// A page was read for a queue.
+        case page(LogPage, after: Int64)
+        /// Events were read again for a queue.
+        case fetched(LogPage, queue: Int)
+        /// The log could not be read.
+        case readFailed(String)
+        /// Commands were decided.
+        case decided([CommandDesk.Outcome])
+        /// A save ended.
+        case saved(CursorSaver.Outcome)
+        /// The operator or the host wants the end.
+        case drain(why: String)
+    }
+
+    private struct State {
+        var inputs: [Input] = []
+        var grew = false
+        var rang = false
+        var waiting: CheckedContinuation<Void, Never>?
+    }
+
+    private let state = Mutex(State())
+
+    init() {}
+
+    func post(_ input: Input) {
+        let waiting = state.withLock { state -> CheckedContinuation<Void, Never>? in
+            switch input {
+            case .logGrew where state.grew, .alarm where state.rang: return nil
+            case .logGrew: state.grew = true
+            case .alarm: state.rang = true
+            default: break
+            }
+            state.inputs.append(input)
+            let waiting = state.waiting
+            state.waiting = nil
+            return waiting
+        }
+        waiting?.resume()
+    }
+
+    /// All that has happened since the last call; waits until there is something.
+    func take() async -> [Input] {
+        while true {
+            let inputs = state.withLock { state in
+                let inputs = state.inputs
+                state.inputs = []
+                state.grew = false
+                state.rang = false
+                return inputs
+            }
+            if !inputs.isEmpty { return inputs }
+            await withCheckedContinuation { continuation in
+                let now = state.withLock { state in
+                    if !state.inputs.isEmpty { return true }
+                    state.waiting = continuation
+                    return false
+                }
+                if now { continuation.resume() }
+            }
+        }
+    }
+}

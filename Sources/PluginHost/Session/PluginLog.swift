@@ -1,0 +1,79 @@
+import Logging
+import PluginWire
+import Synchronization
+
+/// What a plugin says in free text, on its way into the host's log: cut, rate-limited, secrets masked.
+final class PluginLog: Sendable {
+    /// Bytes of a line that are kept.
+    static let maxLine = 8 << 10
+    /// Lines a second.
+    static let rate = 200.0
+
+    private let logger: Logger
+    private let secrets: [String]
+    private let now: @Sendable () -> Int64
+    private let bucket = Mutex((TokenBucket(rate: PluginLog.rate, burst: PluginLog.rate), 0))
+    private let last = Mutex("")
+
+    init(logger: Logger, secrets: [String], now: @escaping @Sendable () -> Int64) {
+        self.logger = logger
+        // A longer secret first, so that one that is a part of another does not leave the rest behind.
+        self.secrets = secrets.filter { $0.utf8.count >= 4 }.sorted { $0.utf8.count > $1.utf8.count }
+        self.now = now
+    }
+
+    /// The last line that was not sent as a `log` message, for the reason of a failure.
+    var lastLine: String { last.withLock { $0 } }
+
+    /// Text with every secret replaced.
+    func mask(_ text: String) -> String {
+        var text = text
+        for secret in secrets where text.contains(secret) { text = text.replacing(secret, with: "***") }
+        return text
+    }
+
+    /// Logs a line of standard error, or a stray one of standard output.
+    func line(_ bytes: UnsafeRawBufferPointer, stray: Bool) {
+        let text = String(decoding: bytes.prefix(Self.maxLine), as: UTF8.self)
+        last.withLock { $0 = mask(text) }
+        write(.info, text, ["from": stray ? "stdout" : "stderr"])
+    }
+
+    /// Logs a `log` message.
+    func message(level: String, _ text: String, fields: String?) {
+        let level: Logger.Level =
+            switch level {
+            case "trace", "debug": .debug
+            case "warning", "warn": .warning
+            case "error", "critical", "fatal": .error
+            default: .info
+            }
+        write(level, text, fields.map { ["fields": .string(mask(String($0.prefix(Self.maxLine))))] } ?? [:])
+    }
+
+    /// Logs what the host itself has to say of this plugin.
+    func note(_ level: Logger.Level, _ text: String) {
+        logger.log(level: level, "\(mask(text))")
+    }
+
+    private func write(_ level: Logger.Level, _ text: String, _ metadata: Logger.Metadata) {
+        let time = now()
+        let (allowed, dropped) = bucket.withLock { state -> (Bool, Int) in
+            guard state.0.take(now: time) else {
+                state.1 += 1
+                return (false, 0)
+            }
+            let dropped = state.1
+            state.1 = 0
+            return (true, dropped)
+        }
+        guard allowed else { return }
+        if dropped > 0 {
+            logger.warning("\(dropped) log lines of this plugin were dropped: over \(Int(Self.rate)) a second")
+        }
+        let cut =
+            text.utf8.count > Self.maxLine ? String(decoding: text.utf8.prefix(Self.maxLine), as: UTF8.self) : text
+        let shown = String(mask(cut).unicodeScalars.map { $0.value < 0x20 && $0 != "\t" ? "\u{FFFD}" : Character($0) })
+        logger.log(level: level, "\(shown)", metadata: metadata)
+    }
+}

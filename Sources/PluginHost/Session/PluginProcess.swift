@@ -1,0 +1,84 @@
+import Glibc
+import Subprocess
+import SystemPackage
+
+/// How a process is started: through the launcher, with nothing of the host's environment but what is named.
+struct LaunchPlan: Sendable {
+    var launcher: String
+    var program: String
+    var arguments: [String]
+    var environment: [String: String]
+    var folder: String
+    /// Marks the launcher's own report of a program that cannot be run.
+    var token: String
+}
+
+/// How a process ended.
+enum ProcessEnd: Sendable, Equatable {
+    case exited(Int32)
+    case signalled(Int32)
+
+    var text: String {
+        switch self {
+        case .exited(let status): "exit status \(status)"
+        case .signalled(let number):
+            switch number {
+            case SIGKILL: "killed by signal 9 (SIGKILL), by hand or for memory"
+            case SIGSEGV: "crashed with signal 11 (SIGSEGV)"
+            case SIGABRT: "aborted with signal 6 (SIGABRT)"
+            default: "ended by signal \(number)"
+            }
+        }
+    }
+}
+
+/// A running plugin as a session sees it.
+struct PluginProcess: Sendable {
+    typealias Running = Execution<CustomWriteInput, SequenceOutput, SequenceOutput>
+
+    private let running: Running
+    /// The launcher's process id; the plugin is its child.
+    var pid: Int32 { running.processIdentifier.value }
+    var output: SubprocessOutputSequence { running.standardOutput }
+    var errors: SubprocessOutputSequence { running.standardError }
+
+    /// Starts a process, lets `body` work with it, and waits for its end.
+    /// - Throws: `SubprocessError` where the launcher cannot be started, or what `body` throws.
+    static func run<Result: Sendable>(
+        _ plan: LaunchPlan, _ body: (PluginProcess) async throws -> Result
+    ) async throws -> (Result, ProcessEnd) {
+        var environment: [Environment.Key: String] = [:]
+        for (key, value) in plan.environment {
+            if let name = Environment.Key(rawValue: key) { environment[name] = value }
+        }
+        let outcome = try await Subprocess.run(
+            .path(FilePath(plan.launcher)),
+            arguments: Arguments([String(getpid()), plan.token, plan.program] + plan.arguments),
+            environment: .custom(environment), workingDirectory: FilePath(plan.folder), input: .inputWriter,
+            output: .sequence, error: .sequence
+        ) { running in
+            try await body(PluginProcess(running: running))
+        }
+        switch outcome.terminationStatus {
+        case .exited(let status): return (outcome.closureResult, .exited(status))
+        case .signaled(let number): return (outcome.closureResult, .signalled(number))
+        }
+    }
+
+    func write(_ chunk: [UInt8]) async throws { _ = try await running.standardInputWriter.write(chunk) }
+
+    func closeInput() async { try? await running.standardInputWriter.finish() }
+
+    /// SIGTERM to the plugin and all it started.
+    func terminate() { kill(pid, SIGTERM) }
+
+    /// SIGKILL to the plugin and all it started.
+    func killAll() { kill(pid, SIGUSR1) }
+
+    /// Whether the launcher has ended; it stays to be reaped by ``run(_:_:)``.
+    var hasEnded: Bool {
+        var info = siginfo_t()
+        let status = waitid(P_PID, id_t(pid), &info, WEXITED | WNOHANG | WNOWAIT)
+        return status != 0 || info.si_signo == SIGCHLD
+    }
+}

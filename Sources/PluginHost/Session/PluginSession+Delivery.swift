@@ -1,0 +1,243 @@
+import CrowbarCore
+import Logging
+import PluginWire
+
+// What the host does by itself: events out, cursors kept, deadlines watched.
+extension PluginSession {
+    /// Does all that can be done now and sets the alarm for what comes next.
+    func step(_ now: Int64) async {
+        watch(now)
+        if case .working = phase {
+            for i in queues.indices {
+                if let due = queues[i].queue.nextRetry, due <= now { queues[i].queue.wakeRetries(now: now) }
+            }
+            if !isDraining { pump(now) }
+        }
+        if !orders.isEmpty {
+            desk.put(orders)
+            unanswered += orders.count
+            orders = []
+        }
+        save(now)
+        publish(now)
+        alarm.ring(at: nextAlarm(now), now: now)
+    }
+
+    /// Writes events while there is room, and asks for what is needed to go on.
+    private func pump(_ now: Int64) {
+        if saveFailed { return }
+        var room = outgoing.room()
+        var chunk: [UInt8] = []
+        chunk.reserveCapacity(Outgoing.chunk + 4096)
+        var progress = true
+        while progress, room > 0 {
+            progress = false
+            for i in queues.indices where room > 0 {
+                let before = chunk.count
+                let count = queues[i].deliver(
+                    to: &chunk, from: nextDelivery, ownEvents: manifest.ownEvents, plugin: manifest.name, now: now,
+                    maxBytes: min(Outgoing.chunk, before + room))
+                if count == 0 { continue }
+                progress = true
+                book(count, i)
+                room -= chunk.count - before
+                if chunk.count >= Outgoing.chunk {
+                    outgoing.put(chunk)
+                    chunk.removeAll(keepingCapacity: false)
+                    chunk.reserveCapacity(Outgoing.chunk + 4096)
+                }
+            }
+        }
+        outgoing.put(chunk)
+        // Asked again, so that the writer tells when there is room.
+        if room <= 0 { _ = outgoing.room() }
+        tellCaughtUp()
+        readOn()
+    }
+
+    private func book(_ count: Int, _ queue: Int) {
+        nextDelivery += Int64(count)
+        for _ in 0..<count { route.append(Int32(queue)) }
+        queues[queue].isDirty = true
+    }
+
+    private func readOn() {
+        if isReading || readRetry != nil { return }
+        if let i = queues.firstIndex(where: { !$0.fetching.isEmpty }) {
+            isReading = true
+            return reader.put(.positions(queues[i].fetching.map(\.position), queue: i))
+        }
+        if let after = queues.lazy.filter(\.needsPage).map(\.queue.scanned).min() {
+            isReading = true
+            grewWhileReading = false
+            reader.put(.page(after: after))
+        }
+    }
+
+    func takePage(_ page: LogPage, _ after: Int64) {
+        isReading = false
+        let last = page.entries.last?.position
+        for i in queues.indices where queues[i].needsPage && queues[i].queue.scanned >= after {
+            if let last, last <= queues[i].queue.scanned { continue }
+            queues[i].take(page)
+            if grewWhileReading { queues[i].isAtEnd = false }
+        }
+    }
+
+    func takeFetched(_ page: LogPage, _ queue: Int, _ now: Int64) {
+        isReading = false
+        var chunk: [UInt8] = []
+        let count = queues[queue].deliver(fetched: page, to: &chunk, from: nextDelivery, now: now)
+        book(count, queue)
+        outgoing.put(chunk)
+    }
+
+    private func tellCaughtUp() {
+        for i in queues.indices where !queues[i].hasCaughtUp {
+            if queues[i].queue.hasUndelivered(through: queues[i].backlogEnd) { continue }
+            queues[i].hasCaughtUp = true
+            send(.caughtUp(queue: queues[i].id.queue))
+        }
+        view.isCaughtUp = queues.allSatisfy(\.hasCaughtUp)
+    }
+
+    // MARK: Cursors
+
+    private func save(_ now: Int64) {
+        guard !isSaving, now >= nextSave else { return }
+        let due = queues.indices.filter {
+            queues[$0].isDirty && (saveFailed || now - queues[$0].lastSave >= CursorSaver.interval)
+        }
+        if due.isEmpty, letters.isEmpty { return }
+        let unixNow = environment.unixNow()
+        for i in due {
+            queues[i].isDirty = false
+            queues[i].lastSave = now
+        }
+        lettersUnderSave = letters
+        letters = []
+        isSaving = true
+        saver.put(due.map { queues[$0].change(unixNow: unixNow, now: now) }, lettersUnderSave)
+    }
+
+    func take(_ outcome: CursorSaver.Outcome, _ now: Int64) {
+        isSaving = false
+        switch outcome {
+        case .saved(let cursors):
+            if saveFailed { log.note(.info, "cursors can be stored again; delivery goes on") }
+            saveFailed = false
+            lettersUnderSave = []
+            for i in queues.indices {
+                if let cursor = cursors[queues[i].id] { queues[i].savedCursor = cursor }
+            }
+        case .failed(let why):
+            if !saveFailed { log.note(.error, "cursors cannot be stored, delivery stops until they can: \(why)") }
+            saveFailed = true
+            letters = lettersUnderSave + letters
+            lettersUnderSave = []
+            for i in queues.indices { queues[i].isDirty = true }
+            nextSave = now + CursorSaver.failedInterval
+        }
+    }
+
+    /// The last save of a session, which waits for its outcome.
+    func saveAtEnd() async {
+        if queues.isEmpty { return }
+        let (now, unixNow) = (environment.now(), environment.unixNow())
+        let changes = queues.map { $0.change(unixNow: unixNow, now: now) }
+        if case .failed(let why) = await saver.save(changes, lettersUnderSave + letters) {
+            log.note(.error, "the last cursors could not be stored; what they would have settled comes again: \(why)")
+        }
+    }
+
+    // MARK: Deadlines
+
+    private func watch(_ now: Int64) {
+        if let due = readRetry, due <= now { readRetry = nil }
+        switch phase {
+        case .awaitingReady(let until) where now >= until && shutdown == nil:
+            kill(.crashed("no 'ready' within \(Limit.ready / 1000) s"), now)
+        case .working: watchWork(now)
+        default: break
+        }
+        for step in shutdown?.due(now: now) ?? [] { take(step) }
+    }
+
+    private func watchWork(_ now: Int64) {
+        if manifest.ping, !isReadingPaused, shutdown == nil {
+            if now - lastByte >= Limit.silence {
+                return kill(.crashed("not a byte for \(Limit.silence / 1000) s: it hangs"), now)
+            }
+            if now >= nextPing {
+                pings += 1
+                nextPing = now + Limit.ping
+                send(.ping(n: pings))
+            }
+        }
+        if isReadingPaused || shutdown != nil { return }
+        for queue in queues {
+            guard let deadline = queue.queue.deadline, now >= deadline else { continue }
+            let seconds = queue.queue.settings.ackDeadline / 1000
+            kill(.crashed("queue '\(queue.id.queue)' made no progress for \(seconds) s: it hangs"), now)
+        }
+    }
+
+    private func take(_ step: Shutdown.Step) {
+        switch step {
+        case .closeInput: outgoing.close()
+        case .terminate: process?.terminate()
+        case .kill: process?.killAll()
+        }
+    }
+
+    private func nextAlarm(_ now: Int64) -> Int64? {
+        var times: [Int64] = []
+        if let next = shutdown?.next { times.append(next) }
+        if outputEnded != nil { times.append(now + Limit.endPoll) }
+        if case .awaitingReady(let until) = phase, shutdown == nil { times.append(until) }
+        if case .working = phase {
+            if manifest.ping, shutdown == nil { times.append(min(nextPing, lastByte + Limit.silence)) }
+            for queue in queues {
+                if let due = queue.queue.nextRetry { times.append(due) }
+                if let deadline = queue.queue.deadline, shutdown == nil { times.append(deadline) }
+            }
+            if let readRetry { times.append(readRetry) }
+        }
+        if !isSaving {
+            for queue in queues where queue.isDirty {
+                times.append(max(nextSave, queue.lastSave + CursorSaver.interval))
+            }
+        }
+        if lastPublish + Limit.publish > now { times.append(lastPublish + Limit.publish) }
+        return times.min()
+    }
+
+    // MARK: What is shown
+
+    private func publish(_ now: Int64) {
+        guard now - lastPublish >= Limit.publish || queues.count != view.queues.count || board.current.pid == nil else {
+            return
+        }
+        let settlements = queues.map(\.queue.settlements)
+        if rates.last.map({ now - $0.time >= 1000 }) ?? true {
+            rates.append((now, settlements))
+            if rates.count > 10 { rates.removeFirst() }
+        }
+        let base = rates.first ?? (now, settlements)
+        let seconds = Double(max(1, now - base.time)) / 1000
+        let shown = queues.enumerated().map { i, queue in
+            SessionBoard.Queue(
+                name: queue.id.queue, cursor: queue.savedCursor, scanned: queue.queue.scanned,
+                inFlight: queue.queue.unsettled, settlements: settlements[i],
+                ratePerSecond: i < base.settlements.count ? Double(settlements[i] - base.settlements[i]) / seconds : 0)
+        }
+        let isChanged = zip(shown, view.queues).contains {
+            $0.settlements != $1.settlements || $0.inFlight != $1.inFlight
+                || $0.ratePerSecond != $1.ratePerSecond || $0.cursor != $1.cursor
+        }
+        view.queues = shown
+        board.show(view)
+        // An idle plugin is not woken for its listing.
+        lastPublish = isChanged ? now : now - Limit.publish
+    }
+}

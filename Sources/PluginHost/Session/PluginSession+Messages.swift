@@ -1,0 +1,245 @@
+import CrowbarCore
+import DequeModule
+import JSONBytes
+import Logging
+import PluginWire
+
+// What the plugin says.
+extension PluginSession {
+    /// Takes a piece of the plugin's output.
+    func take(_ bytes: [UInt8], _ now: Int64) async {
+        var lines: [PluginMessage] = []
+        bytes.withUnsafeBytes { buffer in
+            splitter.feed(buffer) { piece in
+                switch piece {
+                case .tooLong(let count): strike("a line of \(count) bytes; at most \(Wire.maxLine) are taken", now)
+                case .line(let line) where line.first == 0x7B:
+                    do throws(WireError) {
+                        lines.append(try PluginMessage(line: line))
+                    } catch {
+                        strike("\(error)", now)
+                    }
+                case .line(let line): if !line.isEmpty { log.line(line, stray: true) }
+                }
+            }
+        }
+        for message in lines { await take(message, now) }
+    }
+
+    /// Counts an offence against the protocol; too many in a minute end the process.
+    func strike(_ what: String, _ now: Int64) {
+        view.strikes += 1
+        log.note(.warning, "protocol: \(what)")
+        strikes.append(now)
+        strikes.removeAll { now - $0 > Limit.strikeWindow }
+        if strikes.count >= Limit.strikes, shutdown == nil {
+            kill(.crashed("\(Limit.strikes) offences against the protocol in a minute; the last: \(what)"), now)
+        }
+    }
+
+    private func take(_ message: PluginMessage, _ now: Int64) async {
+        switch message {
+        case .ack(let settled, let state): acknowledge(settled, state, now)
+        case .command(let command): take(command, now)
+        case .retry(let retry): take(retry, now)
+        case .reject(let delivery, let code, let message, let deadLetter):
+            settle(delivery, .reject(code: code, message: message, deadLetter: deadLetter), now)
+        case .ready(let ready): await take(ready, now)
+        case .pong: break
+        case .window(let queue, let events):
+            guard let i = index(of: queue) else { return ignore() }
+            queues[i].queue.setWindow(Int(min(events, Int64(Wire.maxWindow))), now: now)
+        case .state(let queue, let state):
+            guard let i = index(of: queue), let bytes = bounded(state, now) else { return ignore() }
+            queues[i].state = bytes
+            queues[i].isDirty = true
+        case .working(let delivery, let ms): working(delivery, ms, now)
+        case .status(let level, let message, let details):
+            let count = details?.members?.count ?? 0
+            view.status = (level, log.mask(String(message.prefix(1024))), count <= 100 ? details : nil)
+        case .log(let level, let message, let fields):
+            log.message(level: level, message, fields: fields.map { String(decoding: $0.bytes, as: UTF8.self) })
+        case .drained: if !isDraining { strike("'drained' was not expected", now) }
+        case .fatal(let code, let problem, let retry):
+            let place = problem.path.isEmpty ? "" : " at \(problem.path)"
+            let reason = "\(code)\(place): \(log.mask(String(problem.message.prefix(1024))))"
+            end = retry ? .tryLater(reason) : .failed(reason)
+            phase = .ending
+            if shutdown == nil { shutdown = .awaitingExit(now: now) }
+        case .queues, .verdict, .configured:
+            strike("'\(message.typeName)' is not supported by this version yet", now)
+        case .unknown: ignore()
+        }
+    }
+
+    private func ignore() { view.ignored += 1 }
+
+    private func index(of queue: String) -> Int? { queues.firstIndex { $0.id.queue == queue } }
+
+    private func bounded(_ state: JSON, _ now: Int64) -> [UInt8]? {
+        let bytes = state.bytes
+        if bytes.count <= Wire.maxState { return bytes }
+        strike("a state of \(bytes.count) bytes; at most \(Wire.maxState) are kept", now)
+        return nil
+    }
+
+    private func working(_ delivery: Int64?, _ ms: Int64, _ now: Int64) {
+        let until = now + min(ms, 3_600_000)
+        if case .awaitingReady(let deadline) = phase { phase = .awaitingReady(until: max(deadline, until)) }
+        for i in queues.indices where delivery == nil || queues[i].queue.holds(delivery ?? 0) {
+            queues[i].queue.extendDeadline(to: until)
+        }
+    }
+
+    // MARK: Settlement
+
+    /// The queue of a delivery, or nil where it was never made or is long gone.
+    private func queue(of delivery: Int64) -> Int? {
+        let at = delivery - routeBase
+        guard at >= 0, at < Int64(route.count) else { return nil }
+        return Int(route[Int(at)])
+    }
+
+    private func acknowledge(_ settled: PluginMessage.Settled, _ state: JSON?, _ now: Int64) {
+        var bytes: [UInt8]?
+        if let state {
+            bytes = bounded(state, now)
+            if bytes == nil { return }
+        }
+        switch settled {
+        case .one(let delivery): settle(delivery, .ack(state: bytes), now)
+        case .many(let deliveries):
+            if bytes != nil, Set(deliveries.map { queue(of: $0) }).count > 1 {
+                return strike("ack: a 'state' with deliveries of several queues", now)
+            }
+            for delivery in deliveries { settle(delivery, .ack(state: bytes), now) }
+        case .upTo(let delivery):
+            guard let i = queue(of: delivery) else { return ignore() }
+            if causes.isEmpty {
+                if queues[i].queue.settle(upTo: delivery, now: now) == 0 { ignore() }
+                if let bytes { queues[i].state = bytes }
+                queues[i].isDirty = true
+                trimRoute()
+            } else {
+                for held in queues[i].queue.held(upTo: delivery) { settle(held, .ack(state: bytes), now) }
+            }
+        }
+    }
+
+    /// Settles a delivery, or, where commands that it caused are not decided yet, notes how it is to be settled.
+    private func settle(_ delivery: Int64, _ how: Settlement, _ now: Int64) {
+        guard let i = queue(of: delivery), queues[i].queue.holds(delivery) else { return ignore() }
+        if let cause = causes[delivery], cause.open > 0 {
+            deferred[delivery] = how
+            return
+        }
+        causes[delivery] = nil
+        let position = queues[i].queue.position(of: delivery) ?? 0
+        let known = queues[i].queue.attempts[position]
+        guard queues[i].queue.settle(delivery, now: now) else { return }
+        queues[i].isDirty = true
+        switch how {
+        case .ack(let state): if let state { queues[i].state = state }
+        case .reject(let code, let message, let deadLetter):
+            if deadLetter {
+                let attempts = max(1, known?.deliveries ?? 1)
+                bury(i, position, code, message, attempts: attempts, first: known?.first ?? 0)
+            }
+        }
+        trimRoute()
+    }
+
+    private func bury(
+        _ queue: Int, _ position: Int64, _ code: String, _ message: String, attempts: Int64, first: Int64
+    ) {
+        let unixNow = environment.unixNow()
+        let (code, message) = (String(code.prefix(64)), log.mask(String(message.prefix(1024))))
+        letters.append(
+            .init(
+                id: queues[queue].id, position: position, code: code, message: message, attempts: attempts,
+                first: first > 0 ? first : unixNow, last: unixNow))
+        log.note(
+            .warning, "queue '\(queues[queue].id.queue)': dead letter at position \(position): \(code): \(message)")
+    }
+
+    private func take(_ retry: PluginMessage.Retry, _ now: Int64) {
+        guard let i = queue(of: retry.delivery) else { return ignore() }
+        let attempt = queues[i].queue.countedAttempts(retry.delivery)
+        let wait = retry.afterMs ?? RetryDelay.milliseconds(attempt: attempt, random: environment.random())
+        let outcome = queues[i].queue.fail(
+            retry.delivery, due: now + min(wait, 30 * 86_400_000), isCounted: retry.counted,
+            code: String(retry.code.prefix(64)), message: log.mask(String(retry.message.prefix(1024))), now: now,
+            unixNow: environment.unixNow())
+        var through: Int64?
+        switch outcome {
+        case .unknown: return ignore()
+        case .retrying(let void): through = void
+        case .exhausted(let position, let attempts, let void):
+            through = void
+            bury(i, position, attempts.code, attempts.message, attempts: attempts.deliveries, first: attempts.first)
+        }
+        causes[retry.delivery] = nil
+        deferred[retry.delivery] = nil
+        queues[i].isDirty = true
+        if let through { send(.voided(delivery: retry.delivery, through: through)) }
+        trimRoute()
+    }
+
+    private func trimRoute() {
+        while let first = route.first {
+            if let oldest = queues[Int(first)].queue.firstDelivery, oldest <= routeBase { return }
+            route.removeFirst()
+            routeBase += 1
+        }
+    }
+
+    // MARK: Commands
+
+    private func take(_ command: PluginMessage.Command, _ now: Int64) {
+        guard case .working = phase else { return strike("'command' before 'start'", now) }
+        var order = CommandDesk.Order(command: command)
+        if let delivery = command.cause {
+            if let i = queue(of: delivery), let position = queues[i].queue.position(of: delivery) {
+                let known = causes[delivery] ?? (0, 0)
+                causes[delivery] = (known.ordinal + 1, known.open + 1)
+                order.cause = .init(
+                    queue: queues[i].id.queue, position: position, ordinal: known.ordinal,
+                    isHistory: position <= queues[i].bornAt)
+            } else {
+                order.refusal = CommandError(
+                    .invalidCommand, "'cause' is not an unsettled delivery", field: "cause")
+            }
+        }
+        orders.append(order)
+    }
+
+    func take(_ outcomes: [CommandDesk.Outcome], _ now: Int64) {
+        var lines: [UInt8] = []
+        for outcome in outcomes {
+            unanswered -= 1
+            lines += HostMessage.result(.init(id: outcome.id, outcome: outcome.result)).line
+            lines.append(0x0A)
+            guard let delivery = outcome.cause, let known = causes[delivery] else { continue }
+            causes[delivery] = (known.ordinal, known.open - 1)
+            if known.open == 1, let how = deferred.removeValue(forKey: delivery) { settle(delivery, how, now) }
+        }
+        outgoing.put(lines)
+        if isReadingPaused, unanswered < Wire.commandsInFlight {
+            isReadingPaused = false
+            lastByte = now
+            readGate.open()
+        }
+    }
+}
+
+extension PluginMessage {
+    /// The name on the wire, for reports.
+    var typeName: String {
+        switch self {
+        case .queues: "queues"
+        case .verdict: "verdict"
+        case .configured: "configured"
+        default: "message"
+        }
+    }
+}

@@ -1,0 +1,175 @@
+import CrowbarCore
+import JSONBytes
+import Logging
+import PluginWire
+
+// From `ready` to `start`: what the plugin asks for is held against its manifest, and its queues find their places.
+extension PluginSession {
+    /// Why a `ready` is not taken.
+    struct Refusal: Error {
+        var end: Supervisor.End
+        init(_ reason: String) { end = .failed(reason) }
+        init(_ end: Supervisor.End) { self.end = end }
+    }
+
+    func take(_ ready: PluginMessage.Ready, _ now: Int64) async {
+        guard case .awaitingReady = phase, !isDraining else { return strike("'ready' was not expected", now) }
+        do {
+            let specifications = try specifications(ready)
+            view.version = String(ready.programVersion.prefix(64))
+            view.isReady = true
+            if purpose == .check {
+                end = .stopped
+                phase = .ending
+                shutdown = .awaitingExit(now: now)
+                return outgoing.close()
+            }
+            queues = try await place(specifications, ready.pipelined)
+        } catch let refusal as Refusal {
+            return kill(refusal.end, now)
+        } catch {
+            return kill(.tryLater("the queues could not be set up: \(error)"), now)
+        }
+        phase = .working
+        nextPing = now + Limit.ping
+        log.note(.info, "ready: \(ready.name.prefix(64)) \(ready.programVersion.prefix(64)), queues: \(queues.count)")
+        send(
+            .start(
+                queues.map {
+                    let state = $0.state.flatMap { try? JSON(parsing: $0) } ?? .null
+                    return .init(name: $0.id.queue, cursor: $0.savedCursor?.eventId, state: state)
+                }))
+    }
+
+    /// A queue as asked for and allowed.
+    struct Specification {
+        var name: String
+        var filter: QueueFilter
+        var start: StartPoint
+        var window: Int
+        var settings: DeliveryQueue.Settings
+    }
+
+    private func specifications(_ ready: PluginMessage.Ready) throws -> [Specification] {
+        guard ready.version == Wire.version else {
+            throw Refusal("it speaks protocol \(ready.version), the host speaks \(Wire.version)")
+        }
+        let asked = ready.queues ?? [.init(name: Wire.mainQueue)]
+        guard asked.count <= Limit.queues else {
+            throw Refusal("it asks for \(asked.count) queues; a plugin may have \(Limit.queues)")
+        }
+        var names: Set<String> = []
+        return try asked.map { queue in
+            guard Wire.isName(queue.name) else { throw Refusal("'\(queue.name.prefix(80))' is no name of a queue") }
+            guard names.insert(queue.name).inserted else { throw Refusal("it names the queue '\(queue.name)' twice") }
+            return try specification(queue, ready)
+        }
+    }
+
+    private func specification(_ queue: PluginMessage.Queue, _ ready: PluginMessage.Ready) throws -> Specification {
+        func refuse(_ what: String) -> Refusal { Refusal("queue '\(queue.name)': \(what)") }
+        var types = manifest.types
+        if let names = queue.types {
+            types = try names.map { name in
+                guard let type = EventType(name: name) else {
+                    throw refuse("there is no event type '\(name.prefix(80))'")
+                }
+                if let allowed = manifest.types, !allowed.contains(type) {
+                    throw refuse(
+                        "it asks for \(name), the manifest allows \(allowed.map(\.name).joined(separator: ", "))")
+                }
+                return type
+            }
+        }
+        if let channels = queue.channels, let beyond = QueueFilter.firstBeyond(channels, manifest.channels) {
+            let allowed = manifest.channels?.joined(separator: ", ") ?? "all"
+            throw refuse("it asks for the channel '\(beyond.prefix(80))', the manifest allows \(allowed)")
+        }
+        guard let order = DeliveryQueue.Order(rawValue: queue.order ?? manifest.order) else {
+            throw refuse("'order' must be 'channel', 'total' or 'none'")
+        }
+        let window = queue.window ?? manifest.window
+        guard window <= Int64(Wire.maxWindow) else { throw refuse("a window is at most \(Wire.maxWindow) events") }
+        var start = manifest.start
+        if let text = queue.start {
+            guard let point = StartPoint(text) else {
+                throw refuse("'start' must be 'now', 'beginning', 'id:EVENTID' or '@TIME', not '\(text.prefix(80))'")
+            }
+            start = point
+        }
+        let attempts = queue.maxAttempts ?? manifest.maxAttempts
+        guard (1...1000).contains(attempts) else { throw refuse("'maxAttempts' must be from 1 to 1,000") }
+        return Specification(
+            name: queue.name, filter: QueueFilter(types: types, channels: queue.channels ?? manifest.channels),
+            start: start, window: Int(window),
+            settings: .init(
+                order: order, isPipelined: ready.pipelined, maxAttempts: attempts, ackDeadline: manifest.ackDeadline))
+    }
+
+    /// Finds each queue's place: where it stood, or, for a new one, where it begins; that is stored before `start`.
+    private func place(_ specifications: [Specification], _ isPipelined: Bool) async throws -> [QueueRunner] {
+        let log = environment.log
+        let known = try await environment.store.queues(of: manifest.name)
+        let head = try await log.head()
+        var fresh: [QueueID: QueueRecord] = [:]
+        var runners: [QueueRunner] = []
+        for wanted in specifications {
+            let id = QueueID(plugin: manifest.name, queue: wanted.name)
+            let record: QueueRecord
+            if let stored = known[wanted.name] {
+                try await verify(stored, id)
+                record = stored
+            } else {
+                record = QueueRecord(cursor: try await cursor(for: wanted.start, head, id), bornAt: head?.position ?? 0)
+                fresh[id] = record
+            }
+            let resumption = resumption(record, earlier[wanted.name] ?? [:])
+            runners.append(
+                QueueRunner(
+                    id: id, filter: wanted.filter,
+                    queue: DeliveryQueue(settings: wanted.settings, window: wanted.window, resuming: resumption),
+                    bornAt: record.bornAt, backlogEnd: head?.position ?? 0, state: record.state, cursor: record.cursor))
+        }
+        if !fresh.isEmpty { try await environment.store.save(fresh, deadLetters: []) }
+        return runners
+    }
+
+    private func verify(_ record: QueueRecord, _ id: QueueID) async throws {
+        guard let cursor = record.cursor else { return }
+        if try await environment.log.entry(atOrBefore: cursor.position) == cursor { return }
+        throw Refusal(
+            .diverged(
+                "the log is not the one that queue '\(id.queue)' has read: its cursor is \(cursor.eventId) at position "
+                    + "\(cursor.position), and the log has another entry or none there"))
+    }
+
+    private func cursor(for start: StartPoint, _ head: LogEntryID?, _ id: QueueID) async throws -> LogEntryID? {
+        switch start {
+        case .now: return head
+        case .beginning: return nil
+        case .at(let milliseconds): return try await environment.log.lastEntry(before: milliseconds)
+        case .after(let eventId):
+            guard let position = try await environment.log.position(of: eventId) else {
+                throw Refusal("queue '\(id.queue)' should start after the event '\(eventId)', which is not in the log")
+            }
+            return LogEntryID(position: position, eventId: eventId)
+        }
+    }
+
+    /// What was stored and what this host still remembers of the last process, as one.
+    private func resumption(
+        _ record: QueueRecord, _ remembered: [Int64: DeliveryQueue.Attempts]
+    ) -> DeliveryQueue.Resumption {
+        let (now, unixNow) = (environment.now(), environment.unixNow())
+        var attempts = remembered
+        for retry in record.retries {
+            attempts[retry.position] = DeliveryQueue.Attempts(
+                deliveries: max(retry.deliveries, remembered[retry.position]?.deliveries ?? 0), counted: retry.counted,
+                due: now + max(0, retry.due - unixNow), code: retry.code, message: retry.message, first: retry.first)
+        }
+        let position = record.cursor?.position ?? 0
+        return .init(
+            position: position, settled: record.settled.filter { $0.upperBound > position },
+            attempts: attempts.filter { $0.key > position })
+    }
+}

@@ -1,0 +1,307 @@
+import CrowbarCore
+import DequeModule
+import JSONBytes
+import Logging
+import PluginWire
+import Subprocess
+import Synchronization
+
+/// One life of a plugin's process, from `hello` to its end. One task owns all of the state here and handles what comes
+/// into the mailbox, one thing after the other; reading, writing, storing and deciding run beside it.
+final class PluginSession {
+    /// The waits of a session, in milliseconds, and its other limits.
+    enum Limit {
+        static let ready: Int64 = 10_000
+        static let ping: Int64 = 10_000
+        static let silence: Int64 = 30_000
+        static let strikes = 20
+        static let strikeWindow: Int64 = 60_000
+        static let queues = 4_096
+        /// How long commands may still be decided after the process has ended.
+        static let lastCommands: Int64 = 5_000
+        /// Between two looks at a process that should have ended.
+        static let endPoll: Int64 = 20
+        static let publish: Int64 = 100
+    }
+
+    enum Phase {
+        case awaitingReady(until: Int64)
+        case working
+        case ending
+    }
+
+    /// What is left of a session for the next one and for the supervisor.
+    struct Report: Sendable {
+        var end: Supervisor.End
+        var madeProgress: Bool
+        /// What was open, by queue: deliveries made so far.
+        var attempts: [String: [Int64: DeliveryQueue.Attempts]]
+    }
+
+    let manifest: Manifest
+    let environment: HostEnvironment
+    let config: JSON
+    let log: PluginLog
+    let board: SessionBoard
+    let plan: LaunchPlan
+    let purpose: HostMessage.Hello.Purpose
+    let earlier: [String: [Int64: DeliveryQueue.Attempts]]
+
+    let mailbox: Mailbox
+    let outgoing = Outgoing()
+    let readGate = Gate(isOpen: false)
+    let desk: CommandDesk
+    let saver: CursorSaver
+    let reader: LogReader
+    let alarm: Alarm
+
+    var phase: Phase
+    var process: PluginProcess?
+    var shutdown: Shutdown?
+    /// Why the host ends this session, or what the plugin said of its own end.
+    var end: Supervisor.End?
+    var isDraining = false
+    var outputEnded: Int64?
+    var view = SessionBoard.View()
+    var lastPublish: Int64 = 0
+
+    var splitter = LineSplitter()
+    var lastByte: Int64
+    var nextPing: Int64
+    var pings: Int64 = 0
+    var strikes: [Int64] = []
+    var isReadingPaused = false
+    var unanswered = 0
+    var orders: [CommandDesk.Order] = []
+
+    var queues: [QueueRunner] = []
+    var nextDelivery: Int64 = 1
+    /// Which queue each delivery from `routeBase` on belongs to.
+    var route: Deque<Int32> = []
+    var routeBase: Int64 = 1
+    /// Commands of a delivery: how many came, and how many are not decided.
+    var causes: [Int64: (ordinal: Int, open: Int)] = [:]
+    /// Settlements that wait for their commands.
+    var deferred: [Int64: Settlement] = [:]
+    var isReading = false
+    var grewWhileReading = false
+    var readRetry: Int64?
+    var letters: [CursorSaver.Letter] = []
+    var lettersUnderSave: [CursorSaver.Letter] = []
+    var isSaving = false
+    /// Nothing goes out while what is settled cannot be stored.
+    var saveFailed = false
+    var nextSave: Int64 = 0
+    var rates: [(time: Int64, settlements: [Int64])] = []
+
+    /// How a delivery is to be settled.
+    enum Settlement {
+        case ack(state: [UInt8]?)
+        case reject(code: String, message: String, deadLetter: Bool)
+    }
+
+    init(
+        manifest: Manifest, environment: HostEnvironment, config: JSON, log: PluginLog, board: SessionBoard,
+        plan: LaunchPlan, purpose: HostMessage.Hello.Purpose, mailbox: Mailbox,
+        earlier: [String: [Int64: DeliveryQueue.Attempts]]
+    ) {
+        self.manifest = manifest
+        self.environment = environment
+        self.config = config
+        self.log = log
+        self.board = board
+        self.plan = plan
+        self.purpose = purpose
+        self.mailbox = mailbox
+        self.earlier = earlier
+        desk = CommandDesk(policy: CommandPolicy(manifest), environment: environment)
+        saver = CursorSaver(environment: environment)
+        reader = LogReader(log: environment.log)
+        alarm = Alarm { mailbox.post(.alarm) }
+        let now = environment.now()
+        lastByte = now
+        nextPing = now + Limit.ping
+        phase = .awaitingReady(until: now + Limit.ready)
+    }
+
+    /// Runs the process to its end.
+    func run() async -> Report {
+        let launchFailure = LaunchFailure()
+        do {
+            let (_, how) = try await PluginProcess.run(plan) { process in
+                await work(process, launchFailure)
+            }
+            return report(how, launchFailure.reason)
+        } catch {
+            return Report(
+                end: .failed("cannot start '\(plan.launcher)': \(error)"), madeProgress: false, attempts: earlier)
+        }
+    }
+
+    private func work(_ process: PluginProcess, _ launchFailure: LaunchFailure) async {
+        self.process = process
+        view.pid = process.pid
+        let (mailbox, readGate, outgoing) = (mailbox, readGate, outgoing)
+        let (desk, saver, reader, log, token) = (desk, saver, reader, log, plan.token)
+        let wake = environment.log.growth.subscribe { mailbox.post(.logGrew) }
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await Self.read(process, mailbox, readGate) }
+            group.addTask { await Self.readErrors(process, log, token, launchFailure) }
+            group.addTask { await Self.write(process, mailbox, outgoing) }
+            group.addTask { await desk.run { mailbox.post(.decided($0)) } }
+            group.addTask { await saver.run { mailbox.post(.saved($0)) } }
+            group.addTask { await reader.run(mailbox) }
+            send(
+                .hello(
+                    .init(
+                        plugin: manifest.name, phase: "event", purpose: purpose, session: plan.token, config: config,
+                        dataDir: plan.folder)))
+            await loop()
+            readGate.remove()
+            outgoing.close()
+            desk.close()
+            saver.close()
+            reader.close()
+            group.cancelAll()
+        }
+        environment.log.growth.cancel(wake)
+        await saveAtEnd()
+        board.clear()
+    }
+
+    private static func read(_ process: PluginProcess, _ mailbox: Mailbox, _ gate: Gate) async {
+        do {
+            for try await buffer in process.output {
+                mailbox.post(.output(buffer.withUnsafeBytes { Array($0) }))
+                await gate.pass()
+            }
+        } catch {
+            // A broken pipe is the end of the output like any other.
+        }
+        mailbox.post(.outputEnded)
+    }
+
+    private static func readErrors(
+        _ process: PluginProcess, _ log: PluginLog, _ token: String, _ failure: LaunchFailure
+    ) async {
+        var splitter = LineSplitter(limit: PluginLog.maxLine)
+        let mark = Array("crowbar-launch \(token): ".utf8)
+        func take(_ piece: LineSplitter.Piece) {
+            switch piece {
+            case .line(let line) where line.starts(with: mark):
+                failure.note(String(decoding: line.dropFirst(mark.count), as: UTF8.self))
+            case .line(let line): log.line(line, stray: false)
+            case .tooLong(let count): log.note(.warning, "a line of \(count) bytes on standard error was dropped")
+            }
+        }
+        do {
+            for try await buffer in process.errors {
+                buffer.withUnsafeBytes { splitter.feed($0, take) }
+            }
+        } catch {
+            // As above.
+        }
+        splitter.finish(take)
+    }
+
+    private static func write(_ process: PluginProcess, _ mailbox: Mailbox, _ outgoing: Outgoing) async {
+        do {
+            try await outgoing.run(write: { try await process.write($0) }, onRoom: { mailbox.post(.room) })
+            await process.closeInput()
+        } catch {
+            mailbox.post(.inputBroken)
+        }
+    }
+
+    private func loop() async {
+        while true {
+            await step(environment.now())
+            if hasEnded(environment.now()) { return }
+            for input in await mailbox.take() { await handle(input, now: environment.now()) }
+        }
+    }
+
+    private func hasEnded(_ now: Int64) -> Bool {
+        guard let outputEnded, process?.hasEnded ?? true else { return false }
+        return unanswered == 0 || now - outputEnded > Limit.lastCommands
+    }
+
+    private func handle(_ input: Mailbox.Input, now: Int64) async {
+        switch input {
+        case .output(let bytes):
+            lastByte = now
+            await take(bytes, now)
+            if unanswered + orders.count < Wire.commandsInFlight { readGate.open() } else { isReadingPaused = true }
+        case .outputEnded:
+            outputEnded = now
+            phase = .ending
+            if shutdown == nil || !isDraining { shutdown = .awaitingExit(now: now) }
+        case .inputBroken, .room, .alarm: break
+        case .logGrew:
+            grewWhileReading = isReading
+            for i in queues.indices { queues[i].isAtEnd = false }
+        case .page(let page, let after): takePage(page, after)
+        case .fetched(let page, let queue): takeFetched(page, queue, now)
+        case .readFailed(let why):
+            isReading = false
+            readRetry = now + CursorSaver.failedInterval
+            log.note(.error, "the log could not be read, trying again in a second: \(why)")
+        case .decided(let outcomes): take(outcomes, now)
+        case .saved(let outcome): take(outcome, now)
+        case .drain(let why): drain(why, now)
+        }
+    }
+
+    /// Queues a line for the plugin.
+    func send(_ message: HostMessage) { outgoing.put(message.line + [0x0A]) }
+
+    /// Asks the plugin to finish and go.
+    private func drain(_ why: String, _ now: Int64) {
+        if end == nil { end = .stopped }
+        guard !isDraining else { return }
+        isDraining = true
+        view.isDraining = true
+        if case .working = phase {
+            send(.drain(deadlineMs: Shutdown.Grace.drain, why: why))
+            shutdown = .draining(now: now)
+        } else if shutdown == nil {
+            // It has nothing at work yet.
+            shutdown = .awaitingExit(now: now)
+            outgoing.close()
+        }
+    }
+
+    /// Ends the process by force, for a reason that the operator is shown.
+    func kill(_ end: Supervisor.End, _ now: Int64) {
+        if self.end == nil || self.end == .stopped { self.end = end }
+        phase = .ending
+        shutdown = .killing(now: now)
+    }
+
+    private func report(_ how: ProcessEnd, _ launchFailure: String?) -> Report {
+        let reason = how.text + (log.lastLine.isEmpty ? "" : "; its last line: \(log.lastLine.prefix(300))")
+        let outcome: Supervisor.End
+        if let launchFailure {
+            outcome = .failed("cannot run '\(plan.program)': \(launchFailure)")
+        } else if let end {
+            outcome = end
+        } else if how == .exited(Wire.exitTryLater) {
+            outcome = .tryLater(reason)
+        } else if how == .exited(Wire.exitBadConfiguration) {
+            outcome = .failed("its configuration is wrong: \(reason)")
+        } else {
+            outcome = .crashed(reason)
+        }
+        var attempts = earlier
+        for queue in queues { attempts[queue.id.queue] = queue.queue.openAttempts }
+        return Report(
+            end: outcome, madeProgress: queues.contains { $0.queue.settlements > 0 }, attempts: attempts)
+    }
+}
+
+/// The launcher's report of a program that could not be run.
+final class LaunchFailure: Sendable {
+    private let text = Mutex<String?>(nil)
+    var reason: String? { text.withLock { $0 } }
+    func note(_ reason: String) { text.withLock { $0 = reason } }
+}

@@ -1,0 +1,183 @@
+import CrowbarCore
+import JSONBytes
+import PluginWire
+
+/// One queue while its plugin runs: the pure ``DeliveryQueue`` and the page of the log that it is being fed from.
+struct QueueRunner {
+    let id: QueueID
+    let filter: QueueFilter
+    let line: EventLine
+    /// The log's head when the queue came to be: what is not behind it is history.
+    let bornAt: Int64
+    /// The log's head when this session began: the backlog ends there.
+    let backlogEnd: Int64
+    var queue: DeliveryQueue
+    /// The plugin's own state, as JSON.
+    var state: [UInt8]?
+    /// The cursor as it was stored last.
+    var savedCursor: LogEntryID?
+    /// Something changed since the last save.
+    var isDirty = false
+    var lastSave: Int64 = 0
+    var hasCaughtUp = false
+    /// Taken slots whose events are being read again; nothing else goes out meanwhile, so that order is kept.
+    var fetching: [(slot: Int, position: Int64)] = []
+    /// The log has nothing behind ``DeliveryQueue/scanned``, as far as is known.
+    var isAtEnd = false
+
+    private var page = LogPage()
+    private var next = 0
+    private var lanes: [Int32?] = []
+    private var wanted: [Bool?] = []
+
+    /// Deliveries of one turn, so that no queue keeps the others waiting.
+    static let turn = 256
+    /// Events read again at once.
+    static let fetch = 64
+    /// Bytes of JSON a page.
+    static let pageBytes = 512 << 10
+    /// Entries a page.
+    static let pageEntries = 4_096
+
+    init(
+        id: QueueID, filter: QueueFilter, queue: DeliveryQueue, bornAt: Int64, backlogEnd: Int64, state: [UInt8]?,
+        cursor: LogEntryID?
+    ) {
+        self.id = id
+        self.filter = filter
+        self.queue = queue
+        self.bornAt = bornAt
+        self.backlogEnd = backlogEnd
+        self.state = state
+        self.savedCursor = cursor
+        line = EventLine(queue: id.queue)
+    }
+
+    /// Whether a page is needed before more can go out.
+    var needsPage: Bool { !isAtEnd && fetching.isEmpty && next >= page.entries.count && queue.wantsEvents }
+
+    /// Takes a page that may begin before this queue's place.
+    mutating func take(_ page: LogPage) {
+        self.page = page
+        queue.sweepLanes()
+        lanes = Array(repeating: nil, count: page.names.count)
+        wanted = Array(repeating: nil, count: page.names.count)
+        // The page may be another queue's, whose place was before this one's.
+        let scanned = queue.scanned
+        var (low, high) = (0, page.entries.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if page.entries[middle].position <= scanned { low = middle + 1 } else { high = middle }
+        }
+        next = low
+        if next >= page.entries.count { isAtEnd = true }
+    }
+
+    /// Puts up to a turn of deliveries behind `out`.
+    /// - Returns: How many.
+    mutating func deliver(
+        to out: inout [UInt8], from delivery: Int64, ownEvents: Bool, plugin: String, now: Int64, maxBytes: Int
+    ) -> Int {
+        guard fetching.isEmpty else { return 0 }
+        var count = 0
+        while count < Self.turn, out.count < maxBytes {
+            if let taken = queue.take() {
+                guard let entry = entry(at: taken.position) else {
+                    collect(taken)
+                    break
+                }
+                let number = delivery + Int64(count)
+                let attempt = queue.launch(slot: taken.slot, delivery: number, now: now)
+                line.append(
+                    delivery: number, position: taken.position, attempt: attempt, mode: mode(taken.position),
+                    event: page.json(entry), to: &out)
+                count += 1
+            } else if next < page.entries.count, queue.wantsEvents {
+                offer(page.entries[next], ownEvents, plugin)
+                next += 1
+            } else {
+                break
+            }
+        }
+        return count
+    }
+
+    /// Puts events that were read again behind `out`, in the order in which they were taken.
+    mutating func deliver(fetched: LogPage, to out: inout [UInt8], from delivery: Int64, now: Int64) -> Int {
+        var count = 0
+        var at = 0
+        for taken in fetching {
+            let number = delivery + Int64(count)
+            guard at < fetched.entries.count, fetched.entries[at].position == taken.position else { continue }
+            let attempt = queue.launch(slot: taken.slot, delivery: number, now: now)
+            line.append(
+                delivery: number, position: taken.position, attempt: attempt, mode: mode(taken.position),
+                event: fetched.json(fetched.entries[at]), to: &out)
+            at += 1
+            count += 1
+        }
+        fetching = []
+        return count
+    }
+
+    private func mode(_ position: Int64) -> HostMessage.Mode { position <= bornAt ? .history : .live }
+
+    private mutating func collect(_ first: (slot: Int, position: Int64)) {
+        fetching = [first]
+        while fetching.count < Self.fetch, let more = queue.take() { fetching.append(more) }
+    }
+
+    private func entry(at position: Int64) -> LogPage.Entry? {
+        guard let first = page.entries.first, let last = page.entries.last, position >= first.position,
+            position <= last.position
+        else { return nil }
+        // Most of the time it is the one that was offered a moment ago.
+        if next > 0, page.entries[next - 1].position == position { return page.entries[next - 1] }
+        var (low, high) = (0, page.entries.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if page.entries[middle].position < position { low = middle + 1 } else { high = middle }
+        }
+        return low < page.entries.count && page.entries[low].position == position ? page.entries[low] : nil
+    }
+
+    private mutating func offer(_ entry: LogPage.Entry, _ ownEvents: Bool, _ plugin: String) {
+        isDirty = true
+        guard filter.wants(entry.type), wants(channel: entry.channel),
+            ownEvents || entry.origin < 0 || page.names[Int(entry.origin)] != plugin
+        else { return queue.skip(through: entry.position) }
+        let name = Int(entry.channel >= 0 ? entry.channel : entry.user)
+        let lane: Int32
+        // A user and a channel may bear the same name, so only channels are remembered by index.
+        if entry.channel >= 0, let known = lanes[name] {
+            lane = known
+        } else if entry.channel >= 0 {
+            lane = queue.lane("#" + page.names[name])
+            lanes[name] = lane
+        } else {
+            lane = queue.lane("@" + page.names[name])
+        }
+        queue.offer(position: entry.position, lane: lane)
+    }
+
+    private mutating func wants(channel index: Int32) -> Bool {
+        guard index >= 0 else { return true }
+        if let known = wanted[Int(index)] { return known }
+        let answer = filter.wants(channel: page.names[Int(index)])
+        wanted[Int(index)] = answer
+        return answer
+    }
+
+    /// Where the queue stands, to be stored.
+    func change(unixNow: Int64, now: Int64) -> CursorSaver.Change {
+        let retries = queue.openAttempts.compactMap { position, attempts -> QueueRecord.Retry? in
+            guard let due = attempts.due else { return nil }
+            return QueueRecord.Retry(
+                position: position, deliveries: attempts.deliveries, counted: attempts.counted,
+                due: unixNow + due - now, code: attempts.code, message: attempts.message, first: attempts.first)
+        }
+        return CursorSaver.Change(
+            id: id, settledThrough: queue.settledThrough, settled: queue.settledRanges,
+            retries: retries.sorted { $0.position < $1.position }, state: state, bornAt: bornAt)
+    }
+}

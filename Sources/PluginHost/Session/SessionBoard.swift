@@ -1,0 +1,50 @@
+import CrowbarCore
+import JSONBytes
+import PluginWire
+import Synchronization
+
+/// What the operator sees of a plugin: written by its session, read by whoever asks, never waiting for the plugin.
+final class SessionBoard: Sendable {
+    /// A queue at a glance.
+    struct Queue: Sendable {
+        var name: String
+        var cursor: LogEntryID?
+        var scanned: Int64
+        var inFlight: Int
+        var settlements: Int64
+        var ratePerSecond: Double
+    }
+
+    /// A plugin's process at a glance.
+    struct View: Sendable {
+        var pid: Int32?
+        var version: String?
+        var isReady = false
+        var isCaughtUp = false
+        var isDraining = false
+        var status: (level: PluginMessage.Level, message: String, details: JSON?)?
+        var queues: [Queue] = []
+        var strikes = 0
+        var ignored = 0
+    }
+
+    private let view = Mutex(View())
+
+    var current: View { view.withLock { $0 } }
+
+    func show(_ view: View) { self.view.withLock { $0 = view } }
+
+    /// Notes that the process is gone; where its queues stand remains.
+    func clear() {
+        view.withLock {
+            $0.pid = nil
+            $0.isReady = false
+            $0.isCaughtUp = false
+            $0.isDraining = false
+            for i in $0.queues.indices {
+                $0.queues[i].inFlight = 0
+                $0.queues[i].ratePerSecond = 0
+            }
+        }
+    }
+}

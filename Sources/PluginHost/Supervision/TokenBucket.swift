@@ -1,0 +1,28 @@
+/// So much on average, so much at once: a pure value.
+struct TokenBucket {
+    /// Tokens a second.
+    let rate: Double
+    /// Tokens at most.
+    let burst: Double
+    private var tokens: Double
+    private var updated: Int64?
+
+    init(rate: Double, burst: Double) {
+        self.rate = rate
+        self.burst = burst
+        tokens = burst
+    }
+
+    /// Takes a token if there is one.
+    /// - Parameter now: Milliseconds on the monotonic clock.
+    mutating func take(now: Int64) -> Bool {
+        if let updated { tokens = min(burst, tokens + Double(max(0, now - updated)) * rate / 1000) }
+        updated = now
+        if tokens < 1 { return false }
+        tokens -= 1
+        return true
+    }
+
+    /// Milliseconds until there is a token.
+    func wait() -> Int64 { tokens >= 1 ? 0 : Int64(((1 - tokens) * 1000 / rate).rounded(.up)) }
+}
