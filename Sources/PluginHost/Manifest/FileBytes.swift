@@ -16,7 +16,9 @@ enum FileBytes {
         var bytes = [UInt8](repeating: 0, count: limit + 1)
         var count = 0
         while count <= limit {
-            let got = bytes.withUnsafeMutableBytes { Glibc.read(file, $0.baseAddress.map { $0 + count }, limit + 1 - count) }
+            let got = bytes.withUnsafeMutableBytes {
+                Glibc.read(file, $0.baseAddress.map { $0 + count }, limit + 1 - count)
+            }
             if got < 0, errno == EINTR { continue }
             guard got >= 0 else { throw Failure(reason: String(cString: strerror(errno))) }
             if got == 0 { break }

@@ -6,8 +6,10 @@ import Settings
 /// Reads a file of plugins.d.
 struct ManifestReader {
     static let keys = [
-        "command", "phase", "enabled", "types", "channels", "start", "order", "window", "commands", "own_events", "act_as",
-        "priority", "on_failure", "ping", "replay", "commands_in_history", "retry", "limits", "sandbox", "env", "config",
+        "command", "phase", "enabled", "types", "channels", "start", "order", "window", "commands", "own_events",
+        "act_as",
+        "priority", "on_failure", "ping", "replay", "commands_in_history", "retry", "limits", "sandbox", "env",
+        "config",
     ]
 
     let settings: SettingsReader
@@ -107,7 +109,8 @@ struct ManifestReader {
             let stem = channel.hasSuffix("*") ? String(channel.dropLast()) : channel
             if !stem.isEmpty || channel == "*", stem.isEmpty || Identifier.isChannel(stem) { continue }
             throw settings.error(
-                at: ["channels", "[\(index)]"], "'\(channel)' is neither a channel nor the beginning of one before a '*'")
+                at: ["channels", "[\(index)]"],
+                "'\(channel)' is neither a channel nor the beginning of one before a '*'")
         }
         return channels
     }
@@ -124,8 +127,11 @@ struct ManifestReader {
     /// A time such as `60s`, `5m`, `500ms`, in milliseconds.
     private func duration(_ table: SettingsReader, _ key: String) throws(SettingsError) -> Int64? {
         guard let text = try table.string(key) else { return nil }
-        for (unit, factor) in [("ms", Int64(1)), ("s", 1000), ("m", 60_000), ("h", 3_600_000)] where text.hasSuffix(unit) {
-            guard let number = Int64(text.dropLast(unit.count)), (1...86_400_000 / factor).contains(number) else { continue }
+        for (unit, factor) in [("ms", Int64(1)), ("s", 1000), ("m", 60_000), ("h", 3_600_000)]
+        where text.hasSuffix(unit) {
+            guard let number = Int64(text.dropLast(unit.count)), (1...86_400_000 / factor).contains(number) else {
+                continue
+            }
             return number * factor
         }
         throw table.error(key, "must be a time from \"1ms\" to \"24h\", as \"60s\"")

@@ -1,4 +1,5 @@
 import CrowbarCore
+import PluginWire
 import Settings
 
 /// What `crowbar check` finds about plugins.

@@ -1,6 +1,7 @@
 import CrowbarCore
 import JSONBytes
 import Logging
+import PluginWire
 import Settings
 
 /// All plugins of a folder: runs them side by side, each under its own supervision, and tells how they are.

@@ -65,6 +65,14 @@ struct PluginProcess: Sendable {
         }
     }
 
+    /// The plugin's own process id, which is the launcher's child; the launcher's where the kernel does not tell.
+    var pluginPid: Int32 {
+        guard let text = try? FileBytes.read("/proc/\(pid)/task/\(pid)/children", limit: 4096),
+            let child = Int32(String(decoding: text.prefix { $0 != 0x20 }, as: UTF8.self))
+        else { return pid }
+        return child
+    }
+
     func write(_ chunk: [UInt8]) async throws { _ = try await running.standardInputWriter.write(chunk) }
 
     func closeInput() async { try? await running.standardInputWriter.finish() }

@@ -18,6 +18,7 @@ extension PluginSession {
             let specifications = try specifications(ready)
             view.version = String(ready.programVersion.prefix(64))
             view.isReady = true
+            view.pid = process?.pluginPid
             if purpose == .check {
                 end = .stopped
                 phase = .ending
