@@ -1,0 +1,109 @@
+import Foundation
+import Testing
+
+/// The tree as it stands, read from the folder that holds Package.swift.
+private enum Repository {
+    static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent()
+
+    static func text(_ path: String) throws -> String {
+        try String(contentsOf: root.appending(path: path), encoding: .utf8)
+    }
+
+    static func files(under folder: String, endingIn suffix: String) -> [String] {
+        let base = root.appending(path: folder)
+        let found = FileManager.default.enumerator(atPath: base.path) ?? .init()
+        return found.compactMap { $0 as? String }.filter { $0.hasSuffix(suffix) }.map { "\(folder)/\($0)" }.sorted()
+    }
+
+    /// The modules a Swift file imports.
+    static func imports(_ path: String) throws -> Set<String> {
+        let importLine = /^(?:@\w+(?:\([^)]*\))? +|public +|internal +)*import +(?:struct |class |enum |func )?(\w+)/
+        var modules: Set<String> = []
+        for line in try text(path).split(separator: "\n") {
+            guard let match = line.firstMatch(of: importLine)
+            else { continue }
+            modules.insert(String(match.1))
+        }
+        return modules
+    }
+}
+
+/// What each target may import besides the standard library's modules. A row of ARCHITECTURE.md, made checkable.
+private let allowed: [String: Set<String>] = [
+    "JSONBytes": [],
+    "CrowbarCore": ["JSONBytes", "Logging"],
+    "CrowbarSQLite": ["CrowbarCore", "JSONBytes", "Logging", "GRDB", "GRDBSQLite", "SQLite3"],
+    "Settings": ["JSONBytes", "TOMLKit"],
+    "PluginWire": ["JSONBytes"],
+    "PluginKit": ["PluginWire", "JSONBytes"],
+    "PluginHost": [
+        "CrowbarCore", "PluginWire", "Settings", "JSONBytes", "Logging", "DequeModule", "Subprocess", "SystemPackage",
+        "Dispatch",
+    ],
+    "OpenSSL": ["COpenSSL", "NIOCore", "NIOPosix"],
+    "Plugins/IRCBridge": ["PluginKit", "PluginWire", "JSONBytes", "OpenSSL", "DequeModule", "NIOCore", "NIOPosix"],
+    "Plugins/Webhook": ["PluginKit", "PluginWire", "JSONBytes", "CCurl", "OpenSSL", "DequeModule"],
+    "CrowbarHTTP": [
+        "CrowbarCore", "JSONBytes", "OpenSSL", "Logging", "Hummingbird", "HummingbirdCore", "HTTPTypes",
+        "ServiceLifecycle", "NIOCore", "NIOPosix",
+    ],
+    "CrowbarTesting": ["CrowbarCore", "PluginWire", "JSONBytes", "Logging"],
+]
+private let standard: Set<String> = ["Glibc", "Synchronization", "FoundationEssentials"]
+
+@Test(arguments: allowed.keys.sorted()) func aTargetImportsOnlyWhatTheArchitectureAllows(target: String) throws {
+    let files = Repository.files(under: "Sources/\(target)", endingIn: ".swift")
+    #expect(!files.isEmpty, "no sources under Sources/\(target)")
+    let permitted = allowed[target, default: []].union(standard)
+    for file in files {
+        let beyond = try Repository.imports(file).subtracting(permitted)
+        #expect(beyond.isEmpty, "\(file) imports \(beyond.sorted())")
+    }
+}
+
+@Test func filesAndLinesAreShort() throws {
+    let files = ["Sources", "Tests", "Benchmarks"].flatMap { Repository.files(under: $0, endingIn: ".swift") }
+    #expect(files.count > 50)
+    for file in files {
+        let lines = try Repository.text(file).split(separator: "\n", omittingEmptySubsequences: false)
+        #expect(lines.count <= 401, "\(file) has \(lines.count - 1) lines; at most 400")
+        for (index, line) in lines.enumerated() where line.count > 120 {
+            Issue.record("\(file):\(index + 1) has \(line.count) characters; at most 120")
+        }
+    }
+}
+
+@Test func everyPathThatTheDocumentsNameExists() throws {
+    let documents = ["ARCHITECTURE.md", "README.md", "CONTRIBUTING.md"]
+    let pattern = /`((?:Sources|Tests|script|docs|plugins\.d|Benchmarks|examples|\.ci)\/[A-Za-z0-9_.+\/-]*)`/
+    var named = 0
+    for document in documents {
+        for match in try Repository.text(document).matches(of: pattern) {
+            named += 1
+            let path = Repository.root.appending(path: String(match.1)).path
+            #expect(FileManager.default.fileExists(atPath: path), "\(document) names \(match.1), which does not exist")
+        }
+    }
+    #expect(named > 10)
+}
+
+@Test func everyTargetStandsInTheArchitecture() throws {
+    let architecture = try Repository.text("ARCHITECTURE.md")
+    let folders = try FileManager.default.contentsOfDirectory(atPath: Repository.root.appending(path: "Sources").path)
+    for folder in folders where folder != "Plugins" {
+        #expect(architecture.contains("`\(folder)`"), "ARCHITECTURE.md does not name Sources/\(folder)")
+    }
+}
+
+@Test func whatSwitchesOffCheckingIsExplained() throws {
+    let words = ["@unchecked Sendable", "fatalError(", "try!", "unowned(unsafe)", "nonisolated(unsafe)"]
+    for file in Repository.files(under: "Sources", endingIn: ".swift") {
+        let lines = try Repository.text(file).split(separator: "\n", omittingEmptySubsequences: false)
+        for (index, line) in lines.enumerated() where words.contains(where: { line.contains($0) }) {
+            if line.trimmingCharacters(in: .whitespaces).hasPrefix("//") { continue }
+            let before = lines[max(0, index - 4)..<index]
+            #expect(before.contains { $0.contains("//") }, "\(file):\(index + 1) says '\(line)' without saying why")
+        }
+    }
+}
