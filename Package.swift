@@ -25,6 +25,7 @@ let package = Package(
         .executable(name: "crowbar-webhook", targets: ["Webhook"]),
         .executable(name: "crowbar-launch", targets: ["Launcher"]),
         .executable(name: "crowbar-bench", targets: ["Benchmarks"]),
+        .executable(name: "crowbar-bench-pipe", targets: ["BenchmarkPipe"]),
         .library(name: "PluginKit", targets: ["PluginKit"]),
     ],
     dependencies: [
@@ -103,12 +104,15 @@ let package = Package(
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"), http1,
             ] + nio,
             swiftSettings: strict),
+        // What script/bench measures with.
+        .executableTarget(
+            name: "BenchmarkPipe", path: "Benchmarks/Pipe", linkerSettings: [.linkedLibrary("sqlite3")]),
         .executableTarget(
             name: "Benchmarks",
             dependencies: [
                 "CrowbarCore", "CrowbarSQLite", "PluginHost", "PluginWire", "JSONBytes", "OpenSSL", logging,
             ],
-            path: "Benchmarks",
+            path: "Benchmarks/Suite",
             swiftSettings: strict),
 
         // Tests.

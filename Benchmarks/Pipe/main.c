@@ -1,0 +1,138 @@
+// The ends of the pipe that benchmarks need, in C, so that what is measured is what stands between them.
+//
+//     crowbar-bench-pipe sink            a plugin: pipelined, window 65,536, acknowledges every 1,024 events
+//     crowbar-bench-pipe count           reads lines to the end of the input and prints how many
+//     crowbar-bench-pipe source DB       writes the event lines of a log, straight from SQLite, without a host
+#define _GNU_SOURCE
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { BUFFER = 1 << 20, ACK_EVERY = 1024 };
+
+static char buffer[BUFFER + 1];
+
+static void say(const char *line) {
+    size_t length = strlen(line);
+    while (length > 0) {
+        ssize_t count = write(STDOUT_FILENO, line, length);
+        if (count <= 0) exit(1);
+        line += count;
+        length -= (size_t)count;
+    }
+}
+
+// Calls take for each line, without its LF; returns at the end of the input.
+static void each_line(void (*take)(char *line, size_t length)) {
+    size_t held = 0;
+    for (;;) {
+        ssize_t count = read(STDIN_FILENO, buffer + held, BUFFER - held);
+        if (count <= 0) return;
+        size_t end = held + (size_t)count, start = 0;
+        for (char *found; (found = memchr(buffer + start, '\n', end - start)) != NULL;) {
+            size_t length = (size_t)(found - (buffer + start));
+            buffer[start + length] = 0;
+            take(buffer + start, length);
+            start += length + 1;
+        }
+        held = end - start;
+        memmove(buffer, buffer + start, held);
+    }
+}
+
+static long pending = 0, last_delivery = 0;
+
+static void acknowledge(void) {
+    char line[64];
+    snprintf(line, sizeof line, "{\"type\":\"ack\",\"upTo\":%ld}\n", last_delivery);
+    say(line);
+    pending = 0;
+}
+
+static void sink(char *line, size_t length) {
+    (void)length;
+    static const char event[] = "{\"type\":\"event\",\"queue\":\"main\",\"delivery\":";
+    if (strncmp(line, event, sizeof event - 1) == 0) {
+        last_delivery = strtol(line + sizeof event - 1, NULL, 10);
+        if (++pending >= ACK_EVERY) acknowledge();
+    } else if (strstr(line, "\"type\":\"hello\"") != NULL) {
+        say("{\"type\":\"ready\",\"protocol\":1,\"name\":\"sink\",\"version\":\"1\",\"pipelined\":true,"
+            "\"queues\":[{\"name\":\"main\",\"window\":65536,\"start\":\"beginning\"}]}\n");
+    } else if (strstr(line, "\"type\":\"caughtUp\"") != NULL) {
+        acknowledge();
+    } else if (strstr(line, "\"type\":\"ping\"") != NULL) {
+        char answer[64];
+        snprintf(answer, sizeof answer, "{\"type\":\"pong\",\"n\":%s\n", strstr(line, "\"n\":") + 4);
+        say(answer);
+        if (pending > 0) acknowledge();
+    } else if (strstr(line, "\"type\":\"drain\"") != NULL) {
+        acknowledge();
+        say("{\"type\":\"drained\"}\n");
+        exit(0);
+    }
+}
+
+static long counted = 0;
+
+static void count_line(char *line, size_t length) {
+    (void)line;
+    (void)length;
+    counted++;
+}
+
+static void flush_to(size_t *filled, char *out) {
+    for (size_t done = 0; done < *filled;) {
+        ssize_t count = write(STDOUT_FILENO, out + done, *filled - done);
+        if (count <= 0) exit(1);
+        done += (size_t)count;
+    }
+    *filled = 0;
+}
+
+static int source(const char *path) {
+    sqlite3 *db;
+    sqlite3_stmt *rows;
+    if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK) return 1;
+    if (sqlite3_prepare_v2(db, "SELECT position, json FROM events ORDER BY position", -1, &rows, NULL) != SQLITE_OK) {
+        fprintf(stderr, "%s\n", sqlite3_errmsg(db));
+        return 1;
+    }
+    static char out[1 << 17];
+    size_t filled = 0;
+    long delivery = 0;
+    while (sqlite3_step(rows) == SQLITE_ROW) {
+        int length = sqlite3_column_bytes(rows, 1);
+        if (filled + (size_t)length + 256 > (1 << 16)) flush_to(&filled, out);
+        filled += (size_t)sprintf(
+            out + filled,
+            "{\"type\":\"event\",\"queue\":\"main\",\"delivery\":%ld,\"position\":%lld,\"attempt\":1,\"mode\":\"live\","
+            "\"event\":",
+            ++delivery, sqlite3_column_int64(rows, 0));
+        memcpy(out + filled, sqlite3_column_blob(rows, 1), (size_t)length);
+        filled += (size_t)length;
+        memcpy(out + filled, "}\n", 2);
+        filled += 2;
+    }
+    flush_to(&filled, out);
+    sqlite3_finalize(rows);
+    sqlite3_close(db);
+    return 0;
+}
+
+int main(int count, char **arguments) {
+    const char *mode = count > 1 ? arguments[1] : "";
+    if (strcmp(mode, "sink") == 0) {
+        each_line(sink);
+        return 0;
+    }
+    if (strcmp(mode, "count") == 0) {
+        each_line(count_line);
+        printf("%ld\n", counted);
+        return 0;
+    }
+    if (strcmp(mode, "source") == 0 && count > 2) return source(arguments[2]);
+    fprintf(stderr, "usage: crowbar-bench-pipe sink | count | source DB\n");
+    return 64;
+}

@@ -1,0 +1,107 @@
+import Testing
+
+@testable import PluginHost
+
+@Test func restartsBackOffDoublingWithFullJitter() {
+    var supervisor = Supervisor()
+    var waits: [Int64] = []
+    for crash in 0..<9 {
+        let now = Int64(crash) * 1_000_000
+        let action = supervisor.next(.crashed("x"), started: now - 10, madeProgress: true, now: now, random: 0.999_999)
+        if case .restart(let wait, "x") = action { waits.append(wait) }
+    }
+    #expect(waits == [499, 999, 1_999, 3_999, 7_999, 15_999, 31_999, 59_999, 59_999])
+    #expect(supervisor.restarts == 9)
+    let none = supervisor.next(.crashed("x"), started: 0, madeProgress: true, now: 10_000_000, random: 0)
+    #expect(none == .restart(after: 0, reason: "x"))
+}
+
+@Test func fiveMinutesOfHealthWithProgressResetTheDelay() {
+    var supervisor = Supervisor()
+    for _ in 0..<5 {
+        _ = supervisor.next(.crashed("x"), started: 0, madeProgress: true, now: 10, random: 0.5)
+    }
+    let unhealthy = supervisor.next(.crashed("x"), started: 0, madeProgress: true, now: 299_999, random: 1)
+    #expect(unhealthy == .restart(after: 16_000, reason: "x"))
+    let healthy = supervisor.next(.crashed("x"), started: 0, madeProgress: true, now: 300_000, random: 1)
+    #expect(healthy == .restart(after: 500, reason: "x"))
+}
+
+@Test func fiveCrashesWithoutProgressWithinTenMinutesEndInFailed() {
+    var supervisor = Supervisor()
+    for crash in 0..<4 {
+        let action = supervisor.next(
+            .crashed("boom"), started: 0, madeProgress: false, now: Int64(crash) * 1_000, random: 0)
+        #expect(action == .restart(after: 0, reason: "boom"))
+    }
+    guard
+        case .fail(let reason) = supervisor.next(
+            .crashed("boom"), started: 0, madeProgress: false, now: 5_000, random: 0)
+    else {
+        Issue.record("the fifth crash must be the last")
+        return
+    }
+    #expect(reason.contains("boom"))
+}
+
+@Test func progressOrTimeForgetsCrashes() {
+    var supervisor = Supervisor()
+    for crash in 0..<20 {
+        // One every three minutes: never five within ten.
+        let action = supervisor.next(
+            .crashed("x"), started: 0, madeProgress: false, now: Int64(crash) * 180_000, random: 0)
+        #expect(action == .restart(after: 0, reason: "x"))
+    }
+    for crash in 0..<20 {
+        let action = supervisor.next(
+            .crashed("x"), started: 0, madeProgress: crash % 4 == 3, now: 10_000_000, random: 0)
+        #expect(action == .restart(after: 0, reason: "x"))
+    }
+}
+
+@Test(arguments: [
+    (Supervisor.End.drained, Supervisor.Action.stop), (.stopped, .stop), (.failed("r"), .fail("r")),
+    (.diverged("r"), .diverge("r")), (.tryLater("r"), .restart(after: 30_000, reason: "r")),
+])
+func otherEndsAreFinalOrTriedLater(end: Supervisor.End, expected: Supervisor.Action) {
+    var supervisor = Supervisor()
+    let action = supervisor.next(end, started: 0, madeProgress: false, now: 0, random: 0.5)
+    #expect(action == expected)
+}
+
+@Test func aShutdownGoesThroughItsStepsWithTheirGraces() {
+    var shutdown = Shutdown.draining(now: 1_000)
+    var steps = shutdown.due(now: 10_999)
+    #expect(steps == [])
+    #expect(shutdown.next == 11_000)
+    steps = shutdown.due(now: 11_000)
+    #expect(steps == [.closeInput])
+    steps = shutdown.due(now: 12_999)
+    #expect(steps == [])
+    steps = shutdown.due(now: 13_000)
+    #expect(steps == [.terminate])
+    steps = shutdown.due(now: 17_999)
+    #expect(steps == [])
+    steps = shutdown.due(now: 18_000)
+    #expect(steps == [.kill])
+    #expect(shutdown.next == nil)
+}
+
+@Test func aTokenBucketGivesItsBurstAndThenItsRate() {
+    var bucket = TokenBucket(rate: 10, burst: 3)
+    let first = (0..<5).map { _ in bucket.take(now: 0) }
+    #expect(first == [true, true, true, false, false])
+    #expect(bucket.wait() == 100)
+    let later = (1...6).map { bucket.take(now: Int64($0) * 50) }
+    #expect(later == [false, true, false, true, false, true])
+    // A clock that goes back gives nothing and takes nothing.
+    let atRest = bucket.take(now: 0)
+    #expect(!atRest)
+}
+
+@Test func theHostsOwnDelayDoublesUpToFiveMinutes() {
+    let middle = (1...12).map { RetryDelay.milliseconds(attempt: $0, random: 0.5) }
+    #expect(middle == [500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 64_000, 128_000, 256_000, 300_000, 300_000])
+    #expect(RetryDelay.milliseconds(attempt: 2, random: 0) == 800)
+    #expect(RetryDelay.milliseconds(attempt: 2, random: 0.999_999) <= 1_200)
+}
