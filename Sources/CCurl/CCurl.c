@@ -1,1 +1,317 @@
-int CCurl_skeleton(void){return 0;}
+#define _GNU_SOURCE
+#include "CCurl.h"
+
+#include <arpa/inet.h>
+#include <curl/curl.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+/// A request buffer larger than this is given back after use.
+static const size_t kept_body = 64 << 10;
+/// Bytes for each of a request's own header lines.
+enum { own_headers = 3, header_size = 384 };
+
+struct ccurl_transfer {
+    CURL *easy;
+    ccurl_judge judge;
+    void *context;
+    size_t answer_limit;
+    // The request.
+    struct curl_slist own[own_headers];
+    char own_text[own_headers][header_size];
+    struct curl_slist *fixed;
+    size_t fixed_count;
+    uint8_t *body;
+    size_t body_capacity;
+    // What became of it so far.
+    size_t answer_bytes;
+    bool was_cut;
+    bool was_denied;
+    bool was_allowed;
+    bool has_answer;
+    int64_t requested_at;
+    char error[CURL_ERROR_SIZE];
+};
+
+static int64_t now_ms(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static bool is_allowed(ccurl_transfer *transfer, const void *address, size_t length) {
+    bool allowed = transfer->judge(transfer->context, address, length);
+    if (allowed) transfer->was_allowed = true;
+    else transfer->was_denied = true;
+    return allowed;
+}
+
+// Hooks.
+
+static curl_socket_t open_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address) {
+    ccurl_transfer *transfer = context;
+    bool allowed = false;
+    if (purpose == CURLSOCKTYPE_IPCXN && address->family == AF_INET) {
+        allowed = is_allowed(transfer, &((struct sockaddr_in *)&address->addr)->sin_addr, 4);
+    } else if (purpose == CURLSOCKTYPE_IPCXN && address->family == AF_INET6) {
+        allowed = is_allowed(transfer, &((struct sockaddr_in6 *)&address->addr)->sin6_addr, 16);
+    }
+    if (!allowed) return CURL_SOCKET_BAD;
+    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+// Called for each request, on a reused connection too, where open_socket is not.
+static int before_request(void *context, char *remote, char *local, int remote_port, int local_port) {
+    (void)local, (void)remote_port, (void)local_port;
+    ccurl_transfer *transfer = context;
+    uint8_t bytes[16];
+    char text[INET6_ADDRSTRLEN + 1];
+    size_t length = strcspn(remote, "%");
+    bool allowed = false;
+    if (length < sizeof text) {
+        memcpy(text, remote, length);
+        text[length] = 0;
+        if (inet_pton(AF_INET, text, bytes) == 1) allowed = is_allowed(transfer, bytes, 4);
+        else if (inet_pton(AF_INET6, text, bytes) == 1) allowed = is_allowed(transfer, bytes, 16);
+    }
+    if (!allowed) {
+        // Nothing was written yet, whatever another address was allowed.
+        transfer->was_denied = true;
+        transfer->was_allowed = false;
+        return CURL_PREREQFUNC_ABORT;
+    }
+    transfer->requested_at = now_ms();
+    return CURL_PREREQFUNC_OK;
+}
+
+static size_t take_header(char *data, size_t size, size_t count, void *context) {
+    (void)data;
+    ((ccurl_transfer *)context)->has_answer = true;
+    return size * count;
+}
+
+static size_t take_body(char *data, size_t size, size_t count, void *context) {
+    (void)data;
+    ccurl_transfer *transfer = context;
+    transfer->answer_bytes += size * count;
+    if (transfer->answer_bytes <= transfer->answer_limit) return size * count;
+    transfer->was_cut = true;
+    return 0;
+}
+
+// Multi.
+
+bool ccurl_global_init(void) { return curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK; }
+
+ccurl_multi *ccurl_multi_make(long max_idle) {
+    CURLM *multi = curl_multi_init();
+    if (multi) curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, max_idle);
+    return (ccurl_multi *)multi;
+}
+
+void ccurl_multi_perform(ccurl_multi *multi) {
+    int running;
+    curl_multi_perform((CURLM *)multi, &running);
+}
+
+void ccurl_multi_poll(ccurl_multi *multi, int timeout_ms) {
+    curl_multi_poll((CURLM *)multi, NULL, 0, timeout_ms, NULL);
+}
+
+void ccurl_multi_wakeup(ccurl_multi *multi) { curl_multi_wakeup((CURLM *)multi); }
+
+static ccurl_kind kind_of(const ccurl_transfer *transfer, CURLcode code) {
+    if (transfer->was_denied && !transfer->was_allowed) return CCURL_DENIED;
+    switch (code) {
+    case CURLE_OK: return CCURL_ANSWERED;
+    case CURLE_WRITE_ERROR: return transfer->was_cut ? CCURL_ANSWERED : CCURL_BROKEN;
+    case CURLE_OPERATION_TIMEDOUT: return CCURL_TIMED_OUT;
+    case CURLE_COULDNT_RESOLVE_HOST: return CCURL_UNRESOLVED;
+    case CURLE_COULDNT_CONNECT: return CCURL_UNCONNECTED;
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CIPHER:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_ISSUER_ERROR:
+    case CURLE_SSL_INVALIDCERTSTATUS: return CCURL_TLS_FAILED;
+    default: return CCURL_BROKEN;
+    }
+}
+
+void *ccurl_multi_next(ccurl_multi *multi, ccurl_result *result) {
+    int left;
+    CURLMsg *message;
+    do {
+        message = curl_multi_info_read((CURLM *)multi, &left);
+        if (!message) return NULL;
+    } while (message->msg != CURLMSG_DONE);
+    // The message is gone once the handle is removed.
+    CURLcode code = message->data.result;
+    CURL *easy = message->easy_handle;
+    char *private = NULL;
+    curl_easy_getinfo(easy, CURLINFO_PRIVATE, &private);
+    ccurl_transfer *transfer = (ccurl_transfer *)private;
+    curl_multi_remove_handle((CURLM *)multi, easy);
+
+    curl_off_t retry_after = 0;
+    char *redirect = NULL;
+    result->status = 0;
+    curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &result->status);
+    curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &retry_after);
+    curl_easy_getinfo(easy, CURLINFO_REDIRECT_URL, &redirect);
+    result->kind = kind_of(transfer, code);
+    result->retry_after_s = retry_after;
+    result->redirect_url = redirect;
+    // libcurl's own text names hosts and certificates where these are the matter; elsewhere it might quote the answer.
+    bool is_told = code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_CONNECT
+        || code == CURLE_OPERATION_TIMEDOUT || result->kind == CCURL_TLS_FAILED;
+    result->message = is_told && transfer->error[0] ? transfer->error : curl_easy_strerror(code);
+    return transfer->context;
+}
+
+// Transfers.
+
+static bool aim(ccurl_transfer *transfer, const ccurl_target *target) {
+    CURL *easy = transfer->easy;
+    bool ok = true;
+#define SET(option, value) ok = ok && curl_easy_setopt(easy, option, value) == CURLE_OK
+    SET(CURLOPT_PRIVATE, transfer);
+    SET(CURLOPT_ERRORBUFFER, transfer->error);
+    SET(CURLOPT_URL, target->url);
+    SET(CURLOPT_PROTOCOLS_STR, "http,https");
+    SET(CURLOPT_USERAGENT, target->user_agent);
+    SET(CURLOPT_POST, 1L);
+    SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    SET(CURLOPT_FOLLOWLOCATION, 0L);
+    // No proxy of the environment: the judge would see the proxy's address in place of the target's.
+    SET(CURLOPT_PROXY, "");
+    SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+    SET(CURLOPT_NOSIGNAL, 1L);
+    // A name server that hangs must not hang the thread when its transfer times out.
+    SET(CURLOPT_QUICK_EXIT, 1L);
+    SET(CURLOPT_CONNECTTIMEOUT_MS, target->connect_timeout_ms);
+    SET(CURLOPT_TIMEOUT_MS, target->timeout_ms);
+    SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    if (target->ca_file) {
+        SET(CURLOPT_CAINFO, target->ca_file);
+        SET(CURLOPT_CAPATH, NULL);
+    }
+    SET(CURLOPT_OPENSOCKETFUNCTION, open_socket);
+    SET(CURLOPT_OPENSOCKETDATA, transfer);
+    SET(CURLOPT_PREREQFUNCTION, before_request);
+    SET(CURLOPT_PREREQDATA, transfer);
+    SET(CURLOPT_HEADERFUNCTION, take_header);
+    SET(CURLOPT_HEADERDATA, transfer);
+    SET(CURLOPT_WRITEFUNCTION, take_body);
+    SET(CURLOPT_WRITEDATA, transfer);
+    SET(CURLOPT_HTTPHEADER, transfer->own);
+#undef SET
+    return ok;
+}
+
+ccurl_transfer *ccurl_transfer_make(const ccurl_target *target, ccurl_judge judge, void *context) {
+    ccurl_transfer *transfer = calloc(1, sizeof *transfer);
+    if (!transfer) return NULL;
+    size_t count = 0;
+    while (target->headers && target->headers[count]) count++;
+    transfer->easy = curl_easy_init();
+    transfer->fixed = calloc(count + 1, sizeof *transfer->fixed);
+    transfer->judge = judge;
+    transfer->context = context;
+    transfer->answer_limit = target->answer_limit;
+    if (!transfer->easy || !transfer->fixed) {
+        ccurl_transfer_free(transfer);
+        return NULL;
+    }
+    // The list's nodes live in the transfer, so that a request allocates none.
+    for (size_t i = 0; i < count; i++) {
+        transfer->fixed[i].data = (char *)target->headers[i];
+        transfer->fixed[i].next = i + 1 < count ? &transfer->fixed[i + 1] : NULL;
+    }
+    for (size_t i = 0; i < own_headers; i++) {
+        transfer->own[i].data = transfer->own_text[i];
+        transfer->own[i].next = i + 1 < own_headers ? &transfer->own[i + 1] : count ? transfer->fixed : NULL;
+    }
+    if (!aim(transfer, target)) {
+        ccurl_transfer_free(transfer);
+        return NULL;
+    }
+    return transfer;
+}
+
+void ccurl_transfer_free(ccurl_transfer *transfer) {
+    if (!transfer) return;
+    if (transfer->easy) curl_easy_cleanup(transfer->easy);
+    free(transfer->fixed);
+    free(transfer->body);
+    free(transfer);
+}
+
+bool ccurl_transfer_post(ccurl_transfer *transfer, ccurl_multi *multi, const uint8_t *body, size_t size,
+                         const char *const headers[3]) {
+    if (transfer->body_capacity > kept_body || transfer->body_capacity < size || !transfer->body) {
+        free(transfer->body);
+        transfer->body_capacity = size < 1024 ? 1024 : size;
+        transfer->body = malloc(transfer->body_capacity);
+        if (!transfer->body) {
+            transfer->body_capacity = 0;
+            return false;
+        }
+    }
+    if (size > 0) memcpy(transfer->body, body, size);
+    for (size_t i = 0; i < own_headers; i++) {
+        size_t length = strlen(headers[i]);
+        if (length >= header_size) return false;
+        memcpy(transfer->own_text[i], headers[i], length + 1);
+    }
+    transfer->answer_bytes = 0;
+    transfer->was_cut = transfer->was_denied = transfer->was_allowed = transfer->has_answer = false;
+    transfer->requested_at = 0;
+    transfer->error[0] = 0;
+    return curl_easy_setopt(transfer->easy, CURLOPT_POSTFIELDS, transfer->body) == CURLE_OK
+        && curl_easy_setopt(transfer->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)size) == CURLE_OK
+        && curl_multi_add_handle((CURLM *)multi, transfer->easy) == CURLM_OK;
+}
+
+void ccurl_transfer_cancel(ccurl_transfer *transfer, ccurl_multi *multi) {
+    curl_multi_remove_handle((CURLM *)multi, transfer->easy);
+}
+
+int64_t ccurl_transfer_unanswered_since(const ccurl_transfer *transfer) {
+    return transfer->has_answer ? 0 : transfer->requested_at;
+}
+
+// URLs.
+
+static bool part(CURLU *url, CURLUPart which, char *buffer, size_t size, unsigned flags) {
+    char *text = NULL;
+    if (curl_url_get(url, which, &text, flags) != CURLUE_OK) return false;
+    bool fits = strlen(text) < size;
+    if (fits) strcpy(buffer, text);
+    curl_free(text);
+    return fits;
+}
+
+static bool has(CURLU *url, CURLUPart which) {
+    char *text = NULL;
+    bool found = curl_url_get(url, which, &text, 0) == CURLUE_OK;
+    curl_free(text);
+    return found;
+}
+
+bool ccurl_url_read(const char *text, ccurl_url *read) {
+    CURLU *url = curl_url();
+    if (!url) return false;
+    bool ok = curl_url_set(url, CURLUPART_URL, text, CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK
+        && part(url, CURLUPART_SCHEME, read->scheme, sizeof read->scheme, 0)
+        && part(url, CURLUPART_HOST, read->host, sizeof read->host, 0)
+        && (part(url, CURLUPART_PORT, read->port, sizeof read->port, CURLU_DEFAULT_PORT) || (read->port[0] = 0, true));
+    read->has_credentials = has(url, CURLUPART_USER) || has(url, CURLUPART_PASSWORD);
+    curl_url_cleanup(url);
+    return ok;
+}

@@ -34,7 +34,7 @@ final class Signal: @unchecked Sendable {
 }
 
 /// Starts a detached thread: the only way to read and write pipes without a place in the cooperative pool.
-func startThread(_ body: @escaping @Sendable () -> Void) {
+package func startThread(_ body: @escaping @Sendable () -> Void) {
     let box = Unmanaged.passRetained(ThreadBody(body))
     var thread = pthread_t()
     let failed = pthread_create(

@@ -1,1 +1,96 @@
-int CCurl_skeleton(void);
+// What Crowbar's plugins use of libcurl, behind functions that Swift can call: libcurl's own setters are variadic, and
+// its hooks need C. Each transfer is one pooled easy handle that posts a body and reads a bounded answer.
+#ifndef CROWBAR_CCURL_H
+#define CROWBAR_CCURL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/// A libcurl multi handle. All calls but ccurl_multi_wakeup belong to one thread.
+typedef struct ccurl_multi ccurl_multi;
+/// A libcurl easy handle with the buffers of its request.
+typedef struct ccurl_transfer ccurl_transfer;
+
+/// Says whether a transfer may talk to an address: 4 bytes of IPv4 or 16 of IPv6, network order.
+typedef bool (*ccurl_judge)(void *context, const uint8_t *address, size_t length);
+
+/// Where a transfer posts to; texts are copied.
+typedef struct {
+    const char *url;
+    const char *user_agent;
+    /// CA certificates in place of the system's, PEM; NULL: the system's.
+    const char *ca_file;
+    /// "Name: value" lines, NULL-terminated, that each request carries. Not copied: they must outlive the transfer.
+    const char *const *headers;
+    /// Milliseconds for name, connection and TLS together.
+    long connect_timeout_ms;
+    /// Milliseconds for everything.
+    long timeout_ms;
+    /// Bytes of the answer's body that are read; one more ends the transfer.
+    size_t answer_limit;
+} ccurl_target;
+
+/// How a transfer ended.
+typedef enum {
+    CCURL_ANSWERED,  ///< A whole answer, or as much of it as is read.
+    CCURL_DENIED,    ///< The judge refused every address.
+    CCURL_TIMED_OUT,
+    CCURL_UNRESOLVED,
+    CCURL_UNCONNECTED,
+    CCURL_TLS_FAILED,
+    CCURL_BROKEN,    ///< Anything else.
+} ccurl_kind;
+
+/// What a transfer came to. Texts are valid until the transfer is used again.
+typedef struct {
+    ccurl_kind kind;
+    /// The HTTP status; 0 where there is none.
+    long status;
+    /// Seconds that Retry-After asks for, a date being turned into them; 0 or less: none.
+    int64_t retry_after_s;
+    /// Where a 3xx points to, absolute; NULL: nowhere.
+    const char *redirect_url;
+    /// Why, where it did not end with an answer. Names a host at most, never a path.
+    const char *message;
+} ccurl_result;
+
+/// Once a process, before any thread.
+bool ccurl_global_init(void);
+
+/// Makes a multi handle that keeps up to `max_idle` unused connections; NULL: out of memory.
+ccurl_multi *ccurl_multi_make(long max_idle);
+/// Lets transfers move on, without waiting.
+void ccurl_multi_perform(ccurl_multi *multi);
+/// Waits for a socket, a wake-up or the time-out in milliseconds.
+void ccurl_multi_poll(ccurl_multi *multi, int timeout_ms);
+/// Ends a wait; callable from any thread.
+void ccurl_multi_wakeup(ccurl_multi *multi);
+/// Takes a finished transfer off the multi handle and returns its context; NULL: none has finished.
+void *ccurl_multi_next(ccurl_multi *multi, ccurl_result *result);
+
+/// Makes a transfer to a target; NULL: out of memory or a target that libcurl refuses.
+ccurl_transfer *ccurl_transfer_make(const ccurl_target *target, ccurl_judge judge, void *context);
+/// Frees a transfer that is on no multi handle.
+void ccurl_transfer_free(ccurl_transfer *transfer);
+/// Starts to post a body (copied) with three header lines of its own (copied).
+bool ccurl_transfer_post(ccurl_transfer *transfer, ccurl_multi *multi, const uint8_t *body, size_t size,
+                         const char *const headers[3]);
+/// Takes a transfer off the multi handle in mid-flight and closes its connection.
+void ccurl_transfer_cancel(ccurl_transfer *transfer, ccurl_multi *multi);
+/// The CLOCK_MONOTONIC millisecond at which the request began to be written, while no byte of an answer has come; else 0.
+int64_t ccurl_transfer_unanswered_since(const ccurl_transfer *transfer);
+
+/// A URL as libcurl, which will connect by it, reads it. Buffers end with 0.
+typedef struct {
+    char scheme[16];
+    /// Decoded, odd spellings of IPv4 made plain, IPv6 in brackets.
+    char host[512];
+    char port[8];
+    bool has_credentials;
+} ccurl_url;
+
+/// Reads a URL; false: it is none that libcurl takes.
+bool ccurl_url_read(const char *text, ccurl_url *url);
+
+#endif

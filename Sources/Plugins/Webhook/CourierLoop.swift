@@ -1,0 +1,213 @@
+import CCurl
+import DequeModule
+import Glibc
+import JSONBytes
+import PluginWire
+
+/// The loop of the courier's thread, owner of the lanes and of all that is in flight.
+final class CourierLoop {
+    /// Connections that are kept open for the next delivery, at most.
+    static let maxIdleConnections = 256
+    /// Handles that are kept for the next delivery, at most.
+    static let maxIdleTransfers = 256
+    /// Deliveries in flight at most, over all endpoints; fewer where the process may not open so many files.
+    static let maxInFlight = 4096
+    /// Files that are left for what is no connection.
+    static let spareFiles = 64
+    /// How often time-outs of a first byte are looked for, in milliseconds.
+    static let watchInterval: Int64 = 250
+    /// The longest sleep when nothing is due, in milliseconds.
+    static let idleInterval: Int64 = 60_000
+    /// What is kept of a drain's time for the last words, in milliseconds.
+    static let lastWords: Int64 = 250
+
+    private let multi: OpaquePointer
+    private let send: (PluginMessage) -> Void
+    private let endpoints: [Endpoint]
+    private let headers: [HeaderLines]
+    private let inFlightLimit: Int
+    private var lanes: [Lane]
+    private var runnable: Deque<Int> = []
+    private var isListed: [Bool]
+    private var held: Set<Int> = []
+    private var transfers: [Transfer] = []
+    private var idle: [[Transfer]]
+    private var idleCount = 0
+    private var inFlight = 0
+    private var acks: [Int64] = []
+    private var reporter: Reporter
+    private var drainUntil: Int64?
+    private var watchedAt: Int64 = 0
+
+    init(
+        _ lanes: [(endpoint: Endpoint, state: JSON)], leftOut: [WebhookConfiguration.LeftOut],
+        multi: OpaquePointer, send: @escaping (PluginMessage) -> Void
+    ) {
+        self.multi = multi
+        self.send = send
+        endpoints = lanes.map(\.endpoint)
+        headers = endpoints.map { HeaderLines(["content-type: application/json", "expect:"] + $0.headers) }
+        self.lanes = lanes.map { Lane($0.endpoint, state: $0.state) }
+        isListed = Array(repeating: false, count: lanes.count)
+        idle = Array(repeating: [], count: lanes.count)
+        reporter = Reporter(leftOut: leftOut)
+        inFlightLimit = Self.fileLimit()
+    }
+
+    /// Raises the soft limit of open files to the hard one; returns how many connections fit.
+    private static func fileLimit() -> Int {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 128 }
+        limit.rlim_cur = min(limit.rlim_max, rlim_t(maxInFlight + maxIdleConnections + spareFiles))
+        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        return max(1, min(maxInFlight, Int(limit.rlim_cur) - spareFiles))
+    }
+
+    /// Works until a drain has ended.
+    /// - Parameter take: Takes what came from outside.
+    func run(_ take: () -> Courier.Inbox) {
+        for lane in lanes { lane.opening.forEach(send) }
+        while true {
+            let now = Self.now()
+            admit(take(), now)
+            release(now)
+            start()
+            ccurl_multi_perform(multi)
+            finish(now)
+            watch(now)
+            flushAcks()
+            if let report = reporter.report(lanes, now: now) { report.forEach(send) }
+            if let drainUntil, inFlight == 0 || now >= drainUntil { return }
+            ccurl_multi_poll(multi, Int32(pause(now)))
+        }
+    }
+
+    private func admit(_ inbox: Courier.Inbox, _ now: Int64) {
+        for (lane, job) in inbox.jobs {
+            lanes[lane].admit(job)
+            list(lane)
+        }
+        if let drainMs = inbox.drainMs { drainUntil = now + max(0, drainMs - Self.lastWords) }
+    }
+
+    /// Puts a lane that has something to post behind those that have, so that each gets its turn.
+    private func list(_ lane: Int) {
+        guard !isListed[lane], lanes[lane].isRunnable else { return }
+        isListed[lane] = true
+        runnable.append(lane)
+    }
+
+    private func release(_ now: Int64) {
+        for lane in held {
+            let messages = lanes[lane].release(now: now)
+            if lanes[lane].holdUntil == nil { held.remove(lane) }
+            if messages.isEmpty { continue }
+            messages.forEach(send)
+            reporter.isDirty = true
+            list(lane)
+        }
+    }
+
+    private func start() {
+        guard drainUntil == nil, !runnable.isEmpty else { return }
+        let time = Int64(Glibc.time(nil))
+        while inFlight < inFlightLimit, let lane = runnable.popFirst() {
+            isListed[lane] = false
+            guard let job = lanes[lane].next() else { continue }
+            inFlight += 1
+            if let transfer = transfer(to: lane) {
+                if !transfer.post(job, on: multi, time: time) { fail(transfer, "libcurl refused the request") }
+            } else {
+                settle(job, of: lane, .failed(.broken, "libcurl has no memory for a request"), Self.now())
+            }
+            list(lane)
+        }
+    }
+
+    private func transfer(to lane: Int) -> Transfer? {
+        if let transfer = idle[lane].popLast() {
+            idleCount -= 1
+            return transfer
+        }
+        guard let transfer = Transfer(lane: lane, endpoint: endpoints[lane], headers: headers[lane].lines) else {
+            return nil
+        }
+        transfer.slot = transfers.count
+        transfers.append(transfer)
+        return transfer
+    }
+
+    private func fail(_ transfer: Transfer, _ text: String) {
+        end(transfer, .failed(.broken, text), Self.now())
+    }
+
+    private func finish(_ now: Int64) {
+        var result = ccurl_result()
+        while let context = ccurl_multi_next(multi, &result) {
+            // The context is a transfer of `transfers`, which keeps it as long as its handle lives.
+            let transfer = Unmanaged<Transfer>.fromOpaque(context).takeUnretainedValue()
+            end(transfer, Outcome(result), now)
+        }
+    }
+
+    /// Gives up what has waited too long for a first byte.
+    private func watch(_ now: Int64) {
+        guard inFlight > 0, now - watchedAt >= Self.watchInterval else { return }
+        watchedAt = now
+        for transfer in transfers where transfer.job != nil && transfer.isUnanswered(now: now) {
+            transfer.cancel(on: multi)
+            end(transfer, .failed(.timedOut, "no answer began within \(Transfer.firstByteTimeout / 1000) s"), now)
+        }
+    }
+
+    private func end(_ transfer: Transfer, _ outcome: Outcome, _ now: Int64) {
+        if let job = transfer.finish() { settle(job, of: transfer.lane, outcome, now) }
+        if idleCount < Self.maxIdleTransfers {
+            idle[transfer.lane].append(transfer)
+            idleCount += 1
+        } else {
+            transfers.swapAt(transfer.slot, transfers.count - 1)
+            transfers[transfer.slot].slot = transfer.slot
+            transfers.removeLast()
+        }
+    }
+
+    private func settle(_ job: Job, of lane: Int, _ outcome: Outcome, _ now: Int64) {
+        inFlight -= 1
+        let wasFailing = lanes[lane].failing > 0
+        let settlement = lanes[lane].settle(job, outcome, now: now, chance: Double.random(in: 0..<1))
+        switch settlement {
+        case .ack(let delivery): acks.append(delivery)
+        case .messages(let messages): messages.forEach(send)
+        }
+        if lanes[lane].holdUntil != nil { held.insert(lane) }
+        reporter.isDirty = true
+        if wasFailing != (lanes[lane].failing > 0) {
+            reporter.log(endpoints[lane], isFailing: !wasFailing, settlement)
+        }
+        list(lane)
+    }
+
+    private func flushAcks() {
+        guard let first = acks.first else { return }
+        send(.ack(acks.count == 1 ? .one(first) : .many(acks), state: nil))
+        acks.removeAll(keepingCapacity: true)
+    }
+
+    /// How long the loop may sleep, in milliseconds; libcurl's own time-outs and a wake-up end it earlier.
+    private func pause(_ now: Int64) -> Int64 {
+        if drainUntil == nil, !runnable.isEmpty, inFlight < inFlightLimit { return 0 }
+        var pause = inFlight > 0 ? Self.watchInterval : Self.idleInterval
+        if let drainUntil { pause = min(pause, drainUntil - now) }
+        for lane in held { if let until = lanes[lane].holdUntil { pause = min(pause, until - now) } }
+        if let due = reporter.due { pause = min(pause, due - now) }
+        return max(0, pause)
+    }
+
+    /// Milliseconds of CLOCK_MONOTONIC, which CCurl reads too.
+    private static func now() -> Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
+    }
+}

@@ -1,0 +1,167 @@
+import Glibc
+import JSONBytes
+import PluginWire
+
+/// Reads one `[[config.endpoints]]`.
+struct EndpointReader {
+    private static let known = [
+        "name", "url", "secret", "types", "channels", "start", "order", "headers", "concurrency", "allow_private",
+        "timeout", "ca_file", "body",
+    ]
+    private static let later = [
+        "keys", "template", "rate", "client_cert", "client_key", "via_proxy", "min_tls", "batch", "health",
+    ]
+    /// Deliveries in flight, where `concurrency` is left out.
+    static let defaultConcurrency: Int64 = 64
+    /// The most deliveries in flight that an endpoint may ask for.
+    static let maxConcurrency: Int64 = 1024
+    /// The time for one try, where `timeout` is left out, in milliseconds.
+    static let defaultTimeout: Int64 = 30_000
+    /// What `timeout` may be, in milliseconds. Its end stays below the host's ack deadline of 60 s.
+    static let timeouts: ClosedRange<Int64> = 100...50_000
+    /// Headers of one endpoint at most.
+    static let maxHeaders = 32
+    /// A header's value at most, in bytes.
+    static let maxHeaderValue = 4096
+
+    private var table: ConfigurationTable
+    /// Why its URL is refused, which costs this endpoint its place but stops no other.
+    private(set) var refusal: EndpointURL.Refusal?
+    /// All else that is wrong.
+    var problems: [PluginMessage.Problem] { table.problems }
+
+    init(_ json: JSON, path: String) {
+        table = ConfigurationTable(json, path: path, known: Self.known, later: Self.later)
+    }
+
+    /// The endpoint, or nil with ``problems`` or a ``refusal``.
+    mutating func read(_ json: JSON) -> Endpoint? {
+        let name = table.required("name", "it names the endpoint's queue, as in name = \"audit\"")
+        if let name { check(name) }
+        let filter = AddressFilter(leave: leave())
+        var url: EndpointURL?
+        if let text = table.required("url", "give where events are posted to") {
+            do throws(EndpointURL.Refusal) { url = try EndpointURL(text, filter: filter) } catch { refusal = error }
+        }
+        let secretText = table.required(
+            "secret", "give whsec_ and base 64 of 24 to 64 bytes, such as whsec_$(openssl rand -base64 32)")
+        let secret = secretText.flatMap { SigningSecret($0) }
+        if secretText != nil, secret == nil {
+            table.fail("secret", "whsec_ and base 64 of 24 to 64 bytes is expected")
+        }
+        if let body = table.string("body"), body != "event" {
+            table.fail("body", "of the bodies, only \"event\" is supported by this version")
+        }
+        let types = table.strings("types", of: "event types such as MESSAGE_SENT") { type in
+            !type.isEmpty && type.utf8.allSatisfy { (0x41...0x5A).contains($0) || $0 == 0x5F }
+        }
+        let channels = table.strings("channels", of: "channels, which may end in *") { !$0.isEmpty }
+        let (start, order) = (start(), order())
+        let headers = headers()
+        let concurrency = table.int("concurrency", in: 1...Self.maxConcurrency) ?? Self.defaultConcurrency
+        let timeout = table.duration("timeout", in: Self.timeouts) ?? Self.defaultTimeout
+        let caFile = caFile()
+        guard problems.isEmpty, let name, let url, let secret else { return nil }
+        return Endpoint(
+            name: name, url: url, secret: secret, types: types, channels: channels, start: start, order: order,
+            headers: headers, concurrency: concurrency, filter: filter, timeout: timeout, caFile: caFile,
+            fingerprint: Base64.encode(secret.authenticate(json.bytes)))
+    }
+
+    private mutating func check(_ name: String) {
+        if !Wire.isName(name) {
+            table.fail("name", "a name is 1 to 64 of a-z 0-9 _ -, beginning with a letter or digit")
+        } else if name == "cli" || name == "incoming" {
+            table.fail("name", "'\(name)' is reserved")
+        }
+    }
+
+    private mutating func leave() -> AddressFilter.Leave {
+        guard let value = table.value("allow_private") else { return .none }
+        if let all = value.bool { return all ? .all : .none }
+        guard let elements = value.array else {
+            table.fail("allow_private", "true, false or a list of address blocks is expected")
+            return .none
+        }
+        var blocks: [AddressBlock] = []
+        for (i, element) in elements.enumerated() {
+            if let block = element.string.flatMap({ AddressBlock($0) }) {
+                blocks.append(block)
+            } else {
+                table.fail("allow_private[\(i)]", "an address block such as 10.0.0.0/8 is expected")
+            }
+        }
+        return blocks.isEmpty ? .none : .blocks(blocks)
+    }
+
+    private mutating func start() -> String? {
+        guard let start = table.string("start") else { return nil }
+        let isPlace = start.hasPrefix("id:") && start.count > 3 || start.hasPrefix("@") && start.count > 1
+        if start != "now", start != "beginning", !isPlace {
+            table.fail("start", "\"now\", \"beginning\", \"id:EVENTID\" or \"@TIME\" is expected")
+        }
+        return start
+    }
+
+    private mutating func order() -> String? {
+        guard let order = table.string("order") else { return nil }
+        if !["channel", "total", "none"].contains(order) {
+            table.fail("order", "\"channel\", \"total\" or \"none\" is expected")
+        }
+        return order
+    }
+
+    private mutating func headers() -> [String] {
+        guard let value = table.value("headers") else { return [] }
+        guard let members = value.members, members.count <= Self.maxHeaders else {
+            table.fail("headers", "a table of at most \(Self.maxHeaders) headers is expected")
+            return []
+        }
+        var lines: [String] = []
+        for member in members {
+            let key = "headers.\(member.key)"
+            if !Self.isHeaderName(member.key) {
+                table.fail(key, "this is no name of a header")
+            } else if Self.isOwn(member.key.lowercased()) {
+                table.fail(key, "this header is the plugin's own")
+            } else if let text = member.value.string, Self.isHeaderValue(text) {
+                lines.append("\(member.key): \(text)")
+            } else {
+                // The value may be a secret, so it is not quoted.
+                table.fail(key, "a text of 1 to \(Self.maxHeaderValue) bytes without control characters is expected")
+            }
+        }
+        return lines
+    }
+
+    /// The headers that libcurl or the signature answers for.
+    private static func isOwn(_ name: String) -> Bool {
+        name.hasPrefix("webhook-")
+            || [
+                "host", "content-type", "content-length", "transfer-encoding", "connection", "expect", "te", "trailer",
+                "upgrade", "keep-alive", "user-agent", "accept-encoding",
+            ].contains(name)
+    }
+
+    /// A token (RFC 9110, section 5.6.2).
+    private static func isHeaderName(_ name: String) -> Bool {
+        !name.isEmpty && name.utf8.count <= 128
+            && name.utf8.allSatisfy { byte in
+                (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte & 0xDF)
+                    || "!#$%&'*+-.^_`|~".utf8.contains(byte)
+            }
+    }
+
+    private static func isHeaderValue(_ text: String) -> Bool {
+        !text.isEmpty && text.utf8.count <= maxHeaderValue && !text.utf8.allSatisfy { $0 == 0x20 }
+            && text.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F }
+    }
+
+    private mutating func caFile() -> String? {
+        guard let path = table.string("ca_file") else { return nil }
+        if access(path, R_OK) != 0 {
+            table.fail("ca_file", "'\(path)' cannot be read; the manifest's [sandbox] read must name it")
+        }
+        return path
+    }
+}

@@ -1,0 +1,75 @@
+/// How a try of a delivery ended.
+enum Outcome: Equatable, Sendable {
+    /// The receiver answered.
+    /// - Parameters:
+    ///   - status: The HTTP status.
+    ///   - retryAfter: What `Retry-After` asks for, in milliseconds.
+    ///   - redirect: The host that a 3xx points to.
+    case answered(status: Int, retryAfter: Int64? = nil, redirect: String? = nil)
+    /// The address connected to is one that the endpoint may not be posted to.
+    case denied
+    /// There is no answer, or not the whole of it.
+    case failed(Failure, String)
+
+    /// The kinds of failure, named as in retries and dead letters.
+    enum Failure: String, Sendable {
+        case timedOut = "timeout"
+        case unresolved = "dns"
+        case unconnected = "connect"
+        case tls
+        case broken = "transfer"
+    }
+}
+
+/// What is to be done about an outcome.
+enum Judgement: Equatable, Sendable {
+    case delivered
+    /// Try again after so many milliseconds.
+    case retry(afterMs: Int64, code: String, message: String)
+    /// The receiver wants nothing for so many milliseconds; the event is not to blame.
+    case hold(forMs: Int64, code: String, message: String)
+    case deadLetter(code: String, message: String)
+    /// The receiver wants nothing ever again.
+    case gone(message: String)
+
+    /// Tries of an event that the receiver refuses for its content (most 4xx).
+    static let triesOfRefused: Int64 = 2
+
+    /// Judges one try.
+    /// - Parameters:
+    ///   - outcome: How it ended.
+    ///   - attempt: Which try of the event it was, from 1, the ones that do not count left out.
+    ///   - chance: A random number in 0..<1.
+    init(_ outcome: Outcome, attempt: Int64, chance: Double) {
+        func again(_ code: String, _ message: String, retryAfter: Int64? = nil) -> Judgement {
+            let wait = RetrySchedule.wait(afterAttempt: attempt, retryAfter: retryAfter, chance: chance)
+            return .retry(afterMs: wait, code: code, message: message)
+        }
+        switch outcome {
+        case .answered(200..<300, _, _): self = .delivered
+        case .answered(410, _, _):
+            self = .gone(message: "the receiver answered 410 Gone: it wants no more events")
+        case .answered(let status, let retryAfter?, _) where status == 429 || status == 503:
+            let wait = min(retryAfter, RetrySchedule.maxRetryAfter)
+            self = .hold(
+                forMs: wait, code: "http_\(status)", message: "the receiver answered \(status), Retry-After \(wait) ms")
+        case .answered(300..<400, let retryAfter, let redirect):
+            let target = redirect.map { "to the host '\($0)'" } ?? "nowhere"
+            self = again(
+                "redirect", "the receiver redirects \(target); redirects are not followed, so give its new URL",
+                retryAfter: retryAfter)
+        case .answered(let status, let retryAfter, _):
+            let message = "the receiver answered \(status)"
+            let mayPass = [408, 409, 425, 429].contains(status)
+            if (400..<500).contains(status), !mayPass, attempt >= Self.triesOfRefused {
+                self = .deadLetter(code: "http_\(status)", message: message)
+            } else {
+                self = again("http_\(status)", message, retryAfter: retryAfter)
+            }
+        case .denied:
+            self = .deadLetter(
+                code: "address_denied", message: "the endpoint's host has a private or local address, which is denied")
+        case .failed(let failure, let text): self = again(failure.rawValue, text)
+        }
+    }
+}

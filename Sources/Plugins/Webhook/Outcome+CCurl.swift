@@ -1,0 +1,21 @@
+import CCurl
+
+extension Outcome {
+    /// Reads what libcurl came to. Of a redirect's target only the host is kept, as its path may be secret.
+    init(_ result: ccurl_result) {
+        let message = result.message.map { String(cString: $0) } ?? "no reason given"
+        switch result.kind {
+        case CCURL_ANSWERED:
+            // libcurl turns a date into seconds, and says 0 where there is no header.
+            let wait = result.retry_after_s > 0 ? min(result.retry_after_s, 86_400) * 1000 : nil
+            let redirect = result.redirect_url.flatMap { EndpointURL.host(String(cString: $0)) }
+            self = .answered(status: result.status, retryAfter: wait, redirect: redirect)
+        case CCURL_DENIED: self = .denied
+        case CCURL_TIMED_OUT: self = .failed(.timedOut, message)
+        case CCURL_UNRESOLVED: self = .failed(.unresolved, message)
+        case CCURL_UNCONNECTED: self = .failed(.unconnected, message)
+        case CCURL_TLS_FAILED: self = .failed(.tls, message)
+        default: self = .failed(.broken, message)
+        }
+    }
+}

@@ -1,0 +1,70 @@
+import PluginWire
+
+/// When the host is told how the endpoints are: at once when it matters, seldom when only figures moved.
+struct Reporter {
+    /// The least time between two reports, in milliseconds.
+    static let interval: Int64 = 1000
+    /// The least time between two reports that differ in their figures only, in milliseconds.
+    static let figuresInterval: Int64 = 10_000
+    /// Log lines between two reports at most; endpoints that flap say no more.
+    static let maxLogLines = 20
+
+    /// Whether something was settled since the last look.
+    var isDirty = true
+    /// When there is something to look at, in milliseconds; nil: nothing changed.
+    private(set) var due: Int64?
+
+    private let leftOut: [WebhookConfiguration.LeftOut]
+    private var lookedAt: Int64?
+    private var reportedAt: Int64 = 0
+    private var reported: PluginMessage?
+    private var pending: PluginMessage?
+    private var lines: [PluginMessage] = []
+
+    init(leftOut: [WebhookConfiguration.LeftOut]) { self.leftOut = leftOut }
+
+    /// What to send now, if it is time.
+    /// - Parameter now: Milliseconds of a clock that never goes back.
+    mutating func report(_ lanes: [Lane], now: Int64) -> [PluginMessage]? {
+        guard isDirty || pending != nil || !lines.isEmpty else {
+            due = nil
+            return nil
+        }
+        if let lookedAt, now < lookedAt + Self.interval {
+            due = lookedAt + Self.interval
+            return nil
+        }
+        lookedAt = now
+        if isDirty { pending = StatusReport.make(lanes, leftOut: leftOut) }
+        isDirty = false
+        var out = lines
+        lines = []
+        if let next = pending, next == reported { pending = nil }
+        if let next = pending, headline(next) != headline(reported) || now >= reportedAt + Self.figuresInterval {
+            out.append(next)
+            (reported, reportedAt, pending) = (next, now, nil)
+        }
+        due = pending == nil ? nil : reportedAt + Self.figuresInterval
+        return out
+    }
+
+    /// Notes that an endpoint began to fail or works again.
+    mutating func log(_ endpoint: Endpoint, isFailing: Bool, _ settlement: Lane.Settlement) {
+        guard lines.count < Self.maxLogLines else { return }
+        let name = "endpoint '\(endpoint.name)' (\(endpoint.url.masked))"
+        var reason = "it fails"
+        if case .messages(let messages) = settlement {
+            for message in messages {
+                if case .retry(let retry) = message { reason = retry.message }
+                if case .reject(_, _, let text, _) = message { reason = text }
+            }
+        }
+        let text = isFailing ? "\(name): \(reason)" : "\(name) takes events again"
+        lines.append(.log(level: isFailing ? "warning" : "info", message: text, fields: nil))
+    }
+
+    private func headline(_ message: PluginMessage?) -> String? {
+        guard case .status(let level, let text, _)? = message else { return nil }
+        return "\(level.rawValue) \(text)"
+    }
+}

@@ -1,0 +1,43 @@
+import JSONBytes
+import PluginWire
+
+/// The `status` of the plugin: the worst of its endpoints, named.
+enum StatusReport {
+    /// Failed tries one after another from which an endpoint counts as failing.
+    static let failures = 3
+    /// Endpoints that the details tell of, three entries each; the protocol allows 100 entries.
+    static let maxDetailed = 33
+    /// Endpoints that the message names.
+    static let maxNamed = 5
+
+    /// Makes the message.
+    static func make(_ lanes: [Lane], leftOut: [WebhookConfiguration.LeftOut]) -> PluginMessage {
+        let gone = lanes.filter(\.isGone)
+        let failing = lanes.filter { !$0.isGone && $0.failing >= failures }
+        let held = lanes.filter { !$0.isGone && $0.holdUntil != nil && $0.failing < failures }
+        let parts = [
+            sentence("gone until their configuration changes (410)", gone.map(\.name)),
+            sentence("failing", failing.map { "\($0.name) (\($0.last))" }),
+            sentence("asked to wait", held.map { "\($0.name) (\($0.last))" }),
+            sentence("left out", leftOut.map { "\($0.problem.path): \($0.problem.message)" }),
+        ].compactMap(\.self)
+        let level: PluginMessage.Level = !gone.isEmpty ? .down : parts.isEmpty ? .ok : .degraded
+        let message = parts.isEmpty ? "\(lanes.count) endpoints" : parts.joined(separator: "; ")
+        let told = (gone + failing + held + lanes.filter { $0.failing < failures && !$0.isGone && $0.holdUntil == nil })
+            .prefix(maxDetailed)
+        let details = told.flatMap { lane in
+            [
+                JSON.Member("\(lane.name).delivered", .int(lane.delivered)),
+                JSON.Member("\(lane.name).failing", .int(Int64(lane.failing))),
+                JSON.Member("\(lane.name).last", .string(lane.last)),
+            ]
+        }
+        return .status(level: level, message: message, details: .object(details))
+    }
+
+    private static func sentence(_ what: String, _ names: [String]) -> String? {
+        if names.isEmpty { return nil }
+        let rest = names.count - maxNamed
+        return "\(what): \(names.prefix(maxNamed).joined(separator: ", "))" + (rest > 0 ? " and \(rest) more" : "")
+    }
+}

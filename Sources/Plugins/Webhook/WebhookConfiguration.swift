@@ -1,0 +1,76 @@
+import JSONBytes
+import PluginWire
+
+/// The plugin's `[config]`.
+struct WebhookConfiguration: Sendable {
+    /// Endpoints of one plugin at most.
+    static let maxEndpoints = 1000
+
+    /// An endpoint that is left out, as its URL is refused.
+    struct LeftOut: Sendable, Equatable {
+        /// Its name.
+        var name: String
+        /// Where and why; the message quotes no path, query or credential.
+        var problem: PluginMessage.Problem
+    }
+
+    /// The endpoints that run.
+    var endpoints: [Endpoint] = []
+    /// The endpoints that are left out.
+    var leftOut: [LeftOut] = []
+
+    /// Why there is no configuration: everything that is wrong with it.
+    struct Invalid: Error {
+        /// At least one.
+        var problems: [PluginMessage.Problem]
+
+        /// The first, with the others in its message.
+        var first: PluginMessage.Problem {
+            guard var first = problems.first else { return .init(message: "the configuration is wrong") }
+            for other in problems.dropFirst().prefix(9) { first.message += "; \(other.path): \(other.message)" }
+            if problems.count > 10 { first.message += "; and \(problems.count - 10) more" }
+            return first
+        }
+    }
+
+    /// Reads the configuration that `hello` brings.
+    /// - Parameter isCheck: An endpoint whose URL is refused is an error too, not left out.
+    init(_ json: JSON, isCheck: Bool) throws(Invalid) {
+        let top = ConfigurationTable(json, path: "", known: ["endpoints"])
+        var problems = top.problems
+        let elements = top.value("endpoints")?.array ?? []
+        if elements.isEmpty || elements.count > Self.maxEndpoints {
+            let message = "1 to \(Self.maxEndpoints) endpoints are expected, each as [[config.endpoints]]"
+            problems.append(PluginMessage.Problem(path: "endpoints", message: message))
+            throw Invalid(problems: problems)
+        }
+        var names: Set<String> = []
+        for (i, element) in elements.enumerated() {
+            let path = "endpoints[\(i)]"
+            var reader = EndpointReader(element, path: path)
+            let endpoint = reader.read(element)
+            problems += reader.problems
+            let name = element["name"]?.string ?? path
+            if !names.insert(name).inserted {
+                problems.append(
+                    PluginMessage.Problem(path: "\(path).name", message: "another endpoint is named '\(name)' too"))
+            }
+            if let endpoint { endpoints.append(endpoint) }
+            if let refusal = reader.refusal {
+                let problem = PluginMessage.Problem(path: "\(path).url", message: "endpoint '\(name)': \(refusal)")
+                leftOut.append(LeftOut(name: name, problem: problem))
+            }
+        }
+        if isCheck || endpoints.isEmpty { problems += leftOut.map(\.problem) }
+        if !problems.isEmpty { throw Invalid(problems: problems) }
+    }
+
+    /// The queues that `ready` declares.
+    var queues: [PluginMessage.Queue] {
+        endpoints.map { endpoint in
+            PluginMessage.Queue(
+                name: endpoint.name, types: endpoint.types, channels: endpoint.channels, window: endpoint.concurrency,
+                order: endpoint.order, start: endpoint.start, maxAttempts: RetrySchedule.maxAttempts)
+        }
+    }
+}

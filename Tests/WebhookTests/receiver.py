@@ -1,0 +1,153 @@
+"""A webhook receiver for tests. It answers as the path says and writes each request to standard output as a line of JSON.
+
+The first line written is {"port": N}. It ends when standard input is closed. Argument: the secrets, whsec_..., to
+verify signatures by; "verified" says whether one of them signed the request.
+"""
+
+import base64
+import collections
+import email.utils
+import hashlib
+import hmac
+import json
+import os
+import queue
+import socket
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import unquote
+
+lock = threading.Lock()
+seen = collections.Counter()
+now_open = 0
+most_open = 0
+
+
+records = queue.SimpleQueue()
+
+
+def write_records():
+    """Writes in a thread of its own, so that no request waits for the test to read."""
+    while True:
+        sys.stdout.write(json.dumps(records.get()) + "\n")
+        sys.stdout.flush()
+
+
+def is_signed(headers, body):
+    signed = b".".join([headers["webhook-id"].encode(), headers["webhook-timestamp"].encode(), body])
+    for secret in sys.argv[1:]:
+        key = base64.b64decode(secret.removeprefix("whsec_"))
+        digest = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
+        if any(hmac.compare_digest("v1," + digest, one) for one in headers["webhook-signature"].split(" ")):
+            return abs(time.time() - int(headers["webhook-timestamp"])) < 300
+    return False
+
+
+class Receiver(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def log_message(self, *arguments):
+        pass
+
+    def answer(self, status, headers=(), body=b"ok"):
+        self.send_response(status)
+        for name, value in headers:
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_POST(self):
+        global now_open, most_open
+        with lock:
+            now_open += 1
+            most_open = max(most_open, now_open)
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        with lock:
+            seen[self.path] += 1
+            seen[self.headers["webhook-id"]] += 1
+            count, count_of_id = seen[self.path], seen[self.headers["webhook-id"]]
+        records.put({
+            "path": self.path,
+            "id": self.headers["webhook-id"],
+            "timestamp": int(self.headers["webhook-timestamp"]),
+            "headers": {name.lower(): value for name, value in self.headers.items()},
+            "body": body.decode(),
+            "verified": is_signed(self.headers, body),
+            "client": self.client_address[1],
+            "at": int(time.monotonic() * 1000),
+            "most": most_open,
+        })
+        try:
+            self.behave(count, count_of_id)
+        except (BrokenPipeError, ConnectionResetError):
+            self.close_connection = True
+        finally:
+            with lock:
+                now_open -= 1
+
+    def behave(self, count, count_of_id):
+        kind, *arguments = self.path.strip("/").split("/")
+        if kind == "codes":  # codes/500,200: the first try of an event, the second, … the last for all others
+            codes = arguments[0].split(",")
+            self.answer(int(codes[min(count_of_id, len(codes)) - 1]))
+        elif kind == "wait":  # wait/429/2: the path's first request gets Retry-After
+            if count > 1:
+                return self.answer(200)
+            self.answer(int(arguments[0]), [("Retry-After", arguments[1])])
+        elif kind == "wait-date":  # wait-date/503/3
+            if count > 1:
+                return self.answer(200)
+            date = email.utils.formatdate(time.time() + int(arguments[1]), usegmt=True)
+            self.answer(int(arguments[0]), [("Retry-After", date)])
+        elif kind == "redirect":  # redirect/URL, quoted
+            self.answer(302, [("Location", unquote(arguments[0]))])
+        elif kind == "endless":
+            self.send_response(int(arguments[0]))
+            self.send_header("Content-Type", "text/plain")
+            self.end_headers()
+            while True:
+                self.wfile.write(b"x" * 4096)
+        elif kind == "trickle":  # headers, then a byte now and then for ever
+            self.send_response(200)
+            self.end_headers()
+            while True:
+                self.wfile.write(b"x")
+                time.sleep(0.02)
+        elif kind == "hang":  # headers, then nothing
+            self.send_response(200)
+            self.send_header("Content-Length", "10")
+            self.end_headers()
+            threading.Event().wait(30)
+        elif kind == "silent":
+            threading.Event().wait(30)
+        elif kind == "close":  # keeps the connection by its headers, then closes it
+            self.answer(200)
+            self.wfile.flush()
+            self.connection.shutdown(socket.SHUT_RDWR)
+            self.close_connection = True
+        elif kind == "slow":  # slow/0.2
+            time.sleep(float(arguments[0]))
+            self.answer(200)
+        else:
+            self.answer(200)
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 256
+
+
+def main():
+    server = Server(("127.0.0.1", 0), Receiver)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=write_records, daemon=True).start()
+    records.put({"port": server.server_address[1]})
+    sys.stdin.read()
+    os._exit(0)
+
+
+main()
