@@ -51,13 +51,13 @@ struct CommandPolicy: Sendable {
         if let cause, cause.isHistory, !allowsHistory {
             throw CommandError(.replay, "the cause is older than the queue; 'commands_in_history' would allow it")
         }
-        let depth = cause.map { $0.depth &+ 1 } ?? 0
-        if depth > Ingest.Limit.depth {
+        let depth = cause.map { Int($0.depth) + 1 } ?? 0
+        if depth > Int(Ingest.Limit.depth) {
             throw CommandError(.loop, "a chain of over \(Ingest.Limit.depth) causes: plugins are answering each other")
         }
         let id = eventId(cause: cause, key: key, secret: secret, hmac: hmac)
         return Ingest.Request(
-            command, actor: actor, origin: .init(plugin: plugin, ref: ref), derivedId: id, depth: depth)
+            command, actor: actor, origin: .init(plugin: plugin, ref: ref), derivedId: id, depth: UInt8(depth))
     }
 
     /// Whether the plugin may act for a user.

@@ -1,0 +1,126 @@
+#!/usr/bin/env python3
+"""A plugin for the host's tests, from the protocol's page alone. What it does to each event is said by its `config`:
+
+mode: ack (default), retry-once, retry-always, reject, hang-once, crash-at N, echo (a command for each message), fatal,
+deaf (ignores drain and SIGTERM), noisy, daemon, early (a command before start), wide (asks for more than it may).
+It notes what it gets in dataDir/seen, one JSON line each.
+"""
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+
+def say(**message):
+    sys.stdout.write(json.dumps(message) + "\n")
+    sys.stdout.flush()
+
+
+class Plugin:
+    def __init__(self):
+        self.mode = "ack"
+        self.config = {}
+        self.folder = "."
+        self.failed = set()
+        self.commands = 0
+
+    def note(self, **what):
+        with open(os.path.join(self.folder, "seen"), "a") as file:
+            file.write(json.dumps(what) + "\n")
+
+    def hello(self, message):
+        self.config = message["config"]
+        self.mode = self.config.get("mode", "ack")
+        self.folder = message["dataDir"]
+        self.plugin = message["plugin"]
+        if self.mode == "fatal":
+            say(type="fatal", code="no_luck", path="networks[0]", message=self.config.get("secret", "unlucky"), retry=False)
+            sys.exit(78)
+        if self.mode == "silent":
+            return
+        if self.mode == "deaf":
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        if self.mode == "daemon":
+            child = subprocess.Popen(["sleep", "1000"], start_new_session=True)
+            self.note(daemon=child.pid)
+        if self.mode == "early":
+            self.command(None)
+        if self.mode == "noisy":
+            print("hello from a library")
+            print("\u2028 is no line break here")
+            print("secret is " + self.config.get("secret", ""), file=sys.stderr)
+            sys.stdout.write("{no json\n")
+            sys.stdout.write("{" + "x" * (2 << 20) + "\n")
+        ready = dict(type="ready", protocol=self.config.get("protocol", 1), name="test", version="1.2.3")
+        for key in ("queues", "pipelined"):
+            if key in self.config:
+                ready[key] = self.config[key]
+        say(**ready)
+
+    def command(self, cause, text="echo"):
+        self.commands += 1
+        user = self.config.get("user", self.plugin + "/bot")
+        command = {"type": "SEND_MESSAGE", "userId": user, "channelId": "general", "message": text}
+        message = dict(type="command", id=self.commands, command=command, ref="test")
+        if cause is not None:
+            message["cause"] = cause
+        say(**message)
+
+    def event(self, message, raw):
+        event = message["event"]
+        self.note(
+            queue=message["queue"], position=message["position"], attempt=message["attempt"], mode=message["mode"],
+            delivery=message["delivery"], message=event.get("message"), channel=event.get("channelId"),
+            type=event["type"], pid=os.getpid(), raw=raw if self.config.get("raw") else None)
+        number, position = message["delivery"], message["position"]
+        text = event.get("message", "")
+        if self.mode == "retry-once" and "again" in text and message["attempt"] == 1:
+            say(type="retry", delivery=number, afterMs=50, code="later", message="not yet")
+        elif self.mode == "retry-always" and "again" in text:
+            say(type="retry", delivery=number, afterMs=10, code="never", message="no luck with this")
+        elif self.mode == "reject" and "bad" in text:
+            say(type="reject", delivery=number, code="bad", message="bad text", deadLetter=True)
+        elif self.mode == "hang-once" and "hang" in text and message["attempt"] == 1:
+            return
+        elif self.mode == "crash" and "crash" in text and message["attempt"] == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        elif self.mode == "hold":
+            return
+        elif self.mode == "echo" and event["type"] == "MESSAGE_SENT":
+            self.command(number, "echo of " + text)
+            say(type="ack", delivery=number)
+        elif self.mode == "echo-crash" and event["type"] == "MESSAGE_SENT":
+            self.command(number, "echo of " + text)
+            if message["attempt"] == 1:
+                time.sleep(0.3)
+                os.kill(os.getpid(), signal.SIGKILL)
+            say(type="ack", delivery=number)
+        else:
+            say(type="ack", delivery=number, **({"state": {"last": position}} if self.config.get("state") else {}))
+
+    def run(self):
+        for line in sys.stdin:
+            message = json.loads(line)
+            kind = message["type"]
+            if kind == "hello":
+                self.hello(message)
+            elif kind == "event":
+                self.event(message, line)
+            elif kind == "ping":
+                say(type="pong", n=message["n"])
+            elif kind in ("start", "result", "caughtUp", "voided"):
+                self.note(**message)
+                if kind == "start" and "window" in self.config:
+                    say(type="window", queue="main", events=self.config["window"])
+            elif kind == "drain" and self.mode != "deaf":
+                say(type="drained")
+                return
+        if self.mode == "deaf":
+            while True:
+                time.sleep(60)
+
+
+sys.stdin.reconfigure(newline="\n")
+Plugin().run()
