@@ -24,9 +24,11 @@ final class HostScenario {
         let plugins = self.folder.appending(path: "plugins.d")
         try FileManager.default.createDirectory(at: plugins, withIntermediateDirectories: true)
         let now: @Sendable () -> Int64 = { Int64(Date().timeIntervalSince1970 * 1000) }
-        log = try SQLiteLog(path: self.folder.appending(path: "log.db").path, now: now) { SecureRandom.bytes(32) }
+        log = try SQLiteLog(path: self.folder.appending(path: "log.db").path, now: now) {
+            (0..<32).map { _ in UInt8.random(in: .min ... .max) }
+        }
         store = try SQLiteHostStore(path: self.folder.appending(path: "host.db").path)
-        let ids = EventIDSource(now: now, random: { SecureRandom.next() })
+        let ids = EventIDSource(now: now, random: { UInt64.random(in: .min ... .max) })
         ingest = Ingest(log: log, newEventID: { ids.next() }, hash: { SHA256.hash($0) })
     }
 
@@ -43,10 +45,10 @@ final class HostScenario {
 
     static let plugin = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Plugins/plugin.py").path
     /// Where the executables that were built beside the tests are.
-    static let products = PluginProcess.products
+    static let products = String(PluginProcess.product("").dropLast())
 
     var environment: HostEnvironment {
-        let ids = EventIDSource(now: { 1 }, random: { SecureRandom.next() })
+        let ids = EventIDSource(now: { 1 }, random: { UInt64.random(in: .min ... .max) })
         let start = ContinuousClock.now
         let lines = lines
         return HostEnvironment(
@@ -57,7 +59,7 @@ final class HostScenario {
                 return seconds * 1000 + attoseconds / 1_000_000_000_000_000
             },
             unixNow: { Int64(Date().timeIntervalSince1970 * 1000) }, random: { Double.random(in: 0..<1) },
-            hmac: { HMACSHA256.authenticate($1, key: $0) }, newID: { ids.next() }, environment: variables,
+            hmac: { HMACSHA256.authenticate(key: $0, $1) }, newID: { ids.next() }, environment: variables,
             logger: Logger(label: "test") { _ in lines.handler })
     }
 

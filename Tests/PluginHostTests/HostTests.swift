@@ -1,4 +1,5 @@
 import CrowbarCore
+import CrowbarSQLite
 import Foundation
 import Glibc
 import JSONBytes
@@ -69,7 +70,8 @@ import Testing
         let scenario = try HostScenario()
         defer { scenario.remove() }
         try scenario.add("once", config: "mode = \"retry-once\"", #"types = ["MESSAGE_SENT"]"#)
-        try scenario.add("never", config: "mode = \"retry-always\"", "types = [\"MESSAGE_SENT\"]\n[retry]\nmax_attempts = 3")
+        try scenario.add(
+            "never", config: "mode = \"retry-always\"", "types = [\"MESSAGE_SENT\"]\n[retry]\nmax_attempts = 3")
         try scenario.add("reject", config: "mode = \"reject\"", #"types = ["MESSAGE_SENT"]"#)
         try scenario.add("control", #"types = ["MESSAGE_SENT"]"#)
         try await scenario.run { host in
@@ -130,7 +132,10 @@ import Testing
 
     @Test(arguments: [
         ("protocol", "protocol = 7", "", "it speaks protocol 7, the host speaks 1"),
-        ("types", #"queues = [{name = "q", types = ["USER_RENAMED"]}]"#, #"types = ["MESSAGE_SENT"]"#, "manifest allows"),
+        (
+            "types", #"queues = [{name = "q", types = ["USER_RENAMED"]}]"#, #"types = ["MESSAGE_SENT"]"#,
+            "manifest allows"
+        ),
         ("channels", #"queues = [{name = "q", channels = ["*"]}]"#, #"channels = ["general"]"#, "manifest allows"),
         ("names", #"queues = [{name = "Q"}]"#, "", "no name of a queue"),
         ("twice", #"queues = [{name = "q"}, {name = "q"}]"#, "", "twice"),
@@ -156,7 +161,8 @@ import Testing
         let scenario = try HostScenario()
         defer { scenario.remove() }
         func add(_ name: String, _ text: String) throws {
-            try text.write(to: scenario.folder.appending(path: "plugins.d/\(name).toml"), atomically: true, encoding: .utf8)
+            try text.write(
+                to: scenario.folder.appending(path: "plugins.d/\(name).toml"), atomically: true, encoding: .utf8)
         }
         let text = scenario.folder.appending(path: "notes.txt").path
         let binary = scenario.folder.appending(path: "broken").path
