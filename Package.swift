@@ -44,6 +44,9 @@ let package = Package(
         // Leaves: bytes, C libraries.
         .target(name: "JSONBytes", swiftSettings: strict),
         .target(
+            name: "Settings", dependencies: ["JSONBytes", .product(name: "TOMLKit", package: "TOMLKit")],
+            swiftSettings: strict),
+        .target(
             name: "COpenSSL",
             linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
         .target(name: "CCurl", linkerSettings: [.linkedLibrary("curl")]),
@@ -63,10 +66,9 @@ let package = Package(
         .target(
             name: "PluginHost",
             dependencies: [
-                "CrowbarCore", "PluginWire", "JSONBytes", logging, collections,
+                "CrowbarCore", "PluginWire", "JSONBytes", "Settings", logging, collections,
                 .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "SystemPackage", package: "swift-system"),
-                .product(name: "TOMLKit", package: "TOMLKit"),
             ],
             swiftSettings: strict),
         .executableTarget(
@@ -93,10 +95,9 @@ let package = Package(
             name: "crowbar",
             dependencies: [
                 "CrowbarCore", "CrowbarSQLite", "CrowbarHTTP", "PluginHost", "PluginWire", "JSONBytes", "OpenSSL",
-                logging,
+                "Settings", logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
-                .product(name: "TOMLKit", package: "TOMLKit"), http1,
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"), http1,
             ] + nio,
             swiftSettings: strict),
         .executableTarget(
@@ -113,6 +114,7 @@ let package = Package(
             dependencies: ["CrowbarCore", "PluginWire", "JSONBytes", logging],
             swiftSettings: strict),
         .testTarget(name: "JSONBytesTests", dependencies: ["JSONBytes"], swiftSettings: strict),
+        .testTarget(name: "SettingsTests", dependencies: ["Settings", "JSONBytes"], swiftSettings: strict),
         .testTarget(
             name: "CrowbarCoreTests", dependencies: ["CrowbarCore", "CrowbarTesting", "JSONBytes"],
             swiftSettings: strict),

@@ -1,0 +1,166 @@
+import JSONBytes
+import TOMLKit
+
+/// One table of a TOML file, read with errors that name file, line, the key's full path and the reason.
+///
+/// The text becomes a tree of values at once, so that nothing of the parser's own memory is held and the reader can be
+/// sent anywhere. Keys come in alphabetical order, for so the parser gives them.
+public struct SettingsReader: Sendable {
+    /// The longest file that is read, in bytes.
+    public static let maxBytes = 1 << 20
+
+    /// The file's name, as errors give it.
+    public let file: String
+    /// The table's own path: empty for the whole file.
+    public let path: [String]
+    private let members: [JSON.Member]
+    private let lines: KeyLines
+
+    /// Reads a whole file's text.
+    /// - Parameters:
+    ///   - text: The text in UTF-8.
+    ///   - file: The name that errors give.
+    /// - Throws: ``SettingsError`` where it is too long, no UTF-8, no TOML 1.0, or has a value that has no JSON (a date,
+    ///   an infinity).
+    public init(parsing text: [UInt8], file: String) throws(SettingsError) {
+        guard text.count <= Self.maxBytes else {
+            throw SettingsError(file: file, reason: "the file is over \(Self.maxBytes) bytes long")
+        }
+        guard let text = String(validating: text, as: UTF8.self) else {
+            throw SettingsError(file: file, reason: "the file is not UTF-8")
+        }
+        // The parser takes a C string and would silently stop there.
+        guard !text.utf8.contains(0) else {
+            throw SettingsError(file: file, reason: "the file has a NUL byte")
+        }
+        let table: TOMLTable
+        do {
+            table = try TOMLTable(string: text)
+        } catch let error as TOMLParseError {
+            throw SettingsError(file: file, line: error.source.begin.line, reason: error.description)
+        } catch {
+            throw SettingsError(file: file, reason: "\(error)")
+        }
+        lines = KeyLines(text)
+        let tree = TOMLTree(file: file, lines: lines)
+        members = try tree.members(table, at: [])
+        self.file = file
+        path = []
+    }
+
+    private init(_ parent: SettingsReader, _ key: [String], _ members: [JSON.Member]) {
+        file = parent.file
+        lines = parent.lines
+        path = parent.path + key
+        self.members = members
+    }
+
+    /// The keys of the table.
+    public var keys: [String] { members.map(\.key) }
+
+    /// The table as JSON, members in alphabetical order.
+    public var json: JSON { .object(members) }
+
+    /// The value under a key as it stands, or nil.
+    public subscript(key: String) -> JSON? { members.first { $0.key == key }?.value }
+
+    /// An error about a key of this table.
+    public func error(_ key: String, _ reason: String) -> SettingsError {
+        let full = path + [key]
+        return SettingsError(file: file, line: lines.line(of: full), key: Self.text(full), reason: reason)
+    }
+
+    /// An error about a value deeper within this table, by its path from here; elements of arrays are `[0]`, `[1]` …
+    public func error(at below: [String], _ reason: String) -> SettingsError {
+        let full = path + below
+        return SettingsError(file: file, line: lines.line(of: full), key: Self.text(full), reason: reason)
+    }
+
+    static func text(_ path: [String]) -> String {
+        path.reduce(into: "") { $0 += ($0.isEmpty || $1.hasPrefix("[") ? "" : ".") + $1 }
+    }
+
+    /// Refuses the first key that is not known, with the known one that it resembles.
+    public func refuseUnknown(knowing known: [String]) throws(SettingsError) {
+        for member in members where !known.contains(member.key) {
+            let hint =
+                Suggestion.nearest(to: member.key, among: known).map { "; did you mean '\($0)'?" }
+                ?? "; there are \(known.joined(separator: ", "))"
+            throw error(member.key, "unknown key\(hint)")
+        }
+    }
+
+    /// The text under a key, or nil where the key is absent.
+    public func string(_ key: String) throws(SettingsError) -> String? {
+        guard let value = self[key] else { return nil }
+        guard let text = value.string else { throw error(key, "must be a string, in quotes") }
+        return text
+    }
+
+    /// The text under a key whose values are few, or nil where the key is absent.
+    public func string(_ key: String, oneOf choices: [String]) throws(SettingsError) -> String? {
+        guard let text = try string(key) else { return nil }
+        if choices.contains(text) { return text }
+        let list = choices.map { "\"\($0)\"" }.joined(separator: ", ")
+        let hint = Suggestion.nearest(to: text, among: choices).map { "; did you mean \"\($0)\"?" } ?? ""
+        throw error(key, "must be one of \(list)\(hint)")
+    }
+
+    /// The truth value under a key, or nil where the key is absent.
+    public func bool(_ key: String) throws(SettingsError) -> Bool? {
+        guard let value = self[key] else { return nil }
+        guard let truth = value.bool else { throw error(key, "must be true or false") }
+        return truth
+    }
+
+    /// The whole number under a key, or nil where the key is absent.
+    public func int(_ key: String, in range: ClosedRange<Int64>) throws(SettingsError) -> Int64? {
+        guard let value = self[key] else { return nil }
+        guard let number = value.int, range.contains(number) else {
+            throw error(key, "must be a whole number from \(range.lowerBound) to \(range.upperBound)")
+        }
+        return number
+    }
+
+    /// The number under a key, or nil where the key is absent.
+    public func double(_ key: String, in range: ClosedRange<Double>) throws(SettingsError) -> Double? {
+        guard let value = self[key] else { return nil }
+        guard let number = value.double, range.contains(number) else {
+            throw error(key, "must be a number from \(range.lowerBound) to \(range.upperBound)")
+        }
+        return number
+    }
+
+    /// The texts of the array under a key, or nil where the key is absent.
+    public func strings(_ key: String) throws(SettingsError) -> [String]? {
+        guard let value = self[key] else { return nil }
+        guard let elements = value.array else { throw error(key, "must be an array of strings") }
+        var texts: [String] = []
+        for (index, element) in elements.enumerated() {
+            guard let text = element.string else {
+                throw error(at: [key, "[\(index)]"], "must be a string, in quotes")
+            }
+            texts.append(text)
+        }
+        return texts
+    }
+
+    /// The table under a key, or nil where the key is absent.
+    public func table(_ key: String) throws(SettingsError) -> SettingsReader? {
+        guard let value = self[key] else { return nil }
+        guard let inner = value.members else { throw error(key, "must be a table") }
+        return SettingsReader(self, [key], inner)
+    }
+
+    /// The tables of the array under a key, or nil where the key is absent.
+    public func tables(_ key: String) throws(SettingsError) -> [SettingsReader]? {
+        guard let value = self[key] else { return nil }
+        guard let elements = value.array else { throw error(key, "must be an array of tables") }
+        var tables: [SettingsReader] = []
+        for (index, element) in elements.enumerated() {
+            guard let inner = element.members else { throw error(at: [key, "[\(index)]"], "must be a table") }
+            tables.append(SettingsReader(self, [key, "[\(index)]"], inner))
+        }
+        return tables
+    }
+}
