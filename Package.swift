@@ -57,7 +57,10 @@ let package = Package(
         .target(name: "CrowbarCore", dependencies: ["JSONBytes", logging], swiftSettings: strict),
         .target(
             name: "CrowbarSQLite",
-            dependencies: ["CrowbarCore", "JSONBytes", logging, .product(name: "GRDB", package: "GRDB.swift")],
+            dependencies: [
+                "CrowbarCore", "JSONBytes", .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "GRDBSQLite", package: "GRDB.swift"),
+            ],
             swiftSettings: strict),
 
         // Plugins: the protocol, the kit, the host.

@@ -45,3 +45,15 @@ public struct CommandError: Error, Equatable, Sendable, CustomStringConvertible 
 
     public var description: String { "\(code.rawValue): \(message)" }
 }
+
+extension CommandError {
+    /// A message's id is taken in its channel.
+    public static func messageExists(_ id: String) -> CommandError {
+        CommandError(.messageExists, "there is a message '\(id)' already", field: "messageId")
+    }
+
+    /// An event's id stands in the log for another command.
+    public static func eventIdConflict(_ id: String) -> CommandError {
+        CommandError(.eventIdConflict, "the event '\(id)' came from another command", field: "eventId")
+    }
+}

@@ -82,7 +82,7 @@ public struct Decision: Sendable, Equatable {
         case .sendMessage(_, let messageId, _, let replyTo):
             try requireMembership()
             if let messageId, try tables.message(messageId, in: channel) != nil {
-                throw CommandError(.messageExists, "there is a message '\(messageId)' already", field: "messageId")
+                throw CommandError.messageExists(messageId)
             }
             if let replyTo, try tables.message(replyTo, in: channel).map(\.isDeleted) ?? true {
                 throw notFound(replyTo, field: "replyTo")

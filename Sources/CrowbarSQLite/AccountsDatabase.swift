@@ -1,0 +1,253 @@
+import CrowbarCore
+import GRDB
+import Synchronization
+
+/// Who may call: accounts and the hashes of their tokens. Tokens themselves are never here.
+///
+/// The command line changes it while a server runs; the server sees that within ``Limit/cacheMilliseconds``.
+public final class AccountsDatabase: Sendable {
+    /// Limits.
+    public enum Limit {
+        /// How long a token that was found is believed without a look, so that a call need not wait for the database.
+        public static let cacheMilliseconds: Int64 = 1000
+        /// Tokens that are remembered at most.
+        public static let cachedTokens = 4096
+    }
+
+    /// A person's or a program's account.
+    public struct Account: Sendable, Equatable {
+        /// Its user's id, and its name at the door.
+        public var userId: String
+        /// Whether tokens of the scope `admin` work.
+        public var isAdmin: Bool
+        /// The hash of its password, where it has one.
+        public var passwordHash: String?
+        /// Unix milliseconds.
+        public var created: Int64
+
+        /// Makes one.
+        public init(userId: String, isAdmin: Bool, passwordHash: String? = nil, created: Int64) {
+            self.userId = userId
+            self.isAdmin = isAdmin
+            self.passwordHash = passwordHash
+            self.created = created
+        }
+    }
+
+    /// A token, as far as it is stored.
+    public struct Token: Sendable, Equatable {
+        /// The hash of its text.
+        public var hash: [UInt8]
+        /// Whose it is.
+        public var userId: String
+        /// What it allows.
+        public var scopes: Principal.Scopes
+        /// When it ends, Unix milliseconds; nil: never.
+        public var expires: Int64?
+        /// Unix milliseconds.
+        public var created: Int64
+        /// Whether it was taken back.
+        public var isRevoked: Bool
+
+        /// Makes one.
+        public init(
+            hash: [UInt8], userId: String, scopes: Principal.Scopes, expires: Int64? = nil, created: Int64,
+            isRevoked: Bool = false
+        ) {
+            self.hash = hash
+            self.userId = userId
+            self.scopes = scopes
+            self.expires = expires
+            self.created = created
+            self.isRevoked = isRevoked
+        }
+    }
+
+    /// Why a change was refused.
+    public enum Failure: Error, Sendable, Equatable, CustomStringConvertible {
+        /// There is an account of that name.
+        case accountExists(String)
+        /// There is none of that name.
+        case noAccount(String)
+        /// That token's hash is stored already.
+        case tokenExists
+
+        public var description: String {
+            switch self {
+            case .accountExists(let name): "there is an account '\(name)' already"
+            case .noAccount(let name): "there is no account '\(name)'"
+            case .tokenExists: "that token is stored already"
+            }
+        }
+    }
+
+    private struct Known {
+        var principal: Principal
+        var expires: Int64?
+        var read: Int64
+    }
+
+    private let database: DatabaseQueue
+    private let cache = Mutex<[[UInt8]: Known]>([:])
+
+    /// Opens the accounts, or makes them.
+    /// - Throws: ``StoreError``.
+    public init(path: String) throws {
+        database = try StoreDatabase.open(
+            path: path, label: "crowbar.accounts", synchronous: "FULL",
+            schema: """
+                CREATE TABLE accounts (
+                    userId TEXT PRIMARY KEY, isAdmin INTEGER NOT NULL, passwordHash TEXT, created INTEGER NOT NULL);
+                CREATE TABLE tokens (
+                    hash BLOB PRIMARY KEY, userId TEXT NOT NULL, scopes INTEGER NOT NULL, expires INTEGER,
+                    created INTEGER NOT NULL, revoked INTEGER NOT NULL DEFAULT 0);
+                CREATE INDEX tokensByUser ON tokens (userId, created);
+                """)
+    }
+
+    /// Adds an account.
+    /// - Throws: ``Failure/accountExists(_:)``, ``StoreError``.
+    public func add(_ account: Account) throws {
+        try change { db in
+            if try Self.account(db, account.userId) != nil { throw Failure.accountExists(account.userId) }
+            let put = try RawStatement(
+                cached: "INSERT INTO accounts (userId, isAdmin, passwordHash, created) VALUES (?, ?, ?, ?)", db)
+            put.bind(1, account.userId)
+            put.bind(2, account.isAdmin ? 1 : 0)
+            put.bind(3, account.passwordHash)
+            put.bind(4, account.created)
+            try put.run()
+        }
+    }
+
+    /// Makes an account an admin's, or no longer one.
+    /// - Throws: ``Failure/noAccount(_:)``, ``StoreError``.
+    public func setAdmin(_ userId: String, _ isAdmin: Bool) throws {
+        try change { db in
+            if try Self.account(db, userId) == nil { throw Failure.noAccount(userId) }
+            let put = try RawStatement(cached: "UPDATE accounts SET isAdmin = ? WHERE userId = ?", db)
+            put.bind(1, isAdmin ? 1 : 0)
+            put.bind(2, userId)
+            try put.run()
+        }
+    }
+
+    /// The account of a user, or nil.
+    /// - Throws: ``StoreError``.
+    public func user(_ userId: String) throws -> Account? {
+        try StoreDatabase.mapErrors { try database.read { try Self.account($0, userId) } }
+    }
+
+    /// Stores a token's hash.
+    /// - Throws: ``Failure/noAccount(_:)``, ``Failure/tokenExists``, ``StoreError``.
+    public func storeToken(_ token: Token) throws {
+        try change { db in
+            if try Self.account(db, token.userId) == nil { throw Failure.noAccount(token.userId) }
+            let put = try RawStatement(
+                cached:
+                    "INSERT INTO tokens (hash, userId, scopes, expires, created, revoked) VALUES (?, ?, ?, ?, ?, ?)",
+                db)
+            put.bind(1, blob: token.hash)
+            put.bind(2, token.userId)
+            put.bind(3, Int64(token.scopes.rawValue))
+            put.bind(4, token.expires)
+            put.bind(5, token.created)
+            put.bind(6, token.isRevoked ? 1 : 0)
+            do { try put.run() } catch let failure as RawStatement.Failure where failure.isDuplicate {
+                throw Failure.tokenExists
+            }
+        }
+    }
+
+    /// Takes a token back.
+    /// - Returns: Whether there was one that held.
+    /// - Throws: ``StoreError``.
+    @discardableResult
+    public func revoke(tokenHash hash: [UInt8]) throws -> Bool {
+        try change { db in
+            let put = try RawStatement(cached: "UPDATE tokens SET revoked = 1 WHERE hash = ? AND revoked = 0", db)
+            put.bind(1, blob: hash)
+            try put.run()
+            return db.changesCount > 0
+        }
+    }
+
+    /// The tokens of a user, or of all, oldest first.
+    /// - Throws: ``StoreError``.
+    public func tokens(of userId: String? = nil) throws -> [Token] {
+        try StoreDatabase.mapErrors {
+            try database.read { db in
+                let rows = try RawStatement(
+                    cached: """
+                        SELECT hash, userId, scopes, expires, created, revoked FROM tokens
+                        WHERE ?1 IS NULL OR userId = ?1 ORDER BY created, rowid
+                        """, db)
+                defer { rows.reset() }
+                rows.bind(1, userId)
+                var tokens: [Token] = []
+                while try rows.step() {
+                    tokens.append(
+                        Token(
+                            hash: Array(rows.bytes(0)), userId: rows.text(1),
+                            scopes: Principal.Scopes(rawValue: Int(rows.int(2))),
+                            expires: rows.isNull(3) ? nil : rows.int(3), created: rows.int(4),
+                            isRevoked: rows.int(5) != 0))
+                }
+                return tokens
+            }
+        }
+    }
+
+    /// Whom a token stands for, or nil where it is unknown, revoked or over.
+    ///
+    /// The scope `admin` is given only while the account is an admin's.
+    /// - Parameter now: The Unix time in milliseconds.
+    /// - Throws: ``StoreError``.
+    public func principal(forTokenHash hash: [UInt8], now: Int64) throws -> Principal? {
+        let fresh = cache.withLock { $0[hash].flatMap { Self.isFresh($0, now) ? $0 : nil } }
+        if let fresh { return fresh.expires.map { $0 <= now } ?? false ? nil : fresh.principal }
+        let found = try StoreDatabase.mapErrors { try database.read { try Self.find($0, hash, now) } }
+        cache.withLock {
+            if $0.count >= Limit.cachedTokens { $0.removeAll(keepingCapacity: true) }
+            $0[hash] = found
+        }
+        return found.flatMap { known in known.expires.map { $0 <= now } ?? false ? nil : known.principal }
+    }
+
+    private static func isFresh(_ known: Known, _ now: Int64) -> Bool {
+        now >= known.read && now - known.read < Limit.cacheMilliseconds
+    }
+
+    private static func find(_ db: Database, _ hash: [UInt8], _ now: Int64) throws -> Known? {
+        let rows = try RawStatement(
+            cached: """
+                SELECT t.userId, t.scopes, t.expires, a.isAdmin FROM tokens t JOIN accounts a USING (userId)
+                WHERE t.hash = ? AND t.revoked = 0
+                """, db)
+        defer { rows.reset() }
+        rows.bind(1, blob: hash)
+        guard try rows.step() else { return nil }
+        var scopes = Principal.Scopes(rawValue: Int(rows.int(1)))
+        if rows.int(3) == 0 { scopes.remove(.admin) }
+        return Known(
+            principal: Principal(userId: rows.text(0), scopes: scopes), expires: rows.isNull(2) ? nil : rows.int(2),
+            read: now)
+    }
+
+    private static func account(_ db: Database, _ userId: String) throws -> Account? {
+        let rows = try RawStatement(
+            cached: "SELECT isAdmin, passwordHash, created FROM accounts WHERE userId = ?", db)
+        defer { rows.reset() }
+        rows.bind(1, userId)
+        guard try rows.step() else { return nil }
+        return Account(
+            userId: userId, isAdmin: rows.int(0) != 0, passwordHash: rows.isNull(1) ? nil : rows.text(1),
+            created: rows.int(2))
+    }
+
+    private func change<T: Sendable>(_ body: @Sendable (Database) throws -> T) throws -> T {
+        // Also what was read while the change was under way must not be believed after it.
+        defer { cache.withLock { $0.removeAll() } }
+        return try StoreDatabase.mapErrors { try database.write(body) }
+    }
+}

@@ -1,0 +1,91 @@
+import CrowbarCore
+import GRDB
+
+/// The log's reading side: each function runs within one short read transaction.
+enum LogReader {
+    private static let columns = "position, timestamp, type, channelId, userId, originPlugin, depth, json"
+
+    static func page(_ db: Database, after position: Int64, limit: Int, maxBytes: Int) throws -> LogPage {
+        let rows = try RawStatement(
+            cached: "SELECT \(columns) FROM events WHERE position > ? ORDER BY position LIMIT ?", db)
+        defer { rows.reset() }
+        rows.bind(1, position)
+        rows.bind(2, Int64(limit))
+        var page = LogPage(entries: min(limit, 1024))
+        while try rows.step() {
+            if !page.entries.isEmpty, page.bytes.count + rows.bytes(7).count > maxBytes { break }
+            try append(rows, to: &page)
+        }
+        return page
+    }
+
+    static func page(_ db: Database, positions: [Int64]) throws -> LogPage {
+        let rows = try RawStatement(cached: "SELECT \(columns) FROM events WHERE position = ?", db)
+        var page = LogPage(entries: positions.count)
+        for position in positions {
+            defer { rows.reset() }
+            rows.bind(1, position)
+            if try rows.step() { try append(rows, to: &page) }
+        }
+        return page
+    }
+
+    private static func append(_ rows: RawStatement, to page: inout LogPage) throws {
+        let (code, depth) = (rows.int(2), rows.int(6))
+        guard let type = UInt8(exactly: code).flatMap(EventType.init(rawValue:)), let depth = UInt8(exactly: depth)
+        else {
+            throw LogError.damaged("the event at position \(rows.int(0)) has the unknown type \(code), depth \(depth)")
+        }
+        page.append(
+            position: rows.int(0), timestamp: rows.int(1), type: type, channel: rows.bytesIfPresent(3),
+            user: rows.bytes(4), origin: rows.bytesIfPresent(5), depth: depth, json: rows.bytes(7))
+    }
+
+    static func position(_ db: Database, of eventId: String) throws -> Int64? {
+        let rows = try RawStatement(cached: "SELECT position FROM events WHERE eventId = ?", db)
+        defer { rows.reset() }
+        rows.bind(1, eventId)
+        return try rows.step() ? rows.int(0) : nil
+    }
+
+    static func entry(_ db: Database, atOrBefore position: Int64) throws -> (id: LogEntryID, timestamp: Int64)? {
+        let rows = try RawStatement(
+            cached: """
+                SELECT position, eventId, timestamp FROM events WHERE position <= ? ORDER BY position DESC LIMIT 1
+                """, db)
+        defer { rows.reset() }
+        rows.bind(1, position)
+        guard try rows.step() else { return nil }
+        return (LogEntryID(position: rows.int(0), eventId: rows.text(1)), rows.int(2))
+    }
+
+    /// Halves the range of positions, since timestamps never decrease along it: no index of times is needed.
+    static func lastEntry(_ db: Database, before milliseconds: Int64) throws -> LogEntryID? {
+        guard let head = try entry(db, atOrBefore: .max) else { return nil }
+        if head.timestamp < milliseconds { return head.id }
+        var best: LogEntryID?
+        // All at or below `low` is before the time, or is nothing; `high` is not before it.
+        var (low, high): (Int64, Int64) = (0, head.id.position)
+        while low + 1 < high {
+            let middle = low + (high - low) / 2
+            guard let found = try entry(db, atOrBefore: middle), found.id.position > low else {
+                low = middle
+                continue
+            }
+            if found.timestamp < milliseconds {
+                best = found.id
+                low = middle
+            } else {
+                high = found.id.position
+            }
+        }
+        return best
+    }
+
+    /// The number of entries in a range, without a look at them: the writer counts positions up by one within the
+    /// transaction that stores them, and nothing is ever deleted.
+    static func count(_ db: Database, after position: Int64, through end: Int64) throws -> Int64 {
+        let head = try entry(db, atOrBefore: .max)?.id.position ?? 0
+        return max(0, min(end, head) - max(0, position))
+    }
+}

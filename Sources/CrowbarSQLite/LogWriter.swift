@@ -1,0 +1,99 @@
+import CrowbarCore
+import GRDB
+import GRDBSQLite
+
+/// The log's writing side: decides and stores batches, one transaction each.
+///
+/// `@unchecked Sendable`: all its state is made and used on the serial queue of the pool's writing connection only, in
+/// the closures that ``SQLiteLog`` gives to it.
+final class LogWriter: @unchecked Sendable {
+    private var tables: SQLiteDecisionTables
+    private let begin, commit, rollback, find, insert: RawStatement
+    private let now: @Sendable () -> Int64
+    private var lastPosition: Int64
+    private var lastTimestamp: Int64
+
+    init(_ db: Database, now: @escaping @Sendable () -> Int64) throws {
+        func prepare(_ sql: String) throws -> RawStatement { RawStatement(try db.makeStatement(sql: sql)) }
+        tables = try SQLiteDecisionTables(db)
+        begin = try prepare("BEGIN IMMEDIATE")
+        commit = try prepare("COMMIT")
+        rollback = try prepare("ROLLBACK")
+        find = try prepare("SELECT position, timestamp, commandHash FROM events WHERE eventId = ?")
+        insert = try prepare(
+            """
+            INSERT INTO events (position, eventId, type, channelId, userId, originPlugin, depth, commandHash, timestamp, json)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """)
+        self.now = now
+        let last = try Row.fetchOne(db, sql: "SELECT position, timestamp FROM events ORDER BY position DESC LIMIT 1")
+        lastPosition = last?[0] ?? 0
+        lastTimestamp = last?[1] ?? 0
+    }
+
+    /// Decides and stores a batch; returns once the commit is synced.
+    /// - Returns: The outcomes, and whether anything was stored.
+    /// - Throws: ``LogError``; nothing of the batch is stored then, and the next call begins from the same state.
+    func append(
+        _ batch: [Submission], _ db: Database
+    ) throws -> (outcomes: [Result<Receipt, CommandError>], grew: Bool) {
+        var outcomes: [Result<Receipt, CommandError>] = []
+        outcomes.reserveCapacity(batch.count)
+        var position = lastPosition
+        let timestamp = max(now(), lastTimestamp)
+        do {
+            try begin.run()
+            for submission in batch {
+                do {
+                    outcomes.append(.success(try store(submission, at: position + 1, timestamp)))
+                    if case .success(let receipt) = outcomes[outcomes.count - 1], !receipt.isDuplicate { position += 1 }
+                } catch let refusal as CommandError {
+                    outcomes.append(.failure(refusal))
+                }
+            }
+            try commit.run()
+        } catch {
+            // After some errors (a full disk) SQLite has rolled back by itself.
+            if sqlite3_get_autocommit(db.sqliteConnection) == 0 { try? rollback.run() }
+            if error is LogError { throw error }
+            throw LogError.unavailable("\(error)")
+        }
+        let grew = position > lastPosition
+        if grew {
+            lastPosition = position
+            lastTimestamp = timestamp
+        }
+        return (outcomes, grew)
+    }
+
+    /// Stores one event, or nothing.
+    private func store(_ submission: Submission, at position: Int64, _ timestamp: Int64) throws -> Receipt {
+        if submission.idSource != .fresh, let known = try known(submission) { return known }
+        let decision = try Decision.decide(submission, against: tables, position: position)
+        // First the tables: a refusal by their own rules comes from the first statement that would write.
+        if let change = decision.change { try tables.apply(change) }
+        insert.bind(1, position)
+        insert.bind(2, submission.eventId)
+        insert.bind(3, Int64(submission.command.type.event.rawValue))
+        insert.bind(4, submission.command.type.hasChannel ? submission.command.channelId : nil)
+        insert.bind(5, EventEncoder.userId(submission))
+        insert.bind(6, submission.origin?.plugin)
+        insert.bind(7, Int64(submission.depth))
+        insert.bind(8, blob: submission.commandHash)
+        insert.bind(9, timestamp)
+        insert.bind(10, blob: EventEncoder.bytes(submission, decision, timestamp: timestamp))
+        try insert.run()
+        return Receipt(eventId: submission.eventId, position: position, timestamp: timestamp)
+    }
+
+    private func known(_ submission: Submission) throws -> Receipt? {
+        defer { find.reset() }
+        find.bind(1, submission.eventId)
+        guard try find.step() else { return nil }
+        if submission.idSource == .client, !find.bytes(2).elementsEqual(submission.commandHash) {
+            throw CommandError.eventIdConflict(submission.eventId)
+        }
+        return Receipt(
+            eventId: submission.eventId, position: find.int(0), timestamp: find.int(1), isDuplicate: true)
+    }
+}

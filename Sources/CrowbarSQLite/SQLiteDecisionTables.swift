@@ -1,0 +1,126 @@
+import CrowbarCore
+import GRDB
+
+/// The decision tables on the log's writing connection, within the append's transaction.
+struct SQLiteDecisionTables: DecisionTables {
+    private let findUser, findChannel, findMember, findMessage, findEvent: RawStatement
+    private let putUser, putChannel, dropChannel, putMember, dropMember, dropMembers: RawStatement
+    private let putMessage, editMessage, deleteMessage: RawStatement
+    private let lastKey: () -> Int64
+
+    /// Prepares the statements; they belong to this connection.
+    init(_ db: Database) throws {
+        func prepare(_ sql: String) throws -> RawStatement { RawStatement(try db.makeStatement(sql: sql)) }
+        findUser = try prepare("SELECT name FROM users WHERE userId = ?")
+        findChannel = try prepare("SELECT key, creator FROM channels WHERE channelId = ?")
+        findMember = try prepare("SELECT 1 FROM members WHERE channelKey = ? AND userId = ?")
+        findMessage = try prepare(
+            "SELECT userId, textPosition, deleted FROM messages WHERE channelKey = ? AND messageId = ?")
+        findEvent = try prepare("SELECT json FROM events WHERE position = ?")
+        putUser = try prepare(
+            "INSERT INTO users (userId, name) VALUES (?, ?) ON CONFLICT (userId) DO UPDATE SET name = excluded.name")
+        putChannel = try prepare("INSERT INTO channels (channelId, creator) VALUES (?, ?)")
+        dropChannel = try prepare("DELETE FROM channels WHERE key = ?")
+        putMember = try prepare("INSERT INTO members (channelKey, userId) VALUES (?, ?)")
+        dropMember = try prepare("DELETE FROM members WHERE channelKey = ? AND userId = ?")
+        dropMembers = try prepare("DELETE FROM members WHERE channelKey = ?")
+        putMessage = try prepare(
+            "INSERT INTO messages (channelKey, messageId, userId, textPosition) VALUES (?, ?, ?, ?)")
+        editMessage = try prepare("UPDATE messages SET textPosition = ? WHERE channelKey = ? AND messageId = ?")
+        deleteMessage = try prepare("UPDATE messages SET deleted = 1 WHERE channelKey = ? AND messageId = ?")
+        lastKey = { db.lastInsertedRowID }
+    }
+
+    func userName(_ id: String) throws -> String? {
+        defer { findUser.reset() }
+        findUser.bind(1, id)
+        return try findUser.step() ? findUser.text(0) : nil
+    }
+
+    func channel(_ id: String) throws -> ChannelState? {
+        defer { findChannel.reset() }
+        findChannel.bind(1, id)
+        guard try findChannel.step() else { return nil }
+        return ChannelState(key: findChannel.int(0), creator: findChannel.text(1))
+    }
+
+    func isMember(_ user: String, of channel: ChannelState) throws -> Bool {
+        defer { findMember.reset() }
+        findMember.bind(1, channel.key)
+        findMember.bind(2, user)
+        return try findMember.step()
+    }
+
+    func message(_ id: String, in channel: ChannelState) throws -> MessageState? {
+        defer { findMessage.reset() }
+        findMessage.bind(1, channel.key)
+        findMessage.bind(2, id)
+        guard try findMessage.step() else { return nil }
+        return MessageState(
+            author: findMessage.text(0), textPosition: findMessage.int(1), isDeleted: findMessage.int(2) != 0)
+    }
+
+    func text(of message: MessageState) throws -> String {
+        defer { findEvent.reset() }
+        findEvent.bind(1, message.textPosition)
+        guard try findEvent.step(), let text = EventEncoder.messageText(in: Array(findEvent.bytes(0))) else {
+            throw LogError.damaged("a message's text is missing at position \(message.textPosition)")
+        }
+        return text
+    }
+
+    func apply(_ change: StateChange) throws {
+        switch change {
+        case .userNamed(let id, let name):
+            putUser.bind(1, id)
+            putUser.bind(2, name)
+            try putUser.run()
+        case .channelCreated(let id, let creator):
+            putChannel.bind(1, id)
+            putChannel.bind(2, creator)
+            try putChannel.run()
+            try add(creator, lastKey())
+        case .channelDestroyed(_, let channel):
+            dropChannel.bind(1, channel.key)
+            try dropChannel.run()
+            dropMembers.bind(1, channel.key)
+            try dropMembers.run()
+        case .joined(let user, let channel): try add(user, channel.key)
+        case .left(let user, let channel):
+            dropMember.bind(1, channel.key)
+            dropMember.bind(2, user)
+            try dropMember.run()
+        case .messageSent(let id, let author, let channel, let position):
+            try send(id, author, channel, position)
+        case .messageEdited(let id, let channel, let position):
+            editMessage.bind(1, position)
+            editMessage.bind(2, channel.key)
+            editMessage.bind(3, id)
+            try editMessage.run()
+        case .messageDeleted(let id, let channel):
+            deleteMessage.bind(1, channel.key)
+            deleteMessage.bind(2, id)
+            try deleteMessage.run()
+        }
+    }
+
+    private func add(_ user: String, _ channelKey: Int64) throws {
+        putMember.bind(1, channelKey)
+        putMember.bind(2, user)
+        try putMember.run()
+    }
+
+    private func send(_ id: String, _ author: String, _ channel: ChannelState, _ position: Int64) throws {
+        putMessage.bind(1, channel.key)
+        putMessage.bind(2, id)
+        putMessage.bind(3, author)
+        putMessage.bind(4, position)
+        do {
+            try putMessage.run()
+        } catch let failure as RawStatement.Failure where failure.isDuplicate {
+            // The statement undid itself. Only here is it seen that a message's default id, its event's, is taken: to
+            // look for it before each message would cost a lookup on the hot path.
+            throw CommandError.messageExists(id)
+        }
+    }
+}

@@ -1,0 +1,150 @@
+import CrowbarCore
+import GRDB
+import GRDBSQLite
+import Glibc
+
+/// The embedded log: one SQLite file in WAL mode that holds the events and the decision tables.
+///
+/// An append is one transaction and returns once its commit is synced (`synchronous=FULL`). Readers have connections of
+/// their own and one short transaction a page, so that neither side waits for the other and the WAL can shrink.
+public final class SQLiteLog: EventLog {
+    /// Limits of memory and files.
+    enum Limit {
+        /// The page cache of the writing connection, in KiB.
+        static let writerCache = 4096
+        /// The page cache of each reading connection, in KiB.
+        static let readerCache = 1024
+        /// Reading connections.
+        static let readers = 4
+        /// Pages of the WAL after which a commit moves them into the database, as far as readers let it.
+        static let checkpointPages = 2000
+        /// The length of the WAL, in bytes, at which the writer waits for the readers, so that it cannot grow for ever
+        /// where some page is always being read.
+        static let walBytes = 64 << 20
+        /// The longest wait for a lock, in seconds.
+        static let busySeconds = 1.0
+    }
+
+    public let growth = GrowthSignal()
+    public let secret: [UInt8]
+    let pool: DatabasePool
+    private let writer: LogWriter
+    private let path: String
+
+    /// Opens a log, or makes it.
+    /// - Parameters:
+    ///   - path: The database file; its folder must be there. `-wal` and `-shm` files stand beside it.
+    ///   - now: The Unix time in milliseconds.
+    ///   - random32: 32 random bytes, for the secret of a new log.
+    /// - Throws: ``StoreError``, ``LogError/damaged(_:)``.
+    public init(
+        path: String, now: @escaping @Sendable () -> Int64, random32: () -> [UInt8]
+    ) throws {
+        self.path = path
+        do {
+            pool = try DatabasePool(path: path, configuration: Self.configuration)
+            (writer, secret) = try pool.writeWithoutTransaction { db in
+                try LogSchema.migrate(db, path: path, secret: random32)
+                // Only now: the pool sets NORMAL once it has prepared its connection.
+                try db.execute(
+                    sql: """
+                        PRAGMA synchronous = FULL; PRAGMA cache_size = -\(Limit.writerCache);
+                        PRAGMA wal_autocheckpoint = \(Limit.checkpointPages);
+                        PRAGMA journal_size_limit = \(Limit.walBytes / 2);
+                        """)
+                try Self.requireDurability(db, path: path)
+                return (try LogWriter(db, now: now), try LogSchema.secret(db))
+            }
+        } catch let error as DatabaseError {
+            throw StoreError.cannotOpen(path: path, why: "\(error)")
+        }
+    }
+
+    /// Asks whether commits of a connection are synced.
+    /// - Throws: ``StoreError/notDurable(path:synchronous:)``.
+    static func requireDurability(_ db: Database, path: String) throws {
+        let found = try Int.fetchOne(db, sql: "PRAGMA synchronous") ?? -1
+        if found != 2 { throw StoreError.notDurable(path: path, synchronous: found) }
+    }
+
+    private static var configuration: Configuration {
+        var configuration = Configuration()
+        configuration.label = "crowbar.log"
+        configuration.maximumReaderCount = Limit.readers
+        configuration.busyMode = .timeout(Limit.busySeconds)
+        configuration.prepareDatabase { db in
+            try db.execute(sql: "PRAGMA cache_size = -\(Limit.readerCache)")
+        }
+        return configuration
+    }
+
+    public func append(_ batch: [Submission]) async throws -> [Result<Receipt, CommandError>] {
+        let (writer, growth, walPath) = (writer, growth, path + "-wal")
+        // Not GRDB's `async` functions: those give up when the task is cancelled, also after the commit.
+        return try await withCheckedThrowingContinuation { continuation in
+            pool.asyncWriteWithoutTransaction { db in
+                do {
+                    let (outcomes, grew) = try writer.append(batch, db)
+                    if grew { growth.notify() }
+                    continuation.resume(returning: outcomes)
+                    if grew { Self.shorten(walPath, db) }
+                } catch {
+                    continuation.resume(throwing: error)
+                }
+            }
+        }
+    }
+
+    /// Empties a WAL that readers have kept from being reused.
+    private static func shorten(_ walPath: String, _ db: Database) {
+        var info = stat()
+        guard stat(walPath, &info) == 0, info.st_size > Limit.walBytes else { return }
+        // Where a reader still holds on, the next append tries again.
+        sqlite3_wal_checkpoint_v2(db.sqliteConnection, nil, SQLITE_CHECKPOINT_TRUNCATE, nil, nil)
+    }
+
+    private func read<T: Sendable>(_ body: @escaping @Sendable (Database) throws -> T) async throws -> T {
+        try await withCheckedThrowingContinuation { continuation in
+            pool.asyncRead { access in
+                do {
+                    continuation.resume(returning: try body(try access.get()))
+                } catch let error as LogError {
+                    continuation.resume(throwing: error)
+                } catch {
+                    continuation.resume(throwing: LogError.unavailable("\(error)"))
+                }
+            }
+        }
+    }
+
+    public func head() async throws -> LogEntryID? {
+        try await read { try LogReader.entry($0, atOrBefore: .max)?.id }
+    }
+
+    public func read(after position: Int64, limit: Int, maxBytes: Int) async throws -> LogPage {
+        try await read { try LogReader.page($0, after: position, limit: limit, maxBytes: maxBytes) }
+    }
+
+    public func read(positions: [Int64]) async throws -> LogPage {
+        try await read { try LogReader.page($0, positions: positions) }
+    }
+
+    public func position(of eventId: String) async throws -> Int64? {
+        try await read { try LogReader.position($0, of: eventId) }
+    }
+
+    public func entry(atOrBefore position: Int64) async throws -> LogEntryID? {
+        try await read { try LogReader.entry($0, atOrBefore: position)?.id }
+    }
+
+    public func lastEntry(before milliseconds: Int64) async throws -> LogEntryID? {
+        try await read { try LogReader.lastEntry($0, before: milliseconds) }
+    }
+
+    public func count(after position: Int64, through end: Int64) async throws -> Int64 {
+        try await read { try LogReader.count($0, after: position, through: end) }
+    }
+
+    /// Closes the connections once their work is done. The log cannot be used after it.
+    public func close() throws { try pool.close() }
+}

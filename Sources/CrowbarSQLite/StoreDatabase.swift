@@ -1,0 +1,41 @@
+import CrowbarCore
+import GRDB
+
+/// Opening of the small databases beside the log.
+enum StoreDatabase {
+    /// The longest wait for the lock of another process, in seconds.
+    static let busySeconds = 5.0
+
+    /// Opens a database in WAL mode with one connection, or makes it by `schema`.
+    /// - Throws: ``StoreError``.
+    static func open(path: String, label: String, synchronous: String, schema: String) throws -> DatabaseQueue {
+        var configuration = Configuration()
+        configuration.label = label
+        configuration.journalMode = .wal
+        configuration.busyMode = .timeout(busySeconds)
+        configuration.prepareDatabase { db in try db.execute(sql: "PRAGMA cache_size = -512") }
+        return try mapErrors(path) {
+            let queue = try DatabaseQueue(path: path, configuration: configuration)
+            try queue.writeWithoutTransaction { db in
+                try db.execute(sql: "PRAGMA synchronous = \(synchronous); PRAGMA journal_size_limit = 4194304")
+                try db.inTransaction(.immediate) {
+                    let found = try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0
+                    guard found <= 1 else { throw StoreError.newerFormat(path: path, found: found, supported: 1) }
+                    if found < 1 { try db.execute(sql: schema + "PRAGMA user_version = 1;") }
+                    return .commit
+                }
+            }
+            return queue
+        }
+    }
+
+    /// Runs `body`; errors of GRDB and SQLite become ``StoreError``.
+    /// - Parameter opening: The path, where it is being opened.
+    static func mapErrors<T>(_ opening: String? = nil, _ body: () throws -> T) throws -> T {
+        do { return try body() } catch let error as DatabaseError {
+            throw opening.map { StoreError.cannotOpen(path: $0, why: "\(error)") } ?? StoreError.failed("\(error)")
+        } catch let failure as RawStatement.Failure {
+            throw StoreError.failed("\(failure)")
+        }
+    }
+}
