@@ -30,6 +30,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
@@ -90,7 +91,8 @@ let package = Package(
             name: "CrowbarHTTP",
             dependencies: [
                 "CrowbarCore", "JSONBytes", "OpenSSL", logging,
-                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ] + nio,
             swiftSettings: strict),
@@ -100,7 +102,8 @@ let package = Package(
                 "CrowbarCore", "CrowbarSQLite", "CrowbarHTTP", "PluginHost", "PluginWire", "JSONBytes", "OpenSSL",
                 "Settings", logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"), http1,
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"), http1,
             ] + nio,
             swiftSettings: strict),
         .executableTarget(
@@ -148,9 +151,8 @@ let package = Package(
         .testTarget(
             name: "CrowbarHTTPTests",
             dependencies: [
-                "CrowbarHTTP", "CrowbarCore", "CrowbarSQLite", "CrowbarTesting", "JSONBytes", "OpenSSL",
-                .product(name: "Hummingbird", package: "hummingbird"),
-            ],
+                "CrowbarHTTP", "CrowbarCore", "CrowbarSQLite", "CrowbarTesting", "JSONBytes", "OpenSSL", logging,
+            ] + nio,
             swiftSettings: strict),
         .testTarget(
             name: "EndToEndTests",
