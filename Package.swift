@@ -31,6 +31,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
@@ -91,7 +92,8 @@ let package = Package(
             name: "CrowbarHTTP",
             dependencies: [
                 "CrowbarCore", "JSONBytes", "OpenSSL", logging,
-                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ] + nio,
             swiftSettings: strict),
@@ -101,9 +103,11 @@ let package = Package(
                 "CrowbarCore", "CrowbarSQLite", "CrowbarHTTP", "PluginHost", "PluginWire", "JSONBytes", "OpenSSL",
                 "Settings", logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"), http1,
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"), http1,
             ] + nio,
             swiftSettings: strict),
+
         // What script/bench measures with.
         .executableTarget(
             name: "BenchmarkPipe", path: "Benchmarks/Pipe", linkerSettings: [.linkedLibrary("sqlite3")]),
@@ -133,8 +137,9 @@ let package = Package(
             name: "PluginHostTests",
             dependencies: [
                 "PluginHost", "PluginWire", "CrowbarCore", "CrowbarSQLite", "CrowbarTesting", "JSONBytes", "OpenSSL",
-                "Launcher",
+                "Settings", "Launcher", logging,
             ],
+            exclude: ["Plugins"],
             swiftSettings: strict),
         .testTarget(name: "OpenSSLTests", dependencies: ["OpenSSL"] + nio, swiftSettings: strict),
         .testTarget(
@@ -153,9 +158,8 @@ let package = Package(
         .testTarget(
             name: "CrowbarHTTPTests",
             dependencies: [
-                "CrowbarHTTP", "CrowbarCore", "CrowbarSQLite", "CrowbarTesting", "JSONBytes", "OpenSSL",
-                .product(name: "Hummingbird", package: "hummingbird"),
-            ],
+                "CrowbarHTTP", "CrowbarCore", "CrowbarSQLite", "CrowbarTesting", "JSONBytes", "OpenSSL", logging,
+            ] + nio,
             swiftSettings: strict),
         .testTarget(
             name: "EndToEndTests",

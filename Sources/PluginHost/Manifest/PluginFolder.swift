@@ -1,3 +1,4 @@
+import Glibc
 import Settings
 
 /// The folder plugins.d: each `NAME.toml` in it is a plugin.
@@ -13,9 +14,10 @@ public enum PluginFolder {
         public var errors: [(name: String, error: SettingsError)] = []
     }
 
-    /// Reads the folder.
-    /// - Throws: ``SettingsError`` where the folder itself cannot be read.
+    /// Reads the folder. One that is not there is empty.
+    /// - Throws: ``SettingsError`` where the folder is there and cannot be read.
     public static func read(_ folder: String) throws(SettingsError) -> Contents {
+        if access(folder, F_OK) != 0, errno == ENOENT { return Contents() }
         let names: [String]
         do {
             names = try FileBytes.list(folder)

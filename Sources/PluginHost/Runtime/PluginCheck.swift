@@ -10,6 +10,12 @@ public struct PluginCheck: Sendable {
         public var isError: Bool
         /// Where and what, for people.
         public var text: String
+
+        /// Makes a finding.
+        public init(isError: Bool, text: String) {
+            self.isError = isError
+            self.text = text
+        }
     }
 
     /// Validates a folder of manifests and, by starting each with `purpose: "check"`, the plugins' own configurations.

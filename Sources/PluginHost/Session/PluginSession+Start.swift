@@ -13,7 +13,8 @@ extension PluginSession {
     }
 
     func take(_ ready: PluginMessage.Ready, _ now: Int64) async {
-        guard case .awaitingReady = phase, !isDraining else { return strike("'ready' was not expected", now) }
+        if isDraining { return }
+        guard case .awaitingReady = phase else { return strike("'ready' was not expected", now) }
         do {
             let specifications = try specifications(ready)
             view.version = String(ready.programVersion.prefix(64))

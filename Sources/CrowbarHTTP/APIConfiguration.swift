@@ -1,0 +1,102 @@
+import CrowbarCore
+import Logging
+
+/// What the API needs of the rest of the server.
+public struct APIConfiguration: Sendable {
+    /// The limits of the API.
+    public enum Limit {
+        /// Connections at once; more wait to be accepted.
+        public static let connections = 4_096
+        /// The headers of a request, in bytes.
+        public static let headers = 32 << 10
+        /// One header, in bytes.
+        public static let header = 16 << 10
+        /// The number of headers of a request.
+        public static let headerCount = 100
+        /// How long a connection may be idle or take over its headers, in seconds.
+        public static let idleSeconds: Int64 = 75
+        /// A body of one command, in bytes.
+        public static let command = 1 << 20
+        /// A body of many commands, in bytes.
+        public static let commands = 16 << 20
+        /// All bodies together that are held at a time, in bytes; what is over it is refused with `unavailable`.
+        public static let bodies = 128 << 20
+        /// Commands of a body of many that are submitted together.
+        public static let batch = 512
+        /// Events of a page where the caller does not say.
+        public static let page = 1_000
+        /// Events of a page at most.
+        public static let maxPage = 100_000
+        /// Bytes of JSON that are read from the log at a time, so that memory stays flat over a long page.
+        public static let chunk = 256 << 10
+        /// Entries that are read from the log at a time.
+        public static let chunkEntries = 1_000
+        /// Followers of the log at once.
+        public static let streams = 256
+        /// Seconds of silence after which a follower is sent a comment, so that proxies keep the connection.
+        public static let heartbeatSeconds: Int64 = 15
+        /// Names in a `type` or `channel` parameter.
+        public static let filterNames = 100
+        /// Tokens whose principal is remembered.
+        public static let cachedTokens = 4_096
+        /// How long a token's principal is remembered, in milliseconds: a revoked token works no longer than this.
+        public static let cachedMilliseconds: Int64 = 5_000
+        /// A token's length in bytes; a longer one is not even looked up.
+        public static let token = 512
+    }
+
+    /// Where commands go.
+    public var ingest: Ingest
+    /// Where events are read.
+    public var log: any EventLog
+    /// Who a token belongs to, by the token's SHA-256; nil where nobody, or no longer.
+    public var authenticate: @Sendable (_ tokenHash: [UInt8]) async throws -> Principal?
+    /// SHA-256.
+    public var hash: @Sendable ([UInt8]) -> [UInt8]
+    /// The plugin host's listings.
+    public var listings: Listings
+    /// Whether events may be read without a token.
+    public var anonymousRead: Bool
+    /// The Unix time in milliseconds.
+    public var now: @Sendable () -> Int64
+    /// Where what happens is told; never a token or a body.
+    public var logger: Logger
+
+    /// What the plugin host tells about itself, each as JSON; nil where the named plugin is not there.
+    public struct Listings: Sendable {
+        /// All plugins with their queues.
+        public var plugins: @Sendable () async throws -> [UInt8]
+        /// The cursors of a plugin, or of `NAME/QUEUE`.
+        public var cursors: @Sendable (_ name: String) async throws -> [UInt8]?
+        /// The dead letters of a plugin, or of `NAME/QUEUE`.
+        public var deadLetters: @Sendable (_ name: String) async throws -> [UInt8]?
+
+        /// Makes the listings.
+        public init(
+            plugins: @escaping @Sendable () async throws -> [UInt8],
+            cursors: @escaping @Sendable (_ name: String) async throws -> [UInt8]?,
+            deadLetters: @escaping @Sendable (_ name: String) async throws -> [UInt8]?
+        ) {
+            self.plugins = plugins
+            self.cursors = cursors
+            self.deadLetters = deadLetters
+        }
+    }
+
+    /// Makes a configuration.
+    public init(
+        ingest: Ingest, log: any EventLog,
+        authenticate: @escaping @Sendable (_ tokenHash: [UInt8]) async throws -> Principal?,
+        hash: @escaping @Sendable ([UInt8]) -> [UInt8], listings: Listings, anonymousRead: Bool = false,
+        now: @escaping @Sendable () -> Int64, logger: Logger
+    ) {
+        self.ingest = ingest
+        self.log = log
+        self.authenticate = authenticate
+        self.hash = hash
+        self.listings = listings
+        self.anonymousRead = anonymousRead
+        self.now = now
+        self.logger = logger
+    }
+}

@@ -1,0 +1,92 @@
+import CrowbarCore
+import HTTPTypes
+import HummingbirdCore
+import JSONBytes
+import NIOCore
+
+/// A call that was refused, as the answer tells it: status, code, words.
+struct APIFailure: Error, Sendable {
+    /// Seconds after which a call is worth another try, where the reason passes by itself.
+    static let retryAfter = 1
+
+    var status: HTTPResponse.Status
+    var error: CommandError
+    var headers: HTTPFields = [:]
+
+    /// A refusal whose status follows from its code.
+    init(_ error: CommandError) {
+        self.error = error
+        status = Self.status(of: error.code)
+        switch error.code {
+        case .unauthorized: headers[.wwwAuthenticate] = "Bearer"
+        case .rateLimited, .unavailable: headers[.retryAfter] = "\(Self.retryAfter)"
+        default: break
+        }
+    }
+
+    init(_ code: CommandError.Code, _ message: String, field: String? = nil) {
+        self.init(CommandError(code, message, field: field))
+    }
+
+    /// A path that is there, but not for this method (RFC 9110, section 15.5.6).
+    static func methodNotAllowed(_ path: String, allowed: HTTPRequest.Method) -> APIFailure {
+        var failure = APIFailure(.notFound, "\(path) takes \(allowed.rawValue) only")
+        failure.status = .methodNotAllowed
+        failure.headers[.allow] = allowed.rawValue
+        return failure
+    }
+
+    /// The status of a code (docs/api.md, "Errors").
+    static func status(of code: CommandError.Code) -> HTTPResponse.Status {
+        switch code {
+        case .malformed: .badRequest
+        case .unauthorized: .unauthorized
+        case .forbidden: .forbidden
+        case .userNotFound, .channelNotFound, .messageNotFound, .eventNotFound, .notFound: .notFound
+        case .userExists, .channelExists, .messageExists, .alreadyAMember, .notAMember, .eventIdConflict: .conflict
+        case .tooLarge: .contentTooLarge
+        case .invalidCommand, .emptyMessage, .messageTooLong, .refused, .replay, .loop: .unprocessableContent
+        case .rateLimited: .tooManyRequests
+        case .unavailable: .serviceUnavailable
+        }
+    }
+
+    /// The answer.
+    var response: Response {
+        var json = JSONWriter()
+        Self.write(error, to: &json)
+        return .json(json.bytes, status: status, headers: headers)
+    }
+
+    /// Writes `{"error": {"code", "message", "field"?}}`.
+    static func write(_ error: CommandError, to json: inout JSONWriter) {
+        json.beginObject()
+        json.key("error")
+        json.beginObject()
+        json.member("code", error.code.rawValue)
+        json.member("message", error.message)
+        json.member("field", ifPresent: error.field)
+        json.endObject()
+        json.endObject()
+    }
+}
+
+extension Response {
+    /// An answer that is one JSON text and a line's end, so that it reads well in a terminal too.
+    static func json(
+        _ bytes: [UInt8], status: HTTPResponse.Status = .ok, headers: HTTPFields = [:]
+    ) -> Response {
+        var headers = headers
+        headers[.contentType] = "application/json"
+        var buffer = ByteBuffer()
+        buffer.reserveCapacity(bytes.count + 1)
+        buffer.writeBytes(bytes)
+        buffer.writeInteger(UInt8(0x0A))
+        return Response(status: status, headers: headers, body: ResponseBody(byteBuffer: buffer))
+    }
+}
+
+extension HTTPField.Name {
+    /// `Last-Event-ID`, by which a client of an event stream resumes (WHATWG HTML, "Server-sent events").
+    static let lastEventID = HTTPField.Name("Last-Event-ID") ?? .range
+}

@@ -1,0 +1,103 @@
+import CrowbarCore
+import HTTPTypes
+import HummingbirdCore
+import Logging
+import NIOCore
+import NIOPosix
+import ServiceLifecycle
+
+/// The HTTP API on one listener; runs until it is shut down.
+public struct APIServer: Service {
+    /// Where a server listens.
+    public enum Address: Sendable, CustomStringConvertible {
+        /// A host and a port; port 0 takes a free one.
+        case tcp(host: String, port: Int)
+        /// A Unix socket's path, of at most 107 bytes; an old socket there is replaced.
+        case unix(path: String)
+
+        public var description: String {
+            switch self {
+            case .tcp(let host, let port): "\(host.contains(":") ? "[\(host)]" : host):\(port)"
+            case .unix(let path): path
+            }
+        }
+    }
+
+    private let configuration: APIConfiguration
+    private let address: Address
+    private let door: Door
+    private let onListening: @Sendable (_ port: Int?) async -> Void
+
+    /// Makes a server.
+    /// - Parameters:
+    ///   - configuration: What it needs of the rest.
+    ///   - address: Where it listens.
+    ///   - door: What callers may be there.
+    ///   - onListening: Told once calls are taken, with the port.
+    public init(
+        _ configuration: APIConfiguration, address: Address, door: Door,
+        onListening: @escaping @Sendable (_ port: Int?) async -> Void = { _ in }
+    ) {
+        self.configuration = configuration
+        self.address = address
+        self.door = door
+        self.onListening = onListening
+    }
+
+    /// Serves until a graceful shutdown or cancellation.
+    /// - Throws: NIO's `IOError` where the address cannot be bound.
+    public func run() async throws {
+        typealias Limit = APIConfiguration.Limit
+        var decoder = HTTP1Channel.Configuration.DecoderConfiguration()
+        decoder.maxHeaderFieldSize = Limit.header
+        decoder.maxHeaderListSize = Limit.headers
+        decoder.maxHeaderFieldCount = Limit.headerCount
+        // The library tells every connection; the server's own words are enough.
+        var quiet = configuration.logger
+        quiet.logLevel = .warning
+        let bind: BindAddress =
+            switch address {
+            case .tcp(let host, let port): .hostname(host, port: port)
+            case .unix(let path): .unixDomainSocket(path: path)
+            }
+        let server = try HTTPServerBuilder.http1(
+            configuration: .init(idleTimeout: .seconds(Limit.idleSeconds), httpDecoderConfiguration: decoder)
+        ).buildServer(
+            configuration: ServerConfiguration(
+                address: bind, availableConnectionsDelegate: .maximum(Limit.connections, logger: quiet)),
+            eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: quiet,
+            responder: responder(), onServerRunning: { [onListening] in await onListening($0.localAddress?.port) })
+        try await server.run()
+    }
+
+    private func responder() -> HTTPChannelHandler.Responder {
+        let responder = APIResponder(configuration, door: door)
+        let (now, date) = (configuration.now, DateLine())
+        return { request, writer, channel in
+            let length = request.headers[.contentLength].flatMap { Int($0) } ?? 0
+            if request.headers[.expect] == "100-continue", length <= APIConfiguration.Limit.commands {
+                try await writer.writeInformationalHead(HTTPResponse(status: .continue))
+            }
+            var response = await responder.respond(to: request) { channel.remoteAddress?.ipAddress ?? "local" }
+            response.headers[.date] = date.text(now())
+            let isTooLarge = response.status == .contentTooLarge
+            if isTooLarge { response.headers[.connection] = "close" }
+            try await writer.write(response: response.head, body: response.body)
+            if isTooLarge { try await Self.drain(request) }
+        }
+    }
+
+    /// Takes a part of a body that was refused, so that a client that is still sending gets to read why, and then ends
+    /// the connection.
+    private static func drain(_ request: Request) async throws {
+        var left = APIConfiguration.Limit.commands
+        for try await chunk in request.body {
+            left -= chunk.readableBytes
+            if left < 0 { break }
+        }
+        throw ConnectionEnded()
+    }
+
+    /// Ends a connection; never seen by anybody.
+    private struct ConnectionEnded: Error {}
+}

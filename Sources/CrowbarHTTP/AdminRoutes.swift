@@ -1,0 +1,103 @@
+import CrowbarCore
+import HTTPTypes
+import HummingbirdCore
+import JSONBytes
+
+/// `/api/admin/…`: what the command line's listings and account verbs ask of a running server.
+struct AdminRoutes: Sendable {
+    /// A body here is a handful of names, in bytes.
+    private static let maxBody = 4 << 10
+
+    let listings: APIConfiguration.Listings
+    let bodies: BodyReader
+    let door: Door
+
+    /// Takes a request of an admin.
+    func respond(_ request: Request, _ path: Substring) async throws -> Response {
+        let parts = path.split(separator: "/").dropFirst(2).map { $0 }
+        switch (parts.first, parts.count) {
+        case ("plugins", 1):
+            try APIResponder.expect(.get, request, path)
+            return .json(try await listings.plugins())
+        case ("cursors", 2...3):
+            try APIResponder.expect(.get, request, path)
+            return try listing(try await listings.cursors(try Self.name(parts)), parts)
+        case ("dead-letters", 2...3):
+            try APIResponder.expect(.get, request, path)
+            return try listing(try await listings.deadLetters(try Self.name(parts)), parts)
+        case ("users", 1):
+            try APIResponder.expect(.post, request, path)
+            let body = try await fields(request, known: ["name", "admin"])
+            let name = try Self.user(body, "name")
+            try await actions(path).addUser(name, body.bool("admin") ?? false)
+            return .json(Array("{}".utf8))
+        case ("tokens", 1):
+            try APIResponder.expect(.post, request, path)
+            let body = try await fields(request, known: ["user", "scopes", "lifetime"])
+            let token = try await actions(path).makeToken(
+                try Self.user(body, "user"), try Self.scopes(body), body.int("lifetime"))
+            var json = JSONWriter()
+            json.beginObject()
+            json.member("token", token)
+            json.endObject()
+            return .json(json.bytes)
+        default: throw APIResponder.unknown(path)
+        }
+    }
+
+    /// The plugin's name, or `NAME/QUEUE`.
+    private static func name(_ parts: [Substring]) throws(APIFailure) -> String {
+        var name = ""
+        for part in parts.dropFirst() { name += (name.isEmpty ? "" : "/") + (try Query.decode(part)) }
+        return name
+    }
+
+    private func listing(_ json: [UInt8]?, _ parts: [Substring]) throws(APIFailure) -> Response {
+        guard let json else {
+            throw APIFailure(.notFound, "there is no plugin '\(try Self.name(parts).prefix(128))'")
+        }
+        return .json(json)
+    }
+
+    private func actions(_ path: Substring) throws(APIFailure) -> AdminActions {
+        // Who holds an admin's token may not make further admins from afar: accounts are for who has the machine.
+        guard case .commandLine(_, let actions) = door else { throw APIResponder.unknown(path) }
+        return actions
+    }
+
+    private func fields(_ request: Request, known: [String]) async throws -> JSONObject {
+        let body = try await bodies.read(request, upTo: Self.maxBody, tooLarge: "at most \(Self.maxBody) bytes")
+        let object: JSONObject
+        do {
+            object = try JSONObject(parsing: body.bytes)
+        } catch {
+            throw APIFailure(.malformed, "the body is not one JSON object: \(error)")
+        }
+        for member in object.members where !known.contains(object.key(member)) {
+            let key = String(object.key(member).prefix(64))
+            throw APIFailure(.invalidCommand, "'\(key)' is not known here", field: key)
+        }
+        return object
+    }
+
+    private static func user(_ body: JSONObject, _ field: StaticString) throws(APIFailure) -> String {
+        guard let name = body.string(field), Identifier.isEvent(name) else {
+            throw APIFailure(
+                .invalidCommand, "a user's name is 1 to 128 of A-Z a-z 0-9 . _ : ~ -", field: field.description)
+        }
+        return name
+    }
+
+    private static func scopes(_ body: JSONObject) throws(APIFailure) -> Principal.Scopes? {
+        guard body.span("scopes") != nil else { return nil }
+        var scopes: Principal.Scopes = []
+        for name in body.strings("scopes") ?? [""] {
+            guard let known = Principal.Scopes.names.first(where: { $0.name == name }) else {
+                let names = Principal.Scopes.names.map(\.name).joined(separator: ", ")
+                throw APIFailure(.invalidCommand, "scopes are an array of \(names)", field: "scopes")
+            }
+            scopes.insert(known.scope)
+        }
+        return scopes
+    }
+}

@@ -1,0 +1,36 @@
+import CrowbarCore
+
+/// Through which listener a call comes, and so what it may be.
+public enum Door: Sendable {
+    /// TCP: people and programs with tokens of the accounts.
+    case people
+    /// The Unix socket in the data folder: whoever can read `admin.key` there. The key's SHA-256 and what only the
+    /// command line can do.
+    case commandLine(keyHash: [UInt8], AdminActions)
+
+    var isCommandLine: Bool {
+        if case .commandLine = self { return true }
+        return false
+    }
+}
+
+/// What the command line does to accounts through a running server.
+public struct AdminActions: Sendable {
+    /// Registers a user, in the log and in the accounts.
+    public var addUser: @Sendable (_ name: String, _ isAdmin: Bool) async throws -> Void
+    /// Makes a token of a user and gives its text; nil scopes mean all the user's.
+    public var makeToken:
+        @Sendable (_ user: String, _ scopes: Principal.Scopes?, _ lifetimeSeconds: Int64?) async throws -> String
+
+    /// Makes the actions.
+    public init(
+        addUser: @escaping @Sendable (_ name: String, _ isAdmin: Bool) async throws -> Void,
+        makeToken:
+            @escaping @Sendable (
+                _ user: String, _ scopes: Principal.Scopes?, _ lifetimeSeconds: Int64?
+            ) async throws -> String
+    ) {
+        self.addUser = addUser
+        self.makeToken = makeToken
+    }
+}

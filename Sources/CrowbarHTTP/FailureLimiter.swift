@@ -1,0 +1,28 @@
+/// Slows down who tries tokens that are not there: a bucket of failures for each address.
+struct FailureLimiter: Sendable {
+    /// Failures in a row that an address has free.
+    static let burst: Int64 = 20
+    /// Milliseconds until one failure is forgotten.
+    static let refill: Int64 = 1_000
+    /// Addresses that are remembered.
+    static let maxAddresses = 4_096
+
+    /// For each address the time at which its last failure will be forgotten.
+    private var full: [String: Int64] = [:]
+
+    /// Whether an address has failed too often to be let try again now.
+    func isBlocked(_ address: String, now: Int64) -> Bool {
+        guard let until = full[address] else { return false }
+        return until - now > (Self.burst - 1) * Self.refill
+    }
+
+    /// Notes a failure.
+    mutating func fail(_ address: String, now: Int64) {
+        if full.count >= Self.maxAddresses, full[address] == nil {
+            full = full.filter { $0.value > now }
+            // With so many addresses at it at once, those known no longer help: begin anew rather than grow.
+            if full.count >= Self.maxAddresses { full.removeAll() }
+        }
+        full[address] = min(max(full[address] ?? now, now) + Self.refill, now + Self.burst * Self.refill)
+    }
+}

@@ -1,0 +1,80 @@
+import CrowbarCore
+import Glibc
+import JSONBytes
+import NIOHTTP1
+
+/// Commands that the command line sends through a running server.
+struct Caller {
+    /// A command's own fields.
+    typealias Fields = KeyValuePairs<StaticString, String>
+
+    let client: ControlClient
+
+    /// The user that the command line speaks as where no other is named: `cli/LOGIN`.
+    static func login() -> (id: String, name: String) {
+        let environment = ProcessEnvironment.all
+        var login = environment["LOGNAME"] ?? environment["USER"] ?? ""
+        if login.isEmpty, let account = getpwuid(getuid()) { login = String(cString: account.pointee.pw_name) }
+        var name = String(login.filter { Identifier.isEvent(String($0)) }.prefix(64))
+        if name.isEmpty { name = "uid\(getuid())" }
+        return ("cli/\(name)", name)
+    }
+
+    /// Sends one command.
+    /// - Returns: The event's id, or the refusal's code and message.
+    func send(_ type: CommandType, as user: String, _ fields: Fields) async throws -> Outcome {
+        var json = JSONWriter()
+        json.beginObject()
+        json.member("type", type.rawValue)
+        json.member("userId", user)
+        for (name, value) in fields { json.member(name, value) }
+        json.endObject()
+        let answer = try await client.request(.POST, "/api/commands", body: json.bytes)
+        if let refusal = answer.refusal { return .refused(code: refusal.code, message: refusal.message) }
+        return .done(eventId: (try? JSONObject(parsing: answer.body))?.string("eventId") ?? "")
+    }
+
+    /// What became of a command.
+    enum Outcome {
+        case done(eventId: String)
+        case refused(code: String, message: String)
+
+        var eventId: String {
+            if case .done(let eventId) = self { return eventId }
+            return ""
+        }
+    }
+
+    /// Sends a command and, the first time a user speaks here, registers the command line's own and joins the channel.
+    /// - Returns: The event's id.
+    func sendJoined(
+        _ type: CommandType, channel: String?, as user: String?, _ fields: Fields
+    ) async throws -> String {
+        let login = Self.login()
+        let actor = user ?? login.id
+        // Three tries: as it is, after registering, after joining.
+        for _ in 0..<3 {
+            let outcome = try await send(type, as: actor, fields)
+            guard case .refused(let code, let message) = outcome else { return outcome.eventId }
+            if code == "user_not_found", user == nil {
+                try accept(try await send(.registerUser, as: actor, ["name": login.name]))
+            } else if code == "user_not_found" {
+                throw Refusal("there is no user '\(actor)'; 'crowbar user add \(actor)' registers one")
+            } else if code == "not_a_member", let channel {
+                try accept(try await send(.joinChannel, as: actor, ["channelId": channel]))
+            } else if code == "channel_not_found", let channel {
+                throw Refusal("there is no channel '\(channel)'; 'crowbar channel add \(channel)' makes one")
+            } else {
+                throw Refusal(message)
+            }
+        }
+        throw Refusal("'\(actor)' could not be made a member; try again")
+    }
+
+    /// Another process may have been quicker to register or join: that is as good.
+    private func accept(_ outcome: Outcome) throws {
+        if case .refused(let code, let message) = outcome, code != "user_exists", code != "already_a_member" {
+            throw Refusal(message)
+        }
+    }
+}

@@ -1,0 +1,40 @@
+import Glibc
+
+/// The files in the data folder by which the command line finds and opens its door to a running server.
+enum ControlFiles {
+    /// The Unix socket.
+    static let socket = "crowbar.sock"
+    /// The key that opens it, readable by the owner alone.
+    static let keyFile = "admin.key"
+    /// The key's length in bytes, before it is written in hexadecimal digits.
+    static let keyBytes = 32
+
+    /// The key, for one who may read it.
+    static func key(in folder: String) throws -> String {
+        guard let bytes = try SmallFile.read(folder + "/" + keyFile) else {
+            throw Refusal("no server runs on the data folder '\(folder)'; start one with 'crowbar serve'")
+        }
+        return String(decoding: bytes.filter { $0 > 0x20 }, as: UTF8.self)
+    }
+
+    /// The key, made where there is none yet. For the one who holds the folder's lock.
+    /// - Parameter random: Gives so many random bytes.
+    static func makeKey(in folder: String, random: (Int) throws -> [UInt8]) throws -> String {
+        let path = folder + "/" + keyFile
+        if try SmallFile.read(path)?.isEmpty == false { return try key(in: folder) }
+        let digits = Array("0123456789abcdef".utf8)
+        let key = try random(keyBytes).flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
+        // Written aside and then named, so that a crash in between leaves no half of a key.
+        let draft = path + ".new"
+        unlink(draft)
+        let file = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        guard file >= 0 else { throw Refusal("'\(draft)' cannot be made: \(String(cString: strerror(errno)))") }
+        let written = write(file, key + [0x0A], key.count + 1)
+        let isSynced = fsync(file) == 0
+        close(file)
+        guard written == key.count + 1, isSynced, rename(draft, path) == 0 else {
+            throw Refusal("'\(path)' cannot be written: \(String(cString: strerror(errno)))")
+        }
+        return String(decoding: key, as: UTF8.self)
+    }
+}

@@ -1,0 +1,41 @@
+import Settings
+
+/// What `crowbar.toml` and the environment say.
+struct Configuration: Sendable, Equatable {
+    /// The folder of the log, the accounts, the plugins' data.
+    var data: String
+    /// The folder of the plugins' manifests.
+    var plugins: String
+    /// Where the API listens.
+    var listen: ListenAddress
+    /// Whether events may be read without a token.
+    var anonymousRead: Bool
+}
+
+/// A host and a port.
+struct ListenAddress: Sendable, Equatable, CustomStringConvertible {
+    var host: String
+    var port: Int
+
+    init(host: String, port: Int) {
+        self.host = host
+        self.port = port
+    }
+
+    /// Reads `127.0.0.1:8080`, `localhost:8080` or `[::1]:8080`.
+    init?(_ text: String) {
+        guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]),
+            (0...65_535).contains(port)
+        else { return nil }
+        var host = text[..<colon]
+        if host.hasPrefix("["), host.hasSuffix("]") {
+            host = host.dropFirst().dropLast()
+        } else if host.contains(":") {
+            return nil
+        }
+        if host.isEmpty || host.utf8.contains(where: { $0 <= 0x20 }) { return nil }
+        self.init(host: String(host), port: port)
+    }
+
+    var description: String { "\(host.contains(":") ? "[\(host)]" : host):\(port)" }
+}

@@ -1,0 +1,62 @@
+import ArgumentParser
+import Glibc
+import Settings
+
+/// `--config`, which every verb takes.
+struct ConfigurationOption: ParsableArguments {
+    @Option(name: .customLong("config"), help: "The configuration file (default: crowbar.toml, if it is there).")
+    var file: String?
+
+    /// Reads the configuration.
+    /// - Throws: ``Refusal`` in one line.
+    func load() throws -> Configuration {
+        do {
+            return try ConfigurationReader(environment: ProcessEnvironment.all, read: SmallFile.read)
+                .configuration(named: file)
+        } catch let error as SettingsError {
+            throw Refusal("\(error)")
+        }
+    }
+}
+
+/// The process's environment.
+enum ProcessEnvironment {
+    /// All variables by name.
+    static var all: [String: String] {
+        var all: [String: String] = [:]
+        var next = environ
+        while let entry = next.pointee {
+            let halves = String(cString: entry).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            if halves.count == 2 { all[String(halves[0])] = String(halves[1]) }
+            next += 1
+        }
+        return all
+    }
+}
+
+/// Files that are read in one go.
+enum SmallFile {
+    /// The longest file that is read, in bytes.
+    static let maxBytes = 4 << 20
+
+    /// A file's bytes, or nil where there is none.
+    /// - Throws: ``Refusal`` where it is there and cannot be read.
+    static func read(_ path: String) throws -> [UInt8]? {
+        let file = open(path, O_RDONLY | O_CLOEXEC)
+        if file < 0 {
+            if errno == ENOENT { return nil }
+            throw Refusal("'\(path)' cannot be read: \(String(cString: strerror(errno)))")
+        }
+        defer { close(file) }
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 64 << 10)
+        while true {
+            let count = Glibc.read(file, &chunk, chunk.count)
+            if count < 0, errno == EINTR { continue }
+            if count < 0 { throw Refusal("'\(path)' cannot be read: \(String(cString: strerror(errno)))") }
+            if count == 0 { return bytes }
+            bytes.append(contentsOf: chunk[..<count])
+            if bytes.count > maxBytes { throw Refusal("'\(path)' is over \(maxBytes) bytes long") }
+        }
+    }
+}

@@ -1,0 +1,40 @@
+import ArgumentParser
+import Glibc
+
+/// The command line. Exit status: 0 done, 1 refused or failed, 64 wrong usage.
+@main
+struct Crowbar: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "crowbar",
+        abstract: "An event-sourced chat core with a plugin host.",
+        subcommands: [
+            Serve.self, Check.self, Send.self, Channel.self, Events.self, User.self, Token.self, Plugins.self,
+            Cursor.self, DeadLetters.self,
+        ])
+
+    static func main() async {
+        do {
+            var command = try parseAsRoot()
+            if var asynchronous = command as? any AsyncParsableCommand {
+                try await asynchronous.run()
+            } else {
+                try command.run()
+            }
+        } catch let refusal as Refusal {
+            StandardStream.error.write(Array("crowbar: \(refusal)\n".utf8))
+            Glibc.exit(1)
+        } catch {
+            exit(withError: error)
+        }
+    }
+}
+
+/// Why a verb did not do what it was told, and what to do about it: one line for a person.
+struct Refusal: Error, CustomStringConvertible {
+    var description: String
+
+    init(_ description: String) {
+        // One line, whatever came from elsewhere.
+        self.description = description.split(whereSeparator: \.isNewline).joined(separator: " ")
+    }
+}

@@ -1,0 +1,49 @@
+import CrowbarCore
+import CrowbarHTTP
+import CrowbarSQLite
+import OpenSSL
+
+extension Stores {
+    /// What the command line does to accounts, with or without a server.
+    func accountActions(_ ingest: Ingest) -> AdminActions {
+        AdminActions(
+            addUser: { name, isAdmin in try await addUser(name, isAdmin, ingest) },
+            makeToken: { user, scopes, lifetime in try await makeToken(user, scopes, lifetime) })
+    }
+
+    private func addUser(_ name: String, _ isAdmin: Bool, _ ingest: Ingest) async throws {
+        if try accounts.user(name) != nil {
+            throw CommandError(.userExists, "the user '\(name)' exists already", field: "name")
+        }
+        let registration = Ingest.Request(Command(.registerUser, .registerUser(name: name), userId: name), actor: name)
+        // The user may be there already, registered by a command, or by a run of this that ended between the two
+        // writes: then an account is what is missing.
+        if case .failure(let error)? = await ingest.submit([registration]).first, error.code != .userExists {
+            throw error
+        }
+        try accounts.add(
+            AccountsDatabase.Account(userId: name, isAdmin: isAdmin, created: Clock.milliseconds()))
+    }
+
+    /// Makes a token of a user and gives its text, which is kept nowhere.
+    func makeToken(_ user: String, _ scopes: Principal.Scopes?, _ lifetime: Int64?) async throws -> String {
+        guard let account = try accounts.user(user) else {
+            throw CommandError(
+                .userNotFound, "there is no account '\(user)'; 'crowbar user add \(user)' makes one", field: "user")
+        }
+        let allowed: Principal.Scopes = account.isAdmin ? [.commands, .read, .admin] : [.commands, .read]
+        let wanted = scopes ?? allowed
+        guard wanted.isSubset(of: allowed) else {
+            throw CommandError(.forbidden, "'\(user)' is no admin and gets no token of an admin", field: "scopes")
+        }
+        // 256 bits in an alphabet that needs no quoting anywhere.
+        let digits = Array("0123456789abcdef".utf8)
+        let token = Array("cb_".utf8) + Randomness.bytes(32).flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
+        let now = Clock.milliseconds()
+        try accounts.storeToken(
+            AccountsDatabase.Token(
+                hash: SHA256.hash(token), userId: user, scopes: wanted, expires: lifetime.map { now + $0 * 1_000 },
+                created: now))
+        return String(decoding: token, as: UTF8.self)
+    }
+}

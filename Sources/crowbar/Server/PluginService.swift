@@ -1,0 +1,157 @@
+import CrowbarCore
+import CrowbarHTTP
+import CrowbarSQLite
+import Glibc
+import JSONBytes
+import Logging
+import OpenSSL
+import PluginHost
+import ServiceLifecycle
+import Settings
+
+/// The place where the plugin host is wired to the rest of the server, and the only file that knows it.
+struct PluginService: Service {
+    private let host: PluginHost
+
+    /// Reads the manifests. What is wrong with one is that plugin's own trouble; the rest run.
+    /// - Throws: ``Refusal`` where the folder of manifests is there and cannot be read.
+    init(_ configuration: Configuration, _ stores: Stores, _ ingest: Ingest, _ logger: Logger) throws {
+        let environment = Self.environment(
+            log: stores.log, store: stores.host, ingest: ingest, dataFolder: Self.absolute(configuration.data) + "/plugins",
+            logger: logger)
+        if access(configuration.plugins, F_OK) != 0 {
+            logger.notice("there is no folder '\(configuration.plugins)', so no plugin runs")
+        }
+        do {
+            host = try PluginHost(folder: Self.absolute(configuration.plugins), environment: environment)
+        } catch {
+            throw Refusal("\(error)")
+        }
+    }
+
+    /// Runs until a graceful shutdown, then until the plugins have ended.
+    func run() async throws {
+        await withGracefulShutdownHandler {
+            await host.run()
+            // All of them may be down for good; the server goes on without.
+            try? await gracefulShutdown()
+        } onGracefulShutdown: { [host] in
+            host.stop(why: "the server is shutting down")
+        }
+    }
+
+    /// What `crowbar plugins`, `cursor` and `dead-letters` show.
+    var listings: APIConfiguration.Listings {
+        let host = host
+        return APIConfiguration.Listings(
+            plugins: { try await host.listing().bytes },
+            cursors: { name in
+                let (plugin, queue) = Self.parts(name)
+                guard try await host.knows(plugin) else { return nil }
+                return try await host.cursors(of: plugin, queue: queue).bytes
+            },
+            deadLetters: { name in
+                let (plugin, queue) = Self.parts(name)
+                guard try await host.knows(plugin) else { return nil }
+                return try await host.deadLetters(of: plugin, queue: queue).bytes
+            })
+    }
+
+    /// `NAME` or `NAME/QUEUE`.
+    private static func parts(_ name: String) -> (plugin: String, queue: String?) {
+        guard let slash = name.firstIndex(of: "/") else { return (name, nil) }
+        return (String(name[..<slash]), String(name[name.index(after: slash)...]))
+    }
+
+    /// Checks the manifests and what the plugins say to their configuration.
+    ///
+    /// Plugins are started to be asked, on a log of their own that is thrown away, so that a running server does not
+    /// notice and a folder without data is left as it is.
+    static func check(_ configuration: Configuration) async throws -> [PluginCheck.Finding] {
+        guard access(configuration.plugins, F_OK) == 0 else {
+            return [
+                .init(isError: false, text: "there is no folder '\(configuration.plugins)', so no plugin would run")
+            ]
+        }
+        var template = Array("/tmp/crowbar-check-XXXXXX".utf8CString)
+        guard mkdtemp(&template) != nil else { throw Refusal("no temporary folder can be made under /tmp") }
+        let folder = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        defer { remove(folder) }
+        var quiet = Logger(label: "crowbar.check") { StreamLogHandler.standardError(label: $0) }
+        quiet.logLevel = .critical
+        let store: SQLiteHostStore
+        let log: SQLiteLog
+        do {
+            store = try SQLiteHostStore(path: folder + "/host.db")
+            log = try SQLiteLog(
+                path: folder + "/log.db", now: Clock.milliseconds, random32: { Randomness.bytes(32) })
+        } catch {
+            throw Refusal("\(error)")
+        }
+        let ids = EventIDSource(now: Clock.milliseconds, random: { UInt64.random(in: 0 ... .max) })
+        let ingest = Ingest(log: log, newEventID: { ids.next() }, hash: { SHA256.hash($0) })
+        let environment = environment(
+            log: log, store: store, ingest: ingest, dataFolder: folder + "/plugins", logger: quiet)
+        do {
+            return try await PluginCheck.run(folder: absolute(configuration.plugins), environment: environment)
+        } catch {
+            throw Refusal("\(error)")
+        }
+    }
+
+    private static func remove(_ folder: String) {
+        guard let handle = opendir(folder) else { return }
+        while let entry = readdir(handle) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            if name == "." || name == ".." { continue }
+            if unlink(folder + "/" + name) != 0 { remove(folder + "/" + name) }
+        }
+        closedir(handle)
+        rmdir(folder)
+    }
+
+    private static func environment(
+        log: any EventLog, store: any HostStore, ingest: Ingest, dataFolder: String, logger: Logger
+    ) -> HostEnvironment {
+        let variables = Self.variables
+        let beside = Self.binaryFolder
+        let ids = EventIDSource(now: Clock.milliseconds, random: { UInt64.random(in: 0 ... .max) })
+        return HostEnvironment(
+            log: log, store: store, ingest: ingest, dataFolder: dataFolder, launcher: beside + "/crowbar-launch",
+            searchPath: [beside] + (variables["PATH"] ?? "").split(separator: ":").map(String.init),
+            now: Clock.monotonic, unixNow: Clock.milliseconds, random: { Double.random(in: 0..<1) },
+            hmac: { HMACSHA256.authenticate(key: $0, $1) }, newID: { ids.next() }, environment: variables,
+            logger: logger)
+    }
+
+    /// A path from the root: a plugin works in a folder of its own, where a relative one would mean another place.
+    private static func absolute(_ path: String) -> String {
+        if path.hasPrefix("/") { return path }
+        guard let folder = getcwd(nil, 0) else { return path }
+        defer { free(folder) }
+        return String(cString: folder) + "/" + (path.hasPrefix("./") ? String(path.dropFirst(2)) : path)
+    }
+
+    /// The folder of this program, where its own plugins and the launcher lie.
+    private static var binaryFolder: String {
+        var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
+        let count = readlink("/proc/self/exe", &buffer, buffer.count)
+        let path = String(decoding: buffer[..<max(count, 0)].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        return String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)])
+    }
+
+    private static var variables: [String: String] {
+        var variables: [String: String] = [:]
+        var next = environ
+        while let entry = next.pointee {
+            let text = String(cString: entry)
+            if let equals = text.firstIndex(of: "=") {
+                variables[String(text[..<equals])] = String(text[text.index(after: equals)...])
+            }
+            next += 1
+        }
+        return variables
+    }
+}

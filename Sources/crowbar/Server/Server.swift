@@ -1,0 +1,107 @@
+import CrowbarCore
+import CrowbarHTTP
+import CrowbarSQLite
+import Glibc
+import Logging
+import NIOCore
+import OpenSSL
+import ServiceLifecycle
+import UnixSignals
+
+/// The composition root: opens the stores and runs everything on them until a signal comes.
+struct Server {
+    /// How long a shutdown waits for calls and plugins before it cuts them off, in seconds.
+    static let shutdownSeconds = 30
+
+    let configuration: Configuration
+
+    /// Runs until SIGINT or SIGTERM.
+    /// - Throws: ``Refusal`` where it cannot start.
+    func run() async throws {
+        signal(SIGPIPE, SIG_IGN)
+        var logger = Logger(label: "crowbar") { StreamLogHandler.standardError(label: $0) }
+        logger.logLevel = .info
+        let stores = try Stores(configuration)
+        let ingest = stores.makeIngest { [logger] in
+            logger.error("an append failed; nothing of it was stored", metadata: ["error": "\($0)"])
+        }
+        let plugins = try PluginService(configuration, stores, ingest, logger)
+        let key = try ControlFiles.makeKey(in: configuration.data, random: Randomness.bytes)
+        let socket = configuration.data + "/" + ControlFiles.socket
+        let accounts = stores.accounts
+        let api = APIConfiguration(
+            ingest: ingest, log: stores.log,
+            authenticate: { try accounts.principal(forTokenHash: $0, now: Clock.milliseconds()) },
+            hash: { SHA256.hash($0) }, listings: plugins.listings, anonymousRead: configuration.anonymousRead,
+            now: Clock.milliseconds, logger: logger)
+        let control = APIServer(
+            api, address: .unix(path: socket),
+            door: .commandLine(keyHash: SHA256.hash(Array(key.utf8)), stores.accountActions(ingest)))
+        let listen = configuration.listen
+        let people = APIServer(api, address: .tcp(host: listen.host, port: listen.port), door: .people) { port in
+            let address = ListenAddress(host: listen.host, port: port ?? listen.port)
+            StandardStream.output.write(
+                line:
+                    "crowbar listens on http://\(address); 'crowbar user add NAME' and 'crowbar token NAME' give a token"
+            )
+        }
+        // They end in the reverse order: first the listeners, then the plugins, ingest last, so that what was taken is
+        // decided.
+        var group = ServiceGroupConfiguration(
+            services: [
+                .init(service: IngestService(ingest: ingest)),
+                .init(service: plugins),
+                .init(service: Listener(server: control, address: socket)),
+                .init(service: Listener(server: people, address: "\(listen)")),
+            ],
+            gracefulShutdownSignals: [.sigint, .sigterm], logger: Self.quiet)
+        group.maximumGracefulShutdownDuration = .seconds(Self.shutdownSeconds)
+        do {
+            try await ServiceGroup(configuration: group).run()
+        } catch let refusal as Refusal {
+            throw refusal
+        } catch {
+            throw Refusal("the server stopped: \(error)")
+        }
+        unlink(socket)
+    }
+
+    /// For the libraries: only what a person should act upon.
+    private static var quiet: Logger {
+        var logger = Logger(label: "crowbar.services") { StreamLogHandler.standardError(label: $0) }
+        logger.logLevel = .critical
+        return logger
+    }
+}
+
+/// Runs ingest until the very end of a shutdown.
+private struct IngestService: Service {
+    let ingest: Ingest
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown { await ingest.run() }
+    }
+}
+
+/// A listener whose failure to listen is told in words.
+private struct Listener: Service {
+    let server: APIServer
+    let address: String
+
+    func run() async throws {
+        do {
+            try await server.run()
+        } catch let error as IOError {
+            switch error.errnoCode {
+            case EADDRINUSE:
+                throw Refusal(
+                    "\(address) is in use; end what listens there, or set [http] listen (or CROWBAR_HTTP_LISTEN) to "
+                        + "another address")
+            case EACCES: throw Refusal("\(address) may not be listened on by this user; take a port from 1024 on")
+            default: throw Refusal("\(address) cannot be listened on: \(error)")
+            }
+        } catch {
+            throw Refusal("\(address) cannot be listened on: \(error)")
+        }
+    }
+}

@@ -1,0 +1,79 @@
+import CrowbarCore
+import CrowbarSQLite
+import Glibc
+import OpenSSL
+
+/// What stands in the data folder, opened under its lock: a second process on the same folder is refused.
+struct Stores: Sendable {
+    /// The data folder, locked as long as this lives.
+    let folder: DataFolder
+    /// The log.
+    let log: SQLiteLog
+    /// The plugin host's bookkeeping.
+    let host: SQLiteHostStore
+    /// The accounts.
+    let accounts: AccountsDatabase
+
+    /// Opens the stores, making what is not there yet.
+    /// - Throws: ``Refusal`` where another process has the folder, or a file cannot be opened.
+    init(_ configuration: Configuration) throws {
+        // All that is made from here on is for the owner's eyes.
+        umask(0o077)
+        do {
+            folder = try DataFolder(path: configuration.data)
+            log = try SQLiteLog(
+                path: folder.file("log.db"), now: Clock.milliseconds, random32: { Randomness.bytes(32) })
+            host = try SQLiteHostStore(path: folder.file("host.db"))
+            accounts = try AccountsDatabase(path: folder.file("accounts.db"))
+        } catch let error as DataFolderError {
+            if case .inUse = error {
+                throw Refusal("\(error); end that one, or set data (or CROWBAR_DATA) to another folder")
+            }
+            throw Refusal("\(error)")
+        } catch {
+            throw Refusal("\(error)")
+        }
+    }
+
+    /// The door to the log; its `run` must run.
+    func makeIngest(onFailure: @escaping @Sendable (any Error) -> Void = { _ in }) -> Ingest {
+        let ids = EventIDSource(now: Clock.milliseconds, random: { UInt64.random(in: 0 ... .max) })
+        return Ingest(log: log, newEventID: { ids.next() }, hash: { SHA256.hash($0) }, onFailure: onFailure)
+    }
+
+    /// Opens the door for one piece of work, for verbs without a server.
+    func withIngest(_ work: (Ingest) async throws -> Void) async throws {
+        let ingest = makeIngest()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await ingest.run() }
+            try await work(ingest)
+            group.cancelAll()
+        }
+    }
+}
+
+/// The system's clocks.
+enum Clock {
+    /// Milliseconds on the monotonic clock, which stands for intervals alone.
+    @Sendable static func monotonic() -> Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000
+    }
+
+    /// Unix time in milliseconds.
+    @Sendable static func milliseconds() -> Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000
+    }
+}
+
+/// The system's randomness, fit for secrets.
+enum Randomness {
+    /// So many random bytes.
+    static func bytes(_ count: Int) -> [UInt8] {
+        var generator = SystemRandomNumberGenerator()
+        return (0..<count).map { _ in generator.next() }
+    }
+}

@@ -1,0 +1,30 @@
+import Glibc
+
+/// Standard output and error, written without a buffer between: the same bytes on a terminal and in a pipe.
+enum StandardStream: Int32 {
+    case output = 1
+    case error = 2
+
+    /// Writes all of it. A reader that has gone away ends the process, as for any tool in a pipe.
+    func write(_ bytes: some Sequence<UInt8>) {
+        let bytes = Array(bytes)
+        bytes.withUnsafeBytes { buffer in
+            var at = 0
+            while at < buffer.count {
+                let count = Glibc.write(rawValue, buffer.baseAddress?.advanced(by: at), buffer.count - at)
+                if count > 0 {
+                    at += count
+                } else if errno == EAGAIN {
+                    var wait = pollfd(fd: rawValue, events: Int16(POLLOUT), revents: 0)
+                    poll(&wait, 1, -1)
+                } else if errno != EINTR {
+                    if self == .output { Glibc.exit(errno == EPIPE ? 0 : 1) }
+                    return
+                }
+            }
+        }
+    }
+
+    /// Writes a line.
+    func write(line: String) { write(Array((line + "\n").utf8)) }
+}

@@ -1,0 +1,94 @@
+import ArgumentParser
+import CrowbarCore
+import CrowbarSQLite
+import JSONBytes
+
+/// `crowbar events …`.
+struct Events: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "The log's events, one JSON object a line.", subcommands: [Tail.self, Export.self])
+
+    /// `crowbar events tail`.
+    struct Tail: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Follow the log from now, or from behind an event.")
+
+        @OptionGroup var settings: ConfigurationOption
+        @Option(help: "The last event that is not wanted again.") var after: String?
+
+        func run() async throws {
+            let client = ControlClient(folder: try settings.load().data)
+            let data = Array("data: ".utf8)
+            try await client.lines("/api/events/stream" + (try after.map { "?after=" + (try Events.id($0)) } ?? "")) {
+                if $0.starts(with: data) {
+                    StandardStream.output.write(Events.event($0.dropFirst(data.count)) + [0x0A])
+                }
+            }
+            throw Refusal("the server stopped; follow on with --after and the last event's id")
+        }
+    }
+
+    /// `crowbar events export`.
+    struct Export: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Print all events, or those behind one; works without a running server too.")
+
+        @OptionGroup var settings: ConfigurationOption
+        @Option(help: "The last event that is not wanted again.") var after: String?
+
+        func run() async throws {
+            let configuration = try settings.load()
+            let client = ControlClient(folder: configuration.data)
+            if await client.isServerRunning() {
+                try await exportFromServer(client)
+            } else {
+                try await exportFromFiles(configuration)
+            }
+        }
+
+        private func exportFromServer(_ client: ControlClient) async throws {
+            let page = 100_000
+            var after = try after.map { try Events.id($0) }
+            while true {
+                var count = 0
+                var last: ArraySlice<UInt8> = []
+                try await client.lines("/api/events?limit=\(page)" + (after.map { "&after=" + $0 } ?? "")) { line in
+                    last = Events.event(line)
+                    StandardStream.output.write(last + [0x0A])
+                    count += 1
+                }
+                guard count == page, let id = (try? JSONObject(parsing: last))?.string("eventId") else { return }
+                after = id
+            }
+        }
+
+        private func exportFromFiles(_ configuration: Configuration) async throws {
+            let stores = try Stores(configuration)
+            var at: Int64 = 0
+            if let after {
+                guard let position = try await stores.log.position(of: try Events.id(after)) else {
+                    throw Refusal("the log has no event '\(after)'")
+                }
+                at = position
+            }
+            while true {
+                let page = try await stores.log.read(after: at, limit: 1_000, maxBytes: 256 << 10)
+                guard let last = page.entries.last else { return }
+                for entry in page.entries { StandardStream.output.write(page.json(entry) + [0x0A]) }
+                at = last.position
+            }
+        }
+    }
+
+    /// An event's id that can stand in a path as it is.
+    private static func id(_ text: String) throws -> String {
+        guard Identifier.isEvent(text) else { throw Refusal("'\(text)' is no event's id") }
+        return text
+    }
+
+    /// The event within `{"position":N,"event":{…}}`.
+    private static func event(_ line: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
+        let key = Array(",\"event\":".utf8)
+        guard let comma = line.firstIndex(of: 0x2C), line[comma...].starts(with: key) else { return line }
+        return line[(comma + key.count)...].dropLast()
+    }
+}

@@ -1,0 +1,135 @@
+import ArgumentParser
+import JSONBytes
+import NIOHTTP1
+
+/// `crowbar plugins`.
+struct Plugins: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "The plugins, their states and queues.", subcommands: [List.self], defaultSubcommand: List.self)
+
+    /// `crowbar plugins list`.
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "List the plugins.")
+
+        @OptionGroup var settings: ConfigurationOption
+        @Flag(help: "Print JSON.") var json = false
+
+        func run() async throws {
+            try await Listing(settings, "/api/admin/plugins", json: json).print(
+                header: [
+                    "PLUGIN", "STATE", "PID", "QUEUE", "LAG", "RATE/S", "IN FLIGHT", "RESTARTS", "DEAD", "REASON",
+                ],
+                rows: { plugin in
+                    let queues = plugin["queues"]?.array ?? []
+                    return (queues.isEmpty ? [JSON.object([])] : queues).map { queue in
+                        [
+                            plugin["name"], plugin["state"], plugin["pid"], queue["name"], queue["lag"],
+                            queue["ratePerSecond"], queue["inFlight"], plugin["restarts"], plugin["deadLetters"],
+                            plugin["reason"],
+                        ]
+                    }
+                })
+        }
+    }
+}
+
+/// `crowbar cursor …`.
+struct Cursor: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Where plugins stand in the log.", subcommands: [Show.self])
+
+    /// `crowbar cursor show NAME`.
+    struct Show: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Show the cursors of a plugin's queues.")
+
+        @OptionGroup var settings: ConfigurationOption
+        @Argument(help: "The plugin, or NAME/QUEUE.") var name: String
+        @Flag(help: "Print JSON.") var json = false
+
+        func run() async throws {
+            try await Listing(settings, "/api/admin/cursors/" + Listing.escape(name), json: json).print(
+                header: ["QUEUE", "EVENT", "POSITION", "LAG"],
+                rows: { [[$0["queue"], $0["eventId"], $0["position"], $0["lag"]]] })
+        }
+    }
+}
+
+/// `crowbar dead-letters …`.
+struct DeadLetters: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "dead-letters", abstract: "Events that plugins gave up on.", subcommands: [List.self])
+
+    /// `crowbar dead-letters list NAME`.
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "List a plugin's dead letters, oldest first.")
+
+        @OptionGroup var settings: ConfigurationOption
+        @Argument(help: "The plugin, or NAME/QUEUE.") var name: String
+        @Flag(help: "Print JSON.") var json = false
+
+        func run() async throws {
+            try await Listing(settings, "/api/admin/dead-letters/" + Listing.escape(name), json: json).print(
+                header: ["QUEUE", "EVENT", "POSITION", "CODE", "ATTEMPTS", "FIRST", "LAST", "MESSAGE"],
+                rows: {
+                    [
+                        [
+                            $0["queue"], $0["eventId"], $0["position"], $0["code"], $0["attempts"], $0["first"],
+                            $0["last"], $0["message"],
+                        ]
+                    ]
+                })
+        }
+    }
+}
+
+/// A listing that a running server gives as an array of objects.
+struct Listing {
+    private let client: ControlClient
+    private let path: String
+    private let json: Bool
+
+    init(_ settings: ConfigurationOption, _ path: String, json: Bool) throws {
+        client = ControlClient(folder: try settings.load().data)
+        self.path = path
+        self.json = json
+    }
+
+    /// A name as a part of a path; the `/` of NAME/QUEUE stays.
+    static func escape(_ name: String) -> String {
+        let digits = Array("0123456789ABCDEF")
+        return name.utf8.reduce(into: "") { text, byte in
+            let character = Character(Unicode.Scalar(byte))
+            if byte < 0x80, character.isLetter || character.isNumber || "-_.~/:".contains(character) {
+                text.append(character)
+            } else {
+                text += "%\(digits[Int(byte >> 4)])\(digits[Int(byte & 15)])"
+            }
+        }
+    }
+
+    /// Prints the JSON as it came, or a table of it.
+    func print(header: [String], rows: (JSON) -> [[JSON?]]) async throws {
+        let answer = try await client.request(.GET, path)
+        if let refusal = answer.refusal { throw Refusal(refusal.message) }
+        guard !json else { return StandardStream.output.write(answer.body) }
+        guard let elements = (try? JSON(parsing: answer.body))?.array else {
+            throw Refusal("the server's answer is not a list")
+        }
+        let table = [header] + elements.flatMap(rows).map { $0.map(Self.cell) }
+        let widths = header.indices.map { column in table.map { $0[column].count }.max() ?? 0 }
+        for row in table {
+            var line = zip(row, widths).map { $0 + String(repeating: " ", count: $1 - $0.count) }
+                .joined(separator: "  ")
+            while line.last == " " { line.removeLast() }
+            StandardStream.output.write(line: line)
+        }
+    }
+
+    private static func cell(_ value: JSON?) -> String {
+        switch value {
+        case .string(let text): String(text.map { $0.isNewline ? " " : $0 })
+        case nil, .null: "-"
+        case .some(let other): String(decoding: other.bytes, as: UTF8.self)
+        }
+    }
+}
