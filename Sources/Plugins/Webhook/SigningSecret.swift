@@ -1,21 +1,20 @@
-import JSONBytes
 import OpenSSL
 
 /// The key that an endpoint's requests are signed with, as Standard Webhooks 1.0 has it ("Symmetric signatures").
-struct SigningSecret: Hashable, Sendable, CustomStringConvertible {
+struct SigningSecret: Sendable, CustomStringConvertible {
     /// How a secret's text begins.
     static let prefix = "whsec_"
     /// The key's length in bytes.
     static let lengths = 24...64
 
-    private let key: [UInt8]
+    private let key: HMACSHA256
 
     /// Reads `whsec_` and base 64 of 24 to 64 bytes.
     init?(_ text: String) {
         guard text.hasPrefix(Self.prefix), let key = Base64.decode(String(text.dropFirst(Self.prefix.count))),
             Self.lengths.contains(key.count)
         else { return nil }
-        self.key = key
+        self.key = HMACSHA256(key: key)
     }
 
     /// The value of `webhook-signature`: `v1,` and the base 64 of HMAC-SHA256 over `id.timestamp.body`.
@@ -24,21 +23,14 @@ struct SigningSecret: Hashable, Sendable, CustomStringConvertible {
     ///   - timestamp: `webhook-timestamp`, this try's Unix time in seconds.
     ///   - body: The body, as it goes out.
     func signature(id: String, timestamp: Int64, body: [UInt8]) -> String {
-        var signed: [UInt8] = []
-        signed.reserveCapacity(id.utf8.count + 24 + body.count)
-        signed.append(contentsOf: id.utf8)
-        signed.append(0x2E)
-        signed.appendDecimal(timestamp)
-        signed.append(0x2E)
-        signed.append(contentsOf: body)
-        return "v1," + Base64.encode(authenticate(signed))
+        "v1," + Base64.encode(key.authenticate(Array("\(id).\(timestamp).".utf8), body))
     }
 
     /// The HMAC-SHA256 of a text under the key, 32 bytes.
     func authenticate(_ text: [UInt8]) -> [UInt8] {
-        HMAC.sha256(key: key, text)
+        key.authenticate(text)
     }
 
     /// Hides the key, wherever the value is printed.
-    var description: String { "whsec_…" }
+    var description: String { Self.prefix + "…" }
 }

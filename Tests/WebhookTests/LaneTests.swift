@@ -1,0 +1,109 @@
+import JSONBytes
+import PluginWire
+import Testing
+
+@testable import Webhook
+
+/// The deliveries of one endpoint, without a socket or a clock.
+@Suite struct LaneTests {
+    private func makeLane(concurrency: Int64 = 2, state: JSON = .null) throws -> Lane {
+        let json = endpoint("a", "https://example.org/", .init("concurrency", .int(concurrency)))
+        let configuration = try WebhookConfiguration(
+            .object([.init("endpoints", .array([json]))]), isCheck: false)
+        return Lane(try #require(configuration.endpoints.first), state: state)
+    }
+
+    /// Takes a delivery in and out at once.
+    private func taken(_ job: Job, by lane: inout Lane) throws -> Job {
+        lane.admit(job)
+        let next = lane.next()
+        return try #require(next)
+    }
+
+    private func job(_ delivery: Int64, attempt: Int64 = 1) -> Job {
+        Job(delivery: delivery, position: 7, attempt: attempt, eventId: "e", body: [])
+    }
+
+    @Test func itTakesTurnsUpToItsConcurrency() throws {
+        var lane = try makeLane()
+        for delivery in Int64(1)...3 { lane.admit(job(delivery)) }
+        #expect(lane.next()?.delivery == 1)
+        #expect(lane.next()?.delivery == 2)
+        #expect(lane.next() == nil)
+        #expect(lane.settle(job(1), .answered(status: 200), now: 0, chance: 0) == .ack(1))
+        #expect(lane.next()?.delivery == 3)
+        #expect(lane.next() == nil)
+    }
+
+    @Test func aHoldLastsAsLongAsTheLongestThatWasAskedFor() throws {
+        var lane = try makeLane()
+        let (first, second) = (try taken(job(1), by: &lane), try taken(job(2), by: &lane))
+        lane.admit(job(3))
+        let settled = lane.settle(first, .answered(status: 429, retryAfter: 2000), now: 100, chance: 0)
+        guard case .messages(let messages) = settled, case .retry(let retry)? = messages.last else {
+            Issue.record("a hold is a retry: \(settled)")
+            return
+        }
+        #expect(messages.first == .window(queue: "a", events: 0))
+        #expect(retry.afterMs == 2000 && !retry.counted)
+        // The second finds the window closed already.
+        let again = lane.settle(second, .answered(status: 503, retryAfter: 5000), now: 200, chance: 0)
+        guard case .messages(let more) = again else {
+            Issue.record("a hold is a retry: \(again)")
+            return
+        }
+        #expect(more.count == 1)
+        #expect(lane.next() == nil)
+        #expect(lane.release(now: 5199).isEmpty)
+        #expect(lane.release(now: 5200) == [.window(queue: "a", events: 2)])
+        #expect(lane.next()?.delivery == 3)
+        #expect(lane.release(now: 9999).isEmpty)
+    }
+
+    @Test func triesThatDoNotCountDoNotMoveTheSchedule() throws {
+        var lane = try makeLane()
+        for attempt in Int64(1)...3 {
+            let job = try taken(job(attempt, attempt: attempt), by: &lane)
+            _ = lane.settle(
+                job, .answered(status: 429, retryAfter: 1), now: attempt * 10, chance: 0)
+            _ = lane.release(now: attempt * 10 + 1)
+        }
+        let fourth = try taken(job(4, attempt: 4), by: &lane)
+        let settled = lane.settle(fourth, .answered(status: 500), now: 50, chance: 0)
+        guard case .messages(let messages) = settled, case .retry(let retry)? = messages.first else {
+            Issue.record("a 500 is a retry: \(settled)")
+            return
+        }
+        #expect(retry.afterMs == 4000)
+    }
+
+    @Test func aReceiverThatIsGoneStaysSoOnlyUnderItsConfiguration() throws {
+        var lane = try makeLane()
+        let first = try taken(job(1), by: &lane)
+        lane.admit(job(2))
+        guard case .messages(let messages) = lane.settle(first, .answered(status: 410), now: 0, chance: 0),
+            case .state("a", let state) = messages.dropFirst().first, case .retry(let retry)? = messages.last
+        else {
+            Issue.record("410 closes the window, keeps the fact and gives the delivery back")
+            return
+        }
+        #expect(messages.first == .window(queue: "a", events: 0))
+        #expect(!retry.counted)
+        #expect(lane.next() == nil)
+        #expect(try makeLane(state: state).opening == [.window(queue: "a", events: 0)])
+        #expect(try makeLane(concurrency: 3, state: state).opening.isEmpty)
+        #expect(!String(decoding: state.bytes, as: UTF8.self).contains("whsec"))
+    }
+
+    @Test func figuresAreKept() throws {
+        var lane = try makeLane()
+        for (outcome, delivered, failing, last) in [
+            (Outcome.answered(status: 204), 1, 0, "204"), (.answered(status: 500), 1, 1, "500"),
+            (.failed(.tls, ""), 1, 2, "tls"), (.denied, 1, 3, "address_denied"), (.answered(status: 200), 2, 0, "200"),
+        ] {
+            _ = lane.settle(try taken(job(1), by: &lane), outcome, now: 0, chance: 0)
+            #expect(lane.delivered == delivered && lane.failing == failing && lane.last == last)
+        }
+        #expect(lane.inFlight == 0)
+    }
+}
