@@ -164,4 +164,23 @@ import Testing
         try await webhook.deliver(1, to: "tls")
         #expect(try await webhook.retry(1).code == "tls")
     }
+
+    @Test func aCertificateMustBeTrustedAndOfItsName() async throws {
+        let receiver = try await Receiver(tls: true)
+        let ca = JSON.Member("ca_file", .string(try #require(receiver.caFile)))
+        let webhook = try await WebhookProcess([
+            endpoint("trusted", "https://localhost:\(receiver.port)/", ca),
+            endpoint("unknown", "https://localhost:\(receiver.port)/"),
+            endpoint("misnamed", "https://127.0.0.1:\(receiver.port)/", ca),
+        ])
+        try await webhook.start()
+        try await webhook.deliver(1, to: "trusted")
+        try await webhook.acks([1])
+        // The connection that "trusted" has open is none for an endpoint with other authorities.
+        try await webhook.deliver(2, to: "unknown")
+        try await webhook.deliver(3, to: "misnamed")
+        #expect(try await webhook.retry(2).code == "tls")
+        #expect(try await webhook.retry(3).code == "tls")
+        try await receiver.stop()
+    }
 }

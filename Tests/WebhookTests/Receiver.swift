@@ -25,17 +25,28 @@ struct Receiver {
 
     /// Where it listens.
     let port: Int64
+    /// Its certificate's file, where it speaks TLS.
+    let caFile: String?
     private let process: LineProcess
 
     /// Starts it on a free port of the loopback.
-    init(secrets: [String] = [secret]) async throws {
+    /// - Parameter tls: It speaks TLS as "localhost"; it must be stopped by ``stop()`` then.
+    init(tls: Bool = false) async throws {
         let script = #filePath.dropLast("Receiver.swift".count) + "receiver.py"
         let path = getenv("PATH").map { String(cString: $0) } ?? "/usr/bin:/bin"
         process = try LineProcess(
-            "/usr/bin/env", arguments: ["python3", String(script)] + secrets, environment: ["PATH=\(path)"])
-        port = try await process.first("the receiver's port (is python3 installed?)") { line in
-            try JSON(parsing: line)["port"]?.int
+            "/usr/bin/env", arguments: ["python3", String(script)] + (tls ? ["--tls"] : []) + [Self.secret],
+            environment: ["PATH=\(path)"])
+        (port, caFile) = try await process.first("the receiver's port (are python3 and openssl installed?)") { line in
+            let json = try JSON(parsing: line)
+            return json["port"]?.int.map { ($0, json["ca"]?.string) }
         }
+    }
+
+    /// Ends it, so that it takes its certificate away.
+    func stop() async throws {
+        process.closeInput()
+        _ = try await process.end()
     }
 
     /// The URL of a path of it.

@@ -1,7 +1,8 @@
 """A webhook receiver for tests. It answers as the path says and writes each request to standard output as a line of JSON.
 
-The first line written is {"port": N}. It ends when standard input is closed. Argument: the secrets, whsec_..., to
-verify signatures by; "verified" says whether one of them signed the request.
+The first line written is {"port": N}. It ends when standard input is closed. Arguments: the secrets, whsec_..., to
+verify signatures by; "verified" says whether one of them signed the request. With --tls as the first argument it speaks
+TLS under a certificate of its own for "localhost", whose file the first line names as "ca".
 """
 
 import base64
@@ -12,8 +13,12 @@ import hmac
 import json
 import os
 import queue
+import shutil
 import socket
+import ssl
+import subprocess
 import sys
+import tempfile
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -37,7 +42,7 @@ def write_records():
 
 def is_signed(headers, body):
     signed = b".".join([headers["webhook-id"].encode(), headers["webhook-timestamp"].encode(), body])
-    for secret in sys.argv[1:]:
+    for secret in [one for one in sys.argv[1:] if one != "--tls"]:
         key = base64.b64decode(secret.removeprefix("whsec_"))
         digest = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
         if any(hmac.compare_digest("v1," + digest, one) for one in headers["webhook-signature"].split(" ")):
@@ -141,12 +146,30 @@ class Server(ThreadingHTTPServer):
     request_queue_size = 256
 
 
+def make_certificate(folder):
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+         "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
+         "-keyout", folder + "/key.pem", "-out", folder + "/ca.pem"],
+        check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder + "/ca.pem", folder + "/key.pem")
+    return context
+
+
 def main():
     server = Server(("127.0.0.1", 0), Receiver)
+    first, folder = {"port": server.server_address[1]}, None
+    if sys.argv[1:2] == ["--tls"]:
+        folder = tempfile.mkdtemp()
+        server.socket = make_certificate(folder).wrap_socket(server.socket, server_side=True)
+        first["ca"] = folder + "/ca.pem"
     threading.Thread(target=server.serve_forever, daemon=True).start()
     threading.Thread(target=write_records, daemon=True).start()
-    records.put({"port": server.server_address[1]})
+    records.put(first)
     sys.stdin.read()
+    if folder:
+        shutil.rmtree(folder)
     os._exit(0)
 
 
