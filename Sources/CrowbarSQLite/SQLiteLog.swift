@@ -6,7 +6,8 @@ import Glibc
 /// The embedded log: one SQLite file in WAL mode that holds the events and the decision tables.
 ///
 /// An append is one transaction and returns once its commit is synced (`synchronous=FULL`). Readers have connections of
-/// their own and one short transaction a page, so that neither side waits for the other and the WAL can shrink.
+/// their own and one short transaction a page, so that neither side waits for the other and the WAL can shrink. The
+/// files are closed with the last reference to the object.
 public final class SQLiteLog: EventLog {
     /// Limits of memory and files.
     enum Limit {
@@ -144,7 +145,4 @@ public final class SQLiteLog: EventLog {
     public func count(after position: Int64, through end: Int64) async throws -> Int64 {
         try await read { try LogReader.count($0, after: position, through: end) }
     }
-
-    /// Closes the connections once their work is done. The log cannot be used after it.
-    public func close() throws { try pool.close() }
 }

@@ -1,0 +1,150 @@
+import CrowbarCore
+import JSONBytes
+
+extension EventLogConformance {
+    /// Appends `count` messages, 10 ms apart, to a settled log whose clock is at 1000.
+    private static func fill(_ driver: LogDriver, _ count: Int) async throws -> [Receipt] {
+        driver.clock.milliseconds = 1000
+        try await driver.settle()
+        var receipts: [Receipt] = []
+        for i in 1...count {
+            driver.clock.milliseconds = 1000 + Int64(i) * 10
+            receipts.append(
+                try await driver.store(
+                    #"{"type":"SEND_MESSAGE","channelId":"general","message":"\#(i)","eventId":"m\#(i)"}"#))
+        }
+        return receipts
+    }
+
+    private static func pageCount(_ driver: LogDriver, _ maxBytes: Int) async throws -> Int {
+        try await driver.log.read(after: 3, limit: 100, maxBytes: maxBytes).entries.count
+    }
+
+    static let reading: [EventLogConformance] = [
+        EventLogConformance("an empty log answers every question") { driver in
+            let log = driver.log
+            try expect(try await log.head() == nil, "head")
+            try expectEqual(try await log.read(after: 0, limit: 10, maxBytes: 1000).entries.count, 0)
+            try expectEqual(try await log.read(positions: [1]).entries.count, 0)
+            try expect(try await log.position(of: "x") == nil, "position")
+            try expect(try await log.entry(atOrBefore: 5) == nil, "entry")
+            try expect(try await log.lastEntry(before: .max) == nil, "lastEntry")
+            try expectEqual(try await log.count(after: 0, through: .max), 0)
+            try expectEqual(log.secret.count, 32)
+        },
+        EventLogConformance("pages end by their limit and go on without a gap") { driver in
+            _ = try await fill(driver, 25)
+            var after: Int64 = 0
+            var seen: [Int64] = []
+            var sizes: [Int] = []
+            while true {
+                let page = try await driver.log.read(after: after, limit: 10, maxBytes: 1 << 20)
+                guard let last = page.entries.last else { break }
+                seen += page.entries.map(\.position)
+                sizes.append(page.entries.count)
+                after = last.position
+            }
+            try expectEqual(sizes, [10, 10, 8])
+            try expectEqual(seen, seen.sorted())
+            try expectEqual(Set(seen).count, 28)
+        },
+        EventLogConformance("pages end by their bytes, with one entry at least") { driver in
+            _ = try await fill(driver, 5)
+            let all = try await driver.log.read(after: 3, limit: 100, maxBytes: 1 << 20)
+            let two = Int(all.entries[0].length + all.entries[1].length)
+            try expectEqual(try await pageCount(driver, two), 2, "exactly two")
+            try expectEqual(try await pageCount(driver, two - 1), 1, "one byte less")
+            try expectEqual(try await pageCount(driver, 1), 1, "less than one")
+        },
+        EventLogConformance("a page knows channel, user, type, origin and depth without the JSON") { driver in
+            try await driver.settle()
+            let submission = try driver.submission(
+                #"{"type":"SEND_MESSAGE","channelId":"general","message":"hi"}"#, derivedId: "d",
+                origin: Submission.Origin(plugin: "irc", ref: "libera/#x"), depth: 3)
+            _ = try await driver.log.append([submission])
+            let page = try await driver.log.read(after: 0, limit: 10, maxBytes: 1 << 20)
+            try expectEqual(
+                page.entries.map(\.type), [.userRegistered, .userRegistered, .channelCreated, .messageSent])
+            try expectEqual(page.entries.map { page.name($0.user) }, ["ann", "bob", "ann", "ann"])
+            try expectEqual(page.entries.map { page.name($0.channel) }, [nil, nil, "general", "general"])
+            try expectEqual(page.entries.map { page.name($0.origin) }, [nil, nil, nil, "irc"])
+            try expectEqual(page.entries.map(\.depth), [0, 0, 0, 3])
+            try expectEqual(page.names.count, Set(page.names).count)
+            let json = String(decoding: page.json(page.entries[3]), as: UTF8.self)
+            try expect(json.contains(#""origin":{"plugin":"irc","ref":"libera/#x"}"#), json)
+        },
+        EventLogConformance("read(positions:) keeps the order asked for and leaves out what is not there") { driver in
+            let receipts = try await fill(driver, 5)
+            let wanted = [receipts[3].position, 9999, receipts[0].position, 0, -4]
+            let page = try await driver.log.read(positions: wanted)
+            try expectEqual(page.entries.map(\.position), [receipts[3].position, receipts[0].position])
+        },
+        EventLogConformance("position(of:), entry(atOrBefore:), head and count agree") { driver in
+            let receipts = try await fill(driver, 5)
+            let log = driver.log
+            for receipt in receipts {
+                try expectEqual(try await log.position(of: receipt.eventId), receipt.position)
+                let id = LogEntryID(position: receipt.position, eventId: receipt.eventId)
+                try expectEqual(try await log.entry(atOrBefore: receipt.position), id)
+            }
+            try expectEqual(try await log.entry(atOrBefore: .max), try await log.head())
+            try expectEqual(try await log.head()?.eventId, "m5")
+            try expect(try await log.entry(atOrBefore: 0) == nil, "an entry before the first")
+            try expectEqual(try await log.count(after: 0, through: .max), 8)
+            try expectEqual(try await log.count(after: receipts[0].position, through: receipts[3].position), 3)
+            try expectEqual(try await log.count(after: receipts[3].position, through: receipts[0].position), 0)
+        },
+        EventLogConformance("lastEntry(before:) finds the edge between times") { driver in
+            let receipts = try await fill(driver, 9)
+            let log = driver.log
+            try expect(try await log.lastEntry(before: 1000) == nil, "before the first")
+            try expectEqual(try await log.lastEntry(before: 1001)?.position, 3)
+            for receipt in receipts {
+                try expectEqual(try await log.lastEntry(before: receipt.timestamp)?.position, receipt.position - 1)
+                try expectEqual(try await log.lastEntry(before: receipt.timestamp + 1)?.position, receipt.position)
+            }
+            try expectEqual(try await log.lastEntry(before: .max)?.eventId, "m9")
+        },
+    ]
+
+    static let bytes: [EventLogConformance] = [
+        EventLogConformance("meta is carried byte for byte") { driver in
+            try await driver.settle()
+            let meta = #"{ "b" :1.50e+2,"a":[ null,{}],"\u0041":"\/é" }"#
+            let receipt = try await driver.store(
+                #"{"type":"SEND_MESSAGE","channelId":"general","message":"x","meta":\#(meta)}"#)
+            let event = try await driver.event(receipt.position)
+            try expect(event.hasSuffix(#","meta":\#(meta)}"#), event)
+        },
+        EventLogConformance("an event is one line whatever the text, and the text comes back") { driver in
+            try await driver.settle()
+            let text = "a\u{2028}b\u{2029}c\u{85}d\u{0}e\nf\r\"\\ 😀 \u{1F468}\u{200D}\u{1F469}"
+            var quoted: [UInt8] = []
+            JSONString.append(text, to: &quoted)
+            let message = String(decoding: quoted, as: UTF8.self)
+            let receipt = try await driver.store(
+                "{\"type\":\"SEND_MESSAGE\",\"channelId\":\"general\",\"message\":\(message),"
+                    + "\"meta\":{\n\"k\":\r\n\"\u{2028}\u{85}\"}}")
+            let event = try await driver.event(receipt.position)
+            let breaks: Set<Unicode.Scalar> = ["\n", "\r", "\u{85}", "\u{2028}", "\u{2029}", "\u{0}"]
+            try expect(!event.unicodeScalars.contains { breaks.contains($0) }, "more than one line: \(event)")
+            let object = try JSONObject(parsing: Array(event.utf8))
+            try expectEqual(object.string("message"), text)
+            try expectEqual(object.object("meta")?.string("k"), "\u{2028}\u{85}")
+            // What an edit keeps of it goes through the log once more.
+            let edited = try await driver.store(
+                #"{"type":"EDIT_MESSAGE","channelId":"general","messageId":"\#(receipt.eventId)","message":"z"}"#)
+            let previous = try JSONObject(parsing: Array(try await driver.event(edited.position).utf8))
+            try expectEqual(previous.string("previous"), text)
+        },
+        EventLogConformance("the members of an event stand in their order") { driver in
+            try await driver.settle()
+            let receipt = try await driver.store(
+                #"{"kind":"action","message":"waves","channelId":"general","type":"SEND_MESSAGE","eventId":"e"}"#)
+            try expectEqual(
+                try await driver.event(receipt.position),
+                #"{"eventId":"e","timestamp":\#(receipt.timestamp),"type":"MESSAGE_SENT","userId":"ann","#
+                    + #""userName":"Ann","channelId":"general","messageId":"e","message":"waves","kind":"action"}"#)
+        },
+    ]
+}

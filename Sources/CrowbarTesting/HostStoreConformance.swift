@@ -1,0 +1,78 @@
+import CrowbarCore
+
+/// What every store of the plugin host's bookkeeping must do. Each check wants an empty store of its own.
+public struct HostStoreConformance: Sendable, CustomStringConvertible {
+    /// What is checked.
+    public let name: String
+    private let body: @Sendable (any HostStore) async throws -> Void
+
+    public var description: String { name }
+
+    private init(_ name: String, _ body: @escaping @Sendable (any HostStore) async throws -> Void) {
+        self.name = name
+        self.body = body
+    }
+
+    /// Runs the check.
+    /// - Throws: ``ConformanceFailure``, or what the store throws.
+    public func run(_ store: any HostStore) async throws { try await body(store) }
+
+    private static let full = QueueRecord(
+        cursor: LogEntryID(position: 40, eventId: "e40"), bornAt: 7, settled: [42...42, 50...1000, 1 << 40...1 << 41],
+        retries: [
+            QueueRecord.Retry(
+                position: 41, deliveries: 3, counted: 2, due: 1_700_000_000_123, code: "timeout",
+                message: "ünd\n\"so\" 😀", first: 1_700_000_000_000),
+            QueueRecord.Retry(
+                position: 43, deliveries: 1, counted: 0, due: 0, code: "", message: "", first: 0),
+        ], state: Array(#"{"n":1}"#.utf8))
+
+    private static func letter(_ plugin: String, _ queue: String, _ position: Int64, last: Int64 = 9) -> DeadLetter {
+        DeadLetter(
+            id: QueueID(plugin: plugin, queue: queue), entry: LogEntryID(position: position, eventId: "e\(position)"),
+            code: "gone", message: "410", attempts: last, first: 5, last: last)
+    }
+
+    /// All checks.
+    public static let checks: [HostStoreConformance] = [
+        HostStoreConformance("an empty store") { store in
+            try expectEqual(try await store.queues(of: "p"), [:])
+            try expectEqual(try await store.plugins(), [])
+            try expectEqual(try await store.deadLetterCounts(), [:])
+            try expectEqual(try await store.deadLetters(of: "p", queue: nil, limit: 10), [])
+        },
+        HostStoreConformance("a record comes back whole") { store in
+            let empty = QueueRecord(cursor: nil, bornAt: 0)
+            try await store.save(
+                [QueueID(plugin: "p", queue: "a"): full, QueueID(plugin: "p", queue: "b"): empty], deadLetters: [])
+            try expectEqual(try await store.queues(of: "p"), ["a": full, "b": empty])
+        },
+        HostStoreConformance("a later record replaces the first, others stay") { store in
+            try await store.save(
+                [QueueID(plugin: "p", queue: "a"): full, QueueID(plugin: "q", queue: "a"): full], deadLetters: [])
+            let later = QueueRecord(cursor: LogEntryID(position: 2000, eventId: "x"), bornAt: 7)
+            try await store.save([QueueID(plugin: "p", queue: "a"): later], deadLetters: [])
+            try expectEqual(try await store.queues(of: "p"), ["a": later])
+            try expectEqual(try await store.queues(of: "q"), ["a": full])
+            try expectEqual(try await store.plugins(), ["p", "q"])
+        },
+        HostStoreConformance("dead letters: oldest first, by plugin, by queue, counted, limited") { store in
+            try await store.save([:], deadLetters: [letter("p", "b", 9), letter("p", "a", 3)])
+            try await store.save([:], deadLetters: [letter("p", "a", 4), letter("q", "a", 4)])
+            func positions(_ queue: String?, _ limit: Int) async throws -> [Int64] {
+                try await store.deadLetters(of: "p", queue: queue, limit: limit).map(\.entry.position)
+            }
+            try expectEqual(try await positions(nil, 10), [9, 3, 4])
+            try expectEqual(try await positions("a", 10), [3, 4])
+            try expectEqual(try await positions(nil, 2), [9, 3])
+            try expectEqual(try await store.deadLetterCounts(), ["p": 3, "q": 1])
+            try expectEqual(try await store.deadLetters(of: "q", queue: "a", limit: 1), [letter("q", "a", 4)])
+        },
+        HostStoreConformance("the same event given up on again is one dead letter, as it was last") { store in
+            try await store.save([:], deadLetters: [letter("p", "a", 3), letter("p", "a", 4)])
+            try await store.save([:], deadLetters: [letter("p", "a", 3, last: 77)])
+            let letters = try await store.deadLetters(of: "p", queue: nil, limit: 10)
+            try expectEqual(letters, [letter("p", "a", 3, last: 77), letter("p", "a", 4)])
+        },
+    ]
+}
