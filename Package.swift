@@ -24,7 +24,6 @@ let package = Package(
         .executable(name: "crowbar-irc", targets: ["IRCBridge"]),
         .executable(name: "crowbar-webhook", targets: ["Webhook"]),
         .executable(name: "crowbar-launch", targets: ["Launcher"]),
-        .executable(name: "crowbar-bench", targets: ["Benchmarks"]),
         .executable(name: "crowbar-bench-pipe", targets: ["BenchmarkPipe"]),
         .library(name: "PluginKit", targets: ["PluginKit"]),
     ],
@@ -111,13 +110,6 @@ let package = Package(
         // What script/bench measures with.
         .executableTarget(
             name: "BenchmarkPipe", path: "Benchmarks/Pipe", linkerSettings: [.linkedLibrary("sqlite3")]),
-        .executableTarget(
-            name: "Benchmarks",
-            dependencies: [
-                "CrowbarCore", "CrowbarSQLite", "PluginHost", "PluginWire", "JSONBytes", "OpenSSL", logging,
-            ],
-            path: "Benchmarks/Suite",
-            swiftSettings: strict),
 
         // Tests.
         .target(

@@ -1,13 +1,16 @@
 // The ends of the pipe that benchmarks need, in C, so that what is measured is what stands between them.
 //
-//     crowbar-bench-pipe sink            a plugin: pipelined, window 65,536, acknowledges every 1,024 events
+//     crowbar-bench-pipe sink            a plugin: pipelined, window 65,536, acknowledges every 1,024 events; when it has
+//                                        caught up it writes the events and seconds that took to `caught-up` in $HOME
 //     crowbar-bench-pipe count           reads lines to the end of the input and prints how many
 //     crowbar-bench-pipe source DB       writes the event lines of a log, straight from SQLite, without a host
+//     crowbar-bench-pipe append DB N     inserts N rows of an event's size, 64 a synced transaction; prints the seconds
 #define _GNU_SOURCE
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { BUFFER = 1 << 20, ACK_EVERY = 1024 };
@@ -42,7 +45,24 @@ static void each_line(void (*take)(char *line, size_t length)) {
     }
 }
 
-static long pending = 0, last_delivery = 0;
+static long pending = 0, last_delivery = 0, received = 0;
+static double first_event = 0;
+
+static double seconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static void note_caught_up(void) {
+    const char *home = getenv("HOME");
+    char path[4096];
+    snprintf(path, sizeof path, "%s/caught-up", home != NULL ? home : ".");
+    FILE *file = fopen(path, "w");
+    if (file == NULL) exit(1);
+    fprintf(file, "%ld %f\n", received, seconds() - first_event);
+    fclose(file);
+}
 
 static void acknowledge(void) {
     char line[64];
@@ -55,6 +75,7 @@ static void sink(char *line, size_t length) {
     (void)length;
     static const char event[] = "{\"type\":\"event\",\"queue\":\"main\",\"delivery\":";
     if (strncmp(line, event, sizeof event - 1) == 0) {
+        if (received++ == 0) first_event = seconds();
         last_delivery = strtol(line + sizeof event - 1, NULL, 10);
         if (++pending >= ACK_EVERY) acknowledge();
     } else if (strstr(line, "\"type\":\"hello\"") != NULL) {
@@ -62,6 +83,7 @@ static void sink(char *line, size_t length) {
             "\"queues\":[{\"name\":\"main\",\"window\":65536,\"start\":\"beginning\"}]}\n");
     } else if (strstr(line, "\"type\":\"caughtUp\"") != NULL) {
         acknowledge();
+        note_caught_up();
     } else if (strstr(line, "\"type\":\"ping\"") != NULL) {
         char answer[64];
         snprintf(answer, sizeof answer, "{\"type\":\"pong\",\"n\":%s\n", strstr(line, "\"n\":") + 4);
@@ -121,6 +143,32 @@ static int source(const char *path) {
     return 0;
 }
 
+static int append(const char *path, long rows) {
+    static const char json[] =
+        "{\"eventId\":\"01a209c7-2792-776c-ad95-8693e9fba2df\",\"timestamp\":1795460376467,\"type\":\"MESSAGE_SENT\","
+        "\"userId\":\"ann\",\"userName\":\"ann\",\"channelId\":\"general\",\"messageId\":"
+        "\"01a209c7-2792-776c-ad95-8693e9fba2df\",\"message\":\"the quick brown fox jumps over the lazy dog\"}";
+    sqlite3 *db;
+    sqlite3_stmt *insert;
+    if (sqlite3_open(path, &db) != SQLITE_OK) return 1;
+    sqlite3_exec(db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
+                     "CREATE TABLE e (position INTEGER PRIMARY KEY, id TEXT UNIQUE, json BLOB)", NULL, NULL, NULL);
+    if (sqlite3_prepare_v2(db, "INSERT INTO e (id, json) VALUES (?, ?)", -1, &insert, NULL) != SQLITE_OK) return 1;
+    double start = seconds();
+    for (long row = 0; row < rows; row++) {
+        char id[40];
+        snprintf(id, sizeof id, "01a209c7-2792-776c-ad95-%012lx", row);
+        if (row % 64 == 0) sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+        sqlite3_bind_text(insert, 1, id, -1, SQLITE_STATIC);
+        sqlite3_bind_blob(insert, 2, json, sizeof json - 1, SQLITE_STATIC);
+        if (sqlite3_step(insert) != SQLITE_DONE) return 1;
+        sqlite3_reset(insert);
+        if ((row % 64 == 63 || row == rows - 1) && sqlite3_exec(db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK) return 1;
+    }
+    printf("%f\n", seconds() - start);
+    return 0;
+}
+
 int main(int count, char **arguments) {
     const char *mode = count > 1 ? arguments[1] : "";
     if (strcmp(mode, "sink") == 0) {
@@ -133,6 +181,7 @@ int main(int count, char **arguments) {
         return 0;
     }
     if (strcmp(mode, "source") == 0 && count > 2) return source(arguments[2]);
-    fprintf(stderr, "usage: crowbar-bench-pipe sink | count | source DB\n");
+    if (strcmp(mode, "append") == 0 && count > 3) return append(arguments[2], strtol(arguments[3], NULL, 10));
+    fprintf(stderr, "usage: crowbar-bench-pipe sink | count | source DB | append DB N\n");
     return 64;
 }

@@ -1,0 +1,203 @@
+#!/usr/bin/env python3
+"""What script/bench runs: the figures that Crowbar promises, each beside a limit measured in the same run.
+
+    run.py BIN            BIN: the folder of the release build
+
+Every figure is the median of three runs. Nothing here passes or fails: machines differ, and a person reads it.
+"""
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+
+RUNS = 3
+SECONDS = 8
+EVENTS = 500_000
+IDLE_SECONDS = 5
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+class Server:
+    """`crowbar serve` in a folder of its own."""
+
+    def __init__(self, binaries, folder):
+        self.binaries, self.folder = binaries, pathlib.Path(folder)
+        self.port = free_port()
+        (self.folder / "plugins.d").mkdir(parents=True, exist_ok=True)
+        (self.folder / "crowbar.toml").write_text(f'[http]\nlisten = "127.0.0.1:{self.port}"\n')
+
+    def start(self):
+        self.log = open(self.folder / "serve.log", "ab")
+        self.process = subprocess.Popen(
+            [self.binaries / "crowbar", "serve"], cwd=self.folder, stdout=self.log, stderr=self.log)
+        until = time.monotonic() + 30
+        while time.monotonic() < until:
+            try:
+                urllib.request.urlopen(f"{self.url}/readyz", timeout=1).read()
+                return
+            except OSError:
+                time.sleep(0.02)
+        raise SystemExit(f"crowbar serve did not start; see {self.folder}/serve.log")
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(30)
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    def crowbar(self, *arguments):
+        result = subprocess.run(
+            [self.binaries / "crowbar", *arguments], cwd=self.folder, capture_output=True, text=True, check=True)
+        return result.stdout.strip()
+
+    def prepare(self):
+        self.crowbar("channel", "add", "general")
+        self.crowbar("user", "add", "ann")
+        self.token = self.crowbar("token", "ann")
+        self.post('{"type":"JOIN_CHANNEL","channelId":"general"}')
+
+    def post(self, body, kind="application/json"):
+        request = urllib.request.Request(
+            f"{self.url}/api/commands", body.encode(),
+            {"Authorization": f"Bearer {self.token}", "Content-Type": kind})
+        return urllib.request.urlopen(request, timeout=120).read()
+
+
+def resident(pid):
+    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) / 1024
+    return 0.0
+
+
+def row(name, figure, unit, limit=None, what=""):
+    beside = f"{figure / limit:6.2f} of {what} ({limit:,.0f})" if limit else what
+    print(f"{name:44} {figure:12,.0f} {unit:9} {beside}", flush=True)
+
+
+def requests_per_second(*arguments):
+    wrk = subprocess.run(
+        ["wrk", "-t1", "-c64", f"-d{SECONDS}s", *arguments], capture_output=True, text=True, check=True).stdout
+    if "Non-2xx" in wrk:
+        raise SystemExit(wrk)
+    return float(next(line for line in wrk.splitlines() if line.startswith("Requests/sec")).split()[1])
+
+
+def ingest(binaries, folder):
+    server = Server(binaries, folder)
+    server.start()
+    try:
+        server.prepare()
+        script = server.folder / "post.lua"
+        script.write_text(
+            'wrk.method = "POST"\n'
+            f'wrk.headers["Authorization"] = "Bearer {server.token}"\n'
+            'wrk.headers["Content-Type"] = "application/json"\n'
+            "wrk.body = '{\"type\":\"SEND_MESSAGE\",\"channelId\":\"general\","
+            "\"message\":\"the quick brown fox jumps over the lazy dog\"}'\n")
+        commands, http, rows = [], [], []
+        for run in range(RUNS):
+            commands.append(requests_per_second("-s", str(script), f"{server.url}/api/commands"))
+            http.append(requests_per_second(f"{server.url}/healthz"))
+            database = server.folder / f"limit{run}.db"
+            output = subprocess.run(
+                [binaries / "crowbar-bench-pipe", "append", database, "100000"], capture_output=True, text=True,
+                check=True)
+            rows.append(100_000 / float(output.stdout))
+        row("durable commands over HTTP, 64 connections", statistics.median(commands), "/s",
+            statistics.median(http), "GET /healthz")
+        row("", statistics.median(commands), "/s", statistics.median(rows), "rows in C, 64 a sync")
+    finally:
+        server.stop()
+
+
+def delivery(binaries, folder):
+    server = Server(binaries, folder)
+    server.start()
+    server.prepare()
+    line = json.dumps({"type": "SEND_MESSAGE", "channelId": "general",
+                       "message": "the quick brown fox jumps over the lazy dog"})
+    batch = "\n".join([line] * 20_000)
+    start = time.monotonic()
+    for _ in range(EVENTS // 20_000):
+        server.post(batch, "application/x-ndjson")
+    row("durable commands as NDJSON, one connection", EVENTS / (time.monotonic() - start), "/s")
+    server.stop()
+    pipe = binaries / "crowbar-bench-pipe"
+    database = server.folder / "data" / "log.db"
+    host, limit = [], []
+    for run in range(RUNS):
+        name = f"sink{run}"
+        (server.folder / "plugins.d" / f"{name}.toml").write_text(f'command = ["{pipe}", "sink"]\nwindow = 65536\n')
+        server.start()
+        report = server.folder / "data" / "plugins" / name / "caught-up"
+        until = time.monotonic() + 120
+        while not (report.exists() and report.read_text().endswith("\n")):
+            if time.monotonic() > until:
+                raise SystemExit(f"the sink did not catch up; see {server.folder}/serve.log")
+            time.sleep(0.05)
+        count, seconds = report.read_text().split()
+        host.append(int(count) / float(seconds))
+        if int(count) < EVENTS:
+            raise SystemExit(f"the sink got {count} of {EVENTS} events")
+        server.stop()
+        (server.folder / "plugins.d" / f"{name}.toml").unlink()
+        begin = time.monotonic()
+        source = subprocess.Popen([pipe, "source", database], stdout=subprocess.PIPE)
+        counted = subprocess.run([pipe, "count"], stdin=source.stdout, capture_output=True, text=True, check=True)
+        source.wait()
+        limit.append(int(counted.stdout) / (time.monotonic() - begin))
+    row("log to one native pipelined plugin", statistics.median(host), "events/s", statistics.median(limit),
+        "a C program, same rows, same pipe")
+
+
+def memory(binaries, folder):
+    server = Server(binaries, folder)
+    (server.folder / "plugins.d" / "irc.toml").write_text(
+        'command = ["crowbar-irc"]\nown_events = true\nreplay = false\n'
+        'commands = ["REGISTER_USER", "JOIN_CHANNEL", "SEND_MESSAGE"]\n'
+        f'[[config.networks]]\nname = "local"\nhost = "127.0.0.1"\nport = {free_port()}\nnick = "crowbar"\n'
+        '[[config.links]]\nchannel = "general"\nirc = "local/#general"\n')
+    (server.folder / "plugins.d" / "webhook.toml").write_text(
+        'command = ["crowbar-webhook"]\n'
+        f'[[config.endpoints]]\nname = "local"\nurl = "http://127.0.0.1:{free_port()}/"\nallow_private = true\n'
+        'secret = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="\n')
+    server.start()
+    try:
+        time.sleep(IDLE_SECONDS)
+        row("the host, idle, resident", resident(server.process.pid), "MB")
+        for plugin in json.loads(server.crowbar("plugins", "list", "--json")):
+            if "pid" not in plugin:
+                raise SystemExit(f"{plugin['name']} is {plugin['state']}: {plugin.get('reason')}")
+            row(f"{plugin['name']}, idle, resident", resident(plugin["pid"]), "MB")
+    finally:
+        server.stop()
+
+
+def main():
+    binaries = pathlib.Path(sys.argv[1]).resolve()
+    wanted = sys.argv[2:] or ["memory", "ingest", "delivery"]
+    for name in wanted:
+        folder = tempfile.mkdtemp(prefix=f"crowbar-bench-{name}-")
+        try:
+            {"memory": memory, "ingest": ingest, "delivery": delivery}[name](binaries, folder)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+main()
