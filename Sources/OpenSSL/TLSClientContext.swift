@@ -1,0 +1,30 @@
+import COpenSSL
+
+/// What all TLS connections of a client share: whom it trusts, and no TLS below 1.2.
+// Unchecked: OpenSSL counts the references to an SSL_CTX atomically, and it is not changed after init.
+public final class TLSClientContext: @unchecked Sendable {
+    let pointer: OpaquePointer
+
+    /// Prepares a context.
+    /// - Parameter caFile: A PEM file of the authorities to trust; the system's where nil.
+    /// - Throws: ``TLSError/setup(reason:)`` or ``TLSError/unreadableAuthorities(path:reason:)``.
+    public init(caFile: String? = nil) throws(TLSError) {
+        ERR_clear_error()
+        guard let context = SSL_CTX_new(TLS_client_method()) else {
+            throw .setup(reason: OpenSSLReason.take())
+        }
+        pointer = context
+        SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nil)
+        COpenSSL_allow_moving_writes(context)
+        guard COpenSSL_require_tls12(context) == 1 else { throw .setup(reason: OpenSSLReason.take()) }
+        if let caFile {
+            guard SSL_CTX_load_verify_locations(context, caFile, nil) == 1 else {
+                throw .unreadableAuthorities(path: caFile, reason: OpenSSLReason.take())
+            }
+        } else if SSL_CTX_set_default_verify_paths(context) != 1 {
+            throw .setup(reason: OpenSSLReason.take())
+        }
+    }
+
+    deinit { SSL_CTX_free(pointer) }
+}

@@ -1,0 +1,39 @@
+/// Why a TLS connection did not come about, or broke.
+public enum TLSError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// OpenSSL could not be set up.
+    case setup(reason: String)
+    /// The file of trusted authorities cannot be used.
+    case unreadableAuthorities(path: String, reason: String)
+    /// The server's certificate was not accepted; `code` is OpenSSL's `X509_V_ERR_…`.
+    case untrusted(host: String, code: Int, reason: String)
+    /// The handshake failed for another reason, such as a server that speaks no TLS on this port.
+    case handshake(host: String, reason: String)
+    /// The connection closed during the handshake.
+    case closedInHandshake(host: String)
+    /// The established connection broke.
+    case broken(reason: String)
+
+    public var description: String {
+        switch self {
+        case .setup(let reason): "TLS cannot be set up: \(reason)"
+        case .unreadableAuthorities(let path, let reason):
+            "cannot read certificate authorities from '\(path)': \(reason); it must be a PEM file"
+        case .untrusted(let host, let code, let reason):
+            "the certificate of '\(host)' is not trusted: \(reason)\(Self.advice(code))"
+        case .handshake(let host, let reason):
+            "no TLS with '\(host)': \(reason); is this the server's TLS port?"
+        case .closedInHandshake(let host): "'\(host)' closed the connection during the TLS handshake"
+        case .broken(let reason): "the TLS connection broke: \(reason)"
+        }
+    }
+
+    /// What to do about the commonest verification results (openssl-verification-options).
+    private static func advice(_ code: Int) -> String {
+        switch code {
+        case 10: "; the server's operator must renew it, or this machine's clock is wrong"
+        case 18, 19, 20, 21: "; give the authority that signed it as the CA file"
+        case 62, 64: "; connect by the name that the certificate is for"
+        default: ""
+        }
+    }
+}

@@ -1,0 +1,52 @@
+import JSONBytes
+
+/// An event of the chat that is said on IRC.
+struct ChatMessage: Equatable, Sendable {
+    /// What happened.
+    enum What: Equatable, Sendable {
+        case text(String)
+        case action(String)
+        case notice(String)
+        /// Was edited: the new text, and the old where it is known.
+        case edit(String, previous: String?)
+        case deletion
+    }
+
+    /// The chat's channel.
+    var channel: String
+    /// The author's name, else their id.
+    var author: String
+    var what: What
+    /// The plugin it came from, and where there.
+    var origin: String?
+    var ref: String?
+
+    /// Reads an event; nil where it is of another type or has no channel.
+    init?(event: [UInt8]) {
+        guard let object = try? JSONObject(parsing: event), let type = object.string("type"),
+            let channel = object.string("channelId")
+        else { return nil }
+        self.channel = channel
+        author = object.string("userName") ?? object.string("userId") ?? "?"
+        let text = object.string("message") ?? ""
+        switch type {
+        case "MESSAGE_SENT":
+            switch object.string("kind") {
+            case "action": what = .action(text)
+            case "notice": what = .notice(text)
+            default: what = .text(text)
+            }
+        case "MESSAGE_EDITED": what = .edit(text, previous: object.string("previous"))
+        case "MESSAGE_DELETED": what = .deletion
+        default: return nil
+        }
+        if let origin = object.object("origin") {
+            self.origin = origin.string("plugin")
+            ref = origin.string("ref")
+        }
+    }
+
+    init(channel: String, author: String, what: What, origin: String? = nil, ref: String? = nil) {
+        (self.channel, self.author, self.what, self.origin, self.ref) = (channel, author, what, origin, ref)
+    }
+}

@@ -1,0 +1,39 @@
+/// How fast a server lets a client talk: a token bucket, a line a token.
+struct FloodBucket: Equatable, Sendable {
+    /// Lines at once after a rest.
+    let burst: Int
+    /// Lines a second in the long run; 0: no limit.
+    let rate: Double
+    private var tokens: Double
+    private var filled: Instant
+
+    init(burst: Int, rate: Double, now: Instant) {
+        self.burst = max(1, burst)
+        self.rate = rate
+        tokens = Double(self.burst)
+        filled = now
+    }
+
+    /// Whether there is a limit at all.
+    var isLimited: Bool { rate > 0 }
+
+    /// Takes a token, where there is one.
+    mutating func take(now: Instant) -> Bool {
+        guard isLimited else { return true }
+        tokens = min(Double(burst), tokens + (now - filled) * rate)
+        filled = now
+        // A hair under one is one, else rounding makes the caller wake for nothing.
+        guard tokens >= 1 - 1e-6 else { return false }
+        tokens -= 1
+        return true
+    }
+
+    /// Gives back a token that was taken and not used.
+    mutating func giveBack() { if isLimited { tokens = min(Double(burst), tokens + 1) } }
+
+    /// When the next token is there, after ``take(now:)`` has found none.
+    var nextToken: Instant { filled + max(0, 1 - tokens) / max(rate, 1e-9) }
+}
+
+/// A point of a clock that never goes back, in seconds.
+typealias Instant = Double

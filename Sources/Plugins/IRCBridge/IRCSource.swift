@@ -1,0 +1,25 @@
+/// Who a line is from: a nick with user and host, or a server's name.
+struct IRCSource: Equatable, Sendable {
+    /// The nick, or the server's name.
+    var nick: String
+    /// The user name, empty where none is given.
+    var user: String
+    /// The host, empty where none is given.
+    var host: String
+
+    /// Takes a source apart: `nick[!user][@host]`.
+    init(_ source: String) {
+        var rest = source[...]
+        host = ""
+        user = ""
+        if let at = rest.firstIndex(of: "@") {
+            host = String(rest[rest.index(after: at)...])
+            rest = rest[..<at]
+        }
+        if let mark = rest.firstIndex(of: "!") {
+            user = String(rest[rest.index(after: mark)...])
+            rest = rest[..<mark]
+        }
+        nick = String(rest)
+    }
+}

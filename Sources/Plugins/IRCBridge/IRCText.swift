@@ -1,0 +1,74 @@
+/// The text of messages: from bytes of unknown encoding, without control codes.
+enum IRCText {
+    /// The characters of CP1252 at 0x80…0x9F; bytes without one become U+FFFD.
+    private static let cp1252: [UInt32] = [
+        0x20AC, 0xFFFD, 0x201A, 0x0192, 0x201E, 0x2026, 0x2020, 0x2021, 0x02C6, 0x2030, 0x0160, 0x2039, 0x0152, 0xFFFD,
+        0x017D, 0xFFFD, 0xFFFD, 0x2018, 0x2019, 0x201C, 0x201D, 0x2022, 0x2013, 0x2014, 0x02DC, 0x2122, 0x0161, 0x203A,
+        0x0153, 0xFFFD, 0x017E, 0x0178,
+    ]
+
+    /// The text in UTF-8: as it is where it is that, else taken as CP1252.
+    static func utf8(_ bytes: [UInt8]) -> [UInt8] {
+        if bytes.allSatisfy({ $0 < 0x80 }) || String(validating: bytes, as: UTF8.self) != nil { return bytes }
+        var text = ""
+        for byte in bytes {
+            let scalar = (0x80...0x9F).contains(byte) ? cp1252[Int(byte) - 0x80] : UInt32(byte)
+            text.unicodeScalars.append(Unicode.Scalar(scalar) ?? "\u{FFFD}")
+        }
+        return Array(text.utf8)
+    }
+
+    /// The text without mIRC's formatting (colour numbers included) and without control characters.
+    static func plain(_ text: String) -> String {
+        guard text.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F }) else { return text }
+        let bytes = Array(text.utf8)
+        var out: [UInt8] = []
+        var at = 0
+        func skip(_ most: Int, _ isPart: (UInt8) -> Bool) -> Int {
+            let start = at
+            while at < bytes.count, at - start < most, isPart(bytes[at]) { at += 1 }
+            return at - start
+        }
+        func isDigit(_ byte: UInt8) -> Bool { (0x30...0x39).contains(byte) }
+        func isHex(_ byte: UInt8) -> Bool {
+            isDigit(byte) || (0x41...0x46).contains(byte) || (0x61...0x66).contains(byte)
+        }
+        while at < bytes.count {
+            let byte = bytes[at]
+            at += 1
+            switch byte {
+            case 0x03, 0x04:
+                let (most, isPart) = byte == 0x03 ? (2, isDigit) : (6, isHex)
+                if skip(most, isPart) > 0, at + 1 < bytes.count, bytes[at] == 0x2C, isPart(bytes[at + 1]) {
+                    at += 1
+                    _ = skip(most, isPart)
+                }
+            case 0x09: out.append(0x20)
+            case 0..<0x20, 0x7F: break
+            default: out.append(byte)
+            }
+        }
+        return String(decoding: out, as: UTF8.self)
+    }
+
+    /// The lines of a chat message, each without control characters, empty ones left out.
+    static func lines(_ message: String) -> [String] {
+        var lines: [String] = []
+        var line = String.UnicodeScalarView()
+        for scalar in message.unicodeScalars {
+            switch scalar.value {
+            case 0x0A, 0x0D, 0x85, 0x2028, 0x2029:
+                if !line.isEmpty { lines.append(String(line)) }
+                line = String.UnicodeScalarView()
+            case 0x09: line.append(" ")
+            case 0..<0x20, 0x7F...0x9F: break
+            default: line.append(scalar)
+            }
+        }
+        if !line.isEmpty { lines.append(String(line)) }
+        return lines.filter { $0.unicodeScalars.contains { $0 != " " } }
+    }
+
+    /// A name on one line, without control characters.
+    static func name(_ name: String) -> String { lines(name).joined(separator: " ") }
+}

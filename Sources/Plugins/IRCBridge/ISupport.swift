@@ -1,0 +1,26 @@
+/// What a server says about itself (numeric 005), as far as the bridge needs it.
+struct ISupport: Equatable, Sendable {
+    /// How names are compared.
+    var casemapping = Casemapping.rfc1459
+    /// The longest nick, in bytes.
+    var nickLength = 9
+    /// What names of channels begin with.
+    var channelTypes = "#&"
+    /// The server slows floods down by itself, without disconnecting (SAFERATE).
+    var isSafeRate = false
+
+    /// Takes the parameters of a 005 line, without the nick before and the text behind.
+    mutating func take(_ tokens: some Sequence<String>) {
+        for token in tokens {
+            let parts = token.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            let value = parts.count > 1 ? String(parts[1]) : ""
+            switch parts[0] {
+            case "CASEMAPPING": casemapping = Casemapping(rawValue: value) ?? casemapping
+            case "NICKLEN": nickLength = Int(value).map { min(max($0, 1), 255) } ?? nickLength
+            case "CHANTYPES": channelTypes = value
+            case "SAFERATE": isSafeRate = true
+            default: break
+            }
+        }
+    }
+}

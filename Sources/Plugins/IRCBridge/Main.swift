@@ -1,0 +1,68 @@
+import Glibc
+import NIOCore
+import NIOPosix
+import PluginKit
+import PluginWire
+
+/// The executable `crowbar-irc`: the IRC bridge as a plugin.
+@main
+struct CrowbarIRC {
+    /// The bridge's version, as `ready` says it.
+    static let version = "0.1.0"
+    /// How long the networks get to say good-bye where the host is gone, in seconds.
+    static let deadlineWithoutHost = 2.0
+
+    static func main() async {
+        let host = PluginConnection()
+        var messages = host.messages.makeAsyncIterator()
+        guard case .hello(let hello) = await messages.next() else {
+            // Not started by a host: say so to whoever did.
+            let text = "crowbar-irc is a plugin of Crowbar: it is started by 'crowbar serve' (see docs/irc.md)\n"
+            _ = text.withCString { write(2, $0, strlen($0)) }
+            exit(Wire.exitBadConfiguration)
+        }
+        let config: BridgeConfig
+        do throws(ConfigError) {
+            guard hello.purpose != .replay else {
+                throw ConfigError(path: "replay", message: "IRC cannot be said again; set replay = false")
+            }
+            config = try BridgeConfig(hello.config)
+        } catch {
+            refuse(error, host)
+        }
+        host.send(ready(config, hello.plugin))
+        if hello.purpose == .check {
+            host.flush()
+            exit(0)
+        }
+        let loop = MultiThreadedEventLoopGroup(numberOfThreads: 1).next()
+        let bridge = Bridge(config: config, plugin: hello.plugin, host: host, loop: loop)
+        bridge.whenDrained.whenSuccess {
+            host.send(.drained)
+            host.flush()
+            exit(0)
+        }
+        while let message = await messages.next() { loop.execute { bridge.take(message) } }
+        loop.execute { bridge.drain(deadline: deadlineWithoutHost) }
+        // The host is gone; the drain's end exits the process.
+        try? await bridge.whenDrained.get()
+    }
+
+    private static func ready(_ config: BridgeConfig, _ plugin: String) -> PluginMessage {
+        let queues = config.networks.map {
+            NetworkMachine(config: $0, links: config.links, plugin: plugin).queue
+        }
+        // Nothing is ever sent back with `retry`, so the duty that comes with taking several at once is void.
+        return .ready(
+            PluginMessage.Ready(name: "crowbar-irc", programVersion: version, pipelined: true, queues: queues))
+    }
+
+    private static func refuse(_ error: ConfigError, _ host: PluginConnection) -> Never {
+        host.send(
+            .fatal(
+                code: "bad_configuration",
+                problem: PluginMessage.Problem(path: error.path, message: error.message), retry: false))
+        host.flush()
+        exit(Wire.exitBadConfiguration)
+    }
+}

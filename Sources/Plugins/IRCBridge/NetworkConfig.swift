@@ -1,0 +1,110 @@
+import JSONBytes
+import PluginWire
+
+/// A `[[config.networks]]` table (docs/irc.md).
+struct NetworkConfig: Equatable, Sendable {
+    /// An account with the network's services.
+    struct Account: Equatable, Sendable {
+        var name: String
+        var password: String
+    }
+
+    /// How users appear in the chat.
+    enum Presence: String, CaseIterable, Sendable {
+        /// When they speak first.
+        case lazy
+        /// Not at all by the bridge's doing: they must be registered and members already.
+        case off
+    }
+
+    static let known = [
+        "name", "host", "port", "tls", "ca_file", "server_password", "nick", "user", "realname", "sasl", "flood",
+        "max_lines", "presence", "mode", "format", "anti_ping",
+    ]
+    static let later = ["pin", "client_cert", "client_key", "proxy", "bind", "nickserv", "catch_up", "ignore"]
+
+    var name: String
+    var host: String
+    var port: Int
+    var tls: Bool
+    var caFile: String?
+    var serverPassword: String?
+    var nick: String
+    var user: String
+    var realname: String
+    var sasl: Account?
+    var burst: Int
+    /// Lines a second; 0: no limit.
+    var linesPerSecond: Double
+    /// Lines of one message at most; 0: all.
+    var maxLines: Int
+    var presence: Presence
+    var format: RelayFormat
+
+    /// Reads a table.
+    /// - Throws: ``ConfigError`` naming the key.
+    init(_ json: JSON, path: String) throws(ConfigError) {
+        let section = try ConfigSection(json, path: path, known: Self.known, later: Self.later)
+        name = try section.required("name")
+        guard Wire.isName(name) else {
+            throw section.fail("name", "must be a-z, 0-9, '_' and '-', begin with a letter or digit, 64 at most")
+        }
+        host = try section.required("host")
+        guard Hostname.canConnect(host) else { throw section.fail("host", "is no host name and no address") }
+        tls = try section.bool("tls", default: true)
+        port = try section.int("port", default: tls ? 6697 : 6667, in: 1...65_535)
+        caFile = try section.string("ca_file")
+        if caFile != nil, !tls { throw section.fail("ca_file", "is of use with tls = true only") }
+        serverPassword = try section.string("server_password")
+        nick = try section.word("nick", default: "crowbar")
+        user = try section.word("user", default: "crowbar")
+        realname = try section.string("realname") ?? "Crowbar"
+        maxLines = try section.int("max_lines", default: 5, in: 0...1000)
+        let text = try section.string("presence") ?? Presence.lazy.rawValue
+        guard text != "full" else { throw section.fail("presence", "'full' is not supported by this version yet") }
+        guard let presence = Presence(rawValue: text) else {
+            throw section.fail("presence", "must be 'lazy' or 'off'")
+        }
+        self.presence = presence
+        let format = try section.string("format") ?? RelayFormat.preset
+        guard let relay = RelayFormat(format) else {
+            throw section.fail("format", "must hold {name} and {text} once each, {text} last")
+        }
+        self.format = relay
+        sasl = try Self.account(section)
+        (burst, linesPerSecond) = try Self.flood(section)
+        try Self.refuseLater(section)
+    }
+
+    private static func refuseLater(_ section: ConfigSection) throws(ConfigError) {
+        let mode = try section.string("mode") ?? "relay"
+        if mode == "puppets" { throw section.fail("mode", "'puppets' is not supported by this version yet") }
+        if mode != "relay" { throw section.fail("mode", "must be 'relay'") }
+        if try section.bool("anti_ping", default: false) {
+            throw section.fail("anti_ping", "true is not supported by this version yet")
+        }
+    }
+
+    private static func account(_ section: ConfigSection) throws(ConfigError) -> Account? {
+        guard let json = section.value("sasl") else { return nil }
+        let path = section.path + ".sasl"
+        let sasl = try ConfigSection(json, path: path, known: ["mechanism", "account", "password"])
+        let mechanism = try sasl.string("mechanism") ?? "plain"
+        switch mechanism {
+        case "plain": break
+        case "external", "scram-sha-256":
+            throw sasl.fail("mechanism", "'\(mechanism)' is not supported by this version yet; use 'plain'")
+        default: throw sasl.fail("mechanism", "must be 'plain'")
+        }
+        return Account(name: try sasl.required("account"), password: try sasl.required("password"))
+    }
+
+    private static func flood(_ section: ConfigSection) throws(ConfigError) -> (Int, Double) {
+        guard let json = section.value("flood") else { return (5, 1) }
+        let flood = try ConfigSection(json, path: section.path + ".flood", known: ["burst", "lines_per_second"])
+        return (
+            try flood.int("burst", default: 5, in: 0...10_000),
+            try flood.double("lines_per_second", default: 1, in: 0...100_000)
+        )
+    }
+}

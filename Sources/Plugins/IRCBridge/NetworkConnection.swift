@@ -1,0 +1,159 @@
+import Glibc
+import NIOCore
+import NIOPosix
+import OpenSSL
+import PluginWire
+
+/// One network's machine with its socket and its clock. All of it lives on one event loop.
+// Unchecked: every method is called on `loop` alone, which `preconditionInEventLoop` holds callers to.
+final class NetworkConnection: @unchecked Sendable {
+    /// The longest that opening a connection may take.
+    private static let connectLimit = TimeAmount.seconds(15)
+
+    private let loop: any EventLoop
+    private let report: (NetworkAction) -> Void
+    private var machine: NetworkMachine
+    private var channel: (any Channel)?
+    private var failure: String?
+    private var timer: Scheduled<Void>?
+    private var timerAt: Instant?
+    private var isOpen = false
+    private var wantsReads = true
+
+    /// - Parameters:
+    ///   - report: Where the actions go that are not the connection's own.
+    init(machine: NetworkMachine, loop: any EventLoop, report: @escaping (NetworkAction) -> Void) {
+        self.machine = machine
+        self.loop = loop
+        self.report = report
+    }
+
+    private static func now() -> Instant {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+    }
+
+    /// Begins to connect.
+    func start() { step { $0.start(now: $1) } }
+
+    /// Hands over an event to say.
+    func deliver(_ event: HostMessage.EventDelivery) { step { $0.deliver(event, now: $1) } }
+
+    /// Finishes.
+    /// - Parameter deadline: Seconds until the host loses patience.
+    func drain(deadline: Double) { step { $0.drain(deadline: deadline, now: $1) } }
+
+    /// The chat refused a command as of somebody it does not know.
+    func forget(_ id: String, channel: String?) { machine.speakers.forget(id, channel: channel) }
+
+    /// Reads on, or lets the network wait because the chat does not keep up.
+    func setReading(_ on: Bool) {
+        guard on != wantsReads else { return }
+        wantsReads = on
+        channel?.setOption(.autoRead, value: on).whenFailure { _ in }
+    }
+
+    private func step(_ body: (inout NetworkMachine, Instant) -> [NetworkAction]) {
+        loop.preconditionInEventLoop()
+        let now = Self.now()
+        perform(body(&machine, now))
+        schedule(now)
+    }
+
+    private func perform(_ actions: [NetworkAction]) {
+        var out: ByteBuffer?
+        for action in actions {
+            switch action {
+            case .send(let line):
+                guard let channel else { continue }
+                if out == nil { out = channel.allocator.buffer(capacity: 512) }
+                out?.writeString(line)
+                out?.writeString("\r\n")
+            case .close:
+                write(&out)
+                channel?.close(promise: nil)
+            case .connect: connect()
+            case .plugin, .emit, .health, .drained: report(action)
+            }
+        }
+        write(&out)
+    }
+
+    private func write(_ out: inout ByteBuffer?) {
+        if let buffer = out { channel?.writeAndFlush(buffer, promise: nil) }
+        out = nil
+    }
+
+    private func schedule(_ now: Instant) {
+        let wake = machine.wake(now: now)
+        if let timerAt, let wake, abs(timerAt - wake) < 0.001 { return }
+        timer?.cancel()
+        timer = nil
+        timerAt = wake
+        guard let wake else { return }
+        timer = loop.scheduleTask(in: .nanoseconds(Int64(max(0, wake - now) * 1e9))) { [self] in
+            timerAt = nil
+            step { $0.tick(now: $1) }
+        }
+    }
+
+    private func connect() {
+        failure = nil
+        isOpen = false
+        let config = machine.config
+        let tls: TLSClientContext?
+        do throws(TLSError) {
+            tls = config.tls ? try TLSClientContext(caFile: config.caFile) : nil
+        } catch {
+            loop.execute { [self] in ended("\(error)") }
+            return
+        }
+        ClientBootstrap(group: loop)
+            .connectTimeout(Self.connectLimit)
+            .channelOption(.socketOption(.tcp_nodelay), value: 1)
+            .channelInitializer { [self] channel in
+                channel.eventLoop.makeCompletedFuture {
+                    let pipeline = channel.pipeline.syncOperations
+                    if let tls {
+                        try pipeline.addHandler(try TLSClientHandler(context: tls, host: config.host))
+                    }
+                    let established: Any.Type? = tls == nil ? nil : TLSClientHandler.Established.self
+                    self.channel = channel
+                    try pipeline.addHandler(IRCLineHandler(established: established) { [self] in handle($0) })
+                }
+            }
+            .connect(host: config.host, port: config.port)
+            .hop(to: loop)
+            .whenComplete { [self] result in
+                if case .failure(let error) = result { ended("cannot connect: \(Self.text(error))") }
+            }
+    }
+
+    private static func text(_ error: any Error) -> String {
+        guard let error = error as? NIOConnectionError else { return "\(error)" }
+        if let first = error.connectionErrors.first?.error { return "\(first)" }
+        if let dns = error.dnsAError ?? error.dnsAAAAError { return "\(error.host) is not known: \(dns)" }
+        return "no answer from \(error.host):\(error.port)"
+    }
+
+    private func handle(_ event: IRCLineHandler.Event) {
+        switch event {
+        case .opened:
+            isOpen = true
+            channel?.setOption(.autoRead, value: wantsReads).whenFailure { _ in }
+            step { $0.connected(now: $1) }
+        case .line(let message): step { $0.received(message, now: $1) }
+        case .caughtUp: break
+        case .failed(let reason): failure = failure ?? reason
+        case .closed: if channel != nil { ended("the connection was closed") }
+        }
+    }
+
+    private func ended(_ reason: String) {
+        channel = nil
+        let why = failure ?? reason
+        let random = Double.random(in: 0..<1)
+        step { $0.closed(reason: why, random: random, now: $1) }
+    }
+}

@@ -1,0 +1,109 @@
+import PluginWire
+
+/// From the chat to IRC.
+extension NetworkMachine {
+    /// An event of this network's queue.
+    mutating func deliver(_ event: HostMessage.EventDelivery, now: Instant) -> [NetworkAction] {
+        guard !isDraining else { return [] }
+        guard let message = ChatMessage(event: event.event) else { return [settle([event.delivery])] }
+        let targets = links.filter { link in
+            link.channel == message.channel && link.direction != .toChat
+                && !(message.origin == plugin && message.ref == link.ref)
+        }
+        guard !targets.isEmpty else { return [settle([event.delivery])] }
+        if ledger.count == 0 { nextWorking = now + Self.workingInterval }
+        ledger.accept(
+            OutboundLedger.Entry(
+                delivery: event.delivery, message: message, targets: targets.map { fold($0.target) }))
+        return pump(now)
+    }
+
+    /// Writes what may be written now.
+    mutating func pump(_ now: Instant) -> [NetworkAction] {
+        guard case .registered = phase else { return [] }
+        var actions: [NetworkAction] = []
+        var settled: [Int64] = []
+        while true {
+            if wantsFence {
+                guard bucket.take(now: now) else { break }
+                actions.append(.send("PING :" + ledger.fence()))
+            }
+            guard ledger.hasWaiting, canWrite, bucket.take(now: now) else { break }
+            guard let turn = nextTurn(now) else {
+                bucket.giveBack()
+                break
+            }
+            switch turn {
+            case .line(let line): actions.append(.send(line))
+            case .settled(let entry):
+                bucket.giveBack()
+                if entry.failure == nil { settled.append(entry.delivery) } else { actions += finish([entry]) }
+            }
+        }
+        // Nothing more goes out now, so the fence goes behind all of it.
+        if ledger.needsFence, !bucket.isLimited || !ledger.hasWaiting || isDraining, bucket.take(now: now) {
+            actions.append(.send("PING :" + ledger.fence()))
+        }
+        if !settled.isEmpty { actions.append(settle(settled)) }
+        return actions + endDrain(now)
+    }
+
+    private var canWrite: Bool { !isDraining || ledger.hasBegun }
+
+    /// Where lines are dear the fence waits for a few messages; where they are not it is set at the end of each pump.
+    private var wantsFence: Bool {
+        ledger.needsFence && bucket.isLimited && ledger.sentCount >= Self.limitedFence
+    }
+
+    private mutating func nextTurn(_ now: Instant) -> OutboundLedger.Turn? {
+        let (memberships, lines) = (memberships, lines)
+        return ledger.turn(
+            onlyBegun: isDraining,
+            state: { memberships[$0]?.state(now: now) ?? .waiting },
+            render: { message, target in
+                lines.lines(message, target: memberships[target]?.name ?? target)
+            })
+    }
+
+    private mutating func endDrain(_ now: Instant) -> [NetworkAction] {
+        guard isDraining, case .registered = phase else { return [] }
+        guard now >= drainEnds || (!ledger.hasBegun && ledger.sentCount == 0) else { return [] }
+        phase = .registering(since: now)
+        return [.send("QUIT :Crowbar is stopped"), .close]
+    }
+
+    /// A PONG has come.
+    mutating func fenceAnswered(_ token: String, _ now: Instant) -> [NetworkAction] {
+        let done = ledger.pong(token)
+        guard !done.isEmpty else { return [] }
+        nextWorking = now + Self.workingInterval
+        return finish(done) + pump(now)
+    }
+
+    private func finish(_ entries: [OutboundLedger.Entry]) -> [NetworkAction] {
+        var actions: [NetworkAction] = []
+        let settled = entries.filter { $0.failure == nil }.map(\.delivery)
+        if !settled.isEmpty { actions.append(settle(settled)) }
+        for entry in entries {
+            guard let failure = entry.failure else { continue }
+            actions.append(
+                .plugin(
+                    .reject(
+                        delivery: entry.delivery, code: "channel_unavailable", message: failure, deadLetter: true)))
+        }
+        return actions
+    }
+
+    private func settle(_ deliveries: [Int64]) -> NetworkAction {
+        .plugin(.ack(deliveries.count == 1 ? .one(deliveries[0]) : .many(deliveries), state: nil))
+    }
+
+    mutating func openWindow(_ now: Instant) -> [NetworkAction] {
+        guard !isWindowOpen, !isDraining else { return [] }
+        isWindowOpen = true
+        nextWorking = now + Self.workingInterval
+        return [.plugin(.window(queue: config.name, events: Int64(window)))]
+    }
+
+    func fold(_ name: String) -> String { Casemapping.rfc1459.fold(name) }
+}

@@ -1,0 +1,218 @@
+import PluginWire
+
+/// One network: connects, registers, joins, relays both ways and starts over, as a function from what happens to what is
+/// to be done. It reads no clock and touches no socket.
+struct NetworkMachine: Sendable {
+    /// Where the connection stands.
+    enum Phase: Equatable, Sendable {
+        /// Not started, or drained.
+        case idle
+        /// Waits to connect.
+        case waiting(until: Instant)
+        /// A connection is being opened.
+        case connecting
+        /// It is open; the server has not accepted the client yet.
+        case registering(since: Instant)
+        /// The server has accepted the client.
+        case registered(since: Instant)
+    }
+
+    /// Silence after which the server is asked whether it is there, in seconds.
+    static let silence = 60.0
+    /// Silence after which the connection is given up, in seconds.
+    static let dead = 120.0
+    /// The longest that registering may take, in seconds.
+    static let registrationLimit = 60.0
+    /// The longest that the window waits for answers to JOIN, in seconds.
+    static let joinLimit = 10.0
+    /// How often the configured nick is tried again, in seconds.
+    static let regainInterval = 60.0
+    /// How often the host is told that what it waits for is being worked on, in seconds.
+    static let workingInterval = 20.0
+    /// The longest that a drain waits for the last PONG, in seconds.
+    static let drainLimit = 3.0
+    /// Events wanted at once where the server's limit does not slow them down.
+    static let fullWindow = 1024
+    /// Events wanted at once for each line a second of a limit, and the least of them.
+    static let windowPerRate = 32.0, leastWindow = 16
+    /// Messages behind which a fence is set though more wait, where a limit makes each line dear.
+    static let limitedFence = 8
+
+    let config: NetworkConfig
+    let links: [LinkConfig]
+    let plugin: String
+
+    var phase = Phase.idle
+    var isDraining = false
+    var drainEnds: Instant = 0
+    var registration: Registration
+    var backOff = BackOff()
+    var supports = ISupport()
+    var nick: String
+    var mask = ""
+    var ledger = OutboundLedger()
+    var bucket: FloodBucket
+    var memberships: [String: Membership] = [:]
+    var speakers: Speakers
+    var isWindowOpen = false
+    var lastHeard: Instant = 0
+    var hasAsked = false
+    var nextRegain: Instant = 0
+    var nextWorking: Instant = 0
+    var refusal: (reason: String, isFinal: Bool)?
+    var lines: RelayLines
+    var health: NetworkHealth?
+
+    init(config: NetworkConfig, links: [LinkConfig], plugin: String) {
+        self.config = config
+        self.links = links.filter { $0.network == config.name }
+        self.plugin = plugin
+        registration = Registration(config)
+        nick = config.nick
+        bucket = FloodBucket(burst: config.burst, rate: config.linesPerSecond, now: 0)
+        speakers = Speakers(presence: config.presence)
+        lines = RelayLines(format: config.format, maxLines: config.maxLines, mask: "")
+    }
+
+    /// The queue as `ready` declares it: its window is closed until there is somebody to talk to.
+    var queue: PluginMessage.Queue {
+        let channels = Set(links.filter { $0.direction != .toChat }.map(\.channel)).sorted()
+        return PluginMessage.Queue(
+            name: config.name, types: ["MESSAGE_SENT", "MESSAGE_EDITED", "MESSAGE_DELETED"], channels: channels,
+            window: 0)
+    }
+
+    /// Events wanted at once.
+    var window: Int {
+        guard bucket.isLimited else { return Self.fullWindow }
+        return min(max(Int(config.linesPerSecond * Self.windowPerRate), Self.leastWindow), Self.fullWindow)
+    }
+
+    /// Whether a name is the client's own.
+    func isOwn(_ other: String) -> Bool { supports.casemapping.fold(other) == supports.casemapping.fold(nick) }
+
+    /// Work begins.
+    mutating func start(now: Instant) -> [NetworkAction] {
+        phase = .connecting
+        return setHealth(.degraded, "connecting to \(config.host):\(config.port)") + [.connect]
+    }
+
+    /// The connection is open, TLS included.
+    mutating func connected(now: Instant) -> [NetworkAction] {
+        phase = .registering(since: now)
+        registration = Registration(config)
+        supports = ISupport()
+        bucket = FloodBucket(burst: config.burst, rate: config.linesPerSecond, now: now)
+        refusal = nil
+        lastHeard = now
+        hasAsked = false
+        memberships = [:]
+        return steps(registration.begin(), now)
+    }
+
+    /// The connection is gone, or was not to be had.
+    /// - Parameters:
+    ///   - reason: Why, for the operator.
+    ///   - random: From 0 up to 1, for the wait.
+    mutating func closed(reason: String, random: Double, now: Instant) -> [NetworkAction] {
+        if case .registered(let since) = phase { backOff.wasRegistered(for: now - since) }
+        ledger.connectionLost()
+        memberships = [:]
+        var actions: [NetworkAction] = []
+        if isWindowOpen {
+            isWindowOpen = false
+            actions.append(.plugin(.window(queue: config.name, events: 0)))
+        }
+        if isDraining {
+            phase = .idle
+            return actions + [.drained]
+        }
+        let wait = refusal?.isFinal == true ? BackOff.refused : backOff.wait(random: random)
+        phase = .waiting(until: now + wait)
+        let text = "\(refusal?.reason ?? reason); next try in \(Int(wait.rounded(.up))) s"
+        return actions + setHealth(.down, text)
+    }
+
+    /// No more events come: what was begun is finished and confirmed, the rest is left to the next start.
+    mutating func drain(deadline: Double, now: Instant) -> [NetworkAction] {
+        isDraining = true
+        drainEnds = now + min(Self.drainLimit, deadline / 2)
+        switch phase {
+        case .idle, .waiting, .connecting:
+            phase = .idle
+            return [.drained]
+        case .registering: return [.send("QUIT"), .close]
+        case .registered: return pump(now)
+        }
+    }
+
+    /// Time has passed: see ``wake(now:)``.
+    mutating func tick(now: Instant) -> [NetworkAction] {
+        switch phase {
+        case .idle, .connecting: return []
+        case .waiting(let until):
+            return now >= until ? start(now: now) : []
+        case .registering(let since):
+            guard now - since >= Self.registrationLimit else { return [] }
+            refusal = ("the server did not answer for \(Int(Self.registrationLimit)) s", false)
+            return [.close]
+        case .registered(let since): return tickRegistered(since, now)
+        }
+    }
+
+    private mutating func tickRegistered(_ since: Instant, _ now: Instant) -> [NetworkAction] {
+        var actions: [NetworkAction] = []
+        if now - lastHeard >= Self.dead {
+            refusal = ("the server was silent for \(Int(Self.dead)) s", false)
+            return [.close]
+        }
+        if now - lastHeard >= Self.silence, !hasAsked {
+            hasAsked = true
+            actions.append(.send("PING :alive"))
+        }
+        for key in memberships.keys.sorted() {
+            if let next = memberships[key]?.nextTry, next <= now, let line = memberships[key]?.ask() {
+                actions.append(.send(line))
+            }
+        }
+        if nick != config.nick, now >= nextRegain {
+            nextRegain = now + Self.regainInterval
+            actions.append(.send(IRCMessage("NICK", [config.nick]).line))
+        }
+        if !isWindowOpen, now - since >= Self.joinLimit { actions += openWindow(now) }
+        if isWindowOpen, now >= nextWorking, ledger.count > 0 {
+            nextWorking = now + Self.workingInterval
+            actions.append(.plugin(.working(delivery: nil, ms: Int64(Self.workingInterval * 3000))))
+        }
+        return actions + pump(now)
+    }
+
+    /// When ``tick(now:)`` is due; nil: not by itself.
+    func wake(now: Instant) -> Instant? {
+        switch phase {
+        case .idle, .connecting: return nil
+        case .waiting(let until): return until
+        case .registering(let since): return since + Self.registrationLimit
+        case .registered(let since):
+            var wake = lastHeard + (hasAsked ? Self.dead : Self.silence)
+            for membership in memberships.values { if let next = membership.nextTry { wake = min(wake, next) } }
+            if nick != config.nick { wake = min(wake, nextRegain) }
+            if !isWindowOpen { wake = min(wake, since + Self.joinLimit) }
+            if isWindowOpen, ledger.count > 0 { wake = min(wake, nextWorking) }
+            // With a token left all that could be written was: what waits then waits for the server.
+            if bucket.isLimited, ledger.hasWaiting || ledger.needsFence, bucket.nextToken > now {
+                wake = min(wake, bucket.nextToken)
+            }
+            if isDraining { wake = min(wake, drainEnds) }
+            // Never at once again: what is due and cannot be done must not make a busy loop.
+            return max(wake, now + 0.01)
+        }
+    }
+
+    mutating func setHealth(_ level: PluginMessage.Level, _ message: String) -> [NetworkAction] {
+        let new = NetworkHealth(level: level, message: message)
+        if health == new { return [] }
+        health = new
+        return [.health(new)]
+    }
+}

@@ -1,0 +1,181 @@
+import DequeModule
+
+/// What is to be said on one network, from its delivery until the server is known to have it.
+///
+/// Messages wait in a lane for each channel of the chat and leave lane by lane in turn, so that none starves another.
+/// What was written stays here until the PONG to a PING written behind it (the fence): a server handles a client's lines
+/// in order, so the PONG says that it has them. Until then a lost connection brings them back, in their old order.
+struct OutboundLedger: Sendable {
+    /// One delivery.
+    struct Entry: Sendable {
+        var delivery: Int64
+        var message: ChatMessage
+        /// The channels on IRC that it goes to.
+        var targets: [String]
+        /// Why it will not reach one of them, once that is known.
+        var failure: String?
+        fileprivate var lines: [String]?
+        fileprivate var nextLine = 0
+        fileprivate var fence = 0
+
+        init(delivery: Int64, message: ChatMessage, targets: [String]) {
+            (self.delivery, self.message, self.targets) = (delivery, message, targets)
+        }
+
+        fileprivate var isBegun: Bool { nextLine > 0 }
+    }
+
+    /// How a target stands.
+    enum TargetState: Sendable {
+        case joined
+        /// Not yet joined; messages wait.
+        case waiting
+        /// Refused for long; messages to it fail with this reason.
+        case dead(String)
+    }
+
+    /// What a turn gives.
+    enum Turn: Sendable {
+        /// Write this line.
+        case line(String)
+        /// There was nothing to write for this one.
+        case settled(Entry)
+    }
+
+    private var lanes: [String: Deque<Entry>] = [:]
+    private var rotation: Deque<String> = []
+    private var sent: Deque<Entry> = []
+    private var lastFence = 0
+    private var fenceInFlight: Int?
+
+    /// Deliveries that are held.
+    var count: Int { lanes.values.reduce(0) { $0 + $1.count } + sent.count }
+    /// Deliveries whose lines were all written, and no PONG has come.
+    var sentCount: Int { sent.count }
+    /// Whether something waits to be written.
+    var hasWaiting: Bool { !rotation.isEmpty }
+    /// Whether a message has some of its lines written and some not.
+    var hasBegun: Bool { rotation.contains { lanes[$0]?.first?.isBegun == true } }
+    /// Whether a fence can be written: there is something behind the last one, whose PONG has come.
+    var needsFence: Bool { fenceInFlight == nil && !sent.isEmpty }
+    /// Whether a PONG is waited for.
+    var isFenced: Bool { fenceInFlight != nil }
+
+    /// Takes a delivery; those of one channel of the chat come in order.
+    mutating func accept(_ entry: Entry) {
+        let lane = entry.message.channel
+        if lanes[lane] == nil { rotation.append(lane) }
+        lanes[lane, default: []].append(entry)
+    }
+
+    /// The next thing to do, lane by lane; nil where all that waits has to wait.
+    /// - Parameters:
+    ///   - onlyBegun: Begin no message, only finish.
+    ///   - state: How a target stands.
+    ///   - render: The lines of a message for one target.
+    mutating func turn(
+        onlyBegun: Bool = false, state: (String) -> TargetState, render: (ChatMessage, String) -> [String]
+    ) -> Turn? {
+        for _ in 0..<rotation.count {
+            guard let lane = rotation.first, var entry = lanes[lane]?.first else { return nil }
+            if entry.lines == nil { Self.prepare(&entry, onlyBegun, state, render) }
+            guard let lines = entry.lines else {
+                rotation.append(rotation.removeFirst())
+                continue
+            }
+            guard entry.nextLine < lines.count else {
+                removeHead(lane)
+                return .settled(entry)
+            }
+            let line = lines[entry.nextLine]
+            entry.nextLine += 1
+            if entry.nextLine == lines.count {
+                removeHead(lane)
+                sent.append(entry)
+            } else {
+                lanes[lane]?[0] = entry
+            }
+            return .line(line)
+        }
+        return nil
+    }
+
+    private static func prepare(
+        _ entry: inout Entry, _ onlyBegun: Bool, _ state: (String) -> TargetState,
+        _ render: (ChatMessage, String) -> [String]
+    ) {
+        guard !onlyBegun else { return }
+        var lines: [String] = []
+        for target in entry.targets {
+            switch state(target) {
+            case .waiting: return
+            case .dead(let reason): entry.failure = reason
+            case .joined: lines += render(entry.message, target)
+            }
+        }
+        entry.lines = lines
+    }
+
+    private mutating func removeHead(_ lane: String) {
+        lanes[lane]?.removeFirst()
+        rotation.removeFirst()
+        if lanes[lane]?.isEmpty == false { rotation.append(lane) } else { lanes[lane] = nil }
+    }
+
+    /// Sets a fence behind all that was written.
+    /// - Returns: What the PING has to carry.
+    mutating func fence() -> String {
+        lastFence += 1
+        fenceInFlight = lastFence
+        for i in sent.indices where sent[i].fence == 0 { sent[i].fence = lastFence }
+        return Self.token(lastFence)
+    }
+
+    private static func token(_ fence: Int) -> String { "crowbar-\(fence)" }
+
+    /// Takes a PONG.
+    /// - Returns: What the server is now known to have.
+    mutating func pong(_ token: String) -> [Entry] {
+        guard let fence = fenceInFlight, token == Self.token(fence) else { return [] }
+        fenceInFlight = nil
+        var done: [Entry] = []
+        while let first = sent.first, first.fence != 0, first.fence <= fence { done.append(sent.removeFirst()) }
+        return done
+    }
+
+    /// The server did not take what was written to a target; which lines is not known, so all not yet fenced count.
+    mutating func fail(_ target: String, _ reason: String) {
+        for i in sent.indices where sent[i].targets.contains(target) { sent[i].failure = reason }
+    }
+
+    /// Takes back what was written to a target since the last PONG, to be written again: the client was not there.
+    mutating func takeBack(_ target: String) {
+        let back = sent.filter { $0.targets.contains(target) }
+        sent.removeAll { $0.targets.contains(target) }
+        for lane in rotation {
+            if let head = lanes[lane]?.first, head.targets.contains(target) { lanes[lane]?[0] = Self.unwritten(head) }
+        }
+        restore(back)
+    }
+
+    /// The connection is lost: all that is not known to have arrived waits again, in its old order.
+    mutating func connectionLost() {
+        let back = Array(sent)
+        sent = []
+        fenceInFlight = nil
+        for lane in rotation { if let head = lanes[lane]?.first { lanes[lane]?[0] = Self.unwritten(head) } }
+        restore(back)
+    }
+
+    private static func unwritten(_ entry: Entry) -> Entry {
+        Entry(delivery: entry.delivery, message: entry.message, targets: entry.targets)
+    }
+
+    private mutating func restore(_ entries: some BidirectionalCollection<Entry>) {
+        for entry in entries.reversed() {
+            let lane = entry.message.channel
+            if lanes[lane] == nil { rotation.append(lane) }
+            lanes[lane, default: []].prepend(Self.unwritten(entry))
+        }
+    }
+}

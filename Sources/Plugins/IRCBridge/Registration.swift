@@ -1,0 +1,135 @@
+/// From an open connection to a registered one (RFC 1459 4.1, IRCv3 capability negotiation 302, SASL 3.2).
+struct Registration: Sendable {
+    /// What is to be done.
+    enum Step: Equatable, Sendable {
+        /// Write this line.
+        case send(String)
+        /// The server has accepted the client under this nick.
+        case registered(nick: String)
+        /// It will not. `isFinal`: trying again soon is of no use.
+        case failed(reason: String, isFinal: Bool)
+    }
+
+    /// Capabilities that are asked for wherever they are offered.
+    static let wanted = ["account-tag", "message-tags", "server-time"]
+    /// The most nicks that are tried.
+    static let maxNicks = 10
+    /// The longest piece of a SASL answer, in bytes.
+    static let saslChunk = 400
+
+    private let config: NetworkConfig
+    private(set) var nick: String
+    private var triedNicks = 0
+    private var offered: Set<String> = []
+    private var asked: Set<String> = []
+    private var isOver = false
+
+    init(_ config: NetworkConfig) {
+        self.config = config
+        nick = config.nick
+    }
+
+    /// What is written first.
+    func begin() -> [Step] {
+        var lines = ["CAP LS 302"]
+        if let password = config.serverPassword { lines.insert(IRCMessage("PASS", [password]).line, at: 0) }
+        lines.append(IRCMessage("NICK", [nick]).line)
+        lines.append("USER \(config.user) 0 * :\(config.realname)")
+        return lines.map { .send($0) }
+    }
+
+    /// What a line of the server leads to.
+    mutating func take(_ message: IRCMessage) -> [Step] {
+        guard !isOver else { return [] }
+        switch message.verb {
+        case "CAP": return capabilities(message.params)
+        case "AUTHENTICATE": return authenticate(message.params.first ?? "")
+        case "903": return [.send("CAP END")]
+        case "902", "904", "905", "906", "908":
+            guard config.sasl != nil, message.verb != "908" else { return [] }
+            return fail("SASL failed: \(message.params.last ?? ""); check sasl.account and sasl.password", true)
+        case "001":
+            if config.sasl != nil, !asked.contains("sasl") {
+                return fail("the server does not offer SASL, which 'sasl' asks for", true)
+            }
+            isOver = true
+            return [.registered(nick: message.params.first ?? nick)]
+        case "433", "436", "437": return otherNick()
+        case "432":
+            if triedNicks > 0 { return otherNick() }
+            return fail("the server does not accept the nick '\(nick)': \(message.params.last ?? "")", true)
+        case "464": return fail("wrong server_password: \(message.params.last ?? "")", true)
+        case "465", "466": return fail("banned: \(message.params.last ?? "")", true)
+        case "451", "461": return []
+        default: return []
+        }
+    }
+
+    private mutating func fail(_ reason: String, _ isFinal: Bool) -> [Step] {
+        isOver = true
+        return [.failed(reason: reason, isFinal: isFinal)]
+    }
+
+    private mutating func capabilities(_ params: [String]) -> [Step] {
+        guard params.count >= 3 else { return [] }
+        let names = (params.last ?? "").split(separator: " ").map(String.init)
+        switch params[1].uppercased() {
+        case "LS":
+            for name in names { offered.insert(String(name.prefix { $0 != "=" })) }
+            // A star before the list says that more follows.
+            if params.count > 3, params[2] == "*" { return [] }
+            var ask = Self.wanted.filter { offered.contains($0) }
+            if config.sasl != nil {
+                guard offered.contains("sasl") else {
+                    return fail("the server does not offer SASL, which 'sasl' asks for", true)
+                }
+                ask.append("sasl")
+            }
+            asked = Set(ask)
+            return [.send(ask.isEmpty ? "CAP END" : "CAP REQ :" + ask.joined(separator: " "))]
+        case "ACK":
+            return [.send(names.contains("sasl") ? "AUTHENTICATE PLAIN" : "CAP END")]
+        case "NAK":
+            if asked.contains("sasl") {
+                if asked.count > 1 {
+                    asked = ["sasl"]
+                    return [.send("CAP REQ :sasl")]
+                }
+                return fail("the server refuses SASL, which 'sasl' asks for", true)
+            }
+            return [.send("CAP END")]
+        default: return []
+        }
+    }
+
+    private func authenticate(_ challenge: String) -> [Step] {
+        guard challenge == "+", let account = config.sasl else { return [] }
+        let text = Base64.encode(Array("\(account.name)\0\(account.name)\0\(account.password)".utf8))
+        var steps: [Step] = []
+        var rest = Substring(text)
+        while !rest.isEmpty {
+            steps.append(.send("AUTHENTICATE " + rest.prefix(Self.saslChunk)))
+            rest = rest.dropFirst(Self.saslChunk)
+        }
+        // A last piece of full length would read as "more follows".
+        if text.utf8.count % Self.saslChunk == 0 { steps.append(.send("AUTHENTICATE +")) }
+        return steps
+    }
+
+    private mutating func otherNick() -> [Step] {
+        triedNicks += 1
+        guard triedNicks < Self.maxNicks else {
+            return fail("'\(config.nick)' and \(Self.maxNicks - 1) like it are in use", false)
+        }
+        nick = Self.alternative(config.nick, triedNicks)
+        return [.send("NICK " + nick)]
+    }
+
+    /// The nick to try after so many were taken: `nick_`, `nick__`, then with a digit, cut to nine bytes where the
+    /// configured one fits in nine, which every server takes.
+    static func alternative(_ nick: String, _ tries: Int) -> String {
+        let tail = tries <= 2 ? String(repeating: "_", count: tries) : "_\(tries)"
+        let longest = max(nick.utf8.count, 9)
+        return String(nick.prefix(longest - tail.utf8.count)) + tail
+    }
+}

@@ -1,0 +1,57 @@
+/// Writes a chat message as lines of IRC that no server cuts.
+struct RelayLines: Sendable {
+    /// The longest line without CR LF, as the server sends it on, in bytes (RFC 1459).
+    static let maxLine = 510
+
+    var format: RelayFormat
+    /// Lines of one message at most; 0: all.
+    var maxLines: Int
+    /// `nick!user@host` as the server shows this client to others.
+    var mask: String
+
+    /// The lines for one channel, each without CR LF; none where nothing is left to say.
+    func lines(_ message: ChatMessage, target: String) -> [String] {
+        var prefix = format.prefix(name: message.author)
+        var verb = "PRIVMSG"
+        var (before, after) = ("", "")
+        var text: String
+        switch message.what {
+        case .text(let said): text = said
+        case .notice(let said): (text, verb) = (said, "NOTICE")
+        case .action(let done):
+            (text, before, after) = (done, "\u{1}ACTION ", "\u{1}")
+            prefix = RelayFormat.short(message.author) + " "
+        case .edit(let now, let previous): text = Self.correction(now, previous)
+        case .deletion: text = "(deleted a message)"
+        }
+        let head = "\(verb) \(target) :\(before)\(prefix)"
+        // `:mask ` stands before what the client wrote.
+        let budget = Self.maxLine - (mask.utf8.count + 2) - head.utf8.count - after.utf8.count
+        var pieces: [String] = []
+        for line in IRCText.lines(text) { pieces += MessageSplitter.split(line, budget: budget) }
+        if maxLines > 0, pieces.count > maxLines {
+            let left = pieces.count - maxLines
+            pieces = Array(pieces[..<maxLines]) + ["(\(left) more line\(left == 1 ? "" : "s"))"]
+        }
+        return pieces.map { head + $0 + after }
+    }
+
+    /// An edit as `s/old/new/` where one short run of text changed, else the whole text, marked.
+    static func correction(_ now: String, _ previous: String?) -> String {
+        let whole = "(edit) " + now
+        guard let previous, previous != now else { return whole }
+        let (old, new) = (previous.split(separator: " "), now.split(separator: " "))
+        var start = 0
+        while start < old.count, start < new.count, old[start] == new[start] { start += 1 }
+        var end = 0
+        while end < old.count - start, end < new.count - start, old[old.count - 1 - end] == new[new.count - 1 - end] {
+            end += 1
+        }
+        let was = old[start..<(old.count - end)].joined(separator: " ")
+        let became = new[start..<(new.count - end)].joined(separator: " ")
+        guard !was.isEmpty, !became.isEmpty, was.count + became.count < min(now.count, 60),
+            !was.contains("/"), !became.contains("/")
+        else { return whole }
+        return "s/\(was)/\(became)/"
+    }
+}

@@ -1,0 +1,85 @@
+import JSONBytes
+
+/// Who on a network is known to the chat in this session: makes the commands that bring a message into it, with those
+/// that register its author and let them join before their first one.
+struct Speakers: Sendable {
+    /// The most people remembered; past it all are forgotten, which costs only commands that are refused as done.
+    static let mostRemembered = 100_000
+
+    /// Somebody on IRC.
+    struct Speaker: Equatable, Sendable {
+        var id: String
+        var name: String
+    }
+
+    private let presence: NetworkConfig.Presence
+    private var names: [String: String] = [:]
+    private var members: Set<String> = []
+
+    init(presence: NetworkConfig.Presence) { self.presence = presence }
+
+    /// The commands for one message, in order.
+    mutating func commands(
+        _ speaker: Speaker, _ link: LinkConfig, message: String, kind: String?, key: String?, sentAt: String?
+    ) -> [ChatCommand] {
+        var commands: [ChatCommand] = []
+        if presence == .lazy { commands = introduce(speaker, link) }
+        var json = JSONWriter(capacity: 160 + message.utf8.count)
+        json.beginObject()
+        json.member("type", ChatCommand.Kind.message.rawValue)
+        json.member("userId", speaker.id)
+        json.member("channelId", link.channel)
+        json.member("message", message)
+        json.member("kind", ifPresent: kind)
+        if let sentAt {
+            json.key("meta")
+            json.beginObject()
+            json.member("sentAt", sentAt)
+            json.endObject()
+        }
+        json.endObject()
+        commands.append(
+            ChatCommand(
+                kind: .message, json: json.bytes, userID: speaker.id, channel: link.channel, key: key, ref: link.ref))
+        return commands
+    }
+
+    private mutating func introduce(_ speaker: Speaker, _ link: LinkConfig) -> [ChatCommand] {
+        var commands: [ChatCommand] = []
+        if names.count >= Self.mostRemembered || members.count >= Self.mostRemembered { forgetAll() }
+        let known = names.updateValue(speaker.name, forKey: speaker.id)
+        if known != speaker.name {
+            let kind = known == nil ? ChatCommand.Kind.register : .rename
+            var json = JSONWriter()
+            json.beginObject()
+            json.member("type", kind.rawValue)
+            json.member("userId", speaker.id)
+            json.member("name", speaker.name)
+            json.endObject()
+            commands.append(ChatCommand(kind: kind, json: json.bytes, userID: speaker.id, ref: link.ref))
+        }
+        if members.insert(link.channel + " " + speaker.id).inserted {
+            var json = JSONWriter()
+            json.beginObject()
+            json.member("type", ChatCommand.Kind.join.rawValue)
+            json.member("userId", speaker.id)
+            json.member("channelId", link.channel)
+            json.endObject()
+            commands.append(
+                ChatCommand(
+                    kind: .join, json: json.bytes, userID: speaker.id, channel: link.channel, ref: link.ref))
+        }
+        return commands
+    }
+
+    /// A command was refused in a way that says that the chat knows less than was thought.
+    mutating func forget(_ id: String, channel: String?) {
+        names[id] = nil
+        if let channel { members.remove(channel + " " + id) }
+    }
+
+    private mutating func forgetAll() {
+        names = [:]
+        members = []
+    }
+}
