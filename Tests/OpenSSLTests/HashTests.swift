@@ -1,0 +1,70 @@
+import OpenSSL
+import Testing
+
+@Suite struct HashTests {
+    private func hex(_ bytes: [UInt8]) -> String {
+        bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    }
+
+    @Test(
+        "FIPS 180-4 examples",
+        arguments: [
+            ("", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
+            ("abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
+            (
+                "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+                "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"
+            ),
+        ])
+    func digest(text: String, expected: String) {
+        #expect(hex(SHA256.hash(text.utf8)) == expected)
+        var parts = SHA256()
+        for byte in text.utf8 { parts.update([byte]) }
+        #expect(hex(parts.digest()) == expected)
+    }
+
+    @Test("FIPS 180-4: a million times 'a'")
+    func longDigest() {
+        let digest = SHA256.hash([UInt8](repeating: 0x61, count: 1_000_000))
+        #expect(hex(digest) == "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0")
+    }
+
+    @Test(
+        "RFC 4231 test cases",
+        arguments: [
+            (
+                [UInt8](repeating: 0x0B, count: 20), Array("Hi There".utf8),
+                "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"
+            ),
+            (
+                Array("Jefe".utf8), Array("what do ya want for nothing?".utf8),
+                "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
+            ),
+            (
+                [UInt8](repeating: 0xAA, count: 20), [UInt8](repeating: 0xDD, count: 50),
+                "773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe"
+            ),
+            (
+                [UInt8](repeating: 0xAA, count: 131),
+                Array("Test Using Larger Than Block-Size Key - Hash Key First".utf8),
+                "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"
+            ),
+        ])
+    func authentication(key: [UInt8], message: [UInt8], expected: String) {
+        #expect(hex(HMACSHA256.authenticate(key: key, message)) == expected)
+        let half = message.count / 2
+        #expect(hex(HMACSHA256(key: key).authenticate(Array(message[..<half]), Array(message[half...]))) == expected)
+    }
+
+    @Test func randomBytesDiffer() throws {
+        #expect(try SecureRandom.bytes(32) != SecureRandom.bytes(32))
+        #expect(try SecureRandom.bytes(0).isEmpty)
+    }
+
+    @Test func comparison() {
+        #expect(ConstantTime.areEqual([1, 2, 3], [1, 2, 3]))
+        #expect(!ConstantTime.areEqual([1, 2, 3], [1, 2, 4]))
+        #expect(!ConstantTime.areEqual([1, 2, 3], [1, 2]))
+        #expect(ConstantTime.areEqual([], []))
+    }
+}
