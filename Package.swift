@@ -151,7 +151,9 @@ let package = Package(
         .testTarget(
             name: "CrowbarHTTPTests",
             dependencies: [
-                "CrowbarHTTP", "CrowbarCore", "CrowbarSQLite", "CrowbarTesting", "JSONBytes", "OpenSSL", logging,
+                "CrowbarHTTP", "CrowbarCore", "CrowbarSQLite", "JSONBytes", logging, http1,
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
             ] + nio,
             swiftSettings: strict),
         .testTarget(

@@ -4,6 +4,7 @@ import CrowbarSQLite
 import Glibc
 import Logging
 import NIOCore
+import OpenSSL
 import ServiceLifecycle
 import UnixSignals
 
@@ -25,7 +26,7 @@ struct Server {
             logger.error("an append failed; nothing of it was stored", metadata: ["error": "\($0)"])
         }
         let plugins = PluginService(configuration: configuration, ingest: ingest, log: stores.log, logger: logger)
-        let key = try ControlFiles.makeKey(in: configuration.data, random: Randomness.bytes)
+        let key = try ControlFiles.makeKey(in: configuration.data, random: { try SecureRandom.bytes($0) })
         let socket = configuration.data + "/" + ControlFiles.socket
         let accounts = stores.accounts
         let api = APIConfiguration(

@@ -1,0 +1,98 @@
+import CrowbarCore
+import CrowbarHTTP
+import CrowbarSQLite
+import Glibc
+import Logging
+import NIOCore
+
+/// A listening server on a log in a folder of its own, with the users alice (admin: `root`), bob and carol.
+struct TestServer: Sendable {
+    /// Tokens by name: `alice` and `bob` may send and read, `root` is the admin's, `reader` may read only, `sender` send
+    /// only (both bob's).
+    static let tokens: [String: Principal] = [
+        "alice": Principal(userId: "alice", scopes: [.commands, .read]),
+        "bob": Principal(userId: "bob", scopes: [.commands, .read]),
+        "carol": Principal(userId: "carol", scopes: [.commands, .read]),
+        "nobody": Principal(userId: "nobody", scopes: [.commands, .read]),
+        "root": Principal(userId: "root", scopes: [.commands, .read, .admin]),
+        "reader": Principal(userId: "bob", scopes: [.read]),
+        "sender": Principal(userId: "bob", scopes: [.commands]),
+    ]
+
+    let client: TestClient
+    let log: SQLiteLog
+    let ingest: Ingest
+
+    /// Runs a server for the time of a test.
+    static func run(
+        door: Door = .people, anonymousRead: Bool = false,
+        _ body: @Sendable @escaping (TestServer) async throws -> Void
+    ) async throws {
+        var template = Array("/tmp/crowbar-http-XXXXXX".utf8CString)
+        mkdtemp(&template)
+        let folder = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        defer {
+            for name in ["log.db", "log.db-wal", "log.db-shm"] { unlink(folder + "/" + name) }
+            rmdir(folder)
+        }
+        let log = try SQLiteLog(path: folder + "/log.db", now: now, random32: { [UInt8](repeating: 7, count: 32) })
+        let ids = EventIDSource(now: now, random: { UInt64.random(in: 0 ... .max) })
+        let ingest = Ingest(log: log, newEventID: { ids.next() }, hash: hash)
+        let known = Dictionary(uniqueKeysWithValues: tokens.map { (hash(Array($0.key.utf8)), $0.value) })
+        let configuration = APIConfiguration(
+            ingest: ingest, log: log, authenticate: { known[$0] }, hash: hash,
+            listings: APIConfiguration.Listings(
+                plugins: { Array(#"[{"name":"irc"}]"#.utf8) },
+                cursors: { $0 == "irc/libera" ? Array(#"[{"queue":"libera"}]"#.utf8) : nil },
+                deadLetters: { $0 == "irc" ? Array("[]".utf8) : nil }),
+            anonymousRead: anonymousRead, now: now, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        let (ports, found) = AsyncStream.makeStream(of: Int.self)
+        let server = APIServer(configuration, address: .tcp(host: "127.0.0.1", port: 0), door: door) {
+            found.yield($0 ?? 0)
+        }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await ingest.run() }
+            group.addTask { try await server.run() }
+            group.addTask {
+                guard let port = await ports.first(where: { _ in true }) else { return }
+                try await body(TestServer(client: TestClient(port: port), log: log, ingest: ingest))
+                throw Finished()
+            }
+            do {
+                while try await group.next() != nil {}
+            } catch is Finished {
+                group.cancelAll()
+                while await group.nextResult() != nil {}
+            }
+        }
+    }
+
+    /// Registers the users, and has alice make the channel general with bob in it.
+    func seed() async throws {
+        for user in ["alice", "bob", "carol", "root"] {
+            _ = try await ingest.submit(
+                Ingest.Request(Command(.registerUser, .registerUser(name: user), userId: user), actor: user))
+        }
+        let create = Command(.createChannel, .createChannel(name: nil, description: nil), channelId: "general")
+        _ = try await ingest.submit(Ingest.Request(create, actor: "alice"))
+        _ = try await ingest.submit(
+            Ingest.Request(Command(.joinChannel, .joinChannel, channelId: "general"), actor: "bob"))
+    }
+
+    private struct Finished: Error {}
+
+    @Sendable static func now() -> Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000
+    }
+
+    /// Four FNV-1a hashes side by side: enough to tell a test's few inputs apart.
+    @Sendable static func hash(_ bytes: [UInt8]) -> [UInt8] {
+        (0..<4).flatMap { lane -> [UInt8] in
+            var state: UInt64 = 0xCBF2_9CE4_8422_2325 &+ UInt64(lane)
+            for byte in bytes { state = (state ^ UInt64(byte)) &* 0x100_0000_01B3 }
+            return (0..<8).map { UInt8(truncatingIfNeeded: state >> UInt64($0 * 8)) }
+        }
+    }
+}
