@@ -19,6 +19,8 @@ public struct APIConfiguration: Sendable {
         public static let command = 1 << 20
         /// A body of many commands, in bytes.
         public static let commands = 16 << 20
+        /// What is read and dropped of a body that is too long before the connection is ended, in bytes.
+        public static let dropped = 32 << 20
         /// All bodies together that are held at a time, in bytes; what is over it is refused with `unavailable`.
         public static let bodies = 128 << 20
         /// Commands of a body of many that are submitted together.

@@ -83,19 +83,9 @@ public struct APIServer: Service {
             let isTooLarge = response.status == .contentTooLarge
             if isTooLarge { response.headers[.connection] = "close" }
             try await writer.write(response: response.head, body: response.body)
-            if isTooLarge { try await Self.drain(request) }
+            // What is left of the body is not worth reading: ending the connection ends it.
+            if isTooLarge { throw ConnectionEnded() }
         }
-    }
-
-    /// Takes a part of a body that was refused, so that a client that is still sending gets to read why, and then ends
-    /// the connection.
-    private static func drain(_ request: Request) async throws {
-        var left = APIConfiguration.Limit.commands
-        for try await chunk in request.body {
-            left -= chunk.readableBytes
-            if left < 0 { break }
-        }
-        throw ConnectionEnded()
     }
 
     /// Ends a connection; never seen by anybody.

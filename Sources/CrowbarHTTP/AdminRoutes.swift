@@ -27,14 +27,16 @@ struct AdminRoutes: Sendable {
             return try listing(try await listings.deadLetters(try Self.name(parts)), parts)
         case ("users", 1):
             try APIResponder.expect(.post, request, path)
+            let actions = try actions(path)
             let body = try await fields(request, known: ["name", "admin"])
             let name = try Self.user(body, "name")
-            try await actions(path).addUser(name, body.bool("admin") ?? false)
+            try await actions.addUser(name, body.bool("admin") ?? false)
             return .json(Array("{}".utf8))
         case ("tokens", 1):
             try APIResponder.expect(.post, request, path)
+            let actions = try actions(path)
             let body = try await fields(request, known: ["user", "scopes", "lifetime"])
-            let token = try await actions(path).makeToken(
+            let token = try await actions.makeToken(
                 try Self.user(body, "user"), try Self.scopes(body), body.int("lifetime"))
             var json = JSONWriter()
             json.beginObject()

@@ -30,18 +30,27 @@ final class BodyReader: Sendable {
     ///   - tooLarge: What is said where there are more.
     /// - Throws: ``APIFailure`` with `too_large` or `unavailable`.
     func read(_ request: Request, upTo limit: Int, tooLarge: String) async throws -> Body {
-        if let declared = request.headers[.contentLength].flatMap({ Int($0) }), declared > limit {
-            throw APIFailure(.tooLarge, tooLarge)
-        }
+        let declared = request.headers[.contentLength].flatMap { Int($0) } ?? 0
+        // A client that asks first is told at once and sends nothing.
+        if declared > limit, request.headers[.expect] != nil { throw APIFailure(.tooLarge, tooLarge) }
         var bytes: [UInt8] = []
         var reserved = 0
+        var (isTooLarge, dropped) = (declared > limit, 0)
         do {
+            // The body can be walked through once only, so what is too much is taken and dropped here: a client that is
+            // still sending gets to read why it was refused.
             for try await chunk in request.body {
-                guard bytes.count + chunk.readableBytes <= limit else { throw APIFailure(.tooLarge, tooLarge) }
-                try reserve(chunk.readableBytes)
-                reserved += chunk.readableBytes
-                bytes.append(contentsOf: chunk.readableBytesView)
+                isTooLarge = isTooLarge || bytes.count + chunk.readableBytes > limit
+                if isTooLarge {
+                    dropped += chunk.readableBytes
+                    if dropped > APIConfiguration.Limit.dropped { break }
+                } else {
+                    try reserve(chunk.readableBytes)
+                    reserved += chunk.readableBytes
+                    bytes.append(contentsOf: chunk.readableBytesView)
+                }
             }
+            if isTooLarge { throw APIFailure(.tooLarge, tooLarge) }
         } catch {
             held.withLock { [reserved] in $0 -= reserved }
             throw error

@@ -59,13 +59,12 @@ struct TestServer: Sendable {
                 throw Finished()
             }
             do {
-                try await group.waitForAll()
+                while try await group.next() != nil {}
             } catch is Finished {
                 group.cancelAll()
                 while await group.nextResult() != nil {}
             }
         }
-        try log.close()
     }
 
     /// Registers the users, and has alice make the channel general with bob in it.

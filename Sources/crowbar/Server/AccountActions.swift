@@ -38,7 +38,8 @@ extension Stores {
         }
         // 256 bits in an alphabet that needs no quoting anywhere.
         let digits = Array("0123456789abcdef".utf8)
-        let token = Array("cb_".utf8) + Randomness.bytes(32).flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
+        let token =
+            Array("cb_".utf8) + (try SecureRandom.bytes(32)).flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
         let now = Clock.milliseconds()
         try accounts.storeToken(
             AccountsDatabase.Token(

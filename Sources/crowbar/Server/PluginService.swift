@@ -83,8 +83,8 @@ struct PluginService: Service {
         let log: SQLiteLog
         do {
             store = try SQLiteHostStore(path: folder + "/host.db")
-            log = try SQLiteLog(
-                path: folder + "/log.db", now: Clock.milliseconds, random32: { Randomness.bytes(32) })
+            let random = try SecureRandom.bytes(32)
+            log = try SQLiteLog(path: folder + "/log.db", now: Clock.milliseconds, random32: { random })
         } catch {
             throw Refusal("\(error)")
         }

@@ -26,7 +26,7 @@ struct Server {
             logger.error("an append failed; nothing of it was stored", metadata: ["error": "\($0)"])
         }
         let plugins = try PluginService(configuration, stores, ingest, logger)
-        let key = try ControlFiles.makeKey(in: configuration.data, random: Randomness.bytes)
+        let key = try ControlFiles.makeKey(in: configuration.data, random: { try SecureRandom.bytes($0) })
         let socket = configuration.data + "/" + ControlFiles.socket
         let accounts = stores.accounts
         let api = APIConfiguration(

@@ -20,9 +20,10 @@ struct Stores: Sendable {
         // All that is made from here on is for the owner's eyes.
         umask(0o077)
         do {
+            let random = try SecureRandom.bytes(32)
             folder = try DataFolder(path: configuration.data)
             log = try SQLiteLog(
-                path: folder.file("log.db"), now: Clock.milliseconds, random32: { Randomness.bytes(32) })
+                path: folder.file("log.db"), now: Clock.milliseconds, random32: { random })
             host = try SQLiteHostStore(path: folder.file("host.db"))
             accounts = try AccountsDatabase(path: folder.file("accounts.db"))
         } catch let error as DataFolderError {
@@ -66,14 +67,5 @@ enum Clock {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)
         return Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000
-    }
-}
-
-/// The system's randomness, fit for secrets.
-enum Randomness {
-    /// So many random bytes.
-    static func bytes(_ count: Int) -> [UInt8] {
-        var generator = SystemRandomNumberGenerator()
-        return (0..<count).map { _ in generator.next() }
     }
 }
