@@ -4,7 +4,7 @@ import DequeModule
 ///
 /// Messages wait in a lane for each channel of the chat and leave lane by lane in turn, so that none starves another.
 /// What was written stays here until the PONG to a PING written behind it (the fence): a server handles a client's
-/// lines in order, so the PONG says that it has them. Until then a lost connection brings them back, in their old order.
+/// lines in order, so the PONG says that it has them. Until then a lost connection brings them back, in order.
 struct OutboundLedger: Sendable {
     /// One delivery.
     struct Entry: Sendable {
