@@ -1,7 +1,7 @@
 import PluginWire
 
-/// One network: connects, registers, joins, relays both ways and starts over, as a function from what happens to what is
-/// to be done. It reads no clock and touches no socket.
+/// One network: connects, registers, joins, relays both ways and starts over, as a function from what happens to what
+/// is to be done. It reads no clock and touches no socket.
 struct NetworkMachine: Sendable {
     /// Where the connection stands.
     enum Phase: Equatable, Sendable {

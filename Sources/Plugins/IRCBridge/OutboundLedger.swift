@@ -3,8 +3,8 @@ import DequeModule
 /// What is to be said on one network, from its delivery until the server is known to have it.
 ///
 /// Messages wait in a lane for each channel of the chat and leave lane by lane in turn, so that none starves another.
-/// What was written stays here until the PONG to a PING written behind it (the fence): a server handles a client's lines
-/// in order, so the PONG says that it has them. Until then a lost connection brings them back, in their old order.
+/// What was written stays here until the PONG to a PING written behind it (the fence): a server handles a client's
+/// lines in order, so the PONG says that it has them. Until then a lost connection brings them back, in order.
 struct OutboundLedger: Sendable {
     /// One delivery.
     struct Entry: Sendable {

@@ -1,0 +1,105 @@
+import CrowbarTesting
+import JSONBytes
+import PluginWire
+import Synchronization
+
+/// The host's part for a test: drives the real executable, delivers events and keeps its windows.
+final class BridgeHost: Sendable {
+    let plugin: PluginProcess
+    private let lastDelivery = Mutex<Int64>(0)
+
+    init() throws { plugin = try PluginProcess(PluginProcess.product("crowbar-irc")) }
+
+    /// The configuration of one network `local` with `general` linked to `#general`.
+    static func config(_ port: Int, _ more: String = "", links: String? = nil) throws -> JSON {
+        let links = links ?? #"[{"channel":"general","irc":"local/#general"}]"#
+        return try JSON(
+            parsing: Array(
+                """
+                {"networks":[{"name":"local","host":"127.0.0.1","port":\(port),"tls":false,
+                "flood":{"burst":0,"lines_per_second":0}\(more)}],"links":\(links)}
+                """.utf8))
+    }
+
+    func hello(_ config: JSON, purpose: HostMessage.Hello.Purpose = .live) async throws {
+        try await plugin.send(
+            .hello(
+                HostMessage.Hello(
+                    plugin: "irc", phase: "event", purpose: purpose, session: "s", config: config, dataDir: "/tmp")))
+    }
+
+    /// Says hello and start, and waits until the queue is open.
+    func run(_ config: JSON, untilOpen: Bool = true) async throws {
+        try await hello(config)
+        let ready: PluginMessage.Ready = try await plugin.first("ready") {
+            if case .ready(let ready) = $0 { ready } else { nil }
+        }
+        let names = ready.queues?.map(\.name) ?? []
+        try await plugin.send(.start(names.map { HostMessage.QueueStart(name: $0, cursor: nil) }))
+        if untilOpen { try await window { $0 > 0 } }
+    }
+
+    /// Waits for a window.
+    func window(_ fits: (Int64) -> Bool) async throws {
+        let _: Bool = try await plugin.first("a window", within: .seconds(30)) {
+            if case .window(_, let events) = $0, fits(events) { true } else { nil }
+        }
+    }
+
+    /// Delivers an event that says something.
+    @discardableResult
+    func say(
+        _ text: String, by author: String = "ann", kind: String? = nil, origin: (String, String)? = nil,
+        queue: String = "local"
+    ) async throws -> Int64 {
+        var json = JSONWriter()
+        json.beginObject()
+        json.member("eventId", "e\(lastDelivery.withLock { $0 })")
+        json.member("type", "MESSAGE_SENT")
+        json.member("userId", author)
+        json.member("userName", author)
+        json.member("channelId", "general")
+        json.member("message", text)
+        json.member("kind", ifPresent: kind)
+        if let origin {
+            json.key("origin")
+            json.beginObject()
+            json.member("plugin", origin.0)
+            json.member("ref", origin.1)
+            json.endObject()
+        }
+        json.endObject()
+        let delivery = lastDelivery.withLock {
+            $0 += 1
+            return $0
+        }
+        try await plugin.send(
+            .event(
+                HostMessage.EventDelivery(queue: queue, delivery: delivery, position: delivery, event: json.bytes)))
+        return delivery
+    }
+
+    /// Waits until all these are settled by acks.
+    func settled(_ deliveries: Set<Int64>) async throws {
+        var left = deliveries
+        while !left.isEmpty {
+            let acked: [Int64] = try await plugin.first("an ack", within: .seconds(30)) {
+                switch $0 {
+                case .ack(.one(let delivery), _): [delivery]
+                case .ack(.many(let deliveries), _): deliveries
+                default: nil
+                }
+            }
+            left.subtract(acked)
+        }
+    }
+
+    /// The next command, as an object.
+    func command(_ type: String) async throws -> (JSONObject, PluginMessage.Command) {
+        try await plugin.first("a \(type)") { message in
+            guard case .command(let command) = message else { return nil }
+            let object = try JSONObject(parsing: command.command)
+            return object.string("type") == type ? (object, command) : nil
+        }
+    }
+}

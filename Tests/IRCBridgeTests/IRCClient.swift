@@ -1,0 +1,84 @@
+import Glibc
+import PluginWire
+import Synchronization
+
+@testable import IRCBridge
+
+/// A person on IRC: a plain socket, every wait with an end.
+final class IRCClient: Sendable {
+    private struct State {
+        var splitter = LineSplitter()
+        var lines: [IRCMessage] = []
+        var isClosed = false
+    }
+
+    private let fd: Int32
+    private let state = Mutex(State())
+
+    init(_ port: Int, nick: String, join channel: String? = nil) async throws {
+        guard let fd = LoopbackPort.connect(port) else { throw TestIOError(description: "no server on \(port)") }
+        _ = fcntl(fd, F_SETFL, O_NONBLOCK)
+        self.fd = fd
+        send("NICK \(nick)")
+        send("USER \(nick) 0 * :\(nick)")
+        _ = try await first("welcome") { $0.verb == "001" }
+        if let channel {
+            send("JOIN \(channel)")
+            _ = try await first("the channel's names") { $0.verb == "366" }
+        }
+    }
+
+    deinit { close(fd) }
+
+    func send(_ line: String) {
+        let bytes = Array((line + "\r\n").utf8)
+        _ = Glibc.write(fd, bytes, bytes.count)
+    }
+
+    /// Takes the first line that fits; those before it are dropped.
+    func first(
+        _ what: String, within limit: Duration = .seconds(20), _ fits: (IRCMessage) -> Bool
+    ) async throws -> IRCMessage {
+        let deadline = ContinuousClock.now + limit
+        while true {
+            let found: IRCMessage? = state.withLock { state in
+                pump(&state)
+                guard let index = state.lines.firstIndex(where: fits) else { return nil }
+                let found = state.lines[index]
+                state.lines.removeSubrange(...index)
+                return found
+            }
+            if let found { return found }
+            guard ContinuousClock.now < deadline else {
+                throw TestIOError(description: "\(what) did not come; unread: \(state.withLock { $0.lines })")
+            }
+            try await Task.sleep(for: .milliseconds(2))
+        }
+    }
+
+    /// The text of the next message to a channel.
+    func nextText(within limit: Duration = .seconds(20)) async throws -> String {
+        let message = try await first("a message", within: limit) { ["PRIVMSG", "NOTICE"].contains($0.verb) }
+        return message.params.last ?? ""
+    }
+
+    private func pump(_ state: inout State) {
+        var buffer = [UInt8](repeating: 0, count: 16 << 10)
+        while true {
+            let count = buffer.withUnsafeMutableBytes { read(fd, $0.baseAddress, $0.count) }
+            if count == 0 { state.isClosed = true }
+            guard count > 0 else { return }
+            var lines: [IRCMessage] = []
+            buffer.withUnsafeBytes { bytes in
+                state.splitter.feed(UnsafeRawBufferPointer(rebasing: bytes[..<count])) { piece in
+                    guard case .line(let line) = piece else { return }
+                    var bytes = Array(line)
+                    if bytes.last == 0x0D { bytes.removeLast() }
+                    if let message = IRCMessage(line: bytes) { lines.append(message) }
+                }
+            }
+            for line in lines where line.verb == "PING" { send("PONG :\(line.params.last ?? "")") }
+            state.lines += lines
+        }
+    }
+}

@@ -1,0 +1,62 @@
+import CrowbarTesting
+import Glibc
+import Testing
+
+/// A real ngIRCd on a free port of loopback, in a folder of its own.
+final class IRCServer: Sendable {
+    static let path = "/usr/sbin/ngircd"
+    let port: Int
+    let tlsPort: Int
+    let folder: String
+    private let process: LineProcess
+
+    /// Starts one.
+    /// - Parameters:
+    ///   - port: The port; a free one where nil.
+    ///   - certificate: Files of a key and a certificate for TLS.
+    init(port: Int? = nil, password: String? = nil, certificate: (key: String, file: String)? = nil) async throws {
+        try #require(access(Self.path, X_OK) == 0, "ngircd is missing: apt-get install ngircd")
+        self.port = try port ?? LoopbackPort.free()
+        tlsPort = try LoopbackPort.free()
+        folder = try TestFolder.make()
+        var text = """
+            [Global]
+            Name = irc.test.local
+            Info = Test
+            Listen = 127.0.0.1
+            Ports = \(self.port)
+            \(password.map { "Password = \($0)" } ?? "")
+            ServerUID = \(getuid())
+            ServerGID = \(getgid())
+            MotdPhrase = hello
+            [Limits]
+            MaxPenaltyTime = 0
+            MaxConnectionsIP = 0
+            MaxNickLength = 16
+            [Options]
+            DNS = no
+            Ident = no
+            PAM = no
+
+            """
+        if let certificate {
+            text += """
+                [SSL]
+                CertFile = \(certificate.file)
+                KeyFile = \(certificate.key)
+                Ports = \(tlsPort)
+
+                """
+        }
+        let file = folder + "/ngircd.conf"
+        try TestFolder.write(text, file)
+        process = try LineProcess(Self.path, arguments: ["-n", "-f", file])
+        try await LoopbackPort.waitUntilOpen(self.port)
+    }
+
+    /// Ends it as a crash does.
+    func kill() async throws {
+        process.kill(SIGKILL)
+        _ = try await process.end()
+    }
+}
