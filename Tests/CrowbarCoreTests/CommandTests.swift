@@ -138,6 +138,7 @@ import Testing
             #"{"type":"SEND_MESSAGE","channelId":"c","message":"a","meta":{"a":1}}"#,
             #"{"type":"EDIT_MESSAGE","channelId":"c","messageId":"m","message":"a"}"#,
             #"{"type":"DELETE_MESSAGE","channelId":"c","messageId":"m"}"#,
+            #"{"type":"REGISTER_USER","userId":"a","name":"n"}"#, #"{"type":"REGISTER_USER","userId":"b","name":"n"}"#,
             #"{"type":"JOIN_CHANNEL","channelId":"c"}"#, #"{"type":"LEAVE_CHANNEL","channelId":"c"}"#,
             #"{"type":"CREATE_CHANNEL","channelId":"c","channelName":"n"}"#,
             #"{"type":"CREATE_CHANNEL","channelId":"c","channelDescription":"n"}"#,
