@@ -121,9 +121,17 @@ let package = Package(
         .testTarget(
             name: "CrowbarCoreTests", dependencies: ["CrowbarCore", "CrowbarTesting", "JSONBytes"],
             swiftSettings: strict),
+        // Appends until it is killed; the tests of the log start it.
+        .executableTarget(
+            name: "CrashWriter", dependencies: ["CrowbarSQLite", "CrowbarCore", "CrowbarTesting"],
+            path: "Tests/CrashWriter", swiftSettings: strict),
         .testTarget(
             name: "CrowbarSQLiteTests",
-            dependencies: ["CrowbarSQLite", "CrowbarCore", "CrowbarTesting", "JSONBytes"], swiftSettings: strict),
+            dependencies: [
+                "CrowbarSQLite", "CrowbarCore", "CrowbarTesting", "JSONBytes", "CrashWriter",
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            swiftSettings: strict),
         .testTarget(name: "PluginWireTests", dependencies: ["PluginWire", "JSONBytes"], swiftSettings: strict),
         .testTarget(
             name: "PluginHostTests",

@@ -76,7 +76,11 @@ extension Command {
         put(actor)
         put(channelId)
         switch body {
-        case .registerUser(let name), .renameUser(let name): put(name)
+        case .registerUser(let name):
+            // Who is registered, which need not be who acts.
+            put(userId)
+            put(name)
+        case .renameUser(let name): put(name)
         case .createChannel(let name, let description):
             put(name)
             put(description)

@@ -1,0 +1,95 @@
+import JSONBytes
+import Testing
+
+@Suite struct ValueTests {
+    static let texts: [String] = [
+        "", "plain", "\"\\/\u{8}\u{C}\n\r\t", "\u{0}\u{1}\u{1F}\u{7F}", "é😀\u{1F468}\u{200D}\u{1F469}",
+        "a\u{85}b\u{2028}c\u{2029}d", "\u{84}\u{86}\u{2027}\u{202A}", "\u{FFFF}\u{10FFFF}",
+    ]
+
+    @Test(arguments: texts) func stringsComeBackFromOneLine(_ text: String) throws {
+        var quoted: [UInt8] = []
+        JSONString.append(text, to: &quoted)
+        let line = String(decoding: quoted, as: UTF8.self)
+        #expect(!line.unicodeScalars.contains { $0.value < 0x20 || [0x85, 0x2028, 0x2029].contains($0.value) })
+        #expect(try JSONObject(parsing: Array("{\"k\":\(line)}".utf8)).string("k") == text)
+        #expect(try JSON(parsing: quoted) == .string(text))
+    }
+
+    @Test func escapesAreDecoded() throws {
+        let object = try JSONObject(parsing: Array(#"{"k":"\u0041\ud83d\ude00\/\"\u2028","\u006b2":1}"#.utf8))
+        #expect(object.string("k") == "A😀/\"\u{2028}")
+        #expect(object.key(object.members[1]) == "k2")
+    }
+
+    @Test func singleLineChangesLineBreaksAlone() {
+        func single(_ text: String) -> String {
+            String(decoding: JSONString.singleLine(Array(text.utf8)[...]), as: UTF8.self)
+        }
+        #expect(single(#"{ "b":1.0,  "é":"\n" }"#) == #"{ "b":1.0,  "é":"\n" }"#)
+        #expect(single("{\r\n\"a\":\n1\t}") == "{  \"a\": 1\t}")
+        #expect(single("[\"\u{2028}x\u{2029}y\u{85}\"]") == #"["\u2028x\u2029y\u0085"]"#)
+    }
+
+    @Test(
+        arguments: [
+            ("0", 0), ("-0", 0), ("42", 42), ("9223372036854775807", Int64.max), ("-9223372036854775808", Int64.min),
+            ("9223372036854775808", nil), ("-9223372036854775809", nil), ("1.0", nil), ("1e2", nil), ("\"1\"", nil),
+            ("99999999999999999999999", nil),
+        ] as [(String, Int64?)])
+    func wholeNumbers(_ text: String, _ value: Int64?) throws {
+        #expect(try JSONObject(parsing: Array("{\"n\":\(text)}".utf8)).int("n") == value)
+    }
+
+    @Test func membersByKindAndAbsence() throws {
+        let object = try JSONObject(
+            parsing: Array(#"{"s":"x","b":true,"l":["a","b"],"o":[{"n":1},{}],"m":{"r": 1 },"mixed":["a",1]}"#.utf8))
+        #expect(object.string("b") == nil)
+        #expect(object.bool("b") == true)
+        #expect(object.bool("s") == nil)
+        #expect(object.strings("l") == ["a", "b"])
+        #expect(object.strings("mixed") == nil)
+        #expect(object.objects("o")?.map { $0.int("n") } == [1, nil])
+        #expect(object.objects("l") == nil)
+        #expect(object.raw("m").map(Array.init) == Array(#"{"r": 1 }"#.utf8))
+        #expect(object.span("x") == nil)
+    }
+
+    @Test func treesComeBack() throws {
+        let text = #"{"a":[1,-2.5,null,true,{"b":"\u2028"}],"c":{}}"#
+        let tree = try JSON(parsing: Array(text.utf8))
+        #expect(tree["a"]?.array?.count == 5)
+        #expect(tree["a"]?.array?[4]["b"]?.string == "\u{2028}")
+        #expect(String(decoding: tree.bytes, as: UTF8.self) == text)
+        #expect(try JSON(parsing: tree.bytes) == tree)
+    }
+
+    @Test(arguments: ["1e999", "{\"a\":1,\"a\":2}", "[1,", "x"]) func treesRefuse(_ text: String) {
+        #expect(throws: JSONError.self) { _ = try JSON(parsing: Array(text.utf8)) }
+    }
+
+    @Test func theWriterPutsCommasWhereTheyBelong() throws {
+        var json = JSONWriter()
+        json.beginObject()
+        json.member("a", 1)
+        json.member("none", ifPresent: nil)
+        json.key("l")
+        json.beginArray()
+        json.string("x")
+        json.beginObject()
+        json.endObject()
+        json.null()
+        json.endArray()
+        json.member("t", true)
+        json.key("r")
+        json.raw("[ ]".utf8)
+        json.endObject()
+        #expect(String(decoding: json.bytes, as: UTF8.self) == #"{"a":1,"l":["x",{},null],"t":true,"r":[ ]}"#)
+    }
+
+    @Test(arguments: [0, 7, -1, Int64.max, Int64.min]) func decimals(_ number: Int64) {
+        var out: [UInt8] = []
+        out.appendDecimal(number)
+        #expect(String(decoding: out, as: UTF8.self) == "\(number)")
+    }
+}
