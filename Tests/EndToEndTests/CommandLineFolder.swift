@@ -1,0 +1,109 @@
+import Glibc
+
+/// A run of the real `crowbar` binary in a folder of its own.
+final class CommandLineFolder: Sendable {
+    struct Outcome: Sendable {
+        var status: Int32
+        var output: String
+        var error: String
+    }
+
+    let path: String
+
+    init() {
+        var template = Array("/tmp/crowbar-cli-XXXXXX".utf8CString)
+        mkdtemp(&template)
+        path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    deinit { _ = Self.spawn(["/bin/rm", "-rf", path], in: "/", output: nil, error: nil).map { Self.wait($0) } }
+
+    /// The binary, beside the test bundle.
+    static var binary: String {
+        var buffer = [CChar](repeating: 0, count: 4_096)
+        let count = readlink("/proc/self/exe", &buffer, buffer.count - 1)
+        let own = String(decoding: buffer[..<max(0, count)].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        // Where a runner outside of the build folder loads the bundle, its path is an argument.
+        let bundle = CommandLine.arguments.first { $0.hasSuffix(".xctest") } ?? own
+        return bundle[..<(bundle.lastIndex(of: "/") ?? bundle.endIndex)] + "/crowbar"
+    }
+
+    func file(_ name: String) -> String { path + "/" + name }
+
+    func write(_ name: String, _ text: String) {
+        let file = open(file(name), O_WRONLY | O_CREAT | O_TRUNC, 0o600)
+        _ = Glibc.write(file, text, text.utf8.count)
+        close(file)
+    }
+
+    func read(_ name: String) -> String {
+        let file = open(file(name), O_RDONLY)
+        defer { close(file) }
+        var text: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 65_536)
+        while true {
+            let count = Glibc.read(file, &chunk, chunk.count)
+            if count <= 0 { return String(decoding: text, as: UTF8.self) }
+            text += chunk[..<count]
+        }
+    }
+
+    /// Runs a verb to its end.
+    func crowbar(_ arguments: String...) -> Outcome {
+        let tag = "run\(UInt32.random(in: 0 ... .max))"
+        guard let pid = start(arguments, tag) else { return Outcome(status: -1, output: "", error: "cannot start") }
+        return Outcome(status: Self.wait(pid), output: read(tag + ".out"), error: read(tag + ".err"))
+    }
+
+    /// Starts a verb whose output goes to `TAG.out` and `TAG.err`.
+    func start(_ arguments: [String], _ tag: String) -> pid_t? {
+        Self.spawn([Self.binary] + arguments, in: path, output: file(tag + ".out"), error: file(tag + ".err"))
+    }
+
+    /// Starts a server and waits until it says where it listens.
+    /// - Returns: Its process id and port.
+    func serve() -> (pid: pid_t, port: String)? {
+        guard let pid = start(["serve"], "serve") else { return nil }
+        let isListening = poll { read("serve.out").contains("listens on") || Self.hasEnded(pid) }
+        let address = read("serve.out").split(separator: " ").first { $0.hasPrefix("http://") }
+        guard isListening, let port = address?.split(separator: ":").last?.prefix(while: \.isNumber) else { return nil }
+        return (pid, String(port))
+    }
+
+    /// Asks again and again, at most for 20 seconds, until something is so.
+    func poll(_ condition: () -> Bool) -> Bool {
+        for _ in 0..<1_000 {
+            if condition() { return true }
+            usleep(20_000)
+        }
+        return false
+    }
+
+    static func hasEnded(_ pid: pid_t) -> Bool {
+        var info = siginfo_t()
+        return waitid(P_PID, id_t(pid), &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_signo == SIGCHLD
+    }
+
+    /// The exit status; 128 and more for a signal.
+    static func wait(_ pid: pid_t) -> Int32 {
+        var status: Int32 = 0
+        while waitpid(pid, &status, 0) < 0, errno == EINTR {}
+        return status & 0x7F == 0 ? status >> 8 & 0xFF : 128 + status & 0x7F
+    }
+
+    private static func spawn(_ arguments: [String], in folder: String, output: String?, error: String?) -> pid_t? {
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        for (descriptor, path) in [(Int32(1), output), (2, error)] {
+            posix_spawn_file_actions_addopen(
+                &actions, descriptor, path ?? "/dev/null", O_WRONLY | O_CREAT | O_TRUNC, 0o600)
+        }
+        var pid: pid_t = 0
+        // The shell changes the folder and becomes the program.
+        let all = ["/bin/sh", "-c", "cd \"$0\" && exec \"$@\"", folder] + arguments
+        var words: [UnsafeMutablePointer<CChar>?] = all.map { strdup($0) } + [nil]
+        defer { for word in words { free(word) } }
+        return posix_spawn(&pid, all[0], &actions, nil, &words, environ) == 0 ? pid : nil
+    }
+}
