@@ -36,8 +36,12 @@ final class CommandLineFolder: Sendable {
         close(file)
     }
 
-    func read(_ name: String) -> String {
-        let file = open(file(name), O_RDONLY)
+    func makeFolder(_ name: String) { mkdir(file(name), 0o700) }
+
+    func read(_ name: String) -> String { Self.text(of: file(name)) }
+
+    static func text(of path: String) -> String {
+        let file = open(path, O_RDONLY)
         defer { close(file) }
         var text: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 65_536)
