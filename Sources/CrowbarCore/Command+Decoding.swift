@@ -3,8 +3,8 @@ import JSONBytes
 extension Command {
     /// Reads a command's JSON.
     /// - Parameter bytes: One JSON object in UTF-8.
-    /// - Throws: ``CommandError`` with `malformed` (no JSON, bad UTF-8, no object), `invalid_command` (naming the field),
-    ///   `empty_message` or `message_too_long`.
+    /// - Throws: ``CommandError`` with `malformed` (no JSON, bad UTF-8, no object), `invalid_command` (naming the
+    ///   field), `empty_message` or `message_too_long`.
     public init(parsing bytes: [UInt8]) throws(CommandError) {
         let object: JSONObject
         do {

@@ -1,5 +1,5 @@
-/// The log as the rest of Crowbar sees it: append-only, totally ordered, durable. SQLite and memory are behind it today;
-/// nothing in it would keep a distributed log from being behind it.
+/// The log as the rest of Crowbar sees it: append-only, totally ordered, durable. SQLite and memory are behind it
+/// today; nothing in it would keep a distributed log from being behind it.
 public protocol EventLog: Sendable {
     /// Decides submissions one after the other against the head and stores what is not refused, all in one go; returns
     /// once that is durable.

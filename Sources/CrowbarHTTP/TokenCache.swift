@@ -1,7 +1,7 @@
 import CrowbarCore
 
-/// Principals of tokens seen a moment ago, so that a busy client does not cost a look into the accounts a call. Keyed by
-/// the tokens' hashes: the tokens themselves are not kept.
+/// Principals of tokens seen a moment ago, so that a busy client does not cost a look into the accounts a call. Keyed
+/// by the tokens' hashes: the tokens themselves are not kept.
 struct TokenCache: Sendable {
     private struct Entry {
         var principal: Principal

@@ -22,7 +22,8 @@ final class LogWriter: @unchecked Sendable {
         find = try prepare("SELECT position, timestamp, commandHash FROM events WHERE eventId = ?")
         insert = try prepare(
             """
-            INSERT INTO events (position, eventId, type, channelId, userId, originPlugin, depth, commandHash, timestamp, json)
+            INSERT INTO events (
+                position, eventId, type, channelId, userId, originPlugin, depth, commandHash, timestamp, json)
             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """)
         self.now = now

@@ -1,7 +1,8 @@
 import GRDB
 import GRDBSQLite
 
-/// SQLite's own calls on a statement that GRDB prepared and owns, for the paths where a row costs less than a microsecond.
+/// SQLite's own calls on a statement that GRDB prepared and owns, for the paths where a row costs less than a
+/// microsecond.
 ///
 /// It must be used on the queue of its connection only, while the ``Statement`` lives.
 struct RawStatement {

@@ -1,7 +1,8 @@
 import Glibc
 import PluginWire
 
-/// A plugin's executable run by a test in the host's place: messages of the protocol in and out, every wait with an end.
+/// A plugin's executable run by a test in the host's place: messages of the protocol in and out, every wait with an
+/// end.
 public final class PluginProcess: Sendable {
     /// A line that is no message of the protocol.
     public struct NotUnderstood: Error, CustomStringConvertible {

@@ -17,7 +17,8 @@ public struct JSONObject: Sendable {
 
     /// Scans a text that must be one object, with white space around it at most.
     /// - Parameter bytes: The text in UTF-8.
-    /// - Throws: ``JSONError`` where it is no JSON (RFC 8259), no object, nested deeper than 64, or names a member twice.
+    /// - Throws: ``JSONError`` where it is no JSON (RFC 8259), no object, nested deeper than 64, or names a member
+    ///   twice.
     public init(parsing bytes: [UInt8]) throws(JSONError) {
         var members: [Member] = []
         members.reserveCapacity(12)

@@ -20,8 +20,8 @@ public struct SettingsReader: Sendable {
     /// - Parameters:
     ///   - text: The text in UTF-8.
     ///   - file: The name that errors give.
-    /// - Throws: ``SettingsError`` where it is too long, no UTF-8, no TOML 1.0, or has a value that has no JSON (a date,
-    ///   an infinity).
+    /// - Throws: ``SettingsError`` where it is too long, no UTF-8, no TOML 1.0, or has a value that has no JSON (a
+    ///   date, an infinity).
     public init(parsing text: [UInt8], file: String) throws(SettingsError) {
         guard text.count <= Self.maxBytes else {
             throw SettingsError(file: file, reason: "the file is over \(Self.maxBytes) bytes long")

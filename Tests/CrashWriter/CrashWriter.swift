@@ -7,7 +7,8 @@ import Glibc
 /// it is killed: `CrashWriter DATABASE RUN`, where RUN makes the ids of this life different from those of others.
 ///
 /// With a third argument, that many bytes are the longest file it may write (RLIMIT_FSIZE), which is a full disk as far
-/// as SQLite can tell: it then writes `unavailable` at the first refusal, lifts the limit, appends once more, and exits.
+/// as SQLite can tell: it then writes `unavailable` at the first refusal, lifts the limit, appends once more, and
+/// exits.
 @main
 struct CrashWriter {
     static func main() async throws {
@@ -45,7 +46,7 @@ struct CrashWriter {
         switch n % 10 {
         case 3:
             return
-                #"{"type":"EDIT_MESSAGE","channelId":"general","messageId":"\#(run)-\#(n - 3)","message":"e\#(n)",\#(id)}"#
+                #"{"type":"EDIT_MESSAGE","channelId":"general","messageId":"\#(run)-\#(n - 3)","message":"e",\#(id)}"#
         case 6: return #"{"type":"DELETE_MESSAGE","channelId":"general","messageId":"\#(run)-\#(n - 2)",\#(id)}"#
         case 9: return #"{"type":"SET_TOPIC","channelId":"general","topic":"\#(n)",\#(id)}"#
         default: return #"{"type":"SEND_MESSAGE","channelId":"general","message":"m\#(text)",\#(id)}"#

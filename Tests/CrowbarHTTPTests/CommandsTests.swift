@@ -72,7 +72,7 @@ import Testing
         Refused(
             code: "message_too_long",
             json:
-                #"{"type":"SEND_MESSAGE","channelId":"general","message":"\#(String(repeating: "x", count: 16_385))"}"#),
+                #"{"type":"SEND_MESSAGE","channelId":"general","message":"\#(String(repeating: "x", count: 16385))"}"#),
         Refused(code: "too_large", json: String(repeating: " ", count: 1 << 20) + "{}"),
     ]
 

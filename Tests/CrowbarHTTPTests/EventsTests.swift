@@ -10,7 +10,8 @@ import Testing
         try await server.seed()
         _ = try await server.client.post(#"{"type":"CREATE_CHANNEL","channelId":"dev"}"#, token: "alice")
         let lines = (0..<count).map {
-            #"{"type":"SEND_MESSAGE","channelId":"\#($0 % 2 == 0 ? "general" : "dev")","message":"m","eventId":"e\#($0)"}"#
+            let channel = $0 % 2 == 0 ? "general" : "dev"
+            return #"{"type":"SEND_MESSAGE","channelId":"\#(channel)","message":"m","eventId":"e\#($0)"}"#
         }
         let answer = try await server.client.postLines(lines, token: "alice")
         #expect(answer.lines.count == count && !answer.text.contains("error"))

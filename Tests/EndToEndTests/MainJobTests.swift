@@ -3,8 +3,8 @@ import Glibc
 import JSONBytes
 import Testing
 
-/// The main job with the real programs: people on IRC and over HTTP read each other, a webhook gets every message, and a
-/// SIGKILL loses nothing.
+/// The main job with the real programs: people on IRC and over HTTP read each other, a webhook gets every message, and
+/// a SIGKILL loses nothing.
 @Suite(.serialized) struct MainJobTests {
     private static let tests = #filePath.split(separator: "/").dropLast(2).map { "/" + $0 }.joined()
 

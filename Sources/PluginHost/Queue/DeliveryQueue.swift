@@ -251,8 +251,8 @@ struct DeliveryQueue {
     /// Moves the deadline on: the plugin said that it needs longer.
     mutating func extendDeadline(to time: Int64) { deadlineFrom = max(deadlineFrom, time) }
 
-    /// When the plugin counts as hung on this queue, on the monotonic clock; nil while nothing is held or the queue is on
-    /// hold.
+    /// When the plugin counts as hung on this queue, on the monotonic clock; nil while nothing is held or the queue is
+    /// on hold.
     var deadline: Int64? {
         guard held > 0, window > 0 else { return nil }
         var deadline = deadlineFrom + settings.ackDeadline

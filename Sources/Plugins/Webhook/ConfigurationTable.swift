@@ -1,7 +1,8 @@
 import JSONBytes
 import PluginWire
 
-/// One table of the configuration: values by key, and a problem with its full path for each that is not as it should be.
+/// One table of the configuration: values by key, and a problem with its full path for each that is not as it should
+/// be.
 struct ConfigurationTable {
     typealias Problem = PluginMessage.Problem
 

@@ -17,7 +17,8 @@ struct PluginService: Service {
     /// - Throws: ``Refusal`` where the folder of manifests is there and cannot be read.
     init(_ configuration: Configuration, _ stores: Stores, _ ingest: Ingest, _ logger: Logger) throws {
         let environment = Self.environment(
-            log: stores.log, store: stores.host, ingest: ingest, dataFolder: Self.absolute(configuration.data) + "/plugins",
+            log: stores.log, store: stores.host, ingest: ingest,
+            dataFolder: Self.absolute(configuration.data) + "/plugins",
             logger: logger)
         if access(configuration.plugins, F_OK) != 0 {
             logger.notice("there is no folder '\(configuration.plugins)', so no plugin runs")

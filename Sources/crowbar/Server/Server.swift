@@ -42,7 +42,8 @@ struct Server {
             let address = ListenAddress(host: listen.host, port: port ?? listen.port)
             StandardStream.output.write(
                 line:
-                    "crowbar listens on http://\(address); 'crowbar user add NAME' and 'crowbar token NAME' give a token"
+                    "crowbar listens on http://\(address); "
+                    + "'crowbar user add NAME' and 'crowbar token NAME' give a token"
             )
         }
         // They end in the reverse order: first the listeners, then the plugins, ingest last, so that what was taken is
