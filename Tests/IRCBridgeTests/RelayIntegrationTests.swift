@@ -109,7 +109,8 @@ import Testing
         let host = try BridgeHost()
         try await host.run(BridgeHost.config(server.port))
         let join = try await taker.first("the bridge") { $0.verb == "JOIN" }
-        #expect(IRCSource(try #require(join.source)).nick == "crowbar_")
+        let nick = IRCSource(try #require(join.source)).nick
+        #expect(nick == "crowbar_")
     }
 
     @Test func aDrainLeavesTheServer() async throws {

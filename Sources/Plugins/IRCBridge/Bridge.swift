@@ -6,8 +6,9 @@ import PluginWire
 /// The plugin: networks, and the host's end of the protocol between them. All of it lives on one event loop.
 // Unchecked: every method is called on `loop` alone, which `preconditionInEventLoop` holds callers to.
 final class Bridge: @unchecked Sendable {
-    /// Commands that wait for the chat's answer before the networks are read no further, and from where on they are.
-    private static let mostOutstanding = 4096, fewOutstanding = 1024
+    /// Commands that wait for the chat's answer before the networks are read no further, and from where on they are
+    /// again. Well below the number at which the host stops reading from this plugin.
+    private static let mostOutstanding = Wire.commandsInFlight / 2, fewOutstanding = mostOutstanding / 2
     /// Refused commands that are logged in ``logInterval``, the rest being counted.
     private static let logsPerInterval = 10
     private static let logInterval = TimeAmount.seconds(60)

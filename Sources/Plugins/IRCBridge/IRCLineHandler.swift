@@ -20,6 +20,7 @@ final class IRCLineHandler: ChannelInboundHandler {
     private let established: Any.Type?
     private let report: (Event) -> Void
     private var partial: [UInt8] = []
+    private var isOpen = false
 
     /// - Parameters:
     ///   - established: The event that says that the connection can be used; nil: once it is open.
@@ -29,13 +30,23 @@ final class IRCLineHandler: ChannelInboundHandler {
         self.report = report
     }
 
+    // A channel that has just connected is active, and says so once more a moment later.
+    private func open() {
+        if !isOpen { report(.opened) }
+        isOpen = true
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        if context.channel.isActive, established == nil { open() }
+    }
+
     func channelActive(context: ChannelHandlerContext) {
-        if established == nil { report(.opened) }
+        if established == nil { open() }
         context.fireChannelActive()
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if let established, type(of: event) == established { report(.opened) }
+        if let established, type(of: event) == established { open() }
         context.fireUserInboundEventTriggered(event)
     }
 

@@ -20,7 +20,7 @@ enum IRCText {
 
     /// The text without mIRC's formatting (colour numbers included) and without control characters.
     static func plain(_ text: String) -> String {
-        guard text.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F }) else { return text }
+        guard text.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F || $0 == 0xC2 }) else { return text }
         let bytes = Array(text.utf8)
         var out: [UInt8] = []
         var at = 0
@@ -45,6 +45,8 @@ enum IRCText {
                 }
             case 0x09: out.append(0x20)
             case 0..<0x20, 0x7F: break
+            // U+0080…U+009F, the second set of control characters.
+            case 0xC2 where at < bytes.count && bytes[at] < 0xA0: at += 1
             default: out.append(byte)
             }
         }

@@ -1,6 +1,7 @@
 import Glibc
 import NIOCore
 import NIOPosix
+import OpenSSL
 import PluginKit
 import PluginWire
 
@@ -23,10 +24,9 @@ struct CrowbarIRC {
         }
         let config: BridgeConfig
         do throws(ConfigError) {
-            guard hello.purpose != .replay else {
-                throw ConfigError(path: "replay", message: "IRC cannot be said again; set replay = false")
-            }
+            try checkSession(hello)
             config = try BridgeConfig(hello.config)
+            try checkAuthorities(config)
         } catch {
             refuse(error, host)
         }
@@ -46,6 +46,31 @@ struct CrowbarIRC {
         loop.execute { bridge.drain(deadline: deadlineWithoutHost) }
         // The host is gone; the drain's end exits the process.
         try? await bridge.whenDrained.get()
+    }
+
+    private static func checkSession(_ hello: HostMessage.Hello) throws(ConfigError) {
+        guard hello.version == Wire.version else {
+            let message = "the host speaks version \(hello.version), this plugin \(Wire.version)"
+            throw ConfigError(path: "protocol", message: message)
+        }
+        guard hello.phase == "event" else {
+            throw ConfigError(path: "phase", message: "must be 'event': the bridge judges no commands")
+        }
+        guard hello.purpose != .replay else {
+            throw ConfigError(path: "replay", message: "IRC cannot be said again; set replay = false")
+        }
+    }
+
+    /// Reads each `ca_file`, so that a wrong one is an error now and not at the first connection.
+    private static func checkAuthorities(_ config: BridgeConfig) throws(ConfigError) {
+        for (i, network) in config.networks.enumerated() {
+            guard let file = network.caFile else { continue }
+            do throws(TLSError) {
+                _ = try TLSClientContext(caFile: file)
+            } catch {
+                throw ConfigError(path: "networks[\(i)].ca_file", message: "\(error)")
+            }
+        }
     }
 
     private static func ready(_ config: BridgeConfig, _ plugin: String) -> PluginMessage {

@@ -17,7 +17,6 @@ final class NetworkConnection: @unchecked Sendable {
     private var failure: String?
     private var timer: Scheduled<Void>?
     private var timerAt: Instant?
-    private var isOpen = false
     private var wantsReads = true
 
     /// - Parameters:
@@ -52,6 +51,7 @@ final class NetworkConnection: @unchecked Sendable {
         guard on != wantsReads else { return }
         wantsReads = on
         channel?.setOption(.autoRead, value: on).whenFailure { _ in }
+        step { $0.setListening(on, now: $1) }
     }
 
     private func step(_ body: (inout NetworkMachine, Instant) -> [NetworkAction]) {
@@ -100,7 +100,6 @@ final class NetworkConnection: @unchecked Sendable {
 
     private func connect() {
         failure = nil
-        isOpen = false
         let config = machine.config
         let tls: TLSClientContext?
         do throws(TLSError) {
@@ -112,22 +111,35 @@ final class NetworkConnection: @unchecked Sendable {
         ClientBootstrap(group: loop)
             .connectTimeout(Self.connectLimit)
             .channelOption(.socketOption(.tcp_nodelay), value: 1)
-            .channelInitializer { [self] channel in
-                channel.eventLoop.makeCompletedFuture {
-                    let pipeline = channel.pipeline.syncOperations
-                    if let tls {
-                        try pipeline.addHandler(try TLSClientHandler(context: tls, host: config.host))
-                    }
-                    let established: Any.Type? = tls == nil ? nil : TLSClientHandler.Established.self
-                    self.channel = channel
-                    try pipeline.addHandler(IRCLineHandler(established: established) { [self] in handle($0) })
-                }
-            }
+            // Several addresses may be tried at once: only the one that is kept gets handlers, and is read then.
+            .channelOption(.autoRead, value: false)
             .connect(host: config.host, port: config.port)
             .hop(to: loop)
             .whenComplete { [self] result in
-                if case .failure(let error) = result { ended("cannot connect: \(Self.text(error))") }
+                switch result {
+                case .success(let channel): use(channel, tls)
+                case .failure(let error): ended("cannot connect: \(Self.text(error))")
+                }
             }
+    }
+
+    private func use(_ channel: any Channel, _ tls: TLSClientContext?) {
+        self.channel = channel
+        do {
+            let pipeline = channel.pipeline.syncOperations
+            let established: Any.Type? = tls == nil ? nil : TLSClientHandler.Established.self
+            try pipeline.addHandler(IRCLineHandler(established: established) { [self] in handle($0) })
+            if let tls {
+                let handler = try TLSClientHandler(context: tls, host: machine.config.host)
+                try pipeline.addHandler(handler, position: .first)
+            }
+            // A handshake is read whatever the chat does.
+            channel.setOption(.autoRead, value: tls != nil || wantsReads).whenFailure { _ in }
+        } catch {
+            self.channel = nil
+            channel.close(promise: nil)
+            ended("\(error)")
+        }
     }
 
     private static func text(_ error: any Error) -> String {
@@ -140,7 +152,6 @@ final class NetworkConnection: @unchecked Sendable {
     private func handle(_ event: IRCLineHandler.Event) {
         switch event {
         case .opened:
-            isOpen = true
             channel?.setOption(.autoRead, value: wantsReads).whenFailure { _ in }
             step { $0.connected(now: $1) }
         case .line(let message): step { $0.received(message, now: $1) }

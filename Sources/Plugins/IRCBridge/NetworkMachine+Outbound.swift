@@ -28,7 +28,7 @@ extension NetworkMachine {
                 guard bucket.take(now: now) else { break }
                 actions.append(.send("PING :" + ledger.fence()))
             }
-            guard ledger.hasWaiting, canWrite, bucket.take(now: now) else { break }
+            guard ledger.hasWaiting, mayBegin || ledger.hasBegun, bucket.take(now: now) else { break }
             guard let turn = nextTurn(now) else {
                 bucket.giveBack()
                 break
@@ -48,7 +48,8 @@ extension NetworkMachine {
         return actions + endDrain(now)
     }
 
-    private var canWrite: Bool { !isDraining || ledger.hasBegun }
+    /// Whether a message may be begun. One that is begun is always finished, as the fence goes behind whole messages.
+    private var mayBegin: Bool { !isDraining && ledger.sentLines < Self.mostUnconfirmed }
 
     /// Where lines are dear the fence waits for a few messages; where they are not it is set at the end of each pump.
     private var wantsFence: Bool {
@@ -58,7 +59,7 @@ extension NetworkMachine {
     private mutating func nextTurn(_ now: Instant) -> OutboundLedger.Turn? {
         let (memberships, lines) = (memberships, lines)
         return ledger.turn(
-            onlyBegun: isDraining,
+            onlyBegun: !mayBegin,
             state: { memberships[$0]?.state(now: now) ?? .waiting },
             render: { message, target in
                 lines.lines(message, target: memberships[target]?.name ?? target)

@@ -35,6 +35,9 @@ struct NetworkMachine: Sendable {
     static let fullWindow = 1024
     /// Events wanted at once for each line a second of a limit, and the least of them.
     static let windowPerRate = 32.0, leastWindow = 16
+    /// Lines that may be written before the server has confirmed earlier ones. A server that slows clients down
+    /// (ngIRCd: 2.5 lines a second) must answer the fence behind so many well within ``dead``.
+    static let mostUnconfirmed = 128
     /// Messages behind which a fence is set though more wait, where a limit makes each line dear.
     static let limitedFence = 8
 
@@ -56,6 +59,7 @@ struct NetworkMachine: Sendable {
     var speakers: Speakers
     var isWindowOpen = false
     var lastHeard: Instant = 0
+    var isListening = true
     var hasAsked = false
     var nextRegain: Instant = 0
     var nextWorking: Instant = 0
@@ -146,6 +150,13 @@ struct NetworkMachine: Sendable {
         }
     }
 
+    /// Nothing is read for a while, because the chat does not keep up: the server's silence then means nothing.
+    mutating func setListening(_ on: Bool, now: Instant) -> [NetworkAction] {
+        isListening = on
+        if on { lastHeard = now }
+        return []
+    }
+
     /// Time has passed: see ``wake(now:)``.
     mutating func tick(now: Instant) -> [NetworkAction] {
         switch phase {
@@ -162,11 +173,11 @@ struct NetworkMachine: Sendable {
 
     private mutating func tickRegistered(_ since: Instant, _ now: Instant) -> [NetworkAction] {
         var actions: [NetworkAction] = []
-        if now - lastHeard >= Self.dead {
+        if isListening, now - lastHeard >= Self.dead {
             refusal = ("the server was silent for \(Int(Self.dead)) s", false)
             return [.close]
         }
-        if now - lastHeard >= Self.silence, !hasAsked {
+        if isListening, now - lastHeard >= Self.silence, !hasAsked {
             hasAsked = true
             actions.append(.send("PING :alive"))
         }
@@ -194,7 +205,7 @@ struct NetworkMachine: Sendable {
         case .waiting(let until): return until
         case .registering(let since): return since + Self.registrationLimit
         case .registered(let since):
-            var wake = lastHeard + (hasAsked ? Self.dead : Self.silence)
+            var wake = isListening ? lastHeard + (hasAsked ? Self.dead : Self.silence) : now + Self.silence
             for membership in memberships.values { if let next = membership.nextTry { wake = min(wake, next) } }
             if nick != config.nick { wake = min(wake, nextRegain) }
             if !isWindowOpen { wake = min(wake, since + Self.joinLimit) }

@@ -52,6 +52,8 @@ struct OutboundLedger: Sendable {
     var count: Int { lanes.values.reduce(0) { $0 + $1.count } + sent.count }
     /// Deliveries whose lines were all written, and no PONG has come.
     var sentCount: Int { sent.count }
+    /// Lines of these.
+    private(set) var sentLines = 0
     /// Whether something waits to be written.
     var hasWaiting: Bool { !rotation.isEmpty }
     /// Whether a message has some of its lines written and some not.
@@ -92,6 +94,7 @@ struct OutboundLedger: Sendable {
             if entry.nextLine == lines.count {
                 removeHead(lane)
                 sent.append(entry)
+                sentLines += lines.count
             } else {
                 lanes[lane]?[0] = entry
             }
@@ -140,6 +143,7 @@ struct OutboundLedger: Sendable {
         fenceInFlight = nil
         var done: [Entry] = []
         while let first = sent.first, first.fence != 0, first.fence <= fence { done.append(sent.removeFirst()) }
+        countSent()
         return done
     }
 
@@ -152,6 +156,7 @@ struct OutboundLedger: Sendable {
     mutating func takeBack(_ target: String) {
         let back = sent.filter { $0.targets.contains(target) }
         sent.removeAll { $0.targets.contains(target) }
+        countSent()
         for lane in rotation {
             if let head = lanes[lane]?.first, head.targets.contains(target) { lanes[lane]?[0] = Self.unwritten(head) }
         }
@@ -162,10 +167,13 @@ struct OutboundLedger: Sendable {
     mutating func connectionLost() {
         let back = Array(sent)
         sent = []
+        sentLines = 0
         fenceInFlight = nil
         for lane in rotation { if let head = lanes[lane]?.first { lanes[lane]?[0] = Self.unwritten(head) } }
         restore(back)
     }
+
+    private mutating func countSent() { sentLines = sent.reduce(0) { $0 + ($1.lines?.count ?? 0) } }
 
     private static func unwritten(_ entry: Entry) -> Entry {
         Entry(delivery: entry.delivery, message: entry.message, targets: entry.targets)
