@@ -64,6 +64,12 @@ final class CommandLineFolder: Sendable {
         Self.spawn([Self.binary] + arguments, in: path, output: file(tag + ".out"), error: file(tag + ".err"))
     }
 
+    /// Limits the size of the files that a process can write (RLIMIT_FSIZE, the soft limit); the exit status of prlimit.
+    func limitFiles(of pid: pid_t, to limit: String) -> Int32 {
+        let arguments = ["/usr/bin/prlimit", "--pid", "\(pid)", "--fsize=\(limit)"]
+        return Self.spawn(arguments, in: path, output: nil, error: nil).map { Self.wait($0) } ?? -1
+    }
+
     /// Starts a server and waits until it says where it listens.
     /// - Returns: Its process id and port.
     func serve() -> (pid: pid_t, port: String)? {

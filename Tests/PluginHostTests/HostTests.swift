@@ -140,7 +140,7 @@ import Testing
         ("names", #"queues = [{name = "Q"}]"#, "", "no name of a queue"),
         ("twice", #"queues = [{name = "q"}, {name = "q"}]"#, "", "twice"),
         ("order", #"queues = [{name = "q", order = "random"}]"#, "", "'order'"),
-        ("fatal", "mode = \"fatal\"", "", "no_luck at networks[0]: unlucky"),
+        ("fatal", "mode = \"fatal\"", "", "fatal.toml: config.networks[0]: unlucky (no_luck)"),
     ])
     func whatAPluginMayNotIsRefusedWithBothSidesNamed(
         name: String, config: String, keys: String, reason: String

@@ -29,6 +29,23 @@ struct ManifestReader {
         return try ManifestReader(settings: SettingsReader(parsing: bytes, file: file)).manifest(name)
     }
 
+    /// Names a key of a manifest's `[config]` the way errors of the host's own do.
+    /// - Parameters:
+    ///   - path: The path within the configuration, as `networks[0].port`.
+    ///   - file: The manifest, which is read again: it is asked for rarely, and only then are its lines needed.
+    static func place(ofConfig path: String, in file: String) -> String {
+        var parts = ["config"]
+        for name in path.split(separator: ".") {
+            let pieces = name.split(separator: "[")
+            for (index, piece) in pieces.enumerated() { parts.append(index == 0 ? String(piece) : "[" + piece) }
+        }
+        guard let bytes = try? FileBytes.read(file, limit: SettingsReader.maxBytes),
+            let reader = try? SettingsReader(parsing: bytes, file: file)
+        else { return "\(file): config.\(path)" }
+        let line = reader.error(at: parts, "").line
+        return "\(file)\(line.map { ":\($0)" } ?? ""): config.\(path)"
+    }
+
     private func manifest(_ name: String) throws(SettingsError) -> Manifest {
         try settings.refuseUnknown(knowing: Self.keys)
         guard let command = try settings.strings("command") else {

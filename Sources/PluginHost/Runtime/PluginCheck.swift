@@ -36,7 +36,7 @@ public struct PluginCheck: Sendable {
             case .stopped, .drained: break
             case .failed(let reason), .crashed(let reason), .tryLater(let reason), .diverged(let reason):
                 // A disabled one may well be unfinished.
-                let text = reason.hasPrefix(manifest.file) ? reason : "\(manifest.file): config: \(reason)"
+                let text = reason.hasPrefix(manifest.file) ? reason : "\(manifest.file): \(reason)"
                 findings.append(Finding(isError: manifest.isEnabled, text: text))
             }
         }

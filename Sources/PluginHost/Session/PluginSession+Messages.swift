@@ -61,8 +61,7 @@ extension PluginSession {
             log.message(level: level, message, fields: fields.map { String(decoding: $0.bytes, as: UTF8.self) })
         case .drained: if !isDraining { strike("'drained' was not expected", now) }
         case .fatal(let code, let problem, let retry):
-            let place = problem.path.isEmpty ? "" : " at \(problem.path)"
-            let reason = "\(code)\(place): \(log.mask(String(problem.message.prefix(1024))))"
+            let reason = "\(place(problem.path))\(log.mask(String(problem.message.prefix(1024)))) (\(code.prefix(64)))"
             end = retry ? .tryLater(reason) : .failed(reason)
             phase = .ending
             if shutdown == nil { shutdown = .awaitingExit(now: now) }
@@ -70,6 +69,12 @@ extension PluginSession {
             strike("'\(message.typeName)' is not supported by this version yet", now)
         case .unknown: ignore()
         }
+    }
+
+    /// Where in the manifest a path of the plugin's configuration stands, as `FILE:LINE: config.PATH: `.
+    private func place(_ path: String) -> String {
+        if path.isEmpty { return "" }
+        return ManifestReader.place(ofConfig: String(path.prefix(256)), in: manifest.file) + ": "
     }
 
     private func ignore() { view.ignored += 1 }

@@ -19,6 +19,8 @@ struct Server {
     /// - Throws: ``Refusal`` where it cannot start.
     func run() async throws {
         signal(SIGPIPE, SIG_IGN)
+        // A limit on file sizes is a full disk like any other: an error to live with, not the end.
+        signal(SIGXFSZ, SIG_IGN)
         var logger = Logger(label: "crowbar") { StreamLogHandler.standardError(label: $0) }
         logger.logLevel = .info
         let stores = try Stores(configuration)
