@@ -64,6 +64,24 @@ final class CommandLineFolder: Sendable {
         Self.spawn([Self.binary] + arguments, in: path, output: file(tag + ".out"), error: file(tag + ".err"))
     }
 
+    /// How many processes work in a folder below this one: plugins do, each in its own.
+    func processes(in name: String) -> Int {
+        guard let handle = opendir("/proc") else { return -1 }
+        defer { closedir(handle) }
+        var count = 0
+        while let entry = readdir(handle) {
+            guard entry.pointee.d_name.0 >= 0x30, entry.pointee.d_name.0 <= 0x39 else { continue }
+            let pid = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            var buffer = [CChar](repeating: 0, count: 4_096)
+            let length = readlink("/proc/\(pid)/cwd", &buffer, buffer.count)
+            let folder = String(decoding: buffer[..<max(0, length)].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            if folder.hasPrefix(file(name) + "/") { count += 1 }
+        }
+        return count
+    }
+
     /// Limits the size of the files that a process can write (RLIMIT_FSIZE, the soft limit); the exit status of prlimit.
     func limitFiles(of pid: pid_t, to limit: String) -> Int32 {
         let arguments = ["/usr/bin/prlimit", "--pid", "\(pid)", "--fsize=\(limit)"]

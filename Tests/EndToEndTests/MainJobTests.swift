@@ -100,11 +100,14 @@ import Testing
             if batch == 15 {
                 // In the middle of deliveries, and with a body under way.
                 try await take(500)
+                #expect(folder.processes(in: "data/plugins") == 2)
                 let oldPort = server.port
                 async let half = post(commands, token, oldPort, folder)
                 kill(server.pid, SIGKILL)
                 #expect(CommandLineFolder.wait(server.pid) == 128 + SIGKILL)
                 _ = try await half
+                // The plugin and its launcher died with it.
+                #expect(folder.poll { folder.processes(in: "data/plugins") == 0 })
                 server = try #require(folder.serve())
             }
             // The same ids again are the same events.
@@ -113,8 +116,8 @@ import Testing
         try await take(3_000)
         var seen: Set<String> = []
         #expect(received.filter { seen.insert($0).inserted } == ids)
-        // One of the channel was out, and what was settled in the last 100 ms had not been stored.
-        #expect(received.count - 3_000 <= 1_000, "\(received.count - 3_000) were delivered twice")
+        // At most the window (64), and what was settled in the 100 ms that had not been stored: here 5 to 20 in all.
+        #expect(received.count - 3_000 <= 300, "\(received.count - 3_000) were delivered twice")
         kill(server.pid, SIGTERM)
         #expect(CommandLineFolder.wait(server.pid) == 0)
     }
