@@ -84,7 +84,7 @@ public struct SettingsReader: Sendable {
     public func refuseUnknown(knowing known: [String]) throws(SettingsError) {
         for member in members where !known.contains(member.key) {
             let hint =
-                Suggestion.nearest(to: member.key, among: known).map { "; did you mean '\($0)'?" }
+                NearestName.to(member.key, among: known).map { "; did you mean '\($0)'?" }
                 ?? "; there are \(known.joined(separator: ", "))"
             throw error(member.key, "unknown key\(hint)")
         }
@@ -102,7 +102,7 @@ public struct SettingsReader: Sendable {
         guard let text = try string(key) else { return nil }
         if choices.contains(text) { return text }
         let list = choices.map { "\"\($0)\"" }.joined(separator: ", ")
-        let hint = Suggestion.nearest(to: text, among: choices).map { "; did you mean \"\($0)\"?" } ?? ""
+        let hint = NearestName.to(text, among: choices).map { "; did you mean \"\($0)\"?" } ?? ""
         throw error(key, "must be one of \(list)\(hint)")
     }
 

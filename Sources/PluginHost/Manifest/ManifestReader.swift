@@ -116,7 +116,7 @@ struct ManifestReader {
     }
 
     private func unknown(_ what: String, _ name: String, _ known: [String]) -> String {
-        let hint = Suggestion.nearest(to: name, among: known).map { "; did you mean '\($0)'?" }
+        let hint = NearestName.to(name, among: known).map { "; did you mean '\($0)'?" }
         return "there is no \(what) '\(name)'\(hint ?? "; there are \(known.joined(separator: ", "))")"
     }
 

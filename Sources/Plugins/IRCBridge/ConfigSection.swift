@@ -31,7 +31,7 @@ struct ConfigSection {
             guard !later.contains(member.key) else {
                 throw fail(member.key, "'\(member.key)' is not supported by this version yet; remove it")
             }
-            let near = NearName.find(member.key, in: known)
+            let near = NearestName.to(member.key, among: known)
             let advice = near.map { "did you mean '\($0)'?" } ?? "known are \(known.joined(separator: ", "))"
             throw fail(member.key, "unknown key; \(advice)")
         }
@@ -102,33 +102,5 @@ struct ConfigSection {
         guard let elements = value.array else { throw fail(key, "must be an array of tables") }
         let base = path.isEmpty ? key : path + "." + key
         return elements.enumerated().map { ("\(base)[\($0.offset)]", $0.element) }
-    }
-}
-
-/// Finding what a misspelt name was meant to be.
-enum NearName {
-    /// The most changes of a character between a name and what was meant.
-    private static let mostChanges = 2
-
-    /// The nearest of `names`, where one is near.
-    static func find(_ name: String, in names: [String]) -> String? {
-        let found = names.map { ($0, distance(Array(name.utf8), Array($0.utf8))) }.min { $0.1 < $1.1 }
-        guard let (nearest, changes) = found, changes <= mostChanges, changes < nearest.utf8.count else { return nil }
-        return nearest
-    }
-
-    /// Characters to insert, remove or replace (Levenshtein).
-    private static func distance(_ a: [UInt8], _ b: [UInt8]) -> Int {
-        var row = Array(0...b.count)
-        for (i, x) in a.enumerated() {
-            var diagonal = row[0]
-            row[0] = i + 1
-            for (j, y) in b.enumerated() {
-                let above = row[j + 1]
-                row[j + 1] = min(above + 1, row[j] + 1, diagonal + (x == y ? 0 : 1))
-                diagonal = above
-            }
-        }
-        return row[b.count]
     }
 }

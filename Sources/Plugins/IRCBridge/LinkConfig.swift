@@ -40,7 +40,7 @@ struct LinkConfig: Equatable, Sendable {
         network = String(parts[0])
         target = String(parts[1])
         guard networks.contains(network) else {
-            let near = NearName.find(network, in: networks).map { "; did you mean '\($0)'?" }
+            let near = NearestName.to(network, among: networks).map { "; did you mean '\($0)'?" }
             let known = networks.isEmpty ? "; there are none" : "; there are \(networks.joined(separator: ", "))"
             throw section.fail("irc", "unknown network '\(network)'" + (near ?? known))
         }

@@ -1,8 +1,8 @@
-/// Finds the word that was probably meant.
-public enum Suggestion {
+/// Finds the name that was probably meant, for errors about keys and names that are not known.
+public enum NearestName {
     /// The known word nearest to a mistyped one, or nil where none is near: one letter wrong, missing, too many or
     /// swapped in every three.
-    public static func nearest(to word: String, among known: [String]) -> String? {
+    public static func to(_ word: String, among known: [String]) -> String? {
         let limit = max(1, word.count / 3)
         var best: (word: String, distance: Int)?
         for candidate in known {
