@@ -26,7 +26,7 @@ struct OutboundLedger: Sendable {
     }
 
     /// How a target stands.
-    enum TargetState: Sendable {
+    enum TargetState: Equatable, Sendable {
         case joined
         /// Not yet joined; messages wait.
         case waiting

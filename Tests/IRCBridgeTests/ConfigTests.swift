@@ -1,0 +1,118 @@
+import JSONBytes
+import Testing
+
+@testable import IRCBridge
+
+@Suite struct ConfigTests {
+    private func read(_ json: String) throws -> BridgeConfig {
+        try BridgeConfig(JSON(parsing: Array(json.utf8)))
+    }
+
+    private func network(_ more: String) -> String {
+        #"{"networks":[{"name":"net","host":"irc.example.org"\#(more)}]}"#
+    }
+
+    private func link(_ members: String) -> String {
+        #"{"networks":[{"name":"net","host":"irc.example.org"}],"links":[{\#(members)}]}"#
+    }
+
+    private func problem(_ json: String) throws -> ConfigError {
+        try #require(throws: ConfigError.self) { try read(json) }
+    }
+
+    @Test func defaultsAreTheDocumentedOnes() throws {
+        let network = try #require(try read(network("")).networks.first)
+        #expect((network.port, network.tls, network.caFile) == (6697, true, nil))
+        #expect((network.nick, network.user, network.realname) == ("crowbar", "crowbar", "Crowbar"))
+        #expect((network.burst, network.linesPerSecond, network.maxLines) == (5, 1, 5))
+        #expect(network.presence == .lazy)
+        #expect(network.format == RelayFormat("<{name}> {text}"))
+        #expect(try read(self.network(#","tls":false"#)).networks.first?.port == 6667)
+    }
+
+    @Test(
+        "keys of the design that come later",
+        arguments: [
+            (#","pin":"sha256:00""#, "pin"), (#","client_cert":"c""#, "client_cert"),
+            (#","client_key":"k""#, "client_key"), (#","proxy":"socks5h://127.0.0.1:9050""#, "proxy"),
+            (#","bind":"::1""#, "bind"), (#","anti_ping":true"#, "anti_ping"), (#","mode":"puppets""#, "mode"),
+            (#","presence":"full""#, "presence"), (#","catch_up":{}"#, "catch_up"), (#","ignore":[]"#, "ignore"),
+            (#","sasl":{"mechanism":"external","account":"a"}"#, "sasl.mechanism"),
+            (#","sasl":{"mechanism":"scram-sha-256","account":"a","password":"p"}"#, "sasl.mechanism"),
+        ])
+    func laterKeys(more: String, key: String) throws {
+        let problem = try problem(network(more))
+        #expect(problem.path == "networks[0]." + key)
+        #expect(problem.message.contains("not supported by this version yet"))
+    }
+
+    @Test(
+        "wrong values",
+        arguments: [
+            (#","prot":1"#, "prot", "did you mean 'port'?"), (#","colour":1"#, "colour", "known are name, host"),
+            (#","port":0"#, "port", "1 to 65535"), (#","port":"6667""#, "port", "whole number"),
+            (#","tls":"yes""#, "tls", "true or false"), (#","nick":"two words""#, "nick", "one word"),
+            (#","realname":"a\nQUIT""#, "realname", "control characters"), (#","max_lines":-1"#, "max_lines", "0 to"),
+            (#","format":"{text}""#, "format", "{name}"), (#","mode":"x""#, "mode", "must be 'relay'"),
+            (#","tls":false,"ca_file":"x""#, "ca_file", "tls = true"),
+            (#","sasl":{"account":"a"}"#, "sasl.password", "missing"),
+            (#","sasl":{"acount":"a"}"#, "sasl.acount", "did you mean 'account'?"),
+            (#","flood":{"burst":1,"rate":1}"#, "flood.rate", "unknown key"),
+        ])
+    func wrongValues(more: String, key: String, reason: String) throws {
+        let problem = try problem(network(more))
+        #expect(problem.path == "networks[0]." + key)
+        #expect(problem.message.contains(reason), "\(problem)")
+    }
+
+    @Test(
+        "wrong tables",
+        arguments: [
+            ("{}", "networks", "at least one"), (#"{"network":[]}"#, "network", "did you mean 'networks'?"),
+            (#"{"networks":{}}"#, "networks", "array of tables"),
+            (#"{"networks":[{"host":"h"}]}"#, "networks[0].name", "missing"),
+            (#"{"networks":[{"name":"Net","host":"h"}]}"#, "networks[0].name", "a-z"),
+            (#"{"networks":[{"name":"n","host":"a b"}]}"#, "networks[0].host", "no host name"),
+            (#"{"networks":[{"name":"n","host":"a"},{"name":"n","host":"b"}]}"#, "networks[1].name", "already"),
+        ])
+    func wrongTables(json: String, path: String, reason: String) throws {
+        let problem = try problem(json)
+        #expect(problem.path == path)
+        #expect(problem.message.contains(reason), "\(problem)")
+    }
+
+    @Test(
+        "wrong links",
+        arguments: [
+            (#""channel":"general","irc":"nett/#a""#, "irc", "unknown network 'nett'; did you mean 'net'?"),
+            (#""channel":"general","irc":"other/#a""#, "irc", "unknown network 'other'; there are net"),
+            (#""channel":"general","irc":"net""#, "irc", "must be NETWORK/#channel"),
+            (#""channel":"general","irc":"net/#a b""#, "irc", "must be NETWORK/#channel"),
+            (#""channel":"general","irc":"net/#a,#b""#, "irc", "must be NETWORK/#channel"),
+            (#""channel":"General","irc":"net/#a""#, "channel", "a-z"), (#""irc":"net/#a""#, "channel", "missing"),
+            (#""channel":"general","irc":"net/#a","direction":"out""#, "direction", "'both', 'to_irc' or 'to_chat'"),
+            (#""channel":"general","irc":"net/#a","key":"a b""#, "key", "one word"),
+            (#""channel":"general","irc":"net/#a","chanel":"x""#, "chanel", "did you mean 'channel'?"),
+        ])
+    func wrongLinks(members: String, key: String, reason: String) throws {
+        let problem = try problem(link(members))
+        #expect(problem.path == "links[0]." + key)
+        #expect(problem.message.contains(reason), "\(problem)")
+    }
+
+    @Test func aLinkGivenTwiceIsOne() throws {
+        let twice = #"{"channel":"a","irc":"net/#A"},{"channel":"a","irc":"net/#a"}"#
+        let json = #"{"networks":[{"name":"net","host":"h"}],"links":[\#(twice)]}"#
+        #expect(try problem(json).path == "links[1]")
+    }
+
+    @Test(
+        "hosts that can be connected to",
+        arguments: [
+            ("localhost", true), ("irc.example.org", true), ("127.0.0.1", true), ("::1", true), ("fe80::1%eth0", false),
+            ("-x.org", false), ("a_b.org", false), ("", false),
+        ])
+    func hosts(host: String, isGood: Bool) {
+        #expect(Hostname.canConnect(host) == isGood)
+    }
+}

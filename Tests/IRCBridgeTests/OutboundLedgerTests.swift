@@ -1,0 +1,128 @@
+import Testing
+
+@testable import IRCBridge
+
+@Suite struct OutboundLedgerTests {
+    private func entry(
+        _ delivery: Int64, _ channel: String = "general", to targets: [String] = ["#room"]
+    ) -> OutboundLedger.Entry {
+        OutboundLedger.Entry(
+            delivery: delivery, message: ChatMessage(channel: channel, author: "ann", what: .text("\(delivery)")),
+            targets: targets)
+    }
+
+    /// Writes up to `most` lines, two for each message and target.
+    private func write(
+        _ ledger: inout OutboundLedger, most: Int = .max, onlyBegun: Bool = false,
+        state: (String) -> OutboundLedger.TargetState = { _ in .joined }
+    ) -> [String] {
+        var lines: [String] = []
+        while lines.count < most {
+            let turn = ledger.turn(onlyBegun: onlyBegun, state: state) { message, target in
+                guard case .text(let text) = message.what else { return [] }
+                return ["\(target) \(text)a", "\(target) \(text)b"]
+            }
+            switch turn {
+            case .line(let line): lines.append(line)
+            case .settled(let entry): lines.append("settled \(entry.delivery)")
+            case nil: return lines
+            }
+        }
+        return lines
+    }
+
+    /// What is done once a fence that is set now is answered.
+    private func answered(_ ledger: inout OutboundLedger) -> [OutboundLedger.Entry] {
+        let fence = ledger.fence()
+        return ledger.pong(fence)
+    }
+
+    private func ledger(_ entries: OutboundLedger.Entry...) -> OutboundLedger {
+        var ledger = OutboundLedger()
+        for entry in entries { ledger.accept(entry) }
+        return ledger
+    }
+
+    @Test func onlyWhatStandsBeforeTheAnsweredFenceIsDone() {
+        var ledger = ledger(entry(1), entry(2))
+        let said1 = write(&ledger, most: 3)
+        #expect(said1 == ["#room 1a", "#room 1b", "#room 2a"])
+        let fence = ledger.fence()
+        #expect(!ledger.needsFence)
+        let said2 = write(&ledger)
+        #expect(said2 == ["#room 2b"])
+        #expect(ledger.sentLines == 4)
+        let done8 = ledger.pong("other")
+        #expect(done8.isEmpty)
+        let done9 = ledger.pong(fence)
+        #expect(done9.map(\.delivery) == [1])
+        #expect(ledger.sentLines == 2)
+        #expect(ledger.needsFence)
+        let done10 = answered(&ledger)
+        #expect(done10.map(\.delivery) == [2])
+        #expect(ledger.count == 0)
+    }
+
+    @Test func lanesTakeTurnsMessageByMessage() {
+        var ledger = ledger(entry(1, "a"), entry(2, "a"), entry(3, "b"))
+        let said = write(&ledger)
+        #expect(said.filter { $0.contains("3") } == ["#room 3a", "#room 3b"])
+        #expect(said.firstIndex(of: "#room 3a") == 2)
+        #expect(said.filter { !$0.contains("3") } == ["#room 1a", "#room 1b", "#room 2a", "#room 2b"])
+    }
+
+    @Test func aLostConnectionBringsBackAllThatIsNotConfirmedInOrder() {
+        var ledger = ledger(entry(1), entry(2), entry(3), entry(4))
+        _ = write(&ledger, most: 2)
+        let first = ledger.fence()
+        _ = write(&ledger, most: 3)
+        let done11 = ledger.pong(first)
+        #expect(done11.map(\.delivery) == [1])
+        let lost = ledger.fence()
+        ledger.connectionLost()
+        #expect(ledger.sentLines == 0)
+        #expect(ledger.count == 3)
+        #expect(!ledger.needsFence)
+        // An answer to what the old connection asked says nothing.
+        let done12 = ledger.pong(lost)
+        #expect(done12.isEmpty)
+        let said3 = write(&ledger)
+        #expect(said3 == ["2a", "2b", "3a", "3b", "4a", "4b"].map { "#room " + $0 })
+    }
+
+    @Test func aTargetThatWaitsHoldsBackItsLaneAlone() {
+        var ledger = ledger(entry(1, "a", to: ["#shut"]), entry(2, "a"), entry(3, "b"))
+        let said = write(&ledger) { $0 == "#shut" ? .waiting : .joined }
+        #expect(said == ["#room 3a", "#room 3b"])
+        let said4 = write(&ledger)
+        #expect(said4 == ["#shut 1a", "#shut 1b", "#room 2a", "#room 2b"])
+    }
+
+    @Test func aDeadTargetFailsItsMessagesAndTheOthersGetThem() {
+        var ledger = ledger(entry(1, to: ["#dead", "#room"]), entry(2, to: ["#dead"]))
+        let state: (String) -> OutboundLedger.TargetState = { $0 == "#dead" ? .dead("banned") : .joined }
+        let said5 = write(&ledger, state: state)
+        #expect(said5 == ["#room 1a", "#room 1b", "settled 2"])
+        let done13 = answered(&ledger)
+        #expect(done13.map(\.failure) == ["banned"])
+    }
+
+    @Test func whatATargetLostIsSaidAgainBeforeTheRest() {
+        var ledger = ledger(entry(1), entry(2, "b", to: ["#other"]), entry(3))
+        _ = write(&ledger, most: 5)
+        ledger.takeBack("#room")
+        let said6 = write(&ledger)
+        #expect(said6 == ["#room 1a", "#room 1b", "#room 3a", "#room 3b"])
+        let done14 = answered(&ledger)
+        #expect(done14.map(\.delivery).sorted() == [1, 2, 3])
+    }
+
+    @Test func aDrainFinishesWhatIsBegunAndBeginsNothing() {
+        var ledger = ledger(entry(1), entry(2))
+        _ = write(&ledger, most: 1)
+        #expect(ledger.hasBegun)
+        let said7 = write(&ledger, onlyBegun: true)
+        #expect(said7 == ["#room 1b"])
+        #expect(!ledger.hasBegun)
+    }
+}

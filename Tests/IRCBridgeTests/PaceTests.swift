@@ -1,0 +1,68 @@
+import Testing
+
+@testable import IRCBridge
+
+@Suite struct PaceTests {
+    @Test func aBucketGivesItsBurstAndThenItsRate() {
+        var bucket = FloodBucket(burst: 3, rate: 2, now: 100)
+        let times: [(now: Instant, isTaken: Bool)] = [
+            (100, true), (100, true), (100, true), (100, false), (100.4, false), (100.5, true), (100.5, false),
+            // However long it rests, it holds no more than its burst.
+            (1000, true), (1000, true), (1000, true), (1000, false),
+        ]
+        for (now, isTaken) in times {
+            let took = bucket.take(now: now)
+            #expect(took == isTaken, "at \(now)")
+        }
+        #expect(bucket.nextToken == 1000.5)
+    }
+
+    @Test func whatIsGivenBackCanBeTakenAgain() {
+        var bucket = FloodBucket(burst: 1, rate: 1, now: 0)
+        let first = bucket.take(now: 0)
+        bucket.giveBack()
+        let (second, third) = (bucket.take(now: 0), bucket.take(now: 0))
+        #expect((first, second, third) == (true, true, false))
+    }
+
+    @Test func aRateOfZeroIsNoLimit() {
+        var bucket = FloodBucket(burst: 0, rate: 0, now: 0)
+        #expect(!bucket.isLimited)
+        let taken = (0..<10_000).filter { _ in bucket.take(now: 0) }.count
+        #expect(taken == 10_000)
+    }
+
+    @Test func waitsDoubleToFiveMinutes() {
+        var backOff = BackOff()
+        let waits = (0..<11).map { _ in backOff.wait(random: 1) }
+        #expect(waits == [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300])
+        let shortest = backOff.wait(random: 0)
+        #expect(shortest == 150)
+    }
+
+    @Test(arguments: [(59.0, 4.0), (60.0, 1.0)])
+    func onlyAConnectionThatLastedStartsAfresh(seconds: Double, wait: Double) {
+        var backOff = BackOff()
+        _ = backOff.wait(random: 1)
+        _ = backOff.wait(random: 1)
+        backOff.wasRegistered(for: seconds)
+        let next = backOff.wait(random: 1)
+        #expect(next == wait)
+    }
+
+    @Test func aRefusedMembershipIsTriedLessAndLessOften() {
+        var membership = Membership(name: "#room", key: "open")
+        let line = membership.ask()
+        #expect(line == "JOIN #room open")
+        var waits: [Double] = []
+        for _ in 0..<8 {
+            membership.refused("banned", now: 1000)
+            waits.append((membership.nextTry ?? 0) - 1000)
+        }
+        #expect(waits == [5, 10, 20, 40, 80, 160, 300, 300])
+        #expect(membership.state(now: 1299) == .waiting)
+        #expect(membership.state(now: 1300) == .dead("banned"))
+        membership.joined()
+        #expect(membership.state(now: 2000) == .joined)
+    }
+}

@@ -1,0 +1,83 @@
+import JSONBytes
+import PluginWire
+
+@testable import IRCBridge
+
+/// Values that the tables start from.
+enum Tables {
+    /// A network `net` in plain text without a flood limit.
+    /// - Parameter more: More members of its JSON object, each after a comma.
+    static func network(_ more: String = "") throws -> NetworkConfig {
+        let json = """
+            {"name":"net","host":"irc.example.org","tls":false,"nick":"crow",\
+            "flood":{"burst":0,"lines_per_second":0}\(more)}
+            """
+        return try NetworkConfig(JSON(parsing: Array(json.utf8)), path: "networks[0]")
+    }
+
+    /// A link of `net`.
+    static func link(
+        _ channel: String = "general", _ target: String = "#room", _ direction: LinkConfig.Direction = .both
+    ) throws -> LinkConfig {
+        let json = #"{"channel":"\#(channel)","irc":"net/\#(target)","direction":"\#(direction.rawValue)"}"#
+        return try LinkConfig(JSON(parsing: Array(json.utf8)), path: "links[0]", networks: ["net"])
+    }
+
+    /// A line of the server.
+    static func line(_ text: String) -> IRCMessage { IRCMessage(line: Array(text.utf8)) ?? IRCMessage("BAD") }
+
+    /// An event that says something in `general`.
+    static func event(
+        _ delivery: Int64, _ text: String = "hello", channel: String = "general", origin: (String, String)? = nil
+    ) -> HostMessage.EventDelivery {
+        var json = JSONWriter()
+        json.beginObject()
+        json.member("type", "MESSAGE_SENT")
+        json.member("userId", "ann")
+        json.member("userName", "Ann")
+        json.member("channelId", channel)
+        json.member("message", text)
+        if let origin {
+            json.key("origin")
+            json.beginObject()
+            json.member("plugin", origin.0)
+            json.member("ref", origin.1)
+            json.endObject()
+        }
+        json.endObject()
+        return HostMessage.EventDelivery(queue: "net", delivery: delivery, position: delivery, event: json.bytes)
+    }
+}
+
+extension [NetworkAction] {
+    /// The lines that are written.
+    var lines: [String] {
+        compactMap { if case .send(let line) = $0 { line } else { nil } }
+    }
+
+    /// The deliveries that are acknowledged.
+    var acks: [Int64] {
+        flatMap { action -> [Int64] in
+            switch action {
+            case .plugin(.ack(.one(let delivery), _)): [delivery]
+            case .plugin(.ack(.many(let deliveries), _)): deliveries
+            default: []
+            }
+        }
+    }
+
+    /// The windows that are asked for.
+    var windows: [Int64] {
+        compactMap { if case .plugin(.window(_, let events)) = $0 { events } else { nil } }
+    }
+
+    /// The commands for the chat, as JSON.
+    var commands: [String] {
+        compactMap { if case .emit(let command) = $0 { String(decoding: command.json, as: UTF8.self) } else { nil } }
+    }
+
+    /// The last health that is told.
+    var health: NetworkHealth? {
+        compactMap { if case .health(let health) = $0 { health } else { nil } }.last
+    }
+}
