@@ -82,7 +82,7 @@ final class CommandLineFolder: Sendable {
         return count
     }
 
-    /// Limits the size of the files that a process can write (RLIMIT_FSIZE, the soft limit); the exit status of prlimit.
+    /// Limits the size of the files that a process can write (RLIMIT_FSIZE, soft); the exit status of prlimit.
     func limitFiles(of pid: pid_t, to limit: String) -> Int32 {
         let arguments = ["/usr/bin/prlimit", "--pid", "\(pid)", "--fsize=\(limit)"]
         return Self.spawn(arguments, in: path, output: nil, error: nil).map { Self.wait($0) } ?? -1
