@@ -219,6 +219,17 @@ import Testing
         #expect(delivered.filter { $0.hasPrefix("names ") } == ["names USER_RENAMED "])
     }
 
+    @Test func aPluginThatWantsToBeTriedLaterDoesNotHoldUpAShutdown() async throws {
+        let scenario = try HostScenario()
+        defer { scenario.remove() }
+        try scenario.add("later", config: "mode = \"later\"")
+        // The end of the host is waited for by `run`, and comes before the 30 s to the next try are over.
+        try await scenario.run { host in
+            try await wait("the wait") { try await scenario.states(host)["later"]?.state == "backingOff" }
+            #expect(try await scenario.states(host)["later"]?.reason.contains("exit status 75") == true)
+        }
+    }
+
     @Test func aCommandBeforeStartIsAStrike() async throws {
         let scenario = try HostScenario()
         defer { scenario.remove() }

@@ -69,7 +69,11 @@ final class HostScenario {
         try await withThrowingTaskGroup(of: Void.self) { group in
             let ingest = ingest
             group.addTask { await ingest.run() }
-            group.addTask { await host.run() }
+            let hasEnded = Mutex(false)
+            group.addTask {
+                await host.run()
+                hasEnded.withLock { $0 = true }
+            }
             do {
                 try await body(host)
             } catch {
@@ -78,7 +82,8 @@ final class HostScenario {
                 throw error
             }
             host.stop(why: "the test is over")
-            try await wait("the plugins to end") { try await self.states(host).values.allSatisfy { $0.pid == nil } }
+            try await wait("the host's end") { hasEnded.withLock { $0 } }
+            #expect(try await states(host).values.allSatisfy { $0.pid == nil })
             group.cancelAll()
         }
     }

@@ -140,7 +140,7 @@ import Testing
         ("names", #"queues = [{name = "Q"}]"#, "", "no name of a queue"),
         ("twice", #"queues = [{name = "q"}, {name = "q"}]"#, "", "twice"),
         ("order", #"queues = [{name = "q", order = "random"}]"#, "", "'order'"),
-        ("fatal", "mode = \"fatal\"", "", "fatal.toml: config.networks[0]: unlucky (no_luck)"),
+        ("fatal", "mode = \"fatal\"", "", ": config.networks[0]: unlucky (no_luck)"),
     ])
     func whatAPluginMayNotIsRefusedWithBothSidesNamed(
         name: String, config: String, keys: String, reason: String

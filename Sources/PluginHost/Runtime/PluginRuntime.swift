@@ -25,6 +25,9 @@ final class PluginRuntime: Sendable {
     let board = SessionBoard()
     private let environment: HostEnvironment
     private let shared = Mutex(Shared())
+    /// Ends when the plugin is to stop, so that a wait for the next start ends too.
+    private let stopping: AsyncStream<Never>
+    private let endStopping: AsyncStream<Never>.Continuation
 
     /// - Parameters:
     ///   - manifest: What is to run; nil where its file is not in order.
@@ -33,6 +36,7 @@ final class PluginRuntime: Sendable {
         self.name = name
         self.manifest = manifest
         self.environment = environment
+        (stopping, endStopping) = AsyncStream.makeStream(of: Never.self)
         if let reason { set(.failed, reason) }
     }
 
@@ -60,7 +64,20 @@ final class PluginRuntime: Sendable {
             $0.isStopping = true
             return $0.mailbox
         }
+        endStopping.finish()
         mailbox?.post(.drain(why: why))
+    }
+
+    /// Waits; false when the plugin is to stop meanwhile.
+    private func pause(_ milliseconds: Int64) async -> Bool {
+        let stopping = stopping
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { try? await Task.sleep(for: .milliseconds(milliseconds)) }
+            group.addTask { for await _ in stopping {} }
+            await group.next()
+            group.cancelAll()
+        }
+        return !isStopping && !Task.isCancelled
     }
 
     private var isStopping: Bool { shared.withLock { $0.isStopping } }
@@ -101,11 +118,15 @@ final class PluginRuntime: Sendable {
             set(.diverged, reason)
             return false
         case .restart(let wait, let reason):
-            if isStopping { return false }
+            if isStopping {
+                set(.stopped)
+                return false
+            }
             logger.warning("starts again in \(wait) ms: \(reason)")
             set(.backingOff, reason)
-            // Ends early when the host shuts down: that cancels this task.
-            return (try? await Task.sleep(for: .milliseconds(wait))) != nil
+            if await pause(wait) { return true }
+            set(.stopped)
+            return false
         }
     }
 

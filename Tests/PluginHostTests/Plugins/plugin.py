@@ -2,7 +2,7 @@
 """A plugin for the host's tests, from the protocol's page alone. What it does to each event is said by its `config`:
 
 mode: ack (default), retry-once, retry-always, reject, hang-once, crash-at N, echo (a command for each message), fatal,
-deaf (ignores drain and SIGTERM), noisy, daemon, early (a command before start), wide (asks for more than it may).
+deaf (ignores drain and SIGTERM), noisy, daemon, early (a command before start), later (exit status 75).
 It notes what it gets in dataDir/seen, one JSON line each.
 """
 import json
@@ -38,8 +38,8 @@ class Plugin:
         if self.mode == "fatal":
             say(type="fatal", code="no_luck", path="networks[0]", message=self.config.get("secret", "unlucky"), retry=False)
             sys.exit(78)
-        if self.mode == "silent":
-            return
+        if self.mode == "later":
+            sys.exit(75)
         if self.mode == "deaf":
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
         if self.mode == "daemon":
