@@ -94,6 +94,19 @@ final class BridgeHost: Sendable {
         }
     }
 
+    /// Waits until a network is down; returns what is told of it.
+    func down() async throws -> String {
+        try await plugin.first("status down") {
+            if case .status(.down, let message, _) = $0 { message } else { nil }
+        }
+    }
+
+    /// Answers a command as stored.
+    func store(_ command: PluginMessage.Command) async throws {
+        let outcome = HostMessage.CommandResult.Outcome.stored(eventId: "e", position: 1, duplicate: false)
+        try await plugin.send(.result(HostMessage.CommandResult(id: command.id, outcome: outcome)))
+    }
+
     /// The next command, as an object.
     func command(_ type: String) async throws -> (JSONObject, PluginMessage.Command) {
         try await plugin.first("a \(type)") { message in

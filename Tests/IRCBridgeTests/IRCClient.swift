@@ -56,6 +56,20 @@ final class IRCClient: Sendable {
         }
     }
 
+    /// The texts of all messages that come before the server closes the connection.
+    func rest(within limit: Duration = .seconds(20)) async throws -> [String] {
+        let deadline = ContinuousClock.now + limit
+        while true {
+            let texts: [String]? = state.withLock { state in
+                pump(&state)
+                return state.isClosed ? state.lines.filter { $0.verb == "PRIVMSG" }.map { $0.params.last ?? "" } : nil
+            }
+            if let texts { return texts }
+            guard ContinuousClock.now < deadline else { throw TestIOError(description: "the server does not close") }
+            try await Task.sleep(for: .milliseconds(2))
+        }
+    }
+
     /// The text of the next message to a channel.
     func nextText(within limit: Duration = .seconds(20)) async throws -> String {
         let message = try await first("a message", within: limit) { ["PRIVMSG", "NOTICE"].contains($0.verb) }
@@ -66,7 +80,7 @@ final class IRCClient: Sendable {
         var buffer = [UInt8](repeating: 0, count: 16 << 10)
         while true {
             let count = buffer.withUnsafeMutableBytes { read(fd, $0.baseAddress, $0.count) }
-            if count == 0 { state.isClosed = true }
+            if count == 0 || (count < 0 && errno == ECONNRESET) { state.isClosed = true }
             guard count > 0 else { return }
             var lines: [IRCMessage] = []
             buffer.withUnsafeBytes { bytes in

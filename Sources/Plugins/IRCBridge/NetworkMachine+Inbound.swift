@@ -11,13 +11,23 @@ extension NetworkMachine {
         case "PING": return [.send(IRCMessage("PONG", message.params.suffix(1)).line)]
         case "PONG": return fenceAnswered(message.params.last ?? "", now)
         case "ERROR":
-            if refusal == nil { refusal = ("the server closed the link: \(message.params.last ?? "")", false) }
+            if refusal == nil { refusal = Self.refusal(message.params.last ?? "", phase) }
             return []
         default: break
         }
         if case .registering = phase { return steps(registration.take(message), now) }
         guard case .registered = phase else { return [] }
         return serverSaid(message, now)
+    }
+
+    /// What a server's last words mean. Some have no numeric for a wrong password or a ban, only these words (ngIRCd:
+    /// `Access denied: Bad password?`).
+    private static func refusal(_ words: String, _ phase: Phase) -> (reason: String, isFinal: Bool) {
+        guard case .registering = phase else { return ("the server closed the link: \(words)", false) }
+        let small = words.lowercased()
+        if small.contains("password") { return ("wrong server_password: \(words)", true) }
+        let isBan = ["banned", "-lined", "not authorized", "access denied"].contains { small.contains($0) }
+        return ("\(isBan ? "banned" : "the server closed the link"): \(words)", isBan)
     }
 
     mutating func steps(_ steps: [Registration.Step], _ now: Instant) -> [NetworkAction] {
