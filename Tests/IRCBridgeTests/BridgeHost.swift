@@ -107,6 +107,12 @@ final class BridgeHost: Sendable {
         try await plugin.send(.result(HostMessage.CommandResult(id: command.id, outcome: outcome)))
     }
 
+    /// Answers a command as refused.
+    func refuse(_ command: PluginMessage.Command, _ code: String) async throws {
+        let outcome = HostMessage.CommandResult.Outcome.refused(code: code, message: "no")
+        try await plugin.send(.result(HostMessage.CommandResult(id: command.id, outcome: outcome)))
+    }
+
     /// The next command, as an object.
     func command(_ type: String) async throws -> (JSONObject, PluginMessage.Command) {
         try await plugin.first("a \(type)") { message in

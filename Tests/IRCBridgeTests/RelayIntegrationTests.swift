@@ -32,6 +32,29 @@ import Testing
         #expect(action.string("message") == "nods")
     }
 
+    @Test func whatTheChatRefusesAsFromAStrangerIsSaidOnceMore() async throws {
+        let server = try await IRCServer()
+        let bob = try await IRCClient(server.port, nick: "bob", join: "#general")
+        let host = try BridgeHost()
+        try await host.run(BridgeHost.config(server.port))
+        bob.send("PRIVMSG #general :hi")
+        try await host.store(host.command("REGISTER_USER").1)
+        try await host.store(host.command("JOIN_CHANNEL").1)
+        try await host.refuse(host.command("SEND_MESSAGE").1, "not_a_member")
+        try await host.refuse(host.command("REGISTER_USER").1, "user_exists")
+        try await host.store(host.command("JOIN_CHANNEL").1)
+        let (message, command) = try await host.command("SEND_MESSAGE")
+        #expect(message.string("message") == "hi")
+        // Refused again it is reported, and not said a third time.
+        try await host.refuse(command, "not_a_member")
+        let log: String = try await host.plugin.first("a log line") {
+            if case .log(_, let text, _) = $0 { text } else { nil }
+        }
+        #expect(log.contains("SEND_MESSAGE of irc/local/nick/bob from local/#general was refused: not_a_member"))
+        bob.send("PRIVMSG #general :next")
+        #expect(try await host.command("SEND_MESSAGE").0.string("message") == "next")
+    }
+
     @Test func ownMessagesAreNotSentBack() async throws {
         let server = try await IRCServer()
         let bob = try await IRCClient(server.port, nick: "bob", join: "#general")

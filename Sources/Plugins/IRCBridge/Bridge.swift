@@ -16,7 +16,7 @@ final class Bridge: @unchecked Sendable {
     private let loop: any EventLoop
     private let host: PluginConnection
     private let networks: [String: NetworkConnection]
-    private var outstanding: [MessageID: (network: String, command: ChatCommand)] = [:]
+    private var outstanding: [MessageID: (network: String, command: ChatCommand, isSecond: Bool)] = [:]
     private var lastID = 0
     private var isPaused = false
     private var health: [String: NetworkHealth] = [:]
@@ -102,21 +102,27 @@ final class Bridge: @unchecked Sendable {
         host.send(.status(level: worst, message: text, details: .object(details)))
     }
 
-    private func emit(_ command: ChatCommand, _ network: String) {
+    private func emit(_ command: ChatCommand, _ network: String, isSecond: Bool = false) {
         lastID += 1
         let id = MessageID(lastID)
-        outstanding[id] = (network, command)
+        outstanding[id] = (network, command, isSecond)
         host.send(
             .command(PluginMessage.Command(id: id, command: command.json, key: command.key, ref: command.ref)))
         if outstanding.count >= Self.mostOutstanding { setReading(false) }
     }
 
     private func take(_ result: HostMessage.CommandResult) {
-        guard let (network, command) = outstanding.removeValue(forKey: result.id) else { return }
+        guard let (network, command, isSecond) = outstanding.removeValue(forKey: result.id) else { return }
         if isPaused, outstanding.count <= Self.fewOutstanding { setReading(true) }
         guard case .refused(let code, let message) = result.outcome else { return }
         switch (command.kind, code) {
         case (.register, "user_exists"), (.join, "already_a_member"): return
+        case (.message, "user_not_found"), (.message, "not_a_member"):
+            // The chat has forgotten them, as with a channel that was made anew: once more, from the beginning.
+            let again = isSecond ? [] : networks[network]?.again(command) ?? []
+            for command in again { emit(command, network, isSecond: true) }
+            if !again.isEmpty { return }
+            networks[network]?.forget(command.userID, channel: command.channel)
         case (_, "user_not_found"), (_, "not_a_member"), (_, "channel_not_found"):
             networks[network]?.forget(command.userID, channel: command.channel)
         default: break

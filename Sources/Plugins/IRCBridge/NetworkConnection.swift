@@ -46,6 +46,9 @@ final class NetworkConnection: @unchecked Sendable {
     /// The chat refused a command as of somebody it does not know.
     func forget(_ id: String, channel: String?) { machine.speakers.forget(id, channel: channel) }
 
+    /// The commands that say a message again which the chat refused as from somebody it does not know.
+    func again(_ command: ChatCommand) -> [ChatCommand] { machine.speakers.again(command) }
+
     /// Reads on, or lets the network wait because the chat does not keep up.
     func setReading(_ on: Bool) {
         guard on != wantsReads else { return }

@@ -23,7 +23,7 @@ struct Speakers: Sendable {
         _ speaker: Speaker, _ link: LinkConfig, message: String, kind: String?, key: String?, sentAt: String?
     ) -> [ChatCommand] {
         var commands: [ChatCommand] = []
-        if presence == .lazy { commands = introduce(speaker, link) }
+        if presence == .lazy { commands = introduce(speaker, link.channel, link.ref) }
         var json = JSONWriter(capacity: 160 + message.utf8.count)
         json.beginObject()
         json.member("type", ChatCommand.Kind.message.rawValue)
@@ -44,7 +44,7 @@ struct Speakers: Sendable {
         return commands
     }
 
-    private mutating func introduce(_ speaker: Speaker, _ link: LinkConfig) -> [ChatCommand] {
+    private mutating func introduce(_ speaker: Speaker, _ channel: String, _ ref: String) -> [ChatCommand] {
         var commands: [ChatCommand] = []
         if names.count >= Self.mostRemembered || members.count >= Self.mostRemembered { forgetAll() }
         let known = names.updateValue(speaker.name, forKey: speaker.id)
@@ -56,18 +56,18 @@ struct Speakers: Sendable {
             json.member("userId", speaker.id)
             json.member("name", speaker.name)
             json.endObject()
-            commands.append(ChatCommand(kind: kind, json: json.bytes, userID: speaker.id, ref: link.ref))
+            commands.append(ChatCommand(kind: kind, json: json.bytes, userID: speaker.id, ref: ref))
         }
-        if members.insert(link.channel + " " + speaker.id).inserted {
+        if members.insert(channel + " " + speaker.id).inserted {
             var json = JSONWriter()
             json.beginObject()
             json.member("type", ChatCommand.Kind.join.rawValue)
             json.member("userId", speaker.id)
-            json.member("channelId", link.channel)
+            json.member("channelId", channel)
             json.endObject()
             commands.append(
                 ChatCommand(
-                    kind: .join, json: json.bytes, userID: speaker.id, channel: link.channel, ref: link.ref))
+                    kind: .join, json: json.bytes, userID: speaker.id, channel: channel, ref: ref))
         }
         return commands
     }
@@ -76,6 +76,14 @@ struct Speakers: Sendable {
     mutating func forget(_ id: String, channel: String?) {
         names[id] = nil
         if let channel { members.remove(channel + " " + id) }
+    }
+
+    /// The commands that bring a message into the chat after all, which was refused as from somebody it does not know;
+    /// none where that is not the bridge's doing.
+    mutating func again(_ command: ChatCommand) -> [ChatCommand] {
+        guard presence == .lazy, let channel = command.channel, let name = names[command.userID] else { return [] }
+        forget(command.userID, channel: channel)
+        return introduce(Speaker(id: command.userID, name: name), channel, command.ref) + [command]
     }
 
     private mutating func forgetAll() {
