@@ -25,3 +25,7 @@ void COpenSSL_allow_moving_writes(SSL_CTX *context) {
 void COpenSSL_memory_bio_never_ends(BIO *bio) { BIO_set_mem_eof_return(bio, -1); }
 
 size_t COpenSSL_pending(BIO *bio) { return BIO_ctrl_pending(bio); }
+
+void COpenSSL_refuse_renegotiation(SSL_CTX *context) { SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION); }
+
+void COpenSSL_refuse_partial_wildcards(SSL *ssl) { SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS); }

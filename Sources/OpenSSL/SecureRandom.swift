@@ -18,4 +18,10 @@ public enum SecureRandom {
         guard RAND_bytes(&bytes, Int32(count)) == 1 else { throw Unavailable(reason: OpenSSLReason.take()) }
         return bytes
     }
+
+    /// A fresh random number, all 64 bits of it.
+    /// - Throws: ``Unavailable``.
+    public static func next() throws(Unavailable) -> UInt64 {
+        try bytes(8).reduce(0) { $0 << 8 | UInt64($1) }
+    }
 }

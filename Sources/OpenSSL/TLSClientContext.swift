@@ -16,6 +16,8 @@ public final class TLSClientContext: @unchecked Sendable {
         pointer = context
         SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nil)
         COpenSSL_allow_moving_writes(context)
+        // Without it a server could make a write wait for a read, which the handler has no place for.
+        COpenSSL_refuse_renegotiation(context)
         guard COpenSSL_require_tls12(context) == 1 else { throw .setup(reason: OpenSSLReason.take()) }
         if let caFile {
             guard SSL_CTX_load_verify_locations(context, caFile, nil) == 1 else {

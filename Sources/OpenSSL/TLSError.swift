@@ -10,6 +10,10 @@ public enum TLSError: Error, Equatable, Sendable, CustomStringConvertible {
     case handshake(host: String, reason: String)
     /// The connection closed during the handshake.
     case closedInHandshake(host: String)
+    /// More than `limit` bytes were written before the handshake was done; none of them was sent.
+    case tooMuchHeld(limit: Int)
+    /// The established connection ended without TLS's own end (RFC 8446, 6.1): what came last may be cut off.
+    case truncated(host: String)
     /// The established connection broke.
     case broken(reason: String)
 
@@ -23,6 +27,10 @@ public enum TLSError: Error, Equatable, Sendable, CustomStringConvertible {
         case .handshake(let host, let reason):
             "no TLS with '\(host)': \(reason); is this the server's TLS port?"
         case .closedInHandshake(let host): "'\(host)' closed the connection during the TLS handshake"
+        case .tooMuchHeld(let limit):
+            "over \(limit) bytes were written before the TLS handshake was done; wait for it before writing more"
+        case .truncated(let host):
+            "'\(host)' cut the connection without ending TLS; what it sent last may be incomplete"
         case .broken(let reason): "the TLS connection broke: \(reason)"
         }
     }

@@ -59,6 +59,9 @@ import Testing
     @Test func randomBytesDiffer() throws {
         #expect(try SecureRandom.bytes(32) != SecureRandom.bytes(32))
         #expect(try SecureRandom.bytes(0).isEmpty)
+        #expect(try SecureRandom.next() != SecureRandom.next())
+        // All bits are drawn: that one of 64 is never set in 128 numbers has odds of one in 2^122.
+        #expect(try (0..<128).reduce(0) { (seen, _) in try seen | SecureRandom.next() } == UInt64.max)
     }
 
     @Test func comparison() {

@@ -22,5 +22,7 @@ int COpenSSL_require_tls12(SSL_CTX *context);
 void COpenSSL_allow_moving_writes(SSL_CTX *context);
 void COpenSSL_memory_bio_never_ends(BIO *bio);
 size_t COpenSSL_pending(BIO *bio);
+void COpenSSL_refuse_renegotiation(SSL_CTX *context);
+void COpenSSL_refuse_partial_wildcards(SSL *ssl);
 
 #endif
