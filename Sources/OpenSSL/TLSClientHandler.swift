@@ -5,8 +5,8 @@ import NIOCore
 ///
 /// Fires ``TLSClientHandler/Established`` once the handshake is done. What is written before waits for it, and goes out
 /// before the event. The server's end of TLS is fired as `ChannelEvent.inputClosed`, and closes the channel unless it
-/// allows remote half-closure; an end of the stream without it is ``TLSError/truncated(host:)``. Any failure is fired as
-/// a ``TLSError``, once, and closes the channel.
+/// allows remote half-closure; an end of the stream without it is ``TLSError/truncated(host:)``. Any failure is fired
+/// as a ``TLSError``, once, and closes the channel.
 public final class TLSClientHandler: ChannelDuplexHandler {
     public typealias InboundIn = ByteBuffer
     public typealias InboundOut = ByteBuffer
