@@ -2,23 +2,32 @@ import CrowbarTesting
 import Glibc
 import Testing
 
+/// Files of a key and of its certificate, in a folder of their own.
+struct Certificate: Sendable {
+    let folder: TestFolder
+    var key: String { folder.path + "/key.pem" }
+    var file: String { folder.path + "/cert.pem" }
+}
+
 /// A real ngIRCd on a free port of loopback, in a folder of its own.
 final class IRCServer: Sendable {
     static let path = "/usr/sbin/ngircd"
     let port: Int
     let tlsPort: Int
-    let folder: String
+    private let folder: TestFolder
+    private let certificate: Certificate?
     private let process: LineProcess
 
     /// Starts one.
     /// - Parameters:
     ///   - port: The port; a free one where nil.
-    ///   - certificate: Files of a key and a certificate for TLS.
-    init(port: Int? = nil, password: String? = nil, certificate: (key: String, file: String)? = nil) async throws {
+    ///   - certificate: What it shows of itself by TLS.
+    init(port: Int? = nil, password: String? = nil, certificate: Certificate? = nil) async throws {
         try #require(access(Self.path, X_OK) == 0, "ngircd is missing: apt-get install ngircd")
         self.port = try port ?? LoopbackPort.free()
         tlsPort = try LoopbackPort.free()
-        folder = try TestFolder.make()
+        folder = try TestFolder()
+        self.certificate = certificate
         var text = """
             [Global]
             Name = irc.test.local
@@ -48,7 +57,7 @@ final class IRCServer: Sendable {
 
                 """
         }
-        let file = folder + "/ngircd.conf"
+        let file = folder.path + "/ngircd.conf"
         try TestFolder.write(text, file)
         process = try LineProcess(Self.path, arguments: ["-n", "-f", file])
         try await LoopbackPort.waitUntilOpen(self.port)

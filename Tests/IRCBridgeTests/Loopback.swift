@@ -55,12 +55,27 @@ enum LoopbackPort {
     }
 }
 
-/// Folders and files for a test.
-enum TestFolder {
-    static func make() throws -> String {
+/// A folder for a test, removed with the files in it when the object goes.
+final class TestFolder: Sendable {
+    let path: String
+
+    init() throws {
         var name = Array("/tmp/crowbar-irc-XXXXXX".utf8CString)
         guard mkdtemp(&name) != nil else { throw TestIOError(description: "mkdtemp: \(errno)") }
-        return String(decoding: name.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        path = String(decoding: name.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    deinit {
+        if let folder = opendir(path) {
+            while let entry = readdir(folder) {
+                let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                    $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+                }
+                unlink(path + "/" + name)
+            }
+            closedir(folder)
+        }
+        rmdir(path)
     }
 
     static func write(_ text: String, _ path: String) throws {

@@ -6,17 +6,16 @@ import Testing
 @testable import IRCBridge
 
 @Suite(.timeLimit(.minutes(2))) struct TLSIntegrationTests {
-    private func certificate(_ name: String) async throws -> (key: String, file: String) {
-        let folder = try TestFolder.make()
-        let (key, file) = (folder + "/key.pem", folder + "/cert.pem")
+    private func certificate(_ name: String) async throws -> Certificate {
+        let certificate = Certificate(folder: try TestFolder())
         let openssl = try LineProcess(
             "/usr/bin/openssl",
             arguments: [
                 "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=test", "-addext",
-                "subjectAltName=\(name)", "-keyout", key, "-out", file,
+                "subjectAltName=\(name)", "-keyout", certificate.key, "-out", certificate.file,
             ])
         #expect(try await openssl.end(within: .seconds(30)) == .exited(0))
-        return (key, file)
+        return certificate
     }
 
     private func config(_ server: IRCServer, _ more: String) throws -> JSON {
