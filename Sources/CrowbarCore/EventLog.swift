@@ -21,6 +21,16 @@ public protocol EventLog: Sendable {
     /// The entries at these positions, in the order asked for; what is not there is left out.
     func read(positions: [Int64]) async throws -> LogPage
 
+    /// A page of one lane's entries behind a position, oldest first.
+    /// - Parameters:
+    ///   - lane: What order is kept in.
+    ///   - position: Reading starts behind it.
+    ///   - end: The last position looked at.
+    ///   - limit: The entries at most.
+    ///   - maxBytes: As for ``read(after:limit:maxBytes:)``.
+    func read(lane: LogLane, after position: Int64, through end: Int64, limit: Int, maxBytes: Int) async throws
+        -> LogPage
+
     /// The position of the event of that id, or nil.
     func position(of eventId: String) async throws -> Int64?
 
@@ -39,6 +49,14 @@ public protocol EventLog: Sendable {
 
     /// 32 random bytes that belong to this log: the key under which the ids of plugins' events are derived.
     var secret: [UInt8] { get }
+}
+
+/// What order is kept in: a channel, or a user for events without a channel.
+public enum LogLane: Sendable, Hashable {
+    /// The events of a channel.
+    case channel(String)
+    /// The events of a user that are in no channel.
+    case user(String)
 }
 
 /// An entry by both its names.

@@ -3,8 +3,11 @@ public protocol HostStore: Sendable {
     /// The queues of a plugin by name.
     func queues(of plugin: String) async throws -> [String: QueueRecord]
 
-    /// Stores the present state of queues and new dead letters in one transaction.
-    func save(_ records: [QueueID: QueueRecord], deadLetters: [DeadLetter]) async throws
+    /// Stores the present state of queues, new dead letters, and the end of those that were redriven with success, in
+    /// one transaction. A dead letter that is stored again no longer waits for its redrive.
+    func save(
+        _ records: [QueueID: QueueRecord], deadLetters: [DeadLetter], redriven: [QueueID: [Int64]]
+    ) async throws
 
     /// Dead letters of a plugin, or of one of its queues, oldest first.
     func deadLetters(of plugin: String, queue: String?, limit: Int) async throws -> [DeadLetter]
@@ -12,8 +15,31 @@ public protocol HostStore: Sendable {
     /// How many dead letters each plugin has.
     func deadLetterCounts() async throws -> [String: Int]
 
+    /// Lets dead letters be delivered once more.
+    /// - Parameter eventIds: Those meant; nil: all.
+    /// - Returns: How many wait now that did not wait before.
+    func redrive(_ plugin: String, queue: String?, eventIds: [String]?) async throws -> Int
+
+    /// The positions of dead letters that wait to be delivered once more, by queue, ascending.
+    func redrives(of plugin: String) async throws -> [String: [Int64]]
+
+    /// Removes dead letters.
+    /// - Parameter eventIds: Those meant; nil: all.
+    /// - Returns: How many were removed.
+    func dropDeadLetters(of plugin: String, queue: String?, eventIds: [String]?) async throws -> Int
+
     /// The plugins that have queues, whether their manifests are there or not.
     func plugins() async throws -> [String]
+
+    /// Removes queues that their plugins dropped before a time, in Unix milliseconds, with their dead letters.
+    func purge(droppedBefore milliseconds: Int64) async throws
+}
+
+extension HostStore {
+    /// Stores the present state of queues and new dead letters in one transaction.
+    public func save(_ records: [QueueID: QueueRecord], deadLetters: [DeadLetter]) async throws {
+        try await save(records, deadLetters: deadLetters, redriven: [:])
+    }
 }
 
 /// A queue of a plugin.
@@ -67,7 +93,25 @@ public struct QueueRecord: Sendable, Equatable {
         }
     }
 
-    /// The cursor: the last entry such that it and all before it are settled or filtered out; nil at the beginning.
+    /// A lane that is read apart from the log's order, since its next try is far off.
+    public struct Parked: Sendable, Equatable {
+        /// `#CHANNEL`, `@USER`, or `=POSITION` for a single event where no order is kept.
+        public var lane: String
+        /// Its first open event, with how often it was tried and when it is due.
+        public var first: Retry
+        /// Settled positions behind it.
+        public var settled: [ClosedRange<Int64>]
+
+        /// Makes one.
+        public init(lane: String, first: Retry, settled: [ClosedRange<Int64>] = []) {
+            self.lane = lane
+            self.first = first
+            self.settled = settled
+        }
+    }
+
+    /// The cursor: the last entry such that it and all before it are settled, parked or filtered out; nil at the
+    /// beginning.
     public var cursor: LogEntryID?
     /// The log's head when the queue came to be: what is not behind it is history.
     public var bornAt: Int64
@@ -75,19 +119,32 @@ public struct QueueRecord: Sendable, Equatable {
     public var settled: [ClosedRange<Int64>]
     /// Open retries, by position.
     public var retries: [Retry]
+    /// Parked lanes.
+    public var parked: [Parked]
     /// The plugin's own state of the queue, as JSON.
     public var state: [UInt8]?
+    /// When the plugin ceased to name the queue, Unix milliseconds; nil while it is in use.
+    public var droppedAt: Int64?
 
     /// Makes a record.
     public init(
         cursor: LogEntryID?, bornAt: Int64, settled: [ClosedRange<Int64>] = [], retries: [Retry] = [],
-        state: [UInt8]? = nil
+        parked: [Parked] = [], state: [UInt8]? = nil, droppedAt: Int64? = nil
     ) {
         self.cursor = cursor
         self.bornAt = bornAt
         self.settled = settled
         self.retries = retries
+        self.parked = parked
         self.state = state
+        self.droppedAt = droppedAt
+    }
+
+    /// The same, no longer in use.
+    public func dropped(at milliseconds: Int64) -> QueueRecord {
+        var record = self
+        record.droppedAt = milliseconds
+        return record
     }
 }
 

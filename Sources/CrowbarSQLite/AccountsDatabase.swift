@@ -95,14 +95,16 @@ public final class AccountsDatabase: Sendable {
     public init(path: String) throws {
         database = try StoreDatabase.open(
             path: path, label: "crowbar.accounts", synchronous: "FULL",
-            schema: """
+            formats: [
+                """
                 CREATE TABLE accounts (
                     userId TEXT PRIMARY KEY, isAdmin INTEGER NOT NULL, passwordHash TEXT, created INTEGER NOT NULL);
                 CREATE TABLE tokens (
                     hash BLOB PRIMARY KEY, userId TEXT NOT NULL, scopes INTEGER NOT NULL, expires INTEGER,
                     created INTEGER NOT NULL, revoked INTEGER NOT NULL DEFAULT 0);
                 CREATE INDEX tokensByUser ON tokens (userId, created);
-                """)
+                """
+            ])
     }
 
     /// Adds an account.

@@ -11,6 +11,32 @@ enum LogReader {
         defer { rows.reset() }
         rows.bind(1, position)
         rows.bind(2, Int64(limit))
+        return try page(rows, limit, maxBytes)
+    }
+
+    /// By the index of channels, in which events without a channel stand together.
+    static func page(
+        _ db: Database, lane: LogLane, after position: Int64, through end: Int64, limit: Int, maxBytes: Int
+    ) throws -> LogPage {
+        let (condition, name) =
+            switch lane {
+            case .channel(let name): ("channelId = ?", name)
+            case .user(let name): ("channelId IS NULL AND userId = ?", name)
+            }
+        let rows = try RawStatement(
+            cached: """
+                SELECT \(columns) FROM events WHERE \(condition) AND position > ? AND position <= ?
+                ORDER BY position LIMIT ?
+                """, db)
+        defer { rows.reset() }
+        rows.bind(1, name)
+        rows.bind(2, position)
+        rows.bind(3, end)
+        rows.bind(4, Int64(limit))
+        return try page(rows, limit, maxBytes)
+    }
+
+    private static func page(_ rows: RawStatement, _ limit: Int, _ maxBytes: Int) throws -> LogPage {
         var page = LogPage(entries: min(limit, 1024))
         while try rows.step() {
             if !page.entries.isEmpty, page.bytes.count + rows.bytes(7).count > maxBytes { break }

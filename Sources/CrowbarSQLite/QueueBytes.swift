@@ -57,6 +57,30 @@ enum QueueBytes {
         return retries
     }
 
+    static func bytes(_ parked: [QueueRecord.Parked]) -> [UInt8] {
+        var out: [UInt8] = []
+        for lane in parked {
+            for part in [Array(lane.lane.utf8), bytes([lane.first]), bytes(lane.settled)] {
+                put(Int64(part.count), &out)
+                out.append(contentsOf: part)
+            }
+        }
+        return out
+    }
+
+    /// The parked lanes, or nil where the bytes are none.
+    static func parked(_ bytes: [UInt8]) -> [QueueRecord.Parked]? {
+        var rest = bytes[...]
+        var parked: [QueueRecord.Parked] = []
+        while !rest.isEmpty {
+            guard let lane = text(&rest), let first = part(&rest).flatMap(retries), first.count == 1,
+                let settled = part(&rest).flatMap(ranges)
+            else { return nil }
+            parked.append(QueueRecord.Parked(lane: lane, first: first[0], settled: settled))
+        }
+        return parked
+    }
+
     private static func put(_ value: Int64, _ out: inout [UInt8]) {
         var rest = UInt64(bitPattern: value)
         while rest >= 0x80 {
@@ -78,8 +102,12 @@ enum QueueBytes {
     }
 
     private static func text(_ rest: inout ArraySlice<UInt8>) -> String? {
+        part(&rest).map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    private static func part(_ rest: inout ArraySlice<UInt8>) -> [UInt8]? {
         guard let count = number(&rest), count >= 0, count <= rest.count else { return nil }
         defer { rest = rest.dropFirst(Int(count)) }
-        return String(decoding: rest.prefix(Int(count)), as: UTF8.self)
+        return Array(rest.prefix(Int(count)))
     }
 }

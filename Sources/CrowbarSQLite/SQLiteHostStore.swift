@@ -6,30 +6,39 @@ import GRDB
 /// `synchronous=NORMAL`: after a power cut its last commits may be missing, which costs deliveries made twice and never
 /// one left out; a crash of the process loses nothing.
 public final class SQLiteHostStore: HostStore {
-    private let database: DatabaseQueue
+    let database: DatabaseQueue
 
     /// Opens the bookkeeping, or makes it.
     /// - Throws: ``StoreError``.
     public init(path: String) throws {
         database = try StoreDatabase.open(
             path: path, label: "crowbar.host", synchronous: "NORMAL",
-            schema: """
-                CREATE TABLE queues (
-                    plugin TEXT NOT NULL, queue TEXT NOT NULL, cursorPosition INTEGER, cursorEventId TEXT,
-                    bornAt INTEGER NOT NULL, settled BLOB NOT NULL, retries BLOB NOT NULL, state BLOB,
-                    PRIMARY KEY (plugin, queue)) WITHOUT ROWID;
-                CREATE TABLE deadLetters (
-                    id INTEGER PRIMARY KEY, plugin TEXT NOT NULL, queue TEXT NOT NULL, position INTEGER NOT NULL,
-                    eventId TEXT NOT NULL, code TEXT NOT NULL, message TEXT NOT NULL, attempts INTEGER NOT NULL,
-                    first INTEGER NOT NULL, last INTEGER NOT NULL, UNIQUE (plugin, queue, position));
-                """)
+            formats: Self.formats)
     }
+
+    private static let formats = [
+        """
+        CREATE TABLE queues (
+            plugin TEXT NOT NULL, queue TEXT NOT NULL, cursorPosition INTEGER, cursorEventId TEXT,
+            bornAt INTEGER NOT NULL, settled BLOB NOT NULL, retries BLOB NOT NULL, state BLOB,
+            PRIMARY KEY (plugin, queue)) WITHOUT ROWID;
+        CREATE TABLE deadLetters (
+            id INTEGER PRIMARY KEY, plugin TEXT NOT NULL, queue TEXT NOT NULL, position INTEGER NOT NULL,
+            eventId TEXT NOT NULL, code TEXT NOT NULL, message TEXT NOT NULL, attempts INTEGER NOT NULL,
+            first INTEGER NOT NULL, last INTEGER NOT NULL, UNIQUE (plugin, queue, position));
+        """,
+        """
+        ALTER TABLE queues ADD COLUMN parked BLOB NOT NULL DEFAULT x'';
+        ALTER TABLE queues ADD COLUMN droppedAt INTEGER;
+        ALTER TABLE deadLetters ADD COLUMN redrive INTEGER NOT NULL DEFAULT 0;
+        """,
+    ]
 
     public func queues(of plugin: String) async throws -> [String: QueueRecord] {
         try await run { db in
             let rows = try RawStatement(
                 cached: """
-                    SELECT queue, cursorPosition, cursorEventId, bornAt, settled, retries, state
+                    SELECT queue, cursorPosition, cursorEventId, bornAt, settled, retries, state, parked, droppedAt
                     FROM queues WHERE plugin = ?
                     """, db)
             defer { rows.reset() }
@@ -38,22 +47,29 @@ public final class SQLiteHostStore: HostStore {
             while try rows.step() {
                 let queue = rows.text(0)
                 guard let settled = QueueBytes.ranges(Array(rows.bytes(4))),
-                    let retries = QueueBytes.retries(Array(rows.bytes(5)))
+                    let retries = QueueBytes.retries(Array(rows.bytes(5))),
+                    let parked = QueueBytes.parked(Array(rows.bytes(7)))
                 else { throw StoreError.failed("the queue \(plugin)/\(queue) is damaged") }
                 found[queue] = QueueRecord(
                     cursor: rows.isNull(1) ? nil : LogEntryID(position: rows.int(1), eventId: rows.text(2)),
-                    bornAt: rows.int(3), settled: settled, retries: retries,
-                    state: rows.isNull(6) ? nil : Array(rows.bytes(6)))
+                    bornAt: rows.int(3), settled: settled, retries: retries, parked: parked,
+                    state: rows.isNull(6) ? nil : Array(rows.bytes(6)),
+                    droppedAt: rows.isNull(8) ? nil : rows.int(8))
             }
             return found
         }
     }
 
-    public func save(_ records: [QueueID: QueueRecord], deadLetters: [DeadLetter]) async throws {
+    public func save(
+        _ records: [QueueID: QueueRecord], deadLetters: [DeadLetter], redriven: [QueueID: [Int64]]
+    ) async throws {
         try await run { db in
             try db.inTransaction(.immediate) {
                 for (id, record) in records { try Self.put(db, id, record) }
                 for letter in deadLetters { try Self.put(db, letter) }
+                for (id, positions) in redriven {
+                    for position in positions { try Self.remove(db, id, position) }
+                }
                 return .commit
             }
         }
@@ -63,8 +79,8 @@ public final class SQLiteHostStore: HostStore {
         let put = try RawStatement(
             cached: """
                 INSERT OR REPLACE INTO queues
-                (plugin, queue, cursorPosition, cursorEventId, bornAt, settled, retries, state)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                (plugin, queue, cursorPosition, cursorEventId, bornAt, settled, retries, state, parked, droppedAt)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """, db)
         put.bind(1, id.plugin)
         put.bind(2, id.queue)
@@ -74,6 +90,8 @@ public final class SQLiteHostStore: HostStore {
         put.bind(6, blob: QueueBytes.bytes(record.settled))
         put.bind(7, blob: QueueBytes.bytes(record.retries))
         put.bind(8, blobIfPresent: record.state)
+        put.bind(9, blob: QueueBytes.bytes(record.parked))
+        put.bind(10, record.droppedAt)
         try put.run()
     }
 
@@ -83,7 +101,8 @@ public final class SQLiteHostStore: HostStore {
                 INSERT INTO deadLetters (plugin, queue, position, eventId, code, message, attempts, first, last)
                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
                 ON CONFLICT (plugin, queue, position) DO UPDATE SET
-                code = excluded.code, message = excluded.message, attempts = excluded.attempts, last = excluded.last
+                code = excluded.code, message = excluded.message, attempts = excluded.attempts, last = excluded.last,
+                redrive = 0
                 """, db)
         put.bind(1, letter.id.plugin)
         put.bind(2, letter.id.queue)
@@ -145,7 +164,7 @@ public final class SQLiteHostStore: HostStore {
 
     /// Runs on the connection's queue. Not GRDB's `async` functions: those give up when the task is cancelled, and a
     /// server that stops saves its cursors in just such tasks.
-    private func run<T: Sendable>(_ body: @escaping @Sendable (Database) throws -> T) async throws -> T {
+    func run<T: Sendable>(_ body: @escaping @Sendable (Database) throws -> T) async throws -> T {
         try await withCheckedThrowingContinuation { continuation in
             database.asyncWriteWithoutTransaction { db in
                 continuation.resume(with: Result { try StoreDatabase.mapErrors { try body(db) } })

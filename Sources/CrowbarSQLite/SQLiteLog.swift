@@ -130,6 +130,14 @@ public final class SQLiteLog: EventLog {
         try await read { try LogReader.page($0, positions: positions) }
     }
 
+    public func read(
+        lane: LogLane, after position: Int64, through end: Int64, limit: Int, maxBytes: Int
+    ) async throws -> LogPage {
+        try await read {
+            try LogReader.page($0, lane: lane, after: position, through: end, limit: limit, maxBytes: maxBytes)
+        }
+    }
+
     public func position(of eventId: String) async throws -> Int64? {
         try await read { try LogReader.position($0, of: eventId) }
     }

@@ -6,9 +6,10 @@ enum StoreDatabase {
     /// The longest wait for the lock of another process, in seconds.
     static let busySeconds = 5.0
 
-    /// Opens a database in WAL mode with one connection, or makes it by `schema`.
+    /// Opens a database in WAL mode with one connection, or makes it.
+    /// - Parameter formats: What brings the database from each format to the next, from none to the first on.
     /// - Throws: ``StoreError``.
-    static func open(path: String, label: String, synchronous: String, schema: String) throws -> DatabaseQueue {
+    static func open(path: String, label: String, synchronous: String, formats: [String]) throws -> DatabaseQueue {
         var configuration = Configuration()
         configuration.label = label
         configuration.journalMode = .wal
@@ -20,8 +21,11 @@ enum StoreDatabase {
                 try db.execute(sql: "PRAGMA synchronous = \(synchronous); PRAGMA journal_size_limit = 4194304")
                 try db.inTransaction(.immediate) {
                     let found = try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0
-                    guard found <= 1 else { throw StoreError.newerFormat(path: path, found: found, supported: 1) }
-                    if found < 1 { try db.execute(sql: schema + "PRAGMA user_version = 1;") }
+                    guard found <= formats.count else {
+                        throw StoreError.newerFormat(path: path, found: found, supported: formats.count)
+                    }
+                    for format in formats.dropFirst(found) { try db.execute(sql: format) }
+                    try db.execute(sql: "PRAGMA user_version = \(formats.count)")
                     return .commit
                 }
             }

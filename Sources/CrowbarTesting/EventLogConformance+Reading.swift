@@ -79,6 +79,22 @@ extension EventLogConformance {
             let page = try await driver.log.read(positions: wanted)
             try expectEqual(page.entries.map(\.position), [receipts[3].position, receipts[0].position])
         },
+        EventLogConformance("a lane's page holds a channel, or a user's events without a channel") { driver in
+            let receipts = try await fill(driver, 5)
+            let log = driver.log
+            func read(_ lane: LogLane, after: Int64, through: Int64 = .max, limit: Int = 100) async throws -> [Int64] {
+                let page = try await log.read(
+                    lane: lane, after: after, through: through, limit: limit, maxBytes: 1 << 20)
+                return page.entries.map(\.position)
+            }
+            try expectEqual(try await read(.channel("general"), after: 0), [3] + receipts.map(\.position))
+            try expectEqual(try await read(.channel("general"), after: 3, through: 5), [4, 5])
+            try expectEqual(try await read(.channel("general"), after: 4, limit: 2), [5, 6])
+            try expectEqual(try await read(.channel("other"), after: 0), [])
+            try expectEqual(try await read(.user("ann"), after: 0), [1])
+            try expectEqual(try await read(.user("bob"), after: 0), [2])
+            try expectEqual(try await read(.user("bob"), after: 2), [])
+        },
         EventLogConformance("position(of:), entry(atOrBefore:), head and count agree") { driver in
             let receipts = try await fill(driver, 5)
             let log = driver.log

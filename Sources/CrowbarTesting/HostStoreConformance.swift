@@ -25,7 +25,18 @@ public struct HostStoreConformance: Sendable, CustomStringConvertible {
                 message: "ünd\n\"so\" 😀", first: 1_700_000_000_000),
             QueueRecord.Retry(
                 position: 43, deliveries: 1, counted: 0, due: 0, code: "", message: "", first: 0),
-        ], state: Array(#"{"n":1}"#.utf8))
+        ],
+        parked: [
+            QueueRecord.Parked(
+                lane: "#ünd 😀",
+                first: QueueRecord.Retry(
+                    position: 9, deliveries: 4, counted: 4, due: 1_700_000_000_999, code: "503", message: "away",
+                    first: 1_700_000_000_000), settled: [11...11, 13...20]),
+            QueueRecord.Parked(
+                lane: "=12",
+                first: QueueRecord.Retry(
+                    position: 12, deliveries: 0, counted: 0, due: 0, code: "", message: "", first: 0)),
+        ], state: Array(#"{"n":1}"#.utf8), droppedAt: 1_700_000_000_456)
 
     private static func letter(_ plugin: String, _ queue: String, _ position: Int64, last: Int64 = 9) -> DeadLetter {
         DeadLetter(
@@ -67,6 +78,38 @@ public struct HostStoreConformance: Sendable, CustomStringConvertible {
             try expectEqual(try await positions(nil, 2), [9, 3])
             try expectEqual(try await store.deadLetterCounts(), ["p": 3, "q": 1])
             try expectEqual(try await store.deadLetters(of: "q", queue: "a", limit: 1), [letter("q", "a", 4)])
+        },
+        HostStoreConformance("dead letters are redriven and dropped by plugin, by queue, by event") { store in
+            try await store.save(
+                [:], deadLetters: [letter("p", "a", 4), letter("p", "a", 3), letter("p", "b", 3), letter("q", "a", 3)])
+            try expectEqual(try await store.redrive("p", queue: "a", eventIds: ["e3", "e99"]), 1)
+            try expectEqual(try await store.redrives(of: "p"), ["a": [3]])
+            try expectEqual(try await store.redrive("p", queue: nil, eventIds: nil), 2, "one waits already")
+            try expectEqual(try await store.redrives(of: "p"), ["a": [3, 4], "b": [3]])
+            try expectEqual(try await store.redrives(of: "q"), [:])
+            // One succeeds, one fails once more.
+            try await store.save(
+                [:], deadLetters: [letter("p", "a", 4, last: 8)], redriven: [QueueID(plugin: "p", queue: "a"): [3]])
+            try expectEqual(try await store.redrives(of: "p"), ["b": [3]])
+            let left = try await store.deadLetters(of: "p", queue: nil, limit: 10)
+            try expectEqual(left, [letter("p", "a", 4, last: 8), letter("p", "b", 3)])
+            try expectEqual(try await store.dropDeadLetters(of: "p", queue: "b", eventIds: ["e4"]), 0)
+            try expectEqual(try await store.dropDeadLetters(of: "p", queue: nil, eventIds: nil), 2)
+            try expectEqual(try await store.redrives(of: "p"), [:])
+            try expectEqual(try await store.deadLetterCounts(), ["q": 1])
+        },
+        HostStoreConformance("queues dropped long ago are purged with their dead letters") { store in
+            func record(_ droppedAt: Int64?) -> QueueRecord {
+                QueueRecord(cursor: nil, bornAt: 0, droppedAt: droppedAt)
+            }
+            try await store.save(
+                [
+                    QueueID(plugin: "p", queue: "a"): record(10), QueueID(plugin: "p", queue: "b"): record(20),
+                    QueueID(plugin: "p", queue: "c"): record(nil),
+                ], deadLetters: [letter("p", "a", 3), letter("p", "b", 3)])
+            try await store.purge(droppedBefore: 20)
+            try expectEqual(try await store.queues(of: "p").keys.sorted(), ["b", "c"])
+            try expectEqual(try await store.deadLetterCounts(), ["p": 1])
         },
         HostStoreConformance("the same event given up on again is one dead letter, as it was last") { store in
             try await store.save([:], deadLetters: [letter("p", "a", 3), letter("p", "a", 4)])

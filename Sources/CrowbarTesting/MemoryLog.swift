@@ -116,6 +116,30 @@ public final class MemoryLog: EventLog {
         }
     }
 
+    public func read(
+        lane: LogLane, after position: Int64, through end: Int64, limit: Int, maxBytes: Int
+    ) async throws -> LogPage {
+        state.withLock { state in
+            var page = LogPage()
+            var next = max(0, position) + 1
+            while next <= min(end, Int64(state.stored.count)), page.entries.count < limit {
+                let stored = state.stored[Int(next) - 1]
+                let isWanted =
+                    switch lane {
+                    case .channel(let name): stored.channel == name
+                    case .user(let name): stored.channel == nil && stored.user == name
+                    }
+                if isWanted {
+                    let length = state.tables.events[Int(next) - 1].count
+                    if !page.entries.isEmpty, page.bytes.count + length > maxBytes { break }
+                    Self.add(next, of: state, to: &page)
+                }
+                next += 1
+            }
+            return page
+        }
+    }
+
     public func position(of eventId: String) async throws -> Int64? { state.withLock { $0.positions[eventId] } }
 
     public func entry(atOrBefore position: Int64) async throws -> LogEntryID? {

@@ -16,8 +16,12 @@ extension DeliveryQueue {
     /// The position of an unsettled or void delivery, or nil.
     func position(of delivery: Int64) -> Int64? {
         guard let at = flight(delivery), flights[at].state != .done else { return nil }
-        let index = flights[at].slot
-        return index >= firstSlot ? slots[index - firstSlot].position : nil
+        return slot(flights[at].slot)?.position
+    }
+
+    /// Positions of the events that the plugin holds, ascending.
+    var heldPositions: [Int64] {
+        flights.compactMap { $0.state == .held ? slot($0.slot)?.position : nil }.sorted()
     }
 
     /// Whether a delivery is held by the plugin.
@@ -70,16 +74,30 @@ extension DeliveryQueue {
 
     /// Marks a slot settled and lets its lane go on.
     mutating func close(_ index: Int) {
-        let at = index - firstSlot
-        slots[at].state = .settled
-        if !attempts.isEmpty { attempts[slots[at].position] = nil }
-        let lane = Int(slots[at].lane)
+        guard let slot = slot(index) else { return }
+        if !attempts.isEmpty { attempts[slot.position] = nil }
+        let lane = Int(slot.lane)
+        if index < 0 {
+            closeSide(index, slot)
+        } else {
+            slots[index - firstSlot].state = .settled
+        }
         guard lane >= 0 else { return }
         lanes[lane].open -= 1
         // A pipelined lane is blocked by a retry alone, and goes on when that has gone out again.
         if pipelines || !lanes[lane].isBlocked { return }
         lanes[lane].isBlocked = false
         if let next = lanes[lane].waiting.popFirst() { enqueue(next) }
+    }
+
+    /// Settles the one event that the plugin held when it crashed.
+    mutating func abandon(position: Int64) {
+        guard let at = flights.firstIndex(where: { $0.state == .held && slot($0.slot)?.position == position })
+        else { return }
+        flights[at].state = .done
+        held -= 1
+        close(flights[at].slot)
+        trim()
     }
 
     mutating func trim() {
@@ -112,25 +130,36 @@ extension DeliveryQueue {
     ) -> Failure {
         guard let at = flight(delivery), flights[at].state == .held else { return .unknown }
         let index = flights[at].slot
-        let position = slots[index - firstSlot].position
+        guard let slot = slot(index) else { return .unknown }
+        let position = slot.position
         var record = attempts[position] ?? Attempts(deliveries: 1, first: unixNow)
         if record.first == 0 { record.first = unixNow }
         if isCounted { record.counted += 1 }
         record.code = code
         record.message = message
         deadlineFrom = now
-        let through = pipelines ? void(lane: slots[index - firstSlot].lane, above: at) : nil
+        if slot.isRedrive {
+            settleFlight(at)
+            trim()
+            return .exhausted(position: position, record, voidThrough: nil)
+        }
+        let through = pipelines ? void(lane: slot.lane, above: at) : nil
         if record.counted >= settings.maxAttempts {
             settleFlight(at)
-            if pipelines { unblock(Int(slots[index - firstSlot].lane)) }
+            if pipelines { unblock(Int(slot.lane)) }
             trim()
             return .exhausted(position: position, record, voidThrough: through)
         }
-        record.due = due
-        attempts[position] = record
         flights[at].state = .retry
         held -= 1
-        putUnderRetry(index)
+        if parks(slot, due: due, now: now) {
+            attempts[position] = record
+            park(index, slot, due: due)
+        } else {
+            record.due = due
+            attempts[position] = record
+            putUnderRetry(index)
+        }
         trim()
         return .retrying(voidThrough: through)
     }
@@ -142,10 +171,10 @@ extension DeliveryQueue {
     }
 
     mutating func putUnderRetry(_ index: Int) {
-        slots[index - firstSlot].state = .retry
-        retries[slots[index - firstSlot].position] = index
-        let lane = Int(slots[index - firstSlot].lane)
-        if lane >= 0 { lanes[lane].isBlocked = true }
+        guard let slot = slot(index) else { return }
+        mark(index, .retry)
+        retries[slot.position] = index
+        if slot.lane >= 0 { lanes[Int(slot.lane)].isBlocked = true }
     }
 
     /// Takes back what went out on a lane behind a flight; it waits until that one has gone out again.
@@ -155,48 +184,73 @@ extension DeliveryQueue {
         let through = flights.last?.delivery
         for other in (at + 1)..<max(at + 1, flights.count) where flights[other].state == .held {
             let index = flights[other].slot
-            guard slots[index - firstSlot].lane == lane else { continue }
+            guard let slot = slot(index), slot.lane == lane else { continue }
             flights[other].state = .void
             held -= 1
-            slots[index - firstSlot].state = .waiting
-            let position = slots[index - firstSlot].position
+            mark(index, .waiting)
             // Delivered once more under a new number, which must say so.
-            if attempts[position] == nil { attempts[position] = Attempts(deliveries: 1) }
+            if attempts[slot.position] == nil { attempts[slot.position] = Attempts(deliveries: 1) }
             back.append(index)
         }
         // A retry further on in the lane waits for this one.
         for (position, index) in retries where index > flights[at].slot {
-            guard slots[index - firstSlot].lane == lane else { continue }
-            slots[index - firstSlot].state = .waiting
+            guard slot(index)?.lane == lane else { continue }
+            mark(index, .waiting)
             retries[position] = nil
             attempts[position]?.due = nil
             back.append(index)
         }
-        for index in ready where index >= firstSlot && slots[index - firstSlot].lane == lane {
-            guard slots[index - firstSlot].state == .ready else { continue }
-            slots[index - firstSlot].state = .waiting
-            back.append(index)
-        }
+        back += callBack(lane)
         lanes[Int(lane)].waiting = Deque((back + Array(lanes[Int(lane)].waiting)).sorted())
         return through
     }
 
-    /// Makes retries ready whose time has come.
+    /// Takes back what of a lane was about to go out.
+    private mutating func callBack(_ lane: Int32) -> [Int] {
+        var back: [Int] = []
+        for index in ready where slot(index).map({ $0.lane == lane && $0.state == .ready }) ?? false {
+            mark(index, .waiting)
+            back.append(index)
+        }
+        // It will stand there again, in its turn.
+        if !back.isEmpty { ready = Deque(ready.filter { slot($0)?.state == .ready }) }
+        // Those whose bytes are being read again: few, and only while there are any.
+        if taken > 0 {
+            for index in firstSlot..<firstSlot + slots.count where isTaken(index) && slot(index)?.lane == lane {
+                mark(index, .waiting)
+                taken -= 1
+                back.append(index)
+            }
+            for index in side.keys where isTaken(index) && slot(index)?.lane == lane {
+                mark(index, .waiting)
+                taken -= 1
+                back.append(index)
+            }
+        }
+        return back
+    }
+
+    /// Makes retries ready, and parked lanes, whose time has come.
     mutating func wakeRetries(now: Int64) {
+        for (key, strand) in strands where strand.due.map({ $0 <= now }) ?? false { strands[key]?.due = nil }
         guard !retries.isEmpty else { return }
-        for (position, index) in retries.sorted(by: { $0.key < $1.key })
-        where slots[index - firstSlot].state == .retry && (attempts[position]?.due ?? 0) <= now {
-            slots[index - firstSlot].state = .ready
-            ready.append(index)
+        // In front of all others: they count in the window already, so that others may wait for them.
+        for (position, index) in retries.sorted(by: { $0.key > $1.key })
+        where slot(index)?.state == .retry && (attempts[position]?.due ?? 0) <= now {
+            mark(index, .ready)
+            ready.prepend(index)
         }
     }
 
-    /// When the next retry is due, on the monotonic clock.
+    /// When the next retry or parked lane is due, on the monotonic clock.
     var nextRetry: Int64? {
         var next: Int64?
-        for (position, index) in retries where slots[index - firstSlot].state == .retry {
+        for (position, index) in retries where slot(index)?.state == .retry {
             let due = attempts[position]?.due ?? 0
             next = min(next ?? due, due)
+        }
+        for strand in strands.values {
+            if let due = strand.due { next = min(next ?? due, due) }
         }
         return next
     }

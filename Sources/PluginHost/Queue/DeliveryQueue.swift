@@ -16,6 +16,12 @@ struct DeliveryQueue {
         static let idleLanes = 4_096
         /// Deadlines for which one delivery may be held without `working`.
         static let heldDeadlines: Int64 = 10
+        /// A retry that is further off than this, in milliseconds, parks its lane.
+        static let parkAfter: Int64 = 30_000
+        /// Parked lanes; beyond it retries stay in the window, so that the queue waits.
+        static let parked = 1_000
+        /// Events of a parked lane that are taken in ahead of their turn.
+        static let strandAhead = 256
     }
 
     /// How the order is kept.
@@ -37,6 +43,8 @@ struct DeliveryQueue {
         var position: Int64
         var lane: Int32
         var state: State
+        /// A dead letter that is tried once more.
+        var isRedrive = false
     }
 
     /// A delivery that was written to the plugin.
@@ -57,6 +65,8 @@ struct DeliveryQueue {
         var isBlocked = false
         /// Slots behind the one that blocks, in order.
         var waiting: Deque<Int> = []
+        /// It is read apart from the log's order, as a ``Strand``.
+        var isParked = false
     }
 
     /// What is remembered of an event that was delivered more than once, or will be.
@@ -95,6 +105,16 @@ struct DeliveryQueue {
     var freeLanes: [Int32] = []
     var laneIDs: [String: Int32] = [:]
     var resumed: Resumption
+    /// Slots that stand behind the cursor: of parked lanes that are being caught up, and of redrives. Their indices are
+    /// negative and grow like the others.
+    var side: [Int: Slot] = [:]
+    /// The strands of those of parked lanes.
+    var sideKeys: [Int: String] = [:]
+    var nextSide = Int.min / 2
+    /// Parked lanes by key.
+    var strands: [String: Strand] = [:]
+    /// Slots of redrives by position.
+    var redrives: [Int64: Int] = [:]
 
     /// Where a queue goes on.
     struct Resumption {
@@ -104,12 +124,27 @@ struct DeliveryQueue {
         var settled: [ClosedRange<Int64>] = []
         /// What is known of open events: retries, and those that were held when the last process ended.
         var attempts: [Int64: Attempts] = [:]
+        /// Parked lanes by key.
+        var strands: [String: Strand] = [:]
+
+        /// Adds a parked lane as it was kept; all else must be there.
+        mutating func add(
+            parked key: String, first: Int64, due: Int64?, attempts known: Attempts,
+            settled ranges: [ClosedRange<Int64>]
+        ) {
+            // Events of the lane in a settled range above the cursor are its own to settle: it must be read so far.
+            let last = key.hasPrefix("=") ? first : max(first, position, settled.last?.upperBound ?? 0)
+            strands[key] = Strand(next: first, last: last, due: due, settled: Set(ranges.flatMap(Array.init)))
+            attempts[first] = known
+            attempts[first]?.due = nil
+        }
     }
 
     init(settings: Settings, window: Int, resuming resumption: Resumption) {
         self.settings = settings
         self.window = window
         self.resumed = resumption
+        strands = resumption.strands
         scanned = resumption.position
     }
 
@@ -129,12 +164,13 @@ struct DeliveryQueue {
         let key = settings.order == .total ? "" : key
         if let known = laneIDs[key] { return known }
         let id: Int32
+        let lane = Lane(key: key, isParked: strands[key] != nil)
         if let free = freeLanes.popLast() {
             id = free
-            lanes[Int(id)] = Lane(key: key)
+            lanes[Int(id)] = lane
         } else {
             id = Int32(lanes.count)
-            lanes.append(Lane(key: key))
+            lanes.append(lane)
         }
         laneIDs[key] = id
         return id
@@ -152,7 +188,12 @@ struct DeliveryQueue {
     /// Takes the next event of the log that passes the filter.
     mutating func offer(position: Int64, lane: Int32) {
         scanned = position
-        if isSettledBefore(position) { return }
+        if isParked(position, lane) { return }
+        if isSettledBefore(position) {
+            // Behind an open event its lane must be known: should the lane be parked, the strand skips it.
+            if !slots.isEmpty { slots.append(Slot(position: position, lane: lane, state: .settled)) }
+            return
+        }
         let index = firstSlot + slots.count
         slots.append(Slot(position: position, lane: lane, state: .waiting))
         if lane >= 0 { lanes[Int(lane)].open += 1 }
@@ -179,7 +220,7 @@ struct DeliveryQueue {
     }
 
     mutating func enqueue(_ index: Int) {
-        let lane = Int(slots[index - firstSlot].lane)
+        let lane = Int(slot(index)?.lane ?? -1)
         if lane >= 0 {
             if lanes[lane].isBlocked {
                 lanes[lane].waiting.append(index)
@@ -187,8 +228,22 @@ struct DeliveryQueue {
             }
             if !pipelines { lanes[lane].isBlocked = true }
         }
-        slots[index - firstSlot].state = .ready
+        mark(index, .ready)
         ready.append(index)
+    }
+
+    /// The slot of an index, or nil where it has left.
+    func slot(_ index: Int) -> Slot? {
+        if index < 0 { return side[index] }
+        return index >= firstSlot ? slots[index - firstSlot] : nil
+    }
+
+    mutating func mark(_ index: Int, _ state: State) {
+        if index < 0 {
+            side[index]?.state = state
+        } else if index >= firstSlot {
+            slots[index - firstSlot].state = state
+        }
     }
 
     var pipelines: Bool { settings.isPipelined && settings.order == .channel }
@@ -198,39 +253,57 @@ struct DeliveryQueue {
     /// The next event that may go out now, or nil. It must be launched or the queue dropped.
     mutating func take() -> (slot: Int, position: Int64)? {
         while let index = ready.first {
-            guard index >= firstSlot, slots[index - firstSlot].state == .ready else {
+            guard let slot = slot(index), slot.state == .ready else {
                 ready.removeFirst()
                 continue
             }
-            let position = slots[index - firstSlot].position
-            let isRetry = retries[position] != nil
-            guard window > 0, isRetry || unsettled < window else { return nil }
+            guard take(index, slot) else { return nil }
             ready.removeFirst()
-            if isRetry { retries[position] = nil }
-            slots[index - firstSlot].state = .taken
-            taken += 1
-            return (index, position)
+            return (index, slot.position)
         }
         return nil
     }
 
+    /// The next of these events that may go out now, before all others; nil where none may.
+    mutating func take(oneOf suspects: Set<Int64>) -> (slot: Int, position: Int64)? {
+        for at in ready.indices {
+            guard let slot = slot(ready[at]), slot.state == .ready, suspects.contains(slot.position) else { continue }
+            let index = ready[at]
+            guard take(index, slot) else { return nil }
+            ready.remove(at: at)
+            return (index, slot.position)
+        }
+        return nil
+    }
+
+    private mutating func take(_ index: Int, _ slot: Slot) -> Bool {
+        // A retry counts in the window already; a redrive never does so before it is taken.
+        let isRetry = retries[slot.position] == index
+        guard window > 0, isRetry || unsettled < window else { return false }
+        if isRetry { retries[slot.position] = nil }
+        mark(index, .taken)
+        taken += 1
+        return true
+    }
+
     /// Notes that a taken event was written under a delivery number; returns how many-th delivery of it this is.
     mutating func launch(slot index: Int, delivery: Int64, now: Int64) -> Int64 {
-        let at = index - firstSlot
-        slots[at].state = .launched
+        mark(index, .launched)
         taken -= 1
         if held == 0 { deadlineFrom = now }
         held += 1
         flights.append(Flight(delivery: delivery, slot: index, launched: now, state: .held))
-        guard !attempts.isEmpty, attempts[slots[at].position] != nil else { return 1 }
-        let position = slots[at].position
-        attempts[position, default: Attempts()].due = nil
-        attempts[position, default: Attempts()].deliveries += 1
-        let count = attempts[position]?.deliveries ?? 1
-        let lane = Int(slots[at].lane)
+        guard !attempts.isEmpty, let slot = slot(index), attempts[slot.position] != nil else { return 1 }
+        attempts[slot.position]?.due = nil
+        attempts[slot.position]?.deliveries += 1
+        let count = attempts[slot.position]?.deliveries ?? 1
+        let lane = Int(slot.lane)
         if pipelines, lane >= 0, lanes[lane].isBlocked { unblock(lane) }
         return count
     }
+
+    /// Whether a taken event may still be written: a retry in its lane may have called it back meanwhile.
+    func isTaken(_ index: Int) -> Bool { slot(index)?.state == .taken }
 
     /// Lets go what waited behind a lane's first event.
     mutating func unblock(_ lane: Int) {
@@ -299,7 +372,7 @@ struct DeliveryQueue {
     var openAttempts: [Int64: Attempts] {
         var open = attempts.merging(resumed.attempts) { mine, _ in mine }
         for flight in flights where flight.state == .held {
-            let position = slots[flight.slot - firstSlot].position
+            guard let position = slot(flight.slot)?.position else { continue }
             if open[position] == nil { open[position] = Attempts(deliveries: 1) }
         }
         return open

@@ -105,7 +105,7 @@ public final class PluginHost: Sendable {
                     .init("name", .string(name)), .init("cursor", Self.json(cursor)),
                     .init("lag", .int(try await lag(cursor, head))),
                     .init("inFlight", .int(Int64(running[name]?.inFlight ?? 0))),
-                    .init("parked", .int(0)),
+                    .init("parked", .int(Int64(running[name]?.parked ?? stored[name]?.parked.count ?? 0))),
                     .init("ratePerSecond", .double(((running[name]?.ratePerSecond ?? 0) * 10).rounded() / 10)),
                 ]))
         }

@@ -87,11 +87,14 @@ final class PluginRuntime: Sendable {
         guard let manifest, manifest.isEnabled else { return }
         var supervisor = Supervisor()
         var attempts: [String: [Int64: DeliveryQueue.Attempts]] = [:]
+        var poison = PoisonWatch()
         while !isStopping {
             let started = environment.now()
             set(.starting)
-            let report = await session(manifest, purpose: .live, attempts)
+            let report = await session(manifest, purpose: .live, attempts, suspects: poison.suspects)
             attempts = report.attempts
+            poison.keep(report.suspects)
+            if case .crashed = report.end { poison.crashed(holding: report.held) }
             let action = supervisor.next(
                 report.end, started: started, madeProgress: report.madeProgress, now: environment.now(),
                 random: environment.random())
@@ -133,10 +136,10 @@ final class PluginRuntime: Sendable {
     /// Runs one process to its end.
     func session(
         _ manifest: Manifest, purpose: HostMessage.Hello.Purpose,
-        _ attempts: [String: [Int64: DeliveryQueue.Attempts]]
+        _ attempts: [String: [Int64: DeliveryQueue.Attempts]], suspects: PoisonWatch.Events = [:]
     ) async -> PluginSession.Report {
         func failed(_ reason: String) -> PluginSession.Report {
-            .init(end: .failed(reason), madeProgress: false, attempts: attempts)
+            .init(end: .failed(reason), madeProgress: false, attempts: attempts, suspects: suspects)
         }
         let folder = Self.folder(of: manifest.file)
         let plan: LaunchPlan
@@ -158,11 +161,11 @@ final class PluginRuntime: Sendable {
             $0.mailbox = mailbox
             return $0.isStopping
         }
-        if isStopping { return .init(end: .stopped, madeProgress: false, attempts: attempts) }
+        if isStopping { return .init(end: .stopped, madeProgress: false, attempts: attempts, suspects: suspects) }
         let session = PluginSession(
             manifest: manifest, environment: environment, config: secrets.config,
             log: PluginLog(logger: logger, secrets: secrets.values, now: environment.now), board: board, plan: plan,
-            purpose: purpose, mailbox: mailbox, earlier: attempts)
+            purpose: purpose, mailbox: mailbox, earlier: attempts, suspects: suspects)
         let report = await session.run()
         shared.withLock { $0.mailbox = nil }
         return report

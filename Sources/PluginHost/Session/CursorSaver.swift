@@ -14,8 +14,13 @@ final class CursorSaver: Sendable {
         var settledThrough: Int64
         var settled: [ClosedRange<Int64>]
         var retries: [QueueRecord.Retry]
+        var parked: [QueueRecord.Parked] = []
         var state: [UInt8]?
         var bornAt: Int64
+        /// When the plugin ceased to name it, Unix milliseconds.
+        var droppedAt: Int64?
+        /// Positions of dead letters that were redriven with success.
+        var redriven: [Int64] = []
     }
 
     /// A dead letter whose event is known by its place.
@@ -66,6 +71,7 @@ final class CursorSaver: Sendable {
             var records: [QueueID: QueueRecord] = [:]
             var cursors: [QueueID: LogEntryID?] = [:]
             var known: [Int64: LogEntryID?] = [:]
+            var redriven: [QueueID: [Int64]] = [:]
             for change in changes {
                 // Many queues stand at the same place, at the head above all.
                 if known[change.settledThrough] == nil {
@@ -75,7 +81,8 @@ final class CursorSaver: Sendable {
                 cursors[change.id] = cursor
                 records[change.id] = QueueRecord(
                     cursor: cursor, bornAt: change.bornAt, settled: change.settled, retries: change.retries,
-                    state: change.state)
+                    parked: change.parked, state: change.state, droppedAt: change.droppedAt)
+                if !change.redriven.isEmpty { redriven[change.id] = change.redriven }
             }
             var deadLetters: [DeadLetter] = []
             for letter in letters {
@@ -85,7 +92,7 @@ final class CursorSaver: Sendable {
                         id: letter.id, entry: entry, code: letter.code, message: letter.message,
                         attempts: letter.attempts, first: letter.first, last: letter.last))
             }
-            try await environment.store.save(records, deadLetters: deadLetters)
+            try await environment.store.save(records, deadLetters: deadLetters, redriven: redriven)
             return .saved(cursors)
         } catch {
             return .failed("\(error)")

@@ -5,6 +5,8 @@ final class LogReader: Sendable {
     enum Request: Sendable {
         case page(after: Int64)
         case positions([Int64], queue: Int)
+        /// A part of a parked lane.
+        case lane(LogLane, key: String, from: Int64, through: Int64, queue: Int)
     }
 
     private let log: any EventLog
@@ -31,6 +33,11 @@ final class LogReader: Sendable {
                     mailbox.post(.page(page, after: after))
                 case .positions(let positions, let queue):
                     mailbox.post(.fetched(try await log.read(positions: positions), queue: queue))
+                case .lane(let lane, let key, let from, let through, let queue):
+                    let page = try await log.read(
+                        lane: lane, after: from - 1, through: through, limit: DeliveryQueue.Limit.strandAhead,
+                        maxBytes: QueueRunner.pageBytes)
+                    mailbox.post(.lane(page, key: key, through: through, queue: queue))
                 }
             } catch {
                 mailbox.post(.readFailed("\(error)"))

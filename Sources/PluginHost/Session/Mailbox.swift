@@ -25,12 +25,16 @@ final class Mailbox: Sendable {
         case page(LogPage, after: Int64)
         /// Events were read again for a queue.
         case fetched(LogPage, queue: Int)
+        /// A part of a parked lane was read for a queue.
+        case lane(LogPage, key: String, through: Int64, queue: Int)
         /// The log could not be read.
         case readFailed(String)
         /// Commands were decided.
         case decided([CommandDesk.Outcome])
         /// A save ended.
         case saved(CursorSaver.Outcome)
+        /// Dead letters are to be delivered once more, by queue.
+        case redrive([String: [Int64]])
         /// The operator or the host wants the end.
         case drain(why: String)
     }

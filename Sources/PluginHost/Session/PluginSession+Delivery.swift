@@ -29,14 +29,18 @@ extension PluginSession {
         var room = outgoing.room()
         var chunk: [UInt8] = []
         chunk.reserveCapacity(Outgoing.chunk + 4096)
+        let isIsolated = !suspects.isEmpty
+        if isIsolated { forgetSettledSuspects() }
         var progress = true
         while progress, room > 0 {
             progress = false
             for i in queues.indices where room > 0 {
+                if isIsolated, queues.contains(where: { $0.queue.held > 0 }) { break }
                 let before = chunk.count
                 let count = queues[i].deliver(
                     to: &chunk, from: nextDelivery, ownEvents: manifest.ownEvents, plugin: manifest.name, now: now,
-                    maxBytes: min(Outgoing.chunk, before + room))
+                    maxBytes: min(Outgoing.chunk, before + room),
+                    only: isIsolated ? suspects[queues[i].id.queue] ?? [] : nil)
                 if count == 0 { continue }
                 progress = true
                 book(count, i)
@@ -55,6 +59,18 @@ extension PluginSession {
         readOn()
     }
 
+    /// Takes off the suspects what is not there any more, so that an isolation cannot last for ever.
+    private func forgetSettledSuspects() {
+        for i in queues.indices {
+            for position in suspects[queues[i].id.queue] ?? [] where !queues[i].queue.isOpen(position) {
+                clear(position, i)
+            }
+        }
+        for name in suspects.keys where !queues.contains(where: { $0.id.queue == name && $0.droppedAt == nil }) {
+            suspects[name] = nil
+        }
+    }
+
     private func book(_ count: Int, _ queue: Int) {
         nextDelivery += Int64(count)
         for _ in 0..<count { route.append(Int32(queue)) }
@@ -67,10 +83,37 @@ extension PluginSession {
             isReading = true
             return reader.put(.positions(queues[i].fetching.map(\.position), queue: i))
         }
+        // By turns, so that a parked lane with a long way to go holds up nobody.
+        wasLane.toggle()
+        if wasLane, readLane() { return }
         if let after = queues.lazy.filter(\.needsPage).map(\.queue.scanned).min() {
             isReading = true
             grewWhileReading = false
-            reader.put(.page(after: after))
+            return reader.put(.page(after: after))
+        }
+        if !wasLane { _ = readLane() }
+    }
+
+    private func readLane() -> Bool {
+        for i in queues.indices {
+            guard let part = queues[i].revival() else { continue }
+            isReading = true
+            reader.put(.lane(part.lane, key: part.key, from: part.from, through: part.through, queue: i))
+            return true
+        }
+        return false
+    }
+
+    func takeLane(_ page: LogPage, _ key: String, _ through: Int64, _ queue: Int) {
+        isReading = false
+        queues[queue].takeIn(
+            page, key: key, through: through, ownEvents: manifest.ownEvents, plugin: manifest.name)
+    }
+
+    /// Lets dead letters be delivered once more.
+    func redrive(_ letters: [String: [Int64]]) {
+        for i in queues.indices where queues[i].droppedAt == nil {
+            for position in letters[queues[i].id.queue] ?? [] { queues[i].queue.redrive(position) }
         }
     }
 
@@ -113,6 +156,7 @@ extension PluginSession {
         for i in due {
             queues[i].isDirty = false
             queues[i].lastSave = now
+            queues[i].redrivenUnderSave = queues[i].redriven.count
         }
         lettersUnderSave = letters
         letters = []
@@ -124,6 +168,10 @@ extension PluginSession {
         isSaving = false
         switch outcome {
         case .saved(let cursors):
+            for i in queues.indices {
+                queues[i].redriven.removeFirst(queues[i].redrivenUnderSave)
+                queues[i].redrivenUnderSave = 0
+            }
             if saveFailed { log.note(.info, "cursors can be stored again; delivery goes on") }
             saveFailed = false
             lettersUnderSave = []
@@ -135,7 +183,10 @@ extension PluginSession {
             saveFailed = true
             letters = lettersUnderSave + letters
             lettersUnderSave = []
-            for i in queues.indices { queues[i].isDirty = true }
+            for i in queues.indices {
+                queues[i].isDirty = true
+                queues[i].redrivenUnderSave = 0
+            }
             nextSave = now + CursorSaver.failedInterval
         }
     }
@@ -228,7 +279,7 @@ extension PluginSession {
         let shown = queues.enumerated().map { i, queue in
             SessionBoard.Queue(
                 name: queue.id.queue, cursor: queue.savedCursor, scanned: queue.queue.scanned,
-                inFlight: queue.queue.unsettled, settlements: settlements[i],
+                inFlight: queue.queue.unsettled, parked: queue.queue.strands.count, settlements: settlements[i],
                 ratePerSecond: i < base.settlements.count ? Double(settlements[i] - base.settlements[i]) / seconds : 0)
         }
         let isChanged = zip(shown, view.queues).contains {

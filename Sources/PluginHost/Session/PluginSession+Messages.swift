@@ -120,7 +120,7 @@ extension PluginSession {
             for delivery in deliveries { settle(delivery, .ack(state: bytes), now) }
         case .upTo(let delivery):
             guard let i = queue(of: delivery) else { return ignore() }
-            if causes.isEmpty {
+            if causes.isEmpty, suspects.isEmpty, !queues[i].queue.hasRedrives {
                 if queues[i].queue.settle(upTo: delivery, now: now) == 0 { ignore() }
                 if let bytes { queues[i].state = bytes }
                 queues[i].isDirty = true
@@ -141,9 +141,13 @@ extension PluginSession {
         causes[delivery] = nil
         let position = queues[i].queue.position(of: delivery) ?? 0
         let known = queues[i].queue.attempts[position]
+        let isRedrive = queues[i].queue.isRedrive(delivery: delivery)
         guard queues[i].queue.settle(delivery, now: now) else { return }
+        clear(position, i)
         queues[i].isDirty = true
         switch how {
+        case .ack where isRedrive: queues[i].redriven.append(position)
+        case .reject where isRedrive && !how.isDeadLetter: queues[i].redriven.append(position)
         case .ack(let state): if let state { queues[i].state = state }
         case .reject(let code, let message, let deadLetter):
             if deadLetter {
@@ -154,7 +158,7 @@ extension PluginSession {
         trimRoute()
     }
 
-    private func bury(
+    func bury(
         _ queue: Int, _ position: Int64, _ code: String, _ message: String, attempts: Int64, first: Int64
     ) {
         let unixNow = environment.unixNow()
@@ -170,6 +174,7 @@ extension PluginSession {
     private func take(_ retry: PluginMessage.Retry, _ now: Int64) {
         guard let i = queue(of: retry.delivery) else { return ignore() }
         let attempt = queues[i].queue.countedAttempts(retry.delivery)
+        let position = queues[i].queue.position(of: retry.delivery)
         let wait = retry.afterMs ?? RetryDelay.milliseconds(attempt: attempt, random: environment.random())
         let outcome = queues[i].queue.fail(
             retry.delivery, due: now + min(wait, 30 * 86_400_000), isCounted: retry.counted,
@@ -185,6 +190,7 @@ extension PluginSession {
         }
         causes[retry.delivery] = nil
         deferred[retry.delivery] = nil
+        if let position { clear(position, i) }
         queues[i].isDirty = true
         if let through { send(.voided(delivery: retry.delivery, through: through)) }
         trimRoute()

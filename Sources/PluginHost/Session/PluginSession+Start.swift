@@ -132,7 +132,16 @@ extension PluginSession {
                     queue: DeliveryQueue(settings: wanted.settings, window: wanted.window, resuming: resumption),
                     bornAt: record.bornAt, backlogEnd: head?.position ?? 0, state: record.state, cursor: record.cursor))
         }
+        // What the plugin names no more is kept for a while, in case it comes back.
+        for (name, record) in known
+        where record.droppedAt == nil && !specifications.contains(where: { $0.name == name }) {
+            fresh[QueueID(plugin: manifest.name, queue: name)] = record.dropped(at: environment.unixNow())
+        }
         if !fresh.isEmpty { try await environment.store.save(fresh, deadLetters: []) }
+        let letters = try await environment.store.redrives(of: manifest.name)
+        for i in runners.indices {
+            for position in letters[runners[i].id.queue] ?? [] { runners[i].queue.redrive(position) }
+        }
         return runners
     }
 
@@ -164,14 +173,23 @@ extension PluginSession {
     ) -> DeliveryQueue.Resumption {
         let (now, unixNow) = (environment.now(), environment.unixNow())
         var attempts = remembered
-        for retry in record.retries {
-            attempts[retry.position] = DeliveryQueue.Attempts(
+        func known(_ retry: QueueRecord.Retry) -> DeliveryQueue.Attempts {
+            DeliveryQueue.Attempts(
                 deliveries: max(retry.deliveries, remembered[retry.position]?.deliveries ?? 0), counted: retry.counted,
                 due: now + max(0, retry.due - unixNow), code: retry.code, message: retry.message, first: retry.first)
         }
+        for retry in record.retries { attempts[retry.position] = known(retry) }
         let position = record.cursor?.position ?? 0
-        return .init(
+        let lowest = min(position, (record.parked.map(\.first.position).min() ?? .max) - 1)
+        var resumption = DeliveryQueue.Resumption(
             position: position, settled: record.settled.filter { $0.upperBound > position },
-            attempts: attempts.filter { $0.key > position })
+            attempts: attempts.filter { $0.key > lowest })
+        for parked in record.parked {
+            let first = known(parked.first)
+            resumption.add(
+                parked: parked.lane, first: parked.first.position, due: first.due, attempts: first,
+                settled: parked.settled)
+        }
+        return resumption
     }
 }

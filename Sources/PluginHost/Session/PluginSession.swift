@@ -36,6 +36,10 @@ final class PluginSession {
         var madeProgress: Bool
         /// What was open, by queue: deliveries made so far.
         var attempts: [String: [Int64: DeliveryQueue.Attempts]]
+        /// What the plugin held at its end, by queue.
+        var held: PoisonWatch.Events = [:]
+        /// Which of the suspects it began with are left.
+        var suspects: PoisonWatch.Events = [:]
     }
 
     let manifest: Manifest
@@ -84,6 +88,8 @@ final class PluginSession {
     /// Settlements that wait for their commands.
     var deferred: [Int64: Settlement] = [:]
     var isReading = false
+    /// The last read was, or was meant to be, of a parked lane.
+    var wasLane = false
     var grewWhileReading = false
     var readRetry: Int64?
     var letters: [CursorSaver.Letter] = []
@@ -92,18 +98,23 @@ final class PluginSession {
     /// Nothing goes out while what is settled cannot be stored.
     var saveFailed = false
     var nextSave: Int64 = 0
+    /// Events that may be what brings the plugin down: while there are any, one event at a time goes out.
+    var suspects: PoisonWatch.Events
     var rates: [(time: Int64, settlements: [Int64])] = []
 
     /// How a delivery is to be settled.
     enum Settlement {
         case ack(state: [UInt8]?)
         case reject(code: String, message: String, deadLetter: Bool)
+
+        /// Whether it ends as a dead letter.
+        var isDeadLetter: Bool { if case .reject(_, _, let deadLetter) = self { deadLetter } else { false } }
     }
 
     init(
         manifest: Manifest, environment: HostEnvironment, config: JSON, log: PluginLog, board: SessionBoard,
         plan: LaunchPlan, purpose: HostMessage.Hello.Purpose, mailbox: Mailbox,
-        earlier: [String: [Int64: DeliveryQueue.Attempts]]
+        earlier: [String: [Int64: DeliveryQueue.Attempts]], suspects: PoisonWatch.Events = [:]
     ) {
         self.manifest = manifest
         self.environment = environment
@@ -114,6 +125,7 @@ final class PluginSession {
         self.purpose = purpose
         self.mailbox = mailbox
         self.earlier = earlier
+        self.suspects = suspects
         desk = CommandDesk(policy: CommandPolicy(manifest), environment: environment)
         saver = CursorSaver(environment: environment)
         reader = LogReader(log: environment.log)
@@ -131,10 +143,11 @@ final class PluginSession {
             let (_, how) = try await PluginProcess.run(plan) { process in
                 await work(process, launchFailure)
             }
-            return report(how, launchFailure.reason)
+            return await report(how, launchFailure.reason)
         } catch {
             return Report(
-                end: .failed("cannot start '\(plan.launcher)': \(error)"), madeProgress: false, attempts: earlier)
+                end: .failed("cannot start '\(plan.launcher)': \(error)"), madeProgress: false, attempts: earlier,
+                suspects: suspects)
         }
     }
 
@@ -242,8 +255,11 @@ final class PluginSession {
             for i in queues.indices { queues[i].isAtEnd = false }
         case .page(let page, let after): takePage(page, after)
         case .fetched(let page, let queue): takeFetched(page, queue, now)
+        case .lane(let page, let key, let through, let queue): takeLane(page, key, through, queue)
+        case .redrive(let letters): redrive(letters)
         case .readFailed(let why):
             isReading = false
+            for i in queues.indices { queues[i].queue.failedToRead() }
             readRetry = now + CursorSaver.failedInterval
             log.note(.error, "the log could not be read, trying again in a second: \(why)")
         case .decided(let outcomes): take(outcomes, now)
@@ -278,7 +294,7 @@ final class PluginSession {
         shutdown = .killing(now: now)
     }
 
-    private func report(_ how: ProcessEnd, _ launchFailure: String?) -> Report {
+    private func report(_ how: ProcessEnd, _ launchFailure: String?) async -> Report {
         let reason = how.text + (log.lastLine.isEmpty ? "" : "; its last line: \(log.lastLine.prefix(300))")
         let outcome: Supervisor.End
         if let launchFailure {
@@ -292,10 +308,39 @@ final class PluginSession {
         } else {
             outcome = .crashed(reason)
         }
+        var held: PoisonWatch.Events = [:]
+        for queue in queues { held[queue.id.queue] = Set(queue.queue.heldPositions) }
+        if case .crashed(let why) = outcome, await giveUp(held, why) { held = [:] }
         var attempts = earlier
         for queue in queues { attempts[queue.id.queue] = queue.queue.openAttempts }
         return Report(
-            end: outcome, madeProgress: queues.contains { $0.queue.settlements > 0 }, attempts: attempts)
+            end: outcome, madeProgress: queues.contains { $0.queue.settlements > 0 }, attempts: attempts, held: held,
+            suspects: suspects)
+    }
+
+    /// Gives up the one event that was out when an isolated plugin crashed; false where it was not that clear.
+    private func giveUp(_ held: PoisonWatch.Events, _ why: String) async -> Bool {
+        let open = held.flatMap { queue, positions in positions.map { (queue, $0) } }
+        guard !suspects.isEmpty, open.count == 1, let (name, position) = open.first,
+            let i = queues.firstIndex(where: { $0.id.queue == name && $0.droppedAt == nil })
+        else { return false }
+        let known = queues[i].queue.attempts[position]
+        queues[i].queue.abandon(position: position)
+        clear(position, i)
+        bury(
+            i, position, "crash", "the plugin crashed on it again and again: \(why)",
+            attempts: max(1, known?.deliveries ?? 1), first: known?.first ?? 0)
+        await saveAtEnd()
+        return true
+    }
+
+    /// Takes an event off the suspects: the plugin survived it.
+    func clear(_ position: Int64, _ queue: Int) {
+        if suspects.isEmpty { return }
+        let name = queues[queue].id.queue
+        suspects[name]?.remove(position)
+        if suspects[name]?.isEmpty ?? false { suspects[name] = nil }
+        if suspects.isEmpty { log.note(.notice, "every suspect is settled; events go out by the window again") }
     }
 }
 

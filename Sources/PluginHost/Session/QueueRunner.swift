@@ -24,6 +24,12 @@ struct QueueRunner {
     var fetching: [(slot: Int, position: Int64)] = []
     /// The log has nothing behind ``DeliveryQueue/scanned``, as far as is known.
     var isAtEnd = false
+    /// Dead letters that were redriven with success and wait for the save.
+    var redriven: [Int64] = []
+    /// How many of them are being saved.
+    var redrivenUnderSave = 0
+    /// When the plugin ceased to name this queue, Unix milliseconds: nothing is delivered any more.
+    var droppedAt: Int64?
 
     private var page = LogPage()
     private var next = 0
@@ -76,20 +82,23 @@ struct QueueRunner {
     /// Puts up to a turn of deliveries behind `out`.
     /// - Returns: How many.
     mutating func deliver(
-        to out: inout [UInt8], from delivery: Int64, ownEvents: Bool, plugin: String, now: Int64, maxBytes: Int
+        to out: inout [UInt8], from delivery: Int64, ownEvents: Bool, plugin: String, now: Int64, maxBytes: Int,
+        only suspects: Set<Int64>? = nil
     ) -> Int {
-        guard fetching.isEmpty else { return 0 }
+        guard fetching.isEmpty, droppedAt == nil else { return 0 }
         var count = 0
-        while count < Self.turn, out.count < maxBytes {
-            if let taken = queue.take() {
-                guard let entry = entry(at: taken.position) else {
-                    collect(taken)
+        let most = suspects == nil ? Self.turn : 1
+        while count < most, out.count < maxBytes {
+            if let taken = suspects.map({ queue.take(oneOf: $0) }) ?? queue.take() {
+                // What stands behind the cursor may be on the page by chance only.
+                guard taken.slot >= 0, let entry = entry(at: taken.position) else {
+                    collect(taken, suspects == nil ? Self.fetch : 1)
                     break
                 }
                 let number = delivery + Int64(count)
                 let attempt = queue.launch(slot: taken.slot, delivery: number, now: now)
                 line.append(
-                    delivery: number, position: taken.position, attempt: attempt, mode: mode(taken.position),
+                    delivery: number, position: taken.position, attempt: attempt, mode: mode(taken),
                     event: page.json(entry), to: &out)
                 count += 1
             } else if next < page.entries.count, queue.wantsEvents {
@@ -109,9 +118,13 @@ struct QueueRunner {
         for taken in fetching {
             let number = delivery + Int64(count)
             guard at < fetched.entries.count, fetched.entries[at].position == taken.position else { continue }
+            guard queue.isTaken(taken.slot) else {
+                at += 1
+                continue
+            }
             let attempt = queue.launch(slot: taken.slot, delivery: number, now: now)
             line.append(
-                delivery: number, position: taken.position, attempt: attempt, mode: mode(taken.position),
+                delivery: number, position: taken.position, attempt: attempt, mode: mode(taken),
                 event: fetched.json(fetched.entries[at]), to: &out)
             at += 1
             count += 1
@@ -120,11 +133,41 @@ struct QueueRunner {
         return count
     }
 
-    private func mode(_ position: Int64) -> HostMessage.Mode { position <= bornAt ? .history : .live }
+    private func mode(_ taken: (slot: Int, position: Int64)) -> HostMessage.Mode {
+        if queue.isRedrive(slot: taken.slot) { return .redrive }
+        return taken.position <= bornAt ? .history : .live
+    }
 
-    private mutating func collect(_ first: (slot: Int, position: Int64)) {
+    private mutating func collect(_ first: (slot: Int, position: Int64), _ most: Int) {
         fetching = [first]
-        while fetching.count < Self.fetch, let more = queue.take() { fetching.append(more) }
+        while fetching.count < most, let more = queue.take() { fetching.append(more) }
+    }
+
+    // MARK: Parked lanes
+
+    /// What should be read of a parked lane now, or nil.
+    mutating func revival() -> (lane: LogLane, key: String, from: Int64, through: Int64)? {
+        guard fetching.isEmpty, droppedAt == nil else { return nil }
+        while let part = queue.revival() {
+            if part.key.first == "=" {
+                // A single event, which is known to be wanted.
+                queue.takeIn(part.key, [part.from], through: part.through)
+                continue
+            }
+            let name = String(part.key.dropFirst())
+            return (part.key.first == "@" ? .user(name) : .channel(name), part.key, part.from, part.through)
+        }
+        return nil
+    }
+
+    /// Takes what was read of a parked lane.
+    mutating func takeIn(_ page: LogPage, key: String, through: Int64, ownEvents: Bool, plugin: String) {
+        let wanted = page.entries.filter {
+            filter.wants($0.type) && (ownEvents || page.name($0.origin) != plugin)
+                && page.name($0.channel).map(filter.wants(channel:)) ?? true
+        }
+        queue.takeIn(key, wanted.map(\.position), through: page.entries.last?.position ?? through)
+        isDirty = true
     }
 
     private func entry(at position: Int64) -> LogPage.Entry? {
@@ -178,6 +221,17 @@ struct QueueRunner {
         }
         return CursorSaver.Change(
             id: id, settledThrough: queue.settledThrough, settled: queue.settledRanges,
-            retries: retries.sorted { $0.position < $1.position }, state: state, bornAt: bornAt)
+            retries: retries.sorted { $0.position < $1.position },
+            parked: queue.parkedLanes.map { parked($0, unixNow - now) }, state: state, bornAt: bornAt,
+            droppedAt: droppedAt, redriven: redriven)
+    }
+
+    private func parked(_ lane: DeliveryQueue.ParkedLane, _ offset: Int64) -> QueueRecord.Parked {
+        QueueRecord.Parked(
+            lane: lane.key,
+            first: QueueRecord.Retry(
+                position: lane.position, deliveries: lane.attempts.deliveries, counted: lane.attempts.counted,
+                due: lane.due.map { $0 + offset } ?? 0, code: lane.attempts.code, message: lane.attempts.message,
+                first: lane.attempts.first), settled: lane.settled)
     }
 }

@@ -11,6 +11,7 @@ final class SessionBoard: Sendable {
         var cursor: LogEntryID?
         var scanned: Int64
         var inFlight: Int
+        var parked: Int
         var settlements: Int64
         var ratePerSecond: Double
     }
