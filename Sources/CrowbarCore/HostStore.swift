@@ -14,6 +14,9 @@ public protocol HostStore: Sendable {
 
     /// The plugins that have queues, whether their manifests are there or not.
     func plugins() async throws -> [String]
+
+    /// Drops all that is kept of a plugin, in one transaction. One that is not known is fine.
+    func forget(plugin: String) async throws
 }
 
 /// A queue of a plugin.

@@ -11,7 +11,7 @@ extension PluginSession {
             for i in queues.indices {
                 if let due = queues[i].queue.nextRetry, due <= now { queues[i].queue.wakeRetries(now: now) }
             }
-            if !isDraining { pump(now) }
+            if !isDraining, !isPaused { pump(now) }
         }
         if !orders.isEmpty {
             desk.put(orders)
@@ -157,7 +157,9 @@ extension PluginSession {
         switch phase {
         case .awaitingReady(let until) where now >= until && shutdown == nil:
             kill(.crashed("no 'ready' within \(Limit.ready / 1000) s"), now)
-        case .working: watchWork(now)
+        case .working:
+            watchWork(now)
+            watchConfigured(now)
         default: break
         }
         for step in shutdown?.due(now: now) ?? [] { take(step) }
@@ -174,7 +176,7 @@ extension PluginSession {
                 send(.ping(n: pings))
             }
         }
-        if isReadingPaused || shutdown != nil { return }
+        if isReadingPaused || isPaused || shutdown != nil { return }
         for queue in queues {
             guard let deadline = queue.queue.deadline, now >= deadline else { continue }
             let seconds = queue.queue.settings.ackDeadline / 1000
@@ -199,8 +201,9 @@ extension PluginSession {
             if manifest.ping, shutdown == nil { times.append(min(nextPing, lastByte + Limit.silence)) }
             for queue in queues {
                 if let due = queue.queue.nextRetry { times.append(due) }
-                if let deadline = queue.queue.deadline, shutdown == nil { times.append(deadline) }
+                if let deadline = queue.queue.deadline, shutdown == nil, !isPaused { times.append(deadline) }
             }
+            if let configuring { times.append(configuring.until) }
             if let readRetry { times.append(readRetry) }
         }
         if !isSaving {

@@ -65,7 +65,8 @@ extension PluginSession {
             end = retry ? .tryLater(reason) : .failed(reason)
             phase = .ending
             if shutdown == nil { shutdown = .awaitingExit(now: now) }
-        case .queues, .verdict, .configured:
+        case .configured(let id, let problem): take(configured: id, problem)
+        case .queues, .verdict:
             strike("'\(message.typeName)' is not supported by this version yet", now)
         case .unknown: ignore()
         }
@@ -243,7 +244,6 @@ extension PluginMessage {
         switch self {
         case .queues: "queues"
         case .verdict: "verdict"
-        case .configured: "configured"
         default: "message"
         }
     }

@@ -26,6 +26,10 @@ extension PluginSession {
                 shutdown = .awaitingExit(now: now)
                 return outgoing.close()
             }
+            if isHeld {
+                phase = .held(ready)
+                return tell(.ready(takesConfig: ready.reload))
+            }
             queues = try await place(specifications, ready.pipelined)
         } catch let refusal as Refusal {
             return kill(refusal.end, now)
@@ -41,6 +45,7 @@ extension PluginSession {
                     let state = $0.state.flatMap { try? JSON(parsing: $0) } ?? .null
                     return .init(name: $0.id.queue, cursor: $0.savedCursor?.eventId, state: state)
                 }))
+        tell(.ready(takesConfig: ready.reload))
     }
 
     /// A queue as asked for and allowed.

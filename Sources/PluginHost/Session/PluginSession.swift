@@ -26,6 +26,8 @@ final class PluginSession {
 
     enum Phase {
         case awaitingReady(until: Int64)
+        /// It is ready, and another process of this plugin is still at work.
+        case held(PluginMessage.Ready)
         case working
         case ending
     }
@@ -45,7 +47,11 @@ final class PluginSession {
     let board: SessionBoard
     let plan: LaunchPlan
     let purpose: HostMessage.Hello.Purpose
-    let earlier: [String: [Int64: DeliveryQueue.Attempts]]
+    var earlier: [String: [Int64: DeliveryQueue.Attempts]]
+    /// Whether it waits after `ready` until it is released.
+    var isHeld = false
+    /// Tells the plugin's runtime what concerns it.
+    var tell: @Sendable (News) -> Void = { _ in }
 
     let mailbox: Mailbox
     let outgoing = Outgoing()
@@ -61,6 +67,11 @@ final class PluginSession {
     /// Why the host ends this session, or what the plugin said of its own end.
     var end: Supervisor.End?
     var isDraining = false
+    /// The operator holds deliveries back.
+    var isPaused = false
+    /// The `config` that was sent and not answered: its number, and when its time is over.
+    var configuring: (number: Int, until: Int64)?
+    var configurations = 0
     var outputEnded: Int64?
     var view = SessionBoard.View()
     var lastPublish: Int64 = 0
@@ -249,6 +260,9 @@ final class PluginSession {
         case .decided(let outcomes): take(outcomes, now)
         case .saved(let outcome): take(outcome, now)
         case .drain(let why): drain(why, now)
+        case .release(let earlier): await release(earlier, now)
+        case .configure(let secrets): configure(secrets, now)
+        case .pause(let isPaused): pause(isPaused, now)
         }
     }
 
