@@ -1,4 +1,5 @@
 import CrowbarCore
+import CrowbarSQLite
 import Foundation
 import JSONBytes
 import PluginHost
@@ -157,6 +158,107 @@ import Testing
             let last = try #require(lines.last?["number"]?.int)
             #expect(try await host.logs(of: "a", after: last, limit: 10).array?.isEmpty == true)
             #expect(try await host.logs(of: "a", after: 0, limit: 1).array?.count == 1)
+        }
+    }
+
+    @Test func aCursorIsSetOnARunningPluginAndItsStateStays() async throws {
+        let scenario = try HostScenario()
+        defer { scenario.remove() }
+        try scenario.hot("a")
+        try scenario.hot("control")
+        try await scenario.run { host in
+            try await scenario.waitLive(host, "a", "control")
+            try await scenario.populate()
+            try await scenario.send(["1", "2", "3"])
+            try await wait("all") { scenario.texts("a") == ["1", "2", "3"] }
+            let position = try #require(scenario.seen("a").last { $0["position"] != nil }?["position"]?.int)
+            // Before what was settled last is stored, the process must not be gone for good.
+            try await wait("the cursor") {
+                try await scenario.store.queues(of: "a")["main"]?.cursor?.position == position
+            }
+            _ = try await host.setCursor(of: "a", queue: nil, to: .beginning)
+            try await wait("all again") { scenario.texts("a") == ["1", "2", "3", "1", "2", "3"] }
+            let start = scenario.seen("a").last { $0["kind"]?.string == "start" }
+            #expect(start?["queues"]?.array?.first?["cursor"] == .null)
+            #expect(start?["queues"]?.array?.first?["state"]?["last"]?.int == position)
+            // One that is down stays so, and goes on from there when it is started.
+            _ = try await host.act(.stop, on: "a")
+            try await wait("the stop") { try await scenario.state(host, "a") == "stopped" }
+            let second = try await scenario.log.read(after: position - 2, limit: 1, maxBytes: 1 << 20)
+            let event = try JSONObject(parsing: second.json(second.entries[0])).string("eventId") ?? ""
+            _ = try await host.setCursor(of: "a", queue: "main", to: .after(eventId: event))
+            try await wait("the cursor") {
+                try await scenario.store.queues(of: "a")["main"]?.cursor?.eventId == event
+            }
+            #expect(try await scenario.state(host, "a") == "stopped")
+            _ = try await host.act(.start, on: "a")
+            try await wait("the third") { scenario.texts("a").count == 7 }
+            #expect(scenario.texts("a").last == "3")
+            #expect(try await scenario.states(host)["a"]?.restarts == 0)
+        }
+        #expect(scenario.texts("control") == ["1", "2", "3"])
+    }
+
+    @Test func aSetCursorDropsRetriesAndClearsDiverged() async throws {
+        let scenario = try HostScenario()
+        defer { scenario.remove() }
+        try scenario.hot("a")
+        let id = QueueID(plugin: "a", queue: "main")
+        let retry = QueueRecord.Retry(
+            position: 7, deliveries: 3, counted: 3, due: 0, code: "x", message: "y", first: 0)
+        let record = QueueRecord(
+            cursor: LogEntryID(position: 5, eventId: "of-another-log"), bornAt: 4, settled: [9...10], retries: [retry],
+            state: Array(#"{"last":1}"#.utf8))
+        let letter = DeadLetter(
+            id: id, entry: LogEntryID(position: 2, eventId: "e2"), code: "gone", message: "", attempts: 1, first: 1,
+            last: 1)
+        try await scenario.store.save([id: record], deadLetters: [letter])
+        try await scenario.run { host in
+            try await wait("it to be diverged") { try await scenario.state(host, "a") == "diverged" }
+            try await scenario.populate()
+            try await scenario.send(["1"])
+            _ = try await host.setCursor(of: "a", queue: nil, to: .beginning)
+            try await wait("the message") { scenario.texts("a") == ["1"] }
+            try await scenario.waitLive(host, "a")
+            let now = try await scenario.store.queues(of: "a")["main"]
+            #expect(now?.bornAt == 4 && now?.retries == [] && now?.settled == [])
+            #expect(try await scenario.store.deadLetters(of: "a", queue: nil, limit: 9).count == 1)
+        }
+        let start = scenario.seen("a").first { $0["kind"]?.string == "start" }
+        #expect(start?["queues"]?.array?.first?["state"]?["last"]?.int == 1)
+    }
+
+    @Test func whatIsForgottenIsGoneAndNothingIsLostUnasked() async throws {
+        let scenario = try HostScenario()
+        defer { scenario.remove() }
+        try scenario.hot("a")
+        let old = QueueID(plugin: "old", queue: "main")
+        try await scenario.store.save([old: QueueRecord(cursor: nil, bornAt: 0)], deadLetters: [])
+        try await scenario.run { host in
+            try await scenario.waitLive(host, "a")
+            try await scenario.populate()
+            try await scenario.send(["1"])
+            try await wait("the message") { scenario.texts("a") == ["1"] }
+            // One that only left its queues behind is listed, so that it can be found.
+            #expect(try await scenario.states(host)["old"]?.state == "stopped")
+            await #expect(throws: ControlRefusal.unconfirmed("1 queue")) {
+                try await host.forget("old", isConfirmed: false)
+            }
+            #expect(try await host.forget("old", isConfirmed: true)["queues"]?.int == 1)
+            try await wait("it to be gone") { try await scenario.states(host)["old"] == nil }
+            await #expect(throws: ControlRefusal.unknown("old")) { try await host.forget("old", isConfirmed: true) }
+            // One with a manifest stays in the list and begins anew.
+            _ = try await host.act(.stop, on: "a")
+            try await wait("the stop") { try await scenario.state(host, "a") == "stopped" }
+            await #expect(throws: ControlRefusal.self) { try await host.forget("a", isConfirmed: false) }
+            _ = try await host.forget("a", isConfirmed: true)
+            #expect(try await scenario.store.plugins().isEmpty)
+            #expect(scenario.seen("a").isEmpty)
+            #expect(try await scenario.state(host, "a") == "stopped")
+            _ = try await host.act(.start, on: "a")
+            try await scenario.waitLive(host, "a")
+            try await scenario.send(["2"])
+            try await wait("only the new one") { scenario.texts("a") == ["2"] }
         }
     }
 }
