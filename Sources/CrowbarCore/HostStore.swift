@@ -33,6 +33,9 @@ public protocol HostStore: Sendable {
 
     /// Removes queues that their plugins dropped before a time, in Unix milliseconds, with their dead letters.
     func purge(droppedBefore milliseconds: Int64) async throws
+
+    /// Drops all that is kept of a plugin, in one transaction. One that is not known is fine.
+    func forget(plugin: String) async throws
 }
 
 extension HostStore {
@@ -140,8 +143,8 @@ public struct QueueRecord: Sendable, Equatable {
         self.droppedAt = droppedAt
     }
 
-    /// The same, no longer in use.
-    public func dropped(at milliseconds: Int64) -> QueueRecord {
+    /// The same, no longer in use since a time, or in use again.
+    public func dropped(at milliseconds: Int64?) -> QueueRecord {
         var record = self
         record.droppedAt = milliseconds
         return record

@@ -57,6 +57,8 @@ public struct APIConfiguration: Sendable {
     public var hash: @Sendable ([UInt8]) -> [UInt8]
     /// The plugin host's listings.
     public var listings: Listings
+    /// What admins do to plugins; nil where there is no plugin host.
+    public var plugins: PluginActions?
     /// Whether events may be read without a token.
     public var anonymousRead: Bool
     /// The Unix time in milliseconds.
@@ -89,7 +91,8 @@ public struct APIConfiguration: Sendable {
     public init(
         ingest: Ingest, log: any EventLog,
         authenticate: @escaping @Sendable (_ tokenHash: [UInt8]) async throws -> Principal?,
-        hash: @escaping @Sendable ([UInt8]) -> [UInt8], listings: Listings, anonymousRead: Bool = false,
+        hash: @escaping @Sendable ([UInt8]) -> [UInt8], listings: Listings, plugins: PluginActions? = nil,
+        anonymousRead: Bool = false,
         now: @escaping @Sendable () -> Int64, logger: Logger
     ) {
         self.ingest = ingest
@@ -97,6 +100,7 @@ public struct APIConfiguration: Sendable {
         self.authenticate = authenticate
         self.hash = hash
         self.listings = listings
+        self.plugins = plugins
         self.anonymousRead = anonymousRead
         self.now = now
         self.logger = logger

@@ -21,7 +21,8 @@ final class APIResponder: Sendable {
         commands = CommandsRoute(ingest: configuration.ingest, bodies: bodies, door: door)
         events = EventsRoute(log: configuration.log)
         stream = EventStreamRoute(log: configuration.log, now: configuration.now)
-        admin = AdminRoutes(listings: configuration.listings, bodies: bodies, door: door)
+        admin = AdminRoutes(
+            listings: configuration.listings, plugins: configuration.plugins, bodies: bodies, door: door)
     }
 
     /// Answers a request; every refusal becomes its JSON.
@@ -72,7 +73,7 @@ final class APIResponder: Sendable {
             guard principal.isAdmin else {
                 throw APIFailure(.forbidden, "only an admin's token opens \(path.prefix(64))")
             }
-            return try await admin.respond(request, path)
+            return try await admin.respond(request, path, query)
         }
     }
 

@@ -9,16 +9,25 @@ struct AdminRoutes: Sendable {
     private static let maxBody = 4 << 10
 
     let listings: APIConfiguration.Listings
+    let plugins: PluginActions?
     let bodies: BodyReader
     let door: Door
 
     /// Takes a request of an admin.
-    func respond(_ request: Request, _ path: Substring) async throws -> Response {
+    func respond(_ request: Request, _ path: Substring, _ query: () throws -> Query) async throws -> Response {
         let parts = path.split(separator: "/").dropFirst(2).map { $0 }
         switch (parts.first, parts.count) {
         case ("plugins", 1):
             try APIResponder.expect(.get, request, path)
             return .json(try await listings.plugins())
+        case ("plugins", 2...3):
+            guard let plugins else { throw APIResponder.unknown(path) }
+            let names = try parts.dropFirst().map { part throws(APIFailure) in try Query.decode(part) }
+            return try await PluginRoutes(actions: plugins, bodies: bodies).respond(request, path, names, try query())
+        case ("cursors", 2...3) where request.method != .get:
+            guard let plugins else { throw APIResponder.unknown(path) }
+            try APIResponder.expect(.put, request, path)
+            return try await PluginRoutes(actions: plugins, bodies: bodies).setCursor(request, try Self.name(parts))
         case ("cursors", 2...3):
             try APIResponder.expect(.get, request, path)
             return try listing(try await listings.cursors(try Self.name(parts)), parts)

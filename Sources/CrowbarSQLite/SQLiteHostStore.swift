@@ -159,6 +159,19 @@ public final class SQLiteHostStore: HostStore {
         }
     }
 
+    public func forget(plugin: String) async throws {
+        try await run { db in
+            try db.inTransaction(.immediate) {
+                for table in ["queues", "deadLetters"] {
+                    let drop = try RawStatement(cached: "DELETE FROM \(table) WHERE plugin = ?", db)
+                    drop.bind(1, plugin)
+                    try drop.run()
+                }
+                return .commit
+            }
+        }
+    }
+
     /// Closes the connection once its work is done. The store cannot be used after it.
     public func close() throws { try database.close() }
 

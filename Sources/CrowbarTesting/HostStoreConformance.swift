@@ -117,5 +117,19 @@ public struct HostStoreConformance: Sendable, CustomStringConvertible {
             let letters = try await store.deadLetters(of: "p", queue: nil, limit: 10)
             try expectEqual(letters, [letter("p", "a", 3, last: 77), letter("p", "a", 4)])
         },
+        HostStoreConformance("a forgotten plugin leaves nothing, the others all") { store in
+            try await store.save(
+                [
+                    QueueID(plugin: "p", queue: "a"): full, QueueID(plugin: "p", queue: "b"): full,
+                    QueueID(plugin: "q", queue: "a"): full,
+                ], deadLetters: [letter("p", "a", 3), letter("q", "a", 3)])
+            try await store.forget(plugin: "p")
+            try await store.forget(plugin: "nobody")
+            try expectEqual(try await store.queues(of: "p"), [:])
+            try expectEqual(try await store.deadLetters(of: "p", queue: nil, limit: 10), [])
+            try expectEqual(try await store.plugins(), ["q"])
+            try expectEqual(try await store.queues(of: "q"), ["a": full])
+            try expectEqual(try await store.deadLetterCounts(), ["q": 1])
+        },
     ]
 }

@@ -106,4 +106,11 @@ public final class MemoryHostStore: HostStore {
     public func plugins() async throws -> [String] {
         state.withLock { Set($0.records.keys.map(\.plugin)).sorted() }
     }
+
+    public func forget(plugin: String) async throws {
+        state.withLock { state in
+            state.records = state.records.filter { $0.key.plugin != plugin }
+            state.letters.removeAll { $0.id.plugin == plugin }
+        }
+    }
 }

@@ -30,9 +30,16 @@ public struct PluginCheck: Sendable {
             if !manifest.isEnabled {
                 findings.append(Finding(isError: false, text: "\(manifest.file): enabled = false: it will not run"))
             }
-            let runtime = PluginRuntime(name: manifest.name, manifest: manifest, reason: nil, environment: environment)
-            let report = await runtime.session(manifest, purpose: .check, [:])
-            switch report.end {
+            let factory = SessionFactory(name: manifest.name, environment: environment, lines: nil)
+            let end: Supervisor.End
+            do {
+                let session = try factory.make(
+                    manifest, purpose: .check, board: SessionBoard(), mailbox: Mailbox())
+                end = await session.run().end
+            } catch {
+                end = .failed(error.reason)
+            }
+            switch end {
             case .stopped, .drained: break
             case .failed(let reason), .crashed(let reason), .tryLater(let reason), .diverged(let reason):
                 // A disabled one may well be unfinished.

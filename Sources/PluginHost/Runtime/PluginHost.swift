@@ -3,11 +3,27 @@ import JSONBytes
 import Logging
 import PluginWire
 import Settings
+import Synchronization
 
-/// All plugins of a folder: runs them side by side, each under its own supervision, and tells how they are.
+/// All plugins of a folder: runs them side by side, each under its own supervision, follows the folder, and tells how
+/// they are.
 public final class PluginHost: Sendable {
-    private let environment: HostEnvironment
-    private let runtimes: [PluginRuntime]
+    private struct State {
+        var runtimes: [String: PluginRuntime] = [:]
+        /// Those whose task is not begun.
+        var arrivals: [PluginRuntime] = []
+        /// The folder as it was read last.
+        var contents = PluginFolder.Contents()
+        var isStopping = false
+    }
+
+    let environment: HostEnvironment
+    private let folder: String
+    private let state = Mutex(State())
+    /// One look at the folder at a time, so that none is overtaken by an older one.
+    private let reading = Mutex(())
+    private let bell: AsyncStream<Void>
+    private let ring: AsyncStream<Void>.Continuation
 
     /// Makes a host over a folder of manifests. What is wrong with one is its own reason to be `failed`; the rest run.
     /// - Parameters:
@@ -15,20 +31,10 @@ public final class PluginHost: Sendable {
     ///   - environment: What the host works with.
     /// - Throws: ``SettingsError`` where the folder itself cannot be read.
     public init(folder: String, environment: HostEnvironment) throws(SettingsError) {
-        let contents = try PluginFolder.read(folder)
+        self.folder = folder
         self.environment = environment
-        var runtimes = contents.manifests.map {
-            PluginRuntime(name: $0.name, manifest: $0, reason: nil, environment: environment)
-        }
-        for (name, error) in contents.errors {
-            environment.logger.error("plugin '\(name)' is left out: \(error)")
-            runtimes.append(
-                PluginRuntime(name: name, manifest: nil, reason: error.description, environment: environment))
-        }
-        self.runtimes = runtimes.sorted { $0.name < $1.name }
-        for manifest in contents.manifests {
-            for note in Self.notEnforced(manifest) { environment.logger.notice("plugin '\(manifest.name)': \(note)") }
-        }
+        (bell, ring) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        _ = try readFolder()
     }
 
     /// What a manifest asks for and this version does not enforce.
@@ -41,115 +47,127 @@ public final class PluginHost: Sendable {
 
     /// Runs all enabled plugins until ``stop(why:)`` and their ends, or until cancelled.
     public func run() async {
-        await withTaskGroup(of: Void.self) { group in
-            for runtime in runtimes { group.addTask { await runtime.run() } }
+        let watcher = FolderWatcher(folder: folder, logger: environment.logger)
+        await withDiscardingTaskGroup { group in
+            group.addTask { await self.follow(watcher) }
+            ring.yield()
+            for await _ in bell {
+                let arrivals = state.withLock { state in
+                    defer { state.arrivals = [] }
+                    return state.arrivals
+                }
+                for runtime in arrivals {
+                    group.addTask {
+                        await runtime.run()
+                        self.depart(runtime)
+                    }
+                }
+            }
+            watcher.stop()
+        }
+    }
+
+    private func depart(_ runtime: PluginRuntime) {
+        state.withLock {
+            // Another one of the same name may be there already.
+            if !$0.isStopping, $0.runtimes[runtime.name] === runtime { $0.runtimes[runtime.name] = nil }
         }
     }
 
     /// Asks all plugins to finish what they hold and to end. Plugins that do not are killed within 17 s.
     public func stop(why: String) {
-        for runtime in runtimes { runtime.stop(why: why) }
+        let runtimes = state.withLock {
+            $0.isStopping = true
+            return Array($0.runtimes.values)
+        }
+        for runtime in runtimes { runtime.note { $0.end(why: why) } }
+        ring.finish()
+    }
+
+    // MARK: Plugins by name
+
+    /// All plugins that are or were in the folder since the host began, by name.
+    var runtimes: [PluginRuntime] { state.withLock { $0.runtimes.values.sorted { $0.name < $1.name } } }
+
+    func runtime(_ name: String) -> PluginRuntime? { state.withLock { $0.runtimes[name] } }
+
+    /// The runtime of a name, made where there is none.
+    private func enter(_ name: String) -> PluginRuntime {
+        let (runtime, isNew) = state.withLock { state in
+            if let known = state.runtimes[name] { return (known, false) }
+            let runtime = PluginRuntime(name: name, environment: environment)
+            if state.isStopping { return (runtime, false) }
+            state.runtimes[name] = runtime
+            state.arrivals.append(runtime)
+            return (runtime, true)
+        }
+        if isNew { ring.yield() }
+        return runtime
+    }
+
+    /// The runtime of a plugin that has a manifest, or at least something stored.
+    func known(_ name: String) async throws(ControlRefusal) -> PluginRuntime {
+        if let runtime = runtime(name) { return runtime }
+        let stored: Bool
+        do {
+            stored = try await knows(name)
+        } catch {
+            throw .store("\(error)")
+        }
+        guard stored else { throw .unknown(String(name.prefix(80))) }
+        return enter(name)
     }
 
     /// Whether there is a plugin of that name, running or not.
     public func knows(_ name: String) async throws -> Bool {
-        if runtimes.contains(where: { $0.name == name }) { return true }
+        if runtime(name) != nil { return true }
         return try await environment.store.plugins().contains(name)
     }
 
-    // MARK: Listings
+    // MARK: The folder
 
-    /// All plugins, as `crowbar plugins list --json` prints them.
-    public func listing() async throws -> JSON {
-        let deadLetters = try await environment.store.deadLetterCounts()
-        let head = try await environment.log.head()?.position ?? 0
-        var plugins: [JSON] = []
-        for runtime in runtimes {
-            let (state, reason, restarts) = runtime.state
-            let view = runtime.board.current
-            var members: [JSON.Member] = [
-                .init("name", .string(runtime.name)),
-                .init("state", .string(runtime.manifest?.isEnabled == false ? "stopped" : state.rawValue)),
-            ]
-            if runtime.manifest?.isEnabled == false {
-                members.append(.init("reason", .string("not enabled in its manifest")))
-            } else if let reason {
-                members.append(.init("reason", .string(reason)))
+    /// Reads the folder again and does what follows from it.
+    /// - Returns: What was different.
+    /// - Throws: ``SettingsError`` where the folder is there and cannot be read; then all stays as it is.
+    func readFolder() throws(SettingsError) -> [FolderChange] {
+        try reading.withLock { _ throws(SettingsError) in
+            let contents = try PluginFolder.read(folder)
+            let changes = state.withLock { state in
+                defer { state.contents = contents }
+                return FolderChange.between(state.contents, contents)
             }
-            members.append(.init("phase", .string("event")))
-            if let version = view.version { members.append(.init("version", .string(version))) }
-            if let pid = view.pid { members.append(.init("pid", .int(Int64(pid)))) }
-            members.append(.init("restarts", .int(Int64(restarts))))
-            members.append(.init("deadLetters", .int(Int64(deadLetters[runtime.name] ?? 0))))
-            if let status = view.status {
-                var shown: [JSON.Member] = [
-                    .init("level", .string(status.level.rawValue)), .init("message", .string(status.message)),
-                ]
-                if let details = status.details { shown.append(.init("details", details)) }
-                members.append(.init("status", .object(shown)))
+            for change in changes { apply(change) }
+            return changes
+        }
+    }
+
+    private func apply(_ change: FolderChange) {
+        let name = change.plugin
+        var logger = environment.logger
+        logger[metadataKey: "plugin"] = .string(name)
+        let runtime = enter(name)
+        switch change {
+        case .added(let manifest), .changed(let manifest), .enabled(let manifest), .disabled(let manifest),
+            .repaired(let manifest):
+            logger.info("its manifest was \(change.word)")
+            for note in Self.notEnforced(manifest) { logger.notice("\(note)") }
+            runtime.note { $0.take(manifest) }
+        case .removed:
+            logger.notice("its manifest was removed; its queues are kept until 'crowbar plugins forget \(name)'")
+            runtime.note { $0.takeRemoval() }
+        case .broken(_, let error):
+            logger.error("its manifest is not in order and is not followed: \(error)")
+            runtime.note { $0.takeProblem(error.description) }
+        }
+    }
+
+    private func follow(_ watcher: FolderWatcher) async {
+        await watcher.run { [self] in
+            do {
+                _ = try readFolder()
+            } catch {
+                environment.logger.error("the folder of plugins cannot be read; all goes on as it was: \(error)")
             }
-            members.append(.init("queues", .array(try await queues(runtime, head))))
-            plugins.append(.object(members))
         }
-        return .array(plugins)
-    }
-
-    private func queues(_ runtime: PluginRuntime, _ head: Int64) async throws -> [JSON] {
-        let running = Dictionary(uniqueKeysWithValues: runtime.board.current.queues.map { ($0.name, $0) })
-        let stored = try await environment.store.queues(of: runtime.name)
-        var queues: [JSON] = []
-        for name in Set(running.keys).union(stored.keys).sorted() {
-            let cursor = running[name]?.cursor ?? stored[name]?.cursor
-            queues.append(
-                .object([
-                    .init("name", .string(name)), .init("cursor", Self.json(cursor)),
-                    .init("lag", .int(try await lag(cursor, head))),
-                    .init("inFlight", .int(Int64(running[name]?.inFlight ?? 0))),
-                    .init("parked", .int(Int64(running[name]?.parked ?? stored[name]?.parked.count ?? 0))),
-                    .init("ratePerSecond", .double(((running[name]?.ratePerSecond ?? 0) * 10).rounded() / 10)),
-                ]))
-        }
-        return queues
-    }
-
-    private static func json(_ cursor: LogEntryID?) -> JSON {
-        guard let cursor else { return .null }
-        return .object([.init("eventId", .string(cursor.eventId)), .init("position", .int(cursor.position))])
-    }
-
-    private func lag(_ cursor: LogEntryID?, _ head: Int64) async throws -> Int64 {
-        let position = cursor?.position ?? 0
-        return position >= head ? 0 : try await environment.log.count(after: position, through: head)
-    }
-
-    /// Where the queues of a plugin stand, as `crowbar cursor show --json` prints it.
-    public func cursors(of plugin: String, queue: String?) async throws -> JSON {
-        let head = try await environment.log.head()?.position ?? 0
-        var listed: [JSON] = []
-        for (name, record) in try await environment.store.queues(of: plugin).sorted(by: { $0.key < $1.key })
-        where queue == nil || queue == name {
-            listed.append(
-                .object([
-                    .init("queue", .string(name)),
-                    .init("eventId", record.cursor.map { .string($0.eventId) } ?? .null),
-                    .init("position", .int(record.cursor?.position ?? 0)),
-                    .init("lag", .int(try await lag(record.cursor, head))),
-                ]))
-        }
-        return .array(listed)
-    }
-
-    /// The dead letters of a plugin, as `crowbar dead-letters list --json` prints them.
-    public func deadLetters(of plugin: String, queue: String?, limit: Int = 10_000) async throws -> JSON {
-        let letters = try await environment.store.deadLetters(of: plugin, queue: queue, limit: limit)
-        return .array(
-            letters.map { letter in
-                .object([
-                    .init("queue", .string(letter.id.queue)), .init("eventId", .string(letter.entry.eventId)),
-                    .init("position", .int(letter.entry.position)), .init("code", .string(letter.code)),
-                    .init("message", .string(letter.message)), .init("attempts", .int(letter.attempts)),
-                    .init("first", .int(letter.first)), .init("last", .int(letter.last)),
-                ])
-            })
     }
 }

@@ -5,195 +5,219 @@ import Logging
 import PluginWire
 import Synchronization
 
-/// Keeps one plugin running: starts its process, and again after it fell, as the ``Supervisor`` says.
+/// Keeps one plugin as it is wanted: runs the processes that its ``Course`` asks for.
+///
+/// The course and what belongs to it is under one lock. Whoever changes it rings; only ``run()`` asks it for steps and
+/// takes them, so a caller never waits for a process.
 final class PluginRuntime: Sendable {
-    /// The states of a plugin, as the operator sees them.
-    enum State: String, Sendable {
-        case starting, catchingUp, live, backingOff, failed, diverged, draining, stopped
-    }
-
     private struct Shared {
-        var state = State.stopped
-        var reason: String?
-        var restarts = 0
-        var mailbox: Mailbox?
-        var isStopping = false
+        var course: Course
+        var mailboxes: [Int: Mailbox] = [:]
+        var boards: [Int: SessionBoard] = [:]
+        /// The board of the process that works, or of the one that worked last.
+        var board = SessionBoard()
+        /// What was open at the last end, by queue.
+        var attempts: [String: [Int64: DeliveryQueue.Attempts]] = [:]
+        /// Which events may be what brings it down.
+        var poison = PoisonWatch()
+        /// Where queues are to be put; nil for the beginning of the log.
+        var rewinds: [String: LogEntryID?] = [:]
     }
 
     let name: String
-    let manifest: Manifest?
-    let board = SessionBoard()
+    let lines: LogRing
     private let environment: HostEnvironment
-    private let shared = Mutex(Shared())
-    /// Ends when the plugin is to stop, so that a wait for the next start ends too.
-    private let stopping: AsyncStream<Never>
-    private let endStopping: AsyncStream<Never>.Continuation
+    private let factory: SessionFactory
+    private let shared: Mutex<Shared>
+    private let bell: AsyncStream<Void>
+    private let ring: AsyncStream<Void>.Continuation
 
-    /// - Parameters:
-    ///   - manifest: What is to run; nil where its file is not in order.
-    ///   - reason: Then: what is wrong with it.
-    init(name: String, manifest: Manifest?, reason: String?, environment: HostEnvironment) {
+    init(name: String, environment: HostEnvironment) {
         self.name = name
-        self.manifest = manifest
         self.environment = environment
-        (stopping, endStopping) = AsyncStream.makeStream(of: Never.self)
-        if let reason { set(.failed, reason) }
+        lines = LogRing(unixNow: environment.unixNow)
+        factory = SessionFactory(name: name, environment: environment, lines: lines)
+        shared = Mutex(Shared(course: Course(name: name)))
+        (bell, ring) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        ring.yield()
     }
 
-    /// The state now and its reason.
-    var state: (state: State, reason: String?, restarts: Int) {
-        let view = board.current
-        return shared.withLock { shared in
-            var state = shared.state
-            if state == .starting, view.isReady { state = view.isCaughtUp ? .live : .catchingUp }
-            if state != .stopped, state != .failed, view.isDraining { state = .draining }
-            return (state, shared.reason, shared.restarts)
-        }
+    /// Changes what is wanted, or notes what happened.
+    func tell<Result>(_ change: (inout Course) throws(ControlRefusal) -> Result) throws(ControlRefusal) -> Result {
+        defer { ring.yield() }
+        return try shared.withLock { shared throws(ControlRefusal) in try change(&shared.course) }
     }
 
-    private func set(_ state: State, _ reason: String? = nil) {
-        shared.withLock {
-            $0.state = state
-            $0.reason = reason
-        }
+    /// As ``tell(_:)-(_)``, of what cannot be refused.
+    func note(_ change: (inout Course) -> Void) {
+        shared.withLock { change(&$0.course) }
+        ring.yield()
     }
 
-    /// Asks the process to finish; ``run()`` then returns.
-    func stop(why: String) {
-        let mailbox = shared.withLock {
-            $0.isStopping = true
-            return $0.mailbox
-        }
-        endStopping.finish()
-        mailbox?.post(.drain(why: why))
+    /// Everything that is to be shown, at one moment.
+    var glance: (course: Course, view: SessionBoard.View) {
+        shared.withLock { ($0.course, $0.board.current) }
     }
 
-    /// Waits; false when the plugin is to stop meanwhile.
-    private func pause(_ milliseconds: Int64) async -> Bool {
-        let stopping = stopping
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask { try? await Task.sleep(for: .milliseconds(milliseconds)) }
-            group.addTask { for await _ in stopping {} }
-            await group.next()
-            group.cancelAll()
-        }
-        return !isStopping && !Task.isCancelled
-    }
+    // MARK: Running
 
-    private var isStopping: Bool { shared.withLock { $0.isStopping } }
-
-    /// Runs the plugin until it is stopped or stays down.
+    /// Runs what is wanted until the host ends or the plugin is forgotten.
     func run() async {
-        guard let manifest, manifest.isEnabled else { return }
-        var supervisor = Supervisor()
-        var attempts: [String: [Int64: DeliveryQueue.Attempts]] = [:]
-        var poison = PoisonWatch()
-        while !isStopping {
-            let started = environment.now()
-            set(.starting)
-            let report = await session(manifest, purpose: .live, attempts, suspects: poison.suspects)
-            attempts = report.attempts
-            poison.keep(report.suspects)
-            if case .crashed = report.end { poison.crashed(holding: report.held) }
-            let action = supervisor.next(
-                report.end, started: started, madeProgress: report.madeProgress, now: environment.now(),
-                random: environment.random())
-            shared.withLock { $0.restarts = supervisor.restarts }
-            guard await follow(action) else { return }
-        }
-        set(.stopped)
-    }
-
-    /// Does what the supervisor says; false when the plugin stays down.
-    private func follow(_ action: Supervisor.Action) async -> Bool {
-        var logger = environment.logger
-        logger[metadataKey: "plugin"] = .string(name)
-        switch action {
-        case .stop:
-            set(.stopped)
-            return false
-        case .fail(let reason):
-            logger.error("failed and stays down: \(reason)")
-            set(.failed, reason)
-            return false
-        case .diverge(let reason):
-            logger.error("diverged, nothing is delivered: \(reason)")
-            set(.diverged, reason)
-            return false
-        case .restart(let wait, let reason):
-            if isStopping {
-                set(.stopped)
-                return false
+        let ring = ring
+        let alarm = Alarm { ring.yield() }
+        await withDiscardingTaskGroup { group in
+            for await _ in bell {
+                let now = environment.now()
+                let (steps, due, isOver) = shared.withLock {
+                    ($0.course.steps(now: now), $0.course.due, $0.course.isOver)
+                }
+                for step in steps { take(step, &group) }
+                if isOver { return }
+                alarm.ring(at: due, now: now)
             }
-            logger.warning("starts again in \(wait) ms: \(reason)")
-            set(.backingOff, reason)
-            if await pause(wait) { return true }
-            set(.stopped)
-            return false
         }
     }
 
-    /// Runs one process to its end.
-    func session(
-        _ manifest: Manifest, purpose: HostMessage.Hello.Purpose,
-        _ attempts: [String: [Int64: DeliveryQueue.Attempts]], suspects: PoisonWatch.Events = [:]
+    private func take(_ step: Course.Step, _ group: inout DiscardingTaskGroup) {
+        switch step {
+        case .launch(let id, let manifest, let isHeld): launch(id, manifest, isHeld, &group)
+        case .release(let id):
+            let (mailbox, attempts, suspects) = shared.withLock {
+                if let board = $0.boards[id] { $0.board = board }
+                return ($0.mailboxes[id], $0.attempts, $0.poison.suspects)
+            }
+            mailbox?.post(.release(earlier: attempts, suspects: suspects))
+        case .drain(let id, let why): mailbox(id)?.post(.drain(why: why))
+        case .configure(let id, let manifest): configure(id, manifest)
+        case .pause(let id, let isPaused): mailbox(id)?.post(.pause(isPaused))
+        case .rewind: group.addTask { await self.rewind() }
+        case .note(let text): say(.notice, text)
+        }
+    }
+
+    private func mailbox(_ id: Int) -> Mailbox? { shared.withLock { $0.mailboxes[id] } }
+
+    private func launch(_ id: Int, _ manifest: Manifest, _ isHeld: Bool, _ group: inout DiscardingTaskGroup) {
+        let mailbox = Mailbox()
+        let board = SessionBoard()
+        let (earlier, suspects) = shared.withLock {
+            $0.mailboxes[id] = mailbox
+            $0.boards[id] = board
+            if !isHeld { $0.board = board }
+            return ($0.attempts, isHeld ? [:] : $0.poison.suspects)
+        }
+        group.addTask {
+            let report = await self.session(id, manifest, isHeld, board, mailbox, earlier, suspects)
+            self.finish(id, report)
+        }
+    }
+
+    private func session(
+        _ id: Int, _ manifest: Manifest, _ isHeld: Bool, _ board: SessionBoard, _ mailbox: Mailbox,
+        _ earlier: [String: [Int64: DeliveryQueue.Attempts]], _ suspects: PoisonWatch.Events
     ) async -> PluginSession.Report {
-        func failed(_ reason: String) -> PluginSession.Report {
-            .init(end: .failed(reason), madeProgress: false, attempts: attempts, suspects: suspects)
-        }
-        let folder = Self.folder(of: manifest.file)
-        let plan: LaunchPlan
-        let secrets: Secrets
         do {
-            secrets = try Secrets.resolve(manifest.config, environment: environment.environment, folder: folder)
-            plan = try launchPlan(manifest, folder, purpose)
-        } catch let error as Secrets.Unresolved {
-            return failed("\(manifest.file): config.\(error.path): \(error.reason)")
-        } catch let error as ProgramPath.Missing {
-            return failed("\(manifest.file): command: \(error.reason)")
+            let session = try factory.make(
+                manifest, purpose: .live, board: board, mailbox: mailbox, earlier: earlier)
+            session.isHeld = isHeld
+            session.suspects = suspects
+            session.tell = { [weak self] in self?.heard(id, $0, manifest) }
+            return await session.run()
         } catch {
-            return failed("\(error)")
+            return .init(end: .failed(error.reason), madeProgress: false, attempts: earlier, suspects: suspects)
         }
+    }
+
+    private func heard(_ id: Int, _ news: PluginSession.News, _ manifest: Manifest) {
+        switch news {
+        case .ready(let takesConfig): note { $0.heardReady(id, takesConfig: takesConfig) }
+        case .configured(nil):
+            say(.notice, "it took its new configuration")
+            note { $0.heardConfigured(id, .taken) }
+        case .configured(let problem?):
+            refuse(id, problem.path, problem.message, manifest)
+        case .notConfigured:
+            say(.warning, "no 'configured' within \(PluginSession.Limit.ready / 1000) s; a new process takes over")
+            note { $0.heardConfigured(id, .silent) }
+        }
+    }
+
+    private func refuse(_ id: Int, _ path: String, _ message: String, _ manifest: Manifest) {
+        let place = path.isEmpty ? manifest.file : ManifestReader.place(ofConfig: path, in: manifest.file)
+        say(.error, "the changed configuration was refused: \(place): \(message)")
+        note { $0.heardConfigured(id, .refused("\(place): \(message)")) }
+    }
+
+    private func configure(_ id: Int, _ manifest: Manifest) {
+        do {
+            mailbox(id)?.post(.configure(try factory.secrets(manifest)))
+        } catch {
+            say(.error, "the changed configuration was refused: \(error.reason)")
+            note { $0.heardConfigured(id, .refused(error.reason)) }
+        }
+    }
+
+    private func finish(_ id: Int, _ report: PluginSession.Report) {
+        let (now, unixNow, random) = (environment.now(), environment.unixNow(), environment.random())
+        let told = shared.withLock { shared in
+            shared.mailboxes[id] = nil
+            shared.boards[id] = nil
+            // A process that never worked knows nothing newer.
+            if shared.course.current?.id == id {
+                shared.attempts = report.attempts
+                shared.poison.keep(report.suspects)
+                if case .crashed = report.end { shared.poison.crashed(holding: report.held) }
+            }
+            return shared.course.heardEnd(
+                id, report.end, madeProgress: report.madeProgress, now: now, unixNow: unixNow, random: random)
+        }
+        if let told { say(told.isError ? .error : .warning, told.text) }
+        ring.yield()
+    }
+
+    private func say(_ level: Logger.Level, _ text: String) {
         var logger = environment.logger
         logger[metadataKey: "plugin"] = .string(name)
-        let mailbox = Mailbox()
-        let isStopping = shared.withLock {
-            $0.mailbox = mailbox
-            return $0.isStopping
+        logger.log(level: level, "\(text)")
+        lines.keep(level.rawValue, "host", text)
+    }
+
+    // MARK: Cursors
+
+    /// Has queues put to a place, as soon as nothing of the plugin runs.
+    func rewind(_ queues: [String], to place: LogEntryID?) {
+        shared.withLock {
+            for queue in queues { $0.rewinds.updateValue(place, forKey: queue) }
+            $0.course.askRewind()
         }
-        if isStopping { return .init(end: .stopped, madeProgress: false, attempts: attempts, suspects: suspects) }
-        let session = PluginSession(
-            manifest: manifest, environment: environment, config: secrets.config,
-            log: PluginLog(logger: logger, secrets: secrets.values, now: environment.now), board: board, plan: plan,
-            purpose: purpose, mailbox: mailbox, earlier: attempts, suspects: suspects)
-        let report = await session.run()
-        shared.withLock { $0.mailbox = nil }
-        return report
+        ring.yield()
     }
 
-    private struct FolderMissing: Error, CustomStringConvertible {
-        var description: String
-    }
-
-    private func launchPlan(
-        _ manifest: Manifest, _ folder: String, _ purpose: HostMessage.Hello.Purpose
-    ) throws -> LaunchPlan {
-        let program = try ProgramPath.find(manifest.command[0], folder: folder, searchPath: environment.searchPath)
-        let data = environment.dataFolder + "/" + name
-        for path in [environment.dataFolder, data] where mkdir(path, 0o700) != 0 && errno != EEXIST {
-            throw FolderMissing(description: "the folder '\(path)' cannot be made: \(String(cString: strerror(errno)))")
+    private func rewind() async {
+        let rewinds = shared.withLock { shared in
+            for queue in shared.rewinds.keys { shared.attempts[queue] = nil }
+            defer { shared.rewinds = [:] }
+            return shared.rewinds
         }
-        var variables = ["HOME": data, "PATH": environment.environment["PATH"] ?? "/usr/local/bin:/usr/bin:/bin"]
-        variables["LANG"] = environment.environment["LANG"] ?? "C.UTF-8"
-        for name in manifest.passedEnvironment { variables[name] = environment.environment[name] }
-        variables.merge(manifest.environment) { _, set in set }
-        return LaunchPlan(
-            launcher: environment.launcher, program: program, arguments: Array(manifest.command.dropFirst()),
-            environment: variables, folder: data, token: environment.newID())
+        var problem: String?
+        do {
+            var records: [QueueID: QueueRecord] = [:]
+            for (queue, record) in try await environment.store.queues(of: name) {
+                guard let place = rewinds[queue] else { continue }
+                // A record of its own: what is not named here is what the new place makes void.
+                records[QueueID(plugin: name, queue: queue)] = QueueRecord(
+                    cursor: place, bornAt: record.bornAt, state: record.state)
+            }
+            try await environment.store.save(records, deadLetters: [])
+            say(.notice, "cursors set: \(rewinds.keys.sorted().joined(separator: ", "))")
+        } catch {
+            let reason = "its cursors could not be set: \(error)"
+            say(.error, reason)
+            problem = reason
+        }
+        note { $0.heardRewound(problem: problem) }
     }
 
-    static func folder(of file: String) -> String {
-        guard let slash = file.lastIndex(of: "/") else { return "." }
-        return slash == file.startIndex ? "/" : String(file[..<slash])
-    }
+    /// Forgets what was open: it was dropped from the store.
+    func dropAttempts() { shared.withLock { $0.attempts = [:] } }
 }

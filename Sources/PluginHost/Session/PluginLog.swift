@@ -10,17 +10,27 @@ final class PluginLog: Sendable {
     static let rate = 200.0
 
     private let logger: Logger
-    private let secrets: [String]
+    /// The last lines, for whoever asks.
+    private let lines: LogRing?
+    private let secrets: Mutex<[String]>
     private let now: @Sendable () -> Int64
     private let bucket = Mutex((TokenBucket(rate: PluginLog.rate, burst: PluginLog.rate), 0))
     private let last = Mutex("")
 
-    init(logger: Logger, secrets: [String], now: @escaping @Sendable () -> Int64) {
+    init(logger: Logger, secrets: [String], now: @escaping @Sendable () -> Int64, lines: LogRing? = nil) {
         self.logger = logger
-        // A longer secret first, so that one that is a part of another does not leave the rest behind.
-        self.secrets = secrets.filter { $0.utf8.count >= 4 }.sorted { $0.utf8.count > $1.utf8.count }
+        self.lines = lines
+        self.secrets = Mutex(Self.sorted(secrets))
         self.now = now
     }
+
+    /// A longer secret first, so that one that is a part of another does not leave the rest behind.
+    private static func sorted(_ secrets: [String]) -> [String] {
+        Set(secrets).filter { $0.utf8.count >= 4 }.sorted { $0.utf8.count > $1.utf8.count }
+    }
+
+    /// Masks further secrets beside those known: a plugin may still speak of an old one.
+    func learn(_ more: [String]) { secrets.withLock { $0 = Self.sorted($0 + more) } }
 
     /// The last line that was not sent as a `log` message, for the reason of a failure.
     var lastLine: String { last.withLock { $0 } }
@@ -28,7 +38,9 @@ final class PluginLog: Sendable {
     /// Text with every secret replaced.
     func mask(_ text: String) -> String {
         var text = text
-        for secret in secrets where text.contains(secret) { text = text.replacing(secret, with: "***") }
+        for secret in secrets.withLock({ $0 }) where text.contains(secret) {
+            text = text.replacing(secret, with: "***")
+        }
         return text
     }
 
@@ -53,7 +65,9 @@ final class PluginLog: Sendable {
 
     /// Logs what the host itself has to say of this plugin.
     func note(_ level: Logger.Level, _ text: String) {
-        logger.log(level: level, "\(mask(text))")
+        let shown = mask(text)
+        logger.log(level: level, "\(shown)")
+        lines?.keep(level.rawValue, "host", shown)
     }
 
     private func write(_ level: Logger.Level, _ text: String, _ metadata: Logger.Metadata) {
@@ -69,11 +83,13 @@ final class PluginLog: Sendable {
         }
         guard allowed else { return }
         if dropped > 0 {
-            logger.warning("\(dropped) log lines of this plugin were dropped: over \(Int(Self.rate)) a second")
+            note(.warning, "\(dropped) log lines of this plugin were dropped: over \(Int(Self.rate)) a second")
         }
         let cut =
             text.utf8.count > Self.maxLine ? String(decoding: text.utf8.prefix(Self.maxLine), as: UTF8.self) : text
         let shown = String(mask(cut).unicodeScalars.map { $0.value < 0x20 && $0 != "\t" ? "\u{FFFD}" : Character($0) })
         logger.log(level: level, "\(shown)", metadata: metadata)
+        let source = if case .string(let from)? = metadata["from"] { from } else { "log" }
+        lines?.keep(level.rawValue, source, shown)
     }
 }

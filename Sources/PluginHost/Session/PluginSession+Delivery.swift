@@ -8,10 +8,11 @@ extension PluginSession {
     func step(_ now: Int64) async {
         watch(now)
         if case .working = phase {
+            await changeQueues(now)
             for i in queues.indices {
                 if let due = queues[i].queue.nextRetry, due <= now { queues[i].queue.wakeRetries(now: now) }
             }
-            if !isDraining { pump(now) }
+            if !isDraining, !isPaused { pump(now) }
         }
         if !orders.isEmpty {
             desk.put(orders)
@@ -35,7 +36,7 @@ extension PluginSession {
         while progress, room > 0 {
             progress = false
             for i in queues.indices where room > 0 {
-                if isIsolated, queues.contains(where: { $0.queue.held > 0 }) { break }
+                if isIsolated, queues.contains(where: { $0.queue.held + $0.queue.taken > 0 }) { break }
                 let before = chunk.count
                 let count = queues[i].deliver(
                     to: &chunk, from: nextDelivery, ownEvents: manifest.ownEvents, plugin: manifest.name, now: now,
@@ -106,6 +107,7 @@ extension PluginSession {
 
     func takeLane(_ page: LogPage, _ key: String, _ through: Int64, _ queue: Int) {
         isReading = false
+        if queues[queue].droppedAt != nil { return }
         queues[queue].takeIn(
             page, key: key, through: through, ownEvents: manifest.ownEvents, plugin: manifest.name)
     }
@@ -136,12 +138,12 @@ extension PluginSession {
     }
 
     private func tellCaughtUp() {
-        for i in queues.indices where !queues[i].hasCaughtUp {
+        for i in queues.indices where !queues[i].hasCaughtUp && queues[i].droppedAt == nil {
             if queues[i].queue.hasUndelivered(through: queues[i].backlogEnd) { continue }
             queues[i].hasCaughtUp = true
             send(.caughtUp(queue: queues[i].id.queue))
         }
-        view.isCaughtUp = queues.allSatisfy(\.hasCaughtUp)
+        view.isCaughtUp = queues.allSatisfy { $0.hasCaughtUp || $0.droppedAt != nil }
     }
 
     // MARK: Cursors
@@ -149,7 +151,7 @@ extension PluginSession {
     private func save(_ now: Int64) {
         guard !isSaving, now >= nextSave else { return }
         let due = queues.indices.filter {
-            queues[$0].isDirty && (saveFailed || now - queues[$0].lastSave >= CursorSaver.interval)
+            queues[$0].isDirty && queues[$0].droppedAt == nil && (saveFailed || now - queues[$0].lastSave >= CursorSaver.interval)
         }
         if due.isEmpty, letters.isEmpty { return }
         let unixNow = environment.unixNow()
@@ -183,7 +185,7 @@ extension PluginSession {
             saveFailed = true
             letters = lettersUnderSave + letters
             lettersUnderSave = []
-            for i in queues.indices {
+            for i in queues.indices where queues[i].droppedAt == nil {
                 queues[i].isDirty = true
                 queues[i].redrivenUnderSave = 0
             }
@@ -195,7 +197,7 @@ extension PluginSession {
     func saveAtEnd() async {
         if queues.isEmpty { return }
         let (now, unixNow) = (environment.now(), environment.unixNow())
-        let changes = queues.map { $0.change(unixNow: unixNow, now: now) }
+        let changes = queues.filter { $0.droppedAt == nil }.map { $0.change(unixNow: unixNow, now: now) }
         if case .failed(let why) = await saver.save(changes, lettersUnderSave + letters) {
             log.note(.error, "the last cursors could not be stored; what they would have settled comes again: \(why)")
         }
@@ -208,7 +210,9 @@ extension PluginSession {
         switch phase {
         case .awaitingReady(let until) where now >= until && shutdown == nil:
             kill(.crashed("no 'ready' within \(Limit.ready / 1000) s"), now)
-        case .working: watchWork(now)
+        case .working:
+            watchWork(now)
+            watchConfigured(now)
         default: break
         }
         for step in shutdown?.due(now: now) ?? [] { take(step) }
@@ -225,7 +229,7 @@ extension PluginSession {
                 send(.ping(n: pings))
             }
         }
-        if isReadingPaused || shutdown != nil { return }
+        if isReadingPaused || isPaused || shutdown != nil { return }
         for queue in queues {
             guard let deadline = queue.queue.deadline, now >= deadline else { continue }
             let seconds = queue.queue.settings.ackDeadline / 1000
@@ -250,8 +254,9 @@ extension PluginSession {
             if manifest.ping, shutdown == nil { times.append(min(nextPing, lastByte + Limit.silence)) }
             for queue in queues {
                 if let due = queue.queue.nextRetry { times.append(due) }
-                if let deadline = queue.queue.deadline, shutdown == nil { times.append(deadline) }
+                if let deadline = queue.queue.deadline, shutdown == nil, !isPaused { times.append(deadline) }
             }
+            if let configuring { times.append(configuring.until) }
             if let readRetry { times.append(readRetry) }
         }
         if !isSaving {
@@ -266,9 +271,10 @@ extension PluginSession {
     // MARK: What is shown
 
     private func publish(_ now: Int64) {
-        guard now - lastPublish >= Limit.publish || queues.count != view.queues.count || board.current.pid == nil else {
+        guard now - lastPublish >= Limit.publish || queues.count != publishedQueues || board.current.pid == nil else {
             return
         }
+        publishedQueues = queues.count
         let settlements = queues.map(\.queue.settlements)
         if rates.last.map({ now - $0.time >= 1000 }) ?? true {
             rates.append((now, settlements))
@@ -276,7 +282,7 @@ extension PluginSession {
         }
         let base = rates.first ?? (now, settlements)
         let seconds = Double(max(1, now - base.time)) / 1000
-        let shown = queues.enumerated().map { i, queue in
+        let shown = queues.enumerated().filter { $1.droppedAt == nil }.map { i, queue in
             SessionBoard.Queue(
                 name: queue.id.queue, cursor: queue.savedCursor, scanned: queue.queue.scanned,
                 inFlight: queue.queue.unsettled, parked: queue.queue.strands.count, settlements: settlements[i],

@@ -65,8 +65,9 @@ extension PluginSession {
             end = retry ? .tryLater(reason) : .failed(reason)
             phase = .ending
             if shutdown == nil { shutdown = .awaitingExit(now: now) }
-        case .queues, .verdict, .configured:
-            strike("'\(message.typeName)' is not supported by this version yet", now)
+        case .configured(let id, let problem): take(configured: id, problem)
+        case .queues(let asked): take(queues: asked, now)
+        case .verdict: strike("'verdict' is not supported by this version yet", now)
         case .unknown: ignore()
         }
     }
@@ -79,7 +80,9 @@ extension PluginSession {
 
     private func ignore() { view.ignored += 1 }
 
-    private func index(of queue: String) -> Int? { queues.firstIndex { $0.id.queue == queue } }
+    func index(of queue: String) -> Int? {
+        queues.firstIndex { $0.id.queue == queue && $0.droppedAt == nil }
+    }
 
     private func bounded(_ state: JSON, _ now: Int64) -> [UInt8]? {
         let bytes = state.bytes
@@ -119,7 +122,7 @@ extension PluginSession {
             }
             for delivery in deliveries { settle(delivery, .ack(state: bytes), now) }
         case .upTo(let delivery):
-            guard let i = queue(of: delivery) else { return ignore() }
+            guard let i = queue(of: delivery), queues[i].droppedAt == nil else { return ignore() }
             if causes.isEmpty, suspects.isEmpty, !queues[i].queue.hasRedrives {
                 if queues[i].queue.settle(upTo: delivery, now: now) == 0 { ignore() }
                 if let bytes { queues[i].state = bytes }
@@ -239,18 +242,6 @@ extension PluginSession {
             isReadingPaused = false
             lastByte = now
             readGate.open()
-        }
-    }
-}
-
-extension PluginMessage {
-    /// The name on the wire, for reports.
-    var typeName: String {
-        switch self {
-        case .queues: "queues"
-        case .verdict: "verdict"
-        case .configured: "configured"
-        default: "message"
         }
     }
 }

@@ -16,7 +16,11 @@ extension PluginSession {
         if isDraining { return }
         guard case .awaitingReady = phase else { return strike("'ready' was not expected", now) }
         do {
-            let specifications = try specifications(ready)
+            guard ready.version == Wire.version else {
+                throw Refusal("it speaks protocol \(ready.version), the host speaks \(Wire.version)")
+            }
+            isPipelined = ready.pipelined
+            let specifications = try specifications(ready.queues ?? [.init(name: Wire.mainQueue)])
             view.version = String(ready.programVersion.prefix(64))
             view.isReady = true
             view.pid = process?.pluginPid
@@ -26,7 +30,11 @@ extension PluginSession {
                 shutdown = .awaitingExit(now: now)
                 return outgoing.close()
             }
-            queues = try await place(specifications, ready.pipelined)
+            if isHeld {
+                phase = .held(ready)
+                return tell(.ready(takesConfig: ready.reload))
+            }
+            queues = try await place(specifications)
         } catch let refusal as Refusal {
             return kill(refusal.end, now)
         } catch {
@@ -35,16 +43,12 @@ extension PluginSession {
         phase = .working
         nextPing = now + Limit.ping
         log.note(.info, "ready: \(ready.name.prefix(64)) \(ready.programVersion.prefix(64)), queues: \(queues.count)")
-        send(
-            .start(
-                queues.map {
-                    let state = $0.state.flatMap { try? JSON(parsing: $0) } ?? .null
-                    return .init(name: $0.id.queue, cursor: $0.savedCursor?.eventId, state: state)
-                }))
+        send(Self.start(queues))
+        tell(.ready(takesConfig: ready.reload))
     }
 
     /// A queue as asked for and allowed.
-    struct Specification {
+    struct Specification: Equatable {
         var name: String
         var filter: QueueFilter
         var start: StartPoint
@@ -52,11 +56,7 @@ extension PluginSession {
         var settings: DeliveryQueue.Settings
     }
 
-    private func specifications(_ ready: PluginMessage.Ready) throws -> [Specification] {
-        guard ready.version == Wire.version else {
-            throw Refusal("it speaks protocol \(ready.version), the host speaks \(Wire.version)")
-        }
-        let asked = ready.queues ?? [.init(name: Wire.mainQueue)]
+    func specifications(_ asked: [PluginMessage.Queue]) throws -> [Specification] {
         guard asked.count <= Limit.queues else {
             throw Refusal("it asks for \(asked.count) queues; a plugin may have \(Limit.queues)")
         }
@@ -64,11 +64,11 @@ extension PluginSession {
         return try asked.map { queue in
             guard Wire.isName(queue.name) else { throw Refusal("'\(queue.name.prefix(80))' is no name of a queue") }
             guard names.insert(queue.name).inserted else { throw Refusal("it names the queue '\(queue.name)' twice") }
-            return try specification(queue, ready)
+            return try specification(queue)
         }
     }
 
-    private func specification(_ queue: PluginMessage.Queue, _ ready: PluginMessage.Ready) throws -> Specification {
+    private func specification(_ queue: PluginMessage.Queue) throws -> Specification {
         func refuse(_ what: String) -> Refusal { Refusal("queue '\(queue.name)': \(what)") }
         var types = manifest.types
         if let names = queue.types {
@@ -105,11 +105,13 @@ extension PluginSession {
             name: queue.name, filter: QueueFilter(types: types, channels: queue.channels ?? manifest.channels),
             start: start, window: Int(window),
             settings: .init(
-                order: order, isPipelined: ready.pipelined, maxAttempts: attempts, ackDeadline: manifest.ackDeadline))
+                order: order, isPipelined: isPipelined, maxAttempts: attempts, ackDeadline: manifest.ackDeadline))
     }
 
     /// Finds each queue's place: where it stood, or, for a new one, where it begins; that is stored before `start`.
-    private func place(_ specifications: [Specification], _ isPipelined: Bool) async throws -> [QueueRunner] {
+    ///
+    /// - Parameter others: Queues that are at work already.
+    func place(_ specifications: [Specification], besides others: Set<String> = []) async throws -> [QueueRunner] {
         let log = environment.log
         let known = try await environment.store.queues(of: manifest.name)
         let head = try await log.head()
@@ -121,6 +123,7 @@ extension PluginSession {
             if let stored = known[wanted.name] {
                 try await verify(stored, id)
                 record = stored
+                if stored.droppedAt != nil { fresh[id] = stored.dropped(at: nil) }
             } else {
                 record = QueueRecord(cursor: try await cursor(for: wanted.start, head, id), bornAt: head?.position ?? 0)
                 fresh[id] = record
@@ -128,13 +131,13 @@ extension PluginSession {
             let resumption = resumption(record, earlier[wanted.name] ?? [:])
             runners.append(
                 QueueRunner(
-                    id: id, filter: wanted.filter,
+                    id: id, specification: wanted,
                     queue: DeliveryQueue(settings: wanted.settings, window: wanted.window, resuming: resumption),
                     bornAt: record.bornAt, backlogEnd: head?.position ?? 0, state: record.state, cursor: record.cursor))
         }
         // What the plugin names no more is kept for a while, in case it comes back.
         for (name, record) in known
-        where record.droppedAt == nil && !specifications.contains(where: { $0.name == name }) {
+        where record.droppedAt == nil && !others.contains(name) && !specifications.contains(where: { $0.name == name }) {
             fresh[QueueID(plugin: manifest.name, queue: name)] = record.dropped(at: environment.unixNow())
         }
         if !fresh.isEmpty { try await environment.store.save(fresh, deadLetters: []) }

@@ -26,6 +26,8 @@ final class PluginSession {
 
     enum Phase {
         case awaitingReady(until: Int64)
+        /// It is ready, and another process of this plugin is still at work.
+        case held(PluginMessage.Ready)
         case working
         case ending
     }
@@ -49,7 +51,11 @@ final class PluginSession {
     let board: SessionBoard
     let plan: LaunchPlan
     let purpose: HostMessage.Hello.Purpose
-    let earlier: [String: [Int64: DeliveryQueue.Attempts]]
+    var earlier: [String: [Int64: DeliveryQueue.Attempts]]
+    /// Whether it waits after `ready` until it is released.
+    var isHeld = false
+    /// Tells the plugin's runtime what concerns it.
+    var tell: @Sendable (News) -> Void = { _ in }
 
     let mailbox: Mailbox
     let outgoing = Outgoing()
@@ -65,6 +71,11 @@ final class PluginSession {
     /// Why the host ends this session, or what the plugin said of its own end.
     var end: Supervisor.End?
     var isDraining = false
+    /// The operator holds deliveries back.
+    var isPaused = false
+    /// The `config` that was sent and not answered: its number, and when its time is over.
+    var configuring: (number: Int, until: Int64)?
+    var configurations = 0
     var outputEnded: Int64?
     var view = SessionBoard.View()
     var lastPublish: Int64 = 0
@@ -79,6 +90,10 @@ final class PluginSession {
     var orders: [CommandDesk.Order] = []
 
     var queues: [QueueRunner] = []
+    var publishedQueues = 0
+    var isPipelined = false
+    /// What the plugin said last of its queues, until it is acted upon.
+    var askedQueues: [PluginMessage.Queue]?
     var nextDelivery: Int64 = 1
     /// Which queue each delivery from `routeBase` on belongs to.
     var route: Deque<Int32> = []
@@ -99,7 +114,7 @@ final class PluginSession {
     var saveFailed = false
     var nextSave: Int64 = 0
     /// Events that may be what brings the plugin down: while there are any, one event at a time goes out.
-    var suspects: PoisonWatch.Events
+    var suspects: PoisonWatch.Events = [:]
     var rates: [(time: Int64, settlements: [Int64])] = []
 
     /// How a delivery is to be settled.
@@ -114,7 +129,7 @@ final class PluginSession {
     init(
         manifest: Manifest, environment: HostEnvironment, config: JSON, log: PluginLog, board: SessionBoard,
         plan: LaunchPlan, purpose: HostMessage.Hello.Purpose, mailbox: Mailbox,
-        earlier: [String: [Int64: DeliveryQueue.Attempts]], suspects: PoisonWatch.Events = [:]
+        earlier: [String: [Int64: DeliveryQueue.Attempts]]
     ) {
         self.manifest = manifest
         self.environment = environment
@@ -125,7 +140,6 @@ final class PluginSession {
         self.purpose = purpose
         self.mailbox = mailbox
         self.earlier = earlier
-        self.suspects = suspects
         desk = CommandDesk(policy: CommandPolicy(manifest), environment: environment)
         saver = CursorSaver(environment: environment)
         reader = LogReader(log: environment.log)
@@ -265,6 +279,11 @@ final class PluginSession {
         case .decided(let outcomes): take(outcomes, now)
         case .saved(let outcome): take(outcome, now)
         case .drain(let why): drain(why, now)
+        case .release(let earlier, let suspects):
+            self.suspects = suspects
+            await release(earlier, now)
+        case .configure(let secrets): configure(secrets, now)
+        case .pause(let isPaused): pause(isPaused, now)
         }
     }
 

@@ -5,7 +5,9 @@ import PluginWire
 /// One queue while its plugin runs: the pure ``DeliveryQueue`` and the page of the log that it is being fed from.
 struct QueueRunner {
     let id: QueueID
-    let filter: QueueFilter
+    /// As the plugin asked for it.
+    var specification: PluginSession.Specification
+    var filter: QueueFilter { specification.filter }
     let line: EventLine
     /// The log's head when the queue came to be: what is not behind it is history.
     let bornAt: Int64
@@ -46,17 +48,38 @@ struct QueueRunner {
     static let pageEntries = 4_096
 
     init(
-        id: QueueID, filter: QueueFilter, queue: DeliveryQueue, bornAt: Int64, backlogEnd: Int64, state: [UInt8]?,
+        id: QueueID, specification: PluginSession.Specification, queue: DeliveryQueue, bornAt: Int64, backlogEnd: Int64, state: [UInt8]?,
         cursor: LogEntryID?
     ) {
         self.id = id
-        self.filter = filter
+        self.specification = specification
         self.queue = queue
         self.bornAt = bornAt
         self.backlogEnd = backlogEnd
         self.state = state
         self.savedCursor = cursor
         line = EventLine(queue: id.queue)
+    }
+
+    /// Whether the queue as it runs is what is asked for, its window aside.
+    func isServing(_ asked: PluginSession.Specification) -> Bool {
+        var mine = specification
+        mine.window = asked.window
+        mine.start = asked.start
+        return mine == asked
+    }
+
+    /// Ends the queue: what is out is void, nothing more goes out.
+    mutating func drop(at milliseconds: Int64) {
+        droppedAt = milliseconds
+        isDirty = false
+        redriven = []
+        redrivenUnderSave = 0
+        fetching = []
+        page = LogPage()
+        next = 0
+        isAtEnd = true
+        queue = DeliveryQueue(settings: queue.settings, window: 0, resuming: .init(position: queue.scanned))
     }
 
     /// Whether a page is needed before more can go out.

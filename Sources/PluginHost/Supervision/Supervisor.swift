@@ -47,6 +47,12 @@ struct Supervisor {
 
     init() {}
 
+    /// Forgets past crashes: the operator changed something.
+    mutating func forgive() {
+        delay = Limit.firstDelay
+        crashes = []
+    }
+
     /// Decides what follows an end.
     /// - Parameters:
     ///   - end: How it ended.

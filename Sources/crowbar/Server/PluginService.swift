@@ -11,7 +11,7 @@ import Settings
 
 /// The place where the plugin host is wired to the rest of the server, and the only file that knows it.
 struct PluginService: Service {
-    private let host: PluginHost
+    let host: PluginHost
 
     /// Reads the manifests. What is wrong with one is that plugin's own trouble; the rest run.
     /// - Throws: ``Refusal`` where the folder of manifests is there and cannot be read.
@@ -34,8 +34,6 @@ struct PluginService: Service {
     func run() async throws {
         await withGracefulShutdownHandler {
             await host.run()
-            // All of them may be down for good; the server goes on without.
-            try? await gracefulShutdown()
         } onGracefulShutdown: { [host] in
             host.stop(why: "the server is shutting down")
         }
@@ -59,7 +57,7 @@ struct PluginService: Service {
     }
 
     /// `NAME` or `NAME/QUEUE`.
-    private static func parts(_ name: String) -> (plugin: String, queue: String?) {
+    static func parts(_ name: String) -> (plugin: String, queue: String?) {
         guard let slash = name.firstIndex(of: "/") else { return (name, nil) }
         return (String(name[..<slash]), String(name[name.index(after: slash)...]))
     }

@@ -34,8 +34,8 @@ struct Server {
         let api = APIConfiguration(
             ingest: ingest, log: stores.log,
             authenticate: { try accounts.principal(forTokenHash: $0, now: Clock.milliseconds()) },
-            hash: { SHA256.hash($0) }, listings: plugins.listings, anonymousRead: configuration.anonymousRead,
-            now: Clock.milliseconds, logger: logger)
+            hash: { SHA256.hash($0) }, listings: plugins.listings, plugins: plugins.actions,
+            anonymousRead: configuration.anonymousRead, now: Clock.milliseconds, logger: logger)
         let control = APIServer(
             api, address: .unix(path: socket),
             door: .commandLine(keyHash: SHA256.hash(Array(key.utf8)), stores.accountActions(ingest)))

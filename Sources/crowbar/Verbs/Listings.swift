@@ -5,7 +5,11 @@ import NIOHTTP1
 /// `crowbar plugins`.
 struct Plugins: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "The plugins, their states and queues.", subcommands: [List.self], defaultSubcommand: List.self)
+        abstract: "The plugins, their states and queues, and what is to be done with them.",
+        subcommands: [
+            List.self, Show.self, Logs.self, Start.self, Stop.self, Restart.self, Pause.self, Resume.self, Reload.self,
+            Forget.self,
+        ], defaultSubcommand: List.self)
 
     /// `crowbar plugins list`.
     struct List: AsyncParsableCommand {
@@ -36,7 +40,7 @@ struct Plugins: ParsableCommand {
 /// `crowbar cursor …`.
 struct Cursor: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Where plugins stand in the log.", subcommands: [Show.self])
+        abstract: "Where plugins stand in the log.", subcommands: [Show.self, Set.self])
 
     /// `crowbar cursor show NAME`.
     struct Show: AsyncParsableCommand {
@@ -107,6 +111,9 @@ struct Listing {
         }
     }
 
+    /// A name as one part of a path.
+    static func escape(part name: String) -> String { escape(name).replacing("/", with: "%2F") }
+
     /// Prints the JSON as it came, or a table of it.
     func print(header: [String], rows: (JSON) -> [[JSON?]]) async throws {
         let answer = try await client.request(.GET, path)
@@ -125,7 +132,8 @@ struct Listing {
         }
     }
 
-    private static func cell(_ value: JSON?) -> String {
+    /// A value in a line for people.
+    static func cell(_ value: JSON?) -> String {
         switch value {
         case .string(let text): String(text.map { $0.isNewline ? " " : $0 })
         case nil, .null: "-"

@@ -1,0 +1,75 @@
+import CrowbarCore
+import HTTPTypes
+import HummingbirdCore
+import JSONBytes
+
+/// `/api/admin/plugins/…` behind the listing, and setting cursors.
+struct PluginRoutes: Sendable {
+    /// A body here is a word or two, in bytes.
+    private static let maxBody = 4 << 10
+
+    let actions: PluginActions
+    let bodies: BodyReader
+
+    /// Takes a request about one plugin, or `reload`.
+    /// - Parameter parts: What follows `plugins`, decoded.
+    func respond(_ request: Request, _ path: Substring, _ parts: [String], _ query: Query) async throws -> Response {
+        if parts == ["reload"], request.method == .post { return .json(try await actions.reload()) }
+        guard let plugin = parts.first, parts.count <= 2 else { throw APIResponder.unknown(path) }
+        guard parts.count == 2 else {
+            try APIResponder.expect(.get, request, path)
+            return .json(try await actions.show(plugin))
+        }
+        switch parts[1] {
+        case "logs":
+            try APIResponder.expect(.get, request, path)
+            try query.refuseUnknown(knowing: ["lines", "after"])
+            let lines = try Self.number(query, "lines", upTo: PluginActions.maxLines) ?? PluginActions.lines
+            let after = try Self.number(query, "after", upTo: .max) ?? 0
+            return .json(try await actions.logs(plugin, Int64(after), lines))
+        case "forget":
+            try APIResponder.expect(.post, request, path)
+            let body = try await fields(request, known: ["confirm"])
+            return .json(try await actions.forget(plugin, body?.bool("confirm") ?? false))
+        case let verb where PluginActions.verbs.contains(verb):
+            try APIResponder.expect(.post, request, path)
+            return .json(try await actions.act(verb, plugin))
+        default: throw APIResponder.unknown(path)
+        }
+    }
+
+    /// Takes a request to set a cursor: `{"to": PLACE}`.
+    func setCursor(_ request: Request, _ name: String) async throws -> Response {
+        let body = try await fields(request, known: ["to"])
+        guard let place = body?.string("to") else {
+            throw APIFailure(
+                .invalidCommand, "'to' says where: beginning, now, id:EVENTID or @2026-11-01T00:00:00Z", field: "to")
+        }
+        return .json(try await actions.setCursor(name, place))
+    }
+
+    /// The body's object, or nil where there is no body.
+    private func fields(_ request: Request, known: [String]) async throws -> JSONObject? {
+        let body = try await bodies.read(request, upTo: Self.maxBody, tooLarge: "at most \(Self.maxBody) bytes")
+        if body.bytes.isEmpty { return nil }
+        let object: JSONObject
+        do {
+            object = try JSONObject(parsing: body.bytes)
+        } catch {
+            throw APIFailure(.malformed, "the body is not one JSON object: \(error)")
+        }
+        for member in object.members where !known.contains(object.key(member)) {
+            let key = String(object.key(member).prefix(64))
+            throw APIFailure(.invalidCommand, "'\(key)' is not known here", field: key)
+        }
+        return object
+    }
+
+    private static func number(_ query: Query, _ name: String, upTo limit: Int) throws(APIFailure) -> Int? {
+        guard let text = query[name] else { return nil }
+        guard let number = Int(text), (0...limit).contains(number) else {
+            throw APIFailure(.invalidCommand, "'\(name)' is a number from 0 to \(limit)", field: name)
+        }
+        return number
+    }
+}

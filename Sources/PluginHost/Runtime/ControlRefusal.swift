@@ -1,0 +1,44 @@
+/// Why the operator's wish was not done.
+public enum ControlRefusal: Error, Sendable, Equatable, CustomStringConvertible {
+    /// There is neither a manifest nor a queue of that name.
+    case unknown(String)
+    /// There are queues of it, and no manifest.
+    case noManifest(String)
+    /// Its manifest is not in order; with the reason.
+    case broken(String)
+    /// Its manifest says `enabled = false`; with the file.
+    case notEnabled(String)
+    /// It is down, and this is for plugins that run.
+    case notRunning(String)
+    /// It runs, and this is for plugins that are down.
+    case running(String)
+    /// It has no such queue.
+    case noQueue(plugin: String, queue: String)
+    /// It has no queue at all yet.
+    case noQueues(String)
+    /// The log has no such event.
+    case noEvent(String)
+    /// Something would be lost, and nobody said that it may be; with what.
+    case unconfirmed(String)
+    /// The folder of manifests cannot be read; with the reason.
+    case folder(String)
+    /// The bookkeeping could not be read or written; with the reason.
+    case store(String)
+
+    public var description: String {
+        switch self {
+        case .unknown(let name): "there is no plugin '\(name)'; 'crowbar plugins' lists them"
+        case .noManifest(let name): "'\(name)' has no manifest; put one into the folder of plugins"
+        case .broken(let reason): "its manifest is not in order: \(reason)"
+        case .notEnabled(let file): "\(file) says enabled = false; change that, and it starts"
+        case .notRunning(let name): "'\(name)' is not running; 'crowbar plugins start \(name)' starts it"
+        case .running(let name): "'\(name)' is running; stop it first: crowbar plugins stop \(name)"
+        case .noQueue(let plugin, let queue): "'\(plugin)' has no queue '\(queue.prefix(80))'"
+        case .noQueues(let name): "'\(name)' has no queue yet; 'start' in its manifest says where a new one begins"
+        case .noEvent(let id): "the log has no event '\(id.prefix(128))'"
+        case .unconfirmed(let what): "this would drop \(what); confirm it with --yes (in a call: \"confirm\": true)"
+        case .folder(let reason): reason
+        case .store(let reason): "the bookkeeping could not be read or written: \(reason)"
+        }
+    }
+}

@@ -1,0 +1,54 @@
+// What the operator wants.
+extension Course {
+    /// Lets it run, whatever kept it down.
+    mutating func start() throws(ControlRefusal) {
+        guard let wanted else { throw fileProblem.map { .broken($0) } ?? .noManifest(name) }
+        guard wanted.isEnabled else { throw .notEnabled(wanted.file) }
+        isStopped = false
+        isPaused = false
+        forgive()
+    }
+
+    /// Keeps it down until ``start()``.
+    mutating func stop() {
+        isStopped = true
+        isPaused = false
+        restart = nil
+        rest = .none
+    }
+
+    /// Lets the running process finish and starts another.
+    mutating func restartNow() throws(ControlRefusal) {
+        try start()
+        if current != nil { restart = "restarted by the operator" }
+    }
+
+    /// Holds its deliveries back, or lets them go.
+    mutating func pause(_ isPaused: Bool) throws(ControlRefusal) {
+        guard isPaused else { return self.isPaused = false }
+        guard runs else { throw .notRunning(name) }
+        switch rest {
+        case .failed, .diverged: throw .notRunning(name)
+        case .none, .waiting: self.isPaused = true
+        }
+    }
+
+    /// Has cursors stored before anything runs again.
+    mutating func askRewind() { isRewindAsked = true }
+
+    /// Keeps it down while what is stored of it is dropped, if nothing of it runs.
+    mutating func beginForgetting() throws(ControlRefusal) {
+        guard current == nil, candidate == nil, !isInStore else { throw .running(name) }
+        switch rest {
+        case .failed, .diverged: break
+        case .none, .waiting: if runs { throw .running(name) }
+        }
+        isStoring = true
+    }
+
+    /// What was stored of it is dropped, or could not be. Without a manifest it leaves the host.
+    mutating func endForgetting(isDone: Bool) {
+        isStoring = false
+        isForgotten = isDone && wanted == nil && fileProblem == nil
+    }
+}

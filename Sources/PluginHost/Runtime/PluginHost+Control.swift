@@ -1,0 +1,149 @@
+import CrowbarCore
+import JSONBytes
+import PluginWire
+import Settings
+
+// What the operator does to plugins. A wish is noted and answered at once; what it takes comes after, and the listing
+// tells how far it is.
+extension PluginHost {
+    /// What can be done to one plugin.
+    public enum Verb: String, Sendable, CaseIterable {
+        /// Lets it run, whatever kept it down.
+        case start
+        /// Lets it finish, and keeps it down until a start or until the host begins anew.
+        case stop
+        /// Lets it finish, and starts a new process.
+        case restart
+        /// Holds its deliveries back; the process stays.
+        case pause
+        /// Lets them go again.
+        case resume
+    }
+
+    /// Takes a wish.
+    /// - Returns: How the plugin is now: `{"name", "state", "reason"?}`.
+    public func act(_ verb: Verb, on name: String) async throws(ControlRefusal) -> JSON {
+        let runtime = try await known(name)
+        try runtime.tell { course throws(ControlRefusal) in
+            switch verb {
+            case .start: try course.start()
+            case .stop: course.stop()
+            case .restart: try course.restartNow()
+            case .pause: try course.pause(true)
+            case .resume: try course.pause(false)
+            }
+        }
+        return brief(runtime)
+    }
+
+    /// Reads the folder now, without waiting for it to be quiet.
+    /// - Returns: What was different: `[{"name", "change", "reason"?}]`.
+    public func reload() throws(ControlRefusal) -> JSON {
+        let changes: [FolderChange]
+        do {
+            changes = try readFolder()
+        } catch {
+            throw .folder(error.description)
+        }
+        return .array(
+            changes.map { change in
+                var members: [JSON.Member] = [
+                    .init("name", .string(change.plugin)), .init("change", .string(change.word)),
+                ]
+                if case .broken(_, let error) = change { members.append(.init("reason", .string(error.description))) }
+                return .object(members)
+            })
+    }
+}
+
+// MARK: - Logs, cursors, the end
+
+extension PluginHost {
+    /// The last lines of a plugin: `[{"number", "time", "level", "source", "text"}]`, oldest first.
+    /// - Parameters:
+    ///   - after: The number of the last line that is not wanted again.
+    ///   - limit: Lines at most.
+    public func logs(of name: String, after: Int64, limit: Int) async throws(ControlRefusal) -> JSON {
+        let runtime = try await known(name)
+        return .array(
+            runtime.lines.lines(after: after, limit: limit).map { line in
+                .object([
+                    .init("number", .int(line.number)), .init("time", .int(line.time)),
+                    .init("level", .string(line.level)), .init("source", .string(line.source)),
+                    .init("text", .string(line.text)),
+                ])
+            })
+    }
+
+    /// Puts the cursors of a plugin, or of one of its queues, to a place, as soon as its process has finished what it
+    /// holds. What was settled ahead and what was to be tried again is dropped; state and dead letters stay.
+    /// - Returns: How the plugin is now: `{"name", "state", "reason"?}`.
+    public func setCursor(
+        of name: String, queue: String?, to place: StartPoint
+    ) async throws(ControlRefusal) -> JSON {
+        let runtime = try await known(name)
+        do {
+            var queues = try await environment.store.queues(of: name).keys.sorted()
+            if queues.isEmpty { throw ControlRefusal.noQueues(name) }
+            if let queue {
+                guard queues.contains(queue) else { throw ControlRefusal.noQueue(plugin: name, queue: queue) }
+                queues = [queue]
+            }
+            runtime.rewind(queues, to: try await entry(at: place))
+        } catch let refusal as ControlRefusal {
+            throw refusal
+        } catch {
+            throw .store("\(error)")
+        }
+        return brief(runtime)
+    }
+
+    private func entry(at place: StartPoint) async throws -> LogEntryID? {
+        switch place {
+        case .now: return try await environment.log.head()
+        case .beginning: return nil
+        case .at(let milliseconds): return try await environment.log.lastEntry(before: milliseconds)
+        case .after(let eventId):
+            guard let position = try await environment.log.position(of: eventId) else {
+                throw ControlRefusal.noEvent(eventId)
+            }
+            return LogEntryID(position: position, eventId: eventId)
+        }
+    }
+
+    /// Drops the queues, dead letters and folder of a plugin that is down or has no manifest.
+    /// - Parameter isConfirmed: Whether something may be lost.
+    /// - Returns: What was dropped: `{"name", "queues", "deadLetters", "folder"}`.
+    public func forget(_ name: String, isConfirmed: Bool) async throws(ControlRefusal) -> JSON {
+        let runtime = try await known(name)
+        try runtime.tell { course throws(ControlRefusal) in try course.beginForgetting() }
+        var isDone = false
+        defer { runtime.note { $0.endForgetting(isDone: isDone) } }
+        do {
+            let store = environment.store
+            let queues = try await store.queues(of: name).count
+            let letters = try await store.deadLetterCounts()[name] ?? 0
+            let folder = SessionFactory.dataFolder(of: name, environment)
+            let hasFolder = !FolderRemoval.isEmpty(folder)
+            if queues > 0 || letters > 0 || hasFolder, !isConfirmed {
+                var parts: [String] = []
+                if queues > 0 { parts.append(queues == 1 ? "1 queue" : "\(queues) queues") }
+                if letters > 0 { parts.append(letters == 1 ? "1 dead letter" : "\(letters) dead letters") }
+                if hasFolder { parts.append("the folder '\(folder)'") }
+                throw ControlRefusal.unconfirmed(parts.joined(separator: ", "))
+            }
+            try await store.forget(plugin: name)
+            runtime.dropAttempts()
+            try FolderRemoval.remove(folder)
+            isDone = true
+            return .object([
+                .init("name", .string(name)), .init("queues", .int(Int64(queues))),
+                .init("deadLetters", .int(Int64(letters))), .init("folder", .bool(hasFolder)),
+            ])
+        } catch let refusal as ControlRefusal {
+            throw refusal
+        } catch {
+            throw .store("\(error)")
+        }
+    }
+}

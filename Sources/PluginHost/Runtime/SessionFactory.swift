@@ -1,0 +1,74 @@
+import CrowbarCore
+import Glibc
+import JSONBytes
+import Logging
+import PluginWire
+
+/// Prepares what a process of a plugin needs: its program, its folder, its secrets.
+struct SessionFactory: Sendable {
+    /// Why there can be no process: for people.
+    struct Refusal: Error {
+        var reason: String
+    }
+
+    let name: String
+    let environment: HostEnvironment
+    /// Where the last lines of the plugin are kept.
+    let lines: LogRing?
+
+    /// The configuration of a manifest with its secrets.
+    func secrets(_ manifest: Manifest) throws(Refusal) -> Secrets {
+        do {
+            return try Secrets.resolve(
+                manifest.config, environment: environment.environment, folder: Self.folder(of: manifest.file))
+        } catch {
+            throw Refusal(reason: "\(ManifestReader.place(ofConfig: error.path, in: manifest.file)): \(error.reason)")
+        }
+    }
+
+    /// A session that is ready to run.
+    func make(
+        _ manifest: Manifest, purpose: HostMessage.Hello.Purpose, board: SessionBoard, mailbox: Mailbox,
+        earlier: [String: [Int64: DeliveryQueue.Attempts]] = [:]
+    ) throws(Refusal) -> PluginSession {
+        let secrets = try secrets(manifest)
+        let plan = try plan(manifest)
+        var logger = environment.logger
+        logger[metadataKey: "plugin"] = .string(name)
+        return PluginSession(
+            manifest: manifest, environment: environment, config: secrets.config,
+            log: PluginLog(logger: logger, secrets: secrets.values, now: environment.now, lines: lines), board: board,
+            plan: plan, purpose: purpose, mailbox: mailbox, earlier: earlier)
+    }
+
+    private func plan(_ manifest: Manifest) throws(Refusal) -> LaunchPlan {
+        let program: String
+        do {
+            program = try ProgramPath.find(
+                manifest.command[0], folder: Self.folder(of: manifest.file), searchPath: environment.searchPath)
+        } catch {
+            throw Refusal(reason: "\(manifest.file): command: \(error.reason)")
+        }
+        let data = Self.dataFolder(of: name, environment)
+        for path in [environment.dataFolder, data] where mkdir(path, 0o700) != 0 && errno != EEXIST {
+            throw Refusal(reason: "the folder '\(path)' cannot be made: \(String(cString: strerror(errno)))")
+        }
+        var variables = ["HOME": data, "PATH": environment.environment["PATH"] ?? "/usr/local/bin:/usr/bin:/bin"]
+        variables["LANG"] = environment.environment["LANG"] ?? "C.UTF-8"
+        for name in manifest.passedEnvironment { variables[name] = environment.environment[name] }
+        variables.merge(manifest.environment) { _, set in set }
+        return LaunchPlan(
+            launcher: environment.launcher, program: program, arguments: Array(manifest.command.dropFirst()),
+            environment: variables, folder: data, token: environment.newID())
+    }
+
+    /// The folder that is the plugin's own.
+    static func dataFolder(of name: String, _ environment: HostEnvironment) -> String {
+        environment.dataFolder + "/" + name
+    }
+
+    private static func folder(of file: String) -> String {
+        guard let slash = file.lastIndex(of: "/") else { return "." }
+        return slash == file.startIndex ? "/" : String(file[..<slash])
+    }
+}

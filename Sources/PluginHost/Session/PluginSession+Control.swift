@@ -1,0 +1,64 @@
+import Logging
+import PluginWire
+
+// What the operator and a change of the manifest do to a process that is there.
+extension PluginSession {
+    /// What concerns the plugin's runtime.
+    enum News: Sendable {
+        /// It is ready: held, or at work.
+        case ready(takesConfig: Bool)
+        /// It took its new configuration, or says what is wrong with it.
+        case configured(PluginMessage.Problem?)
+        /// It did not say.
+        case notConfigured
+    }
+
+    /// Lets a process begin that was held, or that has not come so far.
+    func release(_ earlier: [String: [Int64: DeliveryQueue.Attempts]], _ now: Int64) async {
+        isHeld = false
+        self.earlier = earlier
+        guard case .held(let ready) = phase else { return }
+        // What it said so far it said before anybody listened for signs of life.
+        lastByte = now
+        phase = .awaitingReady(until: now + Limit.ready)
+        await take(ready, now)
+    }
+
+    /// Sends a configuration in place of the one before.
+    func configure(_ secrets: Secrets, _ now: Int64) {
+        guard case .working = phase, !isDraining else { return }
+        log.learn(secrets.values)
+        configurations += 1
+        configuring = (configurations, now + Limit.ready)
+        send(.config(id: MessageID(configurations), config: secrets.config))
+    }
+
+    func take(configured id: MessageID, _ problem: PluginMessage.Problem?) {
+        guard let number = configuring?.number, MessageID(number) == id else {
+            // An answer after its time, or to nothing.
+            view.ignored += 1
+            return
+        }
+        configuring = nil
+        tell(
+            .configured(
+                problem.map {
+                    .init(path: String($0.path.prefix(256)), message: log.mask(String($0.message.prefix(1024))))
+                }))
+    }
+
+    func watchConfigured(_ now: Int64) {
+        guard let until = configuring?.until, now >= until else { return }
+        configuring = nil
+        tell(.notConfigured)
+    }
+
+    /// Holds deliveries back, or lets them go; deadlines stand still meanwhile.
+    func pause(_ isPaused: Bool, _ now: Int64) {
+        if self.isPaused, !isPaused {
+            for i in queues.indices { queues[i].queue.extendDeadline(to: now + queues[i].queue.settings.ackDeadline) }
+        }
+        self.isPaused = isPaused
+        log.note(.info, isPaused ? "paused by the operator" : "resumed by the operator")
+    }
+}

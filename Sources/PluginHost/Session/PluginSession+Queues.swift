@@ -1,0 +1,68 @@
+import CrowbarCore
+import JSONBytes
+import Logging
+import PluginWire
+
+// The plugin's queues change while it runs: some go, some come, the others notice nothing.
+extension PluginSession {
+    /// Takes a plugin's word on its queues; it is acted upon once no save is under way, which would know the old ones.
+    func take(queues asked: [PluginMessage.Queue], _ now: Int64) {
+        guard case .working = phase else { return strike("'queues' before 'start'", now) }
+        askedQueues = asked
+    }
+
+    /// Acts on the last `queues`.
+    func changeQueues(_ now: Int64) async {
+        guard let asked = askedQueues, !isSaving, !isDraining else { return }
+        askedQueues = nil
+        do {
+            guard queues.count + asked.count <= Limit.queues * 4 else {
+                throw Refusal(.crashed("it changed its queues too often; a new process starts with a clean table"))
+            }
+            let wanted = try specifications(asked)
+            let kept = wanted.filter { known in index(of: known.name).map { queues[$0].isServing(known) } ?? false }
+            try await dropQueues(but: Set(kept.map(\.name)), of: Set(wanted.map(\.name)), now)
+            for specification in kept {
+                guard let i = index(of: specification.name) else { continue }
+                queues[i].specification = specification
+                queues[i].queue.setWindow(specification.window, now: now)
+            }
+            let fresh = wanted.filter { new in !kept.contains { $0.name == new.name } }
+            let added = try await place(fresh, besides: Set(kept.map(\.name)))
+            queues += added
+            if !added.isEmpty { send(Self.start(added)) }
+            log.note(.info, "queues: \(wanted.count), new or changed: \(added.count)")
+        } catch let refusal as Refusal {
+            kill(refusal.end, now)
+        } catch {
+            kill(.tryLater("the queues could not be changed: \(error)"), now)
+        }
+    }
+
+    /// Ends queues: what they have out is void, and where they stand is kept.
+    private func dropQueues(but kept: Set<String>, of wanted: Set<String>, _ now: Int64) async throws {
+        let unixNow = environment.unixNow()
+        let dropped = queues.indices.filter { queues[$0].droppedAt == nil && !kept.contains(queues[$0].id.queue) }
+        var changes: [CursorSaver.Change] = []
+        for i in dropped {
+            var change = queues[i].change(unixNow: unixNow, now: now)
+            // One that only changed goes on at once from where it stands.
+            change.droppedAt = wanted.contains(queues[i].id.queue) ? nil : unixNow
+            changes.append(change)
+            earlier[queues[i].id.queue] = queues[i].queue.openAttempts
+        }
+        if changes.isEmpty { return }
+        if case .failed(let why) = await saver.save(changes, letters) { throw Refusal(.tryLater(why)) }
+        letters = []
+        for i in dropped { queues[i].drop(at: unixNow) }
+    }
+
+    /// The `start` line of queues.
+    static func start(_ queues: [QueueRunner]) -> HostMessage {
+        .start(
+            queues.map {
+                let state = $0.state.flatMap { try? JSON(parsing: $0) } ?? .null
+                return .init(name: $0.id.queue, cursor: $0.savedCursor?.eventId, state: state)
+            })
+    }
+}

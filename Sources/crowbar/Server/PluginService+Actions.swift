@@ -1,0 +1,52 @@
+import CrowbarCore
+import CrowbarHTTP
+import JSONBytes
+import PluginHost
+
+extension PluginService {
+    /// What `crowbar plugins` and `cursor set` do.
+    var actions: PluginActions {
+        let host = host
+        return PluginActions(
+            show: { name in try await Self.answer { try await host.show(name) } },
+            act: { verb, name in
+                guard let verb = PluginHost.Verb(rawValue: verb) else {
+                    throw CommandError(.invalidCommand, "there is no verb '\(verb.prefix(64))'")
+                }
+                return try await Self.answer { try await host.act(verb, on: name) }
+            },
+            forget: { name, isConfirmed in
+                try await Self.answer { try await host.forget(name, isConfirmed: isConfirmed) }
+            },
+            reload: { try await Self.answer { try host.reload() } },
+            logs: { name, after, limit in
+                try await Self.answer { try await host.logs(of: name, after: after, limit: limit) }
+            },
+            setCursor: { name, text in
+                let (plugin, queue) = Self.parts(name)
+                guard let place = StartPoint(text) else {
+                    throw CommandError(
+                        .invalidCommand,
+                        "'\(text.prefix(128))' is no place: beginning, now, id:EVENTID or @2026-11-01T00:00:00Z",
+                        field: "to")
+                }
+                return try await Self.answer { try await host.setCursor(of: plugin, queue: queue, to: place) }
+            })
+    }
+
+    /// The answer's bytes; a refusal in the API's codes.
+    private static func answer(_ body: () async throws -> JSON) async throws -> [UInt8] {
+        do {
+            return try await body().bytes
+        } catch let refusal as ControlRefusal {
+            let code: CommandError.Code =
+                switch refusal {
+                case .unknown, .noQueue: .notFound
+                case .noEvent: .eventNotFound
+                case .noManifest, .broken, .notEnabled, .notRunning, .running, .noQueues, .unconfirmed: .invalidCommand
+                case .folder, .store: .unavailable
+                }
+            throw CommandError(code, refusal.description)
+        }
+    }
+}

@@ -1,0 +1,107 @@
+import ArgumentParser
+import Glibc
+import JSONBytes
+import NIOHTTP1
+
+extension Plugins {
+    /// `crowbar plugins show NAME`.
+    struct Show: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Show all that is known of a plugin.")
+
+        @OptionGroup var settings: ConfigurationOption
+        @Argument(help: "The plugin.") var name: String
+        @Flag(help: "Print JSON.") var json = false
+
+        func run() async throws {
+            let client = ControlClient(folder: try settings.load().data)
+            let answer = try await client.request(.GET, "/api/admin/plugins/" + Listing.escape(part: name))
+            if let refusal = answer.refusal { throw Refusal(refusal.message) }
+            if json { return StandardStream.output.write(answer.body) }
+            guard let plugin = try? JSON(parsing: answer.body) else {
+                throw Refusal("the server's answer is not JSON")
+            }
+            for (key, value) in Self.lines(plugin, "") { StandardStream.output.write(line: "\(key): \(value)") }
+        }
+
+        /// `key: value` for each member, those of inner objects as `outer.inner`; a queue's under its name.
+        private static func lines(_ value: JSON, _ path: String) -> [(String, String)] {
+            if let members = value.members {
+                return members.flatMap { lines($0.value, path.isEmpty ? $0.key : "\(path).\($0.key)") }
+            }
+            if let elements = value.array, elements.contains(where: { $0.members != nil }) {
+                return elements.flatMap { lines($0, "\(path).\($0["name"]?.string ?? "")") }
+            }
+            return [(path, Listing.cell(value))]
+        }
+    }
+
+    /// `crowbar plugins logs NAME`.
+    struct Logs: AsyncParsableCommand {
+        /// Milliseconds between two questions when following.
+        private static let interval = 250
+        /// Lines that the server gives at most.
+        private static let most = 1_000
+
+        static let configuration = CommandConfiguration(
+            abstract: "Print the last lines of a plugin, as far as the server still has them.")
+
+        @OptionGroup var settings: ConfigurationOption
+        @Argument(help: "The plugin.") var name: String
+        @Flag(name: .shortAndLong, help: "Go on with the lines that come.") var follow = false
+        @Option(name: [.customShort("n"), .long], help: "So many lines (at most 1,000).") var lines = 100
+        @Flag(help: "Print JSON, one object a line.") var json = false
+
+        func validate() throws {
+            guard (0...Self.most).contains(lines) else {
+                throw ValidationError("-n takes a number from 0 to \(Self.most)")
+            }
+        }
+
+        func run() async throws {
+            let client = ControlClient(folder: try settings.load().data)
+            var last = try await print(client, "lines=\(lines)") ?? 0
+            if lines == 0, follow { last = try await newest(client) }
+            while follow {
+                try await Task.sleep(for: .milliseconds(Self.interval))
+                last = try await print(client, "lines=\(Self.most)&after=\(last)") ?? last
+            }
+        }
+
+        private func fetch(_ client: ControlClient, _ query: String) async throws -> [JSON] {
+            let answer = try await client.request(
+                .GET, "/api/admin/plugins/\(Listing.escape(part: name))/logs?\(query)")
+            if let refusal = answer.refusal { throw Refusal(refusal.message) }
+            return (try? JSON(parsing: answer.body))?.array ?? []
+        }
+
+        private func newest(_ client: ControlClient) async throws -> Int64 {
+            try await fetch(client, "lines=1").last?["number"]?.int ?? 0
+        }
+
+        /// The number of the last line printed.
+        private func print(_ client: ControlClient, _ query: String) async throws -> Int64? {
+            let lines = try await fetch(client, query)
+            for line in lines {
+                if json {
+                    StandardStream.output.write(line.bytes + [0x0A])
+                } else {
+                    let time = Self.time(line["time"]?.int ?? 0)
+                    StandardStream.output.write(
+                        line: "\(time) \(line["level"]?.string ?? "") \(line["source"]?.string ?? ""): "
+                            + "\(line["text"]?.string ?? "")")
+                }
+            }
+            return lines.last?["number"]?.int
+        }
+
+        /// `2026-11-01T00:00:00Z` of Unix milliseconds.
+        private static func time(_ milliseconds: Int64) -> String {
+            var seconds = time_t(milliseconds / 1000)
+            var parts = tm()
+            gmtime_r(&seconds, &parts)
+            var text = [CChar](repeating: 0, count: 32)
+            let count = strftime(&text, text.count, "%Y-%m-%dT%H:%M:%SZ", &parts)
+            return String(decoding: text[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        }
+    }
+}
