@@ -25,7 +25,7 @@ struct TestServer: Sendable {
 
     /// Runs a server for the time of a test.
     static func run(
-        door: Door = .people, anonymousRead: Bool = false,
+        door: Door = .people, anonymousRead: Bool = false, plugins: PluginActions? = nil,
         _ body: @Sendable @escaping (TestServer) async throws -> Void
     ) async throws {
         var template = Array("/tmp/crowbar-http-XXXXXX".utf8CString)
@@ -45,7 +45,8 @@ struct TestServer: Sendable {
                 plugins: { Array(#"[{"name":"irc"}]"#.utf8) },
                 cursors: { $0 == "irc/libera" ? Array(#"[{"queue":"libera"}]"#.utf8) : nil },
                 deadLetters: { $0 == "irc" ? Array("[]".utf8) : nil }),
-            anonymousRead: anonymousRead, now: now, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            plugins: plugins, anonymousRead: anonymousRead, now: now,
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         let (ports, found) = AsyncStream.makeStream(of: Int.self)
         let server = APIServer(configuration, address: .tcp(host: "127.0.0.1", port: 0), door: door) {
             found.yield($0 ?? 0)

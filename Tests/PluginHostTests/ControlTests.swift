@@ -254,6 +254,7 @@ import Testing
             _ = try await host.forget("a", isConfirmed: true)
             #expect(try await scenario.store.plugins().isEmpty)
             #expect(scenario.seen("a").isEmpty)
+            #expect(try await host.show("a")["queues"]?.array?.isEmpty == true)
             #expect(try await scenario.state(host, "a") == "stopped")
             _ = try await host.act(.start, on: "a")
             try await scenario.waitLive(host, "a")

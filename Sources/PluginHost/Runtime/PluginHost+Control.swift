@@ -133,7 +133,7 @@ extension PluginHost {
                 throw ControlRefusal.unconfirmed(parts.joined(separator: ", "))
             }
             try await store.forget(plugin: name)
-            runtime.dropAttempts()
+            runtime.forgetQueues()
             try FolderRemoval.remove(folder)
             isDone = true
             return .object([

@@ -143,20 +143,19 @@ public final class PluginHost: Sendable {
 
     private func apply(_ change: FolderChange) {
         let name = change.plugin
-        var logger = environment.logger
-        logger[metadataKey: "plugin"] = .string(name)
         let runtime = enter(name)
         switch change {
         case .added(let manifest), .changed(let manifest), .enabled(let manifest), .disabled(let manifest),
             .repaired(let manifest):
-            logger.info("its manifest was \(change.word)")
-            for note in Self.notEnforced(manifest) { logger.notice("\(note)") }
+            runtime.say(.info, "its manifest was \(change.word)")
+            for note in Self.notEnforced(manifest) { runtime.say(.notice, note) }
             runtime.note { $0.take(manifest) }
         case .removed:
-            logger.notice("its manifest was removed; its queues are kept until 'crowbar plugins forget \(name)'")
+            runtime.say(
+                .notice, "its manifest was removed; its queues are kept until 'crowbar plugins forget \(name)'")
             runtime.note { $0.takeRemoval() }
         case .broken(_, let error):
-            logger.error("its manifest is not in order and is not followed: \(error)")
+            runtime.say(.error, "its manifest is not in order and is not followed: \(error)")
             runtime.note { $0.takeProblem(error.description) }
         }
     }

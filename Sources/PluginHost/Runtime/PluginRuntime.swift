@@ -175,7 +175,8 @@ final class PluginRuntime: Sendable {
         ring.yield()
     }
 
-    private func say(_ level: Logger.Level, _ text: String) {
+    /// Tells the operator something of this plugin: in the host's log, and among its last lines.
+    func say(_ level: Logger.Level, _ text: String) {
         var logger = environment.logger
         logger[metadataKey: "plugin"] = .string(name)
         logger.log(level: level, "\(text)")
@@ -218,6 +219,11 @@ final class PluginRuntime: Sendable {
         note { $0.heardRewound(problem: problem) }
     }
 
-    /// Forgets what was open: it was dropped from the store.
-    func dropAttempts() { shared.withLock { $0.attempts = [:] } }
+    /// Forgets where its queues stood: they were dropped from the store.
+    func forgetQueues() {
+        shared.withLock {
+            $0.attempts = [:]
+            $0.board = SessionBoard()
+        }
+    }
 }

@@ -1,0 +1,90 @@
+import CrowbarCore
+import JSONBytes
+import NIOHTTP1
+import Testing
+
+@testable import CrowbarHTTP
+
+/// The calls of `crowbar plugins` and `cursor set`: who may, what is passed on, what is refused before that.
+@Suite struct PluginRoutesTests {
+    /// Answers with what it was asked for, or refuses where the name is `none`.
+    static let actions: PluginActions = {
+        @Sendable func answer(_ text: String) throws -> [UInt8] {
+            if text.contains("none") { throw CommandError(.notFound, "there is no plugin 'none'") }
+            return JSON.string(text).bytes
+        }
+        return PluginActions(
+            show: { try answer("show \($0)") }, act: { try answer("\($0) \($1)") },
+            forget: { try answer("forget \($0) \($1)") }, reload: { try answer("reload") },
+            logs: { try answer("logs \($0) \($1) \($2)") }, setCursor: { try answer("set \($0) \($1)") })
+    }()
+
+    struct Call: Sendable, CustomTestStringConvertible {
+        var method: HTTPMethod
+        var path: String
+        var body = ""
+        var status = 200
+        var answer: String
+        var testDescription: String { "\(method.rawValue) \(path) \(body)" }
+    }
+
+    static let calls = [
+        Call(method: .GET, path: "plugins/irc", answer: "\"show irc\"\n"),
+        Call(method: .POST, path: "plugins/irc/start", answer: "\"start irc\"\n"),
+        Call(method: .POST, path: "plugins/irc/stop", answer: "\"stop irc\"\n"),
+        Call(method: .POST, path: "plugins/irc/restart", answer: "\"restart irc\"\n"),
+        Call(method: .POST, path: "plugins/irc/pause", answer: "\"pause irc\"\n"),
+        Call(method: .POST, path: "plugins/irc/resume", answer: "\"resume irc\"\n"),
+        Call(method: .POST, path: "plugins/irc/forget", answer: "\"forget irc false\"\n"),
+        Call(method: .POST, path: "plugins/irc/forget", body: #"{"confirm":true}"#, answer: "\"forget irc true\"\n"),
+        Call(method: .POST, path: "plugins/reload", answer: "\"reload\"\n"),
+        Call(method: .GET, path: "plugins/irc/logs", answer: "\"logs irc 0 100\"\n"),
+        Call(method: .GET, path: "plugins/irc/logs?lines=7&after=3", answer: "\"logs irc 3 7\"\n"),
+        Call(method: .PUT, path: "cursors/irc", body: #"{"to":"now"}"#, answer: "\"set irc now\"\n"),
+        Call(method: .PUT, path: "cursors/irc/a", body: #"{"to":"id:x"}"#, answer: "\"set irc/a id:x\"\n"),
+        Call(method: .GET, path: "plugins/none", status: 404, answer: "not_found"),
+        Call(method: .POST, path: "plugins/none/start", status: 404, answer: "not_found"),
+        Call(method: .GET, path: "plugins/irc/start", status: 405, answer: "not_found"),
+        Call(method: .POST, path: "plugins/irc/logs", status: 405, answer: "not_found"),
+        Call(method: .POST, path: "plugins/irc/dance", status: 404, answer: "not_found"),
+        Call(method: .POST, path: "plugins/irc/start/now", status: 404, answer: "not_found"),
+        Call(method: .GET, path: "plugins/irc/logs?lines=1001", status: 422, answer: "invalid_command"),
+        Call(method: .GET, path: "plugins/irc/logs?after=-1", status: 422, answer: "invalid_command"),
+        Call(method: .GET, path: "plugins/irc/logs?line=1", status: 422, answer: "invalid_command"),
+        Call(method: .POST, path: "plugins/irc/forget", body: "yes", status: 400, answer: "malformed"),
+        Call(
+            method: .POST, path: "plugins/irc/forget", body: #"{"yes":true}"#, status: 422, answer: "invalid_command"),
+        Call(method: .PUT, path: "cursors/irc", status: 422, answer: "invalid_command"),
+        Call(method: .PUT, path: "cursors/irc", body: #"{"to":7}"#, status: 422, answer: "invalid_command"),
+        Call(method: .POST, path: "cursors/irc", body: #"{"to":"now"}"#, status: 405, answer: "not_found"),
+    ]
+
+    @Test(arguments: calls) func isPassedOnOrRefused(_ call: Call) async throws {
+        try await TestServer.run(plugins: Self.actions) { server in
+            let body = Array(call.body.utf8)
+            let answer = try await server.client.call(
+                call.method, "/api/admin/" + call.path, token: "root", body: body)
+            #expect(answer.status == call.status, "\(answer.text)")
+            let found = answer.status == 200 ? answer.text : answer.code
+            #expect(found == call.answer)
+        }
+    }
+
+    @Test func isForAdminsOnly() async throws {
+        try await TestServer.run(plugins: Self.actions) { server in
+            for token in ["alice", "sender", "reader"] {
+                let stop = try await server.client.call(.POST, "/api/admin/plugins/irc/stop", token: token)
+                #expect(stop.status == 403)
+                let set = try await server.client.call(
+                    .PUT, "/api/admin/cursors/irc", token: token, body: Array(#"{"to":"now"}"#.utf8))
+                #expect(set.status == 403)
+            }
+            #expect(try await server.client.call(.POST, "/api/admin/plugins/irc/stop").status == 401)
+        }
+        // Where no plugin host is, there is nothing.
+        try await TestServer.run { server in
+            let stop = try await server.client.call(.POST, "/api/admin/plugins/irc/stop", token: "root")
+            #expect(stop.status == 404)
+        }
+    }
+}
