@@ -26,23 +26,23 @@ public final class PluginHost: Sendable {
                 PluginRuntime(name: name, manifest: nil, reason: error.description, environment: environment))
         }
         self.runtimes = runtimes.sorted { $0.name < $1.name }
-        for manifest in contents.manifests {
-            for note in Self.notEnforced(manifest) { environment.logger.notice("plugin '\(manifest.name)': \(note)") }
-        }
-    }
-
-    /// What a manifest asks for and this version does not enforce.
-    static func notEnforced(_ manifest: Manifest) -> [String] {
-        var notes: [String] = []
-        if manifest.limits != nil { notes.append("[limits] is valid, but not enforced yet") }
-        if manifest.sandbox != nil { notes.append("[sandbox] is valid, but not enforced yet") }
-        return notes
     }
 
     /// Runs all enabled plugins until ``stop(why:)`` and their ends, or until cancelled.
     public func run() async {
+        await noteShortfalls()
         await withTaskGroup(of: Void.self) { group in
             for runtime in runtimes { group.addTask { await runtime.run() } }
+        }
+    }
+
+    /// Tells the operator what of the manifests this machine cannot enforce.
+    private func noteShortfalls() async {
+        let ability = await MachineAbility.probe(launcher: environment.launcher)
+        for manifest in runtimes.compactMap(\.manifest) where manifest.isEnabled {
+            for line in ability.shortfalls(manifest) {
+                environment.logger.warning("plugin '\(manifest.name)': \(line)")
+            }
         }
     }
 

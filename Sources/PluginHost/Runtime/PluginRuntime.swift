@@ -138,6 +138,12 @@ final class PluginRuntime: Sendable {
         func failed(_ reason: String) -> PluginSession.Report {
             .init(end: .failed(reason), madeProgress: false, attempts: attempts)
         }
+        if manifest.sandbox?.require == true {
+            let shortfalls = await MachineAbility.probe(launcher: environment.launcher).shortfalls(manifest)
+            if !shortfalls.isEmpty {
+                return failed("\(manifest.file): sandbox.require: \(shortfalls.joined(separator: "; "))")
+            }
+        }
         let folder = Self.folder(of: manifest.file)
         let plan: LaunchPlan
         let secrets: Secrets
@@ -186,7 +192,9 @@ final class PluginRuntime: Sendable {
         variables.merge(manifest.environment) { _, set in set }
         return LaunchPlan(
             launcher: environment.launcher, program: program, arguments: Array(manifest.command.dropFirst()),
-            environment: variables, folder: data, token: environment.newID())
+            environment: variables, folder: data,
+            rules: LaunchRules(manifest, program: program, folder: folder, data: environment.dataFolder),
+            token: environment.newID())
     }
 
     static func folder(of file: String) -> String {
