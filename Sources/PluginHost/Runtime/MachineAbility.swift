@@ -45,7 +45,7 @@ struct MachineAbility: Sendable, Equatable {
         }
         if manifest.sandbox != nil {
             if landlock == 0 {
-                add("sandbox.read and sandbox.write", "its kernel has no Landlock, or it is switched off (lsm=landlock)")
+                add("sandbox.read and sandbox.write", "its kernel has no Landlock, or has it switched off")
             } else if landlock < Self.completeLandlock {
                 add(
                     "sandbox.write",
