@@ -171,10 +171,11 @@ def memory(binaries, folder):
     (server.folder / "plugins.d" / "irc.toml").write_text(
         'command = ["crowbar-irc"]\nown_events = true\nreplay = false\n'
         'commands = ["REGISTER_USER", "JOIN_CHANNEL", "SEND_MESSAGE"]\n'
+        '[sandbox]\nnetwork = true\n'
         f'[[config.networks]]\nname = "local"\nhost = "127.0.0.1"\nport = {free_port()}\nnick = "crowbar"\n'
         '[[config.links]]\nchannel = "general"\nirc = "local/#general"\n')
     (server.folder / "plugins.d" / "webhook.toml").write_text(
-        'command = ["crowbar-webhook"]\n'
+        'command = ["crowbar-webhook"]\n[sandbox]\nnetwork = true\n'
         f'[[config.endpoints]]\nname = "local"\nurl = "http://127.0.0.1:{free_port()}/"\nallow_private = true\n'
         'secret = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="\n')
     server.start()

@@ -1,6 +1,7 @@
 // crowbar-launch: starts one plugin and stays beside it, so that nothing the plugin starts outlives it or the host.
 //
-//     crowbar-launch HOST_PID TOKEN PROGRAM [ARGUMENT ...]
+//     crowbar-launch HOST_PID TOKEN [OPTION ...] -- PROGRAM [ARGUMENT ...]
+//     crowbar-launch --probe
 //
 // It becomes a session leader and a child subreaper (prctl(2)): whatever the plugin forks, also a daemon in a session of
 // its own, becomes a child of this process when its parent ends, and is killed. It watches the host by a pidfd, which,
@@ -10,9 +11,15 @@
 // killed, and this process ends the same way: with its exit status, or by its signal.
 //
 // A PROGRAM that cannot be run is reported on standard error as one line "crowbar-launch TOKEN: REASON", exit status 126.
-// TOKEN is made by the host for this start, so that a plugin's own output is not mistaken for it.
+// TOKEN is made by the host for this start, so that a plugin's own output is not mistaken for it. A plugin that is killed
+// for the number of its processes is reported the same way, the reason beginning with "limit: ".
+//
+// Options (rules.h): --memory=BYTES --files=NUMBER --processes=NUMBER --no-network --sandbox --read=PATH --write=PATH
+// --require. --probe tells what of them this machine can enforce: "landlock VERSION" and "sockets 0" or "sockets 1".
 
 #define _GNU_SOURCE
+#include "rules.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -35,6 +42,8 @@ enum {
     MAX_DESCENDANTS = 4096,
     // Milliseconds between passes while killed processes have not been reaped yet.
     PASS_INTERVAL_MS = 5,
+    // Milliseconds between two counts of the plugin's processes, where they are limited.
+    COUNT_INTERVAL_MS = 200,
 };
 
 static int fail(const char *token, const char *what, int error) {
@@ -42,9 +51,9 @@ static int fail(const char *token, const char *what, int error) {
     return EXIT_CANNOT_RUN;
 }
 
-// The parent of a process, or 0 where it is gone. The command's name may hold spaces and parentheses, so the fields are
-// read from behind the last one (proc(5)).
-static pid_t parent_of(pid_t pid) {
+// The parent of a process, or 0 where it is gone, and the number of its threads. The command's name may hold spaces and
+// parentheses, so the fields are read from behind the last one (proc(5)).
+static pid_t parent_of(pid_t pid, int *threads) {
     char path[64], text[512];
     snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
     int file = open(path, O_RDONLY | O_CLOEXEC);
@@ -55,13 +64,15 @@ static pid_t parent_of(pid_t pid) {
     text[count] = 0;
     const char *behind = strrchr(text, ')');
     int parent = 0;
-    if (behind == NULL || sscanf(behind + 1, " %*c %d", &parent) != 1) return 0;
+    const char *fields = " %*c %d %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %d";
+    if (behind == NULL || sscanf(behind + 1, fields, &parent, threads) != 2) return 0;
     return parent;
 }
 
-// Sends a signal to every descendant; returns how many there were.
+// Sends a signal to every descendant (0: none is sent); returns how many threads they have together.
 static int signal_descendants(int signal_number) {
     static pid_t pids[MAX_DESCENDANTS * 4], parents[MAX_DESCENDANTS * 4];
+    static int threads[MAX_DESCENDANTS * 4];
     static bool mine[MAX_DESCENDANTS * 4];
     int count = 0, found = 0;
     DIR *folder = opendir("/proc");
@@ -70,7 +81,7 @@ static int signal_descendants(int signal_number) {
         pid_t pid = atoi(entry->d_name);
         if (pid <= 0 || count == MAX_DESCENDANTS * 4) continue;
         pids[count] = pid;
-        parents[count] = parent_of(pid);
+        parents[count] = parent_of(pid, &threads[count]);
         mine[count] = false;
         count++;
     }
@@ -86,7 +97,7 @@ static int signal_descendants(int signal_number) {
     }
     for (int i = 0; i < count; i++) {
         if (!mine[i]) continue;
-        found++;
+        found += threads[i];
         kill(pids[i], signal_number);
     }
     return found;
@@ -129,26 +140,39 @@ static int end_like(int status) {
     return 128 + signal_number;
 }
 
-// The child: becomes the plugin, or reports the error through the pipe.
-static void become_plugin(pid_t launcher, int report, const sigset_t *mask, char **arguments) {
+// The child: becomes the plugin, or reports the trouble through the pipe.
+static void become_plugin(pid_t launcher, int report, const sigset_t *mask, const struct rules *rules, char **arguments) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != launcher) _exit(EXIT_CANNOT_RUN);
     setsid();
     signal(SIGPIPE, SIG_DFL);
     sigprocmask(SIG_SETMASK, mask, NULL);
-    execv(arguments[0], arguments);
-    int error = errno;
-    ssize_t ignored = write(report, &error, sizeof error);
+    struct trouble trouble = {0, ""};
+    if (apply_rules(rules, arguments[0], &trouble)) {
+        execv(arguments[0], arguments);
+        note_trouble(&trouble, arguments[0], NULL);
+        if (trouble.error == EACCES && rules->sandbox) {
+            note_trouble(&trouble, "(what its first line names may be outside of [sandbox] read)", arguments[0]);
+        }
+    }
+    ssize_t ignored = write(report, &trouble, sizeof trouble);
     (void)ignored;
     _exit(EXIT_CANNOT_RUN);
 }
 
-static int watch(int signals, int host, pid_t plugin) {
+// Where to tell of a plugin that had to be killed for its processes, and how many it may have (0: no limit).
+struct watched_limit {
+    long long processes;
+    int errors;
+    const char *token;
+};
+
+static int watch(int signals, int host, pid_t plugin, struct watched_limit limit) {
     int status = 0;
     bool ended = false;
     struct pollfd watched[2] = {{.fd = signals, .events = POLLIN}, {.fd = host, .events = POLLIN}};
     while (!ended) {
-        if (poll(watched, 2, -1) < 0 && errno != EINTR) break;
+        if (poll(watched, 2, limit.processes > 0 ? COUNT_INTERVAL_MS : -1) < 0 && errno != EINTR) break;
         if (watched[1].revents != 0) break;
         struct signalfd_siginfo info;
         while (read(signals, &info, sizeof info) == (ssize_t)sizeof info) {
@@ -156,14 +180,29 @@ static int watch(int signals, int host, pid_t plugin) {
             if (info.ssi_signo == SIGUSR1) signal_descendants(SIGKILL);
         }
         reap(plugin, &status, &ended);
+        int running = limit.processes > 0 ? signal_descendants(0) : 0;
+        if (!ended && running > limit.processes) {
+            dprintf(limit.errors, "crowbar-launch %s: limit: %d processes and threads, %lld are allowed\n", limit.token,
+                    running, limit.processes);
+            break;
+        }
     }
     kill_all(plugin, &status, &ended);
     return end_like(status);
 }
 
+static int probe(void) {
+    printf("landlock %d\nsockets %d\n", landlock_version(), can_refuse_sockets() ? 1 : 0);
+    return 0;
+}
+
 int main(int count, char **arguments) {
-    if (count < 4) {
-        fprintf(stderr, "usage: crowbar-launch HOST_PID TOKEN PROGRAM [ARGUMENT ...]\n");
+    if (count == 2 && strcmp(arguments[1], "--probe") == 0) return probe();
+    static struct rules rules;
+    int first = count < 4 ? -1 : read_rules(count, arguments, 3, &rules);
+    if (first < 0) {
+        fprintf(stderr, "usage: crowbar-launch HOST_PID TOKEN [OPTION ...] -- PROGRAM [ARGUMENT ...]\n");
+        if (count >= 4) fail(arguments[2], "an option of the host is not in order", EINVAL);
         return 64;
     }
     pid_t host_pid = atoi(arguments[1]);
@@ -191,18 +230,21 @@ int main(int count, char **arguments) {
     pid_t launcher = getpid();
     pid_t plugin = fork();
     if (plugin < 0) return fail(token, "cannot start a process", errno);
-    if (plugin == 0) become_plugin(launcher, report[1], &before, arguments + 3);
+    if (plugin == 0) become_plugin(launcher, report[1], &before, &rules, arguments + first);
 
     close(report[1]);
-    int error = 0;
+    struct trouble trouble;
     ssize_t got;
-    do got = read(report[0], &error, sizeof error);
+    do got = read(report[0], &trouble, sizeof trouble);
     while (got < 0 && errno == EINTR);
     close(report[0]);
-    if (got == (ssize_t)sizeof error) {
+    if (got == (ssize_t)sizeof trouble) {
         waitpid(plugin, NULL, 0);
-        return fail(token, arguments[3], error);
+        return fail(token, trouble.what, trouble.error);
     }
+    struct watched_limit limit = {.processes = rules.processes, .errors = -1, .token = token};
+    // Kept where it may be needed; the host waits for this process to end in any case.
+    if (rules.processes > 0) limit.errors = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
     // The pipes are the plugin's alone from here on: the host sees their ends when the plugin closes them.
     int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (nothing >= 0) {
@@ -210,5 +252,5 @@ int main(int count, char **arguments) {
         dup2(nothing, STDOUT_FILENO);
         dup2(nothing, STDERR_FILENO);
     }
-    return watch(signals, host, plugin);
+    return watch(signals, host, plugin, limit);
 }

@@ -72,6 +72,8 @@ import Testing
             command = ["crowbar-webhook"]
             types = ["MESSAGE_SENT"]
             start = "beginning"
+            [sandbox]
+            network = true
             [[config.endpoints]]
             name = "receiver"
             url = "http://127.0.0.1:\(port)/ok"

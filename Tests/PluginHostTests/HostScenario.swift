@@ -64,7 +64,9 @@ final class HostScenario {
     }
 
     /// Runs the host while `body` works with it, then stops it.
-    func run(_ body: (PluginHost) async throws -> Void) async throws {
+    func run(launcher: String? = nil, _ body: (PluginHost) async throws -> Void) async throws {
+        var environment = environment
+        if let launcher { environment.launcher = launcher }
         let host = try PluginHost(folder: folder.appending(path: "plugins.d").path, environment: environment)
         try await withThrowingTaskGroup(of: Void.self) { group in
             let ingest = ingest

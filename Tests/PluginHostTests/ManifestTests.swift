@@ -63,7 +63,6 @@ private func read(_ text: String, name: String = "example") throws -> Manifest {
     #expect(manifest.passedEnvironment == ["HTTPS_PROXY"])
     #expect(manifest.config["deep"]?["list"] == .array([.int(1), .string("two")]))
     #expect(!manifest.isEnabled && !manifest.ping && !manifest.replay && manifest.commandsInHistory)
-    #expect(PluginHost.notEnforced(manifest).count == 2)
 }
 
 @Test(
@@ -81,7 +80,6 @@ private func read(_ text: String, name: String = "example") throws -> Manifest {
         ("command = [\"x\"]\nwindow = 70000", 2, "window", "from 0 to 65536"),
         ("command = [\"x\"]\n[retry]\nack_deadline = \"soon\"", 3, "retry.ack_deadline", "as \"60s\""),
         ("command = [\"x\"]\n[limits]\nmemory = \"lots\"", 3, "limits.memory", "as \"256MB\""),
-        ("command = [\"x\"]\n[sandbox]\nrequire = true", 3, "sandbox.require", "not enforced"),
         ("command = [\"x\"]\n[sandbox]\nread = [\"etc\"]", 3, "sandbox.read[0]", "path from the root"),
         ("command = [\"x\"\n", nil, nil, ""),
     ] as [(String, Int?, String?, String)])

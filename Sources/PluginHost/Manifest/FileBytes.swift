@@ -28,6 +28,19 @@ enum FileBytes {
         return Array(bytes[..<count])
     }
 
+    /// Whether there is a regular file.
+    static func isFile(_ path: String) -> Bool {
+        var info = stat()
+        return stat(path, &info) == 0 && info.st_mode & S_IFMT == S_IFREG
+    }
+
+    /// The path without links and dots; as it is where there is nothing.
+    static func resolved(_ path: String) -> String {
+        guard let text = realpath(path, nil) else { return path }
+        defer { free(text) }
+        return String(cString: text)
+    }
+
     /// The names in a folder, sorted.
     static func list(_ folder: String) throws(Failure) -> [String] {
         guard let handle = opendir(folder) else { throw Failure(reason: String(cString: strerror(errno))) }

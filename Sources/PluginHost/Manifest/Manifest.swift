@@ -4,19 +4,19 @@ import PluginWire
 
 /// A file of plugins.d, read and validated: which program runs, what it may see and do (docs/protocol.md, "Manifest").
 public struct Manifest: Sendable, Equatable {
-    /// Resources the plugin may use. Parsed and validated, not enforced yet.
+    /// Resources the plugin may use (docs/sandbox.md).
     public struct Limits: Sendable, Equatable {
-        /// Bytes of memory.
+        /// Bytes of data memory, each process.
         public var memory: Int64?
-        /// Processors.
+        /// Processors. Not enforced by this version on any machine; the operator is told.
         public var cpu: Double?
-        /// Open files.
+        /// Open files, each process.
         public var files: Int64?
-        /// Processes and threads.
+        /// Processes and threads, all together.
         public var processes: Int64?
     }
 
-    /// What of the machine the plugin may reach. Parsed and validated, not enforced yet.
+    /// What of the machine the plugin may reach (docs/sandbox.md).
     public struct Sandbox: Sendable, Equatable {
         /// Whether it may use the network.
         public var network = false
@@ -24,7 +24,7 @@ public struct Manifest: Sendable, Equatable {
         public var read: [String] = []
         /// Paths it may write, its own folder aside.
         public var write: [String] = []
-        /// Whether it must not run without the sandbox.
+        /// Whether it must not run where any of this, or of the limits, cannot be enforced.
         public var require = false
     }
 
@@ -64,7 +64,7 @@ public struct Manifest: Sendable, Equatable {
     public var ackDeadline: Int64 = 60_000
     /// Resources it may use.
     public var limits: Limits?
-    /// What it may reach.
+    /// What it may reach; nil: all files, but no network.
     public var sandbox: Sandbox?
     /// Environment variables it is given.
     public var environment: [String: String] = [:]

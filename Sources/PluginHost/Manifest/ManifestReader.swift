@@ -12,6 +12,9 @@ struct ManifestReader {
         "config",
     ]
 
+    /// Paths in each list of `[sandbox]`.
+    static let maxPaths = 64
+
     let settings: SettingsReader
 
     /// Reads a manifest.
@@ -176,10 +179,8 @@ struct ManifestReader {
         let sandbox = Manifest.Sandbox(
             network: try table.bool("network") ?? false, read: try table.strings("read") ?? [],
             write: try table.strings("write") ?? [], require: try table.bool("require") ?? false)
-        if sandbox.require {
-            throw table.error("require", "the sandbox is not enforced by this version yet, so it cannot be required")
-        }
         for (key, paths) in [("read", sandbox.read), ("write", sandbox.write)] {
+            if paths.count > Self.maxPaths { throw table.error(key, "lists at most \(Self.maxPaths) paths") }
             for (index, path) in paths.enumerated() where !path.hasPrefix("/") {
                 throw table.error(at: [key, "[\(index)]"], "must be a path from the root")
             }

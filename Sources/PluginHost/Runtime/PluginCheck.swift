@@ -23,9 +23,11 @@ public struct PluginCheck: Sendable {
     public static func run(folder: String, environment: HostEnvironment) async throws(SettingsError) -> [Finding] {
         let contents = try PluginFolder.read(folder)
         var findings = contents.errors.map { Finding(isError: true, text: $0.error.description) }
+        let ability = await MachineAbility.probe(launcher: environment.launcher)
         for manifest in contents.manifests {
-            for note in PluginHost.notEnforced(manifest) {
-                findings.append(Finding(isError: false, text: "\(manifest.file): \(note)"))
+            // Where the sandbox is required, the start below is refused for the same reasons.
+            for line in ability.shortfalls(manifest) where manifest.sandbox?.require != true {
+                findings.append(Finding(isError: false, text: "\(manifest.file): \(line)"))
             }
             if !manifest.isEnabled {
                 findings.append(Finding(isError: false, text: "\(manifest.file): enabled = false: it will not run"))
@@ -33,7 +35,7 @@ public struct PluginCheck: Sendable {
             let factory = SessionFactory(name: manifest.name, environment: environment, lines: nil)
             let end: Supervisor.End
             do {
-                let session = try factory.make(
+                let session = try await factory.make(
                     manifest, purpose: .check, board: SessionBoard(), mailbox: Mailbox())
                 end = await session.run().end
             } catch {

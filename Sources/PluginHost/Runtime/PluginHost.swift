@@ -37,16 +37,9 @@ public final class PluginHost: Sendable {
         _ = try readFolder()
     }
 
-    /// What a manifest asks for and this version does not enforce.
-    static func notEnforced(_ manifest: Manifest) -> [String] {
-        var notes: [String] = []
-        if manifest.limits != nil { notes.append("[limits] is valid, but not enforced yet") }
-        if manifest.sandbox != nil { notes.append("[sandbox] is valid, but not enforced yet") }
-        return notes
-    }
-
     /// Runs all enabled plugins until ``stop(why:)`` and their ends, or until cancelled.
     public func run() async {
+        let ability = await MachineAbility.probe(launcher: environment.launcher)
         let watcher = FolderWatcher(folder: folder, logger: environment.logger)
         await withDiscardingTaskGroup { group in
             group.addTask { await self.follow(watcher) }
@@ -57,6 +50,7 @@ public final class PluginHost: Sendable {
                     return state.arrivals
                 }
                 for runtime in arrivals {
+                    noteShortfalls(runtime, ability)
                     group.addTask {
                         await runtime.run()
                         self.depart(runtime)
@@ -65,6 +59,12 @@ public final class PluginHost: Sendable {
             }
             watcher.stop()
         }
+    }
+
+    /// Tells the operator what of a manifest this machine cannot enforce.
+    private func noteShortfalls(_ runtime: PluginRuntime, _ ability: MachineAbility) {
+        guard let manifest = runtime.glance.course.wanted, manifest.isEnabled else { return }
+        for line in ability.shortfalls(manifest) { environment.logger.warning("plugin '\(manifest.name)': \(line)") }
     }
 
     private func depart(_ runtime: PluginRuntime) {
@@ -148,7 +148,6 @@ public final class PluginHost: Sendable {
         case .added(let manifest), .changed(let manifest), .enabled(let manifest), .disabled(let manifest),
             .repaired(let manifest):
             runtime.say(.info, "its manifest was \(change.word)")
-            for note in Self.notEnforced(manifest) { runtime.say(.notice, note) }
             runtime.note { $0.take(manifest) }
         case .removed:
             runtime.say(

@@ -117,7 +117,7 @@ final class PluginRuntime: Sendable {
         _ earlier: [String: [Int64: DeliveryQueue.Attempts]], _ suspects: PoisonWatch.Events
     ) async -> PluginSession.Report {
         do {
-            let session = try factory.make(
+            let session = try await factory.make(
                 manifest, purpose: .live, board: board, mailbox: mailbox, earlier: earlier)
             session.isHeld = isHeld
             session.suspects = suspects

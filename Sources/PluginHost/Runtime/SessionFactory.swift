@@ -30,7 +30,13 @@ struct SessionFactory: Sendable {
     func make(
         _ manifest: Manifest, purpose: HostMessage.Hello.Purpose, board: SessionBoard, mailbox: Mailbox,
         earlier: [String: [Int64: DeliveryQueue.Attempts]] = [:]
-    ) throws(Refusal) -> PluginSession {
+    ) async throws(Refusal) -> PluginSession {
+        if manifest.sandbox?.require == true {
+            let shortfalls = await MachineAbility.probe(launcher: environment.launcher).shortfalls(manifest)
+            if !shortfalls.isEmpty {
+                throw Refusal(reason: "\(manifest.file): sandbox.require: \(shortfalls.joined(separator: "; "))")
+            }
+        }
         let secrets = try secrets(manifest)
         let plan = try plan(manifest)
         var logger = environment.logger
@@ -43,9 +49,10 @@ struct SessionFactory: Sendable {
 
     private func plan(_ manifest: Manifest) throws(Refusal) -> LaunchPlan {
         let program: String
+        let folder = Self.folder(of: manifest.file)
         do {
             program = try ProgramPath.find(
-                manifest.command[0], folder: Self.folder(of: manifest.file), searchPath: environment.searchPath)
+                manifest.command[0], folder: folder, searchPath: environment.searchPath)
         } catch {
             throw Refusal(reason: "\(manifest.file): command: \(error.reason)")
         }
@@ -59,7 +66,9 @@ struct SessionFactory: Sendable {
         variables.merge(manifest.environment) { _, set in set }
         return LaunchPlan(
             launcher: environment.launcher, program: program, arguments: Array(manifest.command.dropFirst()),
-            environment: variables, folder: data, token: environment.newID())
+            environment: variables, folder: data,
+            rules: LaunchRules(manifest, program: program, folder: folder, data: environment.dataFolder),
+            token: environment.newID())
     }
 
     /// The folder that is the plugin's own.
@@ -67,7 +76,7 @@ struct SessionFactory: Sendable {
         environment.dataFolder + "/" + name
     }
 
-    private static func folder(of file: String) -> String {
+    static func folder(of file: String) -> String {
         guard let slash = file.lastIndex(of: "/") else { return "." }
         return slash == file.startIndex ? "/" : String(file[..<slash])
     }

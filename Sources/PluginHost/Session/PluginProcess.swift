@@ -9,6 +9,8 @@ struct LaunchPlan: Sendable {
     var arguments: [String]
     var environment: [String: String]
     var folder: String
+    /// What it may use and reach.
+    var rules: LaunchRules
     /// Marks the launcher's own report of a program that cannot be run.
     var token: String
 }
@@ -53,7 +55,8 @@ struct PluginProcess: Sendable {
         }
         let outcome = try await Subprocess.run(
             .path(FilePath(plan.launcher)),
-            arguments: Arguments([String(getpid()), plan.token, plan.program] + plan.arguments),
+            arguments: Arguments(
+                [String(getpid()), plan.token] + plan.rules.options + ["--", plan.program] + plan.arguments),
             environment: .custom(environment), workingDirectory: FilePath(plan.folder), input: .inputWriter,
             output: .sequence, error: .sequence
         ) { running in

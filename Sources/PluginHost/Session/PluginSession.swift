@@ -314,9 +314,13 @@ final class PluginSession {
     }
 
     private func report(_ how: ProcessEnd, _ launchFailure: String?) async -> Report {
-        let reason = how.text + (log.lastLine.isEmpty ? "" : "; its last line: \(log.lastLine.prefix(300))")
+        let reason =
+            how.text + (log.lastLine.isEmpty ? "" : "; its last line: \(log.lastLine.prefix(300))")
+            + LimitHint.text(manifest, how, lastLine: log.lastLine)
         let outcome: Supervisor.End
-        if let launchFailure {
+        if let launchFailure, launchFailure.hasPrefix(LaunchFailure.limitMark) {
+            outcome = .crashed("killed for a limit: \(launchFailure.dropFirst(LaunchFailure.limitMark.count))")
+        } else if let launchFailure {
             outcome = .failed("cannot run '\(plan.program)': \(launchFailure)")
         } else if let end {
             outcome = end
@@ -365,6 +369,9 @@ final class PluginSession {
 
 /// The launcher's report of a program that could not be run.
 final class LaunchFailure: Sendable {
+    /// How the report begins of a plugin that ran and had to be killed for a limit.
+    static let limitMark = "limit: "
+
     private let text = Mutex<String?>(nil)
     var reason: String? { text.withLock { $0 } }
     func note(_ reason: String) { text.withLock { $0 = reason } }

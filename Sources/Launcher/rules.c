@@ -1,0 +1,115 @@
+#define _GNU_SOURCE
+#include "rules.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#ifndef SYS_close_range
+#define SYS_close_range 436
+#endif
+// linux/close_range.h, Linux 5.11.
+#define CLOSE_RANGE_AS_CLOEXEC 4u
+
+enum { FIRST_FOREIGN_DESCRIPTOR = 3 };
+
+bool note_trouble(struct trouble *trouble, const char *what, const char *detail) {
+    trouble->error = errno;
+    snprintf(trouble->what, sizeof trouble->what, "%s%s%.180s", what, detail == NULL ? "" : " ",
+             detail == NULL ? "" : detail);
+    return false;
+}
+
+// A whole number from 1 up to a million million, or 0 where the text is none.
+static long long number(const char *text) {
+    char *end;
+    errno = 0;
+    if (*text < '0' || *text > '9') return 0;
+    long long value = strtoll(text, &end, 10);
+    if (errno != 0 || *end != 0 || value > 1LL << 50) return 0;
+    return value;
+}
+
+static bool add_path(const char *path, const char **paths, int *count) {
+    if (*path == 0 || *count == MAX_PATHS) return false;
+    paths[(*count)++] = path;
+    return true;
+}
+
+static bool read_option(const char *option, struct rules *rules) {
+    if (strncmp(option, "--memory=", 9) == 0) return (rules->memory = number(option + 9)) > 0;
+    if (strncmp(option, "--files=", 8) == 0) return (rules->files = number(option + 8)) > 0;
+    if (strncmp(option, "--processes=", 12) == 0) return (rules->processes = number(option + 12)) > 0;
+    if (strncmp(option, "--read=", 7) == 0) return add_path(option + 7, rules->read, &rules->reads);
+    if (strncmp(option, "--write=", 8) == 0) return add_path(option + 8, rules->write, &rules->writes);
+    if (strcmp(option, "--no-network") == 0) return rules->no_network = true;
+    if (strcmp(option, "--sandbox") == 0) return rules->sandbox = true;
+    if (strcmp(option, "--require") == 0) return rules->require = true;
+    return false;
+}
+
+int read_rules(int count, char **arguments, int from, struct rules *rules) {
+    memset(rules, 0, sizeof *rules);
+    for (int i = from; i < count; i++) {
+        if (strcmp(arguments[i], "--") == 0) return i + 1 < count ? i + 1 : -1;
+        if (!read_option(arguments[i], rules)) return -1;
+    }
+    return -1;
+}
+
+static bool limit(int resource, long long value, const char *name, struct trouble *trouble) {
+    struct rlimit before, wanted = {(rlim_t)value, (rlim_t)value};
+    // A hard limit that is lower already stays: only a privileged process could raise it.
+    if (getrlimit(resource, &before) == 0 && before.rlim_max < wanted.rlim_max) {
+        wanted.rlim_cur = wanted.rlim_max = before.rlim_max;
+    }
+    return setrlimit(resource, &wanted) == 0 || note_trouble(trouble, "cannot set the limit of", name);
+}
+
+// Descriptors from 3 on are closed by exec, those of the launcher among them that it uses until then.
+static bool inherit_nothing(struct trouble *trouble) {
+    if (syscall(SYS_close_range, FIRST_FOREIGN_DESCRIPTOR, ~0u, CLOSE_RANGE_AS_CLOEXEC) == 0) return true;
+    // Before Linux 5.11: one by one.
+    struct rlimit open_files;
+    if (getrlimit(RLIMIT_NOFILE, &open_files) != 0) return note_trouble(trouble, "cannot read the limit of files", NULL);
+    for (rlim_t file = FIRST_FOREIGN_DESCRIPTOR; file < open_files.rlim_cur; file++) fcntl((int)file, F_SETFD, FD_CLOEXEC);
+    return true;
+}
+
+// What root could undo the rules with, or reach around them (capability.h): network administration, raw sockets, kernel
+// modules, raw devices, tracing, administration, reboot, resource limits, device files, performance counters, BPF.
+// Without privilege there is nothing to take away, and the kernel says so.
+static void drop_privileges(void) {
+    static const int capabilities[] = {12, 13, 16, 17, 19, 21, 22, 24, 27, 38, 39};
+    for (size_t i = 0; i < sizeof capabilities / sizeof *capabilities; i++) prctl(PR_CAPBSET_DROP, capabilities[i]);
+}
+
+bool apply_rules(const struct rules *rules, const char *program, struct trouble *trouble) {
+    umask(077);
+    // One byte, not none: a kernel that pipes dumps to a program ignores 0 but not 1 (core(5)), and no dump fits in it.
+    if (!limit(RLIMIT_CORE, 1, "core dumps", trouble)) return false;
+    if (!inherit_nothing(trouble)) return false;
+    bool restricted = rules->sandbox || rules->memory > 0 || rules->files > 0 || rules->processes > 0;
+    if (restricted) drop_privileges();
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return note_trouble(trouble, "cannot set no_new_privs", NULL);
+    if (rules->sandbox || rules->no_network) {
+        if (!restrict_files(rules, program, trouble)) return false;
+    }
+    // RLIMIT_DATA, not RLIMIT_AS: runtimes such as Node's and Go's reserve address space by the gigabyte that they never
+    // touch. Since Linux 4.7 it counts all private memory that can be written, from mmap(2) too.
+    if (rules->memory > 0 && !limit(RLIMIT_DATA, rules->memory, "memory", trouble)) return false;
+    if (rules->files > 0 && !limit(RLIMIT_NOFILE, rules->files, "open files", trouble)) return false;
+    if (rules->no_network) {
+        if (can_refuse_sockets()) return refuse_sockets(trouble);
+        errno = ENOSYS;
+        if (rules->require) return note_trouble(trouble, "[sandbox] network = false cannot be enforced", NULL);
+    }
+    return true;
+}

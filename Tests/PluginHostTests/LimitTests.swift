@@ -1,0 +1,94 @@
+import Foundation
+import JSONBytes
+import Testing
+
+@testable import PluginHost
+
+/// A plugin that meets one of its `[limits]` falls alone.
+@Suite(.serialized) struct LimitTests {
+    @Test(arguments: [
+        ("memory", "memory = \"96MB\"", "hog = 512", "limits.memory allows each process 98304 KB"),
+        ("files", "files = 32", "open = 64", "limits.files allows each process 32"),
+        ("processes", "processes = 8", "spawn = 12", "13 processes and threads, 8 are allowed"),
+    ])
+    func overTheLimitItFallsWithTheReasonAndTheOthersGoOn(
+        name: String, limit: String, config: String, reason: String
+    ) async throws {
+        let scenario = try HostScenario()
+        defer { scenario.remove() }
+        try scenario.addProber("greedy", "[limits]\n\(limit)", config: config)
+        try scenario.addProber("modest", "[limits]\n\(limit)", config: "hog = 16\nopen = 16\nspawn = 2")
+        try scenario.add("control", #"types = ["MESSAGE_SENT"]"#)
+        try await scenario.run { host in
+            try await wait("the others") {
+                let states = try await scenario.states(host)
+                return states["control"]?.state == "live" && states["modest"]?.state == "live"
+            }
+            try await wait("the fall") {
+                let shown = try await scenario.states(host)["greedy"]
+                return ["backingOff", "failed"].contains(shown?.state) && shown?.reason.isEmpty == false
+            }
+            let told = scenario.lines.all.filter { $0.contains("starts again") }
+            #expect(told.contains { $0.contains(reason) }, "\(told)")
+            try await scenario.populate()
+            try await scenario.send(["a", "b"])
+            try await wait("the control") { scenario.messages("control") == ["a", "b"] }
+            #expect(try await scenario.states(host)["control"]?.restarts == 0)
+            #expect(try await scenario.states(host)["modest"]?.restarts == 0)
+        }
+    }
+
+    @Test func whatIsOnlyValidIsTold() async throws {
+        let scenario = try HostScenario()
+        defer { scenario.remove() }
+        try scenario.addProber("busy", "[limits]\ncpu = 0.5", config: "")
+        try await scenario.run { host in
+            try await wait("the start") { try await scenario.states(host)["busy"]?.state == "live" }
+        }
+        #expect(
+            scenario.lines.all.contains { $0.contains("plugin 'busy': limits.cpu cannot be enforced on this machine") })
+    }
+
+    @Test func theLaunchersOptionsAreWhatTheManifestSays() {
+        var manifest = Manifest(
+            name: "x", file: "/none/plugins.d/x.toml", command: ["python3", "/etc/passwd", "/none/a"])
+        func options(_ program: String = "/usr/bin/python3") -> [String] {
+            LaunchRules(manifest, program: program, folder: "/none/plugins.d", data: "/none/data").options
+        }
+        #expect(options() == ["--no-network"])
+        manifest.limits = .init(memory: 1, cpu: 2, files: 3, processes: 4)
+        manifest.sandbox = .init(network: true, read: ["/r"], write: ["/w"], require: true)
+        let limits = ["--memory=1", "--files=3", "--processes=4"]
+        #expect(
+            options() == limits + [
+                "--require", "--sandbox", "--write=.", "--read=/etc/passwd", "--read=/r", "--write=/w",
+            ])
+        manifest.limits = nil
+        manifest.sandbox = .init()
+        // The folder of a program kept beside the manifests, unless it is theirs or the data's.
+        for (command, program, folder) in [
+            ("./bot/run", "/none/plugins.d/bot/run", "/none/plugins.d/bot"), ("./run", "/none/plugins.d/run", nil),
+            ("../run", "/none/run", nil), ("/none/bot/run", "/none/bot/run", nil),
+        ] as [(String, String, String?)] {
+            manifest.command = [command]
+            let expected = ["--no-network", "--sandbox", "--write=."] + (folder.map { ["--read=\($0)"] } ?? [])
+            #expect(options(program) == expected, "\(command)")
+        }
+    }
+
+    @Test(arguments: [
+        ("landlock 7\nsockets 1\n", [] as [String]),
+        ("landlock 2\nsockets 1\n", ["sandbox.write cannot"]),
+        ("landlock 0\nsockets 0\n", ["sandbox.read and sandbox.write cannot", "sandbox.network = false cannot"]),
+        ("", ["sandbox.read and sandbox.write cannot", "sandbox.network = false cannot"]),
+    ])
+    func whatTheMachineCannotIsSaidForEachKey(answer: String, expected: [String]) {
+        var manifest = Manifest(name: "x", file: "x.toml", command: ["x"])
+        manifest.sandbox = .init()
+        let lines = MachineAbility(answer: answer).shortfalls(manifest)
+        #expect(lines.count == expected.count)
+        for (line, beginning) in zip(lines, expected) { #expect(line.hasPrefix(beginning), "\(line)") }
+        manifest.sandbox = .init(network: true)
+        #expect(!MachineAbility(answer: answer).shortfalls(manifest).contains { $0.contains("network") })
+    }
+}
