@@ -31,6 +31,10 @@ struct AdminRoutes: Sendable {
         case ("cursors", 2...3):
             try APIResponder.expect(.get, request, path)
             return try listing(try await listings.cursors(try Self.name(parts)), parts)
+        case ("dead-letters", 2...3) where request.method != .get:
+            guard let plugins else { throw APIResponder.unknown(path) }
+            try APIResponder.expect(.post, request, path)
+            return try await PluginRoutes(actions: plugins, bodies: bodies).deadLetters(request, try Self.name(parts))
         case ("dead-letters", 2...3):
             try APIResponder.expect(.get, request, path)
             return try listing(try await listings.deadLetters(try Self.name(parts)), parts)

@@ -20,6 +20,12 @@ public struct PluginActions: Sendable {
     /// Puts the cursor of a plugin, or of `NAME/QUEUE`, to a place.
     public var setCursor: @Sendable (_ name: String, _ place: String) async throws -> [UInt8]
 
+    /// Shows dead letters with their events, delivers them once more, or drops them; `eventIds` nil: all.
+    public var deadLetters: @Sendable (_ deed: Deed, _ name: String, _ eventIds: [String]?) async throws -> [UInt8]
+
+    /// What is done to dead letters.
+    public enum Deed: String, Sendable { case show, retry, drop }
+
     /// Makes the actions.
     public init(
         show: @escaping @Sendable (_ plugin: String) async throws -> [UInt8],
@@ -27,7 +33,8 @@ public struct PluginActions: Sendable {
         forget: @escaping @Sendable (_ plugin: String, _ isConfirmed: Bool) async throws -> [UInt8],
         reload: @escaping @Sendable () async throws -> [UInt8],
         logs: @escaping @Sendable (_ plugin: String, _ after: Int64, _ limit: Int) async throws -> [UInt8],
-        setCursor: @escaping @Sendable (_ name: String, _ place: String) async throws -> [UInt8]
+        setCursor: @escaping @Sendable (_ name: String, _ place: String) async throws -> [UInt8],
+        deadLetters: @escaping @Sendable (_ deed: Deed, _ name: String, _ eventIds: [String]?) async throws -> [UInt8]
     ) {
         self.show = show
         self.act = act
@@ -35,5 +42,6 @@ public struct PluginActions: Sendable {
         self.reload = reload
         self.logs = logs
         self.setCursor = setCursor
+        self.deadLetters = deadLetters
     }
 }

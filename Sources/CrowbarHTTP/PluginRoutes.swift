@@ -7,6 +7,8 @@ import JSONBytes
 struct PluginRoutes: Sendable {
     /// A body here is a word or two, in bytes.
     private static let maxBody = 4 << 10
+    /// The ids of many events, in bytes.
+    private static let maxEvents = 256 << 10
 
     let actions: PluginActions
     let bodies: BodyReader
@@ -48,9 +50,23 @@ struct PluginRoutes: Sendable {
         return .json(try await actions.setCursor(name, place))
     }
 
+    /// Takes a request about dead letters: `{"do": "show"|"retry"|"drop", "eventIds": [ID…]}`, or `"all": true`.
+    func deadLetters(_ request: Request, _ name: String) async throws -> Response {
+        let body = try await fields(request, known: ["do", "eventIds", "all"], upTo: Self.maxEvents)
+        guard let deed = body?.string("do").flatMap(PluginActions.Deed.init) else {
+            throw APIFailure(.invalidCommand, "'do' is one of show, retry, drop", field: "do")
+        }
+        let ids = body?.strings("eventIds")
+        guard (ids?.isEmpty == false) != (body?.bool("all") ?? false) else {
+            throw APIFailure(
+                .invalidCommand, "say which: 'eventIds' as an array of ids, or 'all': true", field: "eventIds")
+        }
+        return .json(try await actions.deadLetters(deed, name, ids))
+    }
+
     /// The body's object, or nil where there is no body.
-    private func fields(_ request: Request, known: [String]) async throws -> JSONObject? {
-        let body = try await bodies.read(request, upTo: Self.maxBody, tooLarge: "at most \(Self.maxBody) bytes")
+    private func fields(_ request: Request, known: [String], upTo limit: Int = maxBody) async throws -> JSONObject? {
+        let body = try await bodies.read(request, upTo: limit, tooLarge: "at most \(limit) bytes")
         if body.bytes.isEmpty { return nil }
         let object: JSONObject
         do {

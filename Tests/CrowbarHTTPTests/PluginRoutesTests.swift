@@ -16,7 +16,8 @@ import Testing
         return PluginActions(
             show: { try answer("show \($0)") }, act: { try answer("\($0) \($1)") },
             forget: { try answer("forget \($0) \($1)") }, reload: { try answer("reload") },
-            logs: { try answer("logs \($0) \($1) \($2)") }, setCursor: { try answer("set \($0) \($1)") })
+            logs: { try answer("logs \($0) \($1) \($2)") }, setCursor: { try answer("set \($0) \($1)") },
+            deadLetters: { try answer("\($0) \($1) \($2?.joined(separator: " ") ?? "all")") })
     }()
 
     struct Call: Sendable, CustomTestStringConvertible {
@@ -37,6 +38,10 @@ import Testing
         Call(method: .POST, path: "plugins/irc/resume", answer: "\"resume irc\"\n"),
         Call(method: .POST, path: "plugins/irc/forget", answer: "\"forget irc false\"\n"),
         Call(method: .POST, path: "plugins/irc/forget", body: #"{"confirm":true}"#, answer: "\"forget irc true\"\n"),
+        Call(
+            method: .POST, path: "dead-letters/irc/libera", body: #"{"do":"retry","eventIds":["a","b"]}"#,
+            answer: "\"retry irc/libera a b\"\n"),
+        Call(method: .POST, path: "dead-letters/irc", body: #"{"do":"drop","all":true}"#, answer: "\"drop irc all\"\n"),
         Call(method: .POST, path: "plugins/reload", answer: "\"reload\"\n"),
         Call(method: .GET, path: "plugins/irc/logs", answer: "\"logs irc 0 100\"\n"),
         Call(method: .GET, path: "plugins/irc/logs?lines=7&after=3", answer: "\"logs irc 3 7\"\n"),

@@ -16,6 +16,8 @@ public enum ControlRefusal: Error, Sendable, Equatable, CustomStringConvertible 
     case noQueue(plugin: String, queue: String)
     /// It has no queue at all yet.
     case noQueues(String)
+    /// It has no dead letter of that event.
+    case noDeadLetter(String, String)
     /// The log has no such event.
     case noEvent(String)
     /// Something would be lost, and nobody said that it may be; with what.
@@ -35,6 +37,9 @@ public enum ControlRefusal: Error, Sendable, Equatable, CustomStringConvertible 
         case .running(let name): "'\(name)' is running; stop it first: crowbar plugins stop \(name)"
         case .noQueue(let plugin, let queue): "'\(plugin)' has no queue '\(queue.prefix(80))'"
         case .noQueues(let name): "'\(name)' has no queue yet; 'start' in its manifest says where a new one begins"
+        case .noDeadLetter(let name, let id):
+            "'\(name)' has no dead letter of the event '\(id.prefix(128))': "
+                + "'crowbar dead-letters list \(name)' lists them"
         case .noEvent(let id): "the log has no event '\(id.prefix(128))'"
         case .unconfirmed(let what): "this would drop \(what); confirm it with --yes (in a call: \"confirm\": true)"
         case .folder(let reason): reason

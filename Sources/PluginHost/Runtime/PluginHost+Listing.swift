@@ -144,14 +144,18 @@ extension PluginHost {
     /// The dead letters of a plugin, as `crowbar dead-letters list --json` prints them.
     public func deadLetters(of plugin: String, queue: String?, limit: Int = 10_000) async throws -> JSON {
         let letters = try await environment.store.deadLetters(of: plugin, queue: queue, limit: limit)
-        return .array(
-            letters.map { letter in
-                .object([
-                    .init("queue", .string(letter.id.queue)), .init("eventId", .string(letter.entry.eventId)),
-                    .init("position", .int(letter.entry.position)), .init("code", .string(letter.code)),
-                    .init("message", .string(letter.message)), .init("attempts", .int(letter.attempts)),
-                    .init("first", .int(letter.first)), .init("last", .int(letter.last)),
-                ])
-            })
+        return .array(letters.map { .object(Self.json($0)) })
+    }
+
+    /// Dead letters of one listing.
+    static let maxLetters = 10_000
+
+    static func json(_ letter: DeadLetter) -> [JSON.Member] {
+        [
+            .init("queue", .string(letter.id.queue)), .init("eventId", .string(letter.entry.eventId)),
+            .init("position", .int(letter.entry.position)), .init("code", .string(letter.code)),
+            .init("message", .string(letter.message)), .init("attempts", .int(letter.attempts)),
+            .init("first", .int(letter.first)), .init("last", .int(letter.last)),
+        ]
     }
 }

@@ -183,6 +183,12 @@ final class PluginRuntime: Sendable {
         lines.keep(level.rawValue, "host", text)
     }
 
+    /// Tells the process that works of dead letters to be delivered once more; a later one finds them in the store.
+    func redrive(_ letters: [String: [Int64]]) {
+        let mailbox = shared.withLock { shared in shared.course.current.flatMap { shared.mailboxes[$0.id] } }
+        mailbox?.post(.redrive(letters))
+    }
+
     // MARK: Cursors
 
     /// Has queues put to a place, as soon as nothing of the plugin runs.

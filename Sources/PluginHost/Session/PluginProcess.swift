@@ -44,11 +44,15 @@ struct PluginProcess: Sendable {
     var output: SubprocessOutputSequence { running.standardOutput }
     var errors: SubprocessOutputSequence { running.standardError }
 
+    /// Once: a plugin that dies while it is being written to must not take the host with it.
+    private static let ignoreBrokenPipes: Void = { signal(SIGPIPE, SIG_IGN) }()
+
     /// Starts a process, lets `body` work with it, and waits for its end.
     /// - Throws: `SubprocessError` where the launcher cannot be started, or what `body` throws.
     static func run<Result: Sendable>(
         _ plan: LaunchPlan, _ body: (PluginProcess) async throws -> Result
     ) async throws -> (Result, ProcessEnd) {
+        _ = ignoreBrokenPipes
         var environment: [Environment.Key: String] = [:]
         for (key, value) in plan.environment {
             if let name = Environment.Key(rawValue: key) { environment[name] = value }

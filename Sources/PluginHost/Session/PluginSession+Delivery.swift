@@ -151,7 +151,8 @@ extension PluginSession {
     private func save(_ now: Int64) {
         guard !isSaving, now >= nextSave else { return }
         let due = queues.indices.filter {
-            queues[$0].isDirty && queues[$0].droppedAt == nil && (saveFailed || now - queues[$0].lastSave >= CursorSaver.interval)
+            queues[$0].isDirty && queues[$0].droppedAt == nil
+                && (saveFailed || now - queues[$0].lastSave >= CursorSaver.interval)
         }
         if due.isEmpty, letters.isEmpty { return }
         let unixNow = environment.unixNow()

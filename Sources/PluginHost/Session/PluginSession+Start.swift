@@ -137,7 +137,8 @@ extension PluginSession {
         }
         // What the plugin names no more is kept for a while, in case it comes back.
         for (name, record) in known
-        where record.droppedAt == nil && !others.contains(name) && !specifications.contains(where: { $0.name == name }) {
+        where record.droppedAt == nil && !others.contains(name) && !specifications.contains(where: { $0.name == name })
+        {
             fresh[QueueID(plugin: manifest.name, queue: name)] = record.dropped(at: environment.unixNow())
         }
         if !fresh.isEmpty { try await environment.store.save(fresh, deadLetters: []) }

@@ -48,7 +48,8 @@ struct QueueRunner {
     static let pageEntries = 4_096
 
     init(
-        id: QueueID, specification: PluginSession.Specification, queue: DeliveryQueue, bornAt: Int64, backlogEnd: Int64, state: [UInt8]?,
+        id: QueueID, specification: PluginSession.Specification, queue: DeliveryQueue, bornAt: Int64, backlogEnd: Int64,
+        state: [UInt8]?,
         cursor: LogEntryID?
     ) {
         self.id = id

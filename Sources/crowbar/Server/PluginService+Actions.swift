@@ -31,6 +31,17 @@ extension PluginService {
                         field: "to")
                 }
                 return try await Self.answer { try await host.setCursor(of: plugin, queue: queue, to: place) }
+            },
+            deadLetters: { deed, name, eventIds in
+                let (plugin, queue) = Self.parts(name)
+                let letters = PluginHost.Letters(plugin: plugin, queue: queue, eventIds: eventIds)
+                return try await Self.answer {
+                    switch deed {
+                    case .show: try await host.show(letters)
+                    case .retry: try await host.retry(letters)
+                    case .drop: try await host.drop(letters)
+                    }
+                }
             })
     }
 
@@ -42,7 +53,7 @@ extension PluginService {
             let code: CommandError.Code =
                 switch refusal {
                 case .unknown, .noQueue: .notFound
-                case .noEvent: .eventNotFound
+                case .noEvent, .noDeadLetter: .eventNotFound
                 case .noManifest, .broken, .notEnabled, .notRunning, .running, .noQueues, .unconfirmed: .invalidCommand
                 case .folder, .store: .unavailable
                 }

@@ -61,7 +61,8 @@ struct Cursor: ParsableCommand {
 /// `crowbar dead-letters …`.
 struct DeadLetters: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "dead-letters", abstract: "Events that plugins gave up on.", subcommands: [List.self])
+        commandName: "dead-letters", abstract: "Events that plugins gave up on.",
+        subcommands: [List.self, Show.self, Retry.self, Drop.self])
 
     /// `crowbar dead-letters list NAME`.
     struct List: AsyncParsableCommand {

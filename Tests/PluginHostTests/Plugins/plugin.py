@@ -2,7 +2,8 @@
 """A plugin for the host's tests, from the protocol's page alone. What it does to each event is said by its `config`:
 
 mode: ack (default), retry-once, retry-always, reject, hang-once, crash-at N, echo (a command for each message), fatal,
-deaf (ignores drain and SIGTERM), noisy, daemon, early (a command before start), later (exit status 75).
+deaf (ignores drain and SIGTERM), noisy, daemon, early (a command before start), later (exit status 75), poison (dies
+of an event each time), away (a channel's first event is tried again after `wait` ms), swap (changes its queues).
 It notes what it gets in dataDir/seen, one JSON line each.
 """
 import json
@@ -88,6 +89,15 @@ class Plugin:
             os.kill(os.getpid(), signal.SIGKILL)
         elif self.mode == "hold":
             return
+        elif self.mode == "poison" and "poison" in text:
+            os.kill(os.getpid(), signal.SIGKILL)
+        elif self.mode == "away" and "away" in text:
+            say(type="retry", delivery=number, afterMs=self.config["wait"], code="away", message="nobody is there")
+        elif self.mode == "fixed" and message["mode"] != "redrive" and "bad" in text:
+            say(type="reject", delivery=number, code="bad", message="bad text", deadLetter=True)
+        elif self.mode == "swap" and text.startswith("swap "):
+            say(type="ack", delivery=number)
+            say(type="queues", queues=json.loads(text[5:]))
         elif self.mode == "echo" and event["type"] == "MESSAGE_SENT":
             self.command(number, "echo of " + text)
             say(type="ack", delivery=number)
