@@ -161,6 +161,29 @@ import Testing
         }
     }
 
+    @Test func aPluginThatDoesNotGoKeepsNobodyWaiting() async throws {
+        let scenario = try HostScenario()
+        defer { scenario.remove() }
+        try scenario.add("deaf", config: "mode = \"deaf\"", #"types = ["MESSAGE_SENT"]"#)
+        try await scenario.run { host in
+            try await scenario.waitLive(host, "deaf")
+            let pid = try await scenario.states(host)["deaf"]?.pid
+            #expect(try await host.act(.stop, on: "deaf")["state"]?.string == "draining")
+            #expect(try await host.act(.restart, on: "deaf")["state"]?.string == "draining")
+            #expect(try await host.setCursor(of: "deaf", queue: nil, to: .now)["state"]?.string == "draining")
+            #expect(try await host.show("deaf")["pid"]?.int == pid)
+            #expect(try await host.logs(of: "deaf", after: 0, limit: 10).array?.isEmpty == false)
+            // It is killed after 17 s, and what was wanted last comes then.
+            try await wait("another process", seconds: 40) {
+                let now = try await scenario.states(host)["deaf"]
+                return now?.state == "live" && now?.pid != pid
+            }
+            // Its end need not take as long once more.
+            let next = try #require(try await scenario.states(host)["deaf"]?.pid)
+            #expect(next > 1 && kill(pid_t(next), SIGKILL) == 0)
+        }
+    }
+
     @Test func aCursorIsSetOnARunningPluginAndItsStateStays() async throws {
         let scenario = try HostScenario()
         defer { scenario.remove() }
