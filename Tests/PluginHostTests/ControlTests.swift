@@ -270,12 +270,16 @@ import Testing
             #expect(try await host.forget("old", isConfirmed: true)["queues"]?.int == 1)
             try await wait("it to be gone") { try await scenario.states(host)["old"] == nil }
             await #expect(throws: ControlRefusal.unknown("old")) { try await host.forget("old", isConfirmed: true) }
+            // And may come at once, as a new one.
+            try scenario.hot("old", config: "tag = \"anew\"")
+            _ = try host.reload()
+            try await scenario.waitLive(host, "old")
             // One with a manifest stays in the list and begins anew.
             _ = try await host.act(.stop, on: "a")
             try await wait("the stop") { try await scenario.state(host, "a") == "stopped" }
             await #expect(throws: ControlRefusal.self) { try await host.forget("a", isConfirmed: false) }
             _ = try await host.forget("a", isConfirmed: true)
-            #expect(try await scenario.store.plugins().isEmpty)
+            #expect(try await scenario.store.plugins() == ["old"])
             #expect(scenario.seen("a").isEmpty)
             #expect(try await host.show("a")["queues"]?.array?.isEmpty == true)
             #expect(try await scenario.state(host, "a") == "stopped")
