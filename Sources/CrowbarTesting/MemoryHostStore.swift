@@ -111,6 +111,7 @@ public final class MemoryHostStore: HostStore {
         state.withLock { state in
             state.records = state.records.filter { $0.key.plugin != plugin }
             state.letters.removeAll { $0.id.plugin == plugin }
+            state.redrives = state.redrives.filter { $0.id.plugin != plugin }
         }
     }
 }

@@ -161,6 +161,29 @@ import Testing
         }
     }
 
+    @Test func aPluginThatDoesNotGoKeepsNobodyWaiting() async throws {
+        let scenario = try HostScenario()
+        defer { scenario.remove() }
+        try scenario.add("deaf", config: "mode = \"deaf\"", #"types = ["MESSAGE_SENT"]"#)
+        try await scenario.run { host in
+            try await scenario.waitLive(host, "deaf")
+            let pid = try await scenario.states(host)["deaf"]?.pid
+            #expect(try await host.act(.stop, on: "deaf")["state"]?.string == "draining")
+            #expect(try await host.act(.restart, on: "deaf")["state"]?.string == "draining")
+            #expect(try await host.setCursor(of: "deaf", queue: nil, to: .now)["state"]?.string == "draining")
+            #expect(try await host.show("deaf")["pid"]?.int == pid)
+            #expect(try await host.logs(of: "deaf", after: 0, limit: 10).array?.isEmpty == false)
+            // It is killed after 17 s, and what was wanted last comes then.
+            try await wait("another process", seconds: 40) {
+                let now = try await scenario.states(host)["deaf"]
+                return now?.state == "live" && now?.pid != pid
+            }
+            // Its end need not take as long once more.
+            let next = try #require(try await scenario.states(host)["deaf"]?.pid)
+            #expect(next > 1 && kill(pid_t(next), SIGKILL) == 0)
+        }
+    }
+
     @Test func aCursorIsSetOnARunningPluginAndItsStateStays() async throws {
         let scenario = try HostScenario()
         defer { scenario.remove() }
@@ -247,12 +270,16 @@ import Testing
             #expect(try await host.forget("old", isConfirmed: true)["queues"]?.int == 1)
             try await wait("it to be gone") { try await scenario.states(host)["old"] == nil }
             await #expect(throws: ControlRefusal.unknown("old")) { try await host.forget("old", isConfirmed: true) }
+            // And may come at once, as a new one.
+            try scenario.hot("old", config: "tag = \"anew\"")
+            _ = try host.reload()
+            try await scenario.waitLive(host, "old")
             // One with a manifest stays in the list and begins anew.
             _ = try await host.act(.stop, on: "a")
             try await wait("the stop") { try await scenario.state(host, "a") == "stopped" }
             await #expect(throws: ControlRefusal.self) { try await host.forget("a", isConfirmed: false) }
             _ = try await host.forget("a", isConfirmed: true)
-            #expect(try await scenario.store.plugins().isEmpty)
+            #expect(try await scenario.store.plugins() == ["old"])
             #expect(scenario.seen("a").isEmpty)
             #expect(try await host.show("a")["queues"]?.array?.isEmpty == true)
             #expect(try await scenario.state(host, "a") == "stopped")

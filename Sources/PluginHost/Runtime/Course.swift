@@ -221,6 +221,7 @@ extension Course {
     /// The folder has a manifest for it.
     mutating func take(_ manifest: Manifest) {
         fileProblem = nil
+        isForgotten = false
         if manifest == wanted { return }
         wanted = manifest
         // Whatever kept the last one down, this one may do better.
@@ -228,7 +229,10 @@ extension Course {
     }
 
     /// The folder's file is not in order; what runs goes on.
-    mutating func takeProblem(_ problem: String) { fileProblem = problem }
+    mutating func takeProblem(_ problem: String) {
+        fileProblem = problem
+        isForgotten = false
+    }
 
     /// The folder has no file for it any more.
     mutating func takeRemoval() {

@@ -50,34 +50,41 @@ final class FolderWatcher: Sendable {
         watch(handle)
         // What happened between the first look at the folder and now was not seen.
         ring.yield()
+        var seen: [String]?
         for await _ in bell {
-            await quiet()
             // A folder that has come since is watched from here on, and read after that.
             watch(handle)
+            let stamp = await quiet()
+            // Much may happen in the folder above that does not concern this one.
+            if stamp == seen { continue }
+            seen = stamp
             changed()
         }
     }
 
     /// Waits until nothing has happened for a moment, or for long enough.
-    private func quiet() async {
+    /// - Returns: How the folder looks then.
+    private func quiet() async -> [String] {
         let start = ContinuousClock.now
         let longest = start + .milliseconds(Self.longest)
         var last = Self.stamp(folder)
         while ContinuousClock.now < longest, !Task.isCancelled {
             try? await Task.sleep(for: .milliseconds(Self.settle))
             let now = Self.stamp(folder)
-            if now == last { return }
+            if now == last { return now }
             last = now
         }
+        return last
     }
 
-    /// Names, sizes and times of what is in the folder: equal twice when nothing is being written.
+    /// Names, sizes and times of the manifests: equal twice when nothing is being written.
     private static func stamp(_ folder: String) -> [String] {
-        let names = (try? FileBytes.list(folder)) ?? []
-        return names.prefix(PluginFolder.maxPlugins).map { name in
+        let names = ((try? FileBytes.list(folder)) ?? []).filter { $0.hasSuffix(".toml") }
+        return names.prefix(PluginFolder.maxPlugins + 1).map { name in
             var info = stat()
             guard stat(folder + "/" + name, &info) == 0 else { return name }
-            return "\(name) \(info.st_ino) \(info.st_size) \(info.st_mtim.tv_sec).\(info.st_mtim.tv_nsec)"
+            // The time of the last change of any kind, of rights too.
+            return "\(name) \(info.st_ino) \(info.st_size) \(info.st_ctim.tv_sec).\(info.st_ctim.tv_nsec)"
         }
     }
 

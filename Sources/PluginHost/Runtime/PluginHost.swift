@@ -67,12 +67,27 @@ public final class PluginHost: Sendable {
         for line in ability.shortfalls(manifest) { environment.logger.warning("plugin '\(manifest.name)': \(line)") }
     }
 
+    /// Takes a runtime off that is over because its plugin was forgotten.
     private func depart(_ runtime: PluginRuntime) {
-        state.withLock {
-            // Another one of the same name may be there already.
-            if !$0.isStopping, $0.runtimes[runtime.name] === runtime { $0.runtimes[runtime.name] = nil }
+        let isGone = state.withLock { state in
+            if state.isStopping || state.runtimes[runtime.name] !== runtime { return false }
+            state.runtimes[runtime.name] = nil
+            return true
         }
+        // A manifest may have come at the last moment.
+        if isGone, let wanted = runtime.glance.course.wanted { take(wanted) }
     }
+
+    private func take(_ manifest: Manifest) {
+        var runtime: PluginRuntime
+        repeat {
+            runtime = enter(manifest.name)
+            runtime.note { $0.take(manifest) }
+            // Again where it was on its way out just then.
+        } while self.runtime(manifest.name) !== runtime && !isStopping
+    }
+
+    private var isStopping: Bool { state.withLock { $0.isStopping } }
 
     /// Asks all plugins to finish what they hold and to end. Plugins that do not are killed within 17 s.
     public func stop(why: String) {
@@ -148,7 +163,7 @@ public final class PluginHost: Sendable {
         case .added(let manifest), .changed(let manifest), .enabled(let manifest), .disabled(let manifest),
             .repaired(let manifest):
             runtime.say(.info, "its manifest was \(change.word)")
-            runtime.note { $0.take(manifest) }
+            take(manifest)
         case .removed:
             runtime.say(
                 .notice, "its manifest was removed; its queues are kept until 'crowbar plugins forget \(name)'")

@@ -131,6 +131,8 @@ extension PluginSession {
 
     func takeFetched(_ page: LogPage, _ queue: Int, _ now: Int64) {
         isReading = false
+        // What was asked for before a pause is asked for again after it; after a drain, by the next process.
+        if isPaused || isDraining { return }
         var chunk: [UInt8] = []
         let count = queues[queue].deliver(fetched: page, to: &chunk, from: nextDelivery, now: now)
         book(count, queue)
