@@ -29,7 +29,8 @@ import Testing
         }
         let config = """
             read = ["\(root)/secret", "\(root)/shared/data", "/etc/shadow", "\(root)/plugins.d/closed.toml"]
-            write = ["\(root)/secret", "\(root)/shared/data", "\(root)/out/new", "own", "/usr/crowbar-probe", "/dev/null"]
+            write = ["\(root)/secret", "\(root)/shared/data", "\(root)/out/new", "own", "/usr/crowbar-probe",
+                "/dev/null"]
             run = ["/bin/true"]
             signal = true
             daemon = true
