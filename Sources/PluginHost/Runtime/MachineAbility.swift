@@ -41,7 +41,10 @@ struct MachineAbility: Sendable, Equatable {
         var lines: [String] = []
         func add(_ key: String, _ why: String) { lines.append("\(key) cannot be enforced on this machine: \(why)") }
         if manifest.limits?.cpu != nil {
-            add("limits.cpu", "it needs a control group; set CPUQuota= of the service that runs crowbar instead")
+            add(
+                "limits.cpu",
+                "it needs a control group, and this version makes none; set CPUQuota= of crowbar's service instead"
+            )
         }
         if manifest.sandbox != nil {
             if landlock == 0 {

@@ -1,7 +1,7 @@
 /// What the operator is told of a plugin that fell and may have met one of its own limits.
 enum LimitHint {
     /// What programs and languages say when they get no more memory, in lower case.
-    private static let memoryWords = ["memory", "bad_alloc"]
+    private static let memoryWords = ["memory", "bad_alloc", "allocation failed"]
     private static let filesWords = ["too many open files"]
     private static let accessWords = ["permission denied", "eacces", "operation not permitted"]
 

@@ -113,7 +113,7 @@ final class NetworkConnection: @unchecked Sendable {
         }
         ClientBootstrap(group: loop)
             .connectTimeout(Self.connectLimit)
-            .channelOption(.socketOption(.tcp_nodelay), value: 1)
+            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             // Several addresses may be tried at once: only the one that is kept gets handlers, and is read then.
             .channelOption(.autoRead, value: false)
             .connect(host: config.host, port: config.port)
