@@ -32,17 +32,20 @@ extension PluginSession {
         chunk.reserveCapacity(Outgoing.chunk + 4096)
         let isIsolated = !suspects.isEmpty
         if isIsolated { forgetSettledSuspects() }
-        var progress = true
+        var allowance = replay?.allowance(now: now) ?? .max
+        var progress = allowance > 0
         while progress, room > 0 {
             progress = false
-            for i in queues.indices where room > 0 {
+            for i in queues.indices where room > 0 && allowance > 0 {
                 if isIsolated, queues.contains(where: { $0.queue.held + $0.queue.taken > 0 }) { break }
                 let before = chunk.count
                 let count = queues[i].deliver(
                     to: &chunk, from: nextDelivery, ownEvents: manifest.ownEvents, plugin: manifest.name, now: now,
                     maxBytes: min(Outgoing.chunk, before + room),
-                    only: isIsolated ? suspects[queues[i].id.queue] ?? [] : nil)
+                    only: isIsolated ? suspects[queues[i].id.queue] ?? [] : nil, atMost: allowance)
                 if count == 0 { continue }
+                allowance -= count
+                replay?.spend(count)
                 progress = true
                 book(count, i)
                 room -= chunk.count - before
@@ -58,6 +61,14 @@ extension PluginSession {
         if room <= 0 { _ = outgoing.room() }
         tellCaughtUp()
         readOn()
+        endReplay(now)
+    }
+
+    /// Lets the plugin go once all that it was to be replayed is settled.
+    private func endReplay(_ now: Int64) {
+        guard replay != nil, queues.allSatisfy({ $0.isReplayed || $0.droppedAt != nil }) else { return }
+        replay?.isDone = true
+        drain("the replay is over", now)
     }
 
     /// Takes off the suspects what is not there any more, so that an isolation cannot last for ever.
@@ -135,6 +146,7 @@ extension PluginSession {
         if isPaused || isDraining { return }
         var chunk: [UInt8] = []
         let count = queues[queue].deliver(fetched: page, to: &chunk, from: nextDelivery, now: now)
+        replay?.spend(count)
         book(count, queue)
         outgoing.put(chunk)
     }
@@ -261,6 +273,7 @@ extension PluginSession {
             }
             if let configuring { times.append(configuring.until) }
             if let readRetry { times.append(readRetry) }
+            if let wait = replay?.wait, wait > 0 { times.append(now + wait) }
         }
         if !isSaving {
             for queue in queues where queue.isDirty {

@@ -212,7 +212,9 @@ extension PluginSession {
     private func take(_ command: PluginMessage.Command, _ now: Int64) {
         guard case .working = phase else { return strike("'command' before 'start'", now) }
         var order = CommandDesk.Order(command: command)
-        if let delivery = command.cause {
+        if replay != nil {
+            order.refusal = CommandError(.replay, "a replay takes no commands")
+        } else if let delivery = command.cause {
             if let i = queue(of: delivery), let position = queues[i].queue.position(of: delivery) {
                 let known = causes[delivery] ?? (0, 0)
                 causes[delivery] = (known.ordinal + 1, known.open + 1)

@@ -125,7 +125,9 @@ extension PluginSession {
                 record = stored
                 if stored.droppedAt != nil { fresh[id] = stored.dropped(at: nil) }
             } else {
-                record = QueueRecord(cursor: try await cursor(for: wanted.start, head, id), bornAt: head?.position ?? 0)
+                let cursor =
+                    if let replay { replay.plan.start } else { try await cursor(for: wanted.start, head, id) }
+                record = QueueRecord(cursor: cursor, bornAt: head?.position ?? 0)
                 fresh[id] = record
             }
             let resumption = resumption(record, earlier[wanted.name] ?? [:])
@@ -144,6 +146,7 @@ extension PluginSession {
         if !fresh.isEmpty { try await environment.store.save(fresh, deadLetters: []) }
         let letters = try await environment.store.redrives(of: manifest.name)
         for i in runners.indices {
+            runners[i].replay = replay?.plan
             for position in letters[runners[i].id.queue] ?? [] { runners[i].queue.redrive(position) }
         }
         return runners

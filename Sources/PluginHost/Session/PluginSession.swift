@@ -113,6 +113,8 @@ final class PluginSession {
     /// Nothing goes out while what is settled cannot be stored.
     var saveFailed = false
     var nextSave: Int64 = 0
+    /// Its part in a replay.
+    var replay: ReplayCourse?
     /// Events that may be what brings the plugin down: while there are any, one event at a time goes out.
     var suspects: PoisonWatch.Events = [:]
     var rates: [(time: Int64, settlements: [Int64])] = []
@@ -291,7 +293,7 @@ final class PluginSession {
     func send(_ message: HostMessage) { outgoing.put(message.line + [0x0A]) }
 
     /// Asks the plugin to finish and go.
-    private func drain(_ why: String, _ now: Int64) {
+    func drain(_ why: String, _ now: Int64) {
         if end == nil { end = .stopped }
         guard !isDraining else { return }
         isDraining = true

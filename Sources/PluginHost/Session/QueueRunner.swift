@@ -33,6 +33,9 @@ struct QueueRunner {
     /// When the plugin ceased to name this queue, Unix milliseconds: nothing is delivered any more.
     var droppedAt: Int64?
 
+    /// The part of the log that is replayed; nil in a life as usual.
+    var replay: ReplayPlan?
+
     private var page = LogPage()
     private var next = 0
     private var lanes: [Int32?] = []
@@ -84,7 +87,17 @@ struct QueueRunner {
     }
 
     /// Whether a page is needed before more can go out.
-    var needsPage: Bool { !isAtEnd && fetching.isEmpty && next >= page.entries.count && queue.wantsEvents }
+    var needsPage: Bool {
+        !isAtEnd && fetching.isEmpty && next >= page.entries.count && queue.wantsEvents && !isThrough
+    }
+
+    /// Whether the part of a replay was looked through.
+    private var isThrough: Bool { replay.map { queue.scanned >= $0.through } ?? false }
+
+    /// Whether all of a replay's part is settled.
+    var isReplayed: Bool {
+        isThrough && queue.settledThrough >= queue.scanned && queue.unsettled == 0 && queue.strands.isEmpty
+    }
 
     /// Takes a page that may begin before this queue's place.
     mutating func take(_ page: LogPage) {
@@ -107,16 +120,16 @@ struct QueueRunner {
     /// - Returns: How many.
     mutating func deliver(
         to out: inout [UInt8], from delivery: Int64, ownEvents: Bool, plugin: String, now: Int64, maxBytes: Int,
-        only suspects: Set<Int64>? = nil
+        only suspects: Set<Int64>? = nil, atMost limit: Int = turn
     ) -> Int {
         guard fetching.isEmpty, droppedAt == nil else { return 0 }
         var count = 0
-        let most = suspects == nil ? Self.turn : 1
+        let most = suspects == nil ? min(limit, Self.turn) : 1
         while count < most, out.count < maxBytes {
             if let taken = suspects.map({ queue.take(oneOf: $0) }) ?? queue.take() {
                 // What stands behind the cursor may be on the page by chance only.
                 guard taken.slot >= 0, let entry = entry(at: taken.position) else {
-                    collect(taken, suspects == nil ? Self.fetch : 1)
+                    collect(taken, min(most - count, Self.fetch))
                     break
                 }
                 let number = delivery + Int64(count)
@@ -125,7 +138,11 @@ struct QueueRunner {
                     delivery: number, position: taken.position, attempt: attempt, mode: mode(taken),
                     event: page.json(entry), to: &out)
                 count += 1
-            } else if next < page.entries.count, queue.wantsEvents {
+            } else if next < page.entries.count, queue.wantsEvents, !isThrough {
+                if let replay, page.entries[next].position > replay.through {
+                    queue.skip(through: replay.through)
+                    break
+                }
                 offer(page.entries[next], ownEvents, plugin)
                 next += 1
             } else {
@@ -158,6 +175,7 @@ struct QueueRunner {
     }
 
     private func mode(_ taken: (slot: Int, position: Int64)) -> HostMessage.Mode {
+        if replay != nil { return .replay }
         if queue.isRedrive(slot: taken.slot) { return .redrive }
         return taken.position <= bornAt ? .history : .live
     }
@@ -188,7 +206,7 @@ struct QueueRunner {
     mutating func takeIn(_ page: LogPage, key: String, through: Int64, ownEvents: Bool, plugin: String) {
         let wanted = page.entries.filter {
             filter.wants($0.type) && (ownEvents || page.name($0.origin) != plugin)
-                && page.name($0.channel).map(filter.wants(channel:)) ?? true
+                && page.name($0.channel).map { filter.wants(channel: $0) && isReplayed(channel: $0) } ?? true
         }
         queue.takeIn(key, wanted.map(\.position), through: page.entries.last?.position ?? through)
         isDirty = true
@@ -230,9 +248,14 @@ struct QueueRunner {
     private mutating func wants(channel index: Int32) -> Bool {
         guard index >= 0 else { return true }
         if let known = wanted[Int(index)] { return known }
-        let answer = filter.wants(channel: page.names[Int(index)])
+        let name = page.names[Int(index)]
+        let answer = filter.wants(channel: name) && isReplayed(channel: name)
         wanted[Int(index)] = answer
         return answer
+    }
+
+    private func isReplayed(channel: String) -> Bool {
+        replay?.channels.map { $0.contains { QueueFilter.matches(channel, $0) } } ?? true
     }
 
     /// Where the queue stands, to be stored.

@@ -16,12 +16,21 @@ struct TokenBucket {
     /// Takes a token if there is one.
     /// - Parameter now: Milliseconds on the monotonic clock.
     mutating func take(now: Int64) -> Bool {
-        if let updated { tokens = min(burst, tokens + Double(max(0, now - updated)) * rate / 1000) }
-        updated = now
-        if tokens < 1 { return false }
+        if available(now: now) < 1 { return false }
         tokens -= 1
         return true
     }
+
+    /// How many tokens there are.
+    /// - Parameter now: Milliseconds on the monotonic clock.
+    mutating func available(now: Int64) -> Int {
+        if let updated { tokens = min(burst, tokens + Double(max(0, now - updated)) * rate / 1000) }
+        updated = now
+        return Int(max(0, tokens))
+    }
+
+    /// Takes tokens that were ``available(now:)``.
+    mutating func spend(_ count: Int) { tokens -= Double(count) }
 
     /// Milliseconds until there is a token.
     func wait() -> Int64 { tokens >= 1 ? 0 : Int64(((1 - tokens) * 1000 / rate).rounded(.up)) }

@@ -98,6 +98,17 @@ struct PluginService: Service {
         }
     }
 
+    /// What a replay works with: bookkeeping of its own, and no way into the log.
+    static func replayEnvironment(log: SQLiteLog, folder: String) throws -> HostEnvironment {
+        var logger = Logger(label: "crowbar.replay") { StreamLogHandler.standardError(label: $0) }
+        logger.logLevel = .warning
+        // Never run: a replay refuses commands before they come here, and one that did would wait for ever.
+        let ingest = Ingest(log: log, newEventID: { "" }, hash: { SHA256.hash($0) })
+        return environment(
+            log: log, store: try SQLiteHostStore(path: folder + "/host.db"), ingest: ingest,
+            dataFolder: folder + "/plugins", logger: logger)
+    }
+
     private static func remove(_ folder: String) {
         guard let handle = opendir(folder) else { return }
         while let entry = readdir(handle) {
@@ -126,7 +137,7 @@ struct PluginService: Service {
     }
 
     /// A path from the root: a plugin works in a folder of its own, where a relative one would mean another place.
-    private static func absolute(_ path: String) -> String {
+    static func absolute(_ path: String) -> String {
         if path.hasPrefix("/") { return path }
         guard let folder = getcwd(nil, 0) else { return path }
         defer { free(folder) }

@@ -1,0 +1,147 @@
+import CrowbarCore
+import Logging
+import PluginWire
+import Synchronization
+
+/// A plugin is given a part of the log once more, by a process of its own with a folder and bookkeeping of its own, so
+/// that live work neither waits nor moves.
+public final class Replay: Sendable {
+    /// How a replay ended.
+    public enum Outcome: Sendable, Equatable {
+        /// Every event of the part is settled.
+        case done
+        /// It was cancelled; it can go on later from where it stands.
+        case cancelled
+        /// The plugin cannot go on; with the reason.
+        case failed(String)
+    }
+
+    /// How far it is.
+    public struct Progress: Sendable, Equatable {
+        /// Where it began, as a position.
+        public var from: Int64
+        /// Where it ends.
+        public var through: Int64
+        /// All up to here is done.
+        public var position: Int64
+        /// Events that the plugin settled, in this run.
+        public var settled: Int64
+        /// Events that wait for another try.
+        public var waiting: Int
+    }
+
+    private struct State {
+        var mailbox: Mailbox?
+        var board = SessionBoard()
+        var settled: Int64 = 0
+        var position: Int64
+        var isCancelled = false
+    }
+
+    private let manifest: Manifest
+    private let plan: ReplayPlan
+    private let environment: HostEnvironment
+    private let state: Mutex<State>
+    private let stopping: AsyncStream<Never>
+    private let endStopping: AsyncStream<Never>.Continuation
+
+    /// Makes a replay.
+    /// - Parameter environment: Its store and data folder must be the replay's own.
+    public init(manifest: Manifest, plan: ReplayPlan, environment: HostEnvironment) {
+        self.manifest = manifest
+        self.plan = plan
+        self.environment = environment
+        state = Mutex(State(position: plan.start?.position ?? 0))
+        (stopping, endStopping) = AsyncStream.makeStream(of: Never.self)
+    }
+
+    /// Lets the plugin finish what it holds and end; ``run()`` then returns.
+    public func cancel() {
+        let mailbox = state.withLock {
+            $0.isCancelled = true
+            return $0.mailbox
+        }
+        endStopping.finish()
+        mailbox?.post(.drain(why: "the replay is cancelled"))
+    }
+
+    /// How far it is now.
+    public var progress: Progress {
+        state.withLock { state in
+            let queues = state.board.current.queues
+            let position = queues.map { $0.cursor?.position ?? 0 }.min() ?? 0
+            return Progress(
+                from: plan.start?.position ?? 0, through: plan.through,
+                position: min(plan.through, max(state.position, position)),
+                settled: state.settled + queues.reduce(0) { $0 + $1.settlements },
+                waiting: queues.reduce(0) { $0 + $1.parked })
+        }
+    }
+
+    /// Runs to the end of the part, starting the plugin again after crashes as the host does.
+    public func run() async -> Outcome {
+        var supervisor = Supervisor()
+        var poison = PoisonWatch()
+        var attempts: [String: [Int64: DeliveryQueue.Attempts]] = [:]
+        while true {
+            let started = environment.now()
+            let mailbox = Mailbox()
+            let board = SessionBoard()
+            let isCancelled = state.withLock {
+                $0.mailbox = mailbox
+                $0.board = board
+                return $0.isCancelled
+            }
+            if isCancelled { return .cancelled }
+            let session: PluginSession
+            do {
+                session = try await SessionFactory(name: manifest.name, environment: environment, lines: nil).make(
+                    manifest, purpose: .replay, board: board, mailbox: mailbox, earlier: attempts)
+            } catch {
+                return .failed(error.reason)
+            }
+            session.suspects = poison.suspects
+            session.replay = ReplayCourse(plan)
+            let report = await session.run()
+            settle(session)
+            if session.replay?.isDone ?? false { return .done }
+            if state.withLock({ $0.isCancelled }) { return .cancelled }
+            attempts = report.attempts
+            poison.keep(report.suspects)
+            if case .crashed = report.end { poison.crashed(holding: report.held) }
+            switch supervisor.next(
+                report.end, started: started, madeProgress: report.madeProgress, now: environment.now(),
+                random: environment.random())
+            {
+            case .stop: return .failed("it ended before the part was through")
+            case .fail(let reason), .diverge(let reason): return .failed(reason)
+            case .restart(let wait, let reason):
+                environment.logger.warning("starts again in \(wait) ms: \(reason)")
+                if !(await pause(wait)) { return .cancelled }
+            }
+        }
+    }
+
+    /// Adds up what a process did.
+    private func settle(_ session: PluginSession) {
+        state.withLock { state in
+            state.mailbox = nil
+            state.settled += session.queues.reduce(0) { $0 + $1.queue.settlements }
+            let position = session.queues.map { min($0.queue.settledThrough, plan.through) }.min() ?? 0
+            state.position = max(state.position, position)
+            state.board = SessionBoard()
+        }
+    }
+
+    /// Waits; false when cancelled meanwhile.
+    private func pause(_ milliseconds: Int64) async -> Bool {
+        let stopping = stopping
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { try? await Task.sleep(for: .milliseconds(milliseconds)) }
+            group.addTask { for await _ in stopping {} }
+            await group.next()
+            group.cancelAll()
+        }
+        return state.withLock { !$0.isCancelled }
+    }
+}

@@ -1,0 +1,39 @@
+import Glibc
+import PluginHost
+
+/// What is kept of a replay in its folder, so that it can go on: the part, and the bookkeeping. What the plugin itself
+/// writes into its folder there stays.
+struct ReplayFiles {
+    /// Bytes of a plan, at most.
+    private static let maxPlan = 64 << 10
+
+    let folder: String
+
+    private var file: String { folder + "/plan.json" }
+
+    /// The plan of a replay that was interrupted, or nil.
+    var plan: ReplayPlan? {
+        let descriptor = open(file, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        var bytes = [UInt8](repeating: 0, count: Self.maxPlan)
+        let count = read(descriptor, &bytes, bytes.count)
+        return count > 0 ? ReplayPlan(kept: Array(bytes[..<count])) : nil
+    }
+
+    /// Begins with an empty bookkeeping.
+    func begin(_ plan: ReplayPlan) throws {
+        end()
+        let descriptor = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+        let bytes = plan.bytes
+        guard descriptor >= 0, write(descriptor, bytes, bytes.count) == bytes.count, fsync(descriptor) == 0 else {
+            throw Refusal("\(file) cannot be written: \(String(cString: strerror(errno)))")
+        }
+        close(descriptor)
+    }
+
+    /// Drops the plan and the bookkeeping.
+    func end() {
+        for name in ["plan.json", "host.db", "host.db-wal", "host.db-shm"] { unlink(folder + "/" + name) }
+    }
+}

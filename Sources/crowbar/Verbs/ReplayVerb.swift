@@ -1,0 +1,192 @@
+import ArgumentParser
+import CrowbarCore
+import CrowbarSQLite
+import Dispatch
+import Glibc
+import JSONBytes
+import Logging
+import PluginHost
+
+/// `crowbar replay NAME`.
+struct ReplayVerb: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "replay",
+        abstract: "Give a plugin a part of the log once more, by a process of its own beside the live one.")
+
+    @OptionGroup var settings: ConfigurationOption
+    @Argument(help: "The plugin.") var name: String
+    @Option(help: "Where it begins: beginning, id:EVENTID (after it) or @2026-11-01T00:00:00Z.") var from: String?
+    @Option(help: "Where it ends: now, id:EVENTID (with it) or @TIME (before it).") var until = "now"
+    @Option(help: "Events a second at most.") var rate: Double?
+    @Option(help: "A channel, or a pattern that ends in '*'; may be given several times.") var channel: [String] = []
+    @Flag(help: "Go on with a replay that was interrupted.") var resume = false
+    @Flag(help: "Drop a replay that was interrupted, and begin anew.") var restart = false
+    @Flag(help: "Print the outcome as JSON.") var json = false
+
+    func validate() throws {
+        if resume, restart { throw ValidationError("--resume and --restart exclude each other.") }
+        if resume, from != nil {
+            throw ValidationError("--resume goes on with the part it began with; leave --from out.")
+        }
+        if !resume, from == nil { throw ValidationError("Say where to begin: --from beginning, id:EVENTID or @TIME.") }
+        if let rate, !(rate > 0 && rate <= 1_000_000) { throw ValidationError("--rate is from above 0 to 1,000,000.") }
+    }
+
+    func run() async throws {
+        let configuration = try settings.load()
+        guard access(configuration.data + "/log.db", F_OK) == 0 else {
+            throw Refusal("there is no log in \(configuration.data)")
+        }
+        let manifest = try manifest(configuration)
+        umask(0o077)
+        let folder: DataFolder
+        let log: SQLiteLog
+        do {
+            // No lock on the data: the log is only read, beside a server too. The replay's own folder is locked.
+            log = try SQLiteLog(
+                path: configuration.data + "/log.db", now: Clock.milliseconds, random32: { [] })
+            folder = try DataFolder(path: PluginService.absolute(configuration.data) + "/replays/" + name)
+        } catch DataFolderError.inUse(_, let pid) {
+            throw Refusal("a replay of '\(name)' is under way already (process \(pid.map(String.init) ?? "unknown"))")
+        } catch {
+            throw Refusal("\(error)")
+        }
+        let plan = try await plan(log, ReplayFiles(folder: folder.path))
+        let files = ReplayFiles(folder: folder.path)
+        let environment: HostEnvironment
+        do {
+            environment = try PluginService.replayEnvironment(log: log, folder: folder.path)
+        } catch {
+            throw Refusal("\(error)")
+        }
+        let replay = Replay(manifest: manifest, plan: plan, environment: environment)
+        let (outcome, seconds) = await follow(replay)
+        let letters = (try? await environment.store.deadLetters(of: name, queue: nil, limit: 1_000)) ?? []
+        try finish(outcome, replay.progress, letters, seconds, files)
+    }
+
+    private func manifest(_ configuration: Configuration) throws -> Manifest {
+        let contents: PluginFolder.Contents
+        do {
+            contents = try PluginFolder.read(PluginService.absolute(configuration.plugins))
+        } catch {
+            throw Refusal("\(error)")
+        }
+        if let broken = contents.errors.first(where: { $0.name == name }) { throw Refusal("\(broken.error)") }
+        guard let manifest = contents.manifests.first(where: { $0.name == name }) else {
+            throw Refusal("there is no \(configuration.plugins)/\(name).toml")
+        }
+        guard manifest.replay else {
+            throw Refusal("\(manifest.file) says replay = false: what this plugin does cannot be done twice")
+        }
+        return manifest
+    }
+
+    /// The part to be replayed: the one that was begun, or a new one, which is kept from now on.
+    private func plan(_ log: SQLiteLog, _ files: ReplayFiles) async throws -> ReplayPlan {
+        let kept = files.plan
+        if resume {
+            guard var kept else {
+                throw Refusal("there is no replay of '\(name)' to go on with; begin one with --from")
+            }
+            if let rate { kept.rate = rate }
+            return kept
+        }
+        if kept != nil, !restart {
+            throw Refusal(
+                "a replay of '\(name)' was interrupted; go on with --resume, or drop it with --restart and --from")
+        }
+        let head = try await log.head()?.position ?? 0
+        let start = try await entry(from ?? "beginning", log)
+        let end: Int64 = until == "now" ? head : try await entry(until, log)?.position ?? 0
+        let plan = ReplayPlan(start: start, through: end, channels: channel.isEmpty ? nil : channel, rate: rate)
+        try files.begin(plan)
+        return plan
+    }
+
+    /// The entry that a place stands behind; nil for the beginning.
+    private func entry(_ text: String, _ log: SQLiteLog) async throws -> LogEntryID? {
+        switch StartPoint(text) {
+        case .beginning: return nil
+        case .at(let milliseconds): return try await log.lastEntry(before: milliseconds)
+        case .after(let id):
+            guard let position = try await log.position(of: id) else { throw Refusal("the log has no event '\(id)'") }
+            return LogEntryID(position: position, eventId: id)
+        case .now, nil:
+            throw Refusal("'\(text)' is no place: beginning, id:EVENTID or @2026-11-01T00:00:00Z")
+        }
+    }
+
+    /// Runs it, shows how far it is, and lets it be interrupted.
+    private func follow(_ replay: Replay) async -> (Replay.Outcome, Double) {
+        var sources: [any DispatchSourceSignal] = []
+        for number in [SIGINT, SIGTERM] {
+            signal(number, SIG_IGN)
+            let source = DispatchSource.makeSignalSource(signal: number)
+            source.setEventHandler { replay.cancel() }
+            source.resume()
+            sources.append(source)
+        }
+        defer { sources.forEach { $0.cancel() } }
+        let began = Clock.monotonic()
+        let outcome = await withTaskGroup(of: Replay.Outcome?.self) { group in
+            group.addTask { await replay.run() }
+            group.addTask {
+                var meter = ProgressMeter(isTerminal: isatty(STDERR_FILENO) == 1, began: began)
+                while (try? await Task.sleep(for: .milliseconds(ProgressMeter.interval))) != nil {
+                    if let text = meter.text(replay.progress, now: Clock.monotonic()) {
+                        StandardStream.error.write(Array(text.utf8))
+                    }
+                }
+                if let text = meter.text(replay.progress, now: Clock.monotonic(), isLast: true) {
+                    StandardStream.error.write(Array(text.utf8))
+                }
+                return nil
+            }
+            var outcome: Replay.Outcome?
+            for await end in group {
+                if let end {
+                    outcome = end
+                    group.cancelAll()
+                }
+            }
+            return outcome ?? .cancelled
+        }
+        return (outcome, Double(Clock.monotonic() - began) / 1000)
+    }
+
+    private func finish(
+        _ outcome: Replay.Outcome, _ progress: Replay.Progress, _ letters: [DeadLetter], _ seconds: Double,
+        _ files: ReplayFiles
+    ) throws {
+        if outcome == .done { files.end() }
+        if json {
+            let word =
+                switch outcome {
+                case .done: "done"
+                case .cancelled: "cancelled"
+                case .failed: "failed"
+                }
+            let members: [JSON.Member] = [
+                .init("name", .string(name)), .init("outcome", .string(word)), .init("settled", .int(progress.settled)),
+                .init("position", .int(progress.position)), .init("through", .int(progress.through)),
+                .init("deadLetters", .int(Int64(letters.count))),
+            ]
+            StandardStream.output.write(JSON.object(members).bytes + [0x0A])
+        } else {
+            let rate = Int(Double(progress.settled) / max(seconds, 0.001))
+            StandardStream.output.write(
+                line: "\(name): \(progress.settled) events settled, \(rate) a second, dead letters: \(letters.count)")
+            for letter in letters.prefix(20) {
+                StandardStream.output.write(line: "  \(letter.entry.eventId): \(letter.code): \(letter.message)")
+            }
+        }
+        switch outcome {
+        case .done: return
+        case .cancelled:
+            throw Refusal("interrupted at position \(progress.position); go on with: crowbar replay \(name) --resume")
+        case .failed(let reason):
+            throw Refusal("\(reason); once that is mended, go on with: crowbar replay \(name) --resume")
+        }
+    }
+}
