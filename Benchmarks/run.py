@@ -5,6 +5,7 @@
 
 Every figure is the median of three runs. Nothing here passes or fails: machines differ, and a person reads it.
 """
+import http.client
 import json
 import os
 import pathlib
@@ -20,8 +21,10 @@ import urllib.request
 
 RUNS = 3
 SECONDS = 8
-EVENTS = 500_000
+EVENTS = 1_000_000
 IDLE_SECONDS = 5
+IDLE_PLUGINS = 200
+LATENCY_SECONDS = 10
 
 
 def free_port():
@@ -78,9 +81,9 @@ class Server:
         return urllib.request.urlopen(request, timeout=120).read()
 
 
-def resident(pid):
+def resident(pid, what="VmRSS"):
     for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
+        if line.startswith(what + ":"):
             return int(line.split()[1]) / 1024
     return 0.0
 
@@ -164,6 +167,115 @@ def delivery(binaries, folder):
         limit.append(int(counted.stdout) / (time.monotonic() - begin))
     row("log to one native pipelined plugin", statistics.median(host), "events/s", statistics.median(limit),
         "a C program, same rows, same pipe")
+    many = []
+    for run in range(RUNS):
+        names = [f"eight{run}of{i}" for i in range(8)]
+        many.append(sum(sinks(server, pipe, names)))
+    row("log to eight of them", statistics.median(many), "events/s", statistics.median(limit), "the same")
+    row("the host meanwhile, resident", server.peak, "MB")
+
+
+def sinks(server, pipe, names):
+    """Gives the whole log to native plugins side by side; what each got a second, by the time of the slowest."""
+    for name in names:
+        (server.folder / "plugins.d" / f"{name}.toml").write_text(
+            f'command = ["{pipe}", "sink"]\nwindow = 65536\nstart = "beginning"\n')
+    server.start()
+    reports = [server.folder / "data" / "plugins" / name / "caught-up" for name in names]
+    until = time.monotonic() + 120
+    while not all(report.exists() and report.read_text().endswith("\n") for report in reports):
+        if time.monotonic() > until:
+            raise SystemExit(f"the sinks did not catch up; see {server.folder}/serve.log")
+        time.sleep(0.05)
+    server.peak = resident(server.process.pid, "VmHWM")
+    server.stop()
+    for name in names:
+        (server.folder / "plugins.d" / f"{name}.toml").unlink()
+    counts = [report.read_text().split() for report in reports]
+    slowest = max(float(seconds) for _, seconds in counts)
+    return [int(count) / slowest for count, _ in counts]
+
+
+STAMPER = '''#!/usr/bin/env python3
+import json, sys, time
+out = open("stamps", "w")
+for line in sys.stdin:
+    now = time.time_ns()
+    message = json.loads(line)
+    if message["type"] == "hello":
+        print('{"type":"ready","protocol":1,"name":"stamper","version":"1"}', flush=True)
+    elif message["type"] == "ping":
+        print(json.dumps({"type": "pong", "n": message["n"]}), flush=True)
+    elif message["type"] == "event":
+        out.write(f"{message['event'].get('message')} {now}\\n")
+        out.flush()
+        print(json.dumps({"type": "ack", "delivery": message["delivery"]}), flush=True)
+    elif message["type"] == "drain":
+        break
+'''
+
+
+def latency(binaries, folder):
+    server = Server(binaries, folder)
+    script = server.folder / "stamper.py"
+    script.write_text(STAMPER)
+    script.chmod(0o755)
+    (server.folder / "plugins.d" / "stamper.toml").write_text(f'command = ["{script}"]\norder = "none"\n')
+    server.start()
+    try:
+        server.prepare()
+        connection = http.client.HTTPConnection("127.0.0.1", server.port)
+        sent = {}
+        begin = time.monotonic()
+        for i in range(500 * LATENCY_SECONDS):
+            time.sleep(max(0, begin + i / 500 - time.monotonic()))
+            body = json.dumps({"type": "SEND_MESSAGE", "channelId": "general", "message": f"m{i}"})
+            sent[f"m{i}"] = time.time_ns()
+            connection.request("POST", "/api/commands", body, {"Authorization": f"Bearer {server.token}"})
+            connection.getresponse().read()
+        stamps = server.folder / "data" / "plugins" / "stamper" / "stamps"
+        until = time.monotonic() + 30
+        while stamps.read_text().count("\nm") < len(sent) - 1 and time.monotonic() < until:
+            time.sleep(0.05)
+        waits = []
+        for line in stamps.read_text().splitlines():
+            name, at = line.split()
+            if name in sent:
+                waits.append((int(at) - sent[name]) / 1e6)
+        waits.sort()
+        print(f"{'HTTP command to plugin, 500/s':44} {statistics.median(waits):9.2f} ms p50 "
+              f"{waits[len(waits) * 99 // 100]:9.2f} ms p99 of {len(waits)}", flush=True)
+    finally:
+        server.stop()
+
+
+def idle(binaries, folder):
+    server = Server(binaries, folder)
+    pipe = binaries / "crowbar-bench-pipe"
+    for i in range(IDLE_PLUGINS):
+        (server.folder / "plugins.d" / f"p{i}.toml").write_text(f'command = ["{pipe}", "sink"]\n')
+    server.start()
+    try:
+        until = time.monotonic() + 60
+        while sum(p["state"] == "live" for p in json.loads(server.crowbar("plugins", "--json"))) < IDLE_PLUGINS:
+            if time.monotonic() > until:
+                raise SystemExit("not all plugins are live")
+            time.sleep(0.2)
+        time.sleep(2)
+        before = ticks(server.process.pid)
+        time.sleep(IDLE_SECONDS * 2)
+        used = ticks(server.process.pid) - before
+        row(f"the host with {IDLE_PLUGINS} idle plugins, resident", resident(server.process.pid), "MB")
+        print(f"{'':44} {used * 1000 / os.sysconf('SC_CLK_TCK') / IDLE_SECONDS / 2:12.1f} ms of processor a second, "
+              f"{len(os.listdir(f'/proc/{server.process.pid}/fd'))} descriptors, "
+              f"{len(os.listdir(f'/proc/{server.process.pid}/task'))} threads", flush=True)
+    finally:
+        server.stop()
+
+
+def ticks(pid):
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return int(fields[11]) + int(fields[12])
 
 
 def memory(binaries, folder):
@@ -190,13 +302,17 @@ def memory(binaries, folder):
         server.stop()
 
 
+BENCHMARKS = {
+    "memory": memory, "idle": idle, "latency": latency, "ingest": ingest, "delivery": delivery}
+
+
 def main():
     binaries = pathlib.Path(sys.argv[1]).resolve()
-    wanted = sys.argv[2:] or ["memory", "ingest", "delivery"]
+    wanted = sys.argv[2:] or list(BENCHMARKS)
     for name in wanted:
         folder = tempfile.mkdtemp(prefix=f"crowbar-bench-{name}-")
         try:
-            {"memory": memory, "ingest": ingest, "delivery": delivery}[name](binaries, folder)
+            BENCHMARKS[name](binaries, folder)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 

@@ -37,7 +37,7 @@ enum LogReader {
     }
 
     private static func page(_ rows: RawStatement, _ limit: Int, _ maxBytes: Int) throws -> LogPage {
-        var page = LogPage(entries: min(limit, 1024))
+        var page = LogPage(entries: min(limit, 64))
         while try rows.step() {
             if !page.entries.isEmpty, page.bytes.count + rows.bytes(7).count > maxBytes { break }
             try append(rows, to: &page)

@@ -196,6 +196,9 @@ static int probe(void) {
     return 0;
 }
 
+// Bytes that fit into the pipe of events: at 64 KiB host and plugin wake each other for every few hundred events.
+enum { EVENTS_PIPE = 512 << 10 };
+
 int main(int count, char **arguments) {
     if (count == 2 && strcmp(arguments[1], "--probe") == 0) return probe();
     static struct rules rules;
@@ -218,6 +221,8 @@ int main(int count, char **arguments) {
     int signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (signals < 0) return fail(token, "signalfd", errno);
 
+    // Where the system allows no more, the pipe stays as it is.
+    fcntl(STDIN_FILENO, F_SETPIPE_SZ, EVENTS_PIPE);
     setsid();
     if (prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) return fail(token, "cannot become a subreaper", errno);
     int host = (int)syscall(SYS_pidfd_open, host_pid, 0);

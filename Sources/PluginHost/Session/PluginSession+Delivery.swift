@@ -29,7 +29,6 @@ extension PluginSession {
         if saveFailed { return }
         var room = outgoing.room()
         var chunk: [UInt8] = []
-        chunk.reserveCapacity(Outgoing.chunk + 4096)
         let isIsolated = !suspects.isEmpty
         if isIsolated { forgetSettledSuspects() }
         var allowance = replay?.allowance(now: now) ?? .max
@@ -38,6 +37,8 @@ extension PluginSession {
             progress = false
             for i in queues.indices where room > 0 && allowance > 0 {
                 if isIsolated, queues.contains(where: { $0.queue.held + $0.queue.taken > 0 }) { break }
+                guard queues[i].hasWork else { continue }
+                if chunk.capacity == 0 { chunk.reserveCapacity(Outgoing.chunk + 4096) }
                 let before = chunk.count
                 let count = queues[i].deliver(
                     to: &chunk, from: nextDelivery, ownEvents: manifest.ownEvents, plugin: manifest.name, now: now,
@@ -51,16 +52,17 @@ extension PluginSession {
                 room -= chunk.count - before
                 if chunk.count >= Outgoing.chunk {
                     outgoing.put(chunk)
-                    chunk.removeAll(keepingCapacity: false)
-                    chunk.reserveCapacity(Outgoing.chunk + 4096)
+                    chunk = []
                 }
             }
+            if !progress, allowance > 0, useAhead() { progress = true }
         }
         outgoing.put(chunk)
         // Asked again, so that the writer tells when there is room.
         if room <= 0 { _ = outgoing.room() }
         tellCaughtUp()
         readOn()
+        for i in queues.indices { queues[i].releasePage() }
         endReplay(now)
     }
 
@@ -91,6 +93,7 @@ extension PluginSession {
 
     private func readOn() {
         if isReading || readRetry != nil { return }
+        useAhead()
         if let i = queues.firstIndex(where: { !$0.fetching.isEmpty }) {
             isReading = true
             return reader.put(.positions(queues[i].fetching.map(\.position), queue: i))
@@ -103,7 +106,32 @@ extension PluginSession {
             grewWhileReading = false
             return reader.put(.page(after: after))
         }
-        if !wasLane { _ = readLane() }
+        if !wasLane, readLane() { return }
+        readAhead()
+    }
+
+    /// Reads the page behind the one that is being delivered, so that reading goes on while the plugin is written to.
+    private func readAhead() {
+        if let last = ahead?.page.entries.last?.position,
+            queues.allSatisfy({ $0.queue.scanned >= last || $0.droppedAt != nil })
+        {
+            ahead = nil
+        }
+        guard ahead == nil, let after = queues.lazy.compactMap(\.fullPageEnd).max(), after != lastAhead else { return }
+        lastAhead = after
+        isReading = true
+        grewWhileReading = false
+        reader.put(.page(after: after))
+    }
+
+    /// Gives the page that was read ahead to the queues that want it now; false where there is none.
+    @discardableResult private func useAhead() -> Bool {
+        guard let (page, after) = ahead, let last = page.entries.last?.position,
+            queues.contains(where: { $0.needsPage && $0.queue.scanned >= after && $0.queue.scanned < last })
+        else { return false }
+        ahead = nil
+        share(page, after)
+        return true
     }
 
     private func readLane() -> Bool {
@@ -132,12 +160,20 @@ extension PluginSession {
 
     func takePage(_ page: LogPage, _ after: Int64) {
         isReading = false
+        if share(page, after) || page.entries.isEmpty { return }
+        ahead = (page, after)
+    }
+
+    @discardableResult private func share(_ page: LogPage, _ after: Int64) -> Bool {
+        var isTaken = false
         let last = page.entries.last?.position
         for i in queues.indices where queues[i].needsPage && queues[i].queue.scanned >= after {
             if let last, last <= queues[i].queue.scanned { continue }
             queues[i].take(page)
+            isTaken = true
             if grewWhileReading { queues[i].isAtEnd = false }
         }
+        return isTaken
     }
 
     func takeFetched(_ page: LogPage, _ queue: Int, _ now: Int64) {

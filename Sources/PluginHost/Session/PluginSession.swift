@@ -103,6 +103,10 @@ final class PluginSession {
     /// Settlements that wait for their commands.
     var deferred: [Int64: Settlement] = [:]
     var isReading = false
+    /// A page that was read before any queue wanted it, and the position behind which it was read.
+    var ahead: (page: LogPage, after: Int64)?
+    /// Behind which position a page was read ahead last.
+    var lastAhead: Int64 = -1
     /// The last read was, or was meant to be, of a parked lane.
     var wasLane = false
     var grewWhileReading = false

@@ -91,6 +91,12 @@ struct QueueRunner {
         !isAtEnd && fetching.isEmpty && next >= page.entries.count && queue.wantsEvents && !isThrough
     }
 
+    /// The end of a page that is being delivered and was cut by its limits, so that more is behind it; nil otherwise.
+    var fullPageEnd: Int64? {
+        let isCut = page.entries.count >= Self.pageEntries || page.bytes.count >= Self.pageBytes / 2
+        return isCut && next < page.entries.count ? page.entries.last?.position : nil
+    }
+
     /// Whether the part of a replay was looked through.
     private var isThrough: Bool { replay.map { queue.scanned >= $0.through } ?? false }
 
@@ -114,6 +120,16 @@ struct QueueRunner {
         }
         next = low
         if next >= page.entries.count { isAtEnd = true }
+    }
+
+    /// Whether something may go out at once.
+    var hasWork: Bool { next < page.entries.count || !queue.ready.isEmpty }
+
+    /// Lets the memory of a page go that nothing is taken from any more.
+    mutating func releasePage() {
+        if page.entries.isEmpty || hasWork || !queue.slots.isEmpty { return }
+        page = LogPage()
+        next = 0
     }
 
     /// Puts up to a turn of deliveries behind `out`.
