@@ -9,7 +9,7 @@ struct Crowbar: AsyncParsableCommand {
         abstract: "An event-sourced chat core with a plugin host.",
         subcommands: [
             Serve.self, Check.self, Send.self, Channel.self, Events.self, User.self, Token.self, Plugins.self,
-            Cursor.self, DeadLetters.self, ReplayVerb.self,
+            Cursor.self, DeadLetters.self, ReplayVerb.self, BackupVerb.self,
         ])
 
     static func main() async {

@@ -90,8 +90,8 @@ final class CommandLineFolder: Sendable {
 
     /// Starts a server and waits until it says where it listens.
     /// - Returns: Its process id and port.
-    func serve() -> (pid: pid_t, port: String)? {
-        guard let pid = start(["serve"], "serve") else { return nil }
+    func serve(_ arguments: String...) -> (pid: pid_t, port: String)? {
+        guard let pid = start(["serve"] + arguments, "serve") else { return nil }
         let isListening = poll { read("serve.out").contains("listens on") || Self.hasEnded(pid) }
         let address = read("serve.out").split(separator: " ").first { $0.hasPrefix("http://") }
         guard isListening, let port = address?.split(separator: ":").last?.prefix(while: \.isNumber) else { return nil }
