@@ -16,6 +16,7 @@ final class HostScenario {
     let store: SQLiteHostStore
     let ingest: Ingest
     let lines = CapturedLog()
+    var random: @Sendable () -> Double = { Double.random(in: 0..<1) }
     var variables: [String: String] = ProcessInfo.processInfo.environment
 
     init(reopening folder: URL? = nil) throws {
@@ -58,7 +59,7 @@ final class HostScenario {
                 let (seconds, attoseconds) = (ContinuousClock.now - start).components
                 return seconds * 1000 + attoseconds / 1_000_000_000_000_000
             },
-            unixNow: { Int64(Date().timeIntervalSince1970 * 1000) }, random: { Double.random(in: 0..<1) },
+            unixNow: { Int64(Date().timeIntervalSince1970 * 1000) }, random: random,
             hmac: { HMACSHA256.authenticate(key: $0, $1) }, newID: { ids.next() }, environment: variables,
             logger: Logger(label: "test") { _ in lines.handler })
     }

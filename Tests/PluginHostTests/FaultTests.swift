@@ -1,0 +1,158 @@
+import CrowbarCore
+import CrowbarSQLite
+import Foundation
+import JSONBytes
+import PluginHost
+import Testing
+
+/// What a plugin may do wrong without harm to itself, to the host or to the healthy plugin beside it.
+@Suite(.serialized) struct FaultTests {
+    private static let texts = (1...40).map { "m\($0)" }
+    private static let faulty = HostScenario.plugin.replacing("/plugin.py", with: "/faulty.py")
+
+    private func add(_ fault: String, to scenario: HostScenario, _ keys: String = "") throws {
+        let text = "command = [\"\(Self.faulty)\"]\n\(keys)\n[config]\nfault = \"\(fault)\"\n"
+        let file = scenario.folder.appending(path: "plugins.d/faulty.toml")
+        try text.write(to: file, atomically: true, encoding: .utf8)
+    }
+
+    struct Case: Sendable, CustomTestStringConvertible {
+        var number: String
+        var fault: String
+        var strikes: ClosedRange<Int64> = 0...0
+        var ignored: ClosedRange<Int64> = 0...0
+        /// What the operator reads of it.
+        var logged = ""
+        var testDescription: String { "Fault \(number): \(fault)" }
+    }
+
+    @Test(
+        "Faults 4, 5, 7, 8, 9, 18: noise, floods and nonsense cost strikes at most",
+        arguments: [
+            Case(number: "4", fault: "stdout-flood", logged: "log lines of this plugin were dropped"),
+            Case(number: "5", fault: "stderr-flood", logged: "on standard error was dropped"),
+            Case(number: "7", fault: "cut-ack", strikes: 1...1),
+            Case(number: "8", fault: "long-line", strikes: 1...1, logged: "at most 1048576 are taken"),
+            Case(number: "9", fault: "garbage", strikes: 4...8, ignored: 0...3),
+            Case(number: "18", fault: "odd-acks", ignored: 6...8),
+        ])
+    func harmless(fault: Case) async throws {
+        let scenario = try HostScenario()
+        defer { scenario.remove() }
+        try add(fault.fault, to: scenario, #"types = ["MESSAGE_SENT"]"#)
+        try scenario.add("control", #"types = ["MESSAGE_SENT"]"#)
+        try await scenario.run { host in
+            try await wait("live") { try await scenario.states(host).values.allSatisfy { $0.state == "live" } }
+            try await scenario.populate()
+            try await scenario.send(Self.texts)
+            try await wait("the healthy one") { scenario.messages("control") == Self.texts }
+            try await wait("the faulty one") { try await scenario.states(host)["faulty"]?.lag == 0 }
+            #expect(scenario.messages("faulty") == Self.texts)
+            let states = try await scenario.states(host)
+            #expect(states["faulty"]?.restarts == 0 && states["control"]?.restarts == 0)
+            #expect(states["faulty"]?.deadLetters == 0)
+            let shown = try await host.show("faulty")
+            #expect(fault.strikes.contains(shown["strikes"]?.int ?? -1), "\(shown["strikes"]?.int ?? -1) strikes")
+            #expect(fault.ignored.contains(shown["ignored"]?.int ?? -1), "\(shown["ignored"]?.int ?? -1) ignored")
+        }
+        #expect(fault.logged.isEmpty || scenario.lines.all.contains { $0.contains(fault.logged) })
+        // A flood does not become the operator's.
+        #expect(scenario.lines.all.count < 2_000)
+    }
+
+    @Test("Fault 10: a text with every kind of line break is one line, and the log's bytes")
+    func lineBreaks() async throws {
+        let scenario = try HostScenario()
+        defer { scenario.remove() }
+        try scenario.add("raw", config: "raw = true", #"types = ["MESSAGE_SENT"]"#)
+        let text = "a\u{2028}b\u{2029}c\u{85}d\u{0}e\n\r😀\"}\n{\"type\":\"drain\"}"
+        try await scenario.run { host in
+            try await wait("live") { try await scenario.states(host)["raw"]?.state == "live" }
+            try await scenario.populate()
+            try await scenario.send([text, "next"])
+            try await wait("both") { scenario.messages("raw") == [text, "next"] }
+        }
+        let page = try await scenario.log.read(after: 0, limit: 10, maxBytes: 1 << 20)
+        let stored = page.entries.filter { $0.type == .messageSent }
+            .map { String(decoding: page.json($0), as: UTF8.self) }
+        let lines = scenario.seen("raw").compactMap { $0["raw"]?.string }
+        #expect(lines.count == 2)
+        for (line, event) in zip(lines, stored) { #expect(line.hasSuffix("\"event\":\(event)}\n")) }
+    }
+
+    @Test(
+        "Fault 12: another protocol, and more rights than the manifest gives, are refused with both sides named",
+        arguments: [("protocol", "2", "1"), ("rights", "secret", "general")])
+    func refused(fault: String, theirs: String, ours: String) async throws {
+        let scenario = try HostScenario()
+        defer { scenario.remove() }
+        try add(fault, to: scenario, #"channels = ["general"]"#)
+        try scenario.add("control")
+        try await scenario.run { host in
+            try await wait("failed") { try await scenario.states(host)["faulty"]?.state == "failed" }
+            let reason = try #require(try await scenario.states(host)["faulty"]?.reason)
+            #expect(reason.contains(theirs) && reason.contains(ours), "\(reason)")
+            try await wait("the healthy one") { try await scenario.states(host)["control"]?.state == "live" }
+        }
+    }
+
+    @Test("Fault 14: a crash loop ends after five, says why, and a start clears it") func crashLoop() async throws {
+        let scenario = try HostScenario()
+        defer { scenario.remove() }
+        // No jitter: the waits between the crashes are none.
+        scenario.random = { 0 }
+        try add("crash-loop", to: scenario)
+        try scenario.add("control", #"types = ["MESSAGE_SENT"]"#)
+        func starts() -> Int {
+            (try? String(contentsOf: scenario.folder.appending(path: "plugins/faulty/starts"), encoding: .utf8))?.count
+                ?? 0
+        }
+        try await scenario.run { host in
+            try await wait("failed") { try await scenario.states(host)["faulty"]?.state == "failed" }
+            #expect(starts() == 5)
+            #expect(try await scenario.states(host)["faulty"]?.reason.contains("5 times") == true)
+            try await scenario.populate()
+            try await scenario.send(Self.texts)
+            try await wait("the healthy one") { scenario.messages("control") == Self.texts }
+            #expect(starts() == 5)
+            _ = try await host.act(.start, on: "faulty")
+            try await wait("five more") { starts() == 10 }
+            try await wait("failed") { try await scenario.states(host)["faulty"]?.state == "failed" }
+        }
+    }
+
+    @Test("Fault 22: a filter that matches nothing moves the cursor to the head") func nothingMatches() async throws {
+        let scenario = try HostScenario()
+        defer { scenario.remove() }
+        try scenario.add("picky", #"types = ["CHANNEL_DESTROYED"]"#)
+        try await scenario.run { host in
+            try await wait("live") { try await scenario.states(host)["picky"]?.state == "live" }
+            try await scenario.populate()
+            for _ in 0..<5 { try await scenario.send((1...1_000).map { "m\($0)" }) }
+            try await wait("the cursor") { try await scenario.states(host)["picky"]?.lag == 0 }
+        }
+        let head = try await scenario.log.head()
+        #expect(head?.position == 5_002)
+        // As it was stored: a restart begins here and reads nothing again.
+        #expect(try await scenario.store.queues(of: "picky")["main"]?.cursor == head)
+        #expect(scenario.messages("picky").isEmpty)
+    }
+
+    @Test("Fault 33: a target that is away uses up no attempts") func uncounted() async throws {
+        let scenario = try HostScenario()
+        defer { scenario.remove() }
+        try add("uncounted", to: scenario, "types = [\"MESSAGE_SENT\"]\n[retry]\nmax_attempts = 2")
+        try scenario.add("control", #"types = ["MESSAGE_SENT"]"#)
+        try await scenario.run { host in
+            try await wait("live") { try await scenario.states(host).values.allSatisfy { $0.state == "live" } }
+            try await scenario.populate()
+            try await scenario.send(["a", "b", "c"])
+            try await wait("the healthy one") { scenario.messages("control") == ["a", "b", "c"] }
+            try await wait("all of it") { scenario.messages("faulty").contains("c#12") }
+            try await wait("the settlement") { try await scenario.states(host)["faulty"]?.lag == 0 }
+            #expect(try await scenario.states(host)["faulty"]?.deadLetters == 0)
+            let tries = ["a", "b", "c"].flatMap { text in (1...12).map { $0 == 1 ? text : "\(text)#\($0)" } }
+            #expect(scenario.messages("faulty") == tries)
+        }
+    }
+}

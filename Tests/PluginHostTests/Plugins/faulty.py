@@ -1,0 +1,73 @@
+#!/usr/bin/env python3
+"""A plugin that breaks the protocol in one way, said by its configuration's `fault`, and keeps to it otherwise."""
+import json
+import os
+import sys
+
+out = sys.stdout.buffer
+
+
+def say(**message):
+    out.write(json.dumps(message).encode() + b"\n")
+    out.flush()
+
+
+def misbehave(fault, delivery):
+    """Once, at the first event, before it is acknowledged."""
+    if fault == "stdout-flood":
+        for i in range(20_000):
+            out.write(b"a line of a chatty library, number %d\n" % i)
+    elif fault == "stderr-flood":
+        sys.stderr.buffer.write(b"x" * (8 << 20))
+        sys.stderr.flush()
+    elif fault == "cut-ack":
+        out.write(b'{"type":"ack","deliverya log line cut into it\n')
+    elif fault == "long-line":
+        out.write(b'{"type":"log","message":"' + b"y" * (50 << 20) + b'"}\n')
+    elif fault == "garbage":
+        out.write(b"{\xff\xfe\x00}\n" + b'{"a":' * 3000 + b"\n" + b'{"type":"ack","delivery":NaN}\n')
+        out.write(b'{"type":"ack","type":"ack","delivery":1}\n{"type":"log","message":"\xc3\x28","level":"info"}\n')
+        out.write(b'{"type":"ack","delivery":9223372036854775808}\n{"type":"ack","delivery":-1}\n{}\n')
+    elif fault == "odd-acks":
+        for number in (0, delivery + 1000, 1 << 62):
+            say(type="ack", delivery=number)
+        say(type="ack", delivery=delivery)
+        say(type="ack", delivery=delivery)
+        say(type="retry", delivery=delivery, code="late", message="settled before")
+        say(type="reject", delivery=delivery, code="late", deadLetter=True)
+
+
+def main():
+    fault, folder, first = "", ".", True
+    for line in sys.stdin.buffer:
+        message = json.loads(line)
+        kind = message["type"]
+        if kind == "hello":
+            fault, folder = message["config"]["fault"], message["dataDir"]
+            if fault == "crash-loop":
+                with open(os.path.join(folder, "starts"), "a") as file:
+                    file.write("x")
+                sys.exit(1)
+            ready = dict(type="ready", protocol=2 if fault == "protocol" else 1, name="faulty", version="1")
+            if fault == "rights":
+                ready["queues"] = [{"name": "all", "channels": ["secret"]}]
+            say(**ready)
+        elif kind == "event":
+            text = message["event"].get("message", "")
+            if first and message["attempt"] == 1:
+                misbehave(fault, message["delivery"])
+            first = False
+            with open(os.path.join(folder, "seen"), "a") as file:
+                file.write(json.dumps(dict(message=text, attempt=message["attempt"])) + "\n")
+            if fault == "uncounted" and message["attempt"] < 12:
+                say(type="retry", delivery=message["delivery"], afterMs=5, counted=False, code="away", message="away")
+            else:
+                say(type="ack", upTo=message["delivery"])
+        elif kind == "ping":
+            say(type="pong", n=message["n"])
+        elif kind == "drain":
+            say(type="drained")
+            return
+
+
+main()
