@@ -121,6 +121,30 @@ import Testing
         }
     }
 
+    @Test("Fault 3: standard input that is never read costs bounded memory and nobody's time")
+    func neverRead() async throws {
+        let scenario = try HostScenario()
+        defer { scenario.remove() }
+        try add("deaf-ears", to: scenario, "types = [\"MESSAGE_SENT\"]\norder = \"none\"\nwindow = 65_536")
+        try scenario.add("control", #"types = ["MESSAGE_SENT"]"#)
+        try await scenario.run { host in
+            try await wait("live") { try await scenario.states(host).values.allSatisfy { $0.state == "live" } }
+            try await scenario.populate()
+            let long = String(repeating: "x", count: 1_000)
+            // 8 MB of lines, where 1 MiB and the pipe may wait.
+            for _ in 0..<8 { try await scenario.send((1...1_000).map { "\(long) \($0)" }) }
+            try await wait("the healthy one") { scenario.messages("control").count == 8_000 }
+            let queue = try await host.listing().array?.first { $0["name"]?.string == "faulty" }?["queues"]?.array?
+                .first
+            let inFlight = try #require(queue?["inFlight"]?.int)
+            #expect(inFlight > 100 && inFlight < 3_000, "\(inFlight) are out")
+            // Once it listens it misses nothing.
+            try Data().write(to: scenario.folder.appending(path: "plugins/faulty/listen"))
+            try await wait("the one that listens now") { try await scenario.states(host)["faulty"]?.lag == 0 }
+            #expect(scenario.messages("faulty").count == 8_000)
+        }
+    }
+
     @Test("Fault 22: a filter that matches nothing moves the cursor to the head") func nothingMatches() async throws {
         let scenario = try HostScenario()
         defer { scenario.remove() }

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import time
 
 out = sys.stdout.buffer
 
@@ -52,6 +53,9 @@ def main():
             if fault == "rights":
                 ready["queues"] = [{"name": "all", "channels": ["secret"]}]
             say(**ready)
+            if fault == "deaf-ears":
+                while not os.path.exists(os.path.join(folder, "listen")):
+                    time.sleep(0.02)
         elif kind == "event":
             text = message["event"].get("message", "")
             if first and message["attempt"] == 1:
