@@ -17,31 +17,9 @@ public enum EventEncoder {
         json.member("userId", userId(submission))
         json.member("userName", ifPresent: decision.userName)
         if command.type.hasChannel { json.member("channelId", command.channelId) }
-        switch command.body {
-        case .registerUser(let name), .renameUser(let name): json.member("name", name)
-        case .createChannel(let name, let description):
-            json.member("channelName", ifPresent: name)
-            json.member("channelDescription", ifPresent: description)
-        case .destroyChannel, .joinChannel, .leaveChannel: break
-        case .setTopic(let topic): json.member("topic", topic)
-        case .sendMessage(let text, let messageId, let kind, let replyTo):
-            json.member("messageId", messageId ?? submission.eventId)
-            json.member("message", text)
-            json.member("kind", ifPresent: kind?.rawValue)
-            json.member("replyTo", ifPresent: replyTo)
-        case .editMessage(let messageId, let text):
-            json.member("messageId", messageId)
-            json.member("message", text)
-            json.member("previous", ifPresent: decision.previous)
-        case .deleteMessage(let messageId): json.member("messageId", messageId)
-        }
-        if let origin = submission.origin {
-            json.key("origin")
-            json.beginObject()
-            json.member("plugin", origin.plugin)
-            json.member("ref", ifPresent: origin.ref)
-            json.endObject()
-        }
+        command.body.write(to: &json, messageId: submission.eventId)
+        json.member("previous", ifPresent: decision.previous)
+        submission.origin?.write(to: &json)
         if let checks = submission.checks {
             json.key("checks")
             json.raw(checks)

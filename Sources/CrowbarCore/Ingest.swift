@@ -9,6 +9,8 @@ public final class Ingest: Sendable {
         public static let waiting = 65_536
         /// Commands of one append.
         public static let batch = 1_024
+        /// Commands of one call that are asked about at a time, so that a long call does not crowd out the others.
+        public static let checksAtOnce = 8
         /// The longest chain of causes.
         public static let depth: UInt8 = 16
     }
@@ -58,6 +60,7 @@ public final class Ingest: Sendable {
     private let log: any EventLog
     private let newEventID: @Sendable () -> String
     private let hash: @Sendable ([UInt8]) -> [UInt8]
+    private let checks: CommandChecks?
     private let onFailure: @Sendable (any Error) -> Void
     private let queue = Mutex(Queue())
     private let bell: AsyncStream<Void>
@@ -68,14 +71,17 @@ public final class Ingest: Sendable {
     ///   - log: Where events go.
     ///   - newEventID: Makes ids for events without one.
     ///   - hash: A collision-resistant hash of 32 bytes (SHA-256).
+    ///   - checks: Who is asked about commands before they are decided; nil: nobody.
     ///   - onFailure: Told why an append failed, for the operator's log.
     public init(
         log: any EventLog, newEventID: @escaping @Sendable () -> String,
-        hash: @escaping @Sendable ([UInt8]) -> [UInt8], onFailure: @escaping @Sendable (any Error) -> Void = { _ in }
+        hash: @escaping @Sendable ([UInt8]) -> [UInt8], checks: CommandChecks? = nil,
+        onFailure: @escaping @Sendable (any Error) -> Void = { _ in }
     ) {
         self.log = log
         self.newEventID = newEventID
         self.hash = hash
+        self.checks = checks
         self.onFailure = onFailure
         (bell, ring) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
     }
@@ -83,8 +89,13 @@ public final class Ingest: Sendable {
     /// Stores one command's event; returns once it is durable.
     /// - Throws: ``CommandError``: the refusal, or `unavailable` where the log cannot be written or too much waits.
     public func submit(_ request: Request) async throws(CommandError) -> Receipt {
+        var submission = submission(request)
+        if let checks, checks.concerns(submission), await isNew(submission) {
+            submission = try await Self.checked(submission, checks)
+        }
+        let single = submission
         let outcome: Outcome = await withCheckedContinuation { continuation in
-            enqueue([request]) { continuation.resume(returning: $0[0]) }
+            enqueue([single]) { continuation.resume(returning: $0[0]) }
         }
         return try outcome.get()
     }
@@ -93,8 +104,72 @@ public final class Ingest: Sendable {
     /// - Returns: A receipt or a refusal for each, in their order.
     public func submit(_ requests: [Request]) async -> [Result<Receipt, CommandError>] {
         if requests.isEmpty { return [] }
+        let submissions = requests.map { submission($0) }
+        guard let checks, submissions.contains(where: checks.concerns) else { return await append(submissions) }
+        let checked = await checkAll(submissions, checks)
+        var stored = await append(checked.compactMap { try? $0.get() })[...]
+        return checked.map {
+            switch $0 {
+            case .success: stored.removeFirst()
+            case .failure(let refusal): .failure(refusal)
+            }
+        }
+    }
+
+    private func append(_ submissions: [Submission]) async -> [Outcome] {
+        if submissions.isEmpty { return [] }
         return await withCheckedContinuation { continuation in
-            enqueue(requests) { continuation.resume(returning: $0) }
+            enqueue(submissions) { continuation.resume(returning: $0) }
+        }
+    }
+
+    // MARK: Checks
+
+    /// Asks about the commands of one call, a few at a time.
+    private func checkAll(
+        _ submissions: [Submission], _ checks: CommandChecks
+    ) async -> [Result<Submission, CommandError>] {
+        var checked = submissions.map { Result<Submission, CommandError>.success($0) }
+        await withTaskGroup(of: (Int, Result<Submission, CommandError>).self) { group in
+            var underWay = 0
+            for (index, submission) in submissions.enumerated() where checks.concerns(submission) {
+                if underWay == Limit.checksAtOnce, let (index, outcome) = await group.next() {
+                    checked[index] = outcome
+                    underWay -= 1
+                }
+                underWay += 1
+                group.addTask {
+                    guard await self.isNew(submission) else { return (index, .success(submission)) }
+                    do throws(CommandError) {
+                        return (index, .success(try await Self.checked(submission, checks)))
+                    } catch {
+                        return (index, .failure(error))
+                    }
+                }
+            }
+            for await (index, outcome) in group { checked[index] = outcome }
+        }
+        return checked
+    }
+
+    /// Whether a command's event is not in the log yet: what was stored once is not asked about again, so that its
+    /// first result stands whoever would say no today.
+    private func isNew(_ submission: Submission) async -> Bool {
+        if submission.idSource == .fresh { return true }
+        // Where the log cannot be read the append will tell.
+        return (try? await log.position(of: submission.eventId)) == nil
+    }
+
+    private static func checked(
+        _ submission: Submission, _ checks: CommandChecks
+    ) async throws(CommandError) -> Submission {
+        switch await checks.ask(submission) {
+        case .refused(let error): throw error
+        case .passed(let command, let record):
+            var submission = submission
+            submission.command = command
+            submission.checks = record
+            return submission
         }
     }
 
@@ -114,8 +189,7 @@ public final class Ingest: Sendable {
 
     private static let closed = CommandError(.unavailable, "the server is shutting down; try again")
 
-    private func enqueue(_ requests: [Request], _ resume: @escaping @Sendable ([Outcome]) -> Void) {
-        let submissions = requests.map { submission($0) }
+    private func enqueue(_ submissions: [Submission], _ resume: @escaping @Sendable ([Outcome]) -> Void) {
         let refusal: CommandError? = queue.withLock {
             if $0.isClosed { return Self.closed }
             if $0.commands + submissions.count > Limit.waiting {
@@ -126,7 +200,7 @@ public final class Ingest: Sendable {
             return nil
         }
         if let refusal {
-            resume(requests.map { _ in .failure(refusal) })
+            resume(submissions.map { _ in .failure(refusal) })
         } else {
             ring.yield()
         }

@@ -10,6 +10,8 @@ public struct HostEnvironment: Sendable {
     public var store: any HostStore
     /// Where commands of plugins go.
     public var ingest: Ingest
+    /// Where plugins of the command phase are asked; ingest must know it too.
+    public var checks: CheckDesk
     /// The folder that holds a folder for each plugin.
     public var dataFolder: String
     /// The program that starts plugins (`crowbar-launch`).
@@ -33,8 +35,9 @@ public struct HostEnvironment: Sendable {
 
     /// Makes an environment.
     public init(
-        log: any EventLog, store: any HostStore, ingest: Ingest, dataFolder: String, launcher: String,
-        searchPath: [String], now: @escaping @Sendable () -> Int64, unixNow: @escaping @Sendable () -> Int64,
+        log: any EventLog, store: any HostStore, ingest: Ingest, checks: CheckDesk, dataFolder: String,
+        launcher: String, searchPath: [String], now: @escaping @Sendable () -> Int64,
+        unixNow: @escaping @Sendable () -> Int64,
         random: @escaping @Sendable () -> Double,
         hmac: @escaping @Sendable (_ key: [UInt8], _ message: [UInt8]) -> [UInt8],
         newID: @escaping @Sendable () -> String, environment: [String: String], logger: Logger
@@ -42,6 +45,7 @@ public struct HostEnvironment: Sendable {
         self.log = log
         self.store = store
         self.ingest = ingest
+        self.checks = checks
         self.dataFolder = dataFolder
         self.launcher = launcher
         self.searchPath = searchPath

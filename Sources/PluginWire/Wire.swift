@@ -64,6 +64,9 @@ public struct MessageID: Hashable, Sendable, CustomStringConvertible {
         token = String(decoding: object.bytes[span.range], as: UTF8.self)
     }
 
+    /// The number, where it is a whole one.
+    public var number: Int64? { Int64(token) }
+
     public var description: String { token }
 }
 

@@ -15,6 +15,7 @@ final class HostScenario {
     let log: SQLiteLog
     let store: SQLiteHostStore
     let ingest: Ingest
+    let checks: CheckDesk
     let lines = CapturedLog()
     var random: @Sendable () -> Double = { Double.random(in: 0..<1) }
     var variables: [String: String] = ProcessInfo.processInfo.environment
@@ -30,7 +31,8 @@ final class HostScenario {
         }
         store = try SQLiteHostStore(path: self.folder.appending(path: "host.db").path)
         let ids = EventIDSource(now: now, random: { UInt64.random(in: .min ... .max) })
-        ingest = Ingest(log: log, newEventID: { ids.next() }, hash: { SHA256.hash($0) })
+        checks = CheckDesk(now: Self.monotonic)
+        ingest = Ingest(log: log, newEventID: { ids.next() }, hash: { SHA256.hash($0) }, checks: checks.checks)
     }
 
     /// Adds a manifest that runs the test plugin.
@@ -48,17 +50,22 @@ final class HostScenario {
     /// Where the executables that were built beside the tests are.
     static let products = String(PluginProcess.product("").dropLast())
 
+    /// Milliseconds since the tests began.
+    static let monotonic: @Sendable () -> Int64 = {
+        let start = ContinuousClock.now
+        return {
+            let (seconds, attoseconds) = (ContinuousClock.now - start).components
+            return seconds * 1000 + attoseconds / 1_000_000_000_000_000
+        }
+    }()
+
     var environment: HostEnvironment {
         let ids = EventIDSource(now: { 1 }, random: { UInt64.random(in: .min ... .max) })
-        let start = ContinuousClock.now
         let lines = lines
         return HostEnvironment(
-            log: log, store: store, ingest: ingest, dataFolder: folder.appending(path: "plugins").path,
+            log: log, store: store, ingest: ingest, checks: checks, dataFolder: folder.appending(path: "plugins").path,
             launcher: Self.products + "/crowbar-launch", searchPath: [Self.products],
-            now: {
-                let (seconds, attoseconds) = (ContinuousClock.now - start).components
-                return seconds * 1000 + attoseconds / 1_000_000_000_000_000
-            },
+            now: Self.monotonic,
             unixNow: { Int64(Date().timeIntervalSince1970 * 1000) }, random: random,
             hmac: { HMACSHA256.authenticate(key: $0, $1) }, newID: { ids.next() }, environment: variables,
             logger: Logger(label: "test") { _ in lines.handler })

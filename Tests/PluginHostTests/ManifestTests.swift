@@ -65,14 +65,32 @@ private func read(_ text: String, name: String = "example") throws -> Manifest {
     #expect(!manifest.isEnabled && !manifest.ping && !manifest.replay && manifest.commandsInHistory)
 }
 
+@Test func aManifestOfTheCommandPhase() throws {
+    let manifest = try read(
+        """
+        command = ["./filter"]
+        phase = "command"
+        types = ["SEND_MESSAGE", "EDIT_MESSAGE"]
+        channels = ["dev-*"]
+        priority = -5
+        on_failure = "refuse"
+        """)
+    #expect(manifest.phase == .command && manifest.types == nil)
+    #expect(manifest.commandTypes == [.sendMessage, .editMessage])
+    #expect(manifest.priority == -5 && manifest.onFailure == .refuse)
+}
+
 @Test(
     arguments: [
         ("", nil, "command", "is missing"),
         ("command = []", nil, "command", "must name a program"),
         ("command = \"x\"", 1, "command", "array of strings"),
         ("command = [\"x\"]\nchanels = []", 2, "chanels", "did you mean 'channels'"),
-        ("command = [\"x\"]\nphase = \"command\"", 2, "phase", "not supported by this version yet"),
-        ("command = [\"x\"]\npriority = 3", 2, "priority", "not supported by this version yet"),
+        ("command = [\"x\"]\nphase = \"both\"", 2, "phase", "command"),
+        ("command = [\"x\"]\npriority = 3", 2, "priority", "belongs to phase \"command\""),
+        ("command = [\"x\"]\nphase = \"command\"\nwindow = 3", 3, "window", "belongs to phase \"event\""),
+        ("command = [\"x\"]\nphase = \"command\"\non_failure = \"ask\"", 3, "on_failure", "allow"),
+        ("command = [\"x\"]\nphase = \"command\"\ntypes = [\"MESSAGE_SENT\"]", 3, "types[0]", "there is no command"),
         ("command = [\"x\"]\ntypes = [\"MESAGE_SENT\"]", 2, "types[0]", "did you mean 'MESSAGE_SENT'"),
         ("command = [\"x\"]\ncommands = [\"SHOUT\"]", 2, "commands[0]", "there is no command 'SHOUT'"),
         ("command = [\"x\"]\nchannels = [\"Général\"]", 2, "channels[0]", "neither a channel"),

@@ -28,15 +28,34 @@ public struct Manifest: Sendable, Equatable {
         public var require = false
     }
 
+    /// When the plugin has its say.
+    public enum Phase: String, Sendable {
+        /// It gets events after they are stored.
+        case event
+        /// It is asked about commands before they are stored.
+        case command
+    }
+
+    /// What holds where a plugin of the command phase does not say.
+    public enum OnFailure: String, Sendable { case allow, refuse }
+
     /// The plugin's name: the file's without `.toml`.
     public var name: String
     /// The file it was read from.
     public var file: String
     /// The program and its arguments, as written.
     public var command: [String]
+    /// When it has its say.
+    public var phase = Phase.event
     /// Whether it is to run.
     public var isEnabled = true
-    /// Event types it may see; nil: all.
+    /// In phase `command`: which commands it is asked about; nil: all.
+    public var commandTypes: [CommandType]?
+    /// In phase `command`: who is asked first, the lowest number being the first; then by name.
+    public var priority: Int64 = 0
+    /// In phase `command`: what holds where it does not answer.
+    public var onFailure = OnFailure.allow
+    /// In phase `event`: event types it may see; nil: all.
     public var types: [EventType]?
     /// Channels it may see, or patterns that end in `*`; nil: all.
     public var channels: [String]?

@@ -12,6 +12,11 @@ struct ManifestReader {
         "config",
     ]
 
+    /// Keys that mean nothing in phase `command`, where no events are delivered.
+    static let eventKeys = ["start", "order", "window", "own_events", "replay", "commands_in_history", "retry"]
+    /// Keys that mean nothing in phase `event`.
+    static let commandKeys = ["priority", "on_failure"]
+
     /// Paths in each list of `[sandbox]`.
     static let maxPaths = 64
 
@@ -59,13 +64,12 @@ struct ManifestReader {
         }
         var manifest = Manifest(name: name, file: settings.file, command: command)
         manifest.isEnabled = try settings.bool("enabled") ?? true
-        try refuseCommandPhase()
-        manifest.types = try types()
+        try readPhase(&manifest)
         manifest.channels = try channels()
         manifest.start = try start()
         manifest.order = try settings.string("order", oneOf: ["channel", "total", "none"]) ?? manifest.order
         manifest.window = try settings.int("window", in: 0...Int64(Wire.maxWindow)) ?? manifest.window
-        manifest.commands = try commands()
+        manifest.commands = try commandTypes("commands") ?? []
         manifest.ownEvents = try settings.bool("own_events") ?? false
         manifest.actAs = try settings.strings("act_as") ?? []
         manifest.ping = try settings.bool("ping") ?? true
@@ -83,14 +87,22 @@ struct ManifestReader {
         return manifest
     }
 
-    /// Phase `command` is of a later version: refused, so that nobody believes in checks that are not made.
-    private func refuseCommandPhase() throws(SettingsError) {
-        if try settings.string("phase", oneOf: ["event", "command"]) == "command" {
-            throw settings.error("phase", "\"command\" is not supported by this version yet")
+    private func readPhase(_ manifest: inout Manifest) throws(SettingsError) {
+        let phase = try settings.string("phase", oneOf: ["event", "command"])
+        manifest.phase = phase.flatMap(Manifest.Phase.init) ?? .event
+        let (others, other) =
+            manifest.phase == .event ? (Self.commandKeys, Manifest.Phase.command) : (Self.eventKeys, .event)
+        for key in others where settings[key] != nil {
+            throw settings.error(key, "belongs to phase \"\(other.rawValue)\"; this plugin's is \"\(manifest.phase)\"")
         }
-        for key in ["priority", "on_failure"] where settings[key] != nil {
-            throw settings.error(key, "belongs to phase \"command\", which is not supported by this version yet")
+        guard manifest.phase == .command else {
+            manifest.types = try types()
+            return
         }
+        manifest.commandTypes = try commandTypes("types")
+        manifest.priority = try settings.int("priority", in: -1_000_000...1_000_000) ?? 0
+        manifest.onFailure =
+            try settings.string("on_failure", oneOf: ["allow", "refuse"]).flatMap(Manifest.OnFailure.init) ?? .allow
     }
 
     private func types() throws(SettingsError) -> [EventType]? {
@@ -106,12 +118,13 @@ struct ManifestReader {
         return types
     }
 
-    private func commands() throws(SettingsError) -> [CommandType] {
+    private func commandTypes(_ key: String) throws(SettingsError) -> [CommandType]? {
+        guard let names = try settings.strings(key) else { return nil }
         let known = CommandType.allCases.map(\.rawValue)
         var commands: [CommandType] = []
-        for (index, name) in (try settings.strings("commands") ?? []).enumerated() {
+        for (index, name) in names.enumerated() {
             guard let type = CommandType(rawValue: name) else {
-                throw settings.error(at: ["commands", "[\(index)]"], unknown("command", name, known))
+                throw settings.error(at: [key, "[\(index)]"], unknown("command", name, known))
             }
             commands.append(type)
         }

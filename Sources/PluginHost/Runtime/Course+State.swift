@@ -37,4 +37,12 @@ extension Course {
 
     /// When it starts again by itself, on the monotonic clock in milliseconds.
     var nextStart: Int64? { due }
+
+    /// The manifest by which it is asked about commands, whether a process of it is there or not; nil where it is not
+    /// to be asked: it is of the other phase, or the operator does not want it.
+    var checker: Manifest? {
+        guard let wanted, wanted.isEnabled, !isStopped, !isPaused, !isForgotten else { return nil }
+        let manifest = current?.manifest.phase == .command ? current?.manifest : wanted
+        return manifest?.phase == .command ? manifest : nil
+    }
 }

@@ -54,7 +54,7 @@ extension PluginHost {
     private func members(_ runtime: PluginRuntime, _ deadLetters: Int, _ head: Int64) async throws -> [JSON.Member] {
         let (course, view) = runtime.glance
         var members = brief(runtime).members ?? []
-        members.append(.init("phase", .string("event")))
+        members.append(.init("phase", .string((course.manifest?.phase ?? .event).rawValue)))
         if let version = view.version { members.append(.init("version", .string(version))) }
         if let pid = view.pid { members.append(.init("pid", .int(Int64(pid)))) }
         members.append(.init("restarts", .int(Int64(course.supervisor.restarts))))
@@ -66,6 +66,7 @@ extension PluginHost {
             if let details = status.details { shown.append(.init("details", details)) }
             members.append(.init("status", .object(shown)))
         }
+        if let checks = environment.checks.glance(runtime.name) { members.append(.init("checks", Self.json(checks))) }
         members.append(.init("queues", .array(try await queues(runtime.name, view, head))))
         return members
     }
@@ -89,6 +90,15 @@ extension PluginHost {
         return queues
     }
 
+    private static func json(_ checks: CheckDesk.Glance) -> JSON {
+        let tally = checks.tally
+        return .object([
+            .init("asked", .int(tally.asked)), .init("allowed", .int(tally.allowed)),
+            .init("changed", .int(tally.changed)), .init("refused", .int(tally.refused)),
+            .init("failed", .int(tally.failed)), .init("resting", .bool(checks.isResting)),
+        ])
+    }
+
     private static func json(_ cursor: LogEntryID?) -> JSON {
         guard let cursor else { return .null }
         return .object([.init("eventId", .string(cursor.eventId)), .init("position", .int(cursor.position))])
@@ -105,12 +115,17 @@ extension PluginHost {
         var members: [JSON.Member] = [
             .init("file", .string(manifest.file)), .init("command", strings(manifest.command)),
             .init("enabled", .bool(manifest.isEnabled)),
-            .init("types", manifest.types.map { strings($0.map(\.name)) } ?? .null),
+            .init(
+                "types", (manifest.types?.map(\.name) ?? manifest.commandTypes?.map(\.rawValue)).map(strings) ?? .null),
             .init("channels", manifest.channels.map(strings) ?? .null),
             .init("order", .string(manifest.order)), .init("window", .int(manifest.window)),
             .init("commands", strings(manifest.commands.map(\.rawValue))), .init("actAs", strings(manifest.actAs)),
             .init("maxAttempts", .int(manifest.maxAttempts)), .init("ackDeadlineMs", .int(manifest.ackDeadline)),
         ]
+        if manifest.phase == .command {
+            members.append(.init("priority", .int(manifest.priority)))
+            members.append(.init("onFailure", .string(manifest.onFailure.rawValue)))
+        }
         if let limits = manifest.limits {
             var shown: [JSON.Member] = []
             if let memory = limits.memory { shown.append(.init("memory", .int(memory))) }

@@ -39,6 +39,14 @@ public final class PluginHost: Sendable {
 
     /// Runs all enabled plugins until ``stop(why:)`` and their ends, or until cancelled.
     public func run() async {
+        await withDiscardingTaskGroup { group in
+            group.addTask { await self.environment.checks.run() }
+            await runPlugins()
+            environment.checks.close()
+        }
+    }
+
+    private func runPlugins() async {
         let ability = await MachineAbility.probe(launcher: environment.launcher)
         let watcher = FolderWatcher(folder: folder, logger: environment.logger)
         await withDiscardingTaskGroup { group in

@@ -45,13 +45,24 @@ final class PluginRuntime: Sendable {
     /// Changes what is wanted, or notes what happened.
     func tell<Result>(_ change: (inout Course) throws(ControlRefusal) -> Result) throws(ControlRefusal) -> Result {
         defer { ring.yield() }
-        return try shared.withLock { shared throws(ControlRefusal) in try change(&shared.course) }
+        return try shared.withLock { shared throws(ControlRefusal) in
+            defer { enroll(shared.course) }
+            return try change(&shared.course)
+        }
     }
 
     /// As ``tell(_:)-(_)``, of what cannot be refused.
     func note(_ change: (inout Course) -> Void) {
-        shared.withLock { change(&$0.course) }
+        shared.withLock {
+            change(&$0.course)
+            enroll($0.course)
+        }
         ring.yield()
+    }
+
+    /// Has the plugin asked about commands, or not. Under the lock of the course, so that the latest one counts.
+    private func enroll(_ course: Course) {
+        if let checker = course.checker { environment.checks.enroll(checker) } else { environment.checks.dismiss(name) }
     }
 
     /// Everything that is to be shown, at one moment.
@@ -87,7 +98,12 @@ final class PluginRuntime: Sendable {
                 return ($0.mailboxes[id], $0.attempts, $0.poison.suspects)
             }
             mailbox?.post(.release(earlier: attempts, suspects: suspects))
-        case .drain(let id, let why): mailbox(id)?.post(.drain(why: why))
+        case .drain(let id, let why):
+            let isSucceeded = shared.withLock { shared -> Bool? in
+                shared.course.current?.id == id ? shared.course.candidate != nil : nil
+            }
+            if let isSucceeded { environment.checks.leave(name, isSucceeded: isSucceeded) }
+            mailbox(id)?.post(.drain(why: why))
         case .configure(let id, let manifest): configure(id, manifest)
         case .pause(let id, let isPaused): mailbox(id)?.post(.pause(isPaused))
         case .rewind: group.addTask { await self.rewind() }
@@ -168,6 +184,7 @@ final class PluginRuntime: Sendable {
                 shared.poison.keep(report.suspects)
                 if case .crashed = report.end { shared.poison.crashed(holding: report.held) }
             }
+            defer { enroll(shared.course) }
             return shared.course.heardEnd(
                 id, report.end, madeProgress: report.madeProgress, now: now, unixNow: unixNow, random: random)
         }

@@ -41,6 +41,8 @@ final class Mailbox: Sendable {
         case release(earlier: [String: [Int64: DeliveryQueue.Attempts]], suspects: PoisonWatch.Events)
         /// The plugin's configuration changed.
         case configure(Secrets)
+        /// What the plugin said to a check was nonsense.
+        case offence(String)
         /// The operator holds deliveries back, or lets them go.
         case pause(Bool)
     }

@@ -67,7 +67,7 @@ extension PluginSession {
             if shutdown == nil { shutdown = .awaitingExit(now: now) }
         case .configured(let id, let problem): take(configured: id, problem)
         case .queues(let asked): take(queues: asked, now)
-        case .verdict: strike("'verdict' is not supported by this version yet", now)
+        case .verdict(let verdict): take(verdict, now)
         case .unknown: ignore()
         }
     }

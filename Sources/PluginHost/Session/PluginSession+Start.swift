@@ -20,7 +20,7 @@ extension PluginSession {
                 throw Refusal("it speaks protocol \(ready.version), the host speaks \(Wire.version)")
             }
             isPipelined = ready.pipelined
-            let specifications = try specifications(ready.queues ?? [.init(name: Wire.mainQueue)])
+            let specifications = try specifications(asked(ready))
             view.version = String(ready.programVersion.prefix(64))
             view.isReady = true
             view.pid = process?.pluginPid
@@ -34,7 +34,7 @@ extension PluginSession {
                 phase = .held(ready)
                 return tell(.ready(takesConfig: ready.reload))
             }
-            queues = try await place(specifications)
+            if manifest.phase == .event { queues = try await place(specifications) }
         } catch let refusal as Refusal {
             return kill(refusal.end, now)
         } catch {
@@ -44,7 +44,15 @@ extension PluginSession {
         nextPing = now + Limit.ping
         log.note(.info, "ready: \(ready.name.prefix(64)) \(ready.programVersion.prefix(64)), queues: \(queues.count)")
         send(Self.start(queues))
+        if manifest.phase == .command { beginChecks() }
         tell(.ready(takesConfig: ready.reload))
+    }
+
+    /// The queues that a plugin wants: one where it names none, and none in the command phase.
+    private func asked(_ ready: PluginMessage.Ready) throws -> [PluginMessage.Queue] {
+        if manifest.phase == .event { return ready.queues ?? [.init(name: Wire.mainQueue)] }
+        if ready.queues?.isEmpty ?? true { return [] }
+        throw Refusal("its phase is 'command', in which there are no queues; 'ready' must not name any")
     }
 
     /// A queue as asked for and allowed.

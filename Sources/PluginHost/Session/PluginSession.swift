@@ -121,6 +121,10 @@ final class PluginSession {
     var replay: ReplayCourse?
     /// Events that may be what brings the plugin down: while there are any, one event at a time goes out.
     var suspects: PoisonWatch.Events = [:]
+    /// It is at work in the command phase.
+    var isChecker = false
+    /// Checks that it answered.
+    var verdicts: Int64 = 0
     var rates: [(time: Int64, settlements: [Int64])] = []
 
     /// How a delivery is to be settled.
@@ -187,7 +191,8 @@ final class PluginSession {
             send(
                 .hello(
                     .init(
-                        plugin: manifest.name, phase: "event", purpose: purpose, session: plan.token, config: config,
+                        plugin: manifest.name, phase: manifest.phase.rawValue, purpose: purpose, session: plan.token,
+                        config: config,
                         dataDir: plan.folder)))
             await loop()
             readGate.remove()
@@ -198,6 +203,7 @@ final class PluginSession {
             group.cancelAll()
         }
         environment.log.growth.cancel(wake)
+        if isChecker { environment.checks.detach(manifest.name) }
         await saveAtEnd()
         board.clear()
     }
@@ -290,6 +296,7 @@ final class PluginSession {
             await release(earlier, now)
         case .configure(let secrets): configure(secrets, now)
         case .pause(let isPaused): pause(isPaused, now)
+        case .offence(let what): strike(what, now)
         }
     }
 
@@ -343,8 +350,8 @@ final class PluginSession {
         var attempts = earlier
         for queue in queues { attempts[queue.id.queue] = queue.queue.openAttempts }
         return Report(
-            end: outcome, madeProgress: queues.contains { $0.queue.settlements > 0 }, attempts: attempts, held: held,
-            suspects: suspects)
+            end: outcome, madeProgress: verdicts > 0 || queues.contains { $0.queue.settlements > 0 },
+            attempts: attempts, held: held, suspects: suspects)
     }
 
     /// Gives up the one event that was out when an isolated plugin crashed; false where it was not that clear.

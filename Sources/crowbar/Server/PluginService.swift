@@ -15,9 +15,11 @@ struct PluginService: Service {
 
     /// Reads the manifests. What is wrong with one is that plugin's own trouble; the rest run.
     /// - Throws: ``Refusal`` where the folder of manifests is there and cannot be read.
-    init(_ configuration: Configuration, _ stores: Stores, _ ingest: Ingest, _ logger: Logger) throws {
+    init(
+        _ configuration: Configuration, _ stores: Stores, _ ingest: Ingest, _ checks: CheckDesk, _ logger: Logger
+    ) throws {
         let environment = Self.environment(
-            log: stores.log, store: stores.host, ingest: ingest,
+            log: stores.log, store: stores.host, ingest: ingest, checks: checks,
             dataFolder: Self.absolute(configuration.data) + "/plugins",
             logger: logger)
         if access(configuration.plugins, F_OK) != 0 {
@@ -123,13 +125,15 @@ struct PluginService: Service {
     }
 
     private static func environment(
-        log: any EventLog, store: any HostStore, ingest: Ingest, dataFolder: String, logger: Logger
+        log: any EventLog, store: any HostStore, ingest: Ingest, checks: CheckDesk = CheckDesk(now: Clock.monotonic),
+        dataFolder: String, logger: Logger
     ) -> HostEnvironment {
         let variables = Self.variables
         let beside = Self.binaryFolder
         let ids = EventIDSource(now: Clock.milliseconds, random: { UInt64.random(in: 0 ... .max) })
         return HostEnvironment(
-            log: log, store: store, ingest: ingest, dataFolder: dataFolder, launcher: beside + "/crowbar-launch",
+            log: log, store: store, ingest: ingest, checks: checks, dataFolder: dataFolder,
+            launcher: beside + "/crowbar-launch",
             searchPath: [beside] + (variables["PATH"] ?? "").split(separator: ":").map(String.init),
             now: Clock.monotonic, unixNow: Clock.milliseconds, random: { Double.random(in: 0..<1) },
             hmac: { HMACSHA256.authenticate(key: $0, $1) }, newID: { ids.next() }, environment: variables,

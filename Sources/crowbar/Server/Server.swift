@@ -5,6 +5,7 @@ import Glibc
 import Logging
 import NIOCore
 import OpenSSL
+import PluginHost
 import ServiceLifecycle
 import UnixSignals
 
@@ -24,10 +25,11 @@ struct Server {
         var logger = Logger(label: "crowbar") { StreamLogHandler.standardError(label: $0) }
         logger.logLevel = .info
         let stores = try Stores(configuration)
-        let ingest = stores.makeIngest { [logger] in
+        let checks = CheckDesk(now: Clock.monotonic)
+        let ingest = stores.makeIngest(checks: checks.checks) { [logger] in
             logger.error("an append failed; nothing of it was stored", metadata: ["error": "\($0)"])
         }
-        let plugins = try PluginService(configuration, stores, ingest, logger)
+        let plugins = try PluginService(configuration, stores, ingest, checks, logger)
         let key = try ControlFiles.makeKey(in: configuration.data, random: { try SecureRandom.bytes($0) })
         let socket = configuration.data + "/" + ControlFiles.socket
         let accounts = stores.accounts

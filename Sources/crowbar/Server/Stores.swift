@@ -37,9 +37,12 @@ struct Stores: Sendable {
     }
 
     /// The door to the log; its `run` must run.
-    func makeIngest(onFailure: @escaping @Sendable (any Error) -> Void = { _ in }) -> Ingest {
+    func makeIngest(
+        checks: CommandChecks? = nil, onFailure: @escaping @Sendable (any Error) -> Void = { _ in }
+    ) -> Ingest {
         let ids = EventIDSource(now: Clock.milliseconds, random: { UInt64.random(in: 0 ... .max) })
-        return Ingest(log: log, newEventID: { ids.next() }, hash: { SHA256.hash($0) }, onFailure: onFailure)
+        return Ingest(
+            log: log, newEventID: { ids.next() }, hash: { SHA256.hash($0) }, checks: checks, onFailure: onFailure)
     }
 
     /// Opens the door for one piece of work, for verbs without a server.

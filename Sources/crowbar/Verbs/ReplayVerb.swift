@@ -76,6 +76,9 @@ struct ReplayVerb: AsyncParsableCommand {
         guard let manifest = contents.manifests.first(where: { $0.name == name }) else {
             throw Refusal("there is no \(configuration.plugins)/\(name).toml")
         }
+        guard manifest.phase == .event else {
+            throw Refusal("\(manifest.file) is of phase \"command\", in which nothing is delivered")
+        }
         guard manifest.replay else {
             throw Refusal("\(manifest.file) says replay = false: what this plugin does cannot be done twice")
         }

@@ -1,0 +1,258 @@
+import CrowbarCore
+import PluginWire
+import Synchronization
+
+/// Asks the plugins of the command phase about commands, within the times that ``CheckChain`` sets: the place where
+/// ingest, the plugins' processes and the clock meet.
+///
+/// All state is under one lock, which is held for no longer than a look at it. A question ends by its answer, by the
+/// end of the process, or by ``run()`` when its time is over; where ``run()`` does not run, nobody is asked.
+public final class CheckDesk: Sendable {
+    enum Limit {
+        /// How exactly times are kept, in milliseconds.
+        static let tick: Int64 = 10
+    }
+
+    /// How a process is reached.
+    struct Port: Sendable {
+        /// Puts a question; false where the process takes no more for now.
+        var ask: @Sendable (_ id: Int64, _ withinMs: Int64, _ command: [UInt8]) -> Bool
+        /// Tells what was wrong with an answer.
+        var complain: @Sendable (String) -> Void
+    }
+
+    /// What the operator sees of a plugin's checks.
+    struct Glance {
+        var tally: Checker.Tally
+        var isResting: Bool
+    }
+
+    private struct Question {
+        var plugin: String
+        var shown: [UInt8]
+        var due: Int64
+        var isSent: Bool
+        var resume: @Sendable (CheckChain.Answer) -> Void
+    }
+
+    /// What came of a question; `isTrial` is nil where it was not put.
+    private typealias Reply = (answer: CheckChain.Answer, isTrial: Bool?)
+
+    private struct State {
+        /// In the order in which they are asked.
+        var checkers: [Checker] = []
+        var ports: [String: Port] = [:]
+        var questions: [Int64: Question] = [:]
+        var lastID: Int64 = 0
+        var isRunning = false
+
+        func index(_ plugin: String) -> Int? { checkers.firstIndex { $0.name == plugin } }
+
+        /// Takes off questions and gives what is to be told of them, outside of the lock.
+        mutating func close(
+            _ answer: CheckChain.Answer, where isMeant: (Question) -> Bool
+        ) -> [() -> Void] {
+            let closed = questions.filter { isMeant($0.value) }
+            for (id, question) in closed {
+                questions[id] = nil
+                if let i = index(question.plugin) { checkers[i].settle() }
+            }
+            return closed.values.map { question in { question.resume(answer) } }
+        }
+    }
+
+    private let now: @Sendable () -> Int64
+    private let state = Mutex(State())
+    private let bell: AsyncStream<Void>
+    private let ring: AsyncStream<Void>.Continuation
+
+    /// Makes a desk that nobody is at yet.
+    /// - Parameter now: Milliseconds on a monotonic clock.
+    public init(now: @escaping @Sendable () -> Int64) {
+        self.now = now
+        (bell, ring) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+    }
+
+    /// What ingest asks.
+    public var checks: CommandChecks {
+        CommandChecks(concerns: { self.concerns($0) }, ask: { await self.ask($0) })
+    }
+
+    // MARK: Who is asked
+
+    /// Has a plugin asked from now on, whether its process is there or not; or by another manifest.
+    func enroll(_ manifest: Manifest) {
+        state.withLock { state in
+            if let i = state.index(manifest.name) {
+                state.checkers[i].take(manifest)
+            } else {
+                state.checkers.append(Checker(manifest))
+                if state.ports[manifest.name] != nil { state.checkers[state.checkers.count - 1].presence = .present }
+            }
+            state.checkers.sort { $0.isBefore($1) }
+        }
+    }
+
+    /// Has a plugin not asked any more.
+    func dismiss(_ plugin: String) {
+        let closed = state.withLock { state in
+            let closed = state.close(.failed(.absent)) { $0.plugin == plugin }
+            state.checkers.removeAll { $0.name == plugin }
+            return closed
+        }
+        for tell in closed { tell() }
+    }
+
+    /// A plugin's process is at work.
+    func attach(_ plugin: String, _ port: Port) {
+        let waiting = state.withLock { state -> [(Int64, Question)] in
+            state.ports[plugin] = port
+            if let i = state.index(plugin) { state.checkers[i].presence = .present }
+            let waiting = state.questions.filter { $0.value.plugin == plugin && !$0.value.isSent }
+            for id in waiting.keys { state.questions[id]?.isSent = true }
+            return waiting.sorted { $0.key < $1.key }
+        }
+        for (id, question) in waiting { put(id, question, port) }
+    }
+
+    /// A plugin's process is asked to go; what it was asked before it may still answer.
+    /// - Parameter isSucceeded: Whether another one is ready to take over.
+    func leave(_ plugin: String, isSucceeded: Bool) {
+        state.withLock { state in
+            state.ports[plugin] = nil
+            if let i = state.index(plugin) { state.checkers[i].presence = isSucceeded ? .awaited : .absent }
+        }
+    }
+
+    /// A plugin's process is gone: what it was asked will not be answered.
+    func detach(_ plugin: String) {
+        let closed = state.withLock { state in
+            if state.ports.removeValue(forKey: plugin) != nil, let i = state.index(plugin) {
+                state.checkers[i].presence = .absent
+            }
+            return state.close(.failed(.crash)) { $0.plugin == plugin && $0.isSent }
+        }
+        for tell in closed { tell() }
+    }
+
+    /// How a plugin's checks go; nil where it is not asked.
+    func glance(_ plugin: String) -> Glance? {
+        let now = now()
+        return state.withLock { state in
+            state.index(plugin).map {
+                Glance(tally: state.checkers[$0].tally, isResting: state.checkers[$0].isResting(now: now))
+            }
+        }
+    }
+
+    // MARK: Questions
+
+    private func concerns(_ submission: Submission) -> Bool {
+        state.withLock { $0.checkers.contains { $0.wants(submission) } }
+    }
+
+    private func ask(_ submission: Submission) async -> CommandChecks.Outcome {
+        let members = state.withLock { state in
+            state.checkers.filter { $0.wants(submission) }.map {
+                CheckChain.Member(plugin: $0.name, onFailure: $0.onFailure)
+            }
+        }
+        var chain = CheckChain(submission, members: members, now: now())
+        while true {
+            switch chain.next(now: now()) {
+            case .pass(let command, let record): return .passed(command, record: record)
+            case .refuse(let error): return .refused(error)
+            case .ask(let plugin, let shown, let within):
+                let reply = await question(plugin, shown, within)
+                let outcome = chain.take(reply.answer)
+                if let isTrial = reply.isTrial { note(plugin, outcome, isTrial, chain.complaint) }
+            }
+        }
+    }
+
+    private func question(_ plugin: String, _ shown: [UInt8], _ within: Int64) async -> Reply {
+        await withCheckedContinuation { (continuation: CheckedContinuation<Reply, Never>) in
+            let now = now()
+            enum Opening {
+                case no(CheckChain.Failure)
+                case open(Int64, Question, Port?)
+            }
+            let opening = state.withLock { state -> Opening in
+                guard state.isRunning, let i = state.index(plugin) else { return .no(.absent) }
+                switch state.checkers[i].admit(now: now) {
+                case .no(let failure): return .no(failure)
+                case .ask(let isTrial):
+                    let port = state.ports[plugin]
+                    let question = Question(
+                        plugin: plugin, shown: shown, due: now + within, isSent: port != nil,
+                        resume: { continuation.resume(returning: ($0, isTrial)) })
+                    state.lastID += 1
+                    state.questions[state.lastID] = question
+                    return .open(state.lastID, question, port)
+                }
+            }
+            switch opening {
+            case .no(let failure): continuation.resume(returning: (.failed(failure), nil))
+            case .open(let id, let question, let port):
+                ring.yield()
+                if let port { put(id, question, port) }
+            }
+        }
+    }
+
+    private func note(_ plugin: String, _ outcome: CheckChain.Outcome, _ isTrial: Bool, _ complaint: String?) {
+        let now = now()
+        let port = state.withLock { state in
+            if let i = state.index(plugin) { state.checkers[i].note(outcome, isTrial: isTrial, now: now) }
+            return state.ports[plugin]
+        }
+        if let complaint { port?.complain(complaint) }
+    }
+
+    private func put(_ id: Int64, _ question: Question, _ port: Port) {
+        if port.ask(id, max(1, question.due - now()), question.shown) { return }
+        _ = close(id, .failed(.busy))
+    }
+
+    /// Takes the answer to a question; false where it is not open: never put, answered, or too late.
+    func take(_ answer: CheckChain.Answer, to id: Int64, from plugin: String) -> Bool {
+        guard state.withLock({ $0.questions[id]?.plugin == plugin }) else { return false }
+        return close(id, answer)
+    }
+
+    private func close(_ id: Int64, _ answer: CheckChain.Answer) -> Bool {
+        let question = state.withLock { state -> Question? in
+            guard let question = state.questions.removeValue(forKey: id) else { return nil }
+            if let i = state.index(question.plugin) { state.checkers[i].settle() }
+            return question
+        }
+        question?.resume(answer)
+        return question != nil
+    }
+
+    // MARK: Time
+
+    /// Ends questions whose time is over, until ``close()``.
+    public func run() async {
+        state.withLock { $0.isRunning = true }
+        for await _ in bell {
+            while let due = state.withLock({ $0.questions.values.map(\.due).min() }) {
+                // A later question may have less time than the one that is waited for.
+                let wait = min(due - now(), Limit.tick)
+                // A cancelled sleep returns at once; then everything is over anyway.
+                if wait > 0, (try? await Task.sleep(for: .milliseconds(wait))) == nil { break }
+                let now = now()
+                let late = state.withLock { $0.close(.failed(.timeout)) { $0.due <= now } }
+                for tell in late { tell() }
+            }
+        }
+        let left = state.withLock { state in
+            state.isRunning = false
+            return state.close(.failed(.absent)) { _ in true }
+        }
+        for tell in left { tell() }
+    }
+
+    /// Ends ``run()``.
+    public func close() { ring.finish() }
+}
