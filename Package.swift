@@ -86,6 +86,12 @@ let package = Package(
             path: "Sources/Plugins/Webhook",
             swiftSettings: strict),
 
+        .target(
+            name: "AWS",
+            dependencies: ["PluginKit", "PluginWire", "JSONBytes", "CCurl", "OpenSSL", collections],
+            path: "Sources/Plugins/AWS",
+            swiftSettings: strict),
+
         // The server and its command line.
         .target(
             name: "CrowbarHTTP",
@@ -156,6 +162,11 @@ let package = Package(
             name: "WebhookTests",
             dependencies: ["Webhook", "PluginKit", "PluginWire", "JSONBytes", "CrowbarTesting", "OpenSSL"],
             exclude: ["receiver.py"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "AWSTests",
+            dependencies: ["AWS", "PluginKit", "PluginWire", "JSONBytes", "CrowbarTesting", "OpenSSL"],
+            resources: [.copy("Vectors")],
             swiftSettings: strict),
         .testTarget(
             name: "CrowbarHTTPTests",
