@@ -23,6 +23,7 @@ let package = Package(
         .executable(name: "crowbar", targets: ["crowbar"]),
         .executable(name: "crowbar-irc", targets: ["IRCBridge"]),
         .executable(name: "crowbar-webhook", targets: ["Webhook"]),
+        .executable(name: "crowbar-aws", targets: ["AWS"]),
         .executable(name: "crowbar-launch", targets: ["Launcher"]),
         .executable(name: "crowbar-bench-pipe", targets: ["BenchmarkPipe"]),
         .library(name: "PluginKit", targets: ["PluginKit"]),
@@ -86,7 +87,7 @@ let package = Package(
             path: "Sources/Plugins/Webhook",
             swiftSettings: strict),
 
-        .target(
+        .executableTarget(
             name: "AWS",
             dependencies: ["PluginKit", "PluginWire", "JSONBytes", "CCurl", "OpenSSL", collections],
             path: "Sources/Plugins/AWS",
