@@ -167,6 +167,7 @@ let package = Package(
         .testTarget(
             name: "AWSTests",
             dependencies: ["AWS", "PluginKit", "PluginWire", "JSONBytes", "CrowbarTesting", "OpenSSL"],
+            exclude: ["aws_world.py", "requirements.txt"],
             resources: [.copy("Vectors")],
             swiftSettings: strict),
         .testTarget(
