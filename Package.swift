@@ -180,7 +180,7 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["CrowbarTesting", "JSONBytes", "crowbar", "IRCBridge", "Webhook", "Launcher"],
+            dependencies: ["CrowbarTesting", "JSONBytes", "crowbar", "IRCBridge", "Webhook", "AWS", "Launcher"],
             exclude: ["irc_client.py"],
             swiftSettings: strict),
         .testTarget(name: "RepositoryTests", swiftSettings: strict),

@@ -124,8 +124,10 @@ import Testing
 
     @Test func eachEntryOfABatchIsJudged() throws {
         let json = #"""
-            {"Successful":[{"Id":"0"}],"Failed":[{"Id":"1","SenderFault":true,"Code":"InvalidMessageContents","Message":"m"},
-            {"Id":"2","SenderFault":false,"Code":"InternalError"},{"Id":"3","SenderFault":true,"Code":"ThrottlingException"}]}
+            {"Successful":[{"Id":"0"}],"Failed":[
+            {"Id":"1","SenderFault":true,"Code":"InvalidMessageContents","Message":"m"},
+            {"Id":"2","SenderFault":false,"Code":"InternalError"},
+            {"Id":"3","SenderFault":true,"Code":"ThrottlingException"}]}
             """#
         let sent = try Self.target(Self.queue).judge(Self.answer(200, json), count: 5)
         #expect(

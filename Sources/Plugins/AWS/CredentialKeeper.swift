@@ -2,7 +2,8 @@
 struct CredentialKeeper: Sendable {
     /// Credentials without an end are looked up this often, as a file may have been changed.
     static let lookInterval: Int64 = 300
-    /// Credentials are fetched anew this long before their end, or when a quarter of their time is left if that is less.
+    /// Credentials are fetched anew this long before their end, or when a quarter of their time is left, if that is
+    /// less.
     static let margin: Int64 = 900
     /// Credentials are not used in their last seconds, as clocks differ and requests take time.
     static let lastUse: Int64 = 30

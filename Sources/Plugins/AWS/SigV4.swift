@@ -10,7 +10,7 @@ struct SigV4: Sendable {
 
         /// As `POST`.
         var method: String
-        /// As it goes over the wire; each segment is encoded once more for the signature, so that `%3A` becomes `%253A`.
+        /// As it goes over the wire; each segment is encoded once more for the signature: `%3A` becomes `%253A`.
         var path: String
         /// What follows the `?`, as it goes over the wire.
         var query = ""
