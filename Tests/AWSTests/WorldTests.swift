@@ -158,7 +158,8 @@ import Testing
                 .init("role", .string("arn:aws:iam::210987654321:role/crowbar")),
                 .init("sts_endpoint", .string(world.url)))
         ])
-        try await world.fail("sts", 403, "<E><Error><Code>AccessDenied</Code><Message>no trust</Message></Error></E>")
+        let denied = "<E><Error><Code>AccessDenied</Code><Message>no trust</Message></Error></E>"
+        try await world.fail("sts", times: 2, 403, denied)
         try await aws.start()
         try await aws.deliver(1, to: "far")
         let retry = try await aws.retry(1)

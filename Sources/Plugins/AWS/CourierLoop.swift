@@ -236,12 +236,12 @@ final class CourierLoop {
         let time = Int64(Glibc.time(nil))
         for (origin, keeper) in keepers {
             guard let due = keeper.due else { continue }
-            // A role waits for the plugin's own credentials, which wake this loop.
-            if due <= time, origin != .own, keepers[.own]?.due == nil { continue }
+            // A role waits for the plugin's own credentials, whose fetch wakes this loop.
+            if due <= time, origin != .own, !isReady(.own, time) { continue }
             pause = min(pause, (due - time) * 1000)
         }
         if drainUntil == nil, eventsInFlight < inFlightLimit,
-            runnable.contains(where: { isReady($0, time) })
+            runnable.contains(where: { isReady(CredentialOrigin(lanes[$0].target), time) })
         {
             return 0
         }
@@ -251,9 +251,9 @@ final class CourierLoop {
         return max(0, pause)
     }
 
-    private func isReady(_ lane: Int, _ time: Int64) -> Bool {
-        let keeper = keepers[CredentialOrigin(lanes[lane].target)]
-        return keeper?.usable(at: time) != nil || keeper?.problem != nil
+    /// Whether there are credentials, or a reason why there are none.
+    private func isReady(_ origin: CredentialOrigin, _ time: Int64) -> Bool {
+        keepers[origin].map { $0.usable(at: time) != nil || $0.problem != nil } ?? false
     }
 
     /// Milliseconds of CLOCK_MONOTONIC.
