@@ -49,6 +49,21 @@ import Testing
         try await aws.acks([1])
     }
 
+    @Test func theHostIsToldOfARequestThatMayTakeLong() async throws {
+        let world = try await AWSWorld()
+        let aws = try await AWSProcess([
+            world.target(
+                "f", Self.function, .init("invoke", .string("request-response")), .init("timeout", .string("900s")))
+        ])
+        try await aws.start()
+        try await aws.deliver(1, to: "f")
+        let ms = try await aws.plugin.first("working", within: .seconds(20)) { message in
+            if case .working(1, let ms) = message { ms } else { nil }
+        }
+        #expect(ms == 950_000)
+        try await aws.acks([1])
+    }
+
     @Test func aFunctionThatFailsIsTriedAgain() async throws {
         let world = try await AWSWorld()
         let aws = try await AWSProcess([world.target("f", Self.function)])
