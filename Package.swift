@@ -23,6 +23,7 @@ let package = Package(
         .executable(name: "crowbar", targets: ["crowbar"]),
         .executable(name: "crowbar-irc", targets: ["IRCBridge"]),
         .executable(name: "crowbar-webhook", targets: ["Webhook"]),
+        .executable(name: "crowbar-aws", targets: ["AWS"]),
         .executable(name: "crowbar-launch", targets: ["Launcher"]),
         .executable(name: "crowbar-bench-pipe", targets: ["BenchmarkPipe"]),
         .library(name: "PluginKit", targets: ["PluginKit"]),
@@ -84,6 +85,12 @@ let package = Package(
             name: "Webhook",
             dependencies: ["PluginKit", "PluginWire", "JSONBytes", "CCurl", "OpenSSL", collections],
             path: "Sources/Plugins/Webhook",
+            swiftSettings: strict),
+
+        .executableTarget(
+            name: "AWS",
+            dependencies: ["PluginKit", "PluginWire", "JSONBytes", "CCurl", "OpenSSL", collections],
+            path: "Sources/Plugins/AWS",
             swiftSettings: strict),
 
         // The server and its command line.
@@ -158,6 +165,12 @@ let package = Package(
             exclude: ["receiver.py"],
             swiftSettings: strict),
         .testTarget(
+            name: "AWSTests",
+            dependencies: ["AWS", "PluginKit", "PluginWire", "JSONBytes", "CrowbarTesting", "OpenSSL"],
+            exclude: ["aws_world.py", "requirements.txt"],
+            resources: [.copy("Vectors")],
+            swiftSettings: strict),
+        .testTarget(
             name: "CrowbarHTTPTests",
             dependencies: [
                 "CrowbarHTTP", "CrowbarCore", "CrowbarSQLite", "JSONBytes", logging, http1,
@@ -167,7 +180,7 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["CrowbarTesting", "JSONBytes", "crowbar", "IRCBridge", "Webhook", "Launcher"],
+            dependencies: ["CrowbarTesting", "JSONBytes", "crowbar", "IRCBridge", "Webhook", "AWS", "Launcher"],
             exclude: ["irc_client.py"],
             swiftSettings: strict),
         .testTarget(name: "RepositoryTests", swiftSettings: strict),

@@ -43,6 +43,8 @@ public struct APIConfiguration: Sendable {
         public static let cachedTokens = 4_096
         /// How long a token's principal is remembered, in milliseconds: a revoked token works no longer than this.
         public static let cachedMilliseconds: Int64 = 5_000
+        /// A body of an incoming hook, in bytes.
+        public static let hook = 64 << 10
         /// A token's length in bytes; a longer one is not even looked up.
         public static let token = 512
     }
@@ -53,6 +55,8 @@ public struct APIConfiguration: Sendable {
     public var log: any EventLog
     /// Who a token belongs to, by the token's SHA-256; nil where nobody, or no longer.
     public var authenticate: @Sendable (_ tokenHash: [UInt8]) async throws -> Principal?
+    /// The incoming hook of a token, by the token's SHA-256; nil where there is none, or no longer.
+    public var hook: @Sendable (_ tokenHash: [UInt8]) async throws -> IncomingHook?
     /// SHA-256.
     public var hash: @Sendable ([UInt8]) -> [UInt8]
     /// The plugin host's listings.
@@ -92,6 +96,7 @@ public struct APIConfiguration: Sendable {
         ingest: Ingest, log: any EventLog,
         authenticate: @escaping @Sendable (_ tokenHash: [UInt8]) async throws -> Principal?,
         hash: @escaping @Sendable ([UInt8]) -> [UInt8], listings: Listings, plugins: PluginActions? = nil,
+        hook: @escaping @Sendable (_ tokenHash: [UInt8]) async throws -> IncomingHook? = { _ in nil },
         anonymousRead: Bool = false,
         now: @escaping @Sendable () -> Int64, logger: Logger
     ) {
@@ -101,6 +106,7 @@ public struct APIConfiguration: Sendable {
         self.hash = hash
         self.listings = listings
         self.plugins = plugins
+        self.hook = hook
         self.anonymousRead = anonymousRead
         self.now = now
         self.logger = logger

@@ -13,6 +13,7 @@ final class APIResponder: Sendable {
     private let events: EventsRoute
     private let stream: EventStreamRoute
     private let admin: AdminRoutes
+    private let hooks: HookRoute
 
     init(_ configuration: APIConfiguration, door: Door) {
         self.configuration = configuration
@@ -21,6 +22,7 @@ final class APIResponder: Sendable {
         commands = CommandsRoute(ingest: configuration.ingest, bodies: bodies, door: door)
         events = EventsRoute(log: configuration.log)
         stream = EventStreamRoute(log: configuration.log, now: configuration.now)
+        hooks = HookRoute(configuration, bodies: bodies)
         admin = AdminRoutes(
             listings: configuration.listings, plugins: configuration.plugins, bodies: bodies, door: door)
     }
@@ -68,6 +70,7 @@ final class APIResponder: Sendable {
             _ = try await configuration.log.head()
             return .json(Array(#"{"status":"ready"}"#.utf8))
         default:
+            if path.hasPrefix(HookRoute.prefix) { return try await hooks.respond(request, path, address: address) }
             guard path.hasPrefix("/api/admin/") else { throw Self.unknown(path) }
             let principal = try await authenticator.principal(request.headers, address: address)
             guard principal.isAdmin else {

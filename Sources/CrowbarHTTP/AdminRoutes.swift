@@ -56,8 +56,35 @@ struct AdminRoutes: Sendable {
             json.member("token", token)
             json.endObject()
             return .json(json.bytes)
+        case ("hooks", 1...2):
+            guard let hooks = try actions(path).hooks else { throw APIResponder.unknown(path) }
+            return try await respond(request, path, parts, hooks)
         default: throw APIResponder.unknown(path)
         }
+    }
+
+    private func respond(
+        _ request: Request, _ path: Substring, _ parts: [Substring], _ hooks: HookActions
+    ) async throws -> Response {
+        var json = JSONWriter()
+        switch (request.method, parts.count) {
+        case (.get, 1):
+            json.beginArray()
+            for hook in try await hooks.list() { hook.write(to: &json) }
+            json.endArray()
+        case (_, 2):
+            try APIResponder.expect(.delete, request, path)
+            try await hooks.revoke(try Query.decode(parts[1]))
+            json.beginObject()
+            json.endObject()
+        default:
+            try APIResponder.expect(.post, request, path)
+            let body = try await fields(request, known: ["name", "channel"])
+            json.beginObject()
+            json.member("token", try await hooks.add(body.string("name") ?? "", body.string("channel") ?? ""))
+            json.endObject()
+        }
+        return .json(json.bytes)
     }
 
     /// The plugin's name, or `NAME/QUEUE`.

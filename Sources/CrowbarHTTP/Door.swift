@@ -21,6 +21,8 @@ public struct AdminActions: Sendable {
     /// Makes a token of a user and gives its text; nil scopes mean all the user's.
     public var makeToken:
         @Sendable (_ user: String, _ scopes: Principal.Scopes?, _ lifetimeSeconds: Int64?) async throws -> String
+    /// What is done to incoming hooks; nil where there are none.
+    public var hooks: HookActions?
 
     /// Makes the actions.
     public init(
@@ -28,9 +30,11 @@ public struct AdminActions: Sendable {
         makeToken:
             @escaping @Sendable (
                 _ user: String, _ scopes: Principal.Scopes?, _ lifetimeSeconds: Int64?
-            ) async throws -> String
+            ) async throws -> String,
+        hooks: HookActions? = nil
     ) {
         self.addUser = addUser
         self.makeToken = makeToken
+        self.hooks = hooks
     }
 }

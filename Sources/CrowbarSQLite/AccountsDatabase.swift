@@ -71,12 +71,15 @@ public final class AccountsDatabase: Sendable {
         case noAccount(String)
         /// That token's hash is stored already.
         case tokenExists
+        /// There is a hook of that name.
+        case hookExists(String)
 
         public var description: String {
             switch self {
             case .accountExists(let name): "there is an account '\(name)' already"
             case .noAccount(let name): "there is no account '\(name)'"
             case .tokenExists: "that token is stored already"
+            case .hookExists(let name): "there is a hook '\(name)' already; 'crowbar hooks revoke \(name)' ends it"
             }
         }
     }
@@ -87,7 +90,7 @@ public final class AccountsDatabase: Sendable {
         var read: Int64
     }
 
-    private let database: DatabaseQueue
+    let database: DatabaseQueue
     private let cache = Mutex<[[UInt8]: Known]>([:])
 
     /// Opens the accounts, or makes them.
@@ -103,7 +106,12 @@ public final class AccountsDatabase: Sendable {
                     hash BLOB PRIMARY KEY, userId TEXT NOT NULL, scopes INTEGER NOT NULL, expires INTEGER,
                     created INTEGER NOT NULL, revoked INTEGER NOT NULL DEFAULT 0);
                 CREATE INDEX tokensByUser ON tokens (userId, created);
+                """,
                 """
+                CREATE TABLE hooks (
+                    name TEXT PRIMARY KEY, channelId TEXT NOT NULL, hash BLOB NOT NULL UNIQUE,
+                    created INTEGER NOT NULL);
+                """,
             ])
     }
 
@@ -247,7 +255,8 @@ public final class AccountsDatabase: Sendable {
             created: rows.int(2))
     }
 
-    private func change<T: Sendable>(_ body: @Sendable (Database) throws -> T) throws -> T {
+    /// Writes, after which nothing is believed that was remembered.
+    func change<T: Sendable>(_ body: @Sendable (Database) throws -> T) throws -> T {
         // Also what was read while the change was under way must not be believed after it.
         defer { cache.withLock { $0.removeAll() } }
         return try StoreDatabase.mapErrors { try database.write(body) }

@@ -8,8 +8,8 @@ struct Crowbar: AsyncParsableCommand {
         commandName: "crowbar",
         abstract: "An event-sourced chat core with a plugin host.",
         subcommands: [
-            Serve.self, Check.self, Send.self, Channel.self, Events.self, User.self, Token.self, Plugins.self,
-            Cursor.self, DeadLetters.self, ReplayVerb.self, BackupVerb.self,
+            Serve.self, Check.self, Send.self, Channel.self, Events.self, User.self, Token.self, Hooks.self,
+            Plugins.self, Cursor.self, DeadLetters.self, ReplayVerb.self, BackupVerb.self,
         ])
 
     static func main() async {

@@ -45,7 +45,11 @@ struct TestServer: Sendable {
                 plugins: { Array(#"[{"name":"irc"}]"#.utf8) },
                 cursors: { $0 == "irc/libera" ? Array(#"[{"queue":"libera"}]"#.utf8) : nil },
                 deadLetters: { $0 == "irc" ? Array("[]".utf8) : nil }),
-            plugins: plugins, anonymousRead: anonymousRead, now: now,
+            plugins: plugins,
+            hook: {
+                $0 == hash(Array("ci-token".utf8)) ? IncomingHook(name: "ci", channelId: "general", created: 1) : nil
+            },
+            anonymousRead: anonymousRead, now: now,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         let (ports, found) = AsyncStream.makeStream(of: Int.self)
         let server = APIServer(configuration, address: .tcp(host: "127.0.0.1", port: 0), door: door) {

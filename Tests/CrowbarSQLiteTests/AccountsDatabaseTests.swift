@@ -19,6 +19,19 @@ import Testing
         #expect(throws: AccountsDatabase.Failure.accountExists("ann")) { try accounts.add(ann) }
     }
 
+    @Test func aHookIsThereOnceUntilItIsRevoked() throws {
+        let accounts = try Self.open(try TemporaryFolder())
+        let hook = AccountsDatabase.Hook(name: "ci", channelId: "general", hash: Self.hash, created: 5)
+        try accounts.add(hook)
+        #expect(throws: AccountsDatabase.Failure.hookExists("ci")) { try accounts.add(hook) }
+        #expect(try accounts.hook(forTokenHash: Self.hash) == hook)
+        #expect(try accounts.hook(forTokenHash: [1]) == nil)
+        #expect(try accounts.hooks() == [hook])
+        #expect(try accounts.revoke(hook: "ci"))
+        #expect(try !accounts.revoke(hook: "ci"))
+        #expect(try accounts.hook(forTokenHash: Self.hash) == nil)
+    }
+
     @Test func tokensOfNobodyAndTwiceAreRefused() throws {
         let accounts = try Self.open(try TemporaryFolder())
         let token = AccountsDatabase.Token(hash: Self.hash, userId: "ann", scopes: [.read], created: 1)

@@ -6,7 +6,7 @@ import Testing
 /// The main job with the real programs: people on IRC and over HTTP read each other, a webhook gets every message, and
 /// a SIGKILL loses nothing.
 @Suite(.serialized) struct MainJobTests {
-    private static let tests = #filePath.split(separator: "/").dropLast(2).map { "/" + $0 }.joined()
+    static let tests = #filePath.split(separator: "/").dropLast(2).map { "/" + $0 }.joined()
 
     private func freePort() throws -> UInt16 {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
@@ -25,7 +25,7 @@ import Testing
     }
 
     /// A folder with a channel, a user in it, and that user's token.
-    private func prepare(_ folder: CommandLineFolder, _ server: (pid: pid_t, port: String)) async throws -> String {
+    func prepare(_ folder: CommandLineFolder, _ server: (pid: pid_t, port: String)) async throws -> String {
         for verb in [["channel", "add", "general"], ["user", "add", "ann"]] {
             let outcome = folder.crowbar(verb[0], verb[1], verb[2])
             try #require(outcome.status == 0, "\(verb): \(outcome.error)")
@@ -38,7 +38,7 @@ import Testing
     }
 
     /// Posts commands as NDJSON by curl; returns how many were acknowledged.
-    private func post(
+    func post(
         _ commands: [String], _ token: String, _ port: String, _ folder: CommandLineFolder
     ) async throws -> Int {
         folder.write("body", commands.joined(separator: "\n"))

@@ -44,6 +44,7 @@ private let allowed: [String: Set<String>] = [
     "OpenSSL": ["COpenSSL", "NIOCore", "NIOPosix"],
     "Plugins/IRCBridge": ["PluginKit", "PluginWire", "JSONBytes", "OpenSSL", "DequeModule", "NIOCore", "NIOPosix"],
     "Plugins/Webhook": ["PluginKit", "PluginWire", "JSONBytes", "CCurl", "OpenSSL", "DequeModule"],
+    "Plugins/AWS": ["PluginKit", "PluginWire", "JSONBytes", "CCurl", "OpenSSL", "DequeModule"],
     "CrowbarHTTP": [
         "CrowbarCore", "JSONBytes", "OpenSSL", "Logging", "Hummingbird", "HummingbirdCore", "HTTPTypes",
         "ServiceLifecycle", "NIOCore", "NIOPosix",

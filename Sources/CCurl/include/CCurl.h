@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "CCurlExchange.h"
+
 /// A libcurl multi handle. All calls but ccurl_multi_wakeup belong to one thread.
 typedef struct ccurl_multi ccurl_multi;
 /// A libcurl easy handle with the buffers of its request.

@@ -8,7 +8,8 @@ extension Stores {
     func accountActions(_ ingest: Ingest) -> AdminActions {
         AdminActions(
             addUser: { name, isAdmin in try await addUser(name, isAdmin, ingest) },
-            makeToken: { user, scopes, lifetime in try await makeToken(user, scopes, lifetime) })
+            makeToken: { user, scopes, lifetime in try await makeToken(user, scopes, lifetime) },
+            hooks: hookActions(ingest))
     }
 
     private func addUser(_ name: String, _ isAdmin: Bool, _ ingest: Ingest) async throws {
@@ -36,15 +37,19 @@ extension Stores {
         guard wanted.isSubset(of: allowed) else {
             throw CommandError(.forbidden, "'\(user)' is no admin and gets no token of an admin", field: "scopes")
         }
-        // 256 bits in an alphabet that needs no quoting anywhere.
-        let digits = Array("0123456789abcdef".utf8)
-        let token =
-            Array("cb_".utf8) + (try SecureRandom.bytes(32)).flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
+        let token = try Self.randomToken("cb_")
         let now = Clock.milliseconds()
         try accounts.storeToken(
             AccountsDatabase.Token(
                 hash: SHA256.hash(token), userId: user, scopes: wanted, expires: lifetime.map { now + $0 * 1_000 },
                 created: now))
         return String(decoding: token, as: UTF8.self)
+    }
+
+    /// 256 random bits in an alphabet that needs no quoting anywhere.
+    static func randomToken(_ prefix: String) throws -> [UInt8] {
+        let digits = Array("0123456789abcdef".utf8)
+        return Array(prefix.utf8)
+            + (try SecureRandom.bytes(32)).flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
     }
 }

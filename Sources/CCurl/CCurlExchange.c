@@ -1,0 +1,168 @@
+#define _GNU_SOURCE
+#include "CCurlExchange.h"
+#include "CCurl.h"
+
+#include <ctype.h>
+#include <curl/curl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/// Bytes of a kept header's value, its end included.
+enum { kept_headers = 2, header_size = 256, name_size = 64 };
+
+struct ccurl_exchange {
+    CURL *easy;
+    void *context;
+    struct curl_slist *headers;
+    char kept_names[kept_headers][name_size];
+    char kept_values[kept_headers][header_size];
+    uint8_t *answer;
+    size_t answer_size, answer_capacity, answer_limit;
+    bool was_cut;
+    char error[CURL_ERROR_SIZE];
+};
+
+static size_t take_header(char *data, size_t size, size_t count, void *context) {
+    ccurl_exchange *exchange = context;
+    size_t bytes = size * count;
+    for (size_t i = 0; i < kept_headers; i++) {
+        const char *name = exchange->kept_names[i];
+        size_t length = strlen(name);
+        if (length == 0 || bytes <= length || data[length] != ':' || strncasecmp(data, name, length)) continue;
+        const char *from = data + length + 1, *end = data + bytes;
+        while (from < end && isspace((unsigned char)*from)) from++;
+        while (end > from && isspace((unsigned char)end[-1])) end--;
+        size_t kept = (size_t)(end - from) < header_size ? (size_t)(end - from) : header_size - 1;
+        memcpy(exchange->kept_values[i], from, kept);
+        exchange->kept_values[i][kept] = 0;
+    }
+    return bytes;
+}
+
+static size_t take_body(char *data, size_t size, size_t count, void *context) {
+    ccurl_exchange *exchange = context;
+    size_t bytes = size * count;
+    if (bytes > exchange->answer_limit - exchange->answer_size) {
+        exchange->was_cut = true;
+        return 0;
+    }
+    if (bytes > exchange->answer_capacity - exchange->answer_size) {
+        size_t capacity = exchange->answer_capacity ? exchange->answer_capacity : 4096;
+        while (capacity - exchange->answer_size < bytes) capacity *= 2;
+        uint8_t *grown = realloc(exchange->answer, capacity);
+        if (!grown) return 0;
+        exchange->answer = grown;
+        exchange->answer_capacity = capacity;
+    }
+    memcpy(exchange->answer + exchange->answer_size, data, bytes);
+    exchange->answer_size += bytes;
+    return bytes;
+}
+
+static bool aim(ccurl_exchange *exchange, const ccurl_question *question) {
+    CURL *easy = exchange->easy;
+    bool ok = true;
+#define SET(option, value) ok = ok && curl_easy_setopt(easy, option, value) == CURLE_OK
+    SET(CURLOPT_PRIVATE, exchange);
+    SET(CURLOPT_ERRORBUFFER, exchange->error);
+    SET(CURLOPT_URL, question->url);
+    // The path is signed as it stands.
+    SET(CURLOPT_PATH_AS_IS, 1L);
+    SET(CURLOPT_PROTOCOLS_STR, "http,https");
+    SET(CURLOPT_USERAGENT, question->user_agent);
+    SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    SET(CURLOPT_FOLLOWLOCATION, 0L);
+    SET(CURLOPT_PROXY, "");
+    SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+    SET(CURLOPT_NOSIGNAL, 1L);
+    SET(CURLOPT_QUICK_EXIT, 1L);
+    SET(CURLOPT_CONNECTTIMEOUT_MS, question->connect_timeout_ms);
+    SET(CURLOPT_TIMEOUT_MS, question->timeout_ms);
+    SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    SET(CURLOPT_HEADERFUNCTION, take_header);
+    SET(CURLOPT_HEADERDATA, exchange);
+    SET(CURLOPT_WRITEFUNCTION, take_body);
+    SET(CURLOPT_WRITEDATA, exchange);
+    SET(CURLOPT_HTTPHEADER, exchange->headers);
+    if (strcmp(question->method, "GET") != 0) {
+        SET(CURLOPT_POST, 1L);
+        SET(CURLOPT_CUSTOMREQUEST, question->method);
+        SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)question->body_size);
+        SET(CURLOPT_COPYPOSTFIELDS, question->body_size ? (const char *)question->body : "");
+    }
+#undef SET
+    return ok;
+}
+
+ccurl_exchange *ccurl_exchange_start(ccurl_multi *multi, const ccurl_question *question, void *context) {
+    ccurl_exchange *exchange = calloc(1, sizeof *exchange);
+    if (!exchange) return NULL;
+    exchange->easy = curl_easy_init();
+    exchange->context = context;
+    exchange->answer_limit = question->answer_limit;
+    for (size_t i = 0; i < kept_headers; i++) {
+        const char *name = question->kept_headers[i];
+        if (name && strlen(name) < name_size) strcpy(exchange->kept_names[i], name);
+    }
+    bool ok = exchange->easy != NULL;
+    for (size_t i = 0; ok && question->headers[i]; i++) {
+        struct curl_slist *longer = curl_slist_append(exchange->headers, question->headers[i]);
+        ok = longer != NULL;
+        if (ok) exchange->headers = longer;
+    }
+    if (!ok || !aim(exchange, question) || curl_multi_add_handle((CURLM *)multi, exchange->easy) != CURLM_OK) {
+        ccurl_exchange_free(exchange);
+        return NULL;
+    }
+    return exchange;
+}
+
+static int kind_of(const ccurl_exchange *exchange, CURLcode code) {
+    switch (code) {
+    case CURLE_OK: return CCURL_ANSWERED;
+    case CURLE_WRITE_ERROR: return exchange->was_cut ? CCURL_ANSWERED : CCURL_BROKEN;
+    case CURLE_OPERATION_TIMEDOUT: return CCURL_TIMED_OUT;
+    case CURLE_COULDNT_RESOLVE_HOST: return CCURL_UNRESOLVED;
+    case CURLE_COULDNT_CONNECT: return CCURL_UNCONNECTED;
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_PEER_FAILED_VERIFICATION: return CCURL_TLS_FAILED;
+    default: return CCURL_BROKEN;
+    }
+}
+
+void *ccurl_exchange_next(ccurl_multi *multi, ccurl_exchange **ended, ccurl_answer *answer) {
+    int left;
+    CURLMsg *message;
+    do {
+        message = curl_multi_info_read((CURLM *)multi, &left);
+        if (!message) return NULL;
+    } while (message->msg != CURLMSG_DONE);
+    // The message is gone once the handle is removed.
+    CURLcode code = message->data.result;
+    CURL *easy = message->easy_handle;
+    char *private = NULL;
+    curl_easy_getinfo(easy, CURLINFO_PRIVATE, &private);
+    ccurl_exchange *exchange = (ccurl_exchange *)private;
+    curl_multi_remove_handle((CURLM *)multi, easy);
+    answer->status = 0;
+    curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &answer->status);
+    answer->kind = kind_of(exchange, code);
+    answer->body = exchange->answer;
+    answer->body_size = exchange->answer_size;
+    answer->was_cut = exchange->was_cut;
+    for (size_t i = 0; i < kept_headers; i++) answer->kept_headers[i] = exchange->kept_values[i];
+    bool is_told = answer->kind == CCURL_UNRESOLVED || answer->kind == CCURL_UNCONNECTED
+        || answer->kind == CCURL_TIMED_OUT || answer->kind == CCURL_TLS_FAILED;
+    answer->message = is_told && exchange->error[0] ? exchange->error : curl_easy_strerror(code);
+    *ended = exchange;
+    return exchange->context;
+}
+
+void ccurl_exchange_free(ccurl_exchange *exchange) {
+    if (!exchange) return;
+    if (exchange->easy) curl_easy_cleanup(exchange->easy);
+    curl_slist_free_all(exchange->headers);
+    free(exchange->answer);
+    free(exchange);
+}

@@ -1,0 +1,77 @@
+import CrowbarCore
+import HTTPTypes
+import HummingbirdCore
+import JSONBytes
+import Synchronization
+
+/// `POST /hooks/TOKEN`: a message by a program that knows nothing of this API.
+final class HookRoute: Sendable {
+    /// What the paths of hooks begin with; what follows is secret.
+    static let prefix = "/hooks/"
+    /// Characters of a `username` at most.
+    static let maxUserName = 128
+
+    private let configuration: APIConfiguration
+    private let bodies: BodyReader
+    private let failures = Mutex(FailureLimiter())
+
+    init(_ configuration: APIConfiguration, bodies: BodyReader) {
+        self.configuration = configuration
+        self.bodies = bodies
+    }
+
+    /// Takes a request whose path begins with ``prefix``. The path appears in no answer.
+    func respond(_ request: Request, _ path: Substring, address: () -> String) async throws -> Response {
+        try APIResponder.expect(.post, request, "/hooks/…")
+        let hook = try await hook(Array(path.utf8.dropFirst(Self.prefix.utf8.count)), address())
+        let body = try await bodies.read(
+            request, upTo: APIConfiguration.Limit.hook, tooLarge: "a hook's body is at most 64 KiB long")
+        let command = try Command(parsing: try Self.command(body.bytes, hook))
+        _ = try await configuration.ingest.submit(Ingest.Request(command, actor: hook.userId))
+        return Response(status: .noContent)
+    }
+
+    private func hook(_ token: [UInt8], _ address: String) async throws -> IncomingHook {
+        let now = configuration.now()
+        if failures.withLock({ $0.isBlocked(address, now: now) }) {
+            throw APIFailure(.rateLimited, "too many calls of hooks that are not there; try again in a second")
+        }
+        if token.count <= APIConfiguration.Limit.token,
+            let hook = try await configuration.hook(configuration.hash(token))
+        {
+            return hook
+        }
+        failures.withLock { $0.fail(address, now: now) }
+        throw APIFailure(.notFound, "there is no such hook, or no longer; 'crowbar hooks add' makes one")
+    }
+
+    /// The command that a body stands for.
+    private static func command(_ body: [UInt8], _ hook: IncomingHook) throws(APIFailure) -> [UInt8] {
+        let object: JSONObject
+        do { object = try JSONObject(parsing: body) } catch {
+            throw APIFailure(.malformed, "the body is not one JSON object: \(error)")
+        }
+        guard let text = object.string("text") else {
+            throw APIFailure(.invalidCommand, "'text' is missing, or no text: send {\"text\":\"…\"}", field: "text")
+        }
+        var json = JSONWriter(capacity: body.count + 256)
+        json.beginObject()
+        json.member("type", CommandType.sendMessage.rawValue)
+        json.member("channelId", hook.channelId)
+        json.member("message", text)
+        if object.span("username") != nil {
+            guard let name = object.string("username"), (1...maxUserName).contains(name.count),
+                name.utf8.count <= 4 * maxUserName
+            else {
+                throw APIFailure(
+                    .invalidCommand, "'username' is 1 to \(maxUserName) characters", field: "username")
+            }
+            json.key("meta")
+            json.beginObject()
+            json.member("username", name)
+            json.endObject()
+        }
+        json.endObject()
+        return json.bytes
+    }
+}

@@ -1,0 +1,73 @@
+import CCurl
+import PluginKit
+import PluginWire
+import Synchronization
+
+/// Hands events to the one thread that makes the requests, without ever waiting for it.
+final class Courier: Sendable {
+    /// What the thread has to take over. Bounded by the windows of the queues and the limit of commands in flight.
+    struct Inbox: Sendable {
+        var jobs: [(lane: Int, job: Job)] = []
+        var results: [HostMessage.CommandResult] = []
+        var drainMs: Int64?
+    }
+
+    private let inbox = Mutex(Inbox())
+    private let wakeup: Wakeup
+
+    /// Starts the thread.
+    /// - Parameters:
+    ///   - commandsInFlight: Commands without an answer that the host allows.
+    ///   - send: Takes messages for the host; called on the thread.
+    ///   - drained: Called on the thread when, after ``drain(within:)``, it has ended its work.
+    /// - Returns: nil where libcurl cannot start.
+    init?(
+        _ configuration: AWSConfiguration, _ surroundings: Surroundings, commandsInFlight: Int64,
+        send: @escaping @Sendable (PluginMessage) -> Void, drained: @escaping @Sendable () -> Void
+    ) {
+        guard ccurl_global_init(), let multi = ccurl_multi_make(CourierLoop.maxIdleConnections) else { return nil }
+        wakeup = Wakeup(multi)
+        let wakeup = wakeup
+        startThread { [self] in
+            let loop = CourierLoop(
+                configuration, surroundings, commandsInFlight: Int(commandsInFlight), multi: wakeup.multi, send: send)
+            loop.run { self.take() }
+            drained()
+        }
+    }
+
+    /// Takes an event for the target at this index.
+    func deliver(_ job: Job, to lane: Int) { put { $0.jobs.append((lane, job)) } }
+
+    /// Takes the answer to a command.
+    func answer(_ result: HostMessage.CommandResult) { put { $0.results.append(result) } }
+
+    /// Starts nothing more, and ends once what is in flight has ended or the time is over.
+    func drain(within ms: Int64) { put { $0.drainMs = ms } }
+
+    private func put(_ change: (inout Inbox) -> Void) {
+        let isFirst = inbox.withLock {
+            let isFirst = $0.jobs.isEmpty && $0.results.isEmpty && $0.drainMs == nil
+            change(&$0)
+            return isFirst
+        }
+        if isFirst { wakeup() }
+    }
+
+    private func take() -> Inbox {
+        inbox.withLock {
+            let taken = $0
+            $0 = Inbox()
+            return taken
+        }
+    }
+
+    /// The thread's multi handle, and what other threads may do with it.
+    // Unchecked: the pointer never changes and lives as long as the process. Of libcurl's calls only
+    // curl_multi_wakeup is made from other threads, which its manual allows; all others are the courier's thread's.
+    private final class Wakeup: @unchecked Sendable {
+        let multi: OpaquePointer
+        init(_ multi: OpaquePointer) { self.multi = multi }
+        func callAsFunction() { ccurl_multi_wakeup(multi) }
+    }
+}

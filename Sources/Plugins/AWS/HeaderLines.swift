@@ -1,0 +1,20 @@
+import Glibc
+
+/// Header lines as C has them, for as long as the object lives.
+final class HeaderLines {
+    /// The lines; a null pointer ends them.
+    let lines: UnsafeMutablePointer<UnsafePointer<CChar>?>
+    private let count: Int
+
+    init(_ texts: [String]) {
+        count = texts.count
+        lines = .allocate(capacity: count + 1)
+        for (i, text) in texts.enumerated() { (lines + i).initialize(to: strdup(text).map { UnsafePointer($0) }) }
+        (lines + count).initialize(to: nil)
+    }
+
+    deinit {
+        for i in 0..<count { free(UnsafeMutablePointer(mutating: lines[i])) }
+        lines.deallocate()
+    }
+}

@@ -1,0 +1,43 @@
+import JSONBytes
+import PluginWire
+
+/// The `status` of the plugin: the worst of its targets, named.
+enum StatusReport {
+    /// Failures one after another from which a target counts as failing.
+    static let failures = 3
+    /// Targets that the details tell of, three entries each; the protocol allows 100 entries.
+    static let maxDetailed = 33
+    /// Targets that the message names.
+    static let maxNamed = 5
+
+    /// Makes the message.
+    static func make(_ lanes: [Lane], _ problems: [CredentialProblem]) -> PluginMessage {
+        // What is refused for good is told at once, as it does not come right by itself.
+        let isFailing = { (lane: Lane) in
+            lane.failing >= failures || ["not_found", "denied", "credentials"].contains(lane.last)
+        }
+        let failing = lanes.filter(isFailing)
+        let held = lanes.filter { $0.holdUntil != nil && !isFailing($0) }
+        let parts = [
+            sentence("credentials", Set(problems.map(\.message)).sorted()),
+            sentence("failing", failing.map { "\($0.target.name) (\($0.last))" }),
+            sentence("throttled", held.map(\.target.name)),
+        ].compactMap(\.self)
+        let message = parts.isEmpty ? "\(lanes.count) targets" : parts.joined(separator: "; ")
+        let details = (failing + held + lanes.filter { !isFailing($0) && $0.holdUntil == nil }).prefix(maxDetailed)
+            .flatMap { lane in
+                [
+                    JSON.Member("\(lane.target.name).delivered", .int(lane.delivered)),
+                    JSON.Member("\(lane.target.name).failing", .int(Int64(lane.failing))),
+                    JSON.Member("\(lane.target.name).last", .string(lane.last)),
+                ]
+            }
+        return .status(level: parts.isEmpty ? .ok : .degraded, message: message, details: .object(details))
+    }
+
+    private static func sentence(_ what: String, _ names: [String]) -> String? {
+        if names.isEmpty { return nil }
+        let rest = names.count - maxNamed
+        return "\(what): \(names.prefix(maxNamed).joined(separator: ", "))" + (rest > 0 ? " and \(rest) more" : "")
+    }
+}

@@ -1,0 +1,84 @@
+import JSONBytes
+
+extension Target {
+    /// The largest event that a target takes, in bytes: 6 MB to a function that is waited for, 1 MB to one that is not
+    /// and to a queue, 256 KB to a topic.
+    var maxEvent: Int {
+        switch kind {
+        case .function(isAwaited: true): 6 << 20
+        case .function(isAwaited: false), .queue: 1 << 20
+        case .topic: 256 << 10
+        }
+    }
+    /// The bytes of a request's events together, at most, where there are several.
+    static let maxBatchBytes = 240 << 10
+    /// Bytes of an answer that are read: what a function may answer, or a list of results.
+    var answerLimit: Int { kind == .function(isAwaited: true) ? 6 << 20 : 64 << 10 }
+
+    /// The request that hands over events, at most ``batch`` of them.
+    func call(_ jobs: [Job]) -> Call {
+        let request =
+            switch kind {
+            case .function(let isAwaited): invocation(jobs, isAwaited)
+            case .queue: sending(jobs)
+            case .topic: publishing(jobs)
+            }
+        return Call(
+            request: request, endpoint: endpoint, region: arn.region, service: arn.service, timeout: timeout,
+            answerLimit: answerLimit)
+    }
+
+    /// Lambda's Invoke. An ARN's colons go as `%3A`, and into the signature as `%253A`.
+    private func invocation(_ jobs: [Job], _ isAwaited: Bool) -> SigV4.Request {
+        SigV4.Request(
+            method: "POST", path: "/2015-03-31/functions/\(PercentEncoding.encode(arn.text))/invocations",
+            headers: [
+                ("content-type", "application/json"),
+                ("x-amz-invocation-type", isAwaited ? "RequestResponse" : "Event"),
+            ],
+            body: jobs.first?.body ?? [])
+    }
+
+    /// SQS' SendMessageBatch, in its JSON protocol.
+    private func sending(_ jobs: [Job]) -> SigV4.Request {
+        var body = JSONWriter()
+        body.beginObject()
+        body.member("QueueUrl", endpoint.url("/\(arn.account)/\(arn.resource)"))
+        body.key("Entries")
+        body.beginArray()
+        for (i, job) in jobs.enumerated() {
+            body.beginObject()
+            body.member("Id", String(i))
+            body.member("MessageBody", String(decoding: job.body, as: UTF8.self))
+            if isFIFO {
+                body.member("MessageGroupId", job.group)
+                body.member("MessageDeduplicationId", job.eventId)
+            }
+            body.endObject()
+        }
+        body.endArray()
+        body.endObject()
+        return SigV4.Request(
+            method: "POST", path: "/",
+            headers: [
+                ("content-type", "application/x-amz-json-1.0"), ("x-amz-target", "AmazonSQS.SendMessageBatch"),
+            ], body: body.bytes)
+    }
+
+    /// SNS' PublishBatch, in its query protocol.
+    private func publishing(_ jobs: [Job]) -> SigV4.Request {
+        var fields = [("Action", "PublishBatch"), ("Version", "2010-03-31"), ("TopicArn", arn.text)]
+        for (i, job) in jobs.enumerated() {
+            let entry = "PublishBatchRequestEntries.member.\(i + 1)"
+            fields.append(("\(entry).Id", String(i)))
+            fields.append(("\(entry).Message", String(decoding: job.body, as: UTF8.self)))
+            if isFIFO {
+                fields.append(("\(entry).MessageGroupId", job.group))
+                fields.append(("\(entry).MessageDeduplicationId", job.eventId))
+            }
+        }
+        return SigV4.Request(
+            method: "POST", path: "/", headers: [("content-type", "application/x-www-form-urlencoded")],
+            body: PercentEncoding.form(fields))
+    }
+}

@@ -1,0 +1,69 @@
+import CrowbarCore
+import CrowbarHTTP
+import CrowbarSQLite
+import OpenSSL
+
+extension Stores {
+    /// What the command line does to incoming hooks, with or without a server.
+    func hookActions(_ ingest: Ingest) -> HookActions {
+        HookActions(
+            add: { name, channel in try await addHook(name, channel, ingest) },
+            list: { try hooks() },
+            revoke: { name in try revokeHook(name) })
+    }
+
+    /// All hooks.
+    func hooks() throws -> [IncomingHook] { try accounts.hooks().map { IncomingHook($0) } }
+
+    /// Ends a hook. Its user stays, as its messages do.
+    func revokeHook(_ name: String) throws {
+        guard try accounts.revoke(hook: name) else {
+            throw CommandError(.notFound, "there is no hook '\(name.prefix(64))'", field: "name")
+        }
+    }
+
+    private func addHook(_ name: String, _ channel: String, _ ingest: Ingest) async throws -> String {
+        // The shape of channels' ids, which is fit for a part of a user's id too.
+        guard Identifier.isChannel(name) else {
+            throw CommandError(
+                .invalidCommand, "a hook's name is 1 to 64 of a-z 0-9 _ . -, a letter or digit first", field: "name")
+        }
+        guard Identifier.isChannel(channel) else {
+            throw CommandError(.invalidCommand, "'\(channel.prefix(64))' is no channel's name", field: "channel")
+        }
+        if try accounts.hooks().contains(where: { $0.name == name }) { throw Self.exists(name) }
+        let token = try Self.randomToken("hook_")
+        let hook = AccountsDatabase.Hook(
+            name: name, channelId: channel, hash: SHA256.hash(token), created: Clock.milliseconds())
+        let user = IncomingHook(hook).userId
+        let steps = [
+            (Command(.registerUser, .registerUser(name: name), userId: user), CommandError.Code.userExists),
+            (Command(.joinChannel, .joinChannel, channelId: channel), .alreadyAMember),
+        ]
+        // The user may be there already, of an earlier hook of this name.
+        for (command, isFine) in steps {
+            if case .failure(let error)? = await ingest.submit([Ingest.Request(command, actor: user)]).first,
+                error.code != isFine
+            {
+                throw error.code == .channelNotFound
+                    ? CommandError(
+                        error.code, "there is no channel '\(channel)'; 'crowbar channel add \(channel)' makes one",
+                        field: "channel") : error
+            }
+        }
+        do { try accounts.add(hook) } catch AccountsDatabase.Failure.hookExists { throw Self.exists(name) }
+        return String(decoding: token, as: UTF8.self)
+    }
+
+    private static func exists(_ name: String) -> CommandError {
+        CommandError(
+            .invalidCommand, "\(AccountsDatabase.Failure.hookExists(name))", field: "name")
+    }
+}
+
+extension IncomingHook {
+    /// A hook as it is stored, without its token's hash.
+    init(_ hook: AccountsDatabase.Hook) {
+        self.init(name: hook.name, channelId: hook.channelId, created: hook.created)
+    }
+}
