@@ -1,3 +1,4 @@
+import DequeModule
 import JSONBytes
 import NIOCore
 import PluginKit
@@ -16,6 +17,8 @@ final class Bridge: @unchecked Sendable {
     private let loop: any EventLoop
     private let host: PluginConnection
     private let networks: [String: NetworkConnection]
+    /// Commands that wait until others are answered; what one line of IRC leads to is bounded by ``Roster/mostPeople``.
+    private var waiting: Deque<(network: String, command: ChatCommand, isSecond: Bool)> = []
     private var outstanding: [MessageID: (network: String, command: ChatCommand, isSecond: Bool)] = [:]
     private var lastID = 0
     private var isPaused = false
@@ -103,21 +106,32 @@ final class Bridge: @unchecked Sendable {
     }
 
     private func emit(_ command: ChatCommand, _ network: String, isSecond: Bool = false) {
-        lastID += 1
-        let id = MessageID(lastID)
-        outstanding[id] = (network, command, isSecond)
-        host.send(
-            .command(PluginMessage.Command(id: id, command: command.json, key: command.key, ref: command.ref)))
+        waiting.append((network, command, isSecond))
+        emitWaiting()
+    }
+
+    private func emitWaiting() {
+        while outstanding.count < Self.mostOutstanding, let (network, command, isSecond) = waiting.popFirst() {
+            lastID += 1
+            let id = MessageID(lastID)
+            outstanding[id] = (network, command, isSecond)
+            host.send(
+                .command(PluginMessage.Command(id: id, command: command.json, key: command.key, ref: command.ref)))
+        }
         if outstanding.count >= Self.mostOutstanding { setReading(false) }
     }
 
     private func take(_ result: HostMessage.CommandResult) {
         guard let (network, command, isSecond) = outstanding.removeValue(forKey: result.id) else { return }
-        if isPaused, outstanding.count <= Self.fewOutstanding { setReading(true) }
+        defer { emitWaiting() }
+        if isPaused, waiting.isEmpty, outstanding.count <= Self.fewOutstanding { setReading(true) }
         guard case .refused(let code, let message) = result.outcome else { return }
         switch (command.kind, code) {
-        case (.register, "user_exists"), (.join, "already_a_member"): return
-        case (.message, "user_not_found"), (.message, "not_a_member"):
+        case (.register, "user_exists"), (.join, "already_a_member"), (.leave, "not_a_member"),
+            (.leave, "user_not_found"):
+            return
+        case (.message, "user_not_found"), (.message, "not_a_member"), (.topic, "user_not_found"),
+            (.topic, "not_a_member"):
             // The chat has forgotten them, as with a channel that was made anew: once more, from the beginning.
             let again = isSecond ? [] : networks[network]?.again(command) ?? []
             for command in again { emit(command, network, isSecond: true) }

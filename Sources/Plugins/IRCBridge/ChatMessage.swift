@@ -10,6 +10,7 @@ struct ChatMessage: Equatable, Sendable {
         /// Was edited: the new text, and the old where it is known.
         case edit(String, previous: String?)
         case deletion
+        case topic(String)
     }
 
     /// The chat's channel.
@@ -20,6 +21,9 @@ struct ChatMessage: Equatable, Sendable {
     /// The plugin it came from, and where there.
     var origin: String?
     var ref: String?
+
+    /// Whether it sets the channel's topic.
+    var isTopic: Bool { if case .topic = what { true } else { false } }
 
     /// Reads an event; nil where it is of another type or has no channel.
     init?(event: [UInt8]) {
@@ -37,6 +41,7 @@ struct ChatMessage: Equatable, Sendable {
             default: what = .text(text)
             }
         case "MESSAGE_EDITED": what = .edit(text, previous: object.string("previous"))
+        case "CHANNEL_TOPIC_SET": what = .topic(object.string("topic") ?? "")
         case "MESSAGE_DELETED": what = .deletion
         default: return nil
         }

@@ -31,6 +31,8 @@ struct ChatCommand: Equatable, Sendable {
         case register = "REGISTER_USER"
         case rename = "RENAME_USER"
         case join = "JOIN_CHANNEL"
+        case leave = "LEAVE_CHANNEL"
+        case topic = "SET_TOPIC"
         case message = "SEND_MESSAGE"
     }
 

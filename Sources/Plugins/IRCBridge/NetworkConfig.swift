@@ -13,6 +13,8 @@ struct NetworkConfig: Equatable, Sendable {
     enum Presence: String, CaseIterable, Sendable {
         /// When they speak first.
         case lazy
+        /// As soon as they are in the channel, until they leave it.
+        case full
         /// Not at all by the bridge's doing: they must be registered and members already.
         case off
     }
@@ -61,9 +63,8 @@ struct NetworkConfig: Equatable, Sendable {
         realname = try section.string("realname") ?? "Crowbar"
         maxLines = try section.int("max_lines", default: 5, in: 0...1000)
         let text = try section.string("presence") ?? Presence.lazy.rawValue
-        guard text != "full" else { throw section.fail("presence", "'full' is not supported by this version yet") }
         guard let presence = Presence(rawValue: text) else {
-            throw section.fail("presence", "must be 'lazy' or 'off'")
+            throw section.fail("presence", "must be 'lazy', 'full' or 'off'")
         }
         self.presence = presence
         let format = try section.string("format") ?? RelayFormat.preset

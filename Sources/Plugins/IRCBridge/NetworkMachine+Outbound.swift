@@ -62,7 +62,9 @@ extension NetworkMachine {
             onlyBegun: !mayBegin,
             state: { memberships[$0]?.state(now: now) ?? .waiting },
             render: { message, target in
-                lines.lines(message, target: memberships[target]?.name ?? target)
+                // A topic that stands there already need not be set; two linked channels would set it for ever.
+                if case .topic(let topic) = message.what, memberships[target]?.topic == topic { return [] }
+                return lines.lines(message, target: memberships[target]?.name ?? target)
             })
     }
 

@@ -41,6 +41,9 @@ struct NetworkMachine: Sendable {
     /// Messages behind which a fence is set though more wait, where a limit makes each line dear.
     static let limitedFence = 8
 
+    /// What WHO carries that the bridge asks with.
+    static let whoToken = "42"
+
     let config: NetworkConfig
     let links: [LinkConfig]
     let plugin: String
@@ -57,6 +60,9 @@ struct NetworkMachine: Sendable {
     var bucket: FloodBucket
     var memberships: [String: Membership] = [:]
     var speakers: Speakers
+    var roster = Roster()
+    var netsplit = Netsplit()
+    var batches = Batches()
     var isWindowOpen = false
     var lastHeard: Instant = 0
     var isListening = true
@@ -82,7 +88,8 @@ struct NetworkMachine: Sendable {
     var queue: PluginMessage.Queue {
         let channels = Set(links.filter { $0.direction != .toChat }.map(\.channel)).sorted()
         return PluginMessage.Queue(
-            name: config.name, types: ["MESSAGE_SENT", "MESSAGE_EDITED", "MESSAGE_DELETED"], channels: channels,
+            name: config.name, types: ["MESSAGE_SENT", "MESSAGE_EDITED", "MESSAGE_DELETED", "CHANNEL_TOPIC_SET"],
+            channels: channels,
             window: 0)
     }
 
@@ -110,7 +117,7 @@ struct NetworkMachine: Sendable {
         refusal = nil
         lastHeard = now
         hasAsked = false
-        memberships = [:]
+        forgetPeople()
         return steps(registration.begin(), now)
     }
 
@@ -121,7 +128,7 @@ struct NetworkMachine: Sendable {
     mutating func closed(reason: String, random: Double, now: Instant) -> [NetworkAction] {
         if case .registered(let since) = phase { backOff.wasRegistered(for: now - since) }
         ledger.connectionLost()
-        memberships = [:]
+        forgetPeople()
         var actions: [NetworkAction] = []
         if isWindowOpen {
             isWindowOpen = false
@@ -135,6 +142,13 @@ struct NetworkMachine: Sendable {
         phase = .waiting(until: now + wait)
         let text = "\(refusal?.reason ?? reason); next try in \(Int(wait.rounded(.up))) s"
         return actions + setHealth(.down, text)
+    }
+
+    private mutating func forgetPeople() {
+        memberships = [:]
+        roster = Roster()
+        netsplit = Netsplit()
+        batches = Batches()
     }
 
     /// No more events come: what was begun is finished and confirmed, the rest is left to the next start.
@@ -195,7 +209,7 @@ struct NetworkMachine: Sendable {
             nextWorking = now + Self.workingInterval
             actions.append(.plugin(.working(delivery: nil, ms: Int64(Self.workingInterval * 3000))))
         }
-        return actions + pump(now)
+        return actions + endNetsplits(now) + pump(now)
     }
 
     /// When ``tick(now:)`` is due; nil: not by itself.
@@ -207,6 +221,7 @@ struct NetworkMachine: Sendable {
         case .registered(let since):
             var wake = isListening ? lastHeard + (hasAsked ? Self.dead : Self.silence) : now + Self.silence
             for membership in memberships.values { if let next = membership.nextTry { wake = min(wake, next) } }
+            if let end = netsplit.nextEnd { wake = min(wake, end) }
             if nick != config.nick { wake = min(wake, nextRegain) }
             if !isWindowOpen { wake = min(wake, since + Self.joinLimit) }
             if isWindowOpen, ledger.count > 0 { wake = min(wake, nextWorking) }

@@ -148,8 +148,11 @@ struct OutboundLedger: Sendable {
     }
 
     /// The server did not take what was written to a target; which lines is not known, so all not yet fenced count.
-    mutating func fail(_ target: String, _ reason: String) {
-        for i in sent.indices where sent[i].targets.contains(target) { sent[i].failure = reason }
+    /// - Parameter topics: Whether it was a topic that it did not take.
+    mutating func fail(_ target: String, _ reason: String, topics: Bool) {
+        for i in sent.indices where sent[i].targets.contains(target) && sent[i].message.isTopic == topics {
+            sent[i].failure = reason
+        }
     }
 
     /// Takes back what was written to a target since the last PONG, to be written again: the client was not there.

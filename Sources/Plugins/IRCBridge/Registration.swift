@@ -11,7 +11,10 @@ struct Registration: Sendable {
     }
 
     /// Capabilities that are asked for wherever they are offered.
-    static let wanted = ["account-tag", "message-tags", "server-time"]
+    static let wanted = [
+        "account-notify", "account-tag", "batch", "chghost", "extended-join", "message-tags", "multi-prefix",
+        "server-time", "setname", "userhost-in-names",
+    ]
     /// The most nicks that are tried.
     static let maxNicks = 10
     /// The longest piece of a SASL answer, in bytes.
@@ -22,6 +25,8 @@ struct Registration: Sendable {
     private var triedNicks = 0
     private var offered: Set<String> = []
     private var asked: Set<String> = []
+    /// The capabilities that the server has acknowledged.
+    private(set) var enabled: Set<String> = []
     private var isOver = false
 
     init(_ config: NetworkConfig) {
@@ -88,6 +93,7 @@ struct Registration: Sendable {
             asked = Set(ask)
             return [.send(ask.isEmpty ? "CAP END" : "CAP REQ :" + ask.joined(separator: " "))]
         case "ACK":
+            enabled.formUnion(names)
             return [.send(names.contains("sasl") ? "AUTHENTICATE PLAIN" : "CAP END")]
         case "NAK":
             if asked.contains("sasl") {

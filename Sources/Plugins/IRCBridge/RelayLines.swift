@@ -6,6 +6,8 @@ struct RelayLines: Sendable {
     var format: RelayFormat
     /// Lines of one message at most; 0: all.
     var maxLines: Int
+    /// The longest topic, in bytes.
+    var topicLength = 390
     /// `nick!user@host` as the server shows this client to others.
     var mask: String
 
@@ -22,6 +24,7 @@ struct RelayLines: Sendable {
             (text, before, after) = (done, "\u{1}ACTION ", "\u{1}")
             prefix = RelayFormat.short(message.author) + " "
         case .edit(let now, let previous): text = Self.correction(now, previous)
+        case .topic(let topic): return [self.topic(topic, target)]
         case .deletion: text = "(deleted a message)"
         }
         let head = "\(verb) \(target) :\(before)\(prefix)"
@@ -34,6 +37,12 @@ struct RelayLines: Sendable {
             pieces = Array(pieces[..<maxLines]) + ["(\(left) more line\(left == 1 ? "" : "s"))"]
         }
         return pieces.map { head + $0 + after }
+    }
+
+    private func topic(_ text: String, _ target: String) -> String {
+        let head = "TOPIC \(target) :"
+        let budget = min(topicLength, Self.maxLine - (mask.utf8.count + 2) - head.utf8.count)
+        return head + (MessageSplitter.split(IRCText.name(text), budget: budget).first ?? "")
     }
 
     /// An edit as `s/old/new/` where one short run of text changed, else the whole text, marked.
