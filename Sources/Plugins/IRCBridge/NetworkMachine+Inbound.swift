@@ -213,7 +213,7 @@ extension NetworkMachine {
             text = String(text.dropFirst(8))
             kind = "action"
         }
-        text = IRCText.plain(text)
+        text = StyledText(irc: text).markdown
         guard text.utf8.contains(where: { $0 != 0x20 }) else { return [] }
         var actions: [NetworkAction] = []
         if registration.enabled.contains("account-tag") { actions += accountIs(source.nick, message.tags["account"]) }

@@ -16,22 +16,21 @@ struct RelayLines: Sendable {
         var prefix = format.prefix(name: message.author)
         var verb = "PRIVMSG"
         var (before, after) = ("", "")
-        var text: String
+        let text: StyledText
         switch message.what {
-        case .text(let said): text = said
-        case .notice(let said): (text, verb) = (said, "NOTICE")
+        case .text(let said): text = StyledText(markdown: said)
+        case .notice(let said): (text, verb) = (StyledText(markdown: said), "NOTICE")
         case .action(let done):
-            (text, before, after) = (done, "\u{1}ACTION ", "\u{1}")
+            (text, before, after) = (StyledText(markdown: done), "\u{1}ACTION ", "\u{1}")
             prefix = RelayFormat.short(message.author) + " "
         case .edit(let now, let previous): text = Self.correction(now, previous)
         case .topic(let topic): return [self.topic(topic, target)]
-        case .deletion: text = "(deleted a message)"
+        case .deletion: text = StyledText([StyledText.Run(text: "(deleted a message)")])
         }
         let head = "\(verb) \(target) :\(before)\(prefix)"
         // `:mask ` stands before what the client wrote.
         let budget = Self.maxLine - (mask.utf8.count + 2) - head.utf8.count - after.utf8.count
-        var pieces: [String] = []
-        for line in IRCText.lines(text) { pieces += MessageSplitter.split(line, budget: budget) }
+        var pieces = text.lines.flatMap { $0.pieces(budget: budget) }
         if maxLines > 0, pieces.count > maxLines {
             let left = pieces.count - maxLines
             pieces = Array(pieces[..<maxLines]) + ["(\(left) more line\(left == 1 ? "" : "s"))"]
@@ -46,9 +45,13 @@ struct RelayLines: Sendable {
     }
 
     /// An edit as `s/old/new/` where one short run of text changed, else the whole text, marked.
-    static func correction(_ now: String, _ previous: String?) -> String {
-        let whole = "(edit) " + now
-        guard let previous, previous != now else { return whole }
+    static func correction(_ markdown: String, _ previousMarkdown: String?) -> StyledText {
+        let text = StyledText(markdown: markdown)
+        let whole = StyledText([StyledText.Run(text: "(edit) ")] + text.runs)
+        let now = text.plain
+        guard let previous = previousMarkdown.map({ StyledText(markdown: $0).plain }), previous != now else {
+            return whole
+        }
         let (old, new) = (previous.split(separator: " "), now.split(separator: " "))
         var start = 0
         while start < old.count, start < new.count, old[start] == new[start] { start += 1 }
@@ -61,6 +64,6 @@ struct RelayLines: Sendable {
         guard !was.isEmpty, !became.isEmpty, was.count + became.count < min(now.count, 60),
             !was.contains("/"), !became.contains("/")
         else { return whole }
-        return "s/\(was)/\(became)/"
+        return StyledText([StyledText.Run(text: "s/\(was)/\(became)/")])
     }
 }
