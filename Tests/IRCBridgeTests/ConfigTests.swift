@@ -35,7 +35,7 @@ import Testing
         arguments: [
             (#","pin":"sha256:00""#, "pin"), (#","client_cert":"c""#, "client_cert"),
             (#","client_key":"k""#, "client_key"), (#","proxy":"socks5h://127.0.0.1:9050""#, "proxy"),
-            (#","bind":"::1""#, "bind"), (#","anti_ping":true"#, "anti_ping"), (#","mode":"puppets""#, "mode"),
+            (#","bind":"::1""#, "bind"), (#","mode":"puppets""#, "mode"),
             (#","catch_up":{}"#, "catch_up"), (#","ignore":[]"#, "ignore"),
             (#","sasl":{"mechanism":"external","account":"a"}"#, "sasl.mechanism"),
             (#","sasl":{"mechanism":"scram-sha-256","account":"a","password":"p"}"#, "sasl.mechanism"),

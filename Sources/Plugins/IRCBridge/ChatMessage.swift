@@ -21,6 +21,11 @@ struct ChatMessage: Equatable, Sendable {
     /// The plugin it came from, and where there.
     var origin: String?
     var ref: String?
+    /// The message's id, where it is or concerns one, and that of the one it answers.
+    var id: String?
+    var replyTo: String?
+    /// The beginning of what it answers or deletes, where that is known.
+    var quote: String?
 
     /// Whether it sets the channel's topic.
     var isTopic: Bool { if case .topic = what { true } else { false } }
@@ -45,6 +50,8 @@ struct ChatMessage: Equatable, Sendable {
         case "MESSAGE_DELETED": what = .deletion
         default: return nil
         }
+        id = object.string("messageId")
+        replyTo = object.string("replyTo")
         if let origin = object.object("origin") {
             self.origin = origin.string("plugin")
             ref = origin.string("ref")

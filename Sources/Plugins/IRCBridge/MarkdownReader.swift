@@ -14,7 +14,7 @@ struct MarkdownReader {
     private var at = 0
     private var tokens: [Token] = []
     private var literal = ""
-    /// For each number of backticks from where on the text has no more runs of so many, so that no search is made twice.
+    /// For each number of backticks from where on the text has no more runs of so many, so that none is sought twice.
     private var noMoreTicks: [Int: Int] = [:]
 
     init(_ text: String) { self.text = Array(text) }

@@ -42,6 +42,8 @@ struct NetworkConfig: Equatable, Sendable {
     var maxLines: Int
     var presence: Presence
     var format: RelayFormat
+    /// Authors' names are written so that they highlight nobody.
+    var antiPing: Bool
 
     /// Reads a table.
     /// - Throws: ``ConfigError`` naming the key.
@@ -72,6 +74,7 @@ struct NetworkConfig: Equatable, Sendable {
             throw section.fail("format", "must hold {name} and {text} once each, {text} last")
         }
         self.format = relay
+        antiPing = try section.bool("anti_ping", default: false)
         sasl = try Self.account(section)
         (burst, linesPerSecond) = try Self.flood(section)
         try Self.refuseLater(section)
@@ -81,9 +84,6 @@ struct NetworkConfig: Equatable, Sendable {
         let mode = try section.string("mode") ?? "relay"
         if mode == "puppets" { throw section.fail("mode", "'puppets' is not supported by this version yet") }
         if mode != "relay" { throw section.fail("mode", "must be 'relay'") }
-        if try section.bool("anti_ping", default: false) {
-            throw section.fail("anti_ping", "true is not supported by this version yet")
-        }
     }
 
     private static func account(_ section: ConfigSection) throws(ConfigError) -> Account? {

@@ -162,6 +162,11 @@ extension NetworkMachine {
         }
     }
 
+    /// The chat's name for who is addressed in a channel on IRC: somebody there, or somebody of the chat.
+    private func addressee(_ nick: String, in target: String) -> String? {
+        roster.contains(nick, in: target) ? roster.person(nick)?.nick : recent.author(nick)
+    }
+
     /// What a command's event id is derived from.
     func key(_ message: IRCMessage, _ link: LinkConfig) -> String? {
         message.tags["msgid"].map { "\(link.ref)/\(link.channel)/\($0)" }
@@ -213,7 +218,10 @@ extension NetworkMachine {
             text = String(text.dropFirst(8))
             kind = "action"
         }
-        text = StyledText(irc: text).markdown
+        text =
+            StyledText(irc: text).replacing { part, isFirst in
+                isFirst ? Mentions.toChat(part) { addressee($0, in: target) } : part
+            }.markdown
         guard text.utf8.contains(where: { $0 != 0x20 }) else { return [] }
         var actions: [NetworkAction] = []
         if registration.enabled.contains("account-tag") { actions += accountIs(source.nick, message.tags["account"]) }

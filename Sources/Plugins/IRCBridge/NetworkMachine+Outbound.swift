@@ -5,7 +5,8 @@ extension NetworkMachine {
     /// An event of this network's queue.
     mutating func deliver(_ event: HostMessage.EventDelivery, now: Instant) -> [NetworkAction] {
         guard !isDraining else { return [] }
-        guard let message = ChatMessage(event: event.event) else { return [settle([event.delivery])] }
+        guard var message = ChatMessage(event: event.event) else { return [settle([event.delivery])] }
+        recent.note(&message)
         let targets = links.filter { link in
             link.channel == message.channel && link.direction != .toChat
                 && !(message.origin == plugin && message.ref == link.ref)
@@ -57,14 +58,16 @@ extension NetworkMachine {
     }
 
     private mutating func nextTurn(_ now: Instant) -> OutboundLedger.Turn? {
-        let (memberships, lines) = (memberships, lines)
+        let (memberships, lines, roster) = (memberships, lines, roster)
         return ledger.turn(
             onlyBegun: !mayBegin,
             state: { memberships[$0]?.state(now: now) ?? .waiting },
             render: { message, target in
                 // A topic that stands there already need not be set; two linked channels would set it for ever.
                 if case .topic(let topic) = message.what, memberships[target]?.topic == topic { return [] }
-                return lines.lines(message, target: memberships[target]?.name ?? target)
+                return lines.lines(message, target: memberships[target]?.name ?? target) { name in
+                    roster.contains(name, in: target) ? roster.person(name)?.nick : nil
+                }
             })
     }
 

@@ -63,6 +63,7 @@ struct NetworkMachine: Sendable {
     var roster = Roster()
     var netsplit = Netsplit()
     var batches = Batches()
+    var recent = RecentMessages()
     var isWindowOpen = false
     var lastHeard: Instant = 0
     var isListening = true
@@ -82,6 +83,7 @@ struct NetworkMachine: Sendable {
         bucket = FloodBucket(burst: config.burst, rate: config.linesPerSecond, now: 0)
         speakers = Speakers(presence: config.presence)
         lines = RelayLines(format: config.format, maxLines: config.maxLines, mask: "")
+        lines.antiPing = config.antiPing
     }
 
     /// The queue as `ready` declares it: its window is closed until there is somebody to talk to.

@@ -6,26 +6,33 @@ struct RelayLines: Sendable {
     var format: RelayFormat
     /// Lines of one message at most; 0: all.
     var maxLines: Int
+    /// Authors' names are written so that they highlight nobody.
+    var antiPing = false
     /// The longest topic, in bytes.
     var topicLength = 390
     /// `nick!user@host` as the server shows this client to others.
     var mask: String
 
     /// The lines for one channel, each without CR LF; none where nothing is left to say.
-    func lines(_ message: ChatMessage, target: String) -> [String] {
-        var prefix = format.prefix(name: message.author)
+    /// - Parameter nick: The nick in this channel for a name; nil where there is none.
+    func lines(_ message: ChatMessage, target: String, nick: (String) -> String? = { _ in nil }) -> [String] {
+        var prefix = format.prefix(name: message.author, antiPing: antiPing)
         var verb = "PRIVMSG"
         var (before, after) = ("", "")
-        let text: StyledText
+        var text: StyledText
         switch message.what {
         case .text(let said): text = StyledText(markdown: said)
         case .notice(let said): (text, verb) = (StyledText(markdown: said), "NOTICE")
         case .action(let done):
             (text, before, after) = (StyledText(markdown: done), "\u{1}ACTION ", "\u{1}")
-            prefix = RelayFormat.short(message.author) + " "
+            prefix = RelayFormat.short(message.author, antiPing) + " "
         case .edit(let now, let previous): text = Self.correction(now, previous)
         case .topic(let topic): return [self.topic(topic, target)]
-        case .deletion: text = StyledText([StyledText.Run(text: "(deleted a message)")])
+        case .deletion: text = Self.unstyled("(deleted \(message.quote ?? "a message"))")
+        }
+        text = text.replacing { part, _ in Mentions.toIRC(part, nick: nick) }
+        if message.replyTo != nil, let quote = message.quote {
+            text = StyledText(Self.unstyled("(re \(quote)) ").runs + text.runs)
         }
         let head = "\(verb) \(target) :\(before)\(prefix)"
         // `:mask ` stands before what the client wrote.
@@ -37,6 +44,8 @@ struct RelayLines: Sendable {
         }
         return pieces.map { head + $0 + after }
     }
+
+    private static func unstyled(_ text: String) -> StyledText { StyledText([StyledText.Run(text: text)]) }
 
     private func topic(_ text: String, _ target: String) -> String {
         let head = "TOPIC \(target) :"
@@ -64,6 +73,6 @@ struct RelayLines: Sendable {
         guard !was.isEmpty, !became.isEmpty, was.count + became.count < min(now.count, 60),
             !was.contains("/"), !became.contains("/")
         else { return whole }
-        return StyledText([StyledText.Run(text: "s/\(was)/\(became)/")])
+        return unstyled("s/\(was)/\(became)/")
     }
 }

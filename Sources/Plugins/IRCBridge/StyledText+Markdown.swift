@@ -1,5 +1,5 @@
-// The chat's Markdown: `**bold**`, `*italic*` or `_italic_`, `__underline__`, `~~strike~~` and code in backticks, in one
-// line or between lines of three. A backslash takes the meaning from the next mark. Addresses are left alone.
+// The chat's Markdown: `**bold**`, `*italic*` or `_italic_`, `__underline__`, `~~strike~~` and code in backticks, in
+// one line or between lines of three. A backslash takes the meaning from the next mark. Addresses are left alone.
 extension StyledText {
     /// Characters that mean something.
     private static let marks: Set<Character> = ["*", "_", "~", "`", "\\"]
@@ -22,8 +22,8 @@ extension StyledText {
         return fitted.written { Self.escape($0) }
     }
 
-    /// The text as Markdown can say it: marks cannot stand beside the white space they enclose, nor can a backtick stand
-    /// in a line of code.
+    /// The text as Markdown can say it: marks cannot stand beside the white space they enclose, nor can a backtick
+    /// stand in a line of code.
     var fittedToMarkdown: StyledText {
         var out = StyledText()
         for run in runs {
