@@ -15,8 +15,13 @@ final class Bridge: @unchecked Sendable {
     private static let logInterval = TimeAmount.seconds(60)
 
     private let loop: any EventLoop
-    private let host: PluginConnection
-    private let networks: [String: NetworkConnection]
+    let host: PluginConnection
+    private let plugin: String
+    private(set) var networks: [String: NetworkConnection] = [:]
+    /// Networks that are being left, by their serial.
+    private var retired: [Int: NetworkConnection] = [:]
+    private var lastSerial = 0
+    private var isDraining = false
     /// Commands that wait until others are answered; what one line of IRC leads to is bounded by ``Roster/mostPeople``.
     private var waiting: Deque<(network: String, command: ChatCommand, isSecond: Bool)> = []
     private var outstanding: [MessageID: (network: String, command: ChatCommand, isSecond: Bool)] = [:]
@@ -24,7 +29,6 @@ final class Bridge: @unchecked Sendable {
     private var isPaused = false
     private var health: [String: NetworkHealth] = [:]
     private var running: Set<String> = []
-    private var isStarted = false
     private var logged = 0
     private var unlogged = 0
     private var logsFrom = NIODeadline.now()
@@ -37,21 +41,29 @@ final class Bridge: @unchecked Sendable {
         self.loop = loop
         self.host = host
         drained = loop.makePromise()
-        // The networks report to what is not there yet; nothing is reported before it is.
-        let owner = Owner()
-        var networks: [String: NetworkConnection] = [:]
-        for network in config.networks {
-            let machine = NetworkMachine(config: network, links: config.links, plugin: plugin)
-            networks[network.name] = NetworkConnection(machine: machine, loop: loop) { action in
-                owner.bridge?.handle(action, of: network.name)
-            }
-        }
-        self.networks = networks
-        owner.bridge = self
+        self.plugin = plugin
+        for network in config.networks { add(network, links: config.links) }
     }
 
-    private final class Owner {
-        weak var bridge: Bridge?
+    /// Makes a network; it connects once its queue starts.
+    func add(_ config: NetworkConfig, links: [LinkConfig]) {
+        lastSerial += 1
+        let serial = lastSerial
+        let machine = NetworkMachine(config: config, links: links, plugin: plugin)
+        let network = NetworkConnection(machine: machine, serial: serial, loop: loop) { [weak self] action in
+            self?.handle(action, of: config.name, serial)
+        }
+        network.setReading(!isPaused)
+        networks[config.name] = network
+    }
+
+    /// Leaves a network that is not wanted any more.
+    func retire(_ name: String) {
+        guard let network = networks.removeValue(forKey: name) else { return }
+        health[name] = nil
+        guard running.remove(name) != nil else { return }
+        retired[network.serial] = network
+        network.drain(deadline: Self.farewell)
     }
 
     /// Takes a message of the host.
@@ -59,17 +71,23 @@ final class Bridge: @unchecked Sendable {
         loop.preconditionInEventLoop()
         switch message {
         case .start(let queues):
-            isStarted = true
-            for queue in queues where networks[queue.name] != nil && running.insert(queue.name).inserted {
-                networks[queue.name]?.start()
+            for queue in queues {
+                guard let network = networks[queue.name] else { continue }
+                if running.insert(queue.name).inserted { network.start() } else { network.requeued() }
             }
         case .event(let event): networks[event.queue]?.deliver(event)
         case .result(let result): take(result)
         case .ping(let n): host.send(.pong(n: n))
         case .drain(let deadline, _): drain(deadline: Double(deadline) / 1000)
-        case .config(let id, _):
-            let message = "the bridge cannot change its configuration while it runs"
-            host.send(.configured(id: id, problem: PluginMessage.Problem(message: message)))
+        case .config(let id, let json):
+            var problem: ConfigError?
+            do throws(ConfigError) {
+                problem = reconfigure(try BridgeConfig(json))
+            } catch {
+                problem = error
+            }
+            host.send(
+                .configured(id: id, problem: problem.map { PluginMessage.Problem(path: $0.path, message: $0.message) }))
         case .hello, .caughtUp, .voided, .check, .unknown: break
         }
     }
@@ -77,11 +95,19 @@ final class Bridge: @unchecked Sendable {
     /// Leaves every network.
     /// - Parameter deadline: Seconds until the host loses patience.
     func drain(deadline: Double) {
+        isDraining = true
         for name in running.sorted() { networks[name]?.drain(deadline: deadline) }
-        if running.isEmpty { drained.succeed() }
+        endDrain()
     }
 
-    private func handle(_ action: NetworkAction, of network: String) {
+    private func endDrain() { if isDraining, running.isEmpty, retired.isEmpty { drained.succeed() } }
+
+    private func handle(_ action: NetworkAction, of network: String, _ serial: Int) {
+        guard networks[network]?.serial == serial else {
+            // A network that is being left has no queue any more.
+            if case .drained = action { retired[serial] = nil }
+            return endDrain()
+        }
         switch action {
         case .plugin(let message): host.send(message)
         case .emit(let command): emit(command, network)
@@ -90,12 +116,12 @@ final class Bridge: @unchecked Sendable {
             sendStatus()
         case .drained:
             running.remove(network)
-            if running.isEmpty { drained.succeed() }
+            endDrain()
         case .connect, .send, .close: break
         }
     }
 
-    private func sendStatus() {
+    func sendStatus() {
         let all = health.sorted { $0.key < $1.key }
         let worst: PluginMessage.Level =
             all.contains { $0.value.level == .down }

@@ -19,11 +19,13 @@ struct NetworkConfig: Equatable, Sendable {
         case off
     }
 
+    /// The most ignore masks.
+    static let maxIgnores = 200
     static let known = [
         "name", "host", "port", "tls", "ca_file", "server_password", "nick", "user", "realname", "sasl", "flood",
-        "max_lines", "presence", "mode", "format", "anti_ping",
+        "max_lines", "presence", "mode", "format", "anti_ping", "ignore",
     ]
-    static let later = ["pin", "client_cert", "client_key", "proxy", "bind", "nickserv", "catch_up", "ignore"]
+    static let later = ["pin", "client_cert", "client_key", "proxy", "bind", "nickserv", "catch_up"]
 
     var name: String
     var host: String
@@ -44,6 +46,8 @@ struct NetworkConfig: Equatable, Sendable {
     var format: RelayFormat
     /// Authors' names are written so that they highlight nobody.
     var antiPing: Bool
+    /// Whom nothing is taken from.
+    var ignore: [IgnoreMask]
 
     /// Reads a table.
     /// - Throws: ``ConfigError`` naming the key.
@@ -75,9 +79,33 @@ struct NetworkConfig: Equatable, Sendable {
         }
         self.format = relay
         antiPing = try section.bool("anti_ping", default: false)
+        ignore = try Self.ignore(section)
         sasl = try Self.account(section)
         (burst, linesPerSecond) = try Self.flood(section)
         try Self.refuseLater(section)
+    }
+
+    /// Whether another configuration connects to the same server as the same client.
+    func isReached(as other: NetworkConfig) -> Bool {
+        (host, port, tls, caFile, serverPassword) == (
+            other.host, other.port, other.tls, other.caFile, other.serverPassword
+        ) && (user, realname, sasl) == (other.user, other.realname, other.sasl)
+    }
+
+    private static func ignore(_ section: ConfigSection) throws(ConfigError) -> [IgnoreMask] {
+        guard let value = section.value("ignore") else { return [] }
+        guard let texts = value.array, texts.count <= maxIgnores else {
+            throw section.fail("ignore", "must be an array of at most \(maxIgnores) masks")
+        }
+        var masks: [IgnoreMask] = []
+        for (i, text) in texts.enumerated() {
+            guard let mask = text.string.flatMap(IgnoreMask.init) else {
+                let advice = "must be a mask such as \"nick!user@host\", with * and ?, or \"/expression/\""
+                throw ConfigError(path: "\(section.path).ignore[\(i)]", message: advice)
+            }
+            masks.append(mask)
+        }
+        return masks
     }
 
     private static func refuseLater(_ section: ConfigSection) throws(ConfigError) {

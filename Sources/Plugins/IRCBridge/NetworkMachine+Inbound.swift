@@ -55,12 +55,17 @@ extension NetworkMachine {
         lines.mask = mask
     }
 
-    private mutating func join(_ now: Instant) -> [NetworkAction] {
-        for link in links where memberships[fold(link.target)]?.key == nil {
-            memberships[fold(link.target)] = Membership(name: link.target, key: link.key)
+    mutating func join(_ now: Instant) -> [NetworkAction] {
+        var fresh: Set<String> = []
+        for link in links {
+            let known = memberships[fold(link.target)]
+            if known == nil || known?.key == nil && link.key != nil && known?.isJoined == false {
+                memberships[fold(link.target)] = Membership(name: link.target, key: link.key)
+                fresh.insert(fold(link.target))
+            }
         }
         var actions: [NetworkAction] = []
-        for key in memberships.keys.sorted() {
+        for key in fresh.sorted() {
             if let line = memberships[key]?.ask() { actions.append(.send(line)) }
         }
         return actions + membershipChanged(now)
@@ -153,7 +158,8 @@ extension NetworkMachine {
         let params = message.params.dropFirst(message.verb == "332" ? 1 : 0)
         guard params.count == 2, let name = params.first, let text = params.last else { return [] }
         memberships[fold(name)]?.topic = text
-        guard message.verb == "TOPIC", !isOwn(source.nick), !source.host.isEmpty, !isIgnored(source.nick) else {
+        guard message.verb == "TOPIC", !isOwn(source.nick), !source.host.isEmpty, !isIgnored(message.source ?? "")
+        else {
             return []
         }
         let speaker = speaker(source.nick, account: message.tags["account"] ?? roster.person(source.nick)?.account)
@@ -173,7 +179,8 @@ extension NetworkMachine {
     }
 
     /// Whether nothing of somebody is to come into the chat.
-    func isIgnored(_ nick: String) -> Bool { false }
+    /// - Parameter source: `nick!user@host`.
+    func isIgnored(_ source: String) -> Bool { config.ignore.contains { $0.matches(source) } }
 
     private mutating func lostChannel(_ name: String, _ reason: String, _ now: Instant) -> [NetworkAction] {
         guard memberships[fold(name)] != nil else { return [] }
@@ -207,7 +214,7 @@ extension NetworkMachine {
 
     private mutating func relay(_ message: IRCMessage) -> [NetworkAction] {
         guard message.params.count == 2, let source = message.source.map(IRCSource.init), !isOwn(source.nick),
-            !source.host.isEmpty
+            !source.host.isEmpty, !isIgnored(message.source ?? "")
         else { return [] }
         let target = fold(message.params[0])
         var text = message.params[1]

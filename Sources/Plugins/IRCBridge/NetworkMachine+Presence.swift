@@ -28,7 +28,7 @@ extension NetworkMachine {
         case "JOIN":
             // extended-join: the account, or a star.
             let account = params.count > 2 && params[1] != "*" ? params[1] : message.tags["account"]
-            roster.join(source.nick, fold(first), account: account)
+            roster.join(source, fold(first), account: account)
             netsplit.joined(supports.casemapping.fold(source.nick), fold(first))
             return appear(source.nick, in: [fold(first)])
         case "PART": return left(source.nick, fold(first))
@@ -47,8 +47,8 @@ extension NetworkMachine {
         case "353":
             guard params.count > 2 else { return [] }
             for name in params[params.count - 1].split(separator: " ") {
-                let nick = IRCSource(String(name.drop { supports.prefixes.contains($0) })).nick
-                if !isOwn(nick), !nick.isEmpty { roster.join(nick, fold(params[params.count - 2])) }
+                let who = IRCSource(String(name.drop { supports.prefixes.contains($0) }))
+                if !isOwn(who.nick), !who.nick.isEmpty { roster.join(who, fold(params[params.count - 2])) }
             }
             return []
         case "354":
@@ -108,7 +108,7 @@ extension NetworkMachine {
 
     /// Somebody who is present by the server's word appears in the chat, where the configuration says so.
     private mutating func appear(_ nick: String, in targets: [String]) -> [NetworkAction] {
-        guard config.presence == .full, let person = roster.person(nick), !isIgnored(nick) else { return [] }
+        guard config.presence == .full, let person = roster.person(nick), !isIgnored(person.mask) else { return [] }
         var actions: [NetworkAction] = []
         for target in targets {
             for link in inbound(target) {

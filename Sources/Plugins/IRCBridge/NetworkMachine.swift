@@ -44,8 +44,8 @@ struct NetworkMachine: Sendable {
     /// What WHO carries that the bridge asks with.
     static let whoToken = "42"
 
-    let config: NetworkConfig
-    let links: [LinkConfig]
+    var config: NetworkConfig
+    var links: [LinkConfig]
     let plugin: String
 
     var phase = Phase.idle
@@ -66,6 +66,8 @@ struct NetworkMachine: Sendable {
     var recent = RecentMessages()
     var isWindowOpen = false
     var lastHeard: Instant = 0
+    /// Whether the connection that is being opened is to a server that is not wanted any more.
+    var isStale = false
     var isListening = true
     var hasAsked = false
     var nextRegain: Instant = 0
@@ -92,7 +94,7 @@ struct NetworkMachine: Sendable {
         return PluginMessage.Queue(
             name: config.name, types: ["MESSAGE_SENT", "MESSAGE_EDITED", "MESSAGE_DELETED", "CHANNEL_TOPIC_SET"],
             channels: channels,
-            window: 0)
+            window: isWindowOpen ? Int64(window) : 0)
     }
 
     /// Events wanted at once.
@@ -113,6 +115,11 @@ struct NetworkMachine: Sendable {
     /// The connection is open, TLS included.
     mutating func connected(now: Instant) -> [NetworkAction] {
         phase = .registering(since: now)
+        guard !isStale else {
+            isStale = false
+            refusal = ("the configuration has changed", false)
+            return [.close]
+        }
         registration = Registration(config)
         supports = ISupport()
         bucket = FloodBucket(burst: config.burst, rate: config.linesPerSecond, now: now)
@@ -131,6 +138,7 @@ struct NetworkMachine: Sendable {
         if case .registered(let since) = phase { backOff.wasRegistered(for: now - since) }
         ledger.connectionLost()
         forgetPeople()
+        isStale = false
         var actions: [NetworkAction] = []
         if isWindowOpen {
             isWindowOpen = false

@@ -166,6 +166,22 @@ struct OutboundLedger: Sendable {
         restore(back)
     }
 
+    /// A target is linked no more: what waits goes to the others alone.
+    mutating func forget(_ target: String) {
+        for lane in rotation {
+            for i in lanes[lane]?.indices ?? 0..<0 { lanes[lane]?[i].targets.removeAll { $0 == target } }
+        }
+    }
+
+    /// Forgets all deliveries, as they come again.
+    mutating func clear() {
+        lanes = [:]
+        rotation = []
+        sent = []
+        sentLines = 0
+        fenceInFlight = nil
+    }
+
     /// The connection is lost: all that is not known to have arrived waits again, in its old order.
     mutating func connectionLost() {
         let back = Array(sent)

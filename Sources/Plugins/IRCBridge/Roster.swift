@@ -10,6 +10,11 @@ struct Roster: Equatable, Sendable {
         var nick: String
         /// The account with the network's services, where it is known.
         var account: String?
+        /// The user name and the host, empty where the server has not told them.
+        var user = ""
+        var host = ""
+        /// `nick!user@host`.
+        var mask: String { "\(nick)!\(user)@\(host)" }
         /// The folded names of the channels that both are in.
         var channels: Set<String> = []
     }
@@ -38,13 +43,17 @@ struct Roster: Equatable, Sendable {
 
     /// Somebody is in a channel.
     /// - Parameter account: Their account; nil where the server does not tell it.
-    mutating func join(_ nick: String, _ channel: String, account: String? = nil) {
-        let key = casemapping.fold(nick)
+    mutating func join(_ who: IRCSource, _ channel: String, account: String? = nil) {
+        let key = casemapping.fold(who.nick)
         guard people[key] != nil || people.count < Self.mostPeople else { return }
-        people[key, default: Person(nick: nick)].channels.insert(channel)
-        people[key]?.nick = nick
+        people[key, default: Person(nick: who.nick)].channels.insert(channel)
+        people[key]?.nick = who.nick
+        if !who.host.isEmpty {
+            people[key]?.user = who.user
+            people[key]?.host = who.host
+        }
         channels[channel, default: []].insert(key)
-        if let account { _ = setAccount(nick, account) }
+        if let account { _ = setAccount(who.nick, account) }
     }
 
     /// Somebody has left a channel.
@@ -71,7 +80,9 @@ struct Roster: Equatable, Sendable {
     /// - Returns: Who they were before.
     mutating func rename(_ old: String, to new: String) -> Person? {
         guard let before = quit(old) else { return nil }
-        for channel in before.channels { join(new, channel, account: before.account) }
+        var who = IRCSource(before.mask)
+        who.nick = new
+        for channel in before.channels { join(who, channel, account: before.account) }
         return before
     }
 

@@ -12,7 +12,7 @@ struct Speakers: Sendable {
         var name: String
     }
 
-    private let presence: NetworkConfig.Presence
+    var presence: NetworkConfig.Presence
     private var names: [String: String] = [:]
     private var members: Set<String> = []
 
