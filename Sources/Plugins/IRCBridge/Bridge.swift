@@ -73,7 +73,11 @@ final class Bridge: @unchecked Sendable {
         case .start(let queues):
             for queue in queues {
                 guard let network = networks[queue.name] else { continue }
-                if running.insert(queue.name).inserted { network.start() } else { network.requeued() }
+                if running.insert(queue.name).inserted {
+                    network.start(LastSeen(queue.state))
+                } else {
+                    network.requeued()
+                }
             }
         case .event(let event): networks[event.queue]?.deliver(event)
         case .result(let result): take(result)
@@ -151,6 +155,9 @@ final class Bridge: @unchecked Sendable {
         guard let (network, command, isSecond) = outstanding.removeValue(forKey: result.id) else { return }
         defer { emitWaiting() }
         if isPaused, waiting.isEmpty, outstanding.count <= Self.fewOutstanding { setReading(true) }
+        if command.kind == .message, let reference = command.reference, case .stored = result.outcome {
+            networks[network]?.stored(String(command.ref.dropFirst(network.utf8.count + 1)), reference)
+        }
         guard case .refused(let code, let message) = result.outcome else { return }
         switch (command.kind, code) {
         case (.register, "user_exists"), (.join, "already_a_member"), (.leave, "not_a_member"),

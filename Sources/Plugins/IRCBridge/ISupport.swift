@@ -10,6 +10,8 @@ struct ISupport: Equatable, Sendable {
     var prefixes = "@+"
     /// The longest topic, in bytes.
     var topicLength = 390
+    /// Lines of history at once; 0: no limit told.
+    var historyLength = 0
     /// WHO can be asked for accounts (WHOX).
     var hasWHOX = false
     /// The server slows floods down by itself, without disconnecting (SAFERATE).
@@ -27,6 +29,7 @@ struct ISupport: Equatable, Sendable {
             // `(ov)@+`
             case "PREFIX": prefixes = value.firstIndex(of: ")").map { String(value[$0...].dropFirst()) } ?? ""
             case "TOPICLEN": topicLength = Int(value).map { min(max($0, 1), 4096) } ?? topicLength
+            case "CHATHISTORY", "draft/CHATHISTORY": historyLength = Int(value).map { max($0, 0) } ?? 0
             case "WHOX": hasWHOX = true
             case "SAFERATE": isSafeRate = true
             default: break

@@ -43,6 +43,8 @@ struct ChatCommand: Equatable, Sendable {
     var channel: String?
     /// What its event's id is derived from, where the network gave the message an id.
     var key: String?
+    /// How the network can be asked for what came after this message.
+    var reference: String?
     /// Becomes `origin.ref`.
     var ref: String
 }

@@ -36,8 +36,15 @@ final class NetworkConnection: @unchecked Sendable {
         return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
     }
 
+    /// The chat has a message of a channel.
+    func stored(_ target: String, _ reference: String) { step { $0.stored(target, reference, now: $1) } }
+
     /// Begins to connect.
-    func start() { step { $0.start(now: $1) } }
+    /// - Parameter state: The queue's, as it was stored last.
+    func start(_ state: LastSeen) {
+        machine.restore(state)
+        step { $0.start(now: $1) }
+    }
 
     /// The network's queue as it is declared now.
     var queue: PluginMessage.Queue { machine.queue }

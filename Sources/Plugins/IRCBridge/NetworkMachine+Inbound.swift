@@ -6,8 +6,15 @@ extension NetworkMachine {
     mutating func received(_ message: IRCMessage, now: Instant) -> [NetworkAction] {
         lastHeard = now
         hasAsked = false
+        if let label = message.tags["label"] { return labelled(message, label, now) }
+        return received(unlabelled: message, now)
+    }
+
+    mutating func received(unlabelled message: IRCMessage, _ now: Instant) -> [NetworkAction] {
         switch message.verb {
         case "PRIVMSG", "NOTICE": return relay(message)
+        // What a server repeats of comings and goings is not happening now.
+        case _ where message.tags["batch"].map { batches.isPart($0, of: CatchUp.playbacks) } == true: return []
         case "PING": return [.send(IRCMessage("PONG", message.params.suffix(1)).line)]
         case "PONG": return fenceAnswered(message.params.last ?? "", now)
         case "ERROR":
@@ -50,7 +57,7 @@ extension NetworkMachine {
         return actions
     }
 
-    private mutating func setMask(_ mask: String) {
+    mutating func setMask(_ mask: String) {
         self.mask = mask
         lines.mask = mask
     }
@@ -95,8 +102,8 @@ extension NetworkMachine {
             guard message.params.count > 1, memberships[fold(message.params[1])]?.isJoined == true else { return [] }
             return namesEnded(fold(message.params[1]))
         case "BATCH":
-            _ = batches.take(message)
-            return []
+            return batch(message, now)
+        case "FAIL": return historyFailed(message)
         case "TOPIC", "332": return topic(message, source)
         case "INVITE":
             guard message.params.count > 1, isOwn(message.params[0]), let line = invited(fold(message.params[1])) else {
@@ -125,7 +132,7 @@ extension NetworkMachine {
         case "JOIN":
             if !source.host.isEmpty { setMask(message.source ?? mask) }
             memberships[fold(name)]?.joined()
-            return membershipChanged(now)
+            return membershipChanged(now) + askHistory(fold(name), now)
         case "KICK":
             memberships[fold(name)]?.kicked(now: now)
             return lostChannel(name, "kicked by \(source.nick): \(message.params.last ?? "")", now)
@@ -202,6 +209,7 @@ extension NetworkMachine {
         let words = message.params.last ?? message.verb
         if membership.isJoined {
             // The client is in it and may not speak there, or not set the topic.
+            if message.tags["label"] != nil { return [] }
             if message.verb == "404" { ledger.fail(fold(membership.name), words, topics: false) }
             if message.verb == "482" { ledger.fail(fold(membership.name), words, topics: true) }
             return []
@@ -212,11 +220,13 @@ extension NetworkMachine {
         return membershipChanged(now)
     }
 
-    private mutating func relay(_ message: IRCMessage) -> [NetworkAction] {
+    mutating func relay(_ message: IRCMessage) -> [NetworkAction] {
+        if let target = message.params.first, let instead = heldBack(message, fold(target)) { return instead }
         guard message.params.count == 2, let source = message.source.map(IRCSource.init), !isOwn(source.nick),
             !source.host.isEmpty, !isIgnored(message.source ?? "")
         else { return [] }
         let target = fold(message.params[0])
+        if let id = message.tags["msgid"], !catchUp.isNew(target + " " + id) { return [] }
         var text = message.params[1]
         var kind = message.verb == "NOTICE" ? "notice" : nil
         if text.utf8.first == 1 {
@@ -237,7 +247,11 @@ extension NetworkMachine {
         for link in inbound(target) {
             let commands = speakers.commands(
                 speaker, link, message: text, kind: kind, key: key(message, link), sentAt: message.tags["time"])
-            actions += commands.map { .emit($0) }
+            actions += commands.map { command in
+                var command = command
+                if command.kind == .message { command.reference = CatchUp.reference(message) }
+                return .emit(command)
+            }
         }
         return actions
     }

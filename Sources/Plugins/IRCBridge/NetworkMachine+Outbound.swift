@@ -19,11 +19,32 @@ extension NetworkMachine {
         return pump(now)
     }
 
+    /// How long the server may leave labels unanswered before it is asked by a PING as well, in seconds.
+    static let receiptLimit = 5.0
+
+    /// When the next such PING is due.
+    var receiptsDue: Instant? {
+        registration.hasReceipts && ledger.needsFence ? lastReceipt + Self.receiptLimit : nil
+    }
+
+    /// The server has answered a line that was written with a label: it has it, or does not take it.
+    mutating func labelled(_ message: IRCMessage, _ label: String, _ now: Instant) -> [NetworkAction] {
+        let isRefused = message.verb.utf8.count == 3 && (message.verb.hasPrefix("4") || message.verb.hasPrefix("5"))
+        let failure = isRefused || message.verb == "FAIL" ? message.params.last ?? message.verb : nil
+        lastReceipt = now
+        // The echo shows the client's mask as others see it.
+        if message.verb == "PRIVMSG", let source = message.source, isOwn(IRCSource(source).nick) { setMask(source) }
+        let done = ledger.answered(label, failure: failure)
+        return received(unlabelled: message, now) + finish(done) + pump(now)
+    }
+
     /// Writes what may be written now.
     mutating func pump(_ now: Instant) -> [NetworkAction] {
         guard case .registered = phase else { return [] }
         var actions: [NetworkAction] = []
         var settled: [Int64] = []
+        ledger.isLabelled = registration.hasReceipts
+        if ledger.sentCount == 0 { lastReceipt = now }
         while true {
             if wantsFence {
                 guard bucket.take(now: now) else { break }
@@ -42,7 +63,7 @@ extension NetworkMachine {
             }
         }
         // Nothing more goes out now, so the fence goes behind all of it.
-        if ledger.needsFence, !bucket.isLimited || !ledger.hasWaiting || isDraining, bucket.take(now: now) {
+        if mayFence(now), !bucket.isLimited || !ledger.hasWaiting || isDraining, bucket.take(now: now) {
             actions.append(.send("PING :" + ledger.fence()))
         }
         if !settled.isEmpty { actions.append(settle(settled)) }
@@ -54,7 +75,11 @@ extension NetworkMachine {
 
     /// Where lines are dear the fence waits for a few messages; where they are not it is set at the end of each pump.
     private var wantsFence: Bool {
-        ledger.needsFence && bucket.isLimited && ledger.sentCount >= Self.limitedFence
+        !registration.hasReceipts && ledger.needsFence && bucket.isLimited && ledger.sentCount >= Self.limitedFence
+    }
+
+    private func mayFence(_ now: Instant) -> Bool {
+        ledger.needsFence && (receiptsDue.map { $0 <= now || isDraining } ?? true)
     }
 
     private mutating func nextTurn(_ now: Instant) -> OutboundLedger.Turn? {

@@ -80,7 +80,7 @@ extension NetworkMachine {
     }
 
     /// Lets go those in the chat who are in none of the channels on IRC any more, once all of these are known.
-    private mutating func settleMembers(_ target: String) -> [NetworkAction] {
+    mutating func settleMembers(_ target: String) -> [NetworkAction] {
         var actions: [NetworkAction] = []
         for link in inbound(target) {
             let sources = Set(

@@ -63,6 +63,12 @@ struct NetworkMachine: Sendable {
     var roster = Roster()
     var netsplit = Netsplit()
     var batches = Batches()
+    var catchUp = CatchUp()
+    var lastSeen = LastSeen()
+    /// When the queue's state is to be stored.
+    var stateDue: Instant?
+    /// When the server last answered a line by its label, or the first of those unanswered was written.
+    var lastReceipt: Instant = 0
     var recent = RecentMessages()
     var isWindowOpen = false
     var lastHeard: Instant = 0
@@ -139,7 +145,7 @@ struct NetworkMachine: Sendable {
         ledger.connectionLost()
         forgetPeople()
         isStale = false
-        var actions: [NetworkAction] = []
+        var actions = saveState()
         if isWindowOpen {
             isWindowOpen = false
             actions.append(.plugin(.window(queue: config.name, events: 0)))
@@ -159,6 +165,7 @@ struct NetworkMachine: Sendable {
         roster = Roster()
         netsplit = Netsplit()
         batches = Batches()
+        catchUp.connectionLost()
     }
 
     /// No more events come: what was begun is finished and confirmed, the rest is left to the next start.
@@ -168,7 +175,7 @@ struct NetworkMachine: Sendable {
         switch phase {
         case .idle, .waiting, .connecting:
             phase = .idle
-            return [.drained]
+            return saveState() + [.drained]
         case .registering: return [.send("QUIT"), .close]
         case .registered: return pump(now)
         }
@@ -219,6 +226,8 @@ struct NetworkMachine: Sendable {
             nextWorking = now + Self.workingInterval
             actions.append(.plugin(.working(delivery: nil, ms: Int64(Self.workingInterval * 3000))))
         }
+        for target in catchUp.waiting(overdue: now) { actions += endHistory(target) }
+        if let stateDue, stateDue <= now { actions += saveState() }
         return actions + endNetsplits(now) + pump(now)
     }
 
@@ -231,12 +240,15 @@ struct NetworkMachine: Sendable {
         case .registered(let since):
             var wake = isListening ? lastHeard + (hasAsked ? Self.dead : Self.silence) : now + Self.silence
             for membership in memberships.values { if let next = membership.nextTry { wake = min(wake, next) } }
+            for end in [catchUp.nextEnd, stateDue, receiptsDue].compactMap(\.self) { wake = min(wake, end) }
             if let end = netsplit.nextEnd { wake = min(wake, end) }
             if nick != config.nick { wake = min(wake, nextRegain) }
             if !isWindowOpen { wake = min(wake, since + Self.joinLimit) }
             if isWindowOpen, ledger.count > 0 { wake = min(wake, nextWorking) }
             // With a token left all that could be written was: what waits then waits for the server.
-            if bucket.isLimited, ledger.hasWaiting || ledger.needsFence, bucket.nextToken > now {
+            if bucket.isLimited, ledger.hasWaiting || (ledger.needsFence && !registration.hasReceipts),
+                bucket.nextToken > now
+            {
                 wake = min(wake, bucket.nextToken)
             }
             if isDraining { wake = min(wake, drainEnds) }

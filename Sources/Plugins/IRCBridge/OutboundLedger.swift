@@ -17,6 +17,8 @@ struct OutboundLedger: Sendable {
         fileprivate var lines: [String]?
         fileprivate var nextLine = 0
         fileprivate var fence = 0
+        /// The labels of its lines that the server has not answered.
+        fileprivate var labels: Set<Int> = []
 
         init(delivery: Int64, message: ChatMessage, targets: [String]) {
             (self.delivery, self.message, self.targets) = (delivery, message, targets)
@@ -45,6 +47,9 @@ struct OutboundLedger: Sendable {
     private var lanes: [String: Deque<Entry>] = [:]
     private var rotation: Deque<String> = []
     private var sent: Deque<Entry> = []
+    /// Whether lines are written with labels, which the server answers.
+    var isLabelled = false
+    private var lastLabel = 0
     private var lastFence = 0
     private var fenceInFlight: Int?
 
@@ -89,7 +94,12 @@ struct OutboundLedger: Sendable {
                 removeHead(lane)
                 return .settled(entry)
             }
-            let line = lines[entry.nextLine]
+            var line = lines[entry.nextLine]
+            if isLabelled {
+                lastLabel += 1
+                entry.labels.insert(lastLabel)
+                line = "@label=\(lastLabel) " + line
+            }
             entry.nextLine += 1
             if entry.nextLine == lines.count {
                 removeHead(lane)
@@ -145,6 +155,27 @@ struct OutboundLedger: Sendable {
         while let first = sent.first, first.fence != 0, first.fence <= fence { done.append(sent.removeFirst()) }
         countSent()
         return done
+    }
+
+    /// The server has answered a line.
+    /// - Parameters:
+    ///   - label: The line's.
+    ///   - failure: Why it does not take it, where it does not.
+    /// - Returns: What the server is now known to have, or not to take.
+    mutating func answered(_ label: String, failure: String?) -> [Entry] {
+        guard let label = Int(label) else { return [] }
+        for lane in rotation where lanes[lane]?.first?.labels.contains(label) == true {
+            lanes[lane]?[0].labels.remove(label)
+            if let failure { lanes[lane]?[0].failure = failure }
+            return []
+        }
+        guard let i = sent.firstIndex(where: { $0.labels.contains(label) }) else { return [] }
+        sent[i].labels.remove(label)
+        if let failure { sent[i].failure = failure }
+        guard sent[i].labels.isEmpty else { return [] }
+        let done = sent.remove(at: i)
+        countSent()
+        return [done]
     }
 
     /// The server did not take what was written to a target; which lines is not known, so all not yet fenced count.

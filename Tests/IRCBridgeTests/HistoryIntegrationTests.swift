@@ -1,0 +1,37 @@
+import CrowbarTesting
+import JSONBytes
+import PluginWire
+import Testing
+
+@testable import IRCBridge
+
+/// What a real server repeats to those who join.
+@Suite(.timeLimit(.minutes(2))) struct HistoryIntegrationTests {
+    @Test func thePlaybackOfInspIRCdIsNotNew() async throws {
+        let server = try await InspServer(#"<module name="chanhistory"><chanhistory maxlines="50" prefixmsg="yes">"#)
+        let bob = try await IRCClient(server.port, nick: "bob", join: "#general")
+        bob.send("MODE #general +H 10:1h")
+        _ = try await bob.first("the mode") { $0.verb == "MODE" && $0.params.contains("10:1h") }
+        bob.send("PRIVMSG #general :old")
+        bob.send("PING :said")
+        _ = try await bob.first("PONG") { $0.verb == "PONG" }
+        let zoe = try await IRCClient(server.port, nick: "zoe", join: "#general")
+        _ = try await zoe.first("the playback") { $0.verb == "PRIVMSG" && $0.params.last == "old" }
+        let host = try BridgeHost()
+        try await host.run(BridgeHost.config(server.port))
+        let delivery = try await host.say("hello")
+        #expect(try await zoe.nextText() == "<ann> hello")
+        // By the echo: InspIRCd has labels.
+        try await host.settled([delivery])
+        bob.send("PRIVMSG #general :new")
+        let (message, command) = try await host.command("SEND_MESSAGE")
+        #expect(message.string("message") == "new")
+        #expect(command.key?.hasPrefix("local/#general/general/") == true)
+        #expect(message.object("meta")?.string("sentAt")?.hasSuffix("Z") == true)
+        try await host.store(command)
+        let state: String = try await host.plugin.first("the state") {
+            if case .state("local", let state) = $0 { String(decoding: state.bytes, as: UTF8.self) } else { nil }
+        }
+        #expect(state.hasPrefix(##"{"last":{"#general":"msgid="##))
+    }
+}
