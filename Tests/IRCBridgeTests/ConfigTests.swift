@@ -36,7 +36,7 @@ import Testing
             (#","pin":"sha256:00""#, "pin"), (#","client_cert":"c""#, "client_cert"),
             (#","client_key":"k""#, "client_key"), (#","proxy":"socks5h://127.0.0.1:9050""#, "proxy"),
             (#","bind":"::1""#, "bind"), (#","mode":"puppets""#, "mode"),
-            (#","catch_up":{}"#, "catch_up"),
+
             (#","sasl":{"mechanism":"external","account":"a"}"#, "sasl.mechanism"),
             (#","sasl":{"mechanism":"scram-sha-256","account":"a","password":"p"}"#, "sasl.mechanism"),
         ])
@@ -58,6 +58,7 @@ import Testing
             (#","sasl":{"account":"a"}"#, "sasl.password", "missing"),
             (#","sasl":{"acount":"a"}"#, "sasl.acount", "did you mean 'account'?"),
             (#","ignore":"x""#, "ignore", "array"), (#","ignore":["a!b@c","/(/"]"#, "ignore[1]", "/expression/"),
+            (#","catch_up":{"max_age":-1}"#, "catch_up.max_age", "0.0 to"),
             (#","flood":{"burst":1,"rate":1}"#, "flood.rate", "unknown key"),
         ])
     func wrongValues(more: String, key: String, reason: String) throws {

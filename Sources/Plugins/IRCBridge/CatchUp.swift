@@ -1,5 +1,5 @@
-/// Fetches what was said while the client was away, where the server keeps it (IRCv3 chathistory), and holds back what is
-/// said meanwhile, so that all comes in order and once.
+/// Fetches what was said while the client was away, where the server keeps it (IRCv3 chathistory), and holds back what
+/// is said meanwhile, so that all comes in order and once.
 struct CatchUp: Sendable {
     /// Lines asked for at once, where the server gives no smaller limit.
     static let page = 100

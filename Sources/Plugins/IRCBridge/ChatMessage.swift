@@ -11,6 +11,8 @@ struct ChatMessage: Equatable, Sendable {
         case edit(String, previous: String?)
         case deletion
         case topic(String)
+        /// So many messages were left out.
+        case summary(Int)
     }
 
     /// The chat's channel.
@@ -26,9 +28,19 @@ struct ChatMessage: Equatable, Sendable {
     var replyTo: String?
     /// The beginning of what it answers or deletes, where that is known.
     var quote: String?
+    /// When it was stored, in milliseconds of Unix; 0 where that is not known.
+    var timestamp: Int64 = 0
 
     /// Whether it sets the channel's topic.
     var isTopic: Bool { if case .topic = what { true } else { false } }
+
+    /// The lines it takes, long ones counted once.
+    var lineCount: Int {
+        switch what {
+        case .text(let text), .action(let text), .notice(let text), .edit(let text, _): IRCText.lines(text).count
+        case .deletion, .topic, .summary: 1
+        }
+    }
 
     /// Reads an event; nil where it is of another type or has no channel.
     init?(event: [UInt8]) {
@@ -50,6 +62,7 @@ struct ChatMessage: Equatable, Sendable {
         case "MESSAGE_DELETED": what = .deletion
         default: return nil
         }
+        timestamp = object.int("timestamp") ?? 0
         id = object.string("messageId")
         replyTo = object.string("replyTo")
         if let origin = object.object("origin") {

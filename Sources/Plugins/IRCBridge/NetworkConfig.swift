@@ -23,9 +23,9 @@ struct NetworkConfig: Equatable, Sendable {
     static let maxIgnores = 200
     static let known = [
         "name", "host", "port", "tls", "ca_file", "server_password", "nick", "user", "realname", "sasl", "flood",
-        "max_lines", "presence", "mode", "format", "anti_ping", "ignore",
+        "max_lines", "presence", "mode", "format", "anti_ping", "ignore", "catch_up",
     ]
-    static let later = ["pin", "client_cert", "client_key", "proxy", "bind", "nickserv", "catch_up"]
+    static let later = ["pin", "client_cert", "client_key", "proxy", "bind", "nickserv"]
 
     var name: String
     var host: String
@@ -46,6 +46,8 @@ struct NetworkConfig: Equatable, Sendable {
     var format: RelayFormat
     /// Authors' names are written so that they highlight nobody.
     var antiPing: Bool
+    /// What is said of the time without a connection.
+    var catchUp: Backlog.Limits
     /// Whom nothing is taken from.
     var ignore: [IgnoreMask]
 
@@ -79,6 +81,7 @@ struct NetworkConfig: Equatable, Sendable {
         }
         self.format = relay
         antiPing = try section.bool("anti_ping", default: false)
+        catchUp = try Self.catchUp(section)
         ignore = try Self.ignore(section)
         sasl = try Self.account(section)
         (burst, linesPerSecond) = try Self.flood(section)
@@ -126,6 +129,14 @@ struct NetworkConfig: Equatable, Sendable {
         default: throw sasl.fail("mechanism", "must be 'plain'")
         }
         return Account(name: try sasl.required("account"), password: try sasl.required("password"))
+    }
+
+    private static func catchUp(_ section: ConfigSection) throws(ConfigError) -> Backlog.Limits {
+        guard let json = section.value("catch_up") else { return Backlog.Limits() }
+        let table = try ConfigSection(json, path: section.path + ".catch_up", known: ["max_age", "max_lines"])
+        return Backlog.Limits(
+            maxAge: try table.double("max_age", default: 0, in: 0...31_536_000),
+            maxLines: try table.int("max_lines", default: 0, in: 0...100_000))
     }
 
     private static func flood(_ section: ConfigSection) throws(ConfigError) -> (Int, Double) {

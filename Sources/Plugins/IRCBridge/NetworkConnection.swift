@@ -36,6 +36,12 @@ final class NetworkConnection: @unchecked Sendable {
         return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
     }
 
+    private static func unixNow() -> Double {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+    }
+
     /// The chat has a message of a channel.
     func stored(_ target: String, _ reference: String) { step { $0.stored(target, reference, now: $1) } }
 
@@ -81,6 +87,7 @@ final class NetworkConnection: @unchecked Sendable {
     private func step(_ body: (inout NetworkMachine, Instant) -> [NetworkAction]) {
         loop.preconditionInEventLoop()
         let now = Self.now()
+        machine.unixStart = Self.unixNow() - now
         perform(body(&machine, now))
         schedule(now)
     }

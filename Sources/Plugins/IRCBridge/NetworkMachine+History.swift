@@ -41,33 +41,33 @@ extension NetworkMachine {
             let target = ended.params.first.map({ fold($0) }), catchUp.isAsked(target)
         else { return [] }
         if let line = catchUp.nextPage(target, most: supports.historyLength, now: now) { return [.send(line)] }
-        return endHistory(target)
+        return endHistory(target, now)
     }
 
     /// The server cannot give a history: that of the channels it names, else all, is not waited for.
-    mutating func historyFailed(_ message: IRCMessage) -> [NetworkAction] {
+    mutating func historyFailed(_ message: IRCMessage, _ now: Instant) -> [NetworkAction] {
         guard message.params.first == "CHATHISTORY" else { return [] }
         let named = message.params.map { fold($0) }.filter { catchUp.isAsked($0) }
-        return (named.isEmpty ? catchUp.waiting() : named).flatMap { endHistory($0) }
+        return (named.isEmpty ? catchUp.waiting() : named).flatMap { endHistory($0, now) }
     }
 
     /// A channel has no more history: what was held back meanwhile comes.
-    mutating func endHistory(_ target: String) -> [NetworkAction] {
+    mutating func endHistory(_ target: String, _ now: Instant) -> [NetworkAction] {
         var actions: [NetworkAction] = []
-        for message in catchUp.end(target) { actions += relay(message) }
+        for message in catchUp.end(target) { actions += relay(message, now) }
         // Some who spoke are not there any more.
         return actions + settleMembers(target)
     }
 
     /// Whether a message is to be taken now: none that a server repeats unasked, and none before the history is there.
     /// - Returns: Nil where it is; else what is to be done instead.
-    mutating func heldBack(_ message: IRCMessage, _ target: String) -> [NetworkAction]? {
+    mutating func heldBack(_ message: IRCMessage, _ target: String, _ now: Instant) -> [NetworkAction]? {
         if let batch = message.tags["batch"], batches.isPart(batch, of: CatchUp.playbacks) {
             guard catchUp.isAsked(target) else { return [] }
             catchUp.took(target, message)
             return nil
         }
         guard catchUp.isAsked(target) else { return nil }
-        return catchUp.hold(target, message) ? [] : endHistory(target)
+        return catchUp.hold(target, message) ? [] : endHistory(target, now)
     }
 }

@@ -12,7 +12,7 @@ extension NetworkMachine {
 
     mutating func received(unlabelled message: IRCMessage, _ now: Instant) -> [NetworkAction] {
         switch message.verb {
-        case "PRIVMSG", "NOTICE": return relay(message)
+        case "PRIVMSG", "NOTICE": return relay(message, now)
         // What a server repeats of comings and goings is not happening now.
         case _ where message.tags["batch"].map { batches.isPart($0, of: CatchUp.playbacks) } == true: return []
         case "PING": return [.send(IRCMessage("PONG", message.params.suffix(1)).line)]
@@ -51,6 +51,7 @@ extension NetworkMachine {
                 nextRegain = now + Self.regainInterval
                 // Until the server shows it, as long as RFC 2812 and common limits let it be.
                 setMask("\(accepted)!\(String(repeating: "u", count: 11))@\(String(repeating: "h", count: 63))")
+                actions += beginCatchUp(now)
                 actions += isDraining ? pump(now) : join(now)
             }
         }
@@ -103,7 +104,7 @@ extension NetworkMachine {
             return namesEnded(fold(message.params[1]))
         case "BATCH":
             return batch(message, now)
-        case "FAIL": return historyFailed(message)
+        case "FAIL": return historyFailed(message, now)
         case "TOPIC", "332": return topic(message, source)
         case "INVITE":
             guard message.params.count > 1, isOwn(message.params[0]), let line = invited(fold(message.params[1])) else {
@@ -220,11 +221,14 @@ extension NetworkMachine {
         return membershipChanged(now)
     }
 
-    mutating func relay(_ message: IRCMessage) -> [NetworkAction] {
-        if let target = message.params.first, let instead = heldBack(message, fold(target)) { return instead }
+    mutating func relay(_ message: IRCMessage, _ now: Instant) -> [NetworkAction] {
+        if let target = message.params.first, let instead = heldBack(message, fold(target), now) { return instead }
         guard message.params.count == 2, let source = message.source.map(IRCSource.init), !isOwn(source.nick),
             !source.host.isEmpty, !isIgnored(message.source ?? "")
         else { return [] }
+        if isOwn(message.params[0]) {
+            return message.verb == "PRIVMSG" ? direct(source, message.params[1], now) : []
+        }
         let target = fold(message.params[0])
         if let id = message.tags["msgid"], !catchUp.isNew(target + " " + id) { return [] }
         var text = message.params[1]

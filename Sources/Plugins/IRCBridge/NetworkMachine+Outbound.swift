@@ -13,10 +13,34 @@ extension NetworkMachine {
         }
         guard !targets.isEmpty else { return [settle([event.delivery])] }
         if ledger.count == 0 { nextWorking = now + Self.workingInterval }
-        ledger.accept(
-            OutboundLedger.Entry(
-                delivery: event.delivery, message: message, targets: targets.map { fold($0.target) }))
+        let entry = OutboundLedger.Entry(
+            delivery: event.delivery, message: message, targets: targets.map { fold($0.target) })
+        if isLeftOut(message, now) {
+            return backlog.leave(entry, now: now).map { [settle([$0])] } ?? []
+        }
+        if let summary = backlog.summary(message.channel) { ledger.accept(summary) }
+        ledger.accept(entry)
         return pump(now)
+    }
+
+    /// Whether a message of the time without a connection is not worth saying any more.
+    private mutating func isLeftOut(_ message: ChatMessage, _ now: Instant) -> Bool {
+        guard !config.catchUp.isNone, case .registered = phase, message.timestamp > 0 else { return false }
+        let said = Double(message.timestamp) / 1000 - unixStart
+        guard said < registeredAt else { return false }
+        return backlog.judge(message, age: now - said, config.catchUp) == .leave
+    }
+
+    /// The client is registered: leaves out what has waited too long.
+    mutating func beginCatchUp(_ now: Instant) -> [NetworkAction] {
+        registeredAt = now
+        backlog.begin()
+        guard !config.catchUp.isNone else { return [] }
+        var machine = self
+        let left = ledger.removeWaiting { machine.isLeftOut($0.message, now) }
+        backlog = machine.backlog
+        let settled = left.compactMap { backlog.leave($0, now: now) }
+        return settled.isEmpty ? [] : [settle(settled)]
     }
 
     /// How long the server may leave labels unanswered before it is asked by a PING as well, in seconds.

@@ -39,6 +39,7 @@ extension NetworkMachine {
                 memberships[target] = nil
                 roster.forget(channel: target)
                 ledger.forget(target)
+                backlog.forget(target)
                 if membership.isJoined { dropped.append(membership.name) }
             } else if !membership.isJoined, link?.key != membership.key {
                 memberships[target] = nil
@@ -64,6 +65,7 @@ extension NetworkMachine {
     /// The host has begun this network's queue anew: what it had delivered is void and comes again.
     mutating func requeued() -> [NetworkAction] {
         ledger.clear()
+        backlog.clear()
         return isWindowOpen ? [.plugin(.window(queue: config.name, events: Int64(window)))] : []
     }
 }

@@ -63,6 +63,12 @@ struct NetworkMachine: Sendable {
     var roster = Roster()
     var netsplit = Netsplit()
     var batches = Batches()
+    var backlog = Backlog()
+    /// The seconds of Unix at the instant 0, for the age of messages.
+    var unixStart = 0.0
+    /// When the client was registered; messages from before are of the time without a connection.
+    var registeredAt: Instant = 0
+    var directBucket: FloodBucket
     var catchUp = CatchUp()
     var lastSeen = LastSeen()
     /// When the queue's state is to be stored.
@@ -89,6 +95,7 @@ struct NetworkMachine: Sendable {
         registration = Registration(config)
         nick = config.nick
         bucket = FloodBucket(burst: config.burst, rate: config.linesPerSecond, now: 0)
+        directBucket = FloodBucket(burst: Self.directBurst, rate: Self.directRate, now: 0)
         speakers = Speakers(presence: config.presence)
         lines = RelayLines(format: config.format, maxLines: config.maxLines, mask: "")
         lines.antiPing = config.antiPing
@@ -226,7 +233,8 @@ struct NetworkMachine: Sendable {
             nextWorking = now + Self.workingInterval
             actions.append(.plugin(.working(delivery: nil, ms: Int64(Self.workingInterval * 3000))))
         }
-        for target in catchUp.waiting(overdue: now) { actions += endHistory(target) }
+        for target in catchUp.waiting(overdue: now) { actions += endHistory(target, now) }
+        for entry in backlog.summaries(now: now) { ledger.accept(entry) }
         if let stateDue, stateDue <= now { actions += saveState() }
         return actions + endNetsplits(now) + pump(now)
     }
@@ -240,7 +248,9 @@ struct NetworkMachine: Sendable {
         case .registered(let since):
             var wake = isListening ? lastHeard + (hasAsked ? Self.dead : Self.silence) : now + Self.silence
             for membership in memberships.values { if let next = membership.nextTry { wake = min(wake, next) } }
-            for end in [catchUp.nextEnd, stateDue, receiptsDue].compactMap(\.self) { wake = min(wake, end) }
+            for end in [catchUp.nextEnd, stateDue, receiptsDue, backlog.nextSummary].compactMap(\.self) {
+                wake = min(wake, end)
+            }
             if let end = netsplit.nextEnd { wake = min(wake, end) }
             if nick != config.nick { wake = min(wake, nextRegain) }
             if !isWindowOpen { wake = min(wake, since + Self.joinLimit) }

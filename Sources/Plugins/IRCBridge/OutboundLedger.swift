@@ -157,6 +157,21 @@ struct OutboundLedger: Sendable {
         return done
     }
 
+    /// Takes out what waits, is not begun and is not wanted any more, in order.
+    mutating func removeWaiting(where isLeft: (Entry) -> Bool) -> [Entry] {
+        var removed: [Entry] = []
+        for lane in lanes.keys.sorted() {
+            guard let entries = lanes[lane] else { continue }
+            var kept: Deque<Entry> = []
+            for entry in entries {
+                if !entry.isBegun, isLeft(entry) { removed.append(entry) } else { kept.append(entry) }
+            }
+            lanes[lane] = kept.isEmpty ? nil : kept
+        }
+        rotation.removeAll { lanes[$0] == nil }
+        return removed
+    }
+
     /// The server has answered a line.
     /// - Parameters:
     ///   - label: The line's.

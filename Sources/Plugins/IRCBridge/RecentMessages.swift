@@ -10,12 +10,28 @@ struct RecentMessages: Sendable {
     private var texts: [String: (author: String, text: String)] = [:]
     private var order: Deque<String> = []
     private var authors: [String: String] = [:]
+    /// Who spoke last in each channel, the latest first.
+    private var spoke: [String: [String]] = [:]
+    /// The authors held for each channel, and the channels.
+    static let mostSpeakers = 50, mostChannels = 1000
 
     /// The author's name, as they write it, for a name in small letters.
     func author(_ name: String) -> String? { authors[name.lowercased()] }
 
+    /// Who spoke last in a channel of the chat, the latest first.
+    func speakers(_ channel: String) -> [String] { spoke[channel] ?? [] }
+
+    private mutating func noteSpeaker(_ message: ChatMessage) {
+        if message.isTopic || spoke[message.channel] == nil && spoke.count >= Self.mostChannels { return }
+        var names = spoke[message.channel] ?? []
+        names.removeAll { $0 == message.author }
+        names.insert(message.author, at: 0)
+        spoke[message.channel] = Array(names.prefix(Self.mostSpeakers))
+    }
+
     /// Notes what a message says, and gives it what it refers to.
     mutating func note(_ message: inout ChatMessage) {
+        noteSpeaker(message)
         if authors.count >= Self.most { authors = [:] }
         authors[message.author.lowercased()] = message.author
         if let answered = message.replyTo { message.quote = texts[answered].map { "\($0.author): “\($0.text)”" } }
@@ -26,7 +42,7 @@ struct RecentMessages: Sendable {
             texts[id] = (message.author, Self.short(text))
             if order.count > Self.most, let first = order.popFirst() { texts[first] = nil }
         case .deletion: message.quote = texts[id].map { "“\($0.text)”" }
-        case .topic: break
+        case .topic, .summary: break
         }
     }
 

@@ -28,6 +28,9 @@ struct RelayLines: Sendable {
             prefix = RelayFormat.short(message.author, antiPing) + " "
         case .edit(let now, let previous): text = Self.correction(now, previous)
         case .topic(let topic): return [self.topic(topic, target)]
+        case .summary(let count):
+            prefix = ""
+            text = Self.unstyled("(\(count) message\(count == 1 ? "" : "s") from the time without connection left out)")
         case .deletion: text = Self.unstyled("(deleted \(message.quote ?? "a message"))")
         }
         text = text.replacing { part, _ in Mentions.toIRC(part, nick: nick) }
