@@ -34,4 +34,31 @@ import Testing
         }
         #expect(state.hasPrefix(##"{"last":{"#general":"msgid="##))
     }
+
+    @Test func whatWasMissedIsFetchedInOrderAndOnce() async throws {
+        let folder = #filePath.split(separator: "/").dropLast().map { "/" + $0 }.joined()
+        let server = try LineProcess("/usr/bin/env", arguments: ["python3", folder + "/history_server.py"])
+        let port = try await server.first("the port") { Int(String(decoding: $0, as: UTF8.self)) }
+        let host = try BridgeHost()
+        try await host.run(BridgeHost.config(port))
+        var heard: [String] = []
+        func hear() async throws {
+            let (message, command) = try await host.command("SEND_MESSAGE")
+            heard.append(try #require(message.string("message")))
+            try await host.store(command)
+        }
+        try await hear()
+        let state: JSON = try await host.plugin.first("the state") {
+            if case .state(_, let state) = $0 { state } else { nil }
+        }
+        #expect(String(decoding: state.bytes, as: UTF8.self) == ##"{"last":{"#general":"msgid=m1"}}"##)
+        // With this the server hangs up.
+        let said = try await host.say("hello")
+        for _ in 2...5 { try await hear() }
+        #expect(heard == (1...5).map { "text \($0)" })
+        // What was not confirmed is said over the second connection.
+        try await host.settled([said])
+        server.kill()
+        _ = try await server.end()
+    }
 }

@@ -6,7 +6,8 @@ extension NetworkMachine {
     mutating func deliver(_ event: HostMessage.EventDelivery, now: Instant) -> [NetworkAction] {
         guard !isDraining else { return [] }
         guard var message = ChatMessage(event: event.event) else { return [settle([event.delivery])] }
-        recent.note(&message)
+        let isOwn = message.origin == plugin && message.ref?.hasPrefix(config.name + "/") == true
+        recent.note(&message, isForeign: !isOwn)
         let targets = links.filter { link in
             link.channel == message.channel && link.direction != .toChat
                 && !(message.origin == plugin && message.ref == link.ref)

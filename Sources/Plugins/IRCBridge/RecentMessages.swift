@@ -30,8 +30,9 @@ struct RecentMessages: Sendable {
     }
 
     /// Notes what a message says, and gives it what it refers to.
-    mutating func note(_ message: inout ChatMessage) {
-        noteSpeaker(message)
+    /// - Parameter isForeign: Whether it came from elsewhere than the network itself, whose people know each other.
+    mutating func note(_ message: inout ChatMessage, isForeign: Bool = true) {
+        if isForeign { noteSpeaker(message) }
         if authors.count >= Self.most { authors = [:] }
         authors[message.author.lowercased()] = message.author
         if let answered = message.replyTo { message.quote = texts[answered].map { "\($0.author): “\($0.text)”" } }
