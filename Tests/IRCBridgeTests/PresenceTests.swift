@@ -1,3 +1,4 @@
+import PluginWire
 import Testing
 
 @testable import IRCBridge
@@ -113,6 +114,16 @@ import Testing
         let back = play(
             &machine, [":crow!c@h JOIN #room * :x", ":s 353 crow = #room :crow Eve Zoe", ":s 366 crow #room :End"])
         #expect(back == ["LEAVE nick/bob general", "REGISTER nick/zoe", "JOIN nick/zoe general"])
+    }
+
+    @Test func whoIsThereComesIntoAChannelThatIsMadeLater() throws {
+        var machine = try machine("full")
+        _ = play(&machine, Self.join)
+        let json = #"{"type":"CHANNEL_CREATED","userId":"ann","channelId":"general"}"#
+        let event = HostMessage.EventDelivery(queue: "net", delivery: 7, position: 7, event: Array(json.utf8))
+        let made = machine.deliver(event, now: 0)
+        #expect(brief(made).filter { $0.hasPrefix("JOIN") } == ["JOIN nick/bob general", "JOIN nick/eve general"])
+        #expect(made.acks == [7])
     }
 
     @Test func accountsAreAskedForWhereTheServerTellsThem() throws {

@@ -118,7 +118,7 @@ extension NetworkMachine {
             lines.topicLength = supports.topicLength
             if supports.isSafeRate { bucket = FloodBucket(burst: 1, rate: 0, now: now) }
             return []
-        case "403", "404", "405", "437", "471", "473", "474", "475", "476", "477", "482", "489", "442":
+        case "403", "404", "405", "437", "470", "471", "473", "474", "475", "476", "477", "482", "489", "442":
             return channelRefused(message, now)
         default: return []
         }
@@ -200,7 +200,8 @@ extension NetworkMachine {
 
     /// What the numerics that refuse a JOIN mean for the operator.
     private static let refusals = [
-        "471": "the channel is full", "473": "it is invite only: have somebody invite the bridge",
+        "470": "the server sends all to another channel: link that one", "471": "the channel is full",
+        "473": "it is invite only: have somebody invite the bridge",
         "474": "the bridge is banned there", "475": "its key is missing or wrong: set the link's 'key'",
         "477": "it takes registered nicks only: set 'sasl'",
     ]

@@ -5,7 +5,9 @@ extension NetworkMachine {
     /// An event of this network's queue.
     mutating func deliver(_ event: HostMessage.EventDelivery, now: Instant) -> [NetworkAction] {
         guard !isDraining else { return [] }
-        guard var message = ChatMessage(event: event.event) else { return [settle([event.delivery])] }
+        guard var message = ChatMessage(event: event.event) else {
+            return channelCreated(event.event) + [settle([event.delivery])]
+        }
         let isOwn = message.origin == plugin && message.ref?.hasPrefix(config.name + "/") == true
         recent.note(&message, isForeign: !isOwn)
         let targets = links.filter { link in

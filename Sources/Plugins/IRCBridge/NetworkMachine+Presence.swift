@@ -1,3 +1,5 @@
+import JSONBytes
+
 // Who of the channels on IRC is in those of the chat.
 extension NetworkMachine {
     /// The links by which a channel on IRC, by its folded name, comes into the chat.
@@ -114,6 +116,20 @@ extension NetworkMachine {
             for link in inbound(target) {
                 actions += speakers.introduce(speaker(person), link.channel, link.ref).map { .emit($0) }
             }
+        }
+        return actions
+    }
+
+    /// A channel of the chat was made, maybe anew: nobody is in it yet, and those who are to be come.
+    mutating func channelCreated(_ event: [UInt8]) -> [NetworkAction] {
+        guard let object = try? JSONObject(parsing: event), object.string("type") == "CHANNEL_CREATED",
+            let channel = object.string("channelId")
+        else { return [] }
+        for id in speakers.members(of: channel) { speakers.forget(id, channel: channel) }
+        var actions: [NetworkAction] = []
+        for link in links where link.channel == channel && link.direction != .toIRC {
+            let target = fold(link.target)
+            for person in roster.members(of: target) { actions += appear(person.nick, in: [target]) }
         }
         return actions
     }

@@ -105,7 +105,8 @@ struct NetworkMachine: Sendable {
     var queue: PluginMessage.Queue {
         let channels = Set(links.filter { $0.direction != .toChat }.map(\.channel)).sorted()
         return PluginMessage.Queue(
-            name: config.name, types: ["MESSAGE_SENT", "MESSAGE_EDITED", "MESSAGE_DELETED", "CHANNEL_TOPIC_SET"],
+            name: config.name,
+            types: ["MESSAGE_SENT", "MESSAGE_EDITED", "MESSAGE_DELETED", "CHANNEL_TOPIC_SET", "CHANNEL_CREATED"],
             channels: channels,
             window: isWindowOpen ? Int64(window) : 0)
     }
