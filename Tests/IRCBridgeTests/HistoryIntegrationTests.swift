@@ -51,7 +51,8 @@ import Testing
         let state: JSON = try await host.plugin.first("the state") {
             if case .state(_, let state) = $0 { state } else { nil }
         }
-        #expect(String(decoding: state.bytes, as: UTF8.self) == ##"{"last":{"#general":"msgid=m1"}}"##)
+        let wanted = ##"{"last":{"#general":"msgid=m1"},"members":{"general":["nick/bob"]}}"##
+        #expect(String(decoding: state.bytes, as: UTF8.self) == wanted)
         // With this the server hangs up.
         let said = try await host.say("hello")
         for _ in 2...5 { try await hear() }

@@ -12,7 +12,7 @@ import Testing
         caps: String = "batch draft/chathistory message-tags server-time", limit: Int = 2
     ) throws -> NetworkMachine {
         var machine = NetworkMachine(config: try Tables.network(), links: [try Tables.link()], plugin: "irc")
-        machine.restore(LastSeen(try JSON(parsing: Array(state.utf8))))
+        machine.restore(NetworkState(try JSON(parsing: Array(state.utf8))))
         _ = machine.start(now: 0)
         _ = machine.connected(now: 0)
         for line in [
@@ -137,7 +137,8 @@ import Testing
         #expect((early, later) == ([], []))
         #expect(machine.wake(now: 5.5) == 6)
         let saved = machine.tick(now: 6)
-        let state = try JSON(parsing: Array(##"{"last":{"#room":"msgid=m8"}}"##.utf8))
+        let state = try JSON(
+            parsing: Array(##"{"last":{"#room":"msgid=m8"},"members":{"general":["nick/bob"]}}"##.utf8))
         #expect(saved == [.plugin(.state(queue: "net", state: state))])
         _ = machine.stored("#room", "msgid=m9", now: 6)
         let lost = machine.closed(reason: "x", random: 0, now: 6)

@@ -31,7 +31,7 @@ import Testing
             config: try Tables.network(#","presence":"\#(presence)","catch_up":{"max_lines":2}"#),
             links: [try Tables.link(), try Tables.link("general", "#other"), try Tables.link("two", "#room")],
             plugin: "irc")
-        machine.restore(LastSeen(try JSON(parsing: Array(##"{"last":{"#room":"msgid=0"}}"##.utf8))))
+        machine.restore(NetworkState(try JSON(parsing: Array(##"{"last":{"#room":"msgid=0"}}"##.utf8))))
         var now: Instant = 0
         var commands = 0
         func check(_ actions: [NetworkAction]) throws {

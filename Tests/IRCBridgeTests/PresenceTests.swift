@@ -1,3 +1,4 @@
+import JSONBytes
 import PluginWire
 import Testing
 
@@ -114,6 +115,28 @@ import Testing
         let back = play(
             &machine, [":crow!c@h JOIN #room * :x", ":s 353 crow = #room :crow Eve Zoe", ":s 366 crow #room :End"])
         #expect(back == ["LEAVE nick/bob general", "REGISTER nick/zoe", "JOIN nick/zoe general"])
+    }
+
+    @Test func whoWentWhileTheBridgeWasStoppedLeavesOnceItIsBack() throws {
+        var machine = try machine("full")
+        _ = play(&machine, Self.join)
+        let stopped = machine.closed(reason: "x", random: 0, now: 0)
+        let states = stopped.compactMap { if case .plugin(.state(_, let state)) = $0 { state } else { nil } }
+        let state = try #require(states.first)
+        let wanted = #"{"last":{},"members":{"general":["nick/bob","nick/eve"]}}"#
+        #expect(String(decoding: state.bytes, as: UTF8.self) == wanted)
+        var next = try self.machine("full")
+        next.restore(NetworkState(state))
+        let back = play(&next, [":crow!c@h JOIN #room * :x", ":s 353 crow = #room :crow Eve", ":s 366 crow #room :x"])
+        #expect(back == ["LEAVE nick/bob general", "REGISTER nick/eve"])
+    }
+
+    @Test func theStateIsOfBoundedLength() throws {
+        var state = NetworkState()
+        state.members = ["general": (0..<5000).map { "nick/somebody\($0)" }]
+        for i in 0..<1000 { state.note("#\"channel\(i)", "msgid=" + String(repeating: "x", count: 100)) }
+        #expect(state.json.bytes.count < Wire.maxState)
+        #expect(NetworkState(state.json).members["general"]?.first == "nick/somebody0")
     }
 
     @Test func whoIsThereComesIntoAChannelThatIsMadeLater() throws {

@@ -74,7 +74,7 @@ final class Bridge: @unchecked Sendable {
             for queue in queues {
                 guard let network = networks[queue.name] else { continue }
                 if running.insert(queue.name).inserted {
-                    network.start(LastSeen(queue.state))
+                    network.start(NetworkState(queue.state))
                 } else {
                     network.requeued()
                 }

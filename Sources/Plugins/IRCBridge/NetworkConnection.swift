@@ -47,7 +47,7 @@ final class NetworkConnection: @unchecked Sendable {
 
     /// Begins to connect.
     /// - Parameter state: The queue's, as it was stored last.
-    func start(_ state: LastSeen) {
+    func start(_ state: NetworkState) {
         machine.restore(state)
         step { $0.start(now: $1) }
     }

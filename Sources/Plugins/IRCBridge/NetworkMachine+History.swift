@@ -4,32 +4,47 @@ import PluginWire
 extension NetworkMachine {
     /// How long after a message its reference is stored, in seconds.
     static let stateDelay = 1.0
+    /// How long after somebody came or went that is stored, in seconds.
+    static let membersDelay = 30.0
 
     /// The queue's state, as it was stored last.
-    mutating func restore(_ state: LastSeen) {
-        lastSeen = state
-        lastSeen.keep(Set(links.map { fold($0.target) }))
+    mutating func restore(_ state: NetworkState) {
+        keptState = state
+        keptState.keep(Set(links.map { fold($0.target) }))
+        for channel in Set(links.map(\.channel)) {
+            speakers.restore((state.members[channel] ?? []).map { idPrefix + $0 }, channel)
+        }
     }
 
     /// The chat has a message of a channel.
     mutating func stored(_ target: String, _ reference: String, now: Instant) -> [NetworkAction] {
-        lastSeen.note(fold(target), reference)
+        keptState.note(fold(target), reference)
         stateDue = stateDue ?? now + Self.stateDelay
         return []
     }
 
+    /// What the ids of this network's people begin with.
+    private var idPrefix: String { "\(plugin)/\(config.name)/" }
+
     /// Stores what is to be stored.
     mutating func saveState() -> [NetworkAction] {
-        guard stateDue != nil else { return [] }
+        guard stateDue != nil || speakers.hasChanged else { return [] }
+        speakers.hasChanged = false
+        keptState.members = [:]
+        if config.presence != .off {
+            for channel in Set(links.map(\.channel)) {
+                keptState.members[channel] = speakers.members(of: channel).map { String($0.dropFirst(idPrefix.count)) }
+            }
+        }
         stateDue = nil
-        return [.plugin(.state(queue: config.name, state: lastSeen.json))]
+        return [.plugin(.state(queue: config.name, state: keptState.json))]
     }
 
     /// The client is in a channel: asks for what it has missed there.
     mutating func askHistory(_ target: String, _ now: Instant) -> [NetworkAction] {
         let hasHistory = registration.enabled.contains { $0 == "chathistory" || $0 == "draft/chathistory" }
         guard hasHistory, registration.enabled.contains("batch"), !inbound(target).isEmpty,
-            let reference = lastSeen.references[target], let name = memberships[target]?.name
+            let reference = keptState.references[target], let name = memberships[target]?.name
         else { return [] }
         let most = supports.historyLength
         return [.send(catchUp.ask(target, name: name, after: reference, most: most, now: now))]

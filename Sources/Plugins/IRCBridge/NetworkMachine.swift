@@ -70,7 +70,7 @@ struct NetworkMachine: Sendable {
     var registeredAt: Instant = 0
     var directBucket: FloodBucket
     var catchUp = CatchUp()
-    var lastSeen = LastSeen()
+    var keptState = NetworkState()
     /// When the queue's state is to be stored.
     var stateDue: Instant?
     /// When the server last answered a line by its label, or the first of those unanswered was written.
@@ -236,6 +236,7 @@ struct NetworkMachine: Sendable {
         }
         for target in catchUp.waiting(overdue: now) { actions += endHistory(target, now) }
         for entry in backlog.summaries(now: now) { ledger.accept(entry) }
+        if speakers.hasChanged { stateDue = stateDue ?? now + Self.membersDelay }
         if let stateDue, stateDue <= now { actions += saveState() }
         return actions + endNetsplits(now) + pump(now)
     }

@@ -14,7 +14,9 @@ struct Speakers: Sendable {
 
     var presence: NetworkConfig.Presence
     private var names: [String: String] = [:]
-    private var members: Set<String> = []
+    private var members: Set<String> = [] { didSet { hasChanged = true } }
+    /// Whether somebody joined or left since this was last set to false.
+    var hasChanged = false
 
     init(presence: NetworkConfig.Presence) { self.presence = presence }
 
@@ -77,6 +79,12 @@ struct Speakers: Sendable {
         guard presence != .off, let known = names[speaker.id], known != speaker.name else { return [] }
         names[speaker.id] = speaker.name
         return [Self.naming(.rename, speaker, ref)]
+    }
+
+    /// Takes those who were let join a channel before the bridge was started.
+    mutating func restore(_ ids: [String], _ channel: String) {
+        for id in ids where members.count < Self.mostRemembered { members.insert(channel + " " + id) }
+        hasChanged = false
     }
 
     /// The ids of those who were let join a channel, in order.
