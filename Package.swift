@@ -157,7 +157,7 @@ let package = Package(
                 "IRCBridge", "PluginKit", "PluginWire", "JSONBytes", "OpenSSL", "CrowbarTesting",
                 .product(name: "Yams", package: "Yams"),
             ] + nio,
-            resources: [.copy("Vectors")],
+            exclude: ["history_server.py"], resources: [.copy("Vectors")],
             swiftSettings: strict),
         .testTarget(
             name: "WebhookTests",

@@ -79,6 +79,30 @@ final class BridgeHost: Sendable {
         return delivery
     }
 
+    /// Delivers an event that sets a topic.
+    func setTopic(_ topic: String) async throws -> Int64 {
+        try await deliver("CHANNEL_TOPIC_SET", ["topic": topic])
+    }
+
+    /// Delivers an event of `ann` in `general`.
+    func deliver(_ type: String, _ members: KeyValuePairs<StaticString, String>) async throws -> Int64 {
+        var json = JSONWriter()
+        json.beginObject()
+        json.member("type", type)
+        json.member("userId", "ann")
+        json.member("channelId", "general")
+        for (key, value) in members { json.member(key, value) }
+        json.endObject()
+        let delivery = lastDelivery.withLock {
+            $0 += 1
+            return $0
+        }
+        try await plugin.send(
+            .event(
+                HostMessage.EventDelivery(queue: "local", delivery: delivery, position: delivery, event: json.bytes)))
+        return delivery
+    }
+
     /// Waits until all these are settled by acks.
     func settled(_ deliveries: Set<Int64>) async throws {
         var left = deliveries

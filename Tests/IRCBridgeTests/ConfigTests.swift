@@ -35,8 +35,8 @@ import Testing
         arguments: [
             (#","pin":"sha256:00""#, "pin"), (#","client_cert":"c""#, "client_cert"),
             (#","client_key":"k""#, "client_key"), (#","proxy":"socks5h://127.0.0.1:9050""#, "proxy"),
-            (#","bind":"::1""#, "bind"), (#","anti_ping":true"#, "anti_ping"), (#","mode":"puppets""#, "mode"),
-            (#","presence":"full""#, "presence"), (#","catch_up":{}"#, "catch_up"), (#","ignore":[]"#, "ignore"),
+            (#","bind":"::1""#, "bind"), (#","mode":"puppets""#, "mode"),
+
             (#","sasl":{"mechanism":"external","account":"a"}"#, "sasl.mechanism"),
             (#","sasl":{"mechanism":"scram-sha-256","account":"a","password":"p"}"#, "sasl.mechanism"),
         ])
@@ -57,6 +57,8 @@ import Testing
             (#","tls":false,"ca_file":"x""#, "ca_file", "tls = true"),
             (#","sasl":{"account":"a"}"#, "sasl.password", "missing"),
             (#","sasl":{"acount":"a"}"#, "sasl.acount", "did you mean 'account'?"),
+            (#","ignore":"x""#, "ignore", "array"), (#","ignore":["a!b@c","/(/"]"#, "ignore[1]", "/expression/"),
+            (#","catch_up":{"max_age":-1}"#, "catch_up.max_age", "0.0 to"),
             (#","flood":{"burst":1,"rate":1}"#, "flood.rate", "unknown key"),
         ])
     func wrongValues(more: String, key: String, reason: String) throws {

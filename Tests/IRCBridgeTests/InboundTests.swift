@@ -40,7 +40,7 @@ import Testing
             ("NOTICE #room :psst", send("psst", kind: "notice")),
             ("PRIVMSG #room :\u{1}ACTION waves\u{1}", send("waves", kind: "action")),
             ("PRIVMSG #room :\u{1}ACTION no end", send("no end", kind: "action")),
-            ("PRIVMSG #room :\u{2}bold\u{2} \u{3}4red", send("bold red")),
+            ("PRIVMSG #room :\u{2}bold\u{2} \u{3}4red", send("**bold** red")),
         ])
     func kinds(line: String, command: String) throws {
         #expect(try play([":Bob!b@h " + line])[0].last == command)

@@ -48,7 +48,8 @@ import Testing
         let refused = hear(&machine, ":s 474 crow #shut :Cannot join channel (+b)")
         #expect(refused.windows == [1024])
         #expect(refused.health?.level == .degraded)
-        #expect(refused.health?.message.contains("#shut: Cannot join channel (+b)") == true)
+        #expect(
+            refused.health?.message.contains("#shut: the bridge is banned there (Cannot join channel (+b))") == true)
     }
 
     @Test func aChannelThatDoesNotAnswerHoldsNothingBackForLong() throws {

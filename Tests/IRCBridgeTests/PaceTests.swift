@@ -3,6 +3,25 @@ import Testing
 @testable import IRCBridge
 
 @Suite struct PaceTests {
+    @Test func aBusyChannelDoesNotHoldUpAQuietOne() throws {
+        let links = [try Tables.link(), try Tables.link("quiet", "#quiet")]
+        var machine = NetworkMachine(config: try Tables.network(), links: links, plugin: "irc")
+        _ = machine.start(now: 0)
+        _ = machine.connected(now: 0)
+        _ = machine.received(Tables.line(":s 001 crow :Welcome"), now: 0)
+        for link in links { _ = machine.received(Tables.line(":crow!crow@host JOIN \(link.target)"), now: 0) }
+        machine.bucket = FloodBucket(burst: 1, rate: 1, now: 0)
+        for i in Int64(1)...50 { _ = machine.deliver(Tables.event(i, "busy \(i)"), now: 0) }
+        _ = machine.deliver(Tables.event(51, "quiet", channel: "quiet"), now: 0)
+        var said: [String] = []
+        var now: Instant = 0
+        while now < 100, !said.contains(where: { $0.hasPrefix("PRIVMSG #quiet") }) {
+            now = try #require(machine.wake(now: now))
+            said += machine.tick(now: now).lines
+        }
+        #expect(said.filter { $0.hasPrefix("PRIVMSG") }.count <= 2)
+    }
+
     @Test func aBucketGivesItsBurstAndThenItsRate() {
         var bucket = FloodBucket(burst: 3, rate: 2, now: 100)
         let times: [(now: Instant, isTaken: Bool)] = [

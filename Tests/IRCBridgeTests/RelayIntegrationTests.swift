@@ -23,7 +23,7 @@ import Testing
         #expect(register.string("name") == "Bob")
         #expect(try await host.command("JOIN_CHANNEL").0.string("channelId") == "general")
         let (message, command) = try await host.command("SEND_MESSAGE")
-        #expect(message.string("message") == "hi there")
+        #expect(message.string("message") == "hi **there**")
         #expect(command.ref == "local/#general")
         #expect(command.cause == nil)
         bob.send("PRIVMSG #general :\u{1}ACTION nods\u{1}")

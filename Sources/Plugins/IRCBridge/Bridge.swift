@@ -1,3 +1,4 @@
+import DequeModule
 import JSONBytes
 import NIOCore
 import PluginKit
@@ -14,14 +15,20 @@ final class Bridge: @unchecked Sendable {
     private static let logInterval = TimeAmount.seconds(60)
 
     private let loop: any EventLoop
-    private let host: PluginConnection
-    private let networks: [String: NetworkConnection]
+    let host: PluginConnection
+    private let plugin: String
+    private(set) var networks: [String: NetworkConnection] = [:]
+    /// Networks that are being left, by their serial.
+    private var retired: [Int: NetworkConnection] = [:]
+    private var lastSerial = 0
+    private var isDraining = false
+    /// Commands that wait until others are answered; what one line of IRC leads to is bounded by ``Roster/mostPeople``.
+    private var waiting: Deque<(network: String, command: ChatCommand, isSecond: Bool)> = []
     private var outstanding: [MessageID: (network: String, command: ChatCommand, isSecond: Bool)] = [:]
     private var lastID = 0
     private var isPaused = false
     private var health: [String: NetworkHealth] = [:]
     private var running: Set<String> = []
-    private var isStarted = false
     private var logged = 0
     private var unlogged = 0
     private var logsFrom = NIODeadline.now()
@@ -34,21 +41,29 @@ final class Bridge: @unchecked Sendable {
         self.loop = loop
         self.host = host
         drained = loop.makePromise()
-        // The networks report to what is not there yet; nothing is reported before it is.
-        let owner = Owner()
-        var networks: [String: NetworkConnection] = [:]
-        for network in config.networks {
-            let machine = NetworkMachine(config: network, links: config.links, plugin: plugin)
-            networks[network.name] = NetworkConnection(machine: machine, loop: loop) { action in
-                owner.bridge?.handle(action, of: network.name)
-            }
-        }
-        self.networks = networks
-        owner.bridge = self
+        self.plugin = plugin
+        for network in config.networks { add(network, links: config.links) }
     }
 
-    private final class Owner {
-        weak var bridge: Bridge?
+    /// Makes a network; it connects once its queue starts.
+    func add(_ config: NetworkConfig, links: [LinkConfig]) {
+        lastSerial += 1
+        let serial = lastSerial
+        let machine = NetworkMachine(config: config, links: links, plugin: plugin)
+        let network = NetworkConnection(machine: machine, serial: serial, loop: loop) { [weak self] action in
+            self?.handle(action, of: config.name, serial)
+        }
+        network.setReading(!isPaused)
+        networks[config.name] = network
+    }
+
+    /// Leaves a network that is not wanted any more.
+    func retire(_ name: String) {
+        guard let network = networks.removeValue(forKey: name) else { return }
+        health[name] = nil
+        guard running.remove(name) != nil else { return }
+        retired[network.serial] = network
+        network.drain(deadline: Self.farewell)
     }
 
     /// Takes a message of the host.
@@ -56,17 +71,27 @@ final class Bridge: @unchecked Sendable {
         loop.preconditionInEventLoop()
         switch message {
         case .start(let queues):
-            isStarted = true
-            for queue in queues where networks[queue.name] != nil && running.insert(queue.name).inserted {
-                networks[queue.name]?.start()
+            for queue in queues {
+                guard let network = networks[queue.name] else { continue }
+                if running.insert(queue.name).inserted {
+                    network.start(NetworkState(queue.state))
+                } else {
+                    network.requeued()
+                }
             }
         case .event(let event): networks[event.queue]?.deliver(event)
         case .result(let result): take(result)
         case .ping(let n): host.send(.pong(n: n))
         case .drain(let deadline, _): drain(deadline: Double(deadline) / 1000)
-        case .config(let id, _):
-            let message = "the bridge cannot change its configuration while it runs"
-            host.send(.configured(id: id, problem: PluginMessage.Problem(message: message)))
+        case .config(let id, let json):
+            var problem: ConfigError?
+            do throws(ConfigError) {
+                problem = reconfigure(try BridgeConfig(json))
+            } catch {
+                problem = error
+            }
+            host.send(
+                .configured(id: id, problem: problem.map { PluginMessage.Problem(path: $0.path, message: $0.message) }))
         case .hello, .caughtUp, .voided, .check, .unknown: break
         }
     }
@@ -74,11 +99,19 @@ final class Bridge: @unchecked Sendable {
     /// Leaves every network.
     /// - Parameter deadline: Seconds until the host loses patience.
     func drain(deadline: Double) {
+        isDraining = true
         for name in running.sorted() { networks[name]?.drain(deadline: deadline) }
-        if running.isEmpty { drained.succeed() }
+        endDrain()
     }
 
-    private func handle(_ action: NetworkAction, of network: String) {
+    private func endDrain() { if isDraining, running.isEmpty, retired.isEmpty { drained.succeed() } }
+
+    private func handle(_ action: NetworkAction, of network: String, _ serial: Int) {
+        guard networks[network]?.serial == serial else {
+            // A network that is being left has no queue any more.
+            if case .drained = action { retired[serial] = nil }
+            return endDrain()
+        }
         switch action {
         case .plugin(let message): host.send(message)
         case .emit(let command): emit(command, network)
@@ -87,12 +120,12 @@ final class Bridge: @unchecked Sendable {
             sendStatus()
         case .drained:
             running.remove(network)
-            if running.isEmpty { drained.succeed() }
+            endDrain()
         case .connect, .send, .close: break
         }
     }
 
-    private func sendStatus() {
+    func sendStatus() {
         let all = health.sorted { $0.key < $1.key }
         let worst: PluginMessage.Level =
             all.contains { $0.value.level == .down }
@@ -103,21 +136,35 @@ final class Bridge: @unchecked Sendable {
     }
 
     private func emit(_ command: ChatCommand, _ network: String, isSecond: Bool = false) {
-        lastID += 1
-        let id = MessageID(lastID)
-        outstanding[id] = (network, command, isSecond)
-        host.send(
-            .command(PluginMessage.Command(id: id, command: command.json, key: command.key, ref: command.ref)))
+        waiting.append((network, command, isSecond))
+        emitWaiting()
+    }
+
+    private func emitWaiting() {
+        while outstanding.count < Self.mostOutstanding, let (network, command, isSecond) = waiting.popFirst() {
+            lastID += 1
+            let id = MessageID(lastID)
+            outstanding[id] = (network, command, isSecond)
+            host.send(
+                .command(PluginMessage.Command(id: id, command: command.json, key: command.key, ref: command.ref)))
+        }
         if outstanding.count >= Self.mostOutstanding { setReading(false) }
     }
 
     private func take(_ result: HostMessage.CommandResult) {
         guard let (network, command, isSecond) = outstanding.removeValue(forKey: result.id) else { return }
-        if isPaused, outstanding.count <= Self.fewOutstanding { setReading(true) }
+        defer { emitWaiting() }
+        if isPaused, waiting.isEmpty, outstanding.count <= Self.fewOutstanding { setReading(true) }
+        if command.kind == .message, let reference = command.reference, case .stored = result.outcome {
+            networks[network]?.stored(String(command.ref.dropFirst(network.utf8.count + 1)), reference)
+        }
         guard case .refused(let code, let message) = result.outcome else { return }
         switch (command.kind, code) {
-        case (.register, "user_exists"), (.join, "already_a_member"): return
-        case (.message, "user_not_found"), (.message, "not_a_member"):
+        case (.register, "user_exists"), (.join, "already_a_member"), (.leave, "not_a_member"),
+            (.leave, "user_not_found"):
+            return
+        case (.message, "user_not_found"), (.message, "not_a_member"), (.topic, "user_not_found"),
+            (.topic, "not_a_member"):
             // The chat has forgotten them, as with a channel that was made anew: once more, from the beginning.
             let again = isSecond ? [] : networks[network]?.again(command) ?? []
             for command in again { emit(command, network, isSecond: true) }

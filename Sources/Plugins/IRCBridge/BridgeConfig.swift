@@ -1,4 +1,5 @@
 import JSONBytes
+import OpenSSL
 
 /// The bridge's whole configuration: `[config]` of its manifest (docs/irc.md).
 struct BridgeConfig: Equatable, Sendable {
@@ -36,5 +37,17 @@ struct BridgeConfig: Equatable, Sendable {
             links.append(link)
         }
         guard links.count <= Self.maxLinks else { throw section.fail("links", "are more than \(Self.maxLinks)") }
+    }
+
+    /// Reads each `ca_file`, so that a wrong one is an error now and not at the first connection.
+    func checkAuthorities() throws(ConfigError) {
+        for (i, network) in networks.enumerated() {
+            guard let file = network.caFile else { continue }
+            do throws(TLSError) {
+                _ = try TLSClientContext(caFile: file)
+            } catch {
+                throw ConfigError(path: "networks[\(i)].ca_file", message: "\(error)")
+            }
+        }
     }
 }

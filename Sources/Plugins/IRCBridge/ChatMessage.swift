@@ -10,6 +10,9 @@ struct ChatMessage: Equatable, Sendable {
         /// Was edited: the new text, and the old where it is known.
         case edit(String, previous: String?)
         case deletion
+        case topic(String)
+        /// So many messages were left out.
+        case summary(Int)
     }
 
     /// The chat's channel.
@@ -20,6 +23,24 @@ struct ChatMessage: Equatable, Sendable {
     /// The plugin it came from, and where there.
     var origin: String?
     var ref: String?
+    /// The message's id, where it is or concerns one, and that of the one it answers.
+    var id: String?
+    var replyTo: String?
+    /// The beginning of what it answers or deletes, where that is known.
+    var quote: String?
+    /// When it was stored, in milliseconds of Unix; 0 where that is not known.
+    var timestamp: Int64 = 0
+
+    /// Whether it sets the channel's topic.
+    var isTopic: Bool { if case .topic = what { true } else { false } }
+
+    /// The lines it takes, long ones counted once.
+    var lineCount: Int {
+        switch what {
+        case .text(let text), .action(let text), .notice(let text), .edit(let text, _): IRCText.lines(text).count
+        case .deletion, .topic, .summary: 1
+        }
+    }
 
     /// Reads an event; nil where it is of another type or has no channel.
     init?(event: [UInt8]) {
@@ -37,9 +58,13 @@ struct ChatMessage: Equatable, Sendable {
             default: what = .text(text)
             }
         case "MESSAGE_EDITED": what = .edit(text, previous: object.string("previous"))
+        case "CHANNEL_TOPIC_SET": what = .topic(object.string("topic") ?? "")
         case "MESSAGE_DELETED": what = .deletion
         default: return nil
         }
+        timestamp = object.int("timestamp") ?? 0
+        id = object.string("messageId")
+        replyTo = object.string("replyTo")
         if let origin = object.object("origin") {
             self.origin = origin.string("plugin")
             ref = origin.string("ref")

@@ -19,39 +19,7 @@ enum IRCText {
     }
 
     /// The text without mIRC's formatting (colour numbers included) and without control characters.
-    static func plain(_ text: String) -> String {
-        guard text.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F || $0 == 0xC2 }) else { return text }
-        let bytes = Array(text.utf8)
-        var out: [UInt8] = []
-        var at = 0
-        func skip(_ most: Int, _ isPart: (UInt8) -> Bool) -> Int {
-            let start = at
-            while at < bytes.count, at - start < most, isPart(bytes[at]) { at += 1 }
-            return at - start
-        }
-        func isDigit(_ byte: UInt8) -> Bool { (0x30...0x39).contains(byte) }
-        func isHex(_ byte: UInt8) -> Bool {
-            isDigit(byte) || (0x41...0x46).contains(byte) || (0x61...0x66).contains(byte)
-        }
-        while at < bytes.count {
-            let byte = bytes[at]
-            at += 1
-            switch byte {
-            case 0x03, 0x04:
-                let (most, isPart) = byte == 0x03 ? (2, isDigit) : (6, isHex)
-                if skip(most, isPart) > 0, at + 1 < bytes.count, bytes[at] == 0x2C, isPart(bytes[at + 1]) {
-                    at += 1
-                    _ = skip(most, isPart)
-                }
-            case 0x09: out.append(0x20)
-            case 0..<0x20, 0x7F: break
-            // U+0080…U+009F, the second set of control characters.
-            case 0xC2 where at < bytes.count && bytes[at] < 0xA0: at += 1
-            default: out.append(byte)
-            }
-        }
-        return String(decoding: out, as: UTF8.self)
-    }
+    static func plain(_ text: String) -> String { StyledText(irc: text).plain }
 
     /// The lines of a chat message, each without control characters, empty ones left out.
     static func lines(_ message: String) -> [String] {

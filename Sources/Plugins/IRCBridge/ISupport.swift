@@ -6,6 +6,14 @@ struct ISupport: Equatable, Sendable {
     var nickLength = 9
     /// What names of channels begin with.
     var channelTypes = "#&"
+    /// The marks before nicks in lists: of operators, of the voiced and so on.
+    var prefixes = "@+"
+    /// The longest topic, in bytes.
+    var topicLength = 390
+    /// Lines of history at once; 0: no limit told.
+    var historyLength = 0
+    /// WHO can be asked for accounts (WHOX).
+    var hasWHOX = false
     /// The server slows floods down by itself, without disconnecting (SAFERATE).
     var isSafeRate = false
 
@@ -18,6 +26,11 @@ struct ISupport: Equatable, Sendable {
             case "CASEMAPPING": casemapping = Casemapping(rawValue: value) ?? casemapping
             case "NICKLEN": nickLength = Int(value).map { min(max($0, 1), 255) } ?? nickLength
             case "CHANTYPES": channelTypes = value
+            // `(ov)@+`
+            case "PREFIX": prefixes = value.firstIndex(of: ")").map { String(value[$0...].dropFirst()) } ?? ""
+            case "TOPICLEN": topicLength = Int(value).map { min(max($0, 1), 4096) } ?? topicLength
+            case "CHATHISTORY", "draft/CHATHISTORY": historyLength = Int(value).map { max($0, 0) } ?? 0
+            case "WHOX": hasWHOX = true
             case "SAFERATE": isSafeRate = true
             default: break
             }

@@ -1,7 +1,6 @@
 import Glibc
 import NIOCore
 import NIOPosix
-import OpenSSL
 import PluginKit
 import PluginWire
 
@@ -26,7 +25,7 @@ struct CrowbarIRC {
         do throws(ConfigError) {
             try checkSession(hello)
             config = try BridgeConfig(hello.config)
-            try checkAuthorities(config)
+            try config.checkAuthorities()
         } catch {
             refuse(error, host)
         }
@@ -61,25 +60,14 @@ struct CrowbarIRC {
         }
     }
 
-    /// Reads each `ca_file`, so that a wrong one is an error now and not at the first connection.
-    private static func checkAuthorities(_ config: BridgeConfig) throws(ConfigError) {
-        for (i, network) in config.networks.enumerated() {
-            guard let file = network.caFile else { continue }
-            do throws(TLSError) {
-                _ = try TLSClientContext(caFile: file)
-            } catch {
-                throw ConfigError(path: "networks[\(i)].ca_file", message: "\(error)")
-            }
-        }
-    }
-
     private static func ready(_ config: BridgeConfig, _ plugin: String) -> PluginMessage {
         let queues = config.networks.map {
             NetworkMachine(config: $0, links: config.links, plugin: plugin).queue
         }
         // Nothing is ever sent back with `retry`, so the duty that comes with taking several at once is void.
         return .ready(
-            PluginMessage.Ready(name: "crowbar-irc", programVersion: version, pipelined: true, queues: queues))
+            PluginMessage.Ready(
+                name: "crowbar-irc", programVersion: version, reload: true, pipelined: true, queues: queues))
     }
 
     private static func refuse(_ error: ConfigError, _ host: PluginConnection) -> Never {

@@ -4,6 +4,10 @@ struct Membership: Equatable, Sendable {
     static let firstWait = 5.0
     /// The longest such wait, in seconds.
     static let longestWait = 300.0
+    /// Kicks within ``kickMemory`` after which the client does not come back.
+    static let mostKicks = 5
+    /// How long a kick is remembered, in seconds.
+    static let kickMemory = 3600.0
     /// How long messages wait for a channel that refuses the bridge before they are given up, in seconds.
     static let patience = 300.0
 
@@ -19,6 +23,11 @@ struct Membership: Equatable, Sendable {
     private(set) var nextTry: Instant?
     private var refusedSince: Instant?
     private var failures = 0
+    private var kicks: [Instant] = []
+    /// The topic, as far as the server has told it.
+    var topic: String?
+    /// Whether WHO was asked for who is in it.
+    var isAskingWho = false
 
     init(name: String, key: String?) {
         self.name = name
@@ -41,12 +50,23 @@ struct Membership: Equatable, Sendable {
         nextTry = nil
     }
 
+    /// Somebody has thrown the client out; ``refused(_:now:)`` is still to follow.
+    mutating func kicked(now: Instant) {
+        kicks = (kicks.filter { now - $0 < Self.kickMemory } + [now]).suffix(Self.mostKicks)
+    }
+
+    /// Whether the client was thrown out so often that it does not come back by itself.
+    private var isUnwanted: Bool { kicks.count >= Self.mostKicks }
+
     /// The server refuses, or has thrown the client out.
     mutating func refused(_ reason: String, now: Instant) {
         isJoined = false
-        refusal = reason
+        refusal =
+            isUnwanted ? reason + " (kicked \(Self.mostKicks) times: it stays out until the next connection)" : reason
+        topic = nil
+        isAskingWho = false
         refusedSince = refusedSince ?? now
-        nextTry = now + min(Self.firstWait * Double(1 << min(failures, 10)), Self.longestWait)
+        nextTry = isUnwanted ? nil : now + min(Self.firstWait * Double(1 << min(failures, 10)), Self.longestWait)
         failures += 1
     }
 

@@ -31,6 +31,8 @@ struct ChatCommand: Equatable, Sendable {
         case register = "REGISTER_USER"
         case rename = "RENAME_USER"
         case join = "JOIN_CHANNEL"
+        case leave = "LEAVE_CHANNEL"
+        case topic = "SET_TOPIC"
         case message = "SEND_MESSAGE"
     }
 
@@ -41,6 +43,8 @@ struct ChatCommand: Equatable, Sendable {
     var channel: String?
     /// What its event's id is derived from, where the network gave the message an id.
     var key: String?
+    /// How the network can be asked for what came after this message.
+    var reference: String?
     /// Becomes `origin.ref`.
     var ref: String
 }

@@ -13,15 +13,19 @@ struct NetworkConfig: Equatable, Sendable {
     enum Presence: String, CaseIterable, Sendable {
         /// When they speak first.
         case lazy
+        /// As soon as they are in the channel, until they leave it.
+        case full
         /// Not at all by the bridge's doing: they must be registered and members already.
         case off
     }
 
+    /// The most ignore masks.
+    static let maxIgnores = 200
     static let known = [
         "name", "host", "port", "tls", "ca_file", "server_password", "nick", "user", "realname", "sasl", "flood",
-        "max_lines", "presence", "mode", "format", "anti_ping",
+        "max_lines", "presence", "mode", "format", "anti_ping", "ignore", "catch_up",
     ]
-    static let later = ["pin", "client_cert", "client_key", "proxy", "bind", "nickserv", "catch_up", "ignore"]
+    static let later = ["pin", "client_cert", "client_key", "proxy", "bind", "nickserv"]
 
     var name: String
     var host: String
@@ -40,6 +44,12 @@ struct NetworkConfig: Equatable, Sendable {
     var maxLines: Int
     var presence: Presence
     var format: RelayFormat
+    /// Authors' names are written so that they highlight nobody.
+    var antiPing: Bool
+    /// What is said of the time without a connection.
+    var catchUp: Backlog.Limits
+    /// Whom nothing is taken from.
+    var ignore: [IgnoreMask]
 
     /// Reads a table.
     /// - Throws: ``ConfigError`` naming the key.
@@ -61,9 +71,8 @@ struct NetworkConfig: Equatable, Sendable {
         realname = try section.string("realname") ?? "Crowbar"
         maxLines = try section.int("max_lines", default: 5, in: 0...1000)
         let text = try section.string("presence") ?? Presence.lazy.rawValue
-        guard text != "full" else { throw section.fail("presence", "'full' is not supported by this version yet") }
         guard let presence = Presence(rawValue: text) else {
-            throw section.fail("presence", "must be 'lazy' or 'off'")
+            throw section.fail("presence", "must be 'lazy', 'full' or 'off'")
         }
         self.presence = presence
         let format = try section.string("format") ?? RelayFormat.preset
@@ -71,18 +80,41 @@ struct NetworkConfig: Equatable, Sendable {
             throw section.fail("format", "must hold {name} and {text} once each, {text} last")
         }
         self.format = relay
+        antiPing = try section.bool("anti_ping", default: false)
+        catchUp = try Self.catchUp(section)
+        ignore = try Self.ignore(section)
         sasl = try Self.account(section)
         (burst, linesPerSecond) = try Self.flood(section)
         try Self.refuseLater(section)
+    }
+
+    /// Whether another configuration connects to the same server as the same client.
+    func isReached(as other: NetworkConfig) -> Bool {
+        (host, port, tls, caFile, serverPassword) == (
+            other.host, other.port, other.tls, other.caFile, other.serverPassword
+        ) && (user, realname, sasl) == (other.user, other.realname, other.sasl)
+    }
+
+    private static func ignore(_ section: ConfigSection) throws(ConfigError) -> [IgnoreMask] {
+        guard let value = section.value("ignore") else { return [] }
+        guard let texts = value.array, texts.count <= maxIgnores else {
+            throw section.fail("ignore", "must be an array of at most \(maxIgnores) masks")
+        }
+        var masks: [IgnoreMask] = []
+        for (i, text) in texts.enumerated() {
+            guard let mask = text.string.flatMap(IgnoreMask.init) else {
+                let advice = "must be a mask such as \"nick!user@host\", with * and ?, or \"/expression/\""
+                throw ConfigError(path: "\(section.path).ignore[\(i)]", message: advice)
+            }
+            masks.append(mask)
+        }
+        return masks
     }
 
     private static func refuseLater(_ section: ConfigSection) throws(ConfigError) {
         let mode = try section.string("mode") ?? "relay"
         if mode == "puppets" { throw section.fail("mode", "'puppets' is not supported by this version yet") }
         if mode != "relay" { throw section.fail("mode", "must be 'relay'") }
-        if try section.bool("anti_ping", default: false) {
-            throw section.fail("anti_ping", "true is not supported by this version yet")
-        }
     }
 
     private static func account(_ section: ConfigSection) throws(ConfigError) -> Account? {
@@ -97,6 +129,14 @@ struct NetworkConfig: Equatable, Sendable {
         default: throw sasl.fail("mechanism", "must be 'plain'")
         }
         return Account(name: try sasl.required("account"), password: try sasl.required("password"))
+    }
+
+    private static func catchUp(_ section: ConfigSection) throws(ConfigError) -> Backlog.Limits {
+        guard let json = section.value("catch_up") else { return Backlog.Limits() }
+        let table = try ConfigSection(json, path: section.path + ".catch_up", known: ["max_age", "max_lines"])
+        return Backlog.Limits(
+            maxAge: try table.double("max_age", default: 0, in: 0...31_536_000),
+            maxLines: try table.int("max_lines", default: 0, in: 0...100_000))
     }
 
     private static func flood(_ section: ConfigSection) throws(ConfigError) -> (Int, Double) {

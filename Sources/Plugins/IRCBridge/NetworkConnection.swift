@@ -10,6 +10,8 @@ final class NetworkConnection: @unchecked Sendable {
     /// The longest that opening a connection may take.
     private static let connectLimit = TimeAmount.seconds(15)
 
+    /// Tells this connection from an earlier one of the same name.
+    let serial: Int
     private let loop: any EventLoop
     private let report: (NetworkAction) -> Void
     private var machine: NetworkMachine
@@ -21,8 +23,9 @@ final class NetworkConnection: @unchecked Sendable {
 
     /// - Parameters:
     ///   - report: Where the actions go that are not the connection's own.
-    init(machine: NetworkMachine, loop: any EventLoop, report: @escaping (NetworkAction) -> Void) {
+    init(machine: NetworkMachine, serial: Int, loop: any EventLoop, report: @escaping (NetworkAction) -> Void) {
         self.machine = machine
+        self.serial = serial
         self.loop = loop
         self.report = report
     }
@@ -33,8 +36,32 @@ final class NetworkConnection: @unchecked Sendable {
         return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
     }
 
+    private static func unixNow() -> Double {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+    }
+
+    /// The chat has a message of a channel.
+    func stored(_ target: String, _ reference: String) { step { $0.stored(target, reference, now: $1) } }
+
     /// Begins to connect.
-    func start() { step { $0.start(now: $1) } }
+    /// - Parameter state: The queue's, as it was stored last.
+    func start(_ state: NetworkState) {
+        machine.restore(state)
+        step { $0.start(now: $1) }
+    }
+
+    /// The network's queue as it is declared now.
+    var queue: PluginMessage.Queue { machine.queue }
+
+    /// Takes a new configuration.
+    func reconfigure(_ config: NetworkConfig, links: [LinkConfig]) {
+        step { $0.reconfigure(config, links: links, now: $1) }
+    }
+
+    /// The host has begun the queue anew.
+    func requeued() { step { machine, _ in machine.requeued() } }
 
     /// Hands over an event to say.
     func deliver(_ event: HostMessage.EventDelivery) { step { $0.deliver(event, now: $1) } }
@@ -60,6 +87,7 @@ final class NetworkConnection: @unchecked Sendable {
     private func step(_ body: (inout NetworkMachine, Instant) -> [NetworkAction]) {
         loop.preconditionInEventLoop()
         let now = Self.now()
+        machine.unixStart = Self.unixNow() - now
         perform(body(&machine, now))
         schedule(now)
     }

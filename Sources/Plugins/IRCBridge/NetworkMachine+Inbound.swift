@@ -6,8 +6,15 @@ extension NetworkMachine {
     mutating func received(_ message: IRCMessage, now: Instant) -> [NetworkAction] {
         lastHeard = now
         hasAsked = false
+        if let label = message.tags["label"] { return labelled(message, label, now) }
+        return received(unlabelled: message, now)
+    }
+
+    mutating func received(unlabelled message: IRCMessage, _ now: Instant) -> [NetworkAction] {
         switch message.verb {
-        case "PRIVMSG", "NOTICE": return relay(message)
+        case "PRIVMSG", "NOTICE": return relay(message, now)
+        // What a server repeats of comings and goings is not happening now.
+        case _ where message.tags["batch"].map { batches.isPart($0, of: CatchUp.playbacks) } == true: return []
         case "PING": return [.send(IRCMessage("PONG", message.params.suffix(1)).line)]
         case "PONG": return fenceAnswered(message.params.last ?? "", now)
         case "ERROR":
@@ -44,23 +51,29 @@ extension NetworkMachine {
                 nextRegain = now + Self.regainInterval
                 // Until the server shows it, as long as RFC 2812 and common limits let it be.
                 setMask("\(accepted)!\(String(repeating: "u", count: 11))@\(String(repeating: "h", count: 63))")
+                actions += beginCatchUp(now)
                 actions += isDraining ? pump(now) : join(now)
             }
         }
         return actions
     }
 
-    private mutating func setMask(_ mask: String) {
+    mutating func setMask(_ mask: String) {
         self.mask = mask
         lines.mask = mask
     }
 
-    private mutating func join(_ now: Instant) -> [NetworkAction] {
-        for link in links where memberships[fold(link.target)]?.key == nil {
-            memberships[fold(link.target)] = Membership(name: link.target, key: link.key)
+    mutating func join(_ now: Instant) -> [NetworkAction] {
+        var fresh: Set<String> = []
+        for link in links {
+            let known = memberships[fold(link.target)]
+            if known == nil || known?.key == nil && link.key != nil && known?.isJoined == false {
+                memberships[fold(link.target)] = Membership(name: link.target, key: link.key)
+                fresh.insert(fold(link.target))
+            }
         }
         var actions: [NetworkAction] = []
-        for key in memberships.keys.sorted() {
+        for key in fresh.sorted() {
             if let line = memberships[key]?.ask() { actions.append(.send(line)) }
         }
         return actions + membershipChanged(now)
@@ -83,62 +96,142 @@ extension NetworkMachine {
     private mutating func serverSaid(_ message: IRCMessage, _ now: Instant) -> [NetworkAction] {
         let source = IRCSource(message.source ?? "")
         switch message.verb {
-        case "JOIN":
-            guard isOwn(source.nick), let name = message.params.first else { return [] }
-            if !source.host.isEmpty { setMask(message.source ?? mask) }
-            memberships[fold(name)]?.joined()
-            return membershipChanged(now)
-        case "KICK":
-            guard message.params.count > 1, isOwn(message.params[1]) else { return [] }
-            return lostChannel(message.params[0], "kicked by \(source.nick): \(message.params.last ?? "")", now)
-        case "PART":
-            guard isOwn(source.nick), let name = message.params.first else { return [] }
-            return lostChannel(name, "no longer in it", now)
-        case "NICK":
-            guard isOwn(source.nick), let new = message.params.first else { return [] }
-            nick = new
-            if let mark = mask.firstIndex(of: "!") { setMask(new + mask[mark...]) }
-            return membershipChanged(now)
-        case "396":
-            if let host = message.params.dropFirst().first, let at = mask.firstIndex(of: "@") {
-                setMask(mask[...at] + host)
+        case "JOIN", "KICK", "PART", "NICK", "QUIT", "ACCOUNT", "353", "354":
+            let who = message.verb == "KICK" ? message.params.dropFirst().first ?? "" : source.nick
+            return isOwn(who) ? serverDid(message, source, now) : presence(message, source, now)
+        case "366", "315":
+            guard message.params.count > 1, memberships[fold(message.params[1])]?.isJoined == true else { return [] }
+            return namesEnded(fold(message.params[1]))
+        case "BATCH":
+            return batch(message, now)
+        case "FAIL": return historyFailed(message, now)
+        case "TOPIC", "332": return topic(message, source)
+        case "INVITE":
+            guard message.params.count > 1, isOwn(message.params[0]), let line = invited(fold(message.params[1])) else {
+                return []
             }
-            return []
+            return [.send(line)]
+        case "396", "CHGHOST": return hostChanged(message, source)
         case "005":
             supports.take(message.params.dropFirst().dropLast())
+            roster.casemapping = supports.casemapping
+            lines.topicLength = supports.topicLength
             if supports.isSafeRate { bucket = FloodBucket(burst: 1, rate: 0, now: now) }
             return []
-        case "403", "404", "405", "437", "471", "473", "474", "475", "476", "477", "489", "442":
+        case "403", "404", "405", "437", "470", "471", "473", "474", "475", "476", "477", "482", "489", "442":
             return channelRefused(message, now)
         default: return []
         }
     }
 
+    /// What befalls the client itself.
+    private mutating func serverDid(
+        _ message: IRCMessage, _ source: IRCSource, _ now: Instant
+    ) -> [NetworkAction] {
+        guard let name = message.params.first else { return [] }
+        switch message.verb {
+        case "JOIN":
+            if !source.host.isEmpty { setMask(message.source ?? mask) }
+            memberships[fold(name)]?.joined()
+            return membershipChanged(now) + askHistory(fold(name), now)
+        case "KICK":
+            memberships[fold(name)]?.kicked(now: now)
+            return lostChannel(name, "kicked by \(source.nick): \(message.params.last ?? "")", now)
+        case "PART": return lostChannel(name, "no longer in it", now)
+        case "NICK":
+            nick = name
+            if let mark = mask.firstIndex(of: "!") { setMask(name + mask[mark...]) }
+            return membershipChanged(now)
+        default: return []
+        }
+    }
+
+    private mutating func hostChanged(_ message: IRCMessage, _ source: IRCSource) -> [NetworkAction] {
+        guard message.params.count > 1 else { return [] }
+        if message.verb == "396" {
+            if let at = mask.firstIndex(of: "@") { setMask(mask[...at] + message.params[1]) }
+        } else if isOwn(source.nick) {
+            setMask("\(nick)!\(message.params[0])@\(message.params[1])")
+        }
+        return []
+    }
+
+    /// The line that joins a channel that waits for it, now that somebody lets the client in.
+    private mutating func invited(_ target: String) -> String? {
+        memberships[target]?.isJoined == false ? memberships[target]?.ask() : nil
+    }
+
+    /// A topic: told on joining, or set by somebody.
+    private mutating func topic(_ message: IRCMessage, _ source: IRCSource) -> [NetworkAction] {
+        let params = message.params.dropFirst(message.verb == "332" ? 1 : 0)
+        guard params.count == 2, let name = params.first, let text = params.last else { return [] }
+        memberships[fold(name)]?.topic = text
+        guard message.verb == "TOPIC", !isOwn(source.nick), !source.host.isEmpty, !isIgnored(message.source ?? "")
+        else {
+            return []
+        }
+        let speaker = speaker(source.nick, account: message.tags["account"] ?? roster.person(source.nick)?.account)
+        return inbound(fold(name)).flatMap { link in
+            speakers.topic(speaker, link, IRCText.plain(text), key: key(message, link)).map { .emit($0) }
+        }
+    }
+
+    /// The chat's name for who is addressed in a channel on IRC: somebody there, or somebody of the chat.
+    private func addressee(_ nick: String, in target: String) -> String? {
+        roster.contains(nick, in: target) ? roster.person(nick)?.nick : recent.author(nick)
+    }
+
+    /// What a command's event id is derived from.
+    func key(_ message: IRCMessage, _ link: LinkConfig) -> String? {
+        message.tags["msgid"].map { "\(link.ref)/\(link.channel)/\($0)" }
+    }
+
+    /// Whether nothing of somebody is to come into the chat.
+    /// - Parameter source: `nick!user@host`.
+    func isIgnored(_ source: String) -> Bool { config.ignore.contains { $0.matches(source) } }
+
     private mutating func lostChannel(_ name: String, _ reason: String, _ now: Instant) -> [NetworkAction] {
         guard memberships[fold(name)] != nil else { return [] }
         memberships[fold(name)]?.refused(reason, now: now)
+        roster.forget(channel: fold(name))
         ledger.takeBack(fold(name))
         return membershipChanged(now)
     }
 
+    /// What the numerics that refuse a JOIN mean for the operator.
+    private static let refusals = [
+        "470": "the server sends all to another channel: link that one", "471": "the channel is full",
+        "473": "it is invite only: have somebody invite the bridge",
+        "474": "the bridge is banned there", "475": "its key is missing or wrong: set the link's 'key'",
+        "477": "it takes registered nicks only: set 'sasl'",
+    ]
+
     private mutating func channelRefused(_ message: IRCMessage, _ now: Instant) -> [NetworkAction] {
         guard message.params.count >= 2, let membership = memberships[fold(message.params[1])] else { return [] }
-        let reason = message.params.last ?? message.verb
+        let words = message.params.last ?? message.verb
         if membership.isJoined {
-            // The client is in it and may not speak there.
-            if message.verb == "404" { ledger.fail(fold(membership.name), reason) }
+            // The client is in it and may not speak there, or not set the topic.
+            if message.tags["label"] != nil { return [] }
+            if message.verb == "404" { ledger.fail(fold(membership.name), words, topics: false) }
+            if message.verb == "482" { ledger.fail(fold(membership.name), words, topics: true) }
             return []
         }
+        let reason = Self.refusals[message.verb].map { "\($0) (\(words))" } ?? words
         if membership.isDecided, membership.nextTry != nil { return [] }
         memberships[fold(membership.name)]?.refused(reason, now: now)
         return membershipChanged(now)
     }
 
-    private mutating func relay(_ message: IRCMessage) -> [NetworkAction] {
+    mutating func relay(_ message: IRCMessage, _ now: Instant) -> [NetworkAction] {
+        if let target = message.params.first, let instead = heldBack(message, fold(target), now) { return instead }
         guard message.params.count == 2, let source = message.source.map(IRCSource.init), !isOwn(source.nick),
-            !source.host.isEmpty
+            !source.host.isEmpty, !isIgnored(message.source ?? "")
         else { return [] }
+        if isOwn(message.params[0]) {
+            return message.verb == "PRIVMSG" ? direct(source, message.params[1], now) : []
+        }
         let target = fold(message.params[0])
+        if let id = message.tags["msgid"], !catchUp.isNew(target + " " + id) { return [] }
         var text = message.params[1]
         var kind = message.verb == "NOTICE" ? "notice" : nil
         if text.utf8.first == 1 {
@@ -147,26 +240,24 @@ extension NetworkMachine {
             text = String(text.dropFirst(8))
             kind = "action"
         }
-        text = IRCText.plain(text)
+        text =
+            StyledText(irc: text).replacing { part, isFirst in
+                isFirst ? Mentions.toChat(part) { addressee($0, in: target) } : part
+            }.markdown
         guard text.utf8.contains(where: { $0 != 0x20 }) else { return [] }
-        let speaker = speaker(source, account: message.tags["account"])
         var actions: [NetworkAction] = []
-        for link in links where link.direction != .toIRC && fold(link.target) == target {
-            let key = message.tags["msgid"].map { "\(link.ref)/\(link.channel)/\($0)" }
+        if registration.enabled.contains("account-tag") { actions += accountIs(source.nick, message.tags["account"]) }
+        let account = message.tags["account"] ?? roster.person(source.nick)?.account
+        let speaker = speaker(source.nick, account: account)
+        for link in inbound(target) {
             let commands = speakers.commands(
-                speaker, link, message: text, kind: kind, key: key, sentAt: message.tags["time"])
-            actions += commands.map { .emit($0) }
+                speaker, link, message: text, kind: kind, key: key(message, link), sentAt: message.tags["time"])
+            actions += commands.map { command in
+                var command = command
+                if command.kind == .message { command.reference = CatchUp.reference(message) }
+                return .emit(command)
+            }
         }
         return actions
-    }
-
-    private func speaker(_ source: IRCSource, account: String?) -> Speakers.Speaker {
-        let id: String
-        if let account, !account.isEmpty {
-            id = BridgeUserID.account(account, plugin: plugin, network: config.name, supports.casemapping)
-        } else {
-            id = BridgeUserID.nick(source.nick, plugin: plugin, network: config.name, supports.casemapping)
-        }
-        return Speakers.Speaker(id: id, name: IRCText.plain(source.nick))
     }
 }

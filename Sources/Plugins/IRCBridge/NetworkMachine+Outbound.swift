@@ -5,17 +5,64 @@ extension NetworkMachine {
     /// An event of this network's queue.
     mutating func deliver(_ event: HostMessage.EventDelivery, now: Instant) -> [NetworkAction] {
         guard !isDraining else { return [] }
-        guard let message = ChatMessage(event: event.event) else { return [settle([event.delivery])] }
+        guard var message = ChatMessage(event: event.event) else {
+            return channelCreated(event.event) + [settle([event.delivery])]
+        }
+        let isOwn = message.origin == plugin && message.ref?.hasPrefix(config.name + "/") == true
+        recent.note(&message, isForeign: !isOwn)
         let targets = links.filter { link in
             link.channel == message.channel && link.direction != .toChat
                 && !(message.origin == plugin && message.ref == link.ref)
         }
         guard !targets.isEmpty else { return [settle([event.delivery])] }
         if ledger.count == 0 { nextWorking = now + Self.workingInterval }
-        ledger.accept(
-            OutboundLedger.Entry(
-                delivery: event.delivery, message: message, targets: targets.map { fold($0.target) }))
+        let entry = OutboundLedger.Entry(
+            delivery: event.delivery, message: message, targets: targets.map { fold($0.target) })
+        if isLeftOut(message, now) {
+            return backlog.leave(entry, now: now).map { [settle([$0])] } ?? []
+        }
+        if let summary = backlog.summary(message.channel) { ledger.accept(summary) }
+        ledger.accept(entry)
         return pump(now)
+    }
+
+    /// Whether a message of the time without a connection is not worth saying any more.
+    private mutating func isLeftOut(_ message: ChatMessage, _ now: Instant) -> Bool {
+        guard !config.catchUp.isNone, case .registered = phase, message.timestamp > 0 else { return false }
+        let said = Double(message.timestamp) / 1000 - unixStart
+        guard said < registeredAt else { return false }
+        return backlog.judge(message, age: now - said, config.catchUp) == .leave
+    }
+
+    /// The client is registered: leaves out what has waited too long.
+    mutating func beginCatchUp(_ now: Instant) -> [NetworkAction] {
+        registeredAt = now
+        backlog.begin()
+        guard !config.catchUp.isNone else { return [] }
+        var machine = self
+        let left = ledger.removeWaiting { machine.isLeftOut($0.message, now) }
+        backlog = machine.backlog
+        let settled = left.compactMap { backlog.leave($0, now: now) }
+        return settled.isEmpty ? [] : [settle(settled)]
+    }
+
+    /// How long the server may leave labels unanswered before it is asked by a PING as well, in seconds.
+    static let receiptLimit = 5.0
+
+    /// When the next such PING is due.
+    var receiptsDue: Instant? {
+        registration.hasReceipts && ledger.needsFence ? lastReceipt + Self.receiptLimit : nil
+    }
+
+    /// The server has answered a line that was written with a label: it has it, or does not take it.
+    mutating func labelled(_ message: IRCMessage, _ label: String, _ now: Instant) -> [NetworkAction] {
+        let isRefused = message.verb.utf8.count == 3 && (message.verb.hasPrefix("4") || message.verb.hasPrefix("5"))
+        let failure = isRefused || message.verb == "FAIL" ? message.params.last ?? message.verb : nil
+        lastReceipt = now
+        // The echo shows the client's mask as others see it.
+        if message.verb == "PRIVMSG", let source = message.source, isOwn(IRCSource(source).nick) { setMask(source) }
+        let done = ledger.answered(label, failure: failure)
+        return received(unlabelled: message, now) + finish(done) + pump(now)
     }
 
     /// Writes what may be written now.
@@ -23,6 +70,8 @@ extension NetworkMachine {
         guard case .registered = phase else { return [] }
         var actions: [NetworkAction] = []
         var settled: [Int64] = []
+        ledger.isLabelled = registration.hasReceipts
+        if ledger.sentCount == 0 { lastReceipt = now }
         while true {
             if wantsFence {
                 guard bucket.take(now: now) else { break }
@@ -41,7 +90,7 @@ extension NetworkMachine {
             }
         }
         // Nothing more goes out now, so the fence goes behind all of it.
-        if ledger.needsFence, !bucket.isLimited || !ledger.hasWaiting || isDraining, bucket.take(now: now) {
+        if mayFence(now), !bucket.isLimited || !ledger.hasWaiting || isDraining, bucket.take(now: now) {
             actions.append(.send("PING :" + ledger.fence()))
         }
         if !settled.isEmpty { actions.append(settle(settled)) }
@@ -53,16 +102,24 @@ extension NetworkMachine {
 
     /// Where lines are dear the fence waits for a few messages; where they are not it is set at the end of each pump.
     private var wantsFence: Bool {
-        ledger.needsFence && bucket.isLimited && ledger.sentCount >= Self.limitedFence
+        !registration.hasReceipts && ledger.needsFence && bucket.isLimited && ledger.sentCount >= Self.limitedFence
+    }
+
+    private func mayFence(_ now: Instant) -> Bool {
+        ledger.needsFence && (receiptsDue.map { $0 <= now || isDraining } ?? true)
     }
 
     private mutating func nextTurn(_ now: Instant) -> OutboundLedger.Turn? {
-        let (memberships, lines) = (memberships, lines)
+        let (memberships, lines, roster) = (memberships, lines, roster)
         return ledger.turn(
             onlyBegun: !mayBegin,
             state: { memberships[$0]?.state(now: now) ?? .waiting },
             render: { message, target in
-                lines.lines(message, target: memberships[target]?.name ?? target)
+                // A topic that stands there already need not be set; two linked channels would set it for ever.
+                if case .topic(let topic) = message.what, memberships[target]?.topic == topic { return [] }
+                return lines.lines(message, target: memberships[target]?.name ?? target) { name in
+                    roster.contains(name, in: target) ? roster.person(name)?.nick : nil
+                }
             })
     }
 

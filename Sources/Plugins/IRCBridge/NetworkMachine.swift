@@ -41,8 +41,11 @@ struct NetworkMachine: Sendable {
     /// Messages behind which a fence is set though more wait, where a limit makes each line dear.
     static let limitedFence = 8
 
-    let config: NetworkConfig
-    let links: [LinkConfig]
+    /// What WHO carries that the bridge asks with.
+    static let whoToken = "42"
+
+    var config: NetworkConfig
+    var links: [LinkConfig]
     let plugin: String
 
     var phase = Phase.idle
@@ -57,8 +60,26 @@ struct NetworkMachine: Sendable {
     var bucket: FloodBucket
     var memberships: [String: Membership] = [:]
     var speakers: Speakers
+    var roster = Roster()
+    var netsplit = Netsplit()
+    var batches = Batches()
+    var backlog = Backlog()
+    /// The seconds of Unix at the instant 0, for the age of messages.
+    var unixStart = 0.0
+    /// When the client was registered; messages from before are of the time without a connection.
+    var registeredAt: Instant = 0
+    var directBucket: FloodBucket
+    var catchUp = CatchUp()
+    var keptState = NetworkState()
+    /// When the queue's state is to be stored.
+    var stateDue: Instant?
+    /// When the server last answered a line by its label, or the first of those unanswered was written.
+    var lastReceipt: Instant = 0
+    var recent = RecentMessages()
     var isWindowOpen = false
     var lastHeard: Instant = 0
+    /// Whether the connection that is being opened is to a server that is not wanted any more.
+    var isStale = false
     var isListening = true
     var hasAsked = false
     var nextRegain: Instant = 0
@@ -74,16 +95,20 @@ struct NetworkMachine: Sendable {
         registration = Registration(config)
         nick = config.nick
         bucket = FloodBucket(burst: config.burst, rate: config.linesPerSecond, now: 0)
+        directBucket = FloodBucket(burst: Self.directBurst, rate: Self.directRate, now: 0)
         speakers = Speakers(presence: config.presence)
         lines = RelayLines(format: config.format, maxLines: config.maxLines, mask: "")
+        lines.antiPing = config.antiPing
     }
 
     /// The queue as `ready` declares it: its window is closed until there is somebody to talk to.
     var queue: PluginMessage.Queue {
         let channels = Set(links.filter { $0.direction != .toChat }.map(\.channel)).sorted()
         return PluginMessage.Queue(
-            name: config.name, types: ["MESSAGE_SENT", "MESSAGE_EDITED", "MESSAGE_DELETED"], channels: channels,
-            window: 0)
+            name: config.name,
+            types: ["MESSAGE_SENT", "MESSAGE_EDITED", "MESSAGE_DELETED", "CHANNEL_TOPIC_SET", "CHANNEL_CREATED"],
+            channels: channels,
+            window: isWindowOpen ? Int64(window) : 0)
     }
 
     /// Events wanted at once.
@@ -104,13 +129,18 @@ struct NetworkMachine: Sendable {
     /// The connection is open, TLS included.
     mutating func connected(now: Instant) -> [NetworkAction] {
         phase = .registering(since: now)
+        guard !isStale else {
+            isStale = false
+            refusal = ("the configuration has changed", false)
+            return [.close]
+        }
         registration = Registration(config)
         supports = ISupport()
         bucket = FloodBucket(burst: config.burst, rate: config.linesPerSecond, now: now)
         refusal = nil
         lastHeard = now
         hasAsked = false
-        memberships = [:]
+        forgetPeople()
         return steps(registration.begin(), now)
     }
 
@@ -121,8 +151,9 @@ struct NetworkMachine: Sendable {
     mutating func closed(reason: String, random: Double, now: Instant) -> [NetworkAction] {
         if case .registered(let since) = phase { backOff.wasRegistered(for: now - since) }
         ledger.connectionLost()
-        memberships = [:]
-        var actions: [NetworkAction] = []
+        forgetPeople()
+        isStale = false
+        var actions = saveState()
         if isWindowOpen {
             isWindowOpen = false
             actions.append(.plugin(.window(queue: config.name, events: 0)))
@@ -137,6 +168,14 @@ struct NetworkMachine: Sendable {
         return actions + setHealth(.down, text)
     }
 
+    private mutating func forgetPeople() {
+        memberships = [:]
+        roster = Roster()
+        netsplit = Netsplit()
+        batches = Batches()
+        catchUp.connectionLost()
+    }
+
     /// No more events come: what was begun is finished and confirmed, the rest is left to the next start.
     mutating func drain(deadline: Double, now: Instant) -> [NetworkAction] {
         isDraining = true
@@ -144,7 +183,7 @@ struct NetworkMachine: Sendable {
         switch phase {
         case .idle, .waiting, .connecting:
             phase = .idle
-            return [.drained]
+            return saveState() + [.drained]
         case .registering: return [.send("QUIT"), .close]
         case .registered: return pump(now)
         }
@@ -195,7 +234,11 @@ struct NetworkMachine: Sendable {
             nextWorking = now + Self.workingInterval
             actions.append(.plugin(.working(delivery: nil, ms: Int64(Self.workingInterval * 3000))))
         }
-        return actions + pump(now)
+        for target in catchUp.waiting(overdue: now) { actions += endHistory(target, now) }
+        for entry in backlog.summaries(now: now) { ledger.accept(entry) }
+        if speakers.hasChanged { stateDue = stateDue ?? now + Self.membersDelay }
+        if let stateDue, stateDue <= now { actions += saveState() }
+        return actions + endNetsplits(now) + pump(now)
     }
 
     /// When ``tick(now:)`` is due; nil: not by itself.
@@ -207,11 +250,17 @@ struct NetworkMachine: Sendable {
         case .registered(let since):
             var wake = isListening ? lastHeard + (hasAsked ? Self.dead : Self.silence) : now + Self.silence
             for membership in memberships.values { if let next = membership.nextTry { wake = min(wake, next) } }
+            for end in [catchUp.nextEnd, stateDue, receiptsDue, backlog.nextSummary].compactMap(\.self) {
+                wake = min(wake, end)
+            }
+            if let end = netsplit.nextEnd { wake = min(wake, end) }
             if nick != config.nick { wake = min(wake, nextRegain) }
             if !isWindowOpen { wake = min(wake, since + Self.joinLimit) }
             if isWindowOpen, ledger.count > 0 { wake = min(wake, nextWorking) }
             // With a token left all that could be written was: what waits then waits for the server.
-            if bucket.isLimited, ledger.hasWaiting || ledger.needsFence, bucket.nextToken > now {
+            if bucket.isLimited, ledger.hasWaiting || (ledger.needsFence && !registration.hasReceipts),
+                bucket.nextToken > now
+            {
                 wake = min(wake, bucket.nextToken)
             }
             if isDraining { wake = min(wake, drainEnds) }

@@ -17,6 +17,8 @@ struct OutboundLedger: Sendable {
         fileprivate var lines: [String]?
         fileprivate var nextLine = 0
         fileprivate var fence = 0
+        /// The labels of its lines that the server has not answered.
+        fileprivate var labels: Set<Int> = []
 
         init(delivery: Int64, message: ChatMessage, targets: [String]) {
             (self.delivery, self.message, self.targets) = (delivery, message, targets)
@@ -45,6 +47,9 @@ struct OutboundLedger: Sendable {
     private var lanes: [String: Deque<Entry>] = [:]
     private var rotation: Deque<String> = []
     private var sent: Deque<Entry> = []
+    /// Whether lines are written with labels, which the server answers.
+    var isLabelled = false
+    private var lastLabel = 0
     private var lastFence = 0
     private var fenceInFlight: Int?
 
@@ -89,7 +94,12 @@ struct OutboundLedger: Sendable {
                 removeHead(lane)
                 return .settled(entry)
             }
-            let line = lines[entry.nextLine]
+            var line = lines[entry.nextLine]
+            if isLabelled {
+                lastLabel += 1
+                entry.labels.insert(lastLabel)
+                line = "@label=\(lastLabel) " + line
+            }
             entry.nextLine += 1
             if entry.nextLine == lines.count {
                 removeHead(lane)
@@ -147,9 +157,48 @@ struct OutboundLedger: Sendable {
         return done
     }
 
+    /// Takes out what waits, is not begun and is not wanted any more, in order.
+    mutating func removeWaiting(where isLeft: (Entry) -> Bool) -> [Entry] {
+        var removed: [Entry] = []
+        for lane in lanes.keys.sorted() {
+            guard let entries = lanes[lane] else { continue }
+            var kept: Deque<Entry> = []
+            for entry in entries {
+                if !entry.isBegun, isLeft(entry) { removed.append(entry) } else { kept.append(entry) }
+            }
+            lanes[lane] = kept.isEmpty ? nil : kept
+        }
+        rotation.removeAll { lanes[$0] == nil }
+        return removed
+    }
+
+    /// The server has answered a line.
+    /// - Parameters:
+    ///   - label: The line's.
+    ///   - failure: Why it does not take it, where it does not.
+    /// - Returns: What the server is now known to have, or not to take.
+    mutating func answered(_ label: String, failure: String?) -> [Entry] {
+        guard let label = Int(label) else { return [] }
+        for lane in rotation where lanes[lane]?.first?.labels.contains(label) == true {
+            lanes[lane]?[0].labels.remove(label)
+            if let failure { lanes[lane]?[0].failure = failure }
+            return []
+        }
+        guard let i = sent.firstIndex(where: { $0.labels.contains(label) }) else { return [] }
+        sent[i].labels.remove(label)
+        if let failure { sent[i].failure = failure }
+        guard sent[i].labels.isEmpty else { return [] }
+        let done = sent.remove(at: i)
+        countSent()
+        return [done]
+    }
+
     /// The server did not take what was written to a target; which lines is not known, so all not yet fenced count.
-    mutating func fail(_ target: String, _ reason: String) {
-        for i in sent.indices where sent[i].targets.contains(target) { sent[i].failure = reason }
+    /// - Parameter topics: Whether it was a topic that it did not take.
+    mutating func fail(_ target: String, _ reason: String, topics: Bool) {
+        for i in sent.indices where sent[i].targets.contains(target) && sent[i].message.isTopic == topics {
+            sent[i].failure = reason
+        }
     }
 
     /// Takes back what was written to a target since the last PONG, to be written again: the client was not there.
@@ -161,6 +210,22 @@ struct OutboundLedger: Sendable {
             if let head = lanes[lane]?.first, head.targets.contains(target) { lanes[lane]?[0] = Self.unwritten(head) }
         }
         restore(back)
+    }
+
+    /// A target is linked no more: what waits goes to the others alone.
+    mutating func forget(_ target: String) {
+        for lane in rotation {
+            for i in lanes[lane]?.indices ?? 0..<0 { lanes[lane]?[i].targets.removeAll { $0 == target } }
+        }
+    }
+
+    /// Forgets all deliveries, as they come again.
+    mutating func clear() {
+        lanes = [:]
+        rotation = []
+        sent = []
+        sentLines = 0
+        fenceInFlight = nil
     }
 
     /// The connection is lost: all that is not known to have arrived waits again, in its old order.

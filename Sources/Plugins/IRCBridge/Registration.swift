@@ -11,7 +11,13 @@ struct Registration: Sendable {
     }
 
     /// Capabilities that are asked for wherever they are offered.
-    static let wanted = ["account-tag", "message-tags", "server-time"]
+    static let wanted = [
+        "account-notify", "account-tag", "batch", "chathistory", "chghost", "draft/chathistory", "echo-message",
+        "extended-join", "labeled-response", "message-tags", "multi-prefix", "server-time", "setname",
+        "userhost-in-names",
+    ]
+    /// What makes the echo of a line its receipt.
+    static let receipts: Set<String> = ["echo-message", "labeled-response", "batch"]
     /// The most nicks that are tried.
     static let maxNicks = 10
     /// The longest piece of a SASL answer, in bytes.
@@ -22,6 +28,10 @@ struct Registration: Sendable {
     private var triedNicks = 0
     private var offered: Set<String> = []
     private var asked: Set<String> = []
+    /// The capabilities that the server has acknowledged.
+    private(set) var enabled: Set<String> = []
+    /// Whether the server answers each line by its label.
+    var hasReceipts: Bool { Self.receipts.isSubset(of: enabled) }
     private var isOver = false
 
     init(_ config: NetworkConfig) {
@@ -79,6 +89,8 @@ struct Registration: Sendable {
             // A star before the list says that more follows.
             if params.count > 3, params[2] == "*" { return [] }
             var ask = Self.wanted.filter { offered.contains($0) }
+            // An echo without its label says nothing that the answer to a PING does not.
+            if !Self.receipts.isSubset(of: offered) { ask.removeAll { Self.receipts.contains($0) && $0 != "batch" } }
             if config.sasl != nil {
                 guard offered.contains("sasl") else {
                     return fail("the server does not offer SASL, which 'sasl' asks for", true)
@@ -88,6 +100,7 @@ struct Registration: Sendable {
             asked = Set(ask)
             return [.send(ask.isEmpty ? "CAP END" : "CAP REQ :" + ask.joined(separator: " "))]
         case "ACK":
+            enabled.formUnion(names)
             return [.send(names.contains("sasl") ? "AUTHENTICATE PLAIN" : "CAP END")]
         case "NAK":
             if asked.contains("sasl") {

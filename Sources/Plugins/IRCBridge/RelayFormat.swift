@@ -32,10 +32,13 @@ struct RelayFormat: Equatable, Sendable {
     }
 
     /// What stands before the text on each line of this author.
-    func prefix(name: String) -> String { before + Self.short(name) + between }
+    /// - Parameter antiPing: Written so that it highlights nobody.
+    func prefix(name: String, antiPing: Bool = false) -> String { before + Self.short(name, antiPing) + between }
 
     /// The author's name on one line and not over ``maxName``.
-    static func short(_ name: String) -> String {
-        MessageSplitter.split(IRCText.name(name), budget: maxName).first ?? "?"
+    static func short(_ name: String, _ antiPing: Bool = false) -> String {
+        var short = MessageSplitter.split(IRCText.name(name), budget: maxName).first ?? "?"
+        if antiPing, let first = short.first { short = "\(first)\(Mentions.antiPing)\(short.dropFirst())" }
+        return short
     }
 }

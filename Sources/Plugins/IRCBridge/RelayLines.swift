@@ -6,29 +6,41 @@ struct RelayLines: Sendable {
     var format: RelayFormat
     /// Lines of one message at most; 0: all.
     var maxLines: Int
+    /// Authors' names are written so that they highlight nobody.
+    var antiPing = false
+    /// The longest topic, in bytes.
+    var topicLength = 390
     /// `nick!user@host` as the server shows this client to others.
     var mask: String
 
     /// The lines for one channel, each without CR LF; none where nothing is left to say.
-    func lines(_ message: ChatMessage, target: String) -> [String] {
-        var prefix = format.prefix(name: message.author)
+    /// - Parameter nick: The nick in this channel for a name; nil where there is none.
+    func lines(_ message: ChatMessage, target: String, nick: (String) -> String? = { _ in nil }) -> [String] {
+        var prefix = format.prefix(name: message.author, antiPing: antiPing)
         var verb = "PRIVMSG"
         var (before, after) = ("", "")
-        var text: String
+        var text: StyledText
         switch message.what {
-        case .text(let said): text = said
-        case .notice(let said): (text, verb) = (said, "NOTICE")
+        case .text(let said): text = StyledText(markdown: said)
+        case .notice(let said): (text, verb) = (StyledText(markdown: said), "NOTICE")
         case .action(let done):
-            (text, before, after) = (done, "\u{1}ACTION ", "\u{1}")
-            prefix = RelayFormat.short(message.author) + " "
+            (text, before, after) = (StyledText(markdown: done), "\u{1}ACTION ", "\u{1}")
+            prefix = RelayFormat.short(message.author, antiPing) + " "
         case .edit(let now, let previous): text = Self.correction(now, previous)
-        case .deletion: text = "(deleted a message)"
+        case .topic(let topic): return [self.topic(topic, target)]
+        case .summary(let count):
+            prefix = ""
+            text = Self.unstyled("(\(count) message\(count == 1 ? "" : "s") from the time without connection left out)")
+        case .deletion: text = Self.unstyled("(deleted \(message.quote ?? "a message"))")
+        }
+        text = text.replacing { part, _ in Mentions.toIRC(part, nick: nick) }
+        if message.replyTo != nil, let quote = message.quote {
+            text = StyledText(Self.unstyled("(re \(quote)) ").runs + text.runs)
         }
         let head = "\(verb) \(target) :\(before)\(prefix)"
         // `:mask ` stands before what the client wrote.
         let budget = Self.maxLine - (mask.utf8.count + 2) - head.utf8.count - after.utf8.count
-        var pieces: [String] = []
-        for line in IRCText.lines(text) { pieces += MessageSplitter.split(line, budget: budget) }
+        var pieces = text.lines.flatMap { $0.pieces(budget: budget) }
         if maxLines > 0, pieces.count > maxLines {
             let left = pieces.count - maxLines
             pieces = Array(pieces[..<maxLines]) + ["(\(left) more line\(left == 1 ? "" : "s"))"]
@@ -36,10 +48,22 @@ struct RelayLines: Sendable {
         return pieces.map { head + $0 + after }
     }
 
+    private static func unstyled(_ text: String) -> StyledText { StyledText([StyledText.Run(text: text)]) }
+
+    private func topic(_ text: String, _ target: String) -> String {
+        let head = "TOPIC \(target) :"
+        let budget = min(topicLength, Self.maxLine - (mask.utf8.count + 2) - head.utf8.count)
+        return head + (MessageSplitter.split(IRCText.name(text), budget: budget).first ?? "")
+    }
+
     /// An edit as `s/old/new/` where one short run of text changed, else the whole text, marked.
-    static func correction(_ now: String, _ previous: String?) -> String {
-        let whole = "(edit) " + now
-        guard let previous, previous != now else { return whole }
+    static func correction(_ markdown: String, _ previousMarkdown: String?) -> StyledText {
+        let text = StyledText(markdown: markdown)
+        let whole = StyledText([StyledText.Run(text: "(edit) ")] + text.runs)
+        let now = text.plain
+        guard let previous = previousMarkdown.map({ StyledText(markdown: $0).plain }), previous != now else {
+            return whole
+        }
         let (old, new) = (previous.split(separator: " "), now.split(separator: " "))
         var start = 0
         while start < old.count, start < new.count, old[start] == new[start] { start += 1 }
@@ -52,6 +76,6 @@ struct RelayLines: Sendable {
         guard !was.isEmpty, !became.isEmpty, was.count + became.count < min(now.count, 60),
             !was.contains("/"), !became.contains("/")
         else { return whole }
-        return "s/\(was)/\(became)/"
+        return unstyled("s/\(was)/\(became)/")
     }
 }

@@ -12,9 +12,11 @@ struct Speakers: Sendable {
         var name: String
     }
 
-    private let presence: NetworkConfig.Presence
+    var presence: NetworkConfig.Presence
     private var names: [String: String] = [:]
-    private var members: Set<String> = []
+    private var members: Set<String> = [] { didSet { hasChanged = true } }
+    /// Whether somebody joined or left since this was last set to false.
+    var hasChanged = false
 
     init(presence: NetworkConfig.Presence) { self.presence = presence }
 
@@ -23,7 +25,7 @@ struct Speakers: Sendable {
         _ speaker: Speaker, _ link: LinkConfig, message: String, kind: String?, key: String?, sentAt: String?
     ) -> [ChatCommand] {
         var commands: [ChatCommand] = []
-        if presence == .lazy { commands = introduce(speaker, link.channel, link.ref) }
+        if presence != .off { commands = introduce(speaker, link.channel, link.ref) }
         var json = JSONWriter(capacity: 160 + message.utf8.count)
         json.beginObject()
         json.member("type", ChatCommand.Kind.message.rawValue)
@@ -44,19 +46,69 @@ struct Speakers: Sendable {
         return commands
     }
 
-    private mutating func introduce(_ speaker: Speaker, _ channel: String, _ ref: String) -> [ChatCommand] {
+    /// The commands for a topic, in order.
+    mutating func topic(_ speaker: Speaker, _ link: LinkConfig, _ text: String, key: String?) -> [ChatCommand] {
+        var commands = presence == .off ? [] : introduce(speaker, link.channel, link.ref)
+        var json = JSONWriter()
+        json.beginObject()
+        json.member("type", ChatCommand.Kind.topic.rawValue)
+        json.member("userId", speaker.id)
+        json.member("channelId", link.channel)
+        json.member("topic", text)
+        json.endObject()
+        commands.append(
+            ChatCommand(
+                kind: .topic, json: json.bytes, userID: speaker.id, channel: link.channel, key: key, ref: link.ref))
+        return commands
+    }
+
+    /// The commands that let somebody leave; none where they were not let join.
+    mutating func leave(_ id: String, _ link: LinkConfig) -> [ChatCommand] {
+        guard presence != .off, members.remove(link.channel + " " + id) != nil else { return [] }
+        var json = JSONWriter()
+        json.beginObject()
+        json.member("type", ChatCommand.Kind.leave.rawValue)
+        json.member("userId", id)
+        json.member("channelId", link.channel)
+        json.endObject()
+        return [ChatCommand(kind: .leave, json: json.bytes, userID: id, channel: link.channel, ref: link.ref)]
+    }
+
+    /// The commands that give somebody another name; none where they are not known, or by this name.
+    mutating func rename(_ speaker: Speaker, ref: String) -> [ChatCommand] {
+        guard presence != .off, let known = names[speaker.id], known != speaker.name else { return [] }
+        names[speaker.id] = speaker.name
+        return [Self.naming(.rename, speaker, ref)]
+    }
+
+    /// Takes those who were let join a channel before the bridge was started.
+    mutating func restore(_ ids: [String], _ channel: String) {
+        for id in ids where members.count < Self.mostRemembered { members.insert(channel + " " + id) }
+        hasChanged = false
+    }
+
+    /// The ids of those who were let join a channel, in order.
+    func members(of channel: String) -> [String] {
+        members.compactMap { $0.hasPrefix(channel + " ") ? String($0.dropFirst(channel.count + 1)) : nil }.sorted()
+    }
+
+    private static func naming(_ kind: ChatCommand.Kind, _ speaker: Speaker, _ ref: String) -> ChatCommand {
+        var json = JSONWriter()
+        json.beginObject()
+        json.member("type", kind.rawValue)
+        json.member("userId", speaker.id)
+        json.member("name", speaker.name)
+        json.endObject()
+        return ChatCommand(kind: kind, json: json.bytes, userID: speaker.id, ref: ref)
+    }
+
+    /// The commands that register somebody, or give them their new name, and let them join.
+    mutating func introduce(_ speaker: Speaker, _ channel: String, _ ref: String) -> [ChatCommand] {
         var commands: [ChatCommand] = []
         if names.count >= Self.mostRemembered || members.count >= Self.mostRemembered { forgetAll() }
         let known = names.updateValue(speaker.name, forKey: speaker.id)
         if known != speaker.name {
-            let kind = known == nil ? ChatCommand.Kind.register : .rename
-            var json = JSONWriter()
-            json.beginObject()
-            json.member("type", kind.rawValue)
-            json.member("userId", speaker.id)
-            json.member("name", speaker.name)
-            json.endObject()
-            commands.append(ChatCommand(kind: kind, json: json.bytes, userID: speaker.id, ref: ref))
+            commands.append(Self.naming(known == nil ? .register : .rename, speaker, ref))
         }
         if members.insert(channel + " " + speaker.id).inserted {
             var json = JSONWriter()
@@ -81,7 +133,7 @@ struct Speakers: Sendable {
     /// The commands that bring a message into the chat after all, which was refused as from somebody it does not know;
     /// none where that is not the bridge's doing.
     mutating func again(_ command: ChatCommand) -> [ChatCommand] {
-        guard presence == .lazy, let channel = command.channel, let name = names[command.userID] else { return [] }
+        guard presence != .off, let channel = command.channel, let name = names[command.userID] else { return [] }
         forget(command.userID, channel: channel)
         return introduce(Speaker(id: command.userID, name: name), channel, command.ref) + [command]
     }

@@ -1,0 +1,175 @@
+import JSONBytes
+
+// Who of the channels on IRC is in those of the chat.
+extension NetworkMachine {
+    /// The links by which a channel on IRC, by its folded name, comes into the chat.
+    func inbound(_ target: String) -> [LinkConfig] {
+        links.filter { $0.direction != .toIRC && fold($0.target) == target }
+    }
+
+    /// Somebody as the chat sees them.
+    func speaker(_ nick: String, account: String?) -> Speakers.Speaker {
+        let id: String
+        if let account, !account.isEmpty {
+            id = BridgeUserID.account(account, plugin: plugin, network: config.name, supports.casemapping)
+        } else {
+            id = BridgeUserID.nick(nick, plugin: plugin, network: config.name, supports.casemapping)
+        }
+        return Speakers.Speaker(id: id, name: IRCText.plain(nick))
+    }
+
+    private func speaker(_ person: Roster.Person) -> Speakers.Speaker {
+        speaker(person.nick, account: person.account)
+    }
+
+    /// A line that says who is where.
+    mutating func presence(_ message: IRCMessage, _ source: IRCSource, _ now: Instant) -> [NetworkAction] {
+        let params = message.params
+        guard let first = params.first else { return [] }
+        switch message.verb {
+        case "JOIN":
+            // extended-join: the account, or a star.
+            let account = params.count > 2 && params[1] != "*" ? params[1] : message.tags["account"]
+            roster.join(source, fold(first), account: account)
+            netsplit.joined(supports.casemapping.fold(source.nick), fold(first))
+            return appear(source.nick, in: [fold(first)])
+        case "PART": return left(source.nick, fold(first))
+        case "KICK": return params.count > 1 ? left(params[1], fold(first)) : []
+        case "QUIT":
+            guard let person = roster.quit(source.nick) else { return [] }
+            if Netsplit.isReason(first) || isSplitBatch(message) {
+                netsplit.lost(supports.casemapping.fold(source.nick), person, now: now)
+                return []
+            }
+            return disappear(person)
+        case "NICK":
+            guard let before = roster.rename(source.nick, to: first) else { return [] }
+            return changed(before, now: first)
+        case "ACCOUNT": return accountIs(source.nick, first == "*" ? nil : first)
+        case "353":
+            guard params.count > 2 else { return [] }
+            for name in params[params.count - 1].split(separator: " ") {
+                let who = IRCSource(String(name.drop { supports.prefixes.contains($0) }))
+                if !isOwn(who.nick), !who.nick.isEmpty { roster.join(who, fold(params[params.count - 2])) }
+            }
+            return []
+        case "354":
+            guard params.count == 6, params[1] == Self.whoToken, params[5] != "0" else { return [] }
+            return accountIs(params[4], params[5])
+        default: return []
+        }
+    }
+
+    private func isSplitBatch(_ message: IRCMessage) -> Bool {
+        message.tags["batch"].map { batches.type(of: $0) == "netsplit" } == true
+    }
+
+    /// All names of a channel have come: who is missing in the chat comes, and who went meanwhile goes.
+    mutating func namesEnded(_ target: String) -> [NetworkAction] {
+        var actions: [NetworkAction] = []
+        if supports.hasWHOX, config.presence == .full {
+            // NAMES does not tell the accounts; the end of WHO brings us here once more.
+            if memberships[target]?.isAskingWho == false, let name = memberships[target]?.name {
+                memberships[target]?.isAskingWho = true
+                return [.send("WHO \(name) %tuhna,\(Self.whoToken)")]
+            }
+        }
+        actions += settleMembers(target)
+        if config.presence == .full {
+            for person in roster.members(of: target) { actions += appear(person.nick, in: [target]) }
+        }
+        return actions
+    }
+
+    /// Lets go those in the chat who are in none of the channels on IRC any more, once all of these are known.
+    mutating func settleMembers(_ target: String) -> [NetworkAction] {
+        var actions: [NetworkAction] = []
+        for link in inbound(target) {
+            let sources = Set(
+                links.filter { $0.channel == link.channel && $0.direction != .toIRC }.map { fold($0.target) })
+            guard sources.allSatisfy({ memberships[$0]?.isJoined == true }) else { continue }
+            var present: Set<String> = []
+            for source in sources {
+                for person in roster.members(of: source) + netsplit.awaited(in: source) {
+                    present.insert(speaker(person).id)
+                }
+            }
+            for id in speakers.members(of: link.channel) where !present.contains(id) {
+                actions += speakers.leave(id, link).map { .emit($0) }
+            }
+        }
+        return actions
+    }
+
+    private mutating func left(_ nick: String, _ target: String) -> [NetworkAction] {
+        guard let person = roster.leave(nick, target) else { return [] }
+        var here = person
+        here.channels = [target]
+        return disappear(here)
+    }
+
+    /// Somebody who is present by the server's word appears in the chat, where the configuration says so.
+    private mutating func appear(_ nick: String, in targets: [String]) -> [NetworkAction] {
+        guard config.presence == .full, let person = roster.person(nick), !isIgnored(person.mask) else { return [] }
+        var actions: [NetworkAction] = []
+        for target in targets {
+            for link in inbound(target) {
+                actions += speakers.introduce(speaker(person), link.channel, link.ref).map { .emit($0) }
+            }
+        }
+        return actions
+    }
+
+    /// A channel of the chat was made, maybe anew: nobody is in it yet, and those who are to be come.
+    mutating func channelCreated(_ event: [UInt8]) -> [NetworkAction] {
+        guard let object = try? JSONObject(parsing: event), object.string("type") == "CHANNEL_CREATED",
+            let channel = object.string("channelId")
+        else { return [] }
+        for id in speakers.members(of: channel) { speakers.forget(id, channel: channel) }
+        var actions: [NetworkAction] = []
+        for link in links where link.channel == channel && link.direction != .toIRC {
+            let target = fold(link.target)
+            for person in roster.members(of: target) { actions += appear(person.nick, in: [target]) }
+        }
+        return actions
+    }
+
+    /// Somebody is gone from some channels: they leave those of the chat which no other way keeps them in.
+    mutating func disappear(_ person: Roster.Person) -> [NetworkAction] {
+        let id = speaker(person).id
+        var actions: [NetworkAction] = []
+        for target in person.channels.sorted() {
+            for link in inbound(target) {
+                let others = links.filter { $0.channel == link.channel && $0.direction != .toIRC }
+                let stays = others.contains { isPresent(person, id, in: fold($0.target)) }
+                if !stays { actions += speakers.leave(id, link).map { .emit($0) } }
+            }
+        }
+        return actions
+    }
+
+    private func isPresent(_ person: Roster.Person, _ id: String, in target: String) -> Bool {
+        if let account = person.account { return roster.contains(account: account, in: target) }
+        guard roster.contains(person.nick, in: target), let other = roster.person(person.nick) else { return false }
+        return speaker(other).id == id
+    }
+
+    /// Somebody has logged in or out.
+    mutating func accountIs(_ nick: String, _ account: String?) -> [NetworkAction] {
+        guard let before = roster.setAccount(nick, account) else { return [] }
+        return changed(before, now: nick)
+    }
+
+    /// Somebody has another nick or account: the same user under another name, or another user.
+    private mutating func changed(_ before: Roster.Person, now nick: String) -> [NetworkAction] {
+        guard let after = roster.person(nick) else { return [] }
+        let (old, new) = (speaker(before), speaker(after))
+        if old.id == new.id { return speakers.rename(new, ref: config.name).map { .emit($0) } }
+        return disappear(before) + appear(nick, in: after.channels.sorted())
+    }
+
+    /// Those whom a netsplit took and did not bring back have left.
+    mutating func endNetsplits(_ now: Instant) -> [NetworkAction] {
+        netsplit.givenUp(now: now).flatMap { disappear($0) }
+    }
+}

@@ -1,0 +1,55 @@
+import DequeModule
+
+/// The beginnings of the chat's last messages, so that an answer or a deletion can say of which, and their authors.
+struct RecentMessages: Sendable {
+    /// The messages held, and the authors.
+    static let most = 1000
+    /// The longest beginning, in characters.
+    static let snippet = 40
+
+    private var texts: [String: (author: String, text: String)] = [:]
+    private var order: Deque<String> = []
+    private var authors: [String: String] = [:]
+    /// Who spoke last in each channel, the latest first.
+    private var spoke: [String: [String]] = [:]
+    /// The authors held for each channel, and the channels.
+    static let mostSpeakers = 50, mostChannels = 1000
+
+    /// The author's name, as they write it, for a name in small letters.
+    func author(_ name: String) -> String? { authors[name.lowercased()] }
+
+    /// Who spoke last in a channel of the chat, the latest first.
+    func speakers(_ channel: String) -> [String] { spoke[channel] ?? [] }
+
+    private mutating func noteSpeaker(_ message: ChatMessage) {
+        if message.isTopic || spoke[message.channel] == nil && spoke.count >= Self.mostChannels { return }
+        var names = spoke[message.channel] ?? []
+        names.removeAll { $0 == message.author }
+        names.insert(message.author, at: 0)
+        spoke[message.channel] = Array(names.prefix(Self.mostSpeakers))
+    }
+
+    /// Notes what a message says, and gives it what it refers to.
+    /// - Parameter isForeign: Whether it came from elsewhere than the network itself, whose people know each other.
+    mutating func note(_ message: inout ChatMessage, isForeign: Bool = true) {
+        if isForeign { noteSpeaker(message) }
+        if authors.count >= Self.most { authors = [:] }
+        authors[message.author.lowercased()] = message.author
+        if let answered = message.replyTo { message.quote = texts[answered].map { "\($0.author): “\($0.text)”" } }
+        guard let id = message.id else { return }
+        switch message.what {
+        case .text(let text), .action(let text), .notice(let text), .edit(let text, _):
+            if texts[id] == nil { order.append(id) }
+            texts[id] = (message.author, Self.short(text))
+            if order.count > Self.most, let first = order.popFirst() { texts[first] = nil }
+        case .deletion: message.quote = texts[id].map { "“\($0.text)”" }
+        case .topic, .summary: break
+        }
+    }
+
+    private static func short(_ text: String) -> String {
+        let line = IRCText.name(StyledText(markdown: text).plain)
+        let short = line.prefix(snippet)
+        return short.endIndex < line.endIndex ? short + "…" : line
+    }
+}

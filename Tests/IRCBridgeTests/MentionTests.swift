@@ -1,0 +1,102 @@
+import PluginWire
+import Testing
+
+@testable import IRCBridge
+
+/// Mentions, answers and deletions.
+@Suite struct MentionTests {
+    private static let nicks = ["bob": "Bob", "eve_": "Eve_", "[x]": "[x]"]
+
+    @Test(
+        "to IRC",
+        arguments: [
+            ("@bob hi", "Bob hi"), ("hi @BOB, all", "hi Bob, all"), ("@bob", "Bob"), ("(@bob)", "(Bob)"),
+            ("ann@bob.org", "ann@bob.org"), ("@bobby", "@bobby"), ("@bob's", "Bob's"), ("@bob- x", "Bob- x"),
+            ("@eve_ and @[x]", "Eve_ and [x]"), ("@@bob", "@@bob"), ("@ @", "@ @"), ("@nobody", "@nobody"),
+            ("bob", "bob"), ("@bob@bob", "Bob@bob"),
+        ])
+    func toIRC(text: String, said: String) {
+        #expect(Mentions.toIRC(text) { Self.nicks[$0.lowercased()] } == said)
+    }
+
+    @Test(
+        "to the chat",
+        arguments: [
+            ("bob: hi", "@Bob: hi"), ("Bob, hi", "@Bob, hi"), ("bob:", "@Bob:"), ("bob hi", "bob hi"),
+            ("b\u{200B}ob: hi", "@Bob: hi"), ("nobody: hi", "nobody: hi"), ("hi bob: x", "hi bob: x"),
+            ("bob:x", "bob:x"), (": x", ": x"), ("", ""),
+        ])
+    func toChat(text: String, said: String) {
+        #expect(Mentions.toChat(text) { Self.nicks[$0.lowercased()] } == said)
+    }
+
+    private func joined(_ more: String = "") throws -> NetworkMachine {
+        var machine = NetworkMachine(config: try Tables.network(more), links: [try Tables.link()], plugin: "irc")
+        _ = machine.start(now: 0)
+        _ = machine.connected(now: 0)
+        for line in [
+            ":s 001 crow :Welcome", ":crow!crow@host JOIN #room", ":s 353 crow = #room :crow Bob",
+            ":s 366 crow #room :x",
+        ] { _ = machine.received(Tables.line(line), now: 0) }
+        return machine
+    }
+
+    private func event(_ delivery: Int64, _ members: String) -> HostMessage.EventDelivery {
+        let json = #"{"userId":"ann","userName":"Ann","channelId":"general",\#(members)}"#
+        return HostMessage.EventDelivery(
+            queue: "net", delivery: delivery, position: delivery, event: Array(json.utf8))
+    }
+
+    private func texts(_ actions: [NetworkAction]) -> [String] {
+        actions.lines.filter { $0.hasPrefix("PRIVMSG") }.map { String($0.dropFirst("PRIVMSG #room :".count)) }
+    }
+
+    @Test func thoseInTheChannelAndThoseOfTheChatAreMentioned() throws {
+        var machine = try joined()
+        let said = machine.deliver(event(1, #""type":"MESSAGE_SENT","message":"**@bob** and @zoe""#), now: 0)
+        #expect(texts(said) == ["<Ann> \u{2}Bob\u{2} and @zoe"])
+        let answer = machine.received(Tables.line(":Eve!e@h PRIVMSG #room :ann: hi"), now: 0)
+        #expect(answer.commands.last?.contains(#""message":"@Ann: hi""#) == true)
+        let inside = machine.received(Tables.line(":Eve!e@h PRIVMSG #room :BOB: hi"), now: 0)
+        #expect(inside.commands.last?.contains(#""message":"@Bob: hi""#) == true)
+    }
+
+    @Test func answersAndDeletionsSayOfWhat() throws {
+        var machine = try joined()
+        let long = String(repeating: "long ", count: 20)
+        _ = machine.deliver(event(1, #""type":"MESSAGE_SENT","messageId":"m1","message":"**first** one""#), now: 0)
+        _ = machine.deliver(event(2, #""type":"MESSAGE_SENT","messageId":"m2","message":"\#(long)""#), now: 0)
+        let answer = machine.deliver(
+            event(3, #""type":"MESSAGE_SENT","messageId":"m3","replyTo":"m1","message":"yes""#), now: 0)
+        #expect(texts(answer) == ["<Ann> (re Ann: “first one”) yes"])
+        let gone = machine.deliver(event(4, #""type":"MESSAGE_DELETED","messageId":"m2""#), now: 0)
+        #expect(texts(gone) == ["<Ann> (deleted “\(long.prefix(40))…”)"])
+        let unknown = machine.deliver(event(5, #""type":"MESSAGE_DELETED","messageId":"m0""#), now: 0)
+        #expect(texts(unknown) == ["<Ann> (deleted a message)"])
+    }
+
+    @Test func namesHighlightNobodyWhereThatIsWanted() throws {
+        var machine = try joined(#","anti_ping":true"#)
+        let said = machine.deliver(event(1, #""type":"MESSAGE_SENT","message":"hi""#), now: 0)
+        let done = machine.deliver(event(2, #""type":"MESSAGE_SENT","kind":"action","message":"waves""#), now: 0)
+        #expect(texts(said + done) == ["<A\u{200B}nn> hi", "\u{1}ACTION A\u{200B}nn waves\u{1}"])
+    }
+
+    @Test func noMoreThanSoManyMessagesAreRemembered() {
+        var recent = RecentMessages()
+        for i in 0...RecentMessages.most {
+            var message = ChatMessage(channel: "general", author: "a\(i)", what: .text("t\(i)"))
+            message.id = "\(i)"
+            recent.note(&message)
+        }
+        func quote(_ id: String) -> String? {
+            var copy = recent
+            var message = ChatMessage(channel: "general", author: "x", what: .deletion)
+            message.id = id
+            copy.note(&message)
+            return message.quote
+        }
+        #expect(quote("0") == nil)
+        #expect(quote("1") == "“t1”")
+    }
+}

@@ -1,0 +1,94 @@
+import PluginWire
+import Testing
+
+@testable import IRCBridge
+
+/// Echoes with labels as receipts.
+@Suite struct ReceiptTests {
+    private static let caps = "batch echo-message labeled-response message-tags"
+
+    private func joined(caps: String = caps) throws -> NetworkMachine {
+        var machine = NetworkMachine(config: try Tables.network(), links: [try Tables.link()], plugin: "irc")
+        _ = machine.start(now: 0)
+        _ = machine.connected(now: 0)
+        _ = hear(&machine, ":s CAP * LS :\(caps)")
+        _ = hear(&machine, ":s CAP * ACK :\(caps)")
+        _ = hear(&machine, ":s 001 crow :Welcome")
+        _ = hear(&machine, ":crow!crow@host JOIN #room")
+        return machine
+    }
+
+    private func hear(_ machine: inout NetworkMachine, _ line: String, now: Instant = 0) -> [NetworkAction] {
+        machine.received(Tables.line(line), now: now)
+    }
+
+    @Test func anEchoSettlesItsMessage() throws {
+        var machine = try joined()
+        let said = machine.deliver(Tables.event(1), now: 0)
+        #expect(said.lines == ["@label=1 PRIVMSG #room :<Ann> hello"])
+        _ = machine.deliver(Tables.event(2, "a\\nb"), now: 0)
+        let first = hear(&machine, "@label=1 :crow!crow@cloak PRIVMSG #room :<Ann> hello")
+        #expect(first.acks == [1])
+        #expect(first.commands == [])
+        #expect(machine.mask == "crow!crow@cloak")
+        let second = hear(&machine, "@label=2 :s ACK")
+        #expect(second.acks == [2])
+        let again = hear(&machine, "@label=2 :s ACK")
+        #expect(again == [])
+    }
+
+    @Test func aMessageOfManyLinesIsSettledWithTheLastAnswer() throws {
+        var machine = try joined()
+        let text = Array(repeating: "x", count: 3).joined(separator: "\n")
+        let said = machine.deliver(Tables.event(1, text), now: 0)
+        #expect(said.lines.count == 3)
+        let (third, first) = (hear(&machine, "@label=3 :s ACK"), hear(&machine, "@label=1 :s ACK"))
+        let second = hear(&machine, "@label=2 :s BATCH +1 labeled-response")
+        #expect((third.acks, first.acks, second.acks) == ([], [], [1]))
+    }
+
+    @Test func aRefusalIsOfItsMessageAlone() throws {
+        var machine = try joined()
+        _ = machine.deliver(Tables.event(1), now: 0)
+        _ = machine.deliver(Tables.event(2), now: 0)
+        let refused = hear(&machine, "@label=1 :s 404 crow #room :Cannot send to channel")
+        let reject = PluginMessage.reject(
+            delivery: 1, code: "channel_unavailable", message: "Cannot send to channel", deadLetter: true)
+        #expect(refused == [.plugin(reject)])
+        let taken = hear(&machine, "@label=2 :crow!crow@host PRIVMSG #room :<Ann> hello")
+        #expect(taken.acks == [2])
+    }
+
+    @Test func labelsThatAreNotAnsweredAreAskedFor() throws {
+        var machine = try joined()
+        _ = machine.deliver(Tables.event(1), now: 10)
+        #expect(machine.wake(now: 10) == 10 + NetworkMachine.receiptLimit)
+        let asked = machine.tick(now: 15)
+        #expect(asked.lines == ["PING :crowbar-1"])
+        let settled = hear(&machine, ":s PONG s :crowbar-1", now: 15)
+        #expect(settled.acks == [1])
+    }
+
+    @Test func whatALostConnectionDidNotAnswerIsSaidAgainUnderNewLabels() throws {
+        var machine = try joined()
+        _ = machine.deliver(Tables.event(1), now: 0)
+        _ = machine.closed(reason: "reset", random: 1, now: 0)
+        _ = machine.tick(now: 1)
+        _ = machine.connected(now: 1)
+        _ = hear(&machine, ":s CAP * LS :\(Self.caps)", now: 1)
+        _ = hear(&machine, ":s CAP * ACK :\(Self.caps)", now: 1)
+        _ = hear(&machine, ":s 001 crow :Welcome", now: 1)
+        let back = hear(&machine, ":crow!crow@host JOIN #room", now: 1)
+        #expect(back.lines == ["@label=2 PRIVMSG #room :<Ann> hello"])
+        let stale = hear(&machine, "@label=1 :s ACK", now: 1)
+        #expect(stale.acks == [])
+    }
+
+    @Test func withoutLabelsNoEchoIsAskedFor() throws {
+        var machine = NetworkMachine(config: try Tables.network(), links: [try Tables.link()], plugin: "irc")
+        _ = machine.start(now: 0)
+        _ = machine.connected(now: 0)
+        let asked = hear(&machine, ":s CAP * LS :echo-message batch")
+        #expect(asked.lines == ["CAP REQ :batch"])
+    }
+}

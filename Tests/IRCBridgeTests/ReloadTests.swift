@@ -1,0 +1,123 @@
+import PluginWire
+import Testing
+
+@testable import IRCBridge
+
+/// New configurations while the bridge runs, and whom it ignores.
+@Suite struct ReloadTests {
+    private func joined(_ more: String = "", links: [LinkConfig]? = nil) throws -> NetworkMachine {
+        let links = try links ?? [Tables.link()]
+        var machine = NetworkMachine(config: try Tables.network(more), links: links, plugin: "irc")
+        _ = machine.start(now: 0)
+        _ = machine.connected(now: 0)
+        _ = machine.received(Tables.line(":s 001 crow :Welcome"), now: 0)
+        for link in links {
+            _ = machine.received(Tables.line(":crow!crow@host JOIN \(link.target)"), now: 0)
+            _ = machine.received(Tables.line(":s 353 crow = \(link.target) :crow Bob"), now: 0)
+            _ = machine.received(Tables.line(":s 366 crow \(link.target) :x"), now: 0)
+        }
+        return machine
+    }
+
+    @Test func theSameConfigurationDoesNothing() throws {
+        var machine = try joined()
+        let actions = machine.reconfigure(try Tables.network(), links: [try Tables.link()], now: 1)
+        #expect(actions == [])
+    }
+
+    @Test func linksAndFormatsChangeOverTheSameConnection() throws {
+        var machine = try joined()
+        let links = [try Tables.link("general", "#new"), try Tables.link("other", "#more")]
+        let actions = machine.reconfigure(
+            try Tables.network(#","format":"[{name}] {text}""#), links: links, now: 1)
+        #expect(actions.lines == ["PART #room", "JOIN #more", "JOIN #new"])
+        #expect(machine.queue.channels == ["general", "other"])
+        #expect(machine.queue.window == 1024)
+        _ = machine.received(Tables.line(":crow!crow@host PART #room"), now: 1)
+        _ = machine.received(Tables.line(":crow!crow@host JOIN #new"), now: 1)
+        let said = machine.deliver(Tables.event(1), now: 1)
+        #expect(said.lines.first == "PRIVMSG #new :[Ann] hello")
+    }
+
+    @Test func whatWaitsForALinkThatIsGoneGoesToTheOthers() throws {
+        var machine = try joined(links: [Tables.link()])
+        machine.links.append(try Tables.link("general", "#shut"))
+        machine.memberships["#shut"] = Membership(name: "#shut", key: nil)
+        let waits = machine.deliver(Tables.event(1), now: 0)
+        #expect(waits.lines == [])
+        let actions = machine.reconfigure(try Tables.network(), links: [try Tables.link()], now: 1)
+        #expect(actions.lines.first == "PRIVMSG #room :<Ann> hello")
+    }
+
+    @Test(
+        "what needs another connection",
+        arguments: [
+            (#","port":7000"#, true), (#","realname":"x""#, true), (#","server_password":"x""#, true),
+            (#","sasl":{"account":"a","password":"b"}"#, true), (#","max_lines":9"#, false),
+            (#","presence":"off""#, false), (#","ignore":["x"]"#, false), (#","anti_ping":true"#, false),
+        ])
+    func reconnects(more: String, isNew: Bool) throws {
+        var machine = try joined()
+        let actions = machine.reconfigure(try Tables.network(more), links: [try Tables.link()], now: 1)
+        #expect(actions.contains(.close) == isNew)
+        if isNew {
+            let closed = machine.closed(reason: "closed", random: 1, now: 1)
+            #expect(closed.health?.message == "the configuration has changed; next try in 1 s")
+        }
+        // One that is being opened was to the old server.
+        var early = NetworkMachine(config: try Tables.network(), links: [try Tables.link()], plugin: "irc")
+        _ = early.start(now: 0)
+        _ = early.reconfigure(try Tables.network(more), links: [try Tables.link()], now: 0)
+        let opened = early.connected(now: 0)
+        #expect(opened.contains(.close) == isNew)
+    }
+
+    @Test func aNewNickIsAskedFor() throws {
+        var machine = try joined()
+        var config = try Tables.network()
+        config.nick = "raven"
+        let actions = machine.reconfigure(config, links: [try Tables.link()], now: 1)
+        #expect(actions.lines == ["NICK raven"])
+    }
+
+    @Test func aFullPresenceThatIsNewBringsThoseWhoAreThere() throws {
+        var machine = try joined()
+        let actions = machine.reconfigure(
+            try Tables.network(#","presence":"full""#), links: [try Tables.link()], now: 1)
+        #expect(actions.commands.count == 2)
+    }
+
+    @Test func aQueueThatBeginsAnewIsServedAnew() throws {
+        var machine = try joined()
+        _ = machine.deliver(Tables.event(1), now: 0)
+        let again = machine.requeued()
+        #expect(again.windows == [1024])
+        let stale = machine.received(Tables.line(":s PONG s :crowbar-1"), now: 0)
+        #expect(stale.acks == [])
+        let said = machine.deliver(Tables.event(7), now: 0)
+        #expect(said.lines == ["PRIVMSG #room :<Ann> hello", "PING :crowbar-2"])
+    }
+
+    @Test(
+        "masks",
+        arguments: [
+            ("bob", true), ("b*", true), ("BOB!*@*", true), ("*!*@bad.host", true), ("*!~user@*", true),
+            ("*@other", false), ("bo", false), ("/^b[o0]b!/", true), ("/^ob/", false), ("/bad\\.host$/", true),
+            ("/", false),
+        ])
+    func masks(text: String, isMeant: Bool) throws {
+        #expect(try #require(IgnoreMask(text)).matches("Bob!~user@bad.host") == isMeant)
+    }
+
+    @Test func whoIsIgnoredSaysAndDoesNothing() throws {
+        var machine = try joined(#","presence":"full","ignore":["*!*@bad.host"]"#)
+        for line in [
+            ":Eve!e@bad.host JOIN #room", ":Eve!e@bad.host PRIVMSG #room :hi", ":Eve!e@bad.host TOPIC #room :x",
+            ":Eve!e@bad.host NICK Eva", ":Eva!e@bad.host QUIT :bye",
+        ] {
+            let actions = machine.received(Tables.line(line), now: 0)
+            #expect(actions == [], "\(line)")
+        }
+        #expect(IgnoreMask("") == nil && IgnoreMask(String(repeating: "x", count: 201)) == nil)
+    }
+}
