@@ -215,6 +215,7 @@ import Testing
                 let shown = try await scenario.states(host)["filter"]
                 return shown?.state == "live" && shown?.pid != first
             }
+            #expect(try await refusal("hello", scenario) == "stored")
             #expect(Set(scenario.seen("filter").compactMap { $0["pid"]?.int }).count == 2)
         }
     }

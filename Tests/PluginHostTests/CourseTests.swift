@@ -177,6 +177,60 @@ struct CourseTests {
         #expect(course.steps(now: 0) == [])
     }
 
+    /// A course whose checker works and whose successor has just been let begin beside it.
+    private static func succeeding() -> Course {
+        var (old, new) = (manifest(), manifest("b"))
+        (old.phase, new.phase) = (.command, .command)
+        var course = running(old)
+        course.take(new)
+        _ = course.steps(now: 0)
+        course.heardReady(2, takesConfig: false)
+        return course
+    }
+
+    @Test func aCheckerGoesOnlyWhenItsSuccessorIsAtWork() {
+        var course = Self.succeeding()
+        #expect(course.steps(now: 0) == [.release(id: 2)])
+        #expect(course.current?.id == 2 && course.candidate?.id == 1)
+        #expect(course.steps(now: 0) == [])
+        course.heardReady(2, takesConfig: false)
+        #expect(course.steps(now: 0) == [.drain(id: 1, why: "its successor is at work")])
+        #expect(Self.end(&course, 1, .stopped) == nil)
+        #expect(course.steps(now: 0) == [])
+        #expect(course.manifest?.command == ["b"] && Self.state(course) == .live)
+    }
+
+    @Test func aCheckersSuccessorThatFallsBeforeItsWorkLeavesTheOldOneAlone() {
+        var course = Self.succeeding()
+        _ = course.steps(now: 0)
+        #expect(Self.end(&course, 2, .crashed("x"))?.text.contains("the old one goes on") == true)
+        #expect(course.steps(now: 0) == [])
+        #expect(course.current?.id == 1 && course.candidate == nil && Self.state(course) == .live)
+    }
+
+    @Test func aCheckerThatFallsWhileItsSuccessorBeginsIsNotMissed() {
+        var course = Self.succeeding()
+        _ = course.steps(now: 0)
+        #expect(Self.end(&course, 1, .crashed("x")) == nil)
+        course.heardReady(2, takesConfig: false)
+        #expect(course.steps(now: 0) == [])
+        #expect(course.current?.id == 2 && Self.state(course) == .live)
+    }
+
+    @Test func aStopEndsACheckerAndItsSuccessor() {
+        var course = Self.succeeding()
+        _ = course.steps(now: 0)
+        course.isStopped = true
+        let why = "stopped by the operator"
+        #expect(course.steps(now: 0) == [.drain(id: 1, why: why), .drain(id: 2, why: why)])
+        _ = Self.end(&course, 2, .stopped)
+        #expect(course.steps(now: 0) == [])
+        _ = Self.end(&course, 1, .stopped)
+        #expect(course.steps(now: 0) == [])
+        #expect(course.current == nil && course.candidate == nil)
+        #expect(Self.state(course) == .stopped)
+    }
+
     @Test func aStopEndsBothAndPauseIsTaughtToEveryProcess() throws {
         var course = Self.running()
         try course.pause(true)

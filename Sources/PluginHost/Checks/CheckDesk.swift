@@ -15,6 +15,8 @@ public final class CheckDesk: Sendable {
 
     /// How a process is reached.
     struct Port: Sendable {
+        /// Which process it is.
+        var session: String
         /// Puts a question; false where the process takes no more for now.
         var ask: @Sendable (_ id: Int64, _ withinMs: Int64, _ command: [UInt8]) -> Bool
         /// Tells what was wrong with an answer.
@@ -31,7 +33,7 @@ public final class CheckDesk: Sendable {
         var plugin: String
         var shown: [UInt8]
         var due: Int64
-        var isSent: Bool
+        var session: String
         var resume: @Sendable (CheckChain.Answer) -> Void
     }
 
@@ -103,34 +105,30 @@ public final class CheckDesk: Sendable {
         for tell in closed { tell() }
     }
 
-    /// A plugin's process is at work.
+    /// A plugin's process is at work, and asked from now on in place of any other of that plugin.
     func attach(_ plugin: String, _ port: Port) {
-        let waiting = state.withLock { state -> [(Int64, Question)] in
+        state.withLock { state in
             state.ports[plugin] = port
             if let i = state.index(plugin) { state.checkers[i].presence = .present }
-            let waiting = state.questions.filter { $0.value.plugin == plugin && !$0.value.isSent }
-            for id in waiting.keys { state.questions[id]?.isSent = true }
-            return waiting.sorted { $0.key < $1.key }
         }
-        for (id, question) in waiting { put(id, question, port) }
     }
 
     /// A plugin's process is asked to go; what it was asked before it may still answer.
-    /// - Parameter isSucceeded: Whether another one is ready to take over.
-    func leave(_ plugin: String, isSucceeded: Bool) {
+    func leave(_ plugin: String) {
         state.withLock { state in
             state.ports[plugin] = nil
-            if let i = state.index(plugin) { state.checkers[i].presence = isSucceeded ? .awaited : .absent }
+            if let i = state.index(plugin) { state.checkers[i].presence = .absent }
         }
     }
 
-    /// A plugin's process is gone: what it was asked will not be answered.
-    func detach(_ plugin: String) {
+    /// A process is gone: what it was asked will not be answered.
+    func detach(_ plugin: String, session: String) {
         let closed = state.withLock { state in
-            if state.ports.removeValue(forKey: plugin) != nil, let i = state.index(plugin) {
-                state.checkers[i].presence = .absent
+            if state.ports[plugin]?.session == session {
+                state.ports[plugin] = nil
+                if let i = state.index(plugin) { state.checkers[i].presence = .absent }
             }
-            return state.close(.failed(.crash)) { $0.plugin == plugin && $0.isSent }
+            return state.close(.failed(.crash)) { $0.session == session }
         }
         for tell in closed { tell() }
     }
@@ -175,16 +173,19 @@ public final class CheckDesk: Sendable {
             let now = now()
             enum Opening {
                 case no(CheckChain.Failure)
-                case open(Int64, Question, Port?)
+                case open(Int64, Question, Port)
             }
             let opening = state.withLock { state -> Opening in
                 guard state.isRunning, let i = state.index(plugin) else { return .no(.absent) }
                 switch state.checkers[i].admit(now: now) {
                 case .no(let failure): return .no(failure)
                 case .ask(let isTrial):
-                    let port = state.ports[plugin]
+                    guard let port = state.ports[plugin] else {
+                        state.checkers[i].settle()
+                        return .no(.absent)
+                    }
                     let question = Question(
-                        plugin: plugin, shown: shown, due: now + within, isSent: port != nil,
+                        plugin: plugin, shown: shown, due: now + within, session: port.session,
                         resume: { continuation.resume(returning: ($0, isTrial)) })
                     state.lastID += 1
                     state.questions[state.lastID] = question
@@ -195,7 +196,7 @@ public final class CheckDesk: Sendable {
             case .no(let failure): continuation.resume(returning: (.failed(failure), nil))
             case .open(let id, let question, let port):
                 ring.yield()
-                if let port { put(id, question, port) }
+                put(id, question, port)
             }
         }
     }

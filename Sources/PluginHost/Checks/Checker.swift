@@ -20,8 +20,6 @@ struct Checker {
     /// Whether its process can be asked.
     enum Presence: Equatable {
         case absent
-        /// Its successor is about to begin: questions wait for it as long as their time allows.
-        case awaited
         case present
     }
 

@@ -37,6 +37,8 @@ struct Course {
         /// The configuration it is asked about.
         var asked: Manifest?
         var isDraining = false
+        /// Its successor has taken over from it or is about to, and it still answers what it was asked.
+        var isRetiring = false
         /// What it was told last of pauses.
         var isPaused = false
     }
@@ -116,7 +118,9 @@ struct Course {
             store(&steps)
             return steps
         }
-        if let candidate, !candidate.isDraining, candidate.manifest != wanted, current?.isDraining != true {
+        if let candidate, !candidate.isDraining, !candidate.isRetiring, candidate.manifest != wanted,
+            current?.isDraining != true
+        {
             drainCandidate("its manifest changed again", &steps)
         }
         if isInStore || restart != nil {
@@ -165,7 +169,9 @@ struct Course {
     /// Nothing works: what was held takes over, or a process is started when nothing speaks against it.
     private mutating func start(_ now: Int64, _ steps: inout [Step]) {
         if let held = candidate {
+            // What is on its way out is not brought back.
             if held.isDraining { return }
+            if held.isRetiring { return drainCandidate("its successor fell", &steps) }
             candidate = nil
             current = held
             current?.isReady = false
@@ -186,6 +192,18 @@ struct Course {
         current = launch(manifest, isHeld: false, now, &steps)
     }
 
+    /// In the command phase a successor begins before the old one goes, so that there is always somebody to ask: there
+    /// is nothing that the one would have to take over from the other.
+    private mutating func succeed(_ old: Process, _ successor: Process, _ steps: inout [Step]) {
+        candidate = old
+        candidate?.isRetiring = true
+        current = successor
+        current?.isReady = false
+        current?.isPaused = isPaused
+        if isPaused { steps.append(.pause(id: successor.id, true)) }
+        steps.append(.release(id: successor.id))
+    }
+
     private mutating func launch(_ manifest: Manifest, isHeld: Bool, _ now: Int64, _ steps: inout [Step]) -> Process {
         let process = Process(id: nextID, manifest: manifest, started: now)
         nextID += 1
@@ -197,7 +215,11 @@ struct Course {
     private mutating func reload(_ now: Int64, _ steps: inout [Step]) {
         guard let current, let wanted, !current.isDraining, current.asked == nil else { return }
         if let candidate {
-            guard candidate.isReady, !candidate.isDraining else { return }
+            if candidate.isRetiring, current.isReady { drainCandidate("its successor is at work", &steps) }
+            guard candidate.isReady, !candidate.isDraining, !candidate.isRetiring else { return }
+            if current.manifest.phase == .command, candidate.manifest.phase == .command {
+                return succeed(current, candidate, &steps)
+            }
             return drainCurrent("its manifest changed", &steps)
         }
         guard current.manifest != wanted, wanted != refused else { return }
@@ -300,7 +322,7 @@ extension Course {
     ) -> Notice? {
         if let held = candidate, held.id == id {
             candidate = nil
-            if held.isDraining { return nil }
+            if held.isDraining || held.isRetiring { return nil }
             refused = held.manifest
             let isUndisturbed = current?.isDraining == false
             let reason =
@@ -310,6 +332,15 @@ extension Course {
             return Notice(isError: true, text: reason)
         }
         guard let process = current, process.id == id else { return nil }
+        if let old = candidate, old.isRetiring, !old.isDraining, !process.isReady, !process.isDraining {
+            candidate = nil
+            current = old
+            current?.isRetiring = false
+            refused = process.manifest
+            let reason = "the changed manifest does not work: \(end.reason ?? "its process ended"); the old one goes on"
+            reloadProblem = reason
+            return Notice(isError: true, text: reason)
+        }
         current = nil
         if let reason = end.reason { lastEnd = (reason, unixNow) }
         if process.isDraining {

@@ -99,10 +99,7 @@ final class PluginRuntime: Sendable {
             }
             mailbox?.post(.release(earlier: attempts, suspects: suspects))
         case .drain(let id, let why):
-            let isSucceeded = shared.withLock { shared -> Bool? in
-                shared.course.current?.id == id ? shared.course.candidate != nil : nil
-            }
-            if let isSucceeded { environment.checks.leave(name, isSucceeded: isSucceeded) }
+            if shared.withLock({ $0.course.current?.id == id }) { environment.checks.leave(name) }
             mailbox(id)?.post(.drain(why: why))
         case .configure(let id, let manifest): configure(id, manifest)
         case .pause(let id, let isPaused): mailbox(id)?.post(.pause(isPaused))

@@ -203,7 +203,7 @@ final class PluginSession {
             group.cancelAll()
         }
         environment.log.growth.cancel(wake)
-        if isChecker { environment.checks.detach(manifest.name) }
+        if isChecker { environment.checks.detach(manifest.name, session: plan.token) }
         await saveAtEnd()
         board.clear()
     }
