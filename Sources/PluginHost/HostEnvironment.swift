@@ -22,6 +22,8 @@ public struct HostEnvironment: Sendable {
     public var now: @Sendable () -> Int64
     /// Unix time in milliseconds.
     public var unixNow: @Sendable () -> Int64
+    /// The waits of plugins' sessions.
+    public var sessionLimits = SessionLimits()
     /// A random number from 0 up to 1.
     public var random: @Sendable () -> Double
     /// HMAC-SHA256 of a message under a key.

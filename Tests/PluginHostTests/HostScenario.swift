@@ -18,6 +18,9 @@ final class HostScenario {
     let checks: CheckDesk
     let lines = CapturedLog()
     var random: @Sendable () -> Double = { Double.random(in: 0..<1) }
+    var limits = SessionLimits()
+    /// Milliseconds by which the clock of the day is off, as tests want it.
+    let jump = ClockJump()
     var variables: [String: String] = ProcessInfo.processInfo.environment
 
     init(reopening folder: URL? = nil) throws {
@@ -61,14 +64,16 @@ final class HostScenario {
 
     var environment: HostEnvironment {
         let ids = EventIDSource(now: { 1 }, random: { UInt64.random(in: .min ... .max) })
-        let lines = lines
-        return HostEnvironment(
+        let (lines, jump) = (lines, jump)
+        var environment = HostEnvironment(
             log: log, store: store, ingest: ingest, checks: checks, dataFolder: folder.appending(path: "plugins").path,
             launcher: Self.products + "/crowbar-launch", searchPath: [Self.products],
             now: Self.monotonic,
-            unixNow: { Int64(Date().timeIntervalSince1970 * 1000) }, random: random,
+            unixNow: { Int64(Date().timeIntervalSince1970 * 1000) + jump.by }, random: random,
             hmac: { HMACSHA256.authenticate(key: $0, $1) }, newID: { ids.next() }, environment: variables,
             logger: Logger(label: "test") { _ in lines.handler })
+        environment.sessionLimits = limits
+        return environment
     }
 
     /// Runs the host while `body` works with it, then stops it.
@@ -193,4 +198,11 @@ final class CapturedLog: Sendable {
             log.lines.withLock { $0.append("\(event.level) \(metadata) \(event.message) \(event.metadata ?? [:])") }
         }
     }
+}
+
+/// How far a clock was put forward, in milliseconds.
+final class ClockJump: Sendable {
+    private let milliseconds = Mutex<Int64>(0)
+    var by: Int64 { milliseconds.withLock { $0 } }
+    func set(_ value: Int64) { milliseconds.withLock { $0 = value } }
 }

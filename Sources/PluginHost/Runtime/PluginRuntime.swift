@@ -150,7 +150,9 @@ final class PluginRuntime: Sendable {
         case .configured(let problem?):
             refuse(id, problem.path, problem.message, manifest)
         case .notConfigured:
-            say(.warning, "no 'configured' within \(PluginSession.Limit.ready / 1000) s; a new process takes over")
+            say(
+                .warning, "no 'configured' within \(environment.sessionLimits.ready / 1000) s; a new process takes over"
+            )
             note { $0.heardConfigured(id, .silent) }
         }
     }

@@ -18,9 +18,7 @@ extension PluginSession {
         isHeld = false
         self.earlier = earlier
         guard case .held(let ready) = phase else { return }
-        // What it said so far it said before anybody listened for signs of life.
-        lastByte = now
-        phase = .awaitingReady(until: now + Limit.ready)
+        phase = .awaitingReady
         await take(ready, now)
     }
 
@@ -29,28 +27,24 @@ extension PluginSession {
         guard case .working = phase, !isDraining else { return }
         log.learn(secrets.values)
         configurations += 1
-        configuring = (configurations, now + Limit.ready)
+        configuring = configurations
+        clock.awaitConfigured(now: now)
         send(.config(id: MessageID(configurations), config: secrets.config))
     }
 
     func take(configured id: MessageID, _ problem: PluginMessage.Problem?) {
-        guard let number = configuring?.number, MessageID(number) == id else {
+        guard let number = configuring, MessageID(number) == id else {
             // An answer after its time, or to nothing.
             view.ignored += 1
             return
         }
         configuring = nil
+        clock.configured()
         tell(
             .configured(
                 problem.map {
                     .init(path: String($0.path.prefix(256)), message: log.mask(String($0.message.prefix(1024))))
                 }))
-    }
-
-    func watchConfigured(_ now: Int64) {
-        guard let until = configuring?.until, now >= until else { return }
-        configuring = nil
-        tell(.notConfigured)
     }
 
     /// Holds deliveries back, or lets them go; deadlines stand still meanwhile.

@@ -258,33 +258,41 @@ extension PluginSession {
 
     private func watch(_ now: Int64) {
         if let due = readRetry, due <= now { readRetry = nil }
-        switch phase {
-        case .awaitingReady(let until) where now >= until && shutdown == nil:
-            kill(.crashed("no 'ready' within \(Limit.ready / 1000) s"), now)
-        case .working:
-            watchWork(now)
-            watchConfigured(now)
-        default: break
+        if let overdue = clock.judge(watched, now: now) { end(overdue, now) }
+        if case .working = phase, manifest.ping, !isReadingPaused, shutdown == nil, clock.takePing(now: now) {
+            pings += 1
+            send(.ping(n: pings))
         }
         for step in shutdown?.due(now: now) ?? [] { take(step) }
     }
 
-    private func watchWork(_ now: Int64) {
-        if manifest.ping, !isReadingPaused, shutdown == nil {
-            if now - lastByte >= Limit.silence {
-                return kill(.crashed("not a byte for \(Limit.silence / 1000) s: it hangs"), now)
-            }
-            if now >= nextPing {
-                pings += 1
-                nextPing = now + Limit.ping
-                send(.ping(n: pings))
+    /// What the plugin may be overdue with as things are.
+    private var watched: SessionClock.Watch {
+        var watch = SessionClock.Watch()
+        guard case .working = phase, !isReadingPaused, shutdown == nil else { return watch }
+        watch.pings = manifest.ping
+        if isPaused { return watch }
+        for queue in queues {
+            if let deadline = queue.queue.deadline {
+                watch.deadlines.append(.init(queue: queue.id.queue, time: deadline))
             }
         }
-        if isReadingPaused || isPaused || shutdown != nil { return }
-        for queue in queues {
-            guard let deadline = queue.queue.deadline, now >= deadline else { continue }
-            let seconds = queue.queue.settings.ackDeadline / 1000
-            kill(.crashed("queue '\(queue.id.queue)' made no progress for \(seconds) s: it hangs"), now)
+        return watch
+    }
+
+    private func end(_ overdue: SessionClock.Overdue, _ now: Int64) {
+        if shutdown != nil, overdue != .configured { return }
+        switch overdue {
+        case .ready: kill(.crashed("no 'ready' within \(clock.limits.ready / 1000) s"), now)
+        case .silence: kill(.crashed("not a byte for \(clock.limits.silence / 1000) s: it hangs"), now)
+        case .configured:
+            configuring = nil
+            clock.configured()
+            tell(.notConfigured)
+        case .queue(let name):
+            let deadline = queues.first { $0.id.queue == name && $0.droppedAt == nil }?.queue.settings.ackDeadline
+            let seconds = (deadline ?? manifest.ackDeadline) / 1000
+            kill(.crashed("queue '\(name)' made no progress for \(seconds) s: it hangs"), now)
         }
     }
 
@@ -300,14 +308,11 @@ extension PluginSession {
         var times: [Int64] = []
         if let next = shutdown?.next { times.append(next) }
         if outputEnded != nil { times.append(now + Limit.endPoll) }
-        if case .awaitingReady(let until) = phase, shutdown == nil { times.append(until) }
+        if let next = clock.next(watched) { times.append(next) }
         if case .working = phase {
-            if manifest.ping, shutdown == nil { times.append(min(nextPing, lastByte + Limit.silence)) }
             for queue in queues {
                 if let due = queue.queue.nextRetry { times.append(due) }
-                if let deadline = queue.queue.deadline, shutdown == nil, !isPaused { times.append(deadline) }
             }
-            if let configuring { times.append(configuring.until) }
             if let readRetry { times.append(readRetry) }
             if let wait = replay?.wait, wait > 0 { times.append(now + wait) }
         }

@@ -93,7 +93,7 @@ extension PluginSession {
 
     private func working(_ delivery: Int64?, _ ms: Int64, _ now: Int64) {
         let until = now + min(ms, 3_600_000)
-        if case .awaitingReady(let deadline) = phase { phase = .awaitingReady(until: max(deadline, until)) }
+        clock.extendReady(to: until)
         for i in queues.indices where delivery == nil || queues[i].queue.holds(delivery ?? 0) {
             queues[i].queue.extendDeadline(to: until)
         }
@@ -242,7 +242,7 @@ extension PluginSession {
         outgoing.put(lines)
         if isReadingPaused, unanswered < Wire.commandsInFlight {
             isReadingPaused = false
-            lastByte = now
+            clock.heard(now: now)
             readGate.open()
         }
     }

@@ -32,6 +32,7 @@ extension PluginSession {
             }
             if isHeld {
                 phase = .held(ready)
+                clock.hold()
                 return tell(.ready(takesConfig: ready.reload))
             }
             if manifest.phase == .event { queues = try await place(specifications) }
@@ -41,7 +42,7 @@ extension PluginSession {
             return kill(.tryLater("the queues could not be set up: \(error)"), now)
         }
         phase = .working
-        nextPing = now + Limit.ping
+        clock.begin(now: now)
         log.note(.info, "ready: \(ready.name.prefix(64)) \(ready.programVersion.prefix(64)), queues: \(queues.count)")
         send(Self.start(queues))
         if manifest.phase == .command { beginChecks() }
@@ -189,9 +190,12 @@ extension PluginSession {
         let (now, unixNow) = (environment.now(), environment.unixNow())
         var attempts = remembered
         func known(_ retry: QueueRecord.Retry) -> DeliveryQueue.Attempts {
-            DeliveryQueue.Attempts(
-                deliveries: max(retry.deliveries, remembered[retry.position]?.deliveries ?? 0), counted: retry.counted,
-                due: now + max(0, retry.due - unixNow), code: retry.code, message: retry.message, first: retry.first)
+            // What this host still knows is by the monotonic clock, and right whatever became of the other one.
+            let known = remembered[retry.position]
+            return DeliveryQueue.Attempts(
+                deliveries: max(retry.deliveries, known?.deliveries ?? 0), counted: retry.counted,
+                due: known?.due ?? now + max(0, retry.due - unixNow), code: retry.code, message: retry.message,
+                first: retry.first)
         }
         for retry in record.retries { attempts[retry.position] = known(retry) }
         let position = record.cursor?.position ?? 0

@@ -9,11 +9,8 @@ import Synchronization
 /// One life of a plugin's process, from `hello` to its end. One task owns all of the state here and handles what comes
 /// into the mailbox, one thing after the other; reading, writing, storing and deciding run beside it.
 final class PluginSession {
-    /// The waits of a session, in milliseconds, and its other limits.
+    /// The limits of a session besides those of its ``SessionClock``; waits in milliseconds.
     enum Limit {
-        static let ready: Int64 = 10_000
-        static let ping: Int64 = 10_000
-        static let silence: Int64 = 30_000
         static let strikes = 20
         static let strikeWindow: Int64 = 60_000
         static let queues = 4_096
@@ -25,7 +22,7 @@ final class PluginSession {
     }
 
     enum Phase {
-        case awaitingReady(until: Int64)
+        case awaitingReady
         /// It is ready, and another process of this plugin is still at work.
         case held(PluginMessage.Ready)
         case working
@@ -73,16 +70,15 @@ final class PluginSession {
     var isDraining = false
     /// The operator holds deliveries back.
     var isPaused = false
-    /// The `config` that was sent and not answered: its number, and when its time is over.
-    var configuring: (number: Int, until: Int64)?
+    /// The number of the `config` that was sent and not answered.
+    var configuring: Int?
     var configurations = 0
     var outputEnded: Int64?
     var view = SessionBoard.View()
     var lastPublish: Int64 = 0
 
     var splitter = LineSplitter()
-    var lastByte: Int64
-    var nextPing: Int64
+    var clock: SessionClock
     var pings: Int64 = 0
     var strikes: [Int64] = []
     var isReadingPaused = false
@@ -154,10 +150,8 @@ final class PluginSession {
         saver = CursorSaver(environment: environment)
         reader = LogReader(log: environment.log)
         alarm = Alarm { mailbox.post(.alarm) }
-        let now = environment.now()
-        lastByte = now
-        nextPing = now + Limit.ping
-        phase = .awaitingReady(until: now + Limit.ready)
+        clock = SessionClock(limits: environment.sessionLimits, now: environment.now())
+        phase = .awaitingReady
     }
 
     /// Runs the process to its end.
@@ -268,7 +262,7 @@ final class PluginSession {
     private func handle(_ input: Mailbox.Input, now: Int64) async {
         switch input {
         case .output(let bytes):
-            lastByte = now
+            clock.heard(now: now)
             await take(bytes, now)
             if unanswered + orders.count < Wire.commandsInFlight { readGate.open() } else { isReadingPaused = true }
         case .outputEnded:

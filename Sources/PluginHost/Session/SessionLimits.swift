@@ -1,0 +1,14 @@
+/// The waits of a plugin's session, in milliseconds. Those of the protocol are the defaults; tests take shorter ones.
+public struct SessionLimits: Sendable, Equatable {
+    /// From `hello` to `ready`, and from `config` to `configured`.
+    public var ready: Int64 = 10_000
+    /// Between two pings.
+    public var ping: Int64 = 10_000
+    /// Without a byte from a plugin that is sent pings.
+    public var silence: Int64 = 30_000
+    /// Between two looks at something overdue: what the plugin wrote in time is read meanwhile.
+    public var look: Int64 = 250
+
+    /// The protocol's waits.
+    public init() {}
+}

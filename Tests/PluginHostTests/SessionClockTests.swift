@@ -1,0 +1,88 @@
+import Testing
+
+@testable import PluginHost
+
+@Suite struct SessionClockTests {
+    private static let limits = SessionLimits()
+    private static let look = limits.look
+
+    private func working(since now: Int64 = 0) -> SessionClock {
+        var clock = SessionClock(limits: Self.limits, now: now)
+        clock.begin(now: now)
+        return clock
+    }
+
+    @Test func aMissingReadyIsSureAtTheSecondLook() {
+        var clock = SessionClock(limits: Self.limits, now: 0)
+        #expect(clock.next(.init()) == 10_000)
+        let early = clock.judge(.init(), now: 9_999)
+        let first = clock.judge(.init(), now: 10_000)
+        #expect(early == nil && first == nil && clock.next(.init()) == 10_000 + Self.look)
+        let soon = clock.judge(.init(), now: 10_000 + Self.look - 1)
+        let second = clock.judge(.init(), now: 10_000 + Self.look)
+        #expect(soon == nil && second == .ready)
+    }
+
+    @Test func workingGivesMoreTimeAndReadyEndsTheWait() {
+        var clock = SessionClock(limits: Self.limits, now: 0)
+        clock.extendReady(to: 30_000)
+        clock.extendReady(to: 20_000)
+        #expect(clock.next(.init()) == 30_000)
+        clock.hold()
+        #expect(clock.next(.init()) == nil)
+        // Said too late to count, it brings the wait not back.
+        clock.extendReady(to: 90_000)
+        #expect(clock.next(.init()) == nil)
+    }
+
+    @Test("Fault 13: a host that was held up for half a minute reads before it judges") func heldUp() {
+        var clock = working()
+        let watch = SessionClock.Watch(pings: true, deadlines: [.init(queue: "main", time: 20_000)])
+        let first = clock.judge(watch, now: 45_000)
+        #expect(first == nil && clock.next(watch) == 10_000, "the ping is due, too")
+        // What lay in the pipe was read meanwhile.
+        clock.heard(now: 45_010)
+        let quiet = SessionClock.Watch(pings: true)
+        let second = clock.judge(quiet, now: 45_000 + Self.look)
+        #expect(second == nil)
+        // Held up between the two looks, it begins anew.
+        let third = clock.judge(quiet, now: 80_000)
+        let fourth = clock.judge(quiet, now: 120_000)
+        let fifth = clock.judge(quiet, now: 120_000 + Self.look)
+        #expect(third == nil && fourth == nil && fifth == .silence)
+    }
+
+    @Test func pingsGoOutByTheirIntervalAndSilenceCountsOnlyWithThem() {
+        var clock = working()
+        let watch = SessionClock.Watch(pings: true)
+        let pings = (0...40).map { clock.takePing(now: $0 * 1_000) ? $0 : nil }.compactMap { $0 }
+        #expect(pings == [10, 20, 30, 40])
+        #expect(clock.next(watch) == 30_000)
+        clock.heard(now: 35_000)
+        #expect(clock.next(watch) == 50_000)
+        #expect(clock.next(.init()) == nil)
+        let unwatched = clock.judge(.init(), now: 500_000)
+        #expect(unwatched == nil)
+    }
+
+    @Test func aQueueThatSettlesSomethingIsNoLongerSuspected() {
+        var clock = working()
+        let first = clock.judge(.init(deadlines: [.init(queue: "a", time: 60_000)]), now: 60_000)
+        let moved = clock.judge(.init(deadlines: [.init(queue: "a", time: 120_100)]), now: 60_100)
+        let again = clock.judge(.init(deadlines: [.init(queue: "a", time: 120_100)]), now: 120_100)
+        let other = clock.judge(.init(deadlines: [.init(queue: "b", time: 120_000)]), now: 120_350)
+        let sure = clock.judge(.init(deadlines: [.init(queue: "b", time: 120_000)]), now: 120_600)
+        #expect(first == nil && moved == nil && again == nil && other == nil && sure == .queue("b"))
+    }
+
+    @Test func anAnswerToConfigIsWaitedForBesideTheWork() {
+        var clock = working()
+        clock.awaitConfigured(now: 5_000)
+        #expect(clock.next(.init()) == 15_000)
+        let first = clock.judge(.init(), now: 15_000)
+        let second = clock.judge(.init(), now: 15_000 + Self.look)
+        #expect(first == nil && second == .configured)
+        clock.configured()
+        #expect(clock.next(.init()) == nil)
+    }
+}
