@@ -2,6 +2,9 @@ import Dispatch
 
 /// Rings at a time on the monotonic clock, in milliseconds; one time is set at most. Owned by one task.
 final class Alarm {
+    /// Milliseconds by which a far time may ring late.
+    static let leeway = 500
+
     private let timer: any DispatchSourceTimer
     private var set: Int64?
 
@@ -20,7 +23,9 @@ final class Alarm {
         if set == time, (time ?? .max) > now { return }
         set = time
         guard let time else { return timer.schedule(deadline: .distantFuture) }
-        let wait = DispatchTimeInterval.milliseconds(Int(clamping: max(0, time - now)))
-        timer.schedule(deadline: .now() + wait, leeway: .milliseconds(1))
+        let wait = Int(clamping: max(0, time - now))
+        // Far times may come together with those of others: hundreds of silent plugins are not to wake the host one by one.
+        let leeway = min(max(1, wait / 16), Self.leeway)
+        timer.schedule(deadline: .now() + .milliseconds(wait), leeway: .milliseconds(leeway))
     }
 }

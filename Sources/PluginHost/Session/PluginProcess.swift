@@ -1,5 +1,6 @@
 import Glibc
 import Subprocess
+import Synchronization
 import SystemPackage
 
 /// How a process is started: through the launcher, with nothing of the host's environment but what is named.
@@ -36,13 +37,14 @@ enum ProcessEnd: Sendable, Equatable {
 
 /// A running plugin as a session sees it.
 struct PluginProcess: Sendable {
-    typealias Running = Execution<CustomWriteInput, SequenceOutput, SequenceOutput>
+    typealias Running = Execution<CustomWriteInput, FileDescriptorOutput, FileDescriptorOutput>
 
     private let running: Running
     /// The launcher's process id; the plugin is its child.
     var pid: Int32 { running.processIdentifier.value }
-    var output: SubprocessOutputSequence { running.standardOutput }
-    var errors: SubprocessOutputSequence { running.standardError }
+    /// The reading ends of its output and its standard error, which whoever reads them closes.
+    let output: FileDescriptor
+    let errors: FileDescriptor
 
     /// Once: a plugin that dies while it is being written to must not take the host with it.
     private static let ignoreBrokenPipes: Void = { signal(SIGPIPE, SIG_IGN) }()
@@ -57,19 +59,42 @@ struct PluginProcess: Sendable {
         for (key, value) in plan.environment {
             if let name = Environment.Key(rawValue: key) { environment[name] = value }
         }
+        let output = try pipe()
+        let errors: (read: FileDescriptor, write: FileDescriptor)
+        do {
+            errors = try pipe()
+        } catch {
+            close([output.read, output.write])
+            throw error
+        }
+        let begun = Atomic(false)
+        defer { if !begun.load(ordering: .acquiring) { close([output.read, errors.read]) } }
         let outcome = try await Subprocess.run(
             .path(FilePath(plan.launcher)),
             arguments: Arguments(
                 [String(getpid()), plan.token] + plan.rules.options + ["--", plan.program] + plan.arguments),
             environment: .custom(environment), workingDirectory: FilePath(plan.folder), input: .inputWriter,
-            output: .sequence, error: .sequence
+            output: .fileDescriptor(output.write, closeAfterSpawningProcess: true),
+            error: .fileDescriptor(errors.write, closeAfterSpawningProcess: true)
         ) { running in
-            try await body(PluginProcess(running: running))
+            begun.store(true, ordering: .releasing)
+            return try await body(PluginProcess(running: running, output: output.read, errors: errors.read))
         }
         switch outcome.terminationStatus {
         case .exited(let status): return (outcome.closureResult, .exited(status))
         case .signaled(let number): return (outcome.closureResult, .signalled(number))
         }
+    }
+
+    /// A pipe. What is started meanwhile does not inherit it: the library closes all but the three in its child.
+    private static func pipe() throws -> (read: FileDescriptor, write: FileDescriptor) {
+        let ends = try FileDescriptor.pipe()
+        for end in [ends.readEnd, ends.writeEnd] { _ = fcntl(end.rawValue, F_SETFD, FD_CLOEXEC) }
+        return (ends.readEnd, ends.writeEnd)
+    }
+
+    private static func close(_ descriptors: [FileDescriptor]) {
+        for descriptor in descriptors { try? descriptor.close() }
     }
 
     /// The plugin's own process id, which is the launcher's child; the launcher's where the kernel does not tell.

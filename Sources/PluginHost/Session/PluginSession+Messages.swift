@@ -243,7 +243,7 @@ extension PluginSession {
         if isReadingPaused, unanswered < Wire.commandsInFlight {
             isReadingPaused = false
             clock.heard(now: now)
-            readGate.open()
+            output?.next()
         }
     }
 }

@@ -56,7 +56,6 @@ final class PluginSession {
 
     let mailbox: Mailbox
     let outgoing = Outgoing()
-    let readGate = Gate(isOpen: false)
     let desk: CommandDesk
     let saver: CursorSaver
     let reader: LogReader
@@ -64,6 +63,7 @@ final class PluginSession {
 
     var phase: Phase
     var process: PluginProcess?
+    var output: PipeReader?
     var shutdown: Shutdown?
     /// Why the host ends this session, or what the plugin said of its own end.
     var end: Supervisor.End?
@@ -172,12 +172,15 @@ final class PluginSession {
     private func work(_ process: PluginProcess, _ launchFailure: LaunchFailure) async {
         self.process = process
         view.pid = process.pid
-        let (mailbox, readGate, outgoing) = (mailbox, readGate, outgoing)
-        let (desk, saver, reader, log, token) = (desk, saver, reader, log, plan.token)
+        let (mailbox, outgoing, desk, saver, reader) = (mailbox, outgoing, desk, saver, reader)
+        let lines = ErrorLines(log: log, token: plan.token, failure: launchFailure)
+        let errors = PipeReader(process.errors, isPaced: false, take: lines.feed, onEnd: lines.finish)
+        let output = PipeReader(
+            process.output, isPaced: true, take: { mailbox.post(.output($0)) },
+            onEnd: { mailbox.post(.outputEnded) })
+        self.output = output
         let wake = environment.log.growth.subscribe { mailbox.post(.logGrew) }
         await withTaskGroup(of: Void.self) { group in
-            group.addTask { await Self.read(process, mailbox, readGate) }
-            group.addTask { await Self.readErrors(process, log, token, launchFailure) }
             group.addTask { await Self.write(process, mailbox, outgoing) }
             group.addTask { await desk.run { mailbox.post(.decided($0)) } }
             group.addTask { await saver.run { mailbox.post(.saved($0)) } }
@@ -189,52 +192,19 @@ final class PluginSession {
                         config: config,
                         dataDir: plan.folder)))
             await loop()
-            readGate.remove()
             outgoing.close()
             desk.close()
             saver.close()
             reader.close()
             group.cancelAll()
         }
+        await output.close()
+        await errors.close()
+        lines.finish()
         environment.log.growth.cancel(wake)
         if isChecker { environment.checks.detach(manifest.name, session: plan.token) }
         await saveAtEnd()
         board.clear()
-    }
-
-    private static func read(_ process: PluginProcess, _ mailbox: Mailbox, _ gate: Gate) async {
-        do {
-            for try await buffer in process.output {
-                mailbox.post(.output(buffer.withUnsafeBytes { Array($0) }))
-                await gate.pass()
-            }
-        } catch {
-            // A broken pipe is the end of the output like any other.
-        }
-        mailbox.post(.outputEnded)
-    }
-
-    private static func readErrors(
-        _ process: PluginProcess, _ log: PluginLog, _ token: String, _ failure: LaunchFailure
-    ) async {
-        var splitter = LineSplitter(limit: PluginLog.maxLine)
-        let mark = Array("crowbar-launch \(token): ".utf8)
-        func take(_ piece: LineSplitter.Piece) {
-            switch piece {
-            case .line(let line) where line.starts(with: mark):
-                failure.note(String(decoding: line.dropFirst(mark.count), as: UTF8.self))
-            case .line(let line): log.line(line, stray: false)
-            case .tooLong(let count): log.note(.warning, "a line of \(count) bytes on standard error was dropped")
-            }
-        }
-        do {
-            for try await buffer in process.errors {
-                buffer.withUnsafeBytes { splitter.feed($0, take) }
-            }
-        } catch {
-            // As above.
-        }
-        splitter.finish(take)
     }
 
     private static func write(_ process: PluginProcess, _ mailbox: Mailbox, _ outgoing: Outgoing) async {
@@ -264,7 +234,7 @@ final class PluginSession {
         case .output(let bytes):
             clock.heard(now: now)
             await take(bytes, now)
-            if unanswered + orders.count < Wire.commandsInFlight { readGate.open() } else { isReadingPaused = true }
+            if unanswered + orders.count < Wire.commandsInFlight { output?.next() } else { isReadingPaused = true }
         case .outputEnded:
             outputEnded = now
             phase = .ending
@@ -372,14 +342,4 @@ final class PluginSession {
         if suspects[name]?.isEmpty ?? false { suspects[name] = nil }
         if suspects.isEmpty { log.note(.notice, "every suspect is settled; events go out by the window again") }
     }
-}
-
-/// The launcher's report of a program that could not be run.
-final class LaunchFailure: Sendable {
-    /// How the report begins of a plugin that ran and had to be killed for a limit.
-    static let limitMark = "limit: "
-
-    private let text = Mutex<String?>(nil)
-    var reason: String? { text.withLock { $0 } }
-    func note(_ reason: String) { text.withLock { $0 = reason } }
 }
