@@ -47,9 +47,7 @@ final class PipeReader: Sendable {
         _ = fcntl(descriptor.rawValue, F_SETFL, fcntl(descriptor.rawValue, F_GETFL) | O_NONBLOCK)
         let source = Source(
             dispatch: DispatchSource.makeReadSource(fileDescriptor: descriptor.rawValue, queue: queue))
-        source.dispatch.setEventHandler { [self] in
-            if read(upTo: Int(clamping: source.dispatch.data)) { pace() } else { end() }
-        }
+        source.dispatch.setEventHandler { [self] in event(Int(clamping: source.dispatch.data)) }
         source.dispatch.setCancelHandler { try? descriptor.close() }
         state.withLock { $0.source = source }
         source.dispatch.resume()
@@ -69,7 +67,7 @@ final class PipeReader: Sendable {
         await withCheckedContinuation { continuation in
             queue.async { [self] in
                 if state.withLock({ $0.source != nil }) {
-                    while read(upTo: Self.limit, isLast: true) {}
+                    while read(upTo: Self.limit) == .piece {}
                     stop()
                 }
                 continuation.resume()
@@ -77,11 +75,27 @@ final class PipeReader: Sendable {
         }
     }
 
-    /// Reads a piece.
-    /// - Parameter isLast: Whether an empty pipe counts as its end.
-    /// - Returns: False at the pipe's end.
-    private func read(upTo count: Int, isLast: Bool = false) -> Bool {
-        let count = min(max(1, count), Self.limit)
+    /// - Parameter available: Bytes that are there to be read; 0 when the other end is closed, which is said once and
+    ///   leaves out what was written before.
+    private func event(_ available: Int) {
+        guard available == 0 else {
+            if read(upTo: available) == .piece { pace() }
+            return
+        }
+        var found = Found.piece
+        while found == .piece { found = read(upTo: Self.limit) }
+        if found == .end { end() }
+    }
+
+    private enum Found {
+        case piece
+        case nothing
+        /// Nothing will come any more.
+        case end
+    }
+
+    private func read(upTo count: Int) -> Found {
+        let count = min(count, Self.limit)
         var problem: Int32 = 0
         let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
             var got = -1
@@ -91,8 +105,11 @@ final class PipeReader: Sendable {
             if got < 0 { problem = errno }
             filled = max(0, got)
         }
-        if !bytes.isEmpty { take(bytes) }
-        return !bytes.isEmpty || (problem == EAGAIN && !isLast)
+        guard bytes.isEmpty else {
+            take(bytes)
+            return .piece
+        }
+        return problem == EAGAIN ? .nothing : .end
     }
 
     private func pace() {
