@@ -68,10 +68,11 @@ let package = Package(
         // Plugins: the protocol, the kit, the host.
         .target(name: "PluginWire", dependencies: ["JSONBytes"], swiftSettings: strict),
         .target(name: "PluginKit", dependencies: ["PluginWire", "JSONBytes"], swiftSettings: strict),
+        .target(name: "CSpawn"),
         .target(
             name: "PluginHost",
             dependencies: [
-                "CrowbarCore", "PluginWire", "JSONBytes", "Settings", logging, collections,
+                "CrowbarCore", "PluginWire", "JSONBytes", "Settings", "CSpawn", logging, collections,
                 .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],

@@ -52,6 +52,20 @@ import Testing
         #expect(third == nil && fourth == nil && fifth == .silence)
     }
 
+    @Test func pingsOfPluginsThatBeganInOneSecondGoOutTogether() {
+        let watch = SessionClock.Watch(pings: true)
+        let times = [0, 1, 640, 999, 1_000, 12_345].map { (start: Int64) in
+            var clock = SessionClock(limits: SessionLimits(), now: 0)
+            clock.begin(now: start)
+            return clock.next(watch)
+        }
+        #expect(times == [10_000, 10_000, 10_000, 10_000, 11_000, 22_000])
+        var late = SessionClock(limits: SessionLimits(), now: 0)
+        late.begin(now: 5)
+        let isSent = late.takePing(now: 10_431)
+        #expect(isSent && late.next(watch) == 20_000)
+    }
+
     @Test func pingsGoOutByTheirIntervalAndSilenceCountsOnlyWithThem() {
         var clock = working()
         let watch = SessionClock.Watch(pings: true)

@@ -39,7 +39,7 @@ private let allowed: [String: Set<String>] = [
     "PluginKit": ["PluginWire", "JSONBytes"],
     "PluginHost": [
         "CrowbarCore", "PluginWire", "Settings", "JSONBytes", "Logging", "DequeModule", "Subprocess", "SystemPackage",
-        "Dispatch",
+        "Dispatch", "CSpawn",
     ],
     "OpenSSL": ["COpenSSL", "NIOCore", "NIOPosix"],
     "Plugins/IRCBridge": ["PluginKit", "PluginWire", "JSONBytes", "OpenSSL", "DequeModule", "NIOCore", "NIOPosix"],

@@ -24,7 +24,7 @@ final class Alarm {
         set = time
         guard let time else { return timer.schedule(deadline: .distantFuture) }
         let wait = Int(clamping: max(0, time - now))
-        // Far times may come together with those of others: hundreds of silent plugins are not to wake the host one by one.
+        // Far times may come together with those of others, so that hundreds of silent plugins wake the host seldom.
         let leeway = min(max(1, wait / 16), Self.leeway)
         timer.schedule(deadline: .now() + .milliseconds(wait), leeway: .milliseconds(leeway))
     }

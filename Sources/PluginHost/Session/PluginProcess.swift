@@ -1,6 +1,6 @@
+import CSpawn
+import Dispatch
 import Glibc
-import Subprocess
-import Synchronization
 import SystemPackage
 
 /// How a process is started: through the launcher, with nothing of the host's environment but what is named.
@@ -37,64 +37,81 @@ enum ProcessEnd: Sendable, Equatable {
 
 /// A running plugin as a session sees it.
 struct PluginProcess: Sendable {
-    typealias Running = Execution<CustomWriteInput, FileDescriptorOutput, FileDescriptorOutput>
-
-    private let running: Running
     /// The launcher's process id; the plugin is its child.
-    var pid: Int32 { running.processIdentifier.value }
-    /// The reading ends of its output and its standard error, which whoever reads them closes.
+    let pid: Int32
+    /// The pipes' ends on this side, which whoever writes or reads them closes.
+    let input: FileDescriptor
     let output: FileDescriptor
     let errors: FileDescriptor
 
     /// Once: a plugin that dies while it is being written to must not take the host with it.
     private static let ignoreBrokenPipes: Void = { signal(SIGPIPE, SIG_IGN) }()
 
-    /// Starts a process, lets `body` work with it, and waits for its end.
-    /// - Throws: `SubprocessError` where the launcher cannot be started, or what `body` throws.
-    static func run<Result: Sendable>(
-        _ plan: LaunchPlan, _ body: (PluginProcess) async throws -> Result
-    ) async throws -> (Result, ProcessEnd) {
+    /// Starts a process. It is to be reaped once by ``reap()``.
+    /// - Throws: `Errno` where there are no more pipes or the launcher cannot be started.
+    static func start(_ plan: LaunchPlan) throws(Errno) -> PluginProcess {
         _ = ignoreBrokenPipes
-        var environment: [Environment.Key: String] = [:]
-        for (key, value) in plan.environment {
-            if let name = Environment.Key(rawValue: key) { environment[name] = value }
+        let input = try Pipe()
+        defer { input.closeFarEnd(isReading: true) }
+        let output = try Pipe(or: [input.writing])
+        defer { output.closeFarEnd(isReading: false) }
+        let errors = try Pipe(or: [input.writing, output.reading])
+        defer { errors.closeFarEnd(isReading: false) }
+        var pid: pid_t = 0
+        let arguments =
+            [plan.launcher, String(getpid()), plan.token] + plan.rules.options + ["--", plan.program] + plan.arguments
+        let problem = withCStrings(arguments) { arguments in
+            withCStrings(plan.environment.map { "\($0)=\($1)" }) { environment in
+                CSpawn_start(
+                    &pid, plan.launcher, arguments, environment, plan.folder, input.reading.rawValue,
+                    output.writing.rawValue, errors.writing.rawValue)
+            }
         }
-        let output = try pipe()
-        let errors: (read: FileDescriptor, write: FileDescriptor)
-        do {
-            errors = try pipe()
-        } catch {
-            close([output.read, output.write])
-            throw error
+        guard problem == 0 else {
+            for end in [input.writing, output.reading, errors.reading] { try? end.close() }
+            throw Errno(rawValue: problem)
         }
-        let begun = Atomic(false)
-        defer { if !begun.load(ordering: .acquiring) { close([output.read, errors.read]) } }
-        let outcome = try await Subprocess.run(
-            .path(FilePath(plan.launcher)),
-            arguments: Arguments(
-                [String(getpid()), plan.token] + plan.rules.options + ["--", plan.program] + plan.arguments),
-            environment: .custom(environment), workingDirectory: FilePath(plan.folder), input: .inputWriter,
-            output: .fileDescriptor(output.write, closeAfterSpawningProcess: true),
-            error: .fileDescriptor(errors.write, closeAfterSpawningProcess: true)
-        ) { running in
-            begun.store(true, ordering: .releasing)
-            return try await body(PluginProcess(running: running, output: output.read, errors: errors.read))
-        }
-        switch outcome.terminationStatus {
-        case .exited(let status): return (outcome.closureResult, .exited(status))
-        case .signaled(let number): return (outcome.closureResult, .signalled(number))
-        }
+        return PluginProcess(pid: pid, input: input.writing, output: output.reading, errors: errors.reading)
     }
 
-    /// A pipe. What is started meanwhile does not inherit it: the library closes all but the three in its child.
-    private static func pipe() throws -> (read: FileDescriptor, write: FileDescriptor) {
-        let ends = try FileDescriptor.pipe()
-        for end in [ends.readEnd, ends.writeEnd] { _ = fcntl(end.rawValue, F_SETFD, FD_CLOEXEC) }
-        return (ends.readEnd, ends.writeEnd)
+    /// Both ends of a pipe.
+    private struct Pipe {
+        let reading: FileDescriptor
+        let writing: FileDescriptor
+
+        /// - Parameter or: What is closed where there is none.
+        init(or others: [FileDescriptor] = []) throws(Errno) {
+            var (reading, writing): (Int32, Int32) = (-1, -1)
+            let problem = CSpawn_pipe(&reading, &writing)
+            guard problem == 0 else {
+                for other in others { try? other.close() }
+                throw Errno(rawValue: problem)
+            }
+            self.reading = FileDescriptor(rawValue: reading)
+            self.writing = FileDescriptor(rawValue: writing)
+        }
+
+        func closeFarEnd(isReading: Bool) { try? (isReading ? reading : writing).close() }
     }
 
-    private static func close(_ descriptors: [FileDescriptor]) {
-        for descriptor in descriptors { try? descriptor.close() }
+    private static func withCStrings<Result>(
+        _ strings: [String], _ body: ([UnsafeMutablePointer<CChar>?]) -> Result
+    ) -> Result {
+        let copies = strings.map { strdup($0) }
+        defer { for copy in copies { free(copy) } }
+        return body(copies + [nil])
+    }
+
+    /// Waits for the end, which is near or has come.
+    func reap() async -> ProcessEnd {
+        await withCheckedContinuation { continuation in
+            DispatchQueue.global().async {
+                var status: Int32 = 0
+                while waitpid(pid, &status, 0) < 0 && errno == EINTR {}
+                let signal = status & 0x7F
+                continuation.resume(returning: signal == 0 ? .exited((status >> 8) & 0xFF) : .signalled(signal))
+            }
+        }
     }
 
     /// The plugin's own process id, which is the launcher's child; the launcher's where the kernel does not tell.
@@ -105,17 +122,13 @@ struct PluginProcess: Sendable {
         return child
     }
 
-    func write(_ chunk: [UInt8]) async throws { _ = try await running.standardInputWriter.write(chunk) }
-
-    func closeInput() async { try? await running.standardInputWriter.finish() }
-
     /// SIGTERM to the plugin and all it started.
     func terminate() { kill(pid, SIGTERM) }
 
     /// SIGKILL to the plugin and all it started.
     func killAll() { kill(pid, SIGUSR1) }
 
-    /// Whether the launcher has ended; it stays to be reaped by ``run(_:_:)``.
+    /// Whether the launcher has ended; it stays to be reaped by ``reap()``.
     var hasEnded: Bool {
         var info = siginfo_t()
         let status = waitid(P_PID, id_t(pid), &info, WEXITED | WNOHANG | WNOWAIT)

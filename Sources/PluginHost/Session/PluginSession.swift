@@ -3,7 +3,6 @@ import DequeModule
 import JSONBytes
 import Logging
 import PluginWire
-import Subprocess
 import Synchronization
 
 /// One life of a plugin's process, from `hello` to its end. One task owns all of the state here and handles what comes
@@ -158,10 +157,9 @@ final class PluginSession {
     func run() async -> Report {
         let launchFailure = LaunchFailure()
         do {
-            let (_, how) = try await PluginProcess.run(plan) { process in
-                await work(process, launchFailure)
-            }
-            return await report(how, launchFailure.reason)
+            let process = try PluginProcess.start(plan)
+            await work(process, launchFailure)
+            return await report(process.reap(), launchFailure.reason)
         } catch {
             return Report(
                 end: .failed("cannot start '\(plan.launcher)': \(error)"), madeProgress: false, attempts: earlier,
@@ -172,16 +170,18 @@ final class PluginSession {
     private func work(_ process: PluginProcess, _ launchFailure: LaunchFailure) async {
         self.process = process
         view.pid = process.pid
-        let (mailbox, outgoing, desk, saver, reader) = (mailbox, outgoing, desk, saver, reader)
+        let (mailbox, desk, saver, reader) = (mailbox, desk, saver, reader)
         let lines = ErrorLines(log: log, token: plan.token, failure: launchFailure)
         let errors = PipeReader(process.errors, isPaced: false, take: lines.feed, onEnd: lines.finish)
         let output = PipeReader(
             process.output, isPaced: true, take: { mailbox.post(.output($0)) },
             onEnd: { mailbox.post(.outputEnded) })
         self.output = output
+        outgoing.begin(
+            process.input,
+            .init(onRoom: { mailbox.post(.room) }, onBroken: { mailbox.post(.inputBroken) }))
         let wake = environment.log.growth.subscribe { mailbox.post(.logGrew) }
         await withTaskGroup(of: Void.self) { group in
-            group.addTask { await Self.write(process, mailbox, outgoing) }
             group.addTask { await desk.run { mailbox.post(.decided($0)) } }
             group.addTask { await saver.run { mailbox.post(.saved($0)) } }
             group.addTask { await reader.run(mailbox) }
@@ -192,7 +192,7 @@ final class PluginSession {
                         config: config,
                         dataDir: plan.folder)))
             await loop()
-            outgoing.close()
+            outgoing.cut()
             desk.close()
             saver.close()
             reader.close()
@@ -205,15 +205,6 @@ final class PluginSession {
         if isChecker { environment.checks.detach(manifest.name, session: plan.token) }
         await saveAtEnd()
         board.clear()
-    }
-
-    private static func write(_ process: PluginProcess, _ mailbox: Mailbox, _ outgoing: Outgoing) async {
-        do {
-            try await outgoing.run(write: { try await process.write($0) }, onRoom: { mailbox.post(.room) })
-            await process.closeInput()
-        } catch {
-            mailbox.post(.inputBroken)
-        }
     }
 
     private func loop() async {

@@ -42,7 +42,7 @@ struct SessionClock {
     init(limits: SessionLimits, now: Int64) {
         self.limits = limits
         lastByte = now
-        nextPing = now + limits.ping
+        nextPing = Self.ping(after: now, limits)
         readyUntil = now + limits.ready
     }
 
@@ -59,7 +59,7 @@ struct SessionClock {
     mutating func begin(now: Int64) {
         readyUntil = nil
         lastByte = now
-        nextPing = now + limits.ping
+        nextPing = Self.ping(after: now, limits)
     }
 
     /// It was sent `config`.
@@ -71,8 +71,13 @@ struct SessionClock {
     /// Says whether a ping is to be sent now, and counts on it.
     mutating func takePing(now: Int64) -> Bool {
         guard now >= nextPing else { return false }
-        nextPing = now + limits.ping
+        nextPing = Self.ping(after: now, limits)
         return true
+    }
+
+    private static func ping(after now: Int64, _ limits: SessionLimits) -> Int64 {
+        let grid = max(1, min(1_000, limits.ping / 10))
+        return (now + limits.ping) / grid * grid
     }
 
     /// What the plugin is overdue with for certain, or nil.

@@ -2,7 +2,7 @@
 public struct SessionLimits: Sendable, Equatable {
     /// From `hello` to `ready`, and from `config` to `configured`.
     public var ready: Int64 = 10_000
-    /// Between two pings.
+    /// Between two pings, at most: they go out at whole seconds, so that those of many plugins wake the host together.
     public var ping: Int64 = 10_000
     /// Without a byte from a plugin that is sent pings.
     public var silence: Int64 = 30_000

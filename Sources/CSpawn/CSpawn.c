@@ -1,0 +1,73 @@
+#define _GNU_SOURCE
+#include "CSpawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <unistd.h>
+
+/// Above the standard ones, which a server may have been started without.
+static int move_up(int *descriptor) {
+    if (*descriptor > STDERR_FILENO) return 0;
+    int moved = fcntl(*descriptor, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    if (moved < 0) return errno;
+    close(*descriptor);
+    *descriptor = moved;
+    return 0;
+}
+
+int CSpawn_pipe(int *reading, int *writing) {
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0) return errno;
+    int problem = move_up(&ends[0]);
+    if (problem == 0) problem = move_up(&ends[1]);
+    if (problem != 0) {
+        close(ends[0]);
+        close(ends[1]);
+        return problem;
+    }
+    *reading = ends[0];
+    *writing = ends[1];
+    return 0;
+}
+
+static int set_signals(posix_spawnattr_t *attributes) {
+    sigset_t none, all;
+    sigemptyset(&none);
+    sigfillset(&all);
+    int problem = posix_spawnattr_setsigmask(attributes, &none);
+    if (problem == 0) problem = posix_spawnattr_setsigdefault(attributes, &all);
+    if (problem == 0) {
+        problem = posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    }
+    return problem;
+}
+
+static int set_descriptors(posix_spawn_file_actions_t *actions, const char *folder, int input, int output, int errors) {
+    int problem = posix_spawn_file_actions_addchdir_np(actions, folder);
+    if (problem == 0) problem = posix_spawn_file_actions_adddup2(actions, input, STDIN_FILENO);
+    if (problem == 0) problem = posix_spawn_file_actions_adddup2(actions, output, STDOUT_FILENO);
+    if (problem == 0) problem = posix_spawn_file_actions_adddup2(actions, errors, STDERR_FILENO);
+    // Not every library in the process marks its descriptors as not to be inherited.
+    if (problem == 0) problem = posix_spawn_file_actions_addclosefrom_np(actions, STDERR_FILENO + 1);
+    return problem;
+}
+
+int CSpawn_start(
+    pid_t *pid, const char *path, char *const arguments[], char *const environment[], const char *folder, int input,
+    int output, int errors) {
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    int problem = posix_spawn_file_actions_init(&actions);
+    if (problem != 0) return problem;
+    problem = posix_spawnattr_init(&attributes);
+    if (problem == 0) {
+        problem = set_signals(&attributes);
+        if (problem == 0) problem = set_descriptors(&actions, folder, input, output, errors);
+        if (problem == 0) problem = posix_spawn(pid, path, &actions, &attributes, arguments, environment);
+        posix_spawnattr_destroy(&attributes);
+    }
+    posix_spawn_file_actions_destroy(&actions);
+    return problem;
+}
