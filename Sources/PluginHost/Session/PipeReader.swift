@@ -25,7 +25,8 @@ final class PipeReader: Sendable {
     }
 
     private let descriptor: FileDescriptor
-    private let queue = DispatchQueue(label: "crowbar.pipe")
+    /// On the shared pool: a queue of its own would be given a thread of its own whenever the pool is busy.
+    private let queue = DispatchQueue(label: "crowbar.pipe", target: .global())
     private let state = Mutex(State())
     private let isPaced: Bool
     private let take: @Sendable ([UInt8]) -> Void
