@@ -9,7 +9,7 @@ final class Alarm {
     private var set: Int64?
 
     init(_ ring: @escaping @Sendable () -> Void) {
-        timer = DispatchSource.makeTimerSource()
+        timer = DispatchSource.makeTimerSource(queue: .global())
         timer.setEventHandler(handler: ring)
         timer.schedule(deadline: .distantFuture)
         timer.resume()

@@ -185,7 +185,8 @@ final class Outgoing: Sendable {
     }
 
     private func makeSource(_ descriptor: FileDescriptor) -> Source {
-        let source = Source(dispatch: DispatchSource.makeWriteSource(fileDescriptor: descriptor.rawValue))
+        let source = Source(
+            dispatch: DispatchSource.makeWriteSource(fileDescriptor: descriptor.rawValue, queue: .global()))
         source.dispatch.setEventHandler { [self] in
             state.withLock {
                 guard $0.phase == .full else { return }
