@@ -121,7 +121,7 @@ final class Bridge: @unchecked Sendable {
         case .drained:
             running.remove(network)
             endDrain()
-        case .connect, .send, .close: break
+        case .connect, .send, .close, .puppet, .news: break
         }
     }
 
