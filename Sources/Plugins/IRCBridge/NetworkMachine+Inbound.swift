@@ -234,6 +234,7 @@ extension NetworkMachine {
         }
         if message.tags["batch"] != nil, wasPuppet(source.nick) { return [] }
         let target = fold(message.params[0])
+        if relayMarks.isRepeated(message.params[1], in: target, nick: nick, now: now) { return [] }
         if let id = message.tags["msgid"], !catchUp.isNew(target + " " + id) { return [] }
         var text = message.params[1]
         var kind = message.verb == "NOTICE" ? "notice" : nil

@@ -83,7 +83,9 @@ extension NetworkMachine {
                 break
             }
             switch turn {
-            case .line(let line): actions.append(.send(line))
+            case .line(let line):
+                actions.append(.send(line))
+                if !isPuppet { relayMarks.said(line, now: now) }
             case .settled(let entry):
                 bucket.giveBack()
                 if entry.failure == nil { settled.append(entry.delivery) } else { actions += finish([entry]) }

@@ -50,6 +50,7 @@ struct NetworkMachine: Sendable {
     /// Whether this is the connection of a single user, which another machine leads.
     var isPuppet = false
     var puppets: PuppetPool
+    var relayMarks = RelayMarks()
 
     var phase = Phase.idle
     var isDraining = false
