@@ -194,4 +194,37 @@ import Testing
         for i in 0..<300 { #expect(try await people[1].nextText() == "<ann> \(i)") }
         try await host.settled(deliveries)
     }
+
+    @Test func aNetworkThatFloodsTheChatHoldsUpNoOther() async throws {
+        let servers = [try await IRCServer(), try await IRCServer()]
+        let networks = servers.enumerated().map { i, server in
+            """
+            {"name":"n\(i)","host":"127.0.0.1","port":\(server.port),"tls":false,
+            "flood":{"burst":0,"lines_per_second":0}}
+            """
+        }
+        let links = (0..<2).map { #"{"channel":"general","irc":"n\#($0)/#general"}"# }
+        let json = "{\"networks\":[\(networks.joined(separator: ","))],\"links\":[\(links.joined(separator: ","))]}"
+        let host = try BridgeHost()
+        try await host.run(JSON(parsing: Array(json.utf8)), untilOpen: false)
+        var open: Set<String> = []
+        while open.count < 2 {
+            open.insert(
+                try await host.plugin.first("a window") {
+                    if case .window(let queue, let events) = $0, events > 0 { queue } else { nil }
+                })
+        }
+        let bob = try await IRCClient(servers[0].port, nick: "bob", join: "#general")
+        let eve = try await IRCClient(servers[1].port, nick: "eve", join: "#general")
+        // The chat answers none of these.
+        for i in 0..<1000 { bob.send("PRIVMSG #general :flood \(i)") }
+        while try await host.command("SEND_MESSAGE").0.string("message") != "flood 100" {}
+        // Both ways of the other network go on, past what may be unconfirmed at once.
+        var deliveries: Set<Int64> = []
+        for i in 0..<500 { deliveries.insert(try await host.say("\(i)", queue: "n1")) }
+        for i in 0..<500 { #expect(try await eve.nextText() == "<ann> \(i)") }
+        try await host.settled(deliveries)
+        eve.send("PRIVMSG #general :calm")
+        while try await host.command("SEND_MESSAGE").0.string("message") != "calm" {}
+    }
 }
