@@ -191,7 +191,8 @@ final class NetworkConnection: @unchecked Sendable {
         do {
             let pipeline = channel.pipeline.syncOperations
             let established: Any.Type? = tls == nil ? nil : TLSClientHandler.Established.self
-            try pipeline.addHandler(IRCLineHandler(established: established) { [self] in handle($0) })
+            try pipeline.addHandler(
+                IRCLineHandler(established: established, skipsTalk: machine.isPuppet) { [self] in handle($0) })
             if let tls {
                 let handler = try TLSClientHandler(context: tls, host: machine.config.host)
                 try pipeline.addHandler(handler, position: .first)
