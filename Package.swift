@@ -187,3 +187,20 @@ let package = Package(
         .testTarget(name: "RepositoryTests", swiftSettings: strict),
     ]
 )
+
+// Only for script/fuzz, which has a build folder of its own: the bridge as a library, watched by the fuzzer.
+if Context.environment["CROWBAR_FUZZ"] != nil {
+    package.products = []
+    package.targets.removeAll { $0.type == .test || $0.name == "IRCBridge" }
+    package.targets += [
+        .target(
+            name: "IRCBridge",
+            dependencies: ["PluginKit", "PluginWire", "JSONBytes", "OpenSSL", collections] + nio,
+            path: "Sources/Plugins/IRCBridge", exclude: ["Main.swift"],
+            swiftSettings: strict + [.unsafeFlags(["-sanitize=fuzzer"])]),
+        .executableTarget(
+            name: "FuzzIRC", dependencies: ["IRCBridge", "PluginWire", "JSONBytes"], path: "Fuzz/IRC",
+            exclude: ["Seeds", "dictionary.txt"], swiftSettings: strict,
+            linkerSettings: [.unsafeFlags(["-sanitize=fuzzer", "-use-ld=lld"])]),
+    ]
+}

@@ -19,6 +19,8 @@ import tempfile
 import time
 import urllib.request
 
+import irc as bridge
+
 RUNS = 3
 SECONDS = 8
 EVENTS = 1_000_000
@@ -302,8 +304,12 @@ def memory(binaries, folder):
         server.stop()
 
 
+def irc(binaries, folder):
+    bridge.irc(Server, row, resident, free_port, binaries, folder)
+
+
 BENCHMARKS = {
-    "memory": memory, "idle": idle, "latency": latency, "ingest": ingest, "delivery": delivery}
+    "memory": memory, "idle": idle, "latency": latency, "ingest": ingest, "delivery": delivery, "irc": irc}
 
 
 def main():

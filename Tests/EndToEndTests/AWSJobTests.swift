@@ -5,7 +5,7 @@ import Testing
 
 extension MainJobTests {
     /// The plugin's process, found by its name among those that work in the folder.
-    private func plugin(_ name: String, in folder: CommandLineFolder) -> pid_t? {
+    func plugin(_ name: String, in folder: CommandLineFolder) -> pid_t? {
         guard let handle = opendir("/proc") else { return nil }
         defer { closedir(handle) }
         while let entry = readdir(handle) {

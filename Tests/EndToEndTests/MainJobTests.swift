@@ -8,7 +8,7 @@ import Testing
 @Suite(.serialized) struct MainJobTests {
     static let tests = #filePath.split(separator: "/").dropLast(2).map { "/" + $0 }.joined()
 
-    private func freePort() throws -> UInt16 {
+    func freePort() throws -> UInt16 {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         defer { close(descriptor) }
         var address = sockaddr_in()
@@ -195,7 +195,7 @@ extension LineProcess {
     }
 
     /// The next line.
-    fileprivate func text(within limit: Duration) async throws -> String {
+    func text(within limit: Duration) async throws -> String {
         try await first("a line", within: limit) { String(decoding: $0, as: UTF8.self) }
     }
 }

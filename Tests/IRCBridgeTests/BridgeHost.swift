@@ -21,16 +21,18 @@ final class BridgeHost: Sendable {
                 """.utf8))
     }
 
-    func hello(_ config: JSON, purpose: HostMessage.Hello.Purpose = .live) async throws {
+    func hello(
+        _ config: JSON, purpose: HostMessage.Hello.Purpose = .live, plugin name: String = "irc"
+    ) async throws {
         try await plugin.send(
             .hello(
                 HostMessage.Hello(
-                    plugin: "irc", phase: "event", purpose: purpose, session: "s", config: config, dataDir: "/tmp")))
+                    plugin: name, phase: "event", purpose: purpose, session: "s", config: config, dataDir: "/tmp")))
     }
 
     /// Says hello and start, and waits until the queue is open.
-    func run(_ config: JSON, untilOpen: Bool = true) async throws {
-        try await hello(config)
+    func run(_ config: JSON, untilOpen: Bool = true, plugin name: String = "irc") async throws {
+        try await hello(config, plugin: name)
         let ready: PluginMessage.Ready = try await plugin.first("ready") {
             if case .ready(let ready) = $0 { ready } else { nil }
         }
@@ -143,6 +145,18 @@ final class BridgeHost: Sendable {
             guard case .command(let command) = message else { return nil }
             let object = try JSONObject(parsing: command.command)
             return object.string("type") == type ? (object, command) : nil
+        }
+    }
+
+    /// The next command of any type, as an object; nil where none comes in time.
+    func anyCommand(within limit: Duration = .seconds(10)) async throws -> (JSONObject, PluginMessage.Command)? {
+        do {
+            return try await plugin.first("a command", within: limit) { message in
+                guard case .command(let command) = message else { return nil }
+                return (try JSONObject(parsing: command.command), command)
+            }
+        } catch LineProcess.Failure.timedOut {
+            return nil
         }
     }
 }

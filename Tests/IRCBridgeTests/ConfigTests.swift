@@ -35,8 +35,7 @@ import Testing
         arguments: [
             (#","pin":"sha256:00""#, "pin"), (#","client_cert":"c""#, "client_cert"),
             (#","client_key":"k""#, "client_key"), (#","proxy":"socks5h://127.0.0.1:9050""#, "proxy"),
-            (#","bind":"::1""#, "bind"), (#","mode":"puppets""#, "mode"),
-
+            (#","bind":"::1""#, "bind"),
             (#","sasl":{"mechanism":"external","account":"a"}"#, "sasl.mechanism"),
             (#","sasl":{"mechanism":"scram-sha-256","account":"a","password":"p"}"#, "sasl.mechanism"),
         ])
@@ -116,5 +115,28 @@ import Testing
         ])
     func hosts(host: String, isGood: Bool) {
         #expect(Hostname.canConnect(host) == isGood)
+    }
+
+    @Test(
+        "connections of users",
+        arguments: [
+            (#","mode":"both""#, "mode"), (#","puppets":{}"#, "puppets"),
+            (#","mode":"puppets","puppets":{"limit":0}"#, "puppets.limit"),
+            (#","mode":"puppets","puppets":{"idle":-1}"#, "puppets.idle"),
+            (#","mode":"puppets","puppets":{"nick":"x"}"#, "puppets.nick"),
+            (#","mode":"puppets","puppets":{"suffix":"x"}"#, "puppets.suffix"),
+        ])
+    func wrongPuppets(more: String, key: String) throws {
+        #expect(try problem(network(more)).path == "networks[0]." + key)
+    }
+
+    @Test func puppets() throws {
+        #expect(try read(network("")).networks.first?.puppets == nil)
+        #expect(try read(network(#","mode":"puppets""#)).networks.first?.puppets == PuppetConfig())
+        let more = #","mode":"puppets","puppets":{"limit":3,"idle":0,"nick":"c-{name}"}"#
+        let puppets = try read(network(more)).networks.first?.puppets
+        #expect(puppets?.limit == 3)
+        #expect(puppets?.idle == 0)
+        #expect(puppets?.nick == PuppetNick("c-{name}"))
     }
 }

@@ -20,7 +20,7 @@ final class IRCClient: Sendable {
         _ = fcntl(fd, F_SETFL, O_NONBLOCK)
         self.fd = fd
         send("NICK \(nick)")
-        send("USER \(nick) 0 * :\(nick)")
+        send("USER \(nick.filter { $0.isLetter }) 0 * :\(nick)")
         _ = try await first("welcome") { $0.verb == "001" }
         if let channel {
             send("JOIN \(channel)")

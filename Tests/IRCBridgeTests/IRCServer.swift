@@ -22,7 +22,13 @@ final class IRCServer: Sendable {
     /// - Parameters:
     ///   - port: The port; a free one where nil.
     ///   - certificate: What it shows of itself by TLS.
-    init(port: Int? = nil, password: String? = nil, certificate: Certificate? = nil) async throws {
+    ///   - name: Its name, which others of its network know it by.
+    ///   - penalties: Whether it slows clients down, as it does unless it is told not to.
+    ///   - more: More of its configuration.
+    init(
+        port: Int? = nil, name: String = "irc.test.local", password: String? = nil, certificate: Certificate? = nil,
+        penalties: Bool = false, more: String = ""
+    ) async throws {
         try #require(access(Self.path, X_OK) == 0, "ngircd is missing: apt-get install ngircd")
         self.port = try port ?? LoopbackPort.free()
         tlsPort = try LoopbackPort.free()
@@ -30,7 +36,7 @@ final class IRCServer: Sendable {
         self.certificate = certificate
         var text = """
             [Global]
-            Name = irc.test.local
+            Name = \(name)
             Info = Test
             Listen = 127.0.0.1
             Ports = \(self.port)
@@ -39,13 +45,14 @@ final class IRCServer: Sendable {
             ServerGID = \(getgid())
             MotdPhrase = hello
             [Limits]
-            MaxPenaltyTime = 0
+            \(penalties ? "" : "MaxPenaltyTime = 0")
             MaxConnectionsIP = 0
             MaxNickLength = 16
             [Options]
             DNS = no
             Ident = no
             PAM = no
+            \(more)
 
             """
         if let certificate {

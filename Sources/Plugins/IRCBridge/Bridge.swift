@@ -1,4 +1,3 @@
-import DequeModule
 import JSONBytes
 import NIOCore
 import PluginKit
@@ -7,9 +6,9 @@ import PluginWire
 /// The plugin: networks, and the host's end of the protocol between them. All of it lives on one event loop.
 // Unchecked: every method is called on `loop` alone, which `preconditionInEventLoop` holds callers to.
 final class Bridge: @unchecked Sendable {
-    /// Commands that wait for the chat's answer before the networks are read no further, and from where on they are
-    /// again. Well below the number at which the host stops reading from this plugin.
-    private static let mostOutstanding = Wire.commandsInFlight / 2, fewOutstanding = mostOutstanding / 2
+    /// Commands that wait for the chat's answer, of all networks and of one, which is then read no further. Well below
+    /// the number at which the host stops reading from this plugin.
+    private static let mostOutstanding = Wire.commandsInFlight / 2, mostOfOne = mostOutstanding / 4
     /// Refused commands that are logged in ``logInterval``, the rest being counted.
     private static let logsPerInterval = 10
     private static let logInterval = TimeAmount.seconds(60)
@@ -23,10 +22,11 @@ final class Bridge: @unchecked Sendable {
     private var lastSerial = 0
     private var isDraining = false
     /// Commands that wait until others are answered; what one line of IRC leads to is bounded by ``Roster/mostPeople``.
-    private var waiting: Deque<(network: String, command: ChatCommand, isSecond: Bool)> = []
-    private var outstanding: [MessageID: (network: String, command: ChatCommand, isSecond: Bool)] = [:]
+    private var turns = CommandTurns(most: mostOutstanding, mostOfOne: mostOfOne)
+    private var outstanding: [MessageID: CommandTurns.Item] = [:]
     private var lastID = 0
-    private var isPaused = false
+    /// The networks that are not read.
+    private var paused: Set<String> = []
     private var health: [String: NetworkHealth] = [:]
     private var running: Set<String> = []
     private var logged = 0
@@ -53,7 +53,7 @@ final class Bridge: @unchecked Sendable {
         let network = NetworkConnection(machine: machine, serial: serial, loop: loop) { [weak self] action in
             self?.handle(action, of: config.name, serial)
         }
-        network.setReading(!isPaused)
+        network.setReading(!paused.contains(config.name))
         networks[config.name] = network
     }
 
@@ -121,7 +121,7 @@ final class Bridge: @unchecked Sendable {
         case .drained:
             running.remove(network)
             endDrain()
-        case .connect, .send, .close: break
+        case .connect, .send, .close, .puppet, .news: break
         }
     }
 
@@ -136,25 +136,30 @@ final class Bridge: @unchecked Sendable {
     }
 
     private func emit(_ command: ChatCommand, _ network: String, isSecond: Bool = false) {
-        waiting.append((network, command, isSecond))
+        turns.add(CommandTurns.Item(network: network, command: command, isSecond: isSecond))
         emitWaiting()
+        if turns.isBehind(network), paused.insert(network).inserted { networks[network]?.setReading(false) }
     }
 
     private func emitWaiting() {
-        while outstanding.count < Self.mostOutstanding, let (network, command, isSecond) = waiting.popFirst() {
+        while let item = turns.next() {
             lastID += 1
             let id = MessageID(lastID)
-            outstanding[id] = (network, command, isSecond)
+            outstanding[id] = item
+            let command = item.command
             host.send(
                 .command(PluginMessage.Command(id: id, command: command.json, key: command.key, ref: command.ref)))
         }
-        if outstanding.count >= Self.mostOutstanding { setReading(false) }
     }
 
     private func take(_ result: HostMessage.CommandResult) {
-        guard let (network, command, isSecond) = outstanding.removeValue(forKey: result.id) else { return }
-        defer { emitWaiting() }
-        if isPaused, waiting.isEmpty, outstanding.count <= Self.fewOutstanding { setReading(true) }
+        guard let item = outstanding.removeValue(forKey: result.id) else { return }
+        let (network, command, isSecond) = (item.network, item.command, item.isSecond)
+        turns.answered(network)
+        defer {
+            emitWaiting()
+            readOn()
+        }
         if command.kind == .message, let reference = command.reference, case .stored = result.outcome {
             networks[network]?.stored(String(command.ref.dropFirst(network.utf8.count + 1)), reference)
         }
@@ -177,9 +182,12 @@ final class Bridge: @unchecked Sendable {
         log("\(command.kind.rawValue) of \(command.userID) from \(command.ref) was refused: \(code): \(message)")
     }
 
-    private func setReading(_ on: Bool) {
-        isPaused = !on
-        for network in networks.values { network.setReading(on) }
+    /// Reads those networks again with which the chat has caught up.
+    private func readOn() {
+        for network in paused where turns.hasRoom(network) {
+            paused.remove(network)
+            networks[network]?.setReading(true)
+        }
     }
 
     private func log(_ text: String) {

@@ -19,6 +19,8 @@ struct ChatMessage: Equatable, Sendable {
     var channel: String
     /// The author's name, else their id.
     var author: String
+    /// The author's id.
+    var authorID: String?
     var what: What
     /// The plugin it came from, and where there.
     var origin: String?
@@ -28,6 +30,8 @@ struct ChatMessage: Equatable, Sendable {
     var replyTo: String?
     /// The beginning of what it answers or deletes, where that is known.
     var quote: String?
+    /// The nicks of those whom it addresses by `@name`, where that was looked up before.
+    var nicks: [String: String] = [:]
     /// When it was stored, in milliseconds of Unix; 0 where that is not known.
     var timestamp: Int64 = 0
 
@@ -49,6 +53,7 @@ struct ChatMessage: Equatable, Sendable {
         else { return nil }
         self.channel = channel
         author = object.string("userName") ?? object.string("userId") ?? "?"
+        authorID = object.string("userId")
         let text = object.string("message") ?? ""
         switch type {
         case "MESSAGE_SENT":

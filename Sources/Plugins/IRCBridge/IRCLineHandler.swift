@@ -19,14 +19,17 @@ final class IRCLineHandler: ChannelInboundHandler {
 
     private let established: Any.Type?
     private let report: (Event) -> Void
+    private let skipsTalk: Bool
     private var partial: [UInt8] = []
     private var isOpen = false
 
     /// - Parameters:
     ///   - established: The event that says that the connection can be used; nil: once it is open.
+    ///   - skipsTalk: Whether ``TalkFilter`` keeps from it what people say.
     ///   - report: Where to.
-    init(established: Any.Type?, report: @escaping (Event) -> Void) {
+    init(established: Any.Type?, skipsTalk: Bool = false, report: @escaping (Event) -> Void) {
         self.established = established
+        self.skipsTalk = skipsTalk
         self.report = report
     }
 
@@ -65,7 +68,9 @@ final class IRCLineHandler: ChannelInboundHandler {
             }
             partial.append(contentsOf: bytes[start...])
         }
-        for line in lines { if let message = IRCMessage(line: line) { report(.line(message)) } }
+        for line in lines where !skipsTalk || !TalkFilter.isTalk(line) {
+            if let message = IRCMessage(line: line) { report(.line(message)) }
+        }
         if partial.count > Self.maxLine {
             report(.failed("the server sent a line of over \(Self.maxLine) bytes"))
             context.close(promise: nil)

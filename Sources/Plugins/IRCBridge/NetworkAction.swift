@@ -16,6 +16,34 @@ enum NetworkAction: Equatable, Sendable {
     case health(NetworkHealth)
     /// All is done; no more will come.
     case drained
+    /// Something for an author's own connection, by its serial.
+    case puppet(Int, PuppetOrder)
+    /// What an author's own connection has to tell the network's.
+    case news(PuppetNews)
+}
+
+/// What is to become of an author's own connection.
+enum PuppetOrder: Equatable, Sendable {
+    /// Make it and let it connect.
+    case open(NetworkConfig)
+    /// Say this, in the channels of these links.
+    case say(OutboundLedger.Entry, [LinkConfig])
+    /// Another nick or other limits, and the links that are left.
+    case reconfigure(NetworkConfig, [LinkConfig])
+    /// What it was given is void.
+    case clear
+    /// Finish what is begun and leave, within so many seconds.
+    case leave(Double)
+    /// Let go of it at once.
+    case drop
+}
+
+/// What an author's own connection tells.
+enum PuppetNews: Equatable, Sendable {
+    /// The server has accepted it by this nick, or has given it this one.
+    case nick(String)
+    /// The connection is lost, or was not to be had.
+    case lost(String)
 }
 
 /// How a network is, for the operator.

@@ -23,7 +23,7 @@ struct NetworkConfig: Equatable, Sendable {
     static let maxIgnores = 200
     static let known = [
         "name", "host", "port", "tls", "ca_file", "server_password", "nick", "user", "realname", "sasl", "flood",
-        "max_lines", "presence", "mode", "format", "anti_ping", "ignore", "catch_up",
+        "max_lines", "presence", "mode", "format", "anti_ping", "ignore", "catch_up", "puppets",
     ]
     static let later = ["pin", "client_cert", "client_key", "proxy", "bind", "nickserv"]
 
@@ -43,6 +43,8 @@ struct NetworkConfig: Equatable, Sendable {
     /// Lines of one message at most; 0: all.
     var maxLines: Int
     var presence: Presence
+    /// Connections of users; nil: the bridge says everything itself.
+    var puppets: PuppetConfig?
     var format: RelayFormat
     /// Authors' names are written so that they highlight nobody.
     var antiPing: Bool
@@ -85,7 +87,7 @@ struct NetworkConfig: Equatable, Sendable {
         ignore = try Self.ignore(section)
         sasl = try Self.account(section)
         (burst, linesPerSecond) = try Self.flood(section)
-        try Self.refuseLater(section)
+        puppets = try PuppetConfig.read(section)
     }
 
     /// Whether another configuration connects to the same server as the same client.
@@ -109,12 +111,6 @@ struct NetworkConfig: Equatable, Sendable {
             masks.append(mask)
         }
         return masks
-    }
-
-    private static func refuseLater(_ section: ConfigSection) throws(ConfigError) {
-        let mode = try section.string("mode") ?? "relay"
-        if mode == "puppets" { throw section.fail("mode", "'puppets' is not supported by this version yet") }
-        if mode != "relay" { throw section.fail("mode", "must be 'relay'") }
     }
 
     private static func account(_ section: ConfigSection) throws(ConfigError) -> Account? {

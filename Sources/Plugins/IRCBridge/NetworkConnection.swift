@@ -1,3 +1,4 @@
+import DequeModule
 import Glibc
 import NIOCore
 import NIOPosix
@@ -12,7 +13,7 @@ final class NetworkConnection: @unchecked Sendable {
 
     /// Tells this connection from an earlier one of the same name.
     let serial: Int
-    private let loop: any EventLoop
+    let loop: any EventLoop
     private let report: (NetworkAction) -> Void
     private var machine: NetworkMachine
     private var channel: (any Channel)?
@@ -20,6 +21,12 @@ final class NetworkConnection: @unchecked Sendable {
     private var timer: Scheduled<Void>?
     private var timerAt: Instant?
     private var wantsReads = true
+    private var isDropped = false
+    private var isStepping = false
+    /// The connections of users, by their serials, and what they have told.
+    var puppets: [Int: NetworkConnection] = [:]
+    var inbox: Deque<(serial: Int, action: NetworkAction)> = []
+    var plugin: String { machine.plugin }
 
     /// - Parameters:
     ///   - report: Where the actions go that are not the connection's own.
@@ -57,7 +64,10 @@ final class NetworkConnection: @unchecked Sendable {
 
     /// Takes a new configuration.
     func reconfigure(_ config: NetworkConfig, links: [LinkConfig]) {
-        step { $0.reconfigure(config, links: links, now: $1) }
+        step { machine, now in
+            let old = machine.config
+            return machine.reconfigure(config, links: links, now: now) + machine.reconfigurePuppets(from: old, now: now)
+        }
     }
 
     /// The host has begun the queue anew.
@@ -84,12 +94,32 @@ final class NetworkConnection: @unchecked Sendable {
         step { $0.setListening(on, now: $1) }
     }
 
-    private func step(_ body: (inout NetworkMachine, Instant) -> [NetworkAction]) {
+    /// Lets the machine take something, and does what it wants done.
+    func step(_ body: (inout NetworkMachine, Instant) -> [NetworkAction]) {
         loop.preconditionInEventLoop()
         let now = Self.now()
         machine.unixStart = Self.unixNow() - now
+        let wasStepping = isStepping
+        isStepping = true
         perform(body(&machine, now))
+        isStepping = wasStepping
         schedule(now)
+        readInbox()
+    }
+
+    /// Takes what users' connections have told, unless something is being done, which comes first.
+    func readInbox() {
+        while !isStepping, let (serial, action) = inbox.popFirst() {
+            step { $0.puppetDid(serial, action, now: $1) }
+        }
+    }
+
+    /// Lets go of the connection at once; nothing more is reported.
+    func drop() {
+        isDropped = true
+        timer?.cancel()
+        channel?.close(promise: nil)
+        channel = nil
     }
 
     private func perform(_ actions: [NetworkAction]) {
@@ -105,7 +135,8 @@ final class NetworkConnection: @unchecked Sendable {
                 write(&out)
                 channel?.close(promise: nil)
             case .connect: connect()
-            case .plugin, .emit, .health, .drained: report(action)
+            case .puppet(let serial, let order): lead(serial, order)
+            case .plugin, .emit, .health, .drained, .news: report(action)
             }
         }
         write(&out)
@@ -155,11 +186,13 @@ final class NetworkConnection: @unchecked Sendable {
     }
 
     private func use(_ channel: any Channel, _ tls: TLSClientContext?) {
+        if isDropped { return channel.close(promise: nil) }
         self.channel = channel
         do {
             let pipeline = channel.pipeline.syncOperations
             let established: Any.Type? = tls == nil ? nil : TLSClientHandler.Established.self
-            try pipeline.addHandler(IRCLineHandler(established: established) { [self] in handle($0) })
+            try pipeline.addHandler(
+                IRCLineHandler(established: established, skipsTalk: machine.isPuppet) { [self] in handle($0) })
             if let tls {
                 let handler = try TLSClientHandler(context: tls, host: machine.config.host)
                 try pipeline.addHandler(handler, position: .first)
@@ -181,6 +214,7 @@ final class NetworkConnection: @unchecked Sendable {
     }
 
     private func handle(_ event: IRCLineHandler.Event) {
+        if isDropped { return }
         switch event {
         case .opened:
             channel?.setOption(.autoRead, value: wantsReads).whenFailure { _ in }
@@ -194,6 +228,7 @@ final class NetworkConnection: @unchecked Sendable {
 
     private func ended(_ reason: String) {
         channel = nil
+        if isDropped { return }
         let why = failure ?? reason
         let random = Double.random(in: 0..<1)
         step { $0.closed(reason: why, random: random, now: $1) }

@@ -48,6 +48,7 @@ extension NetworkMachine {
             case .registered(let accepted):
                 phase = .registered(since: now)
                 nick = accepted
+                if isPuppet { actions.append(.news(.nick(accepted))) }
                 nextRegain = now + Self.regainInterval
                 // Until the server shows it, as long as RFC 2812 and common limits let it be.
                 setMask("\(accepted)!\(String(repeating: "u", count: 11))@\(String(repeating: "h", count: 63))")
@@ -141,7 +142,7 @@ extension NetworkMachine {
         case "NICK":
             nick = name
             if let mark = mask.firstIndex(of: "!") { setMask(name + mask[mark...]) }
-            return membershipChanged(now)
+            return (isPuppet ? [.news(.nick(name))] : []) + membershipChanged(now)
         default: return []
         }
     }
@@ -178,7 +179,8 @@ extension NetworkMachine {
 
     /// The chat's name for who is addressed in a channel on IRC: somebody there, or somebody of the chat.
     private func addressee(_ nick: String, in target: String) -> String? {
-        roster.contains(nick, in: target) ? roster.person(nick)?.nick : recent.author(nick)
+        if let name = puppets.name(of: supports.casemapping.fold(nick)) { return name }
+        return roster.contains(nick, in: target) ? roster.person(nick)?.nick : recent.author(nick)
     }
 
     /// What a command's event id is derived from.
@@ -224,13 +226,15 @@ extension NetworkMachine {
 
     mutating func relay(_ message: IRCMessage, _ now: Instant) -> [NetworkAction] {
         if let target = message.params.first, let instead = heldBack(message, fold(target), now) { return instead }
-        guard message.params.count == 2, let source = message.source.map(IRCSource.init), !isOwn(source.nick),
-            !source.host.isEmpty, !isIgnored(message.source ?? "")
+        guard message.params.count == 2, let source = message.source.map(IRCSource.init), !isOurs(source.nick),
+            !source.host.isEmpty, !isPuppet, !isIgnored(message.source ?? "")
         else { return [] }
         if isOwn(message.params[0]) {
             return message.verb == "PRIVMSG" ? direct(source, message.params[1], now) : []
         }
+        if message.tags["batch"] != nil, wasPuppet(source.nick) { return [] }
         let target = fold(message.params[0])
+        if relayMarks.isRepeated(message.params[1], in: target, nick: nick, now: now) { return [] }
         if let id = message.tags["msgid"], !catchUp.isNew(target + " " + id) { return [] }
         var text = message.params[1]
         var kind = message.verb == "NOTICE" ? "notice" : nil

@@ -68,7 +68,7 @@ extension NetworkMachine {
     /// Writes what may be written now.
     mutating func pump(_ now: Instant) -> [NetworkAction] {
         guard case .registered = phase else { return [] }
-        var actions: [NetworkAction] = []
+        var actions = leadPuppets(now)
         var settled: [Int64] = []
         ledger.isLabelled = registration.hasReceipts
         if ledger.sentCount == 0 { lastReceipt = now }
@@ -83,14 +83,19 @@ extension NetworkMachine {
                 break
             }
             switch turn {
-            case .line(let line): actions.append(.send(line))
+            case .line(let line):
+                actions.append(.send(line))
+                if !isPuppet { relayMarks.said(line, now: now) }
             case .settled(let entry):
                 bucket.giveBack()
                 if entry.failure == nil { settled.append(entry.delivery) } else { actions += finish([entry]) }
             }
         }
+        actions += leadPuppets(now)
         // Nothing more goes out now, so the fence goes behind all of it.
-        if mayFence(now), !bucket.isLimited || !ledger.hasWaiting || isDraining, bucket.take(now: now) {
+        if mayFence(now), !bucket.isLimited || !ledger.hasWaiting || ledger.isAwaited || isDraining,
+            bucket.take(now: now)
+        {
             actions.append(.send("PING :" + ledger.fence()))
         }
         if !settled.isEmpty { actions.append(settle(settled)) }
@@ -98,7 +103,7 @@ extension NetworkMachine {
     }
 
     /// Whether a message may be begun. One that is begun is always finished, as the fence goes behind whole messages.
-    private var mayBegin: Bool { !isDraining && ledger.sentLines < Self.mostUnconfirmed }
+    var mayBegin: Bool { !isDraining && ledger.sentLines < Self.mostUnconfirmed }
 
     /// Where lines are dear the fence waits for a few messages; where they are not it is set at the end of each pump.
     private var wantsFence: Bool {
@@ -109,23 +114,9 @@ extension NetworkMachine {
         ledger.needsFence && (receiptsDue.map { $0 <= now || isDraining } ?? true)
     }
 
-    private mutating func nextTurn(_ now: Instant) -> OutboundLedger.Turn? {
-        let (memberships, lines, roster) = (memberships, lines, roster)
-        return ledger.turn(
-            onlyBegun: !mayBegin,
-            state: { memberships[$0]?.state(now: now) ?? .waiting },
-            render: { message, target in
-                // A topic that stands there already need not be set; two linked channels would set it for ever.
-                if case .topic(let topic) = message.what, memberships[target]?.topic == topic { return [] }
-                return lines.lines(message, target: memberships[target]?.name ?? target) { name in
-                    roster.contains(name, in: target) ? roster.person(name)?.nick : nil
-                }
-            })
-    }
-
     private mutating func endDrain(_ now: Instant) -> [NetworkAction] {
         guard isDraining, case .registered = phase else { return [] }
-        guard now >= drainEnds || (!ledger.hasBegun && ledger.sentCount == 0) else { return [] }
+        guard now >= drainEnds || (!ledger.hasBegun && ledger.sentCount == 0 && puppets.count == 0) else { return [] }
         phase = .registering(since: now)
         return [.send("QUIT :Crowbar is stopped"), .close]
     }
@@ -152,7 +143,7 @@ extension NetworkMachine {
         return actions
     }
 
-    private func settle(_ deliveries: [Int64]) -> NetworkAction {
+    func settle(_ deliveries: [Int64]) -> NetworkAction {
         .plugin(.ack(deliveries.count == 1 ? .one(deliveries[0]) : .many(deliveries), state: nil))
     }
 

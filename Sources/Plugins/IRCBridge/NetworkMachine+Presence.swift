@@ -25,7 +25,7 @@ extension NetworkMachine {
     /// A line that says who is where.
     mutating func presence(_ message: IRCMessage, _ source: IRCSource, _ now: Instant) -> [NetworkAction] {
         let params = message.params
-        guard let first = params.first else { return [] }
+        guard let first = params.first, !isPuppet, !isOfPuppet(message, source) else { return [] }
         switch message.verb {
         case "JOIN":
             // extended-join: the account, or a star.
@@ -50,13 +50,31 @@ extension NetworkMachine {
             guard params.count > 2 else { return [] }
             for name in params[params.count - 1].split(separator: " ") {
                 let who = IRCSource(String(name.drop { supports.prefixes.contains($0) }))
-                if !isOwn(who.nick), !who.nick.isEmpty { roster.join(who, fold(params[params.count - 2])) }
+                if !isOurs(who.nick), !who.nick.isEmpty { roster.join(who, fold(params[params.count - 2])) }
             }
             return []
         case "354":
             guard params.count == 6, params[1] == Self.whoToken, params[5] != "0" else { return [] }
             return accountIs(params[4], params[5])
         default: return []
+        }
+    }
+
+    /// Whether a line is about a user's connection; such a one is nobody on IRC.
+    private mutating func isOfPuppet(_ message: IRCMessage, _ source: IRCSource) -> Bool {
+        let map = supports.casemapping
+        switch message.verb {
+        case "QUIT":
+            let isOwn = puppets.isOwn(map.fold(source.nick))
+            if isOwn { puppets.quit(map.fold(source.nick)) }
+            return isOwn
+        case "NICK":
+            let isOwn = puppets.isOwn(map.fold(source.nick))
+            if isOwn { puppets.renamed(map.fold(source.nick), map.fold(message.params.first ?? "")) }
+            return isOwn
+        case "KICK": return message.params.count > 1 && puppets.isOwn(map.fold(message.params[1]))
+        case "JOIN", "PART", "ACCOUNT": return puppets.isOwn(map.fold(source.nick))
+        default: return false
         }
     }
 

@@ -66,6 +66,6 @@ extension NetworkMachine {
     mutating func requeued() -> [NetworkAction] {
         ledger.clear()
         backlog.clear()
-        return isWindowOpen ? [.plugin(.window(queue: config.name, events: Int64(window)))] : []
+        return clearPuppets() + (isWindowOpen ? [.plugin(.window(queue: config.name, events: Int64(window)))] : [])
     }
 }

@@ -47,6 +47,10 @@ struct NetworkMachine: Sendable {
     var config: NetworkConfig
     var links: [LinkConfig]
     let plugin: String
+    /// Whether this is the connection of a single user, which another machine leads.
+    var isPuppet = false
+    var puppets: PuppetPool
+    var relayMarks = RelayMarks()
 
     var phase = Phase.idle
     var isDraining = false
@@ -92,6 +96,7 @@ struct NetworkMachine: Sendable {
         self.config = config
         self.links = links.filter { $0.network == config.name }
         self.plugin = plugin
+        puppets = PuppetPool(config.puppets)
         registration = Registration(config)
         nick = config.nick
         bucket = FloodBucket(burst: config.burst, rate: config.linesPerSecond, now: 0)
@@ -99,6 +104,12 @@ struct NetworkMachine: Sendable {
         speakers = Speakers(presence: config.presence)
         lines = RelayLines(format: config.format, maxLines: config.maxLines, mask: "")
         lines.antiPing = config.antiPing
+    }
+
+    /// A user's own connection.
+    init(puppet config: NetworkConfig, plugin: String) {
+        self.init(config: config, links: [], plugin: plugin)
+        isPuppet = true
     }
 
     /// The queue as `ready` declares it: its window is closed until there is somebody to talk to.
@@ -114,7 +125,8 @@ struct NetworkMachine: Sendable {
     /// Events wanted at once.
     var window: Int {
         guard bucket.isLimited else { return Self.fullWindow }
-        return min(max(Int(config.linesPerSecond * Self.windowPerRate), Self.leastWindow), Self.fullWindow)
+        let own = max(Int(config.linesPerSecond * Self.windowPerRate), Self.leastWindow)
+        return min(own + (config.puppets?.limit ?? 0) * Self.windowPerPuppet, Self.fullWindow)
     }
 
     /// Whether a name is the client's own.
@@ -162,6 +174,10 @@ struct NetworkMachine: Sendable {
             phase = .idle
             return actions + [.drained]
         }
+        if isPuppet {
+            phase = .idle
+            return [.news(.lost(refusal?.reason ?? reason))]
+        }
         let wait = refusal?.isFinal == true ? BackOff.refused : backOff.wait(random: random)
         phase = .waiting(until: now + wait)
         let text = "\(refusal?.reason ?? reason); next try in \(Int(wait.rounded(.up))) s"
@@ -180,12 +196,14 @@ struct NetworkMachine: Sendable {
     mutating func drain(deadline: Double, now: Instant) -> [NetworkAction] {
         isDraining = true
         drainEnds = now + min(Self.drainLimit, deadline / 2)
+        puppets.leaveAll(now: now)
+        let farewell = leadPuppets(now)
         switch phase {
         case .idle, .waiting, .connecting:
             phase = .idle
-            return saveState() + [.drained]
-        case .registering: return [.send("QUIT"), .close]
-        case .registered: return pump(now)
+            return farewell + saveState() + [.drained]
+        case .registering: return farewell + [.send("QUIT"), .close]
+        case .registered: return farewell + pump(now)
         }
     }
 
@@ -250,7 +268,8 @@ struct NetworkMachine: Sendable {
         case .registered(let since):
             var wake = isListening ? lastHeard + (hasAsked ? Self.dead : Self.silence) : now + Self.silence
             for membership in memberships.values { if let next = membership.nextTry { wake = min(wake, next) } }
-            for end in [catchUp.nextEnd, stateDue, receiptsDue, backlog.nextSummary].compactMap(\.self) {
+            let ends = [catchUp.nextEnd, stateDue, receiptsDue, backlog.nextSummary, puppets.wake(now: now)]
+            for end in ends.compactMap(\.self) {
                 wake = min(wake, end)
             }
             if let end = netsplit.nextEnd { wake = min(wake, end) }

@@ -14,6 +14,8 @@ struct NetworkState: Equatable, Sendable {
 
     /// By the chat's channel the ids of those whom the bridge let join, without what all of them begin with.
     var members: [String: [String]] = [:]
+    /// The folded nicks of users' connections, the latest last.
+    private(set) var puppets: [String] = []
     private(set) var references: [String: String] = [:]
 
     init() {}
@@ -28,6 +30,16 @@ struct NetworkState: Equatable, Sendable {
         for member in state.members?.first(where: { $0.key == "members" })?.value.members ?? [] {
             members[member.key] = member.value.array?.compactMap(\.string)
         }
+        puppets = state.members?.first { $0.key == "puppets" }?.value.array?.compactMap(\.string) ?? []
+    }
+
+    /// Notes the nick of a user's connection.
+    /// - Returns: Whether it is new.
+    mutating func notePuppet(_ nick: String) -> Bool {
+        guard !puppets.contains(nick) else { return false }
+        puppets.append(nick)
+        if puppets.count > NetworkMachine.mostPuppetNicks { puppets.removeFirst() }
+        return true
     }
 
     /// Notes the last message of a channel, by its folded name.
@@ -55,7 +67,9 @@ struct NetworkState: Equatable, Sendable {
             }
             if !kept.isEmpty { channels.append(JSON.Member(channel, .array(kept.map { .string($0) }))) }
         }
-        let state = [JSON.Member("last", .object(last))]
-        return .object(channels.isEmpty ? state : state + [JSON.Member("members", .object(channels))])
+        var state = [JSON.Member("last", .object(last))]
+        if !channels.isEmpty { state.append(JSON.Member("members", .object(channels))) }
+        if !puppets.isEmpty { state.append(JSON.Member("puppets", .array(puppets.map { .string($0) }))) }
+        return .object(state)
     }
 }

@@ -7,13 +7,19 @@ import DequeModule
 /// lines in order, so the PONG says that it has them. Until then a lost connection brings them back, in order.
 struct OutboundLedger: Sendable {
     /// One delivery.
-    struct Entry: Sendable {
+    struct Entry: Equatable, Sendable {
         var delivery: Int64
         var message: ChatMessage
         /// The channels on IRC that it goes to.
         var targets: [String]
         /// Why it will not reach one of them, once that is known.
         var failure: String?
+        /// Whether the bridge itself is to say it, because its author's own connection could not.
+        var isForRelay = false
+        /// Whether nothing of it is written where one of its targets cannot be reached.
+        var isWhole = false
+        /// Its place among all.
+        fileprivate var order = 0
         fileprivate var lines: [String]?
         fileprivate var nextLine = 0
         fileprivate var fence = 0
@@ -47,6 +53,11 @@ struct OutboundLedger: Sendable {
     private var lanes: [String: Deque<Entry>] = [:]
     private var rotation: Deque<String> = []
     private var sent: Deque<Entry> = []
+    /// By lane what was given to an author's own connection, by its serial, and is not confirmed by it.
+    private var abroad: [String: Deque<(serial: Int, entry: Entry)>] = [:]
+    private var lastOrder = 0
+    /// Whether an author's own connection may speak once the server has what the bridge said before.
+    private(set) var isAwaited = false
     /// Whether lines are written with labels, which the server answers.
     var isLabelled = false
     private var lastLabel = 0
@@ -54,7 +65,11 @@ struct OutboundLedger: Sendable {
     private var fenceInFlight: Int?
 
     /// Deliveries that are held.
-    var count: Int { lanes.values.reduce(0) { $0 + $1.count } + sent.count }
+    var count: Int {
+        lanes.values.reduce(0) { $0 + $1.count } + sent.count + abroad.values.reduce(0) { $0 + $1.count }
+    }
+    /// Whether something is left to authors' own connections.
+    var isAbroad: Bool { !abroad.isEmpty }
     /// Deliveries whose lines were all written, and no PONG has come.
     var sentCount: Int { sent.count }
     /// Lines of these.
@@ -71,21 +86,86 @@ struct OutboundLedger: Sendable {
     /// Takes a delivery; those of one channel of the chat come in order.
     mutating func accept(_ entry: Entry) {
         let lane = entry.message.channel
+        lastOrder += 1
+        var entry = entry
+        entry.order = lastOrder
         if lanes[lane] == nil { rotation.append(lane) }
         lanes[lane, default: []].append(entry)
+    }
+
+    /// Gives to the authors' own connections what they can say now. Only one connection at a time says something of a
+    /// lane: the next one begins once the server has confirmed what the one before said.
+    /// - Parameter voice: Who is to say an entry.
+    mutating func handOver(_ voice: (Entry) -> PuppetPool.Voice) -> [(serial: Int, entry: Entry)] {
+        var handed: [(Int, Entry)] = []
+        isAwaited = false
+        for lane in rotation {
+            while let head = lanes[lane]?.first, head.lines == nil, case .puppet(let serial) = voice(head) {
+                if let other = abroad[lane]?.first?.serial, other != serial { break }
+                if sent.contains(where: { $0.message.channel == lane }) {
+                    isAwaited = true
+                    break
+                }
+                lanes[lane]?.removeFirst()
+                abroad[lane, default: []].append((serial, head))
+                handed.append((serial, head))
+            }
+        }
+        for lane in rotation where lanes[lane]?.isEmpty == true { lanes[lane] = nil }
+        rotation.removeAll { lanes[$0] == nil }
+        return handed
+    }
+
+    /// An author's connection has confirmed some deliveries.
+    /// - Returns: Those that it was given.
+    mutating func confirm(_ serial: Int, _ deliveries: [Int64]) -> [Int64] {
+        let confirmed = Set(deliveries)
+        return takeAbroad { $0 == serial && confirmed.contains($1.delivery) }.map(\.delivery)
+    }
+
+    /// Takes back what an author's connection was given, to be said again in its old place.
+    /// - Parameters:
+    ///   - delivery: Only this one, which is then said by the bridge; nil: all.
+    mutating func takeBack(from serial: Int, _ delivery: Int64? = nil) -> [Entry] {
+        let back = takeAbroad { $0 == serial && (delivery == nil || delivery == $1.delivery) }
+        for var entry in back {
+            if delivery != nil { entry.isForRelay = true }
+            let lane = entry.message.channel
+            if lanes[lane] == nil { rotation.append(lane) }
+            let order = entry.order
+            let place = lanes[lane]?.firstIndex { $0.order > order } ?? lanes[lane]?.endIndex ?? 0
+            lanes[lane, default: []].insert(entry, at: place)
+        }
+        return back
+    }
+
+    private mutating func takeAbroad(_ isTaken: (Int, Entry) -> Bool) -> [Entry] {
+        var taken: [Entry] = []
+        for (lane, entries) in abroad {
+            var kept: Deque<(serial: Int, entry: Entry)> = []
+            for one in entries {
+                if isTaken(one.serial, one.entry) { taken.append(one.entry) } else { kept.append(one) }
+            }
+            if kept.count < entries.count { abroad[lane] = kept.isEmpty ? nil : kept }
+        }
+        return taken.sorted { $0.order < $1.order }
     }
 
     /// The next thing to do, lane by lane; nil where all that waits has to wait.
     /// - Parameters:
     ///   - onlyBegun: Begin no message, only finish.
+    ///   - voice: Who is to say an entry.
     ///   - state: How a target stands.
     ///   - render: The lines of a message for one target.
     mutating func turn(
-        onlyBegun: Bool = false, state: (String) -> TargetState, render: (ChatMessage, String) -> [String]
+        onlyBegun: Bool = false, voice: (Entry) -> PuppetPool.Voice = { _ in .relay },
+        state: (String) -> TargetState, render: (ChatMessage, String) -> [String]
     ) -> Turn? {
         for _ in 0..<rotation.count {
             guard let lane = rotation.first, var entry = lanes[lane]?.first else { return nil }
-            if entry.lines == nil { Self.prepare(&entry, onlyBegun, state, render) }
+            if entry.lines == nil, abroad[lane] == nil, !onlyBegun, voice(entry) == .relay {
+                Self.prepare(&entry, state, render)
+            }
             guard let lines = entry.lines else {
                 rotation.append(rotation.removeFirst())
                 continue
@@ -114,10 +194,8 @@ struct OutboundLedger: Sendable {
     }
 
     private static func prepare(
-        _ entry: inout Entry, _ onlyBegun: Bool, _ state: (String) -> TargetState,
-        _ render: (ChatMessage, String) -> [String]
+        _ entry: inout Entry, _ state: (String) -> TargetState, _ render: (ChatMessage, String) -> [String]
     ) {
-        guard !onlyBegun else { return }
         var lines: [String] = []
         for target in entry.targets {
             switch state(target) {
@@ -126,7 +204,7 @@ struct OutboundLedger: Sendable {
             case .joined: lines += render(entry.message, target)
             }
         }
-        entry.lines = lines
+        entry.lines = entry.isWhole && entry.failure != nil ? [] : lines
     }
 
     private mutating func removeHead(_ lane: String) {
@@ -226,6 +304,7 @@ struct OutboundLedger: Sendable {
         sent = []
         sentLines = 0
         fenceInFlight = nil
+        abroad = [:]
     }
 
     /// The connection is lost: all that is not known to have arrived waits again, in its old order.
@@ -241,7 +320,9 @@ struct OutboundLedger: Sendable {
     private mutating func countSent() { sentLines = sent.reduce(0) { $0 + ($1.lines?.count ?? 0) } }
 
     private static func unwritten(_ entry: Entry) -> Entry {
-        Entry(delivery: entry.delivery, message: entry.message, targets: entry.targets)
+        var fresh = Entry(delivery: entry.delivery, message: entry.message, targets: entry.targets)
+        (fresh.isForRelay, fresh.isWhole, fresh.order) = (entry.isForRelay, entry.isWhole, entry.order)
+        return fresh
     }
 
     private mutating func restore(_ entries: some BidirectionalCollection<Entry>) {

@@ -9,6 +9,13 @@ struct RelayFormat: Equatable, Sendable {
 
     private let before: String
     private let between: String
+    /// Whether no name is written, as the nick says who speaks.
+    let isBare: Bool
+
+    /// The text alone.
+    static let bare = RelayFormat()
+
+    private init() { (before, between, isBare) = ("", "", true) }
 
     /// Reads a template; nil where it does not hold both places once each with the text last.
     init?(_ template: String) {
@@ -18,6 +25,7 @@ struct RelayFormat: Equatable, Sendable {
             Self.cut(head, at: "{text}") == nil
         else { return nil }
         (before, between) = parts
+        isBare = false
     }
 
     private static func cut(_ text: String, at place: String) -> (String, String)? {
@@ -33,7 +41,9 @@ struct RelayFormat: Equatable, Sendable {
 
     /// What stands before the text on each line of this author.
     /// - Parameter antiPing: Written so that it highlights nobody.
-    func prefix(name: String, antiPing: Bool = false) -> String { before + Self.short(name, antiPing) + between }
+    func prefix(name: String, antiPing: Bool = false) -> String {
+        isBare ? "" : before + Self.short(name, antiPing) + between
+    }
 
     /// The author's name on one line and not over ``maxName``.
     static func short(_ name: String, _ antiPing: Bool = false) -> String {

@@ -25,7 +25,7 @@ struct RelayLines: Sendable {
         case .notice(let said): (text, verb) = (StyledText(markdown: said), "NOTICE")
         case .action(let done):
             (text, before, after) = (StyledText(markdown: done), "\u{1}ACTION ", "\u{1}")
-            prefix = RelayFormat.short(message.author, antiPing) + " "
+            prefix = format.isBare ? "" : RelayFormat.short(message.author, antiPing) + " "
         case .edit(let now, let previous): text = Self.correction(now, previous)
         case .topic(let topic): return [self.topic(topic, target)]
         case .summary(let count):

@@ -1,0 +1,207 @@
+"""The IRC bridge's figures: from one real ngIRCd through the log to another one, both on loopback without penalties."""
+import json
+import pathlib
+import shutil
+import socket
+import statistics
+import subprocess
+import threading
+import time
+
+RATES = (100, 500)
+SECONDS = 10
+# The host takes 10,000 commands of a plugin at once, and then 100 a second.
+BURST = 9_000
+# Lines before memory is measured, most of them from the chat to IRC.
+LINES = 20_000
+PUPPETS = 1_000
+# Users' connections that are asked for at once: all are there before a message has waited for 10 s.
+PUPPET_BATCH = 25
+
+IRCD = """[Global]
+Name = {name}.bench.local
+Info = bench
+Listen = 127.0.0.1
+Ports = {port}
+[Limits]
+MaxPenaltyTime = 0
+MaxConnections = 0
+MaxConnectionsIP = 0
+MaxNickLength = 32
+MaxJoins = 0
+PingTimeout = 600
+[Options]
+DNS = no
+Ident = no
+PAM = no
+"""
+
+MANIFEST = """command = ["crowbar-irc"]
+own_events = true
+replay = false
+commands = ["REGISTER_USER", "RENAME_USER", "JOIN_CHANNEL", "LEAVE_CHANNEL", "SEND_MESSAGE", "EDIT_MESSAGE", "SET_TOPIC"]
+[sandbox]
+network = true
+"""
+
+NETWORK = """[[config.networks]]
+name = "{name}"
+host = "127.0.0.1"
+port = {port}
+tls = false
+flood = {{ burst = 0, lines_per_second = 0 }}
+{more}
+[[config.links]]
+channel = "general"
+irc = "{name}/#general"
+"""
+
+
+class IRCServer:
+    def __init__(self, folder, name, port):
+        program = shutil.which("ngircd", path="/usr/sbin:/usr/bin:/bin:/usr/local/sbin")
+        if not program:
+            raise SystemExit("needs ngircd (apt-get install ngircd)")
+        self.port = port
+        file = pathlib.Path(folder) / f"{name}.conf"
+        file.write_text(IRCD.format(name=name, port=port))
+        self.process = subprocess.Popen([program, "-n", "-f", file], stdout=subprocess.DEVNULL,
+                                        stderr=subprocess.DEVNULL)
+        until = time.monotonic() + 10
+        while time.monotonic() < until:
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                return
+            except OSError:
+                time.sleep(0.02)
+        raise SystemExit("ngircd does not listen")
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+
+
+class Person:
+    """Somebody in #general; what is said there is kept with the time at which it came."""
+
+    def __init__(self, port, nick):
+        self.heard, self.joined = [], 0
+        self.connection = socket.create_connection(("127.0.0.1", port), timeout=30)
+        self.connection.settimeout(None)
+        self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.is_in = threading.Event()
+        self.send(f"NICK {nick}\r\nUSER {nick} 0 * :{nick}")
+        threading.Thread(target=self.read, daemon=True).start()
+        if not self.is_in.wait(20):
+            raise SystemExit(f"{nick} could not join")
+
+    def send(self, text):
+        self.connection.sendall(text.encode() + b"\r\n")
+
+    def read(self):
+        for line in self.connection.makefile("rb", buffering=1 << 16):
+            words = line.split(b" ", 3)
+            if words[0] == b"PING":
+                self.connection.sendall(b"PONG " + words[1])
+            elif words[1] == b"PRIVMSG":
+                self.heard.append((time.time_ns(), words[3][1:].rstrip()))
+            elif words[1] == b"JOIN":
+                self.joined += 1
+            elif words[1] == b"001":
+                self.send("JOIN #general")
+            elif words[1] == b"366":
+                self.is_in.set()
+
+    def wait(self, count, seconds):
+        until = time.monotonic() + seconds
+        while len(self.heard) < count and time.monotonic() < until:
+            time.sleep(0.01)
+
+
+def bridge(server, networks):
+    """Starts the server with the bridge between these networks; returns the bridge's process id."""
+    text = MANIFEST + "".join(NETWORK.format(name=n, port=p, more=m) for n, p, m in networks)
+    (server.folder / "plugins.d" / "irc.toml").write_text(text)
+    server.start()
+    server.prepare()
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        plugin = json.loads(server.crowbar("plugins", "list", "--json"))[0]
+        if plugin.get("status", {}).get("level") == "ok":
+            return plugin["pid"]
+        time.sleep(0.1)
+    raise SystemExit(f"the bridge is not connected: {plugin}")
+
+
+def at_rate(bob, eve, rate):
+    del eve.heard[:]
+    begin = time.monotonic()
+    for i in range(rate * SECONDS):
+        time.sleep(max(0, begin + i / rate - time.monotonic()))
+        bob.send(f"PRIVMSG #general :{i} {time.time_ns()}")
+    eve.wait(rate * SECONDS, 30)
+    waits = sorted((at - int(text.split()[-1])) / 1e6 for at, text in eve.heard)
+    print(f"{f'IRC to log to IRC, {rate} lines/s':44} {statistics.median(waits):9.2f} ms p50 "
+          f"{waits[len(waits) * 99 // 100]:9.2f} ms p99 of {len(waits)}, {rate * SECONDS - len(waits)} lost", flush=True)
+
+
+def burst(bob, eve, row):
+    del eve.heard[:]
+    begin = time.time_ns()
+    for start in range(0, BURST, 100):
+        bob.send("\r\n".join(f"PRIVMSG #general :{i} the quick brown fox" for i in range(start, start + 100)))
+    eve.wait(BURST, 120)
+    numbers = [int(text.split()[1]) for _, text in eve.heard]
+    inverted = sum(a > b for a, b in zip(numbers, numbers[1:]))
+    seconds = (eve.heard[-1][0] - begin) / 1e9
+    row(f"IRC to log to IRC, a burst of {BURST:,}", len(numbers) / seconds, "lines/s",
+        what=f"{inverted} inverted, {BURST - len(set(numbers))} lost, {len(numbers) - len(set(numbers))} doubled")
+
+
+def irc(Server, row, resident, free_port, binaries, folder):
+    for name, body in (("latency", latencies), ("burst", bursts), ("puppets", puppets)):
+        server = Server(binaries, pathlib.Path(folder) / name)
+        ircds = [IRCServer(server.folder, name, free_port()) for name in ("a", "b")]
+        try:
+            body(server, ircds, row, resident)
+        finally:
+            server.stop()
+            for ircd in ircds:
+                ircd.stop()
+
+
+def latencies(server, ircds, row, resident):
+    pid = bridge(server, [("a", ircds[0].port, ""), ("b", ircds[1].port, "")])
+    bob, eve = Person(ircds[0].port, "bob"), Person(ircds[1].port, "eve")
+    for rate in RATES:
+        at_rate(bob, eve, rate)
+    del eve.heard[:]
+    count = LINES - sum(RATES) * SECONDS
+    line = '{"type":"SEND_MESSAGE","channelId":"general","message":"the quick brown fox jumps over the lazy dog"}'
+    begin = time.monotonic()
+    server.post("\n".join([line] * count), "application/x-ndjson")
+    eve.wait(count, 120)
+    row(f"log to IRC, {count:,} at once", len(eve.heard) / (time.monotonic() - begin), "lines/s",
+        what=f"{count - len(eve.heard)} lost")
+    row(f"crowbar-irc after {LINES:,} lines, resident", resident(pid), "MB")
+
+
+def bursts(server, ircds, row, resident):
+    bridge(server, [("a", ircds[0].port, ""), ("b", ircds[1].port, "")])
+    burst(Person(ircds[0].port, "bob"), Person(ircds[1].port, "eve"), row)
+
+
+def puppets(server, ircds, row, resident):
+    more = f'mode = "puppets"\npuppets = {{ limit = {PUPPETS}, idle = 0 }}'
+    pid = bridge(server, [("a", ircds[0].port, more), ("b", ircds[1].port, "")])
+    before = resident(pid)
+    bob, eve = Person(ircds[1].port, "bob"), Person(ircds[0].port, "eve")
+    begin = time.monotonic()
+    # One client under a thousand nicks is a thousand users of the chat.
+    for start in range(0, PUPPETS, PUPPET_BATCH):
+        batch = range(start, start + PUPPET_BATCH)
+        bob.send("\r\n".join(f"NICK u{i}\r\nPRIVMSG #general :hello from {i}" for i in batch))
+        eve.wait(start + PUPPET_BATCH, 30)
+    seconds = time.monotonic() - begin
+    row(f"crowbar-irc with {eve.joined - 1:,} users' connections, resident", resident(pid), "MB",
+        what=f"{before:.0f} MB without, {seconds:.0f} s to connect them")

@@ -1,0 +1,132 @@
+import JSONBytes
+import PluginWire
+
+@testable import IRCBridge
+
+/// A network's machine in the fuzzer's hands. What it may never do ends the process, which the fuzzer reports.
+struct Play {
+    private static let presences = ["off", "lazy", "full"]
+    private static let texts = [
+        "hello", "**b** *i* `c` __u__", "@bob and @Eve", String(repeating: "å", count: 600), "a\nb\r\nc\0d", "\u{1}",
+        String(repeating: "👩‍👩‍👧", count: 40), "/me waves", ":", "\u{2028}",
+    ]
+
+    private var machine: NetworkMachine
+    private var now: Instant = 0
+    private var delivery: Int64 = 0
+    private var isOpen = false
+    /// Users' connections that were asked for, in the end of the machine that leads them.
+    private var puppets: [Int] = []
+
+    init(kind: UInt8) {
+        let presence = Self.presences[Int(kind) % 3]
+        let mode = kind & 0x40 == 0 ? "relay" : "puppets"
+        let json = """
+            {"name":"net","host":"irc.example.org","tls":false,"nick":"crow","presence":"\(presence)","mode":"\(mode)",
+            "flood":{"burst":\(kind & 0x10 == 0 ? 0 : 3),"lines_per_second":\(kind & 0x10 == 0 ? 0 : 2)},
+            "catch_up":{"max_lines":\(kind & 0x20 == 0 ? 0 : 2)},"ignore":["*!*@bad.example"]}
+            """
+        let links = ["general #room", "general #other", "two #room"].map { text in
+            let parts = text.split(separator: " ")
+            return #"{"channel":"\#(parts[0])","irc":"net/\#(parts[1])"}"#
+        }
+        do {
+            let config = try NetworkConfig(JSON(parsing: Array(json.utf8)), path: "networks[0]")
+            machine = NetworkMachine(
+                config: config,
+                links: try links.map {
+                    try LinkConfig(JSON(parsing: Array($0.utf8)), path: "links[0]", networks: ["net"])
+                }, plugin: "irc")
+            machine.restore(NetworkState(try JSON(parsing: Array(##"{"last":{"#room":"msgid=0"}}"##.utf8))))
+        } catch {
+            fatalError("the fuzzer's own configuration is wrong: \(error)")
+        }
+        check(machine.start(now: now))
+        open(registered: kind & 0x80 == 0)
+    }
+
+    private mutating func open(registered: Bool) {
+        isOpen = true
+        check(machine.connected(now: now))
+        guard registered else { return }
+        let caps = Registration.wanted.joined(separator: " ")
+        for line in [":s CAP * LS :" + caps, ":s CAP * ACK :" + caps, ":s 001 crow :x", ":crow!c@h JOIN #room"] {
+            hear(Array(line.utf8))
+        }
+    }
+
+    private mutating func hear(_ line: [UInt8]) {
+        guard isOpen, let message = IRCMessage(line: line) else { return }
+        check(machine.received(message, now: now))
+    }
+
+    /// Takes a line of the fuzzer's.
+    mutating func take(_ line: [UInt8]) {
+        guard let first = line.first else { return }
+        let second = Int(line.dropFirst().first ?? 0)
+        switch first {
+        case 0: now += Double(second) / 4
+        case 1, 2: deliver(second, channel: first == 1 ? "general" : "two")
+        case 3:
+            let old = machine.config
+            machine.config.maxLines = second % 7
+            check(machine.reconfigure(machine.config, links: Array(machine.links.prefix(1 + second % 3)), now: now))
+            check(machine.reconfigurePuppets(from: old, now: now))
+        case 4 where isOpen:
+            isOpen = false
+            puppets = []
+            check(machine.closed(reason: "x", random: 0.5, now: now))
+            now += 700
+            check(machine.tick(now: now))
+            open(registered: true)
+        case 5: check(machine.requeued())
+        case 6...9 where !puppets.isEmpty: tell(puppets[second % puppets.count], first)
+        case 0x0A..<0x10: check(machine.setListening(second % 2 == 0, now: now))
+        default: hear(line)
+        }
+        if let wake = machine.wake(now: now), wake <= now + 1 { check(machine.tick(now: wake)) }
+    }
+
+    private mutating func tell(_ serial: Int, _ what: UInt8) {
+        switch what {
+        case 6: check(machine.puppetDid(serial, .news(.nick("ann\(serial)")), now: now))
+        case 7: check(machine.puppetDid(serial, .plugin(.ack(.one(delivery), state: nil)), now: now))
+        case 8:
+            let reject = PluginMessage.reject(delivery: delivery, code: "x", message: "x", deadLetter: true)
+            check(machine.puppetDid(serial, .plugin(reject), now: now))
+        default: check(machine.puppetDid(serial, .news(.lost("x")), now: now))
+        }
+    }
+
+    private mutating func deliver(_ number: Int, channel: String) {
+        delivery += 1
+        var json = JSONWriter()
+        json.beginObject()
+        json.member("type", number % 11 == 10 ? "MESSAGE_EDITED" : "MESSAGE_SENT")
+        json.member("userId", "u\(number % 5)")
+        json.member("userName", "User \(number % 5)")
+        json.member("channelId", channel)
+        json.member("message", Self.texts[number % Self.texts.count])
+        json.endObject()
+        let event = HostMessage.EventDelivery(
+            queue: "net", delivery: delivery, position: delivery, event: json.bytes)
+        check(machine.deliver(event, now: now))
+    }
+
+    private mutating func check(_ actions: [NetworkAction]) {
+        for action in actions {
+            switch action {
+            case .send(let line):
+                let untagged = line.utf8.first == 0x40 ? line.utf8.drop { $0 != 0x20 }.dropFirst() : line.utf8[...]
+                precondition(untagged.count <= RelayLines.maxLine, "a line of \(untagged.count) bytes")
+                precondition(line.utf8.allSatisfy { $0 != 0x0A && $0 != 0x0D && $0 != 0 }, "a line with an end in it")
+            case .emit(let command):
+                let type = (try? JSONObject(parsing: command.json))?.string("type")
+                precondition(type == command.kind.rawValue, "a command that is none")
+                precondition(command.userID.utf8.count <= BridgeUserID.maxLength, "a long id")
+            case .puppet(let serial, .open): if puppets.count < 64 { puppets.append(serial) }
+            case .close, .connect, .drained, .health, .news, .plugin, .puppet: break
+            }
+        }
+    }
+}

@@ -1,0 +1,229 @@
+import PluginWire
+
+// Connections of users, as the network's own connection leads them.
+extension NetworkMachine {
+    /// Deliveries wanted at once for each connection of a user, where a limit slows them down.
+    static let windowPerPuppet = 8
+    /// Nicks of users that are kept, so that a history does not bring back what they said.
+    static let mostPuppetNicks = 500
+
+    /// Whether a nick is the client's own or that of a user's connection.
+    func isOurs(_ nick: String) -> Bool { isOwn(nick) || puppets.isOwn(supports.casemapping.fold(nick)) }
+
+    /// Whether somebody in a repeated history was a connection of a user, maybe one of an earlier run.
+    func wasPuppet(_ nick: String) -> Bool {
+        config.puppets != nil && keptState.puppets.contains(supports.casemapping.fold(nick))
+    }
+
+    /// Who says an entry, as far as its channels are there.
+    private func voiceFinder(_ now: Instant) -> (inout PuppetPool, OutboundLedger.Entry) -> PuppetPool.Voice {
+        let (memberships, longest, prefix) = (memberships, supports.nickLength, config.name + "/")
+        let plugin = plugin
+        return { pool, entry in
+            let message = entry.message
+            // Those of this network need no second nick on it.
+            let isLocal = message.origin == plugin && message.ref?.hasPrefix(prefix) == true
+            guard let user = message.authorID, !entry.isForRelay, !isLocal, message.isSaidByAuthor,
+                entry.targets.allSatisfy({ memberships[$0]?.isJoined == true })
+            else { return .relay }
+            return pool.voice(of: user, name: message.author, targets: entry.targets, longest: longest, now: now)
+        }
+    }
+
+    /// The next thing for the bridge's own connection to do.
+    mutating func nextTurn(_ now: Instant) -> OutboundLedger.Turn? {
+        let (memberships, lines, roster) = (memberships, lines, roster)
+        let (voice, isPuppet) = (voiceFinder(now), isPuppet)
+        // Taken out, so that it is not copied.
+        var pool = PuppetPool(nil)
+        swap(&pool, &puppets)
+        let turn = ledger.turn(
+            onlyBegun: !mayBegin,
+            voice: { pool.config == nil ? .relay : voice(&pool, $0) },
+            state: {
+                if isPuppet, let refusal = memberships[$0]?.refusal { return .dead(refusal) }
+                return memberships[$0]?.state(now: now) ?? .waiting
+            },
+            render: { message, target in
+                // A topic that stands there already need not be set; two linked channels would set it for ever.
+                if case .topic(let topic) = message.what, memberships[target]?.topic == topic { return [] }
+                return lines.lines(message, target: memberships[target]?.name ?? target) { name in
+                    if let nick = message.nicks[name] ?? pool.nick(of: name) { return nick }
+                    return roster.contains(name, in: target) ? roster.person(name)?.nick : nil
+                }
+            })
+        puppets = pool
+        return turn
+    }
+
+    /// Gives to users' connections what they can say, and does what their number needs.
+    mutating func leadPuppets(_ now: Instant) -> [NetworkAction] {
+        guard config.puppets != nil || puppets.count > 0 else { return [] }
+        var actions: [NetworkAction] = []
+        puppets.tick(now: now)
+        if !isDraining {
+            let voice = voiceFinder(now)
+            var pool = PuppetPool(nil)
+            swap(&pool, &puppets)
+            let handed = ledger.handOver { pool.config == nil ? .relay : voice(&pool, $0) }
+            puppets = pool
+            // The order to change a nick comes before what is said under it.
+            actions += perform(puppets.takeOrders(now: now), now)
+            for (serial, entry) in handed {
+                puppets.gave(serial, now: now)
+                var entry = entry
+                entry.isWhole = true
+                entry.message.nicks = addressed(entry)
+                let theirs = links.filter { entry.targets.contains(fold($0.target)) }
+                actions.append(.puppet(serial, .say(entry, theirs)))
+            }
+        }
+        return actions + perform(puppets.takeOrders(now: now), now)
+    }
+
+    /// The nicks of those whom a message addresses.
+    private func addressed(_ entry: OutboundLedger.Entry) -> [String: String] {
+        guard let text = entry.message.saidText, text.utf8.contains(0x40) else { return [:] }
+        var found: [String: String] = [:]
+        _ = Mentions.toIRC(StyledText(markdown: text).plain) { name in
+            let there = entry.targets.contains { roster.contains(name, in: $0) } ? roster.person(name)?.nick : nil
+            let nick = puppets.nick(of: name) ?? there
+            found[name] = nick
+            return nick
+        }
+        return found
+    }
+
+    private mutating func perform(_ orders: [PuppetPool.Order], _ now: Instant) -> [NetworkAction] {
+        var actions: [NetworkAction] = []
+        for order in orders {
+            switch order {
+            case .open(let serial, let nick, let name):
+                actions.append(.puppet(serial, .open(config.ofPuppet(nick, name: name))))
+            case .rename(let serial, let nick, let name):
+                actions.append(.puppet(serial, .reconfigure(config.ofPuppet(nick, name: name), links)))
+            case .leave(let serial): actions.append(.puppet(serial, .leave(PuppetPool.leaveLimit)))
+            case .drop(let serial):
+                actions.append(.puppet(serial, .drop))
+                actions += puppetClosed(serial, "its connection was given up: the server confirmed nothing", now)
+            }
+        }
+        return actions
+    }
+
+    /// A user's connection has something to tell.
+    mutating func puppetDid(_ serial: Int, _ action: NetworkAction, now: Instant) -> [NetworkAction] {
+        switch action {
+        case .plugin(.ack(let which, _)):
+            let deliveries: [Int64]
+            switch which {
+            case .one(let delivery): deliveries = [delivery]
+            case .many(let many): deliveries = many
+            default: return []
+            }
+            let done = ledger.confirm(serial, deliveries)
+            puppets.confirmed(serial, done.count, now: now)
+            guard !done.isEmpty else { return [] }
+            nextWorking = now + Self.workingInterval
+            return [settle(done)] + pump(now)
+        case .plugin(.reject(let delivery, _, _, _)):
+            let back = ledger.takeBack(from: serial, delivery)
+            puppets.confirmed(serial, back.count, now: now)
+            for entry in back { puppets.mute(serial, entry.targets, now: now) }
+            return pump(now)
+        case .news(.nick(let nick)):
+            let folded = supports.casemapping.fold(nick)
+            puppets.isNow(serial, folded)
+            if keptState.notePuppet(folded) { stateDue = stateDue ?? now + Self.stateDelay }
+            return pump(now)
+        case .news(.lost(let reason)): return puppetClosed(serial, reason, now) + pump(now)
+        case .drained: return puppetClosed(serial, "it left", now) + pump(now)
+        default: return []
+        }
+    }
+
+    private mutating func puppetClosed(_ serial: Int, _ reason: String, _ now: Instant) -> [NetworkAction] {
+        guard let hasFailed = puppets.closed(serial, now: now) else { return [] }
+        _ = ledger.takeBack(from: serial)
+        guard hasFailed else { return [] }
+        let text = "\(config.name): a connection for a user was not to be had: \(reason); the bridge speaks for them"
+        return [.plugin(.log(level: "warning", message: text, fields: nil))]
+    }
+
+    /// Takes another configuration of users' connections; see ``reconfigure(_:links:now:)``, which comes first.
+    /// - Parameter old: The configuration before.
+    mutating func reconfigurePuppets(from old: NetworkConfig, now: Instant) -> [NetworkAction] {
+        var actions: [NetworkAction] = []
+        if old.isReached(as: config) {
+            puppets.reconfigure(config.puppets, now: now)
+        } else {
+            puppets.leaveAll(now: now)
+            puppets.reconfigure(config.puppets, now: now)
+        }
+        actions += perform(puppets.takeOrders(now: now), now)
+        for (serial, nick, name) in puppets.ready {
+            actions.append(.puppet(serial, .reconfigure(config.ofPuppet(nick, name: name), links)))
+        }
+        return actions
+    }
+
+    /// All that users' connections were given is void.
+    func clearPuppets() -> [NetworkAction] { puppets.ready.map { .puppet($0.serial, .clear) } }
+}
+
+// A user's connection itself.
+extension NetworkMachine {
+    /// Takes something to say.
+    /// - Parameter needed: The links that it goes by.
+    mutating func say(_ entry: OutboundLedger.Entry, _ needed: [LinkConfig], now: Instant) -> [NetworkAction] {
+        for var link in needed where !links.contains(where: { fold($0.target) == fold(link.target) }) {
+            // Nothing comes into the chat by this connection.
+            link.direction = .toIRC
+            links.append(link)
+        }
+        for target in entry.targets where memberships[target]?.refusal != nil { memberships[target] = nil }
+        ledger.accept(entry)
+        guard case .registered = phase else { return [] }
+        return join(now)
+    }
+
+    /// Takes other limits and another nick, and leaves the channels that are linked no more.
+    mutating func follow(_ new: NetworkConfig, _ all: [LinkConfig], now: Instant) -> [NetworkAction] {
+        let kept = links.filter { link in all.contains { fold($0.target) == fold(link.target) } }
+        return reconfigure(new, links: kept, now: now)
+    }
+}
+
+extension ChatMessage {
+    /// Whether it is in its author's mouth: what the bridge sums up and topics, which need rights, are not.
+    var isSaidByAuthor: Bool {
+        switch what {
+        case .text, .action, .notice, .edit, .deletion: true
+        case .topic, .summary: false
+        }
+    }
+
+    /// What is said in it, as the chat writes it.
+    var saidText: String? {
+        switch what {
+        case .text(let text), .action(let text), .notice(let text), .edit(let text, _): text
+        case .deletion, .topic, .summary: nil
+        }
+    }
+}
+
+extension NetworkConfig {
+    /// The configuration of a user's connection.
+    func ofPuppet(_ nick: String, name: String) -> NetworkConfig {
+        var config = self
+        config.puppets = nil
+        config.nick = nick
+        config.realname = RelayFormat.short(name)
+        config.sasl = nil
+        config.format = .bare
+        config.presence = .off
+        config.ignore = []
+        config.catchUp = Backlog.Limits()
+        return config
+    }
+}

@@ -1,0 +1,275 @@
+/// Which users of the chat have a connection of their own, get one or lose it. It opens nothing itself: what is to be
+/// done comes out as orders.
+struct PuppetPool: Sendable {
+    /// Who is to say a message.
+    enum Voice: Equatable, Sendable {
+        /// The bridge's own connection.
+        case relay
+        /// The user's own connection, which is not there yet.
+        case wait
+        /// The user's own connection, by its serial.
+        case puppet(Int)
+    }
+
+    /// What is to be done.
+    enum Order: Equatable, Sendable {
+        case open(Int, nick: String, name: String)
+        case rename(Int, nick: String, name: String)
+        /// Say what is begun, then leave.
+        case leave(Int)
+        /// Let go of it at once.
+        case drop(Int)
+    }
+
+    /// How long a message waits for its author's connection before the bridge says it, in seconds.
+    static let patience = 10.0
+    /// Connections that are opened at once.
+    static let mostConnecting = 5
+    /// How long a channel that refused a user is not tried again by them, in seconds.
+    static let muteTime = 600.0
+    /// The wait after the first failure to connect, in seconds; doubled each time.
+    static let firstHold = 10.0
+    /// The longest such wait, in seconds.
+    static let longestHold = 300.0
+    /// How long a connection may confirm nothing of what it was given, in seconds.
+    static let stall = 60.0
+    /// How long one may take to leave, in seconds.
+    static let leaveLimit = 10.0
+    /// How long the nick of a connection that is gone still counts as the bridge's own, where nobody was seen to quit,
+    /// in seconds. What it said last may be heard that late.
+    static let formerTime = 300.0
+    /// The most such nicks.
+    static let mostFormer = 4000
+
+    private enum Stage: Equatable { case queued, connecting, ready, leaving }
+
+    private struct Puppet {
+        let user: String
+        var name: String
+        /// The nick that it is to have, and the one it has, folded.
+        var wanted: String
+        var nick: String?
+        var stage = Stage.queued
+        /// When a message began to wait for it.
+        var askedAt: Instant
+        var lastSpoke: Instant
+        /// When it was told to leave, or was given the first of what it has not confirmed, or confirmed some of it.
+        var since: Instant = 0
+        var unconfirmed = 0
+        var hasQuit = false
+        var isWantedBack = false
+        var muted: [String: Instant] = [:]
+    }
+
+    private(set) var config: PuppetConfig?
+    private var puppets: [Int: Puppet] = [:]
+    private var serials: [String: Int] = [:]
+    private var nicks: [String: Int] = [:]
+    private var former: [String: Instant] = [:]
+    /// Those that are queued or connecting, in order.
+    private var pending: [Int] = []
+    private var orders: [Order] = []
+    private var lastSerial = 0
+    private var failures = 0
+    private var holdUntil: Instant = 0
+    private var nextSweep: Instant?
+
+    init(_ config: PuppetConfig?) { self.config = config }
+
+    /// Connections that are there or being opened.
+    var count: Int { puppets.count }
+    /// Those that can speak.
+    var ready: [(serial: Int, nick: String, name: String)] {
+        puppets.filter { $0.value.stage == .ready }.sorted { $0.key < $1.key }
+            .map { ($0.key, $0.value.wanted, $0.value.name) }
+    }
+
+    /// Who is to say a message of a user; a connection is ordered where they have none and may have one.
+    /// - Parameters:
+    ///   - targets: The channels on IRC, folded.
+    ///   - longest: The longest nick, in bytes.
+    mutating func voice(
+        of user: String, name: String, targets: [String], longest: Int, now: Instant
+    ) -> Voice {
+        guard let config else { return .relay }
+        let wanted = config.nick.nick(name, longest: longest)
+        guard let serial = serials[user], var puppet = puppets[serial] else {
+            guard puppets.count < config.limit, now >= holdUntil else { return .relay }
+            add(user, name: name, wanted: wanted, now)
+            return .wait
+        }
+        puppet.lastSpoke = now
+        defer { puppets[serial] = puppet }
+        switch puppet.stage {
+        case .queued, .connecting: break
+        case .leaving:
+            if !puppet.isWantedBack { (puppet.isWantedBack, puppet.askedAt) = (true, now) }
+            puppet.name = name
+            puppet.wanted = wanted
+        case .ready:
+            if puppet.wanted != wanted {
+                (puppet.wanted, puppet.name) = (wanted, name)
+                orders.append(.rename(serial, nick: wanted, name: name))
+            }
+            let isMuted = targets.contains { target in puppet.muted[target].map { now < $0 } ?? false }
+            return isMuted ? .relay : .puppet(serial)
+        }
+        return now < puppet.askedAt + Self.patience && now >= holdUntil ? .wait : .relay
+    }
+
+    private mutating func add(_ user: String, name: String, wanted: String, _ now: Instant) {
+        lastSerial += 1
+        puppets[lastSerial] = Puppet(user: user, name: name, wanted: wanted, askedAt: now, lastSpoke: now)
+        serials[user] = lastSerial
+        pending.append(lastSerial)
+        if nextSweep == nil { nextSweep = now + sweepInterval }
+    }
+
+    /// Takes what is to be done now.
+    mutating func takeOrders(now: Instant) -> [Order] {
+        defer { orders = [] }
+        guard !pending.isEmpty, now >= holdUntil else { return orders }
+        var connecting = pending.reduce(0) { $0 + (puppets[$1]?.stage == .connecting ? 1 : 0) }
+        for serial in pending where connecting < Self.mostConnecting && puppets[serial]?.stage == .queued {
+            guard let puppet = puppets[serial] else { continue }
+            puppets[serial]?.stage = .connecting
+            connecting += 1
+            orders.append(.open(serial, nick: puppet.wanted, name: puppet.name))
+        }
+        return orders
+    }
+
+    /// The server has accepted one, or given it another nick.
+    /// - Parameter nick: Folded.
+    mutating func isNow(_ serial: Int, _ nick: String) {
+        guard let puppet = puppets[serial] else { return }
+        if let old = puppet.nick, nicks[old] == serial { nicks[old] = nil }
+        nicks[nick] = serial
+        former[nick] = nil
+        puppets[serial]?.nick = nick
+        puppets[serial]?.hasQuit = false
+        if puppet.stage == .connecting {
+            puppets[serial]?.stage = .ready
+            pending.removeAll { $0 == serial }
+            (failures, holdUntil) = (0, 0)
+        }
+    }
+
+    /// The server shows that somebody has another nick now. Both are folded.
+    mutating func renamed(_ old: String, _ new: String) { if let serial = nicks[old] { isNow(serial, new) } }
+
+    /// The server shows that somebody has quit.
+    mutating func quit(_ nick: String) {
+        former[nick] = nil
+        if let serial = nicks[nick] { puppets[serial]?.hasQuit = true }
+    }
+
+    /// Whether a folded nick is one of the bridge's own.
+    func isOwn(_ nick: String) -> Bool { nicks[nick] != nil || former[nick] != nil }
+
+    /// The chat's name of the user with a folded nick.
+    func name(of nick: String) -> String? { nicks[nick].flatMap { puppets[$0]?.name } }
+
+    /// The wanted nick of the user with a name, where they have a connection.
+    func nick(of name: String) -> String? {
+        nicks.values.lazy.compactMap { puppets[$0] }.first { $0.name.lowercased() == name.lowercased() }?.wanted
+    }
+
+    /// One was given a message.
+    mutating func gave(_ serial: Int, now: Instant) {
+        if puppets[serial]?.unconfirmed == 0 { puppets[serial]?.since = now }
+        puppets[serial]?.unconfirmed += 1
+    }
+
+    /// So many messages are known to have arrived, or to be refused.
+    mutating func confirmed(_ serial: Int, _ count: Int, now: Instant) {
+        guard let puppet = puppets[serial] else { return }
+        puppets[serial]?.unconfirmed = max(0, puppet.unconfirmed - count)
+        if puppet.stage == .ready { puppets[serial]?.since = now }
+    }
+
+    /// Some channels do not let one speak: the bridge does for a while.
+    mutating func mute(_ serial: Int, _ targets: [String], now: Instant) {
+        for target in targets { puppets[serial]?.muted[target] = now + Self.muteTime }
+    }
+
+    /// One is gone.
+    /// - Returns: Whether it never got so far as to speak; further ones then wait for a while. Nil where it was none.
+    mutating func closed(_ serial: Int, now: Instant) -> Bool? {
+        guard let puppet = puppets.removeValue(forKey: serial) else { return nil }
+        serials[puppet.user] = nil
+        pending.removeAll { $0 == serial }
+        if let nick = puppet.nick, nicks[nick] == serial {
+            nicks[nick] = nil
+            if former.count >= Self.mostFormer { former = [:] }
+            if !puppet.hasQuit { former[nick] = now + Self.formerTime }
+        }
+        if puppet.stage == .connecting {
+            holdUntil = now + min(Self.firstHold * Double(1 << min(failures, 6)), Self.longestHold)
+            failures += 1
+            return true
+        }
+        if puppet.isWantedBack, config != nil { add(puppet.user, name: puppet.name, wanted: puppet.wanted, now) }
+        return false
+    }
+
+    /// Takes another configuration.
+    mutating func reconfigure(_ new: PuppetConfig?, now: Instant) {
+        guard new != config else { return }
+        config = new
+        guard let new else { return leaveAll(now: now) }
+        let kept = puppets.sorted { ($0.value.lastSpoke, $0.key) > ($1.value.lastSpoke, $1.key) }.map(\.key)
+        for serial in kept.dropFirst(new.limit) { leave(serial, now) }
+        if nextSweep != nil { nextSweep = now + sweepInterval }
+    }
+
+    /// All leave.
+    mutating func leaveAll(now: Instant) { for serial in puppets.keys.sorted() { leave(serial, now) } }
+
+    private mutating func leave(_ serial: Int, _ now: Instant) {
+        guard let stage = puppets[serial]?.stage, stage != .leaving else { return }
+        pending.removeAll { $0 == serial }
+        if stage == .queued {
+            _ = closed(serial, now: now)
+            return
+        }
+        puppets[serial]?.stage = .leaving
+        puppets[serial]?.since = now
+        orders.append(.leave(serial))
+        nextSweep = min(nextSweep ?? now + sweepInterval, now + Self.leaveLimit)
+    }
+
+    private var sweepInterval: Double {
+        guard let idle = config?.idle, idle > 0 else { return 30 }
+        return min(max(idle / 2, 0.25), 30)
+    }
+
+    /// Time has passed: those that have been silent long leave, those that answer nothing are dropped.
+    mutating func tick(now: Instant) {
+        guard let due = nextSweep, now >= due else { return }
+        let idle = config?.idle ?? 0
+        for (serial, puppet) in puppets.sorted(by: { $0.key < $1.key }) {
+            switch puppet.stage {
+            case .queued, .connecting: break
+            case .ready where puppet.unconfirmed > 0:
+                if now - puppet.since >= Self.stall { orders.append(.drop(serial)) }
+            case .ready: if idle > 0, now - puppet.lastSpoke >= idle { leave(serial, now) }
+            case .leaving: if now - puppet.since >= Self.leaveLimit { orders.append(.drop(serial)) }
+            }
+        }
+        former = former.filter { $0.value > now }
+        nextSweep = puppets.isEmpty && former.isEmpty ? nil : now + sweepInterval
+    }
+
+    /// When ``tick(now:)`` or ``takeOrders(now:)`` is due, or a message has waited long enough.
+    func wake(now: Instant) -> Instant? {
+        var wake = nextSweep
+        for serial in pending {
+            guard let puppet = puppets[serial] else { continue }
+            let end = puppet.askedAt + Self.patience
+            if end > now { wake = min(wake ?? end, end) }
+            if puppet.stage == .queued, holdUntil > now { wake = min(wake ?? holdUntil, holdUntil) }
+        }
+        return wake
+    }
+}

@@ -1,0 +1,60 @@
+import DequeModule
+
+/// Tells what another bridge between the same channels says again, so that two of them do not answer each other for
+/// ever.
+struct RelayMarks: Sendable {
+    /// How long a line is remembered, in seconds: as long as another bridge may take to say the same.
+    static let memory = 10.0
+    /// The most lines remembered.
+    static let most = 512
+
+    private var saidAt: [String: Instant] = [:]
+    private var order: Deque<(line: String, at: Instant)> = []
+
+    /// The bridge has written a line.
+    mutating func said(_ line: String, now: Instant) {
+        guard let key = Self.key(line) else { return }
+        saidAt[key] = now
+        order.append((key, now))
+        while let first = order.first, order.count > Self.most || now - first.at > Self.memory {
+            order.removeFirst()
+            if saidAt[first.line] == first.at { saidAt[first.line] = nil }
+        }
+    }
+
+    /// Channel and text of a written line, without its tags.
+    private static func key(_ line: String) -> String? {
+        var rest = line[...]
+        if rest.hasPrefix("@") { rest = rest.drop { $0 != " " }.dropFirst() }
+        for verb in ["PRIVMSG ", "NOTICE "] where rest.hasPrefix(verb) {
+            rest = rest.dropFirst(verb.count)
+            guard let end = rest.firstIndex(of: " ") else { return nil }
+            return Casemapping.rfc1459.fold(String(rest[..<end])) + " " + rest[end...].dropFirst(2)
+        }
+        return nil
+    }
+
+    /// Whether what somebody says is what the bridge itself has just said there, or quotes the bridge as its author.
+    /// - Parameters:
+    ///   - target: The channel, folded.
+    ///   - nick: The bridge's.
+    func isRepeated(_ text: String, in target: String, nick: String, now: Instant) -> Bool {
+        if let at = saidAt[target + " " + text], now - at <= Self.memory { return true }
+        return Self.quotes(text, nick)
+    }
+
+    /// Whether a text begins with a relay's mark of somebody: `<nick>`, `[nick]`, `(nick)` or `{nick}`.
+    static func quotes(_ text: String, _ nick: String) -> Bool {
+        let plain = IRCText.plain(text)
+        guard let open = plain.unicodeScalars.first, let close = closing[open] else { return false }
+        var name = ""
+        for scalar in plain.unicodeScalars.dropFirst() {
+            if scalar == close { return Casemapping.rfc1459.fold(name) == Casemapping.rfc1459.fold(nick) }
+            if !Mentions.antiPing.unicodeScalars.contains(scalar) { name.unicodeScalars.append(scalar) }
+            if name.utf8.count > RelayFormat.maxName { return false }
+        }
+        return false
+    }
+
+    private static let closing: [Unicode.Scalar: Unicode.Scalar] = ["<": ">", "[": "]", "(": ")", "{": "}"]
+}

@@ -1,0 +1,206 @@
+import JSONBytes
+import PluginWire
+import Testing
+
+@testable import IRCBridge
+
+/// A network's machine that leads users' connections, and the machine of such a connection.
+@Suite struct PuppetMachineTests {
+    private static let ownMask = "crow!crow@host"
+
+    private func joined(_ more: String = #","mode":"puppets""#, links: [LinkConfig]? = nil) throws -> NetworkMachine {
+        let links = try links ?? [Tables.link()]
+        var machine = NetworkMachine(config: try Tables.network(more), links: links, plugin: "irc")
+        _ = machine.start(now: 0)
+        _ = machine.connected(now: 0)
+        _ = hear(&machine, ":s 001 crow :Welcome")
+        _ = hear(&machine, ":s 005 crow NICKLEN=30 :are supported")
+        for link in links { _ = hear(&machine, ":\(Self.ownMask) JOIN \(link.target)") }
+        return machine
+    }
+
+    private func hear(_ machine: inout NetworkMachine, _ line: String, now: Instant = 0) -> [NetworkAction] {
+        machine.received(Tables.line(line), now: now)
+    }
+
+    private func said(_ delivery: Int64, by user: String, _ text: String) -> HostMessage.EventDelivery {
+        var json = JSONWriter()
+        json.beginObject()
+        json.member("type", "MESSAGE_SENT")
+        json.member("userId", user)
+        json.member("userName", user)
+        json.member("channelId", "general")
+        json.member("message", text)
+        json.endObject()
+        return HostMessage.EventDelivery(queue: "net", delivery: delivery, position: delivery, event: json.bytes)
+    }
+
+    /// What users' connections are given to say, as `SERIAL TEXT`.
+    private func given(_ actions: [NetworkAction]) -> [String] {
+        actions.compactMap { action in
+            guard case .puppet(let serial, .say(let entry, _)) = action else { return nil }
+            return "\(serial) \(entry.message.saidText ?? "")"
+        }
+    }
+
+    private func ack(_ machine: inout NetworkMachine, _ serial: Int, _ delivery: Int64) -> [NetworkAction] {
+        machine.puppetDid(serial, .plugin(.ack(.one(delivery), state: nil)), now: 1)
+    }
+
+    @Test func oneConnectionAtATimeSpeaksInAChannel() throws {
+        var machine = try joined()
+        var actions = machine.deliver(said(1, by: "ann", "one"), now: 0)
+        #expect(actions.lines.isEmpty)
+        guard case .puppet(1, .open(let config))? = actions.last else {
+            Issue.record("no connection: \(actions)")
+            return
+        }
+        #expect(config.nick == "ann[c]")
+        #expect(config.realname == "ann")
+        _ = machine.deliver(said(2, by: "ann", "two"), now: 0)
+        _ = machine.deliver(said(3, by: "bob", "three"), now: 0)
+        _ = machine.deliver(said(4, by: "ann", "four"), now: 0)
+        actions = machine.puppetDid(1, .news(.nick("ann[c]")), now: 1)
+        #expect(given(actions) == ["1 one", "1 two"])
+        actions = machine.puppetDid(2, .news(.nick("bob[c]")), now: 1)
+        #expect(given(actions).isEmpty)
+        actions = ack(&machine, 1, 1)
+        #expect(actions.acks == [1])
+        #expect(given(actions).isEmpty)
+        actions = ack(&machine, 1, 2)
+        #expect(given(actions) == ["2 three"])
+        actions = ack(&machine, 2, 3)
+        #expect(given(actions) == ["1 four"])
+    }
+
+    @Test func theBridgeAndAUserTakeTurnsToo() throws {
+        var machine = try joined(#","mode":"puppets","puppets":{"limit":1}"#)
+        _ = machine.deliver(said(1, by: "ann", "one"), now: 0)
+        _ = machine.deliver(said(2, by: "bob", "two"), now: 0)
+        _ = machine.deliver(said(3, by: "ann", "three"), now: 0)
+        var actions = machine.puppetDid(1, .news(.nick("ann[c]")), now: 1)
+        #expect(given(actions) == ["1 one"])
+        #expect(actions.lines.isEmpty)
+        actions = ack(&machine, 1, 1)
+        #expect(actions.lines == ["PRIVMSG #room :<bob> two", "PING :crowbar-1"])
+        #expect(given(actions).isEmpty)
+        actions = hear(&machine, ":s PONG s :crowbar-1", now: 1)
+        #expect(actions.acks == [2])
+        #expect(given(actions) == ["1 three"])
+    }
+
+    @Test func whatALostConnectionDidNotConfirmIsSaidInItsPlace() throws {
+        var machine = try joined()
+        for i in 1...3 { _ = machine.deliver(said(Int64(i), by: "ann", "m\(i)"), now: 0) }
+        _ = machine.puppetDid(1, .news(.nick("ann[c]")), now: 1)
+        _ = ack(&machine, 1, 1)
+        // Its connection is lost: another one is opened, and says the rest.
+        var actions = machine.puppetDid(1, .news(.lost("gone")), now: 2)
+        #expect(actions.contains { if case .puppet(2, .open) = $0 { true } else { false } })
+        // That one cannot be had: the bridge says it.
+        actions = machine.puppetDid(2, .news(.lost("refused")), now: 2)
+        #expect(actions.lines.dropLast() == ["PRIVMSG #room :<ann> m2", "PRIVMSG #room :<ann> m3"])
+        #expect(
+            actions.contains { if case .plugin(.log("warning", _, _)) = $0 { true } else { false } })
+    }
+
+    @Test func whatAChannelDoesNotTakeFromAUserTheBridgeSays() throws {
+        var machine = try joined()
+        for i in 1...3 { _ = machine.deliver(said(Int64(i), by: "ann", "m\(i)"), now: 0) }
+        _ = machine.puppetDid(1, .news(.nick("ann[c]")), now: 1)
+        var lines: [String] = []
+        for i in [1, 2, 3] {
+            let reject = PluginMessage.reject(
+                delivery: Int64(i), code: "channel_unavailable", message: "banned", deadLetter: true)
+            lines += machine.puppetDid(1, .plugin(reject), now: 1).lines
+        }
+        #expect(lines.filter { $0.hasPrefix("PRIVMSG") } == (1...3).map { "PRIVMSG #room :<ann> m\($0)" })
+    }
+
+    @Test func nothingThatUsersConnectionsDoComesIntoTheChat() throws {
+        var machine = try joined(#","mode":"puppets","presence":"full""#)
+        _ = machine.deliver(said(1, by: "ann", "one"), now: 0)
+        _ = machine.puppetDid(1, .news(.nick("ann[c]")), now: 0)
+        for line in [
+            ":ann[c]!crow@host JOIN #room", ":s 353 crow = #room :crow ann[c]", ":s 366 crow #room :End",
+            ":ann[c]!crow@host PRIVMSG #room :one", ":ann[c]!crow@host NICK anna[c]",
+            ":anna{c}!crow@host PRIVMSG #room :two", ":op!o@h KICK #room anna[c] :out", ":anna[c]!crow@host QUIT :gone",
+        ] {
+            let actions = hear(&machine, line)
+            #expect(actions.commands.isEmpty, "\(line)")
+        }
+        // Once it is gone the nick is anybody's.
+        _ = machine.puppetDid(1, .news(.lost("gone")), now: 1)
+        let actions = hear(&machine, ":anna[c]!a@h PRIVMSG #room :hello")
+        #expect(actions.commands.count == 3)
+    }
+
+    @Test func aHistoryDoesNotBringBackWhatUsersOfAnEarlierRunSaid() throws {
+        var machine = NetworkMachine(
+            config: try Tables.network(#","mode":"puppets""#), links: [try Tables.link()], plugin: "irc")
+        let state = ##"{"last":{"#room":"msgid=1"},"puppets":["ann{c}"]}"##
+        machine.restore(NetworkState(try JSON(parsing: Array(state.utf8))))
+        _ = machine.start(now: 0)
+        _ = machine.connected(now: 0)
+        _ = hear(&machine, ":s CAP * LS :batch chathistory message-tags server-time")
+        _ = hear(&machine, ":s CAP * ACK :batch chathistory message-tags server-time")
+        _ = hear(&machine, ":s 001 crow :Welcome")
+        let asked = hear(&machine, ":\(Self.ownMask) JOIN #room")
+        #expect(asked.lines.contains { $0.hasPrefix("CHATHISTORY AFTER #room msgid=1") })
+        _ = hear(&machine, ":s BATCH +h chathistory #room")
+        let own = hear(&machine, "@batch=h;msgid=2 :ann[c]!u@h PRIVMSG #room :mine")
+        #expect(own.commands.isEmpty)
+        let other = hear(&machine, "@batch=h;msgid=3 :eve!u@h PRIVMSG #room :hers")
+        #expect(other.commands.count == 3)
+        #expect(NetworkState(machine.keptState.json).puppets == ["ann{c}"])
+    }
+
+    @Test func namesAreTranslatedToUsersNicks() throws {
+        var machine = try joined()
+        _ = machine.deliver(said(1, by: "Ann", "hi"), now: 0)
+        _ = machine.puppetDid(1, .news(.nick("Ann[c]")), now: 0)
+        let actions = hear(&machine, ":eve!u@h PRIVMSG #room :ann[c]: hello")
+        #expect(actions.commands.last?.contains(#""message":"@Ann: hello""#) == true)
+        _ = machine.deliver(said(2, by: "bob", "@ann there?"), now: 0)
+        _ = machine.puppetDid(2, .news(.nick("bob[c]")), now: 0)
+        guard case .puppet(2, .say(let entry, _))? = ack(&machine, 1, 1).last else {
+            Issue.record("bob says nothing")
+            return
+        }
+        #expect(entry.message.nicks == ["ann": "Ann[c]"])
+    }
+
+    @Test func aUsersConnectionJoinsSpeaksAndLeaves() throws {
+        let config = try Tables.network().ofPuppet("ann[c]", name: "ann")
+        var puppet = NetworkMachine(puppet: config, plugin: "irc")
+        _ = puppet.start(now: 0)
+        _ = puppet.connected(now: 0)
+        #expect(hear(&puppet, ":s 001 ann[c] :Welcome").contains(.news(.nick("ann[c]"))))
+        var message = ChatMessage(channel: "general", author: "ann", what: .action("waves at @Eve"))
+        message.nicks = ["Eve": "eve"]
+        let entry = OutboundLedger.Entry(delivery: 7, message: message, targets: ["#room"])
+        #expect(puppet.say(entry, [try Tables.link()], now: 1).lines == ["JOIN #room"])
+        let lines = hear(&puppet, ":ann[c]!u@h JOIN #room").lines
+        #expect(lines == ["PRIVMSG #room :\u{1}ACTION waves at eve\u{1}", "PING :crowbar-1"])
+        #expect(hear(&puppet, ":eve!u@h PRIVMSG #room :hi").isEmpty)
+        #expect(hear(&puppet, ":eve!u@h PRIVMSG ann[c] :!help").isEmpty)
+        #expect(hear(&puppet, ":s PONG s :crowbar-1").acks == [7])
+        #expect(puppet.drain(deadline: 10, now: 2).lines == ["QUIT :Crowbar is stopped"])
+        #expect(puppet.closed(reason: "bye", random: 0, now: 2).last == .drained)
+    }
+
+    @Test func aUsersConnectionThatMayNotJoinSaysSoAtOnce() throws {
+        var puppet = NetworkMachine(puppet: try Tables.network().ofPuppet("ann", name: "ann"), plugin: "irc")
+        _ = puppet.start(now: 0)
+        _ = puppet.connected(now: 0)
+        _ = hear(&puppet, ":s 001 ann :Welcome")
+        let message = ChatMessage(channel: "general", author: "ann", what: .text("hi"))
+        _ = puppet.say(
+            OutboundLedger.Entry(delivery: 1, message: message, targets: ["#room"]), [try Tables.link()], now: 0)
+        let actions = hear(&puppet, ":s 474 ann #room :Cannot join channel (+b)")
+        #expect(actions.lines.isEmpty)
+        #expect(
+            actions.contains { if case .plugin(.reject(1, _, _, _)) = $0 { true } else { false } })
+        #expect(puppet.closed(reason: "lost", random: 0, now: 1) == [.news(.lost("lost"))])
+    }
+}
