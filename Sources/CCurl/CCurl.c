@@ -12,8 +12,8 @@
 
 /// A request buffer larger than this is given back after use.
 static const size_t kept_body = 64 << 10;
-/// Bytes for each of a request's own header lines.
-enum { own_headers = 3, header_size = 384 };
+/// A request's own header lines: how many, and their bytes altogether, at first and at most.
+enum { own_headers = 12, own_first = 512, own_most = 8 << 10 };
 
 struct ccurl_transfer {
     CURL *easy;
@@ -22,7 +22,8 @@ struct ccurl_transfer {
     size_t answer_limit;
     // The request.
     struct curl_slist own[own_headers];
-    char own_text[own_headers][header_size];
+    char *own_text;
+    size_t own_capacity;
     struct curl_slist *fixed;
     size_t fixed_count;
     uint8_t *body;
@@ -209,7 +210,6 @@ static bool aim(ccurl_transfer *transfer, const ccurl_target *target) {
     SET(CURLOPT_HEADERDATA, transfer);
     SET(CURLOPT_WRITEFUNCTION, take_body);
     SET(CURLOPT_WRITEDATA, transfer);
-    SET(CURLOPT_HTTPHEADER, transfer->own);
 #undef SET
     return ok;
 }
@@ -233,10 +233,7 @@ ccurl_transfer *ccurl_transfer_make(const ccurl_target *target, ccurl_judge judg
         transfer->fixed[i].data = (char *)target->headers[i];
         transfer->fixed[i].next = i + 1 < count ? &transfer->fixed[i + 1] : NULL;
     }
-    for (size_t i = 0; i < own_headers; i++) {
-        transfer->own[i].data = transfer->own_text[i];
-        transfer->own[i].next = i + 1 < own_headers ? &transfer->own[i + 1] : count ? transfer->fixed : NULL;
-    }
+    transfer->fixed_count = count;
     if (!aim(transfer, target)) {
         ccurl_transfer_free(transfer);
         return NULL;
@@ -249,11 +246,37 @@ void ccurl_transfer_free(ccurl_transfer *transfer) {
     if (transfer->easy) curl_easy_cleanup(transfer->easy);
     free(transfer->fixed);
     free(transfer->body);
+    free(transfer->own_text);
     free(transfer);
 }
 
+static bool keep_headers(ccurl_transfer *transfer, const char *const *headers) {
+    size_t count = 0, bytes = 0;
+    for (; headers[count]; count++) {
+        bytes += strlen(headers[count]) + 1;
+        if (count == own_headers || bytes > own_most) return false;
+    }
+    if (count == 0) return false;
+    if (bytes > transfer->own_capacity) {
+        free(transfer->own_text);
+        transfer->own_capacity = bytes < own_first ? own_first : bytes;
+        transfer->own_text = malloc(transfer->own_capacity);
+        if (!transfer->own_text) {
+            transfer->own_capacity = 0;
+            return false;
+        }
+    }
+    char *next = transfer->own_text;
+    for (size_t i = 0; i < count; i++) {
+        transfer->own[i].data = strcpy(next, headers[i]);
+        next += strlen(headers[i]) + 1;
+        transfer->own[i].next = i + 1 < count ? &transfer->own[i + 1] : transfer->fixed_count ? transfer->fixed : NULL;
+    }
+    return curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, transfer->own) == CURLE_OK;
+}
+
 bool ccurl_transfer_post(ccurl_transfer *transfer, ccurl_multi *multi, const uint8_t *body, size_t size,
-                         const char *const headers[3]) {
+                         const char *const *headers) {
     if (transfer->body_capacity > kept_body || transfer->body_capacity < size || !transfer->body) {
         free(transfer->body);
         transfer->body_capacity = size < 1024 ? 1024 : size;
@@ -264,11 +287,7 @@ bool ccurl_transfer_post(ccurl_transfer *transfer, ccurl_multi *multi, const uin
         }
     }
     if (size > 0) memcpy(transfer->body, body, size);
-    for (size_t i = 0; i < own_headers; i++) {
-        size_t length = strlen(headers[i]);
-        if (length >= header_size) return false;
-        memcpy(transfer->own_text[i], headers[i], length + 1);
-    }
+    if (!keep_headers(transfer, headers)) return false;
     transfer->answer_bytes = 0;
     transfer->was_cut = transfer->was_denied = transfer->was_allowed = transfer->has_answer = false;
     transfer->requested_at = 0;

@@ -49,7 +49,6 @@ import Testing
         ("chanels", .array([]), "unknown key; did you mean 'channels'?"),
         ("zzzzzz", .int(1), "unknown key; known are: name, url, secret"),
         ("rate", .int(1), "'rate' is not supported by this version yet"),
-        ("keys", .array([]), "'keys' is not supported by this version yet"),
         ("template", .string("x"), "'template' is not supported by this version yet"),
         ("client_cert", .string("x"), "'client_cert' is not supported by this version yet"),
         ("client_key", .string("x"), "'client_key' is not supported by this version yet"),

@@ -75,9 +75,10 @@ void *ccurl_multi_next(ccurl_multi *multi, ccurl_result *result);
 ccurl_transfer *ccurl_transfer_make(const ccurl_target *target, ccurl_judge judge, void *context);
 /// Frees a transfer that is on no multi handle.
 void ccurl_transfer_free(ccurl_transfer *transfer);
-/// Starts to post a body (copied) with three header lines of its own (copied).
+/// Starts to post a body (copied) with header lines of its own (NULL-terminated, copied): up to 12, and 8 KiB of them
+/// altogether.
 bool ccurl_transfer_post(ccurl_transfer *transfer, ccurl_multi *multi, const uint8_t *body, size_t size,
-                         const char *const headers[3]);
+                         const char *const *headers);
 /// Takes a transfer off the multi handle in mid-flight and closes its connection.
 void ccurl_transfer_cancel(ccurl_transfer *transfer, ccurl_multi *multi);
 /// The CLOCK_MONOTONIC millisecond at which the request began to be written, while no byte of an answer has come; else 0.

@@ -67,6 +67,7 @@ final class CourierLoop {
     /// - Parameter take: Takes what came from outside.
     func run(_ take: () -> Courier.Inbox) {
         for lane in lanes { lane.opening.forEach(send) }
+        holdUnsigned()
         while true {
             let now = Self.now()
             admit(take(), now)
@@ -79,6 +80,15 @@ final class CourierLoop {
             if let report = reporter.report(lanes, now: now) { report.forEach(send) }
             if let drainUntil, inFlight == 0 || now >= drainUntil { return }
             ccurl_multi_poll(multi, Int32(pause(now)))
+        }
+    }
+
+    /// Holds the endpoints that have no valid key from the start, so that the status tells of them at once.
+    private func holdUnsigned() {
+        let (now, time) = (Self.now(), Int64(Glibc.time(nil)))
+        for lane in lanes.indices where endpoints[lane].signer.isExpired(at: time) {
+            lanes[lane].holdUnsigned(now: now).forEach(send)
+            held.insert(lane)
         }
     }
 
@@ -115,7 +125,9 @@ final class CourierLoop {
             isListed[lane] = false
             guard let job = lanes[lane].next() else { continue }
             inFlight += 1
-            if let transfer = transfer(to: lane) {
+            if endpoints[lane].signer.isExpired(at: time) {
+                settle(job, of: lane, .unsigned, Self.now())
+            } else if let transfer = transfer(to: lane) {
                 if !transfer.post(job, on: multi, time: time) { fail(transfer, "libcurl refused the request") }
             } else {
                 settle(job, of: lane, .failed(.broken, "libcurl has no memory for a request"), Self.now())

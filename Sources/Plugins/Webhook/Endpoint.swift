@@ -7,7 +7,7 @@ struct Endpoint: Sendable {
     /// Where it is.
     var url: EndpointURL
     /// What requests are signed with.
-    var secret: SigningSecret
+    var signer: Signer
     /// Event types; nil: what the manifest lets through.
     var types: [String]?
     /// Channels or patterns ending in `*`; nil: what the manifest lets through.

@@ -1,15 +1,17 @@
 import Glibc
 import JSONBytes
+import OpenSSL
 import PluginWire
 
 /// Reads one `[[config.endpoints]]`.
 struct EndpointReader {
     private static let known = [
-        "name", "url", "secret", "types", "channels", "start", "order", "headers", "concurrency", "allow_private",
+        "name", "url", "secret", "keys", "types", "channels", "start", "order", "headers", "concurrency",
+        "allow_private",
         "timeout", "ca_file", "body",
     ]
     private static let later = [
-        "keys", "template", "rate", "client_cert", "client_key", "via_proxy", "min_tls", "batch", "health",
+        "template", "rate", "client_cert", "client_key", "via_proxy", "min_tls", "batch", "health",
     ]
     /// Deliveries in flight, where `concurrency` is left out.
     static let defaultConcurrency: Int64 = 64
@@ -35,7 +37,8 @@ struct EndpointReader {
     }
 
     /// The endpoint, or nil with ``problems`` or a ``refusal``.
-    mutating func read(_ json: JSON) -> Endpoint? {
+    /// - Parameter now: Unix time in seconds, by which keys are judged.
+    mutating func read(_ json: JSON, now: Int64) -> Endpoint? {
         let name = table.required("name", "it names the endpoint's queue, as in name = \"audit\"")
         if let name { check(name) }
         let filter = AddressFilter(leave: leave())
@@ -43,12 +46,7 @@ struct EndpointReader {
         if let text = table.required("url", "give where events are posted to") {
             do throws(EndpointURL.Refusal) { url = try EndpointURL(text, filter: filter) } catch { refusal = error }
         }
-        let secretText = table.required(
-            "secret", "give whsec_ and base 64 of 24 to 64 bytes, such as whsec_$(openssl rand -base64 32)")
-        let secret = secretText.flatMap { SigningSecret($0) }
-        if secretText != nil, secret == nil {
-            table.fail("secret", "whsec_ and base 64 of 24 to 64 bytes is expected")
-        }
+        let signer = SignerReader.read(&table, now: now, isRequired: true)
         if let body = table.string("body"), body != "event" {
             table.fail("body", "of the bodies, only \"event\" is supported by this version")
         }
@@ -61,11 +59,11 @@ struct EndpointReader {
         let concurrency = table.int("concurrency", in: 1...Self.maxConcurrency) ?? Self.defaultConcurrency
         let timeout = table.duration("timeout", in: Self.timeouts) ?? Self.defaultTimeout
         let caFile = caFile()
-        guard problems.isEmpty, let name, let url, let secret else { return nil }
+        guard problems.isEmpty, let name, let url, let signer else { return nil }
         return Endpoint(
-            name: name, url: url, secret: secret, types: types, channels: channels, start: start, order: order,
+            name: name, url: url, signer: signer, types: types, channels: channels, start: start, order: order,
             headers: headers, concurrency: concurrency, filter: filter, timeout: timeout, caFile: caFile,
-            fingerprint: Base64.encode(secret.authenticate(json.bytes)))
+            fingerprint: Base64.encode(SHA256.hash(json.bytes)))
     }
 
     private mutating func check(_ name: String) {

@@ -100,6 +100,13 @@ struct Lane {
         }
     }
 
+    /// Wants nothing, as no signing key is valid any more; only a new configuration helps.
+    mutating func holdUnsigned(now: Int64) -> [PluginMessage] {
+        last = Judgement.keysExpired
+        holdUntil = now + Judgement.holdOfUnsigned
+        return isGone ? [] : [.window(queue: name, events: 0)]
+    }
+
     /// Ends a hold whose time has come.
     mutating func release(now: Int64) -> [PluginMessage] {
         guard let until = holdUntil, until <= now else { return [] }
@@ -119,6 +126,7 @@ struct Lane {
         switch outcome {
         case .answered(let status, _, _): last = String(status)
         case .denied: last = "address_denied"
+        case .unsigned: last = Judgement.keysExpired
         case .failed(let failure, _): last = failure.rawValue
         }
         if judgement == .delivered {

@@ -48,16 +48,13 @@ final class Transfer {
     /// Starts to post a delivery.
     /// - Parameter time: Unix time in seconds, for the signature.
     func post(_ job: Job, on multi: OpaquePointer, time: Int64) -> Bool {
-        let signature = endpoint.secret.signature(id: job.eventId, timestamp: time, body: job.body)
+        let signatures = endpoint.signer.signatures(id: job.eventId, timestamp: time, body: job.body)
         self.job = job
-        return "webhook-id: \(job.eventId)".withCString { id in
-            "webhook-timestamp: \(time)".withCString { timestamp in
-                "webhook-signature: \(signature)".withCString { signature in
-                    job.body.withUnsafeBufferPointer { body in
-                        ccurl_transfer_post(handle, multi, body.baseAddress, body.count, [id, timestamp, signature])
-                    }
-                }
-            }
+        let lines = HeaderLines(
+            ["webhook-id: \(job.eventId)", "webhook-timestamp: \(time)"]
+                + (signatures.map { ["webhook-signature: \($0)"] } ?? []))
+        return job.body.withUnsafeBufferPointer { body in
+            ccurl_transfer_post(handle, multi, body.baseAddress, body.count, lines.lines)
         }
     }
 

@@ -52,7 +52,9 @@ struct WebhookPlugin {
             stop("phase", .init(path: "phase", message: "webhooks are of phase \"event\" only"))
         }
         do throws(WebhookConfiguration.Invalid) {
-            let configuration = try WebhookConfiguration(hello.config, isCheck: hello.purpose == .check)
+            let isCheck = hello.purpose == .check
+            let configuration = try WebhookConfiguration(
+                hello.config, isCheck: isCheck, now: isCheck ? Int64(time(nil)) : 0)
             self.configuration = configuration
             let ready = PluginMessage.Ready(
                 name: "crowbar-webhook", programVersion: Self.version, queues: configuration.queues)
