@@ -9,6 +9,17 @@ package enum Timestamp {
             + padded(second / 60 % 60, 2) + padded(second % 60, 2) + "Z"
     }
 
+    /// `2026-11-24T01:02:03.456Z` (RFC 3339).
+    /// - Parameter milliseconds: Unix time, from 1970 on.
+    package static func rfc3339(_ milliseconds: Int64) -> String {
+        let (seconds, rest) = max(0, milliseconds).quotientAndRemainder(dividingBy: 1000)
+        let (day, second) = seconds.quotientAndRemainder(dividingBy: 86_400)
+        let date = civil(day)
+        return "\(padded(date.year, 4))-\(padded(date.month, 2))-\(padded(date.day, 2))T"
+            + "\(padded(second / 3600, 2)):\(padded(second / 60 % 60, 2)):\(padded(second % 60, 2))"
+            + ".\(padded(rest, 3))Z"
+    }
+
     /// Reads `2026-11-24T01:02:03Z`, with a fraction, which is dropped, or without; in UTC only.
     /// - Returns: Seconds of Unix time.
     package static func parse(_ text: String) -> Int64? {

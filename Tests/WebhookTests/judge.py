@@ -8,6 +8,7 @@ import base64
 import json
 import sys
 
+from cloudevents.core.bindings.http import HTTPMessage, from_binary_event, from_http_event, from_structured_event
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from standardwebhooks.webhooks import Webhook
 
@@ -35,7 +36,18 @@ def ed25519(question):
     raise ValueError("no signature is this key's")
 
 
-judges = {"standardwebhooks": standard_webhooks, "ed25519": ed25519}
+def cloud_event(question):
+    """By the package cloudevents: the attributes and data that it reads, in the mode that it finds by itself."""
+    message = HTTPMessage(headers=question["headers"], body=question["body"].encode())
+    is_structured = question["headers"]["content-type"].startswith("application/cloudevents+json")
+    event = (from_structured_event if is_structured else from_binary_event)(message)
+    if from_http_event(message).get_attributes() != event.get_attributes():
+        raise ValueError("the two readings differ")
+    attributes = {name: str(value) for name, value in event.get_attributes().items()}
+    return {"attributes": attributes, "data": event.get_data(), "structured": is_structured}
+
+
+judges = {"standardwebhooks": standard_webhooks, "ed25519": ed25519, "cloudevents": cloud_event}
 
 
 def main():

@@ -46,7 +46,7 @@ final class CourierLoop {
         self.multi = multi
         self.send = send
         endpoints = lanes.map(\.endpoint)
-        headers = endpoints.map { HeaderLines(["content-type: application/json", "expect:"] + $0.headers) }
+        headers = endpoints.map { HeaderLines(["content-type: \($0.body.contentType)", "expect:"] + $0.headers) }
         self.lanes = lanes.map { Lane($0.endpoint, state: $0.state) }
         isListed = Array(repeating: false, count: lanes.count)
         idle = Array(repeating: [], count: lanes.count)

@@ -8,6 +8,8 @@ struct Endpoint: Sendable {
     var url: EndpointURL
     /// What requests are signed with.
     var signer: Signer
+    /// What is posted of an event.
+    var body: BodyFormat
     /// Event types; nil: what the manifest lets through.
     var types: [String]?
     /// Channels or patterns ending in `*`; nil: what the manifest lets through.

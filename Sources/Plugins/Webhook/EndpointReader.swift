@@ -8,10 +8,10 @@ struct EndpointReader {
     private static let known = [
         "name", "url", "secret", "keys", "types", "channels", "start", "order", "headers", "concurrency",
         "allow_private",
-        "timeout", "ca_file", "body",
+        "timeout", "ca_file", "body", "source", "template",
     ]
     private static let later = [
-        "template", "rate", "client_cert", "client_key", "via_proxy", "min_tls", "batch", "health",
+        "rate", "client_cert", "client_key", "via_proxy", "min_tls", "batch", "health",
     ]
     /// Deliveries in flight, where `concurrency` is left out.
     static let defaultConcurrency: Int64 = 64
@@ -46,22 +46,21 @@ struct EndpointReader {
         if let text = table.required("url", "give where events are posted to") {
             do throws(EndpointURL.Refusal) { url = try EndpointURL(text, filter: filter) } catch { refusal = error }
         }
-        let signer = SignerReader.read(&table, now: now, isRequired: true)
-        if let body = table.string("body"), body != "event" {
-            table.fail("body", "of the bodies, only \"event\" is supported by this version")
-        }
         let types = table.strings("types", of: "event types such as MESSAGE_SENT") { type in
             !type.isEmpty && type.utf8.allSatisfy { (0x41...0x5A).contains($0) || $0 == 0x5F }
         }
         let channels = table.strings("channels", of: "channels, which may end in *") { !$0.isEmpty }
+        let body = BodyReader.read(&table, channels: channels)
+        let signer = SignerReader.read(&table, now: now, isRequired: body?.isSigned ?? false)
         let (start, order) = (start(), order())
         let headers = headers()
         let concurrency = table.int("concurrency", in: 1...Self.maxConcurrency) ?? Self.defaultConcurrency
         let timeout = table.duration("timeout", in: Self.timeouts) ?? Self.defaultTimeout
         let caFile = caFile()
-        guard problems.isEmpty, let name, let url, let signer else { return nil }
+        guard problems.isEmpty, let name, let url, let signer, let body else { return nil }
         return Endpoint(
-            name: name, url: url, signer: signer, types: types, channels: channels, start: start, order: order,
+            name: name, url: url, signer: signer, body: body, types: types, channels: channels, start: start,
+            order: order,
             headers: headers, concurrency: concurrency, filter: filter, timeout: timeout, caFile: caFile,
             fingerprint: Base64.encode(SHA256.hash(json.bytes)))
     }

@@ -52,7 +52,7 @@ final class Transfer {
         self.job = job
         let lines = HeaderLines(
             ["webhook-id: \(job.eventId)", "webhook-timestamp: \(time)"]
-                + (signatures.map { ["webhook-signature: \($0)"] } ?? []))
+                + job.headers + (signatures.map { ["webhook-signature: \($0)"] } ?? []))
         return job.body.withUnsafeBufferPointer { body in
             ccurl_transfer_post(handle, multi, body.baseAddress, body.count, lines.lines)
         }
