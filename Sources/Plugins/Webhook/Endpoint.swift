@@ -22,6 +22,8 @@ struct Endpoint: Sendable {
     var headers: [String]
     /// Deliveries in flight at most.
     var concurrency: Int64
+    /// How often it may be asked; nil: as often as it answers.
+    var rate: Rate?
     /// Which addresses it may have.
     var filter: AddressFilter
     /// The time for one try, in milliseconds.
@@ -30,4 +32,7 @@ struct Endpoint: Sendable {
     var caFile: String?
     /// Changes with its configuration; tells nothing of it.
     var fingerprint: String
+
+    /// Deliveries that it wants from the host at a time.
+    var window: Int64 { min(concurrency, rate?.window ?? concurrency) }
 }

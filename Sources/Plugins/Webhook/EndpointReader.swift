@@ -8,10 +8,10 @@ struct EndpointReader {
     private static let known = [
         "name", "url", "secret", "keys", "types", "channels", "start", "order", "headers", "concurrency",
         "allow_private",
-        "timeout", "ca_file", "body", "source", "template",
+        "timeout", "ca_file", "body", "source", "template", "rate", "burst",
     ]
     private static let later = [
-        "rate", "client_cert", "client_key", "via_proxy", "min_tls", "batch", "health",
+        "client_cert", "client_key", "via_proxy", "min_tls", "batch", "health",
     ]
     /// Deliveries in flight, where `concurrency` is left out.
     static let defaultConcurrency: Int64 = 64
@@ -55,13 +55,14 @@ struct EndpointReader {
         let (start, order) = (start(), order())
         let headers = headers()
         let concurrency = table.int("concurrency", in: 1...Self.maxConcurrency) ?? Self.defaultConcurrency
+        let rate = rate()
         let timeout = table.duration("timeout", in: Self.timeouts) ?? Self.defaultTimeout
         let caFile = caFile()
         guard problems.isEmpty, let name, let url, let signer, let body else { return nil }
         return Endpoint(
             name: name, url: url, signer: signer, body: body, types: types, channels: channels, start: start,
             order: order,
-            headers: headers, concurrency: concurrency, filter: filter, timeout: timeout, caFile: caFile,
+            headers: headers, concurrency: concurrency, rate: rate, filter: filter, timeout: timeout, caFile: caFile,
             fingerprint: Base64.encode(SHA256.hash(json.bytes)))
     }
 
@@ -106,6 +107,21 @@ struct EndpointReader {
             table.fail("order", "\"channel\", \"total\" or \"none\" is expected")
         }
         return order
+    }
+
+    private mutating func rate() -> Rate? {
+        let burst = table.int("burst", in: Rate.bursts)
+        guard let value = table.value("rate") else {
+            if burst != nil { table.fail("burst", "this belongs to 'rate'") }
+            return nil
+        }
+        let rate =
+            value.string.map { Rate($0, burst: burst) } ?? value.double.flatMap { Rate(perSecond: $0, burst: burst) }
+        if rate == nil {
+            table.fail(
+                "rate", "requests a second as 5 or \"5/s\", or a minute as \"30/m\", from 1/m to 10000/s, are expected")
+        }
+        return rate
     }
 
     private mutating func headers() -> [String] {

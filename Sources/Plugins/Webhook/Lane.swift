@@ -40,7 +40,7 @@ struct Lane {
     /// - Parameter state: The queue's state from `start`.
     init(_ endpoint: Endpoint, state: JSON) {
         name = endpoint.name
-        concurrency = endpoint.concurrency
+        concurrency = endpoint.window
         fingerprint = endpoint.fingerprint
         isGone = state["gone"]?.string == endpoint.fingerprint
     }
@@ -53,6 +53,9 @@ struct Lane {
 
     /// Whether ``next()`` has something.
     var isRunnable: Bool { !isGone && holdUntil == nil && inFlight < concurrency && !waiting.isEmpty }
+
+    /// The delivery whose turn is next.
+    var firstWaiting: Int64? { waiting.first?.delivery }
 
     /// Takes a delivery in.
     mutating func admit(_ job: Job) { waiting.append(job) }

@@ -72,7 +72,7 @@ struct WebhookConfiguration: Sendable {
     var queues: [PluginMessage.Queue] {
         endpoints.map { endpoint in
             PluginMessage.Queue(
-                name: endpoint.name, types: endpoint.types, channels: endpoint.channels, window: endpoint.concurrency,
+                name: endpoint.name, types: endpoint.types, channels: endpoint.channels, window: endpoint.window,
                 order: endpoint.order, start: endpoint.start, maxAttempts: RetrySchedule.maxAttempts)
         }
     }
