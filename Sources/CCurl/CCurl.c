@@ -6,10 +6,13 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
+/// Seconds for which authorities that were read are used for new connections.
+static const long ca_cache_seconds = 600;
 /// A request buffer larger than this is given back after use.
 static const size_t kept_body = 64 << 10;
 /// A request's own header lines: how many, and their bytes altogether, at first and at most.
@@ -34,6 +37,10 @@ struct ccurl_transfer {
     bool was_denied;
     bool was_allowed;
     bool has_answer;
+    bool was_asked;
+    // Fixed.
+    bool listens;
+    bool has_certificate;
     int64_t requested_at;
     char error[CURL_ERROR_SIZE];
 };
@@ -72,21 +79,37 @@ static int before_request(void *context, char *remote, char *local, int remote_p
     uint8_t bytes[16];
     char text[INET6_ADDRSTRLEN + 1];
     size_t length = strcspn(remote, "%");
-    bool allowed = false;
+    size_t bits = 0;
     if (length < sizeof text) {
         memcpy(text, remote, length);
         text[length] = 0;
-        if (inet_pton(AF_INET, text, bytes) == 1) allowed = is_allowed(transfer, bytes, 4);
-        else if (inet_pton(AF_INET6, text, bytes) == 1) allowed = is_allowed(transfer, bytes, 16);
+        if (inet_pton(AF_INET, text, bytes) == 1) bits = 32;
+        else if (inet_pton(AF_INET6, text, bytes) == 1) bits = 128;
     }
-    if (!allowed) {
+    // Of a connection that has ended already there is no address: nothing is written, and nothing is denied either.
+    if (bits == 0) return CURL_PREREQFUNC_ABORT;
+    if (!is_allowed(transfer, bytes, bits / 8)) {
         // Nothing was written yet, whatever another address was allowed.
         transfer->was_denied = true;
         transfer->was_allowed = false;
         return CURL_PREREQFUNC_ABORT;
     }
     transfer->requested_at = now_ms();
+    // The handshake is over, and the rest is nothing that listen is after.
+    curl_easy_setopt(transfer->easy, CURLOPT_VERBOSE, 0L);
     return CURL_PREREQFUNC_OK;
+}
+
+// Listens to what libcurl says of the handshake. In TLS 1.3 a server refuses the client's certificate when the client has
+// ended the handshake and begun to write; the refusal is then lost whenever the write fails before it is read. That there
+// was a request for a certificate is all that tells such an end from any other.
+static int listen_in(CURL *easy, curl_infotype type, char *data, size_t size, void *context) {
+    (void)easy;
+    static const char request[] = "TLS handshake, Request CERT";
+    if (type == CURLINFO_TEXT && memmem(data, size, request, sizeof request - 1)) {
+        ((ccurl_transfer *)context)->was_asked = true;
+    }
+    return 0;
 }
 
 static size_t take_header(char *data, size_t size, size_t count, void *context) {
@@ -125,6 +148,13 @@ void ccurl_multi_poll(ccurl_multi *multi, int timeout_ms) {
 
 void ccurl_multi_wakeup(ccurl_multi *multi) { curl_multi_wakeup((CURLM *)multi); }
 
+// A server's refusal that came behind the handshake, or an end that came from one.
+static bool is_late_refusal(const ccurl_transfer *transfer, CURLcode code) {
+    if (transfer->has_answer) return false;
+    if (code != CURLE_RECV_ERROR && code != CURLE_SEND_ERROR && code != CURLE_GOT_NOTHING) return false;
+    return transfer->was_asked || strstr(transfer->error, "SSL routines") != NULL;
+}
+
 static ccurl_kind kind_of(const ccurl_transfer *transfer, CURLcode code) {
     if (transfer->was_denied && !transfer->was_allowed) return CCURL_DENIED;
     switch (code) {
@@ -140,7 +170,7 @@ static ccurl_kind kind_of(const ccurl_transfer *transfer, CURLcode code) {
     case CURLE_SSL_CACERT_BADFILE:
     case CURLE_SSL_ISSUER_ERROR:
     case CURLE_SSL_INVALIDCERTSTATUS: return CCURL_TLS_FAILED;
-    default: return CCURL_BROKEN;
+    default: return is_late_refusal(transfer, code) ? CCURL_TLS_FAILED : CCURL_BROKEN;
     }
 }
 
@@ -171,6 +201,8 @@ void *ccurl_multi_next(ccurl_multi *multi, ccurl_result *result) {
     // libcurl's own text names hosts and certificates where these are the matter; elsewhere it might quote the answer.
     bool is_told = code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_CONNECT
         || code == CURLE_OPERATION_TIMEDOUT || result->kind == CCURL_TLS_FAILED;
+    result->was_asked = transfer->was_asked;
+    result->has_certificate = transfer->has_certificate;
     result->message = is_told && transfer->error[0] ? transfer->error : curl_easy_strerror(code);
     return transfer->context;
 }
@@ -197,7 +229,21 @@ static bool aim(ccurl_transfer *transfer, const ccurl_target *target) {
     SET(CURLOPT_QUICK_EXIT, 1L);
     SET(CURLOPT_CONNECTTIMEOUT_MS, target->connect_timeout_ms);
     SET(CURLOPT_TIMEOUT_MS, target->timeout_ms);
-    SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    SET(CURLOPT_SSLVERSION, target->requires_tls13 ? (long)CURL_SSLVERSION_TLSv1_3 : (long)CURL_SSLVERSION_TLSv1_2);
+    // A new file of authorities must not wait a day for its turn.
+    SET(CURLOPT_CA_CACHE_TIMEOUT, ca_cache_seconds);
+    if (strncasecmp(target->url, "https:", 6) == 0) {
+        SET(CURLOPT_DEBUGFUNCTION, listen_in);
+        SET(CURLOPT_DEBUGDATA, transfer);
+        transfer->listens = true;
+    }
+    if (target->client_cert) {
+        transfer->has_certificate = true;
+        SET(CURLOPT_SSLCERT, target->client_cert);
+        if (target->client_key) SET(CURLOPT_SSLKEY, target->client_key);
+        // An encrypted key is an error, not a question on a terminal.
+        SET(CURLOPT_KEYPASSWD, "");
+    }
     if (target->ca_file) {
         SET(CURLOPT_CAINFO, target->ca_file);
         SET(CURLOPT_CAPATH, NULL);
@@ -288,8 +334,10 @@ bool ccurl_transfer_post(ccurl_transfer *transfer, ccurl_multi *multi, const uin
     }
     if (size > 0) memcpy(transfer->body, body, size);
     if (!keep_headers(transfer, headers)) return false;
+    if (transfer->listens && curl_easy_setopt(transfer->easy, CURLOPT_VERBOSE, 1L) != CURLE_OK) return false;
     transfer->answer_bytes = 0;
     transfer->was_cut = transfer->was_denied = transfer->was_allowed = transfer->has_answer = false;
+    transfer->was_asked = false;
     transfer->requested_at = 0;
     transfer->error[0] = 0;
     return curl_easy_setopt(transfer->easy, CURLOPT_POSTFIELDS, transfer->body) == CURLE_OK

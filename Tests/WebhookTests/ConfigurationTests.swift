@@ -27,7 +27,7 @@ import Testing
         #expect(found.timeout == 30_000)
         #expect(found.filter == AddressFilter(leave: .none))
         #expect(found.types == nil && found.channels == nil && found.start == nil && found.order == nil)
-        #expect(found.headers.isEmpty && found.caFile == nil)
+        #expect(found.headers.isEmpty && found.tls == TLSSettings())
     }
 
     @Test func queuesCarryWhatTheEndpointSays() throws {
@@ -52,8 +52,6 @@ import Testing
         ("rate", .string("-5/s"), "from 1/m to 10000/s"), ("rate", .string("1e3/s"), "from 1/m to 10000/s"),
         ("rate", .string("0.5/m"), "from 1/m to 10000/s"), ("rate", .bool(true), "from 1/m to 10000/s"),
         ("burst", .int(5), "belongs to 'rate'"), ("burst", .int(0), "from 1 to 10000"),
-        ("client_cert", .string("x"), "'client_cert' is not supported by this version yet"),
-        ("client_key", .string("x"), "'client_key' is not supported by this version yet"),
         ("via_proxy", .bool(true), "'via_proxy' is not supported by this version yet"),
         ("types", .string("MESSAGE_SENT"), "a list of event types"),
         ("channels", .array([.int(1)]), "a list of channels"), ("start", .string("never"), "\"now\", \"beginning\""),

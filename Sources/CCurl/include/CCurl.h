@@ -23,6 +23,12 @@ typedef struct {
     const char *user_agent;
     /// CA certificates in place of the system's, PEM; NULL: the system's.
     const char *ca_file;
+    /// The client's certificate with its chain, PEM; NULL: none.
+    const char *client_cert;
+    /// Its private key, PEM, not encrypted; NULL: it is in the certificate's file.
+    const char *client_key;
+    /// No TLS below 1.3; else none below 1.2.
+    bool requires_tls13;
     /// "Name: value" lines, NULL-terminated, that each request carries. Not copied: they must outlive the transfer.
     const char *const *headers;
     /// Milliseconds for name, connection and TLS together.
@@ -53,6 +59,10 @@ typedef struct {
     int64_t retry_after_s;
     /// Where a 3xx points to, absolute; NULL: nowhere.
     const char *redirect_url;
+    /// In the TLS handshake of this transfer the server asked for a client's certificate.
+    bool was_asked;
+    /// The target has one.
+    bool has_certificate;
     /// Why, where it did not end with an answer. Names a host at most, never a path.
     const char *message;
 } ccurl_result;

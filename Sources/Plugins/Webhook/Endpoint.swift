@@ -28,8 +28,8 @@ struct Endpoint: Sendable {
     var filter: AddressFilter
     /// The time for one try, in milliseconds.
     var timeout: Int64
-    /// CA certificates in place of the system's.
-    var caFile: String?
+    /// How its TLS is done.
+    var tls: TLSSettings
     /// Changes with its configuration; tells nothing of it.
     var fingerprint: String
 

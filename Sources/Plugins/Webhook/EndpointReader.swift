@@ -1,17 +1,17 @@
-import Glibc
 import JSONBytes
 import OpenSSL
 import PluginWire
 
 /// Reads one `[[config.endpoints]]`.
 struct EndpointReader {
-    private static let known = [
-        "name", "url", "secret", "keys", "types", "channels", "start", "order", "headers", "concurrency",
-        "allow_private",
-        "timeout", "ca_file", "body", "source", "template", "rate", "burst",
-    ]
+    private static let known =
+        [
+            "name", "url", "secret", "keys", "types", "channels", "start", "order", "headers", "concurrency",
+            "allow_private",
+            "timeout", "body", "source", "template", "rate", "burst",
+        ] + TLSSettingsReader.keys
     private static let later = [
-        "client_cert", "client_key", "via_proxy", "min_tls", "batch", "health",
+        "via_proxy", "batch", "health",
     ]
     /// Deliveries in flight, where `concurrency` is left out.
     static let defaultConcurrency: Int64 = 64
@@ -57,12 +57,12 @@ struct EndpointReader {
         let concurrency = table.int("concurrency", in: 1...Self.maxConcurrency) ?? Self.defaultConcurrency
         let rate = rate()
         let timeout = table.duration("timeout", in: Self.timeouts) ?? Self.defaultTimeout
-        let caFile = caFile()
+        let tls = TLSSettingsReader.read(&table, scheme: url?.scheme)
         guard problems.isEmpty, let name, let url, let signer, let body else { return nil }
         return Endpoint(
             name: name, url: url, signer: signer, body: body, types: types, channels: channels, start: start,
             order: order,
-            headers: headers, concurrency: concurrency, rate: rate, filter: filter, timeout: timeout, caFile: caFile,
+            headers: headers, concurrency: concurrency, rate: rate, filter: filter, timeout: timeout, tls: tls,
             fingerprint: Base64.encode(SHA256.hash(json.bytes)))
     }
 
@@ -168,13 +168,5 @@ struct EndpointReader {
     private static func isHeaderValue(_ text: String) -> Bool {
         !text.isEmpty && text.utf8.count <= maxHeaderValue && !text.utf8.allSatisfy { $0 == 0x20 }
             && text.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F }
-    }
-
-    private mutating func caFile() -> String? {
-        guard let path = table.string("ca_file") else { return nil }
-        if access(path, R_OK) != 0 {
-            table.fail("ca_file", "'\(path)' cannot be read; the manifest's [sandbox] read must name it")
-        }
-        return path
     }
 }

@@ -14,8 +14,17 @@ extension Outcome {
         case CCURL_TIMED_OUT: self = .failed(.timedOut, message)
         case CCURL_UNRESOLVED: self = .failed(.unresolved, message)
         case CCURL_UNCONNECTED: self = .failed(.unconnected, message)
-        case CCURL_TLS_FAILED: self = .failed(.tls, message)
+        case CCURL_TLS_FAILED: self = .failed(.tls, message + Self.advice(message, result))
         default: self = .failed(.broken, message)
         }
+    }
+
+    /// What to do about a connection that ended after the receiver had asked for a client's certificate, unless it is
+    /// the receiver's own certificate that is the matter.
+    private static func advice(_ message: String, _ result: ccurl_result) -> String {
+        if !result.was_asked || message.contains("SSL certificate problem") { return "" }
+        return result.has_certificate
+            ? "; the receiver does not accept client_cert"
+            : "; the receiver wants a client certificate: set client_cert"
     }
 }

@@ -27,18 +27,19 @@ final class Transfer {
         self.lane = lane
         self.endpoint = endpoint
         let context = Unmanaged.passUnretained(self).toOpaque()
-        handle = endpoint.url.text.withCString { url in
-            Self.userAgent.withCString { userAgent in
-                let make = { (caFile: UnsafePointer<CChar>?) -> OpaquePointer? in
-                    var target = ccurl_target(
-                        url: url, user_agent: userAgent, ca_file: caFile, headers: headers,
-                        connect_timeout_ms: Self.connectTimeout, timeout_ms: Int(endpoint.timeout),
-                        answer_limit: Self.maxAnswer)
-                    return ccurl_transfer_make(&target, Self.judge, context)
-                }
-                guard let caFile = endpoint.caFile else { return make(nil) }
-                return caFile.withCString { make($0) }
-            }
+        // libcurl copies each.
+        let texts = HeaderLines([endpoint.url.text, Self.userAgent])
+        let files = [endpoint.tls.caFile, endpoint.tls.clientCert, endpoint.tls.clientKey].map {
+            HeaderLines($0.map { [$0] } ?? [])
+        }
+        handle = withExtendedLifetime((texts, files)) {
+            var target = ccurl_target(
+                url: texts.lines[0], user_agent: texts.lines[1], ca_file: files[0].lines[0],
+                client_cert: files[1].lines[0], client_key: files[2].lines[0],
+                requires_tls13: endpoint.tls.minimum == .tls13, headers: headers,
+                connect_timeout_ms: Self.connectTimeout, timeout_ms: Int(endpoint.timeout),
+                answer_limit: Self.maxAnswer)
+            return ccurl_transfer_make(&target, Self.judge, context)
         }
         if handle == nil { return nil }
     }
