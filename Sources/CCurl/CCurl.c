@@ -163,6 +163,7 @@ static ccurl_kind kind_of(const ccurl_transfer *transfer, CURLcode code) {
     case CURLE_OPERATION_TIMEDOUT: return CCURL_TIMED_OUT;
     case CURLE_COULDNT_RESOLVE_HOST: return CCURL_UNRESOLVED;
     case CURLE_COULDNT_CONNECT: return CCURL_UNCONNECTED;
+    case CURLE_COULDNT_RESOLVE_PROXY: return CCURL_PROXY_FAILED;
     case CURLE_SSL_CONNECT_ERROR:
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CERTPROBLEM:
@@ -196,10 +197,20 @@ void *ccurl_multi_next(ccurl_multi *multi, ccurl_result *result) {
     curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &retry_after);
     curl_easy_getinfo(easy, CURLINFO_REDIRECT_URL, &redirect);
     result->kind = kind_of(transfer, code);
+    result->proxy_status = 0;
+    if (code == CURLE_OK) {
+        // Nobody but a proxy asks for a proxy's credentials.
+        if (result->status == 407) result->proxy_status = result->status;
+    } else if (!transfer->has_answer) {
+        long status = 0;
+        curl_easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &status);
+        if (status >= 300) result->proxy_status = status;
+    }
+    if (result->proxy_status) result->kind = CCURL_PROXY_FAILED;
     result->retry_after_s = retry_after;
     result->redirect_url = redirect;
     // libcurl's own text names hosts and certificates where these are the matter; elsewhere it might quote the answer.
-    bool is_told = code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_CONNECT
+    bool is_told = code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_PROXY
         || code == CURLE_OPERATION_TIMEDOUT || result->kind == CCURL_TLS_FAILED;
     result->was_asked = transfer->was_asked;
     result->has_certificate = transfer->has_certificate;
@@ -222,7 +233,15 @@ static bool aim(ccurl_transfer *transfer, const ccurl_target *target) {
     SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     SET(CURLOPT_FOLLOWLOCATION, 0L);
     // No proxy of the environment: the judge would see the proxy's address in place of the target's.
-    SET(CURLOPT_PROXY, "");
+    SET(CURLOPT_PROXY, target->proxy ? target->proxy : "");
+    SET(CURLOPT_NOPROXY, "");
+    if (target->proxy) {
+        SET(CURLOPT_PROXYTYPE, (long)CURLPROXY_HTTP);
+        SET(CURLOPT_PROXYPORT, target->proxy_port);
+        SET(CURLOPT_PROXYAUTH, (long)CURLAUTH_BASIC);
+        // What the proxy says before the tunnel stands is no byte of an answer.
+        SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    }
     SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
     SET(CURLOPT_NOSIGNAL, 1L);
     // A name server that hangs must not hang the thread when its transfer times out.

@@ -52,7 +52,7 @@ import Testing
         ("rate", .string("-5/s"), "from 1/m to 10000/s"), ("rate", .string("1e3/s"), "from 1/m to 10000/s"),
         ("rate", .string("0.5/m"), "from 1/m to 10000/s"), ("rate", .bool(true), "from 1/m to 10000/s"),
         ("burst", .int(5), "belongs to 'rate'"), ("burst", .int(0), "from 1 to 10000"),
-        ("via_proxy", .bool(true), "'via_proxy' is not supported by this version yet"),
+        ("via_proxy", .bool(true), "a text is expected"),
         ("types", .string("MESSAGE_SENT"), "a list of event types"),
         ("channels", .array([.int(1)]), "a list of channels"), ("start", .string("never"), "\"now\", \"beginning\""),
         ("start", .string("id:"), "\"now\", \"beginning\""), ("order", .string("fifo"), "\"channel\", \"total\""),

@@ -21,6 +21,10 @@ typedef bool (*ccurl_judge)(void *context, const uint8_t *address, size_t length
 typedef struct {
     const char *url;
     const char *user_agent;
+    /// The HTTP proxy to go through, with credentials where it wants them; NULL: none. The judge is asked about its address.
+    const char *proxy;
+    /// The proxy's port, where its URL says none.
+    long proxy_port;
     /// CA certificates in place of the system's, PEM; NULL: the system's.
     const char *ca_file;
     /// The client's certificate with its chain, PEM; NULL: none.
@@ -47,6 +51,7 @@ typedef enum {
     CCURL_UNRESOLVED,
     CCURL_UNCONNECTED,
     CCURL_TLS_FAILED,
+    CCURL_PROXY_FAILED,  ///< The proxy has no address, or refused the request.
     CCURL_BROKEN,    ///< Anything else.
 } ccurl_kind;
 
@@ -55,6 +60,8 @@ typedef struct {
     ccurl_kind kind;
     /// The HTTP status; 0 where there is none.
     long status;
+    /// The proxy's own status where it refused; 0 where it did not.
+    long proxy_status;
     /// Seconds that Retry-After asks for, a date being turned into them; 0 or less: none.
     int64_t retry_after_s;
     /// Where a 3xx points to, absolute; NULL: nowhere.

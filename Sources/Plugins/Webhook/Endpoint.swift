@@ -28,6 +28,8 @@ struct Endpoint: Sendable {
     var filter: AddressFilter
     /// The time for one try, in milliseconds.
     var timeout: Int64
+    /// The proxy that it is reached through; nil: none, whatever the environment says.
+    var proxy: ProxyURL?
     /// How its TLS is done.
     var tls: TLSSettings
     /// Changes with its configuration; tells nothing of it.

@@ -8,10 +8,10 @@ struct EndpointReader {
         [
             "name", "url", "secret", "keys", "types", "channels", "start", "order", "headers", "concurrency",
             "allow_private",
-            "timeout", "body", "source", "template", "rate", "burst",
+            "timeout", "body", "source", "template", "rate", "burst", "via_proxy",
         ] + TLSSettingsReader.keys
     private static let later = [
-        "via_proxy", "batch", "health",
+        "batch", "health",
     ]
     /// Deliveries in flight, where `concurrency` is left out.
     static let defaultConcurrency: Int64 = 64
@@ -57,12 +57,14 @@ struct EndpointReader {
         let concurrency = table.int("concurrency", in: 1...Self.maxConcurrency) ?? Self.defaultConcurrency
         let rate = rate()
         let timeout = table.duration("timeout", in: Self.timeouts) ?? Self.defaultTimeout
+        let proxy = proxy(filter)
         let tls = TLSSettingsReader.read(&table, scheme: url?.scheme)
         guard problems.isEmpty, let name, let url, let signer, let body else { return nil }
         return Endpoint(
             name: name, url: url, signer: signer, body: body, types: types, channels: channels, start: start,
             order: order,
-            headers: headers, concurrency: concurrency, rate: rate, filter: filter, timeout: timeout, tls: tls,
+            headers: headers, concurrency: concurrency, rate: rate, filter: filter, timeout: timeout, proxy: proxy,
+            tls: tls,
             fingerprint: Base64.encode(SHA256.hash(json.bytes)))
     }
 
@@ -107,6 +109,14 @@ struct EndpointReader {
             table.fail("order", "\"channel\", \"total\" or \"none\" is expected")
         }
         return order
+    }
+
+    private mutating func proxy(_ filter: AddressFilter) -> ProxyURL? {
+        guard let text = table.string("via_proxy") else { return nil }
+        do throws(ProxyURL.Refusal) { return try ProxyURL(text, filter: filter) } catch {
+            table.fail("via_proxy", "\(error)")
+            return nil
+        }
     }
 
     private mutating func rate() -> Rate? {

@@ -19,6 +19,7 @@ enum Outcome: Equatable, Sendable {
         case unresolved = "dns"
         case unconnected = "connect"
         case tls
+        case proxy
         case broken = "transfer"
     }
 }

@@ -11,11 +11,20 @@ extension Outcome {
             let redirect = result.redirect_url.flatMap { EndpointURL.host(String(cString: $0)) }
             self = .answered(status: result.status, retryAfter: wait, redirect: redirect)
         case CCURL_DENIED: self = .denied
+        case CCURL_PROXY_FAILED: self = .failed(.proxy, Self.proxyMessage(result.proxy_status) ?? message)
         case CCURL_TIMED_OUT: self = .failed(.timedOut, message)
         case CCURL_UNRESOLVED: self = .failed(.unresolved, message)
         case CCURL_UNCONNECTED: self = .failed(.unconnected, message)
         case CCURL_TLS_FAILED: self = .failed(.tls, message + Self.advice(message, result))
         default: self = .failed(.broken, message)
+        }
+    }
+
+    private static func proxyMessage(_ status: Int) -> String? {
+        switch status {
+        case 0: nil
+        case 407: "the proxy answered 407; give via_proxy as http://USER:PASSWORD@HOST:PORT"
+        default: "the proxy answered \(status)"
         }
     }
 

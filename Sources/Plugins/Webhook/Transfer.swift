@@ -29,13 +29,14 @@ final class Transfer {
         let context = Unmanaged.passUnretained(self).toOpaque()
         // libcurl copies each.
         let texts = HeaderLines([endpoint.url.text, Self.userAgent])
-        let files = [endpoint.tls.caFile, endpoint.tls.clientCert, endpoint.tls.clientKey].map {
+        let given = [endpoint.proxy?.text, endpoint.tls.caFile, endpoint.tls.clientCert, endpoint.tls.clientKey].map {
             HeaderLines($0.map { [$0] } ?? [])
         }
-        handle = withExtendedLifetime((texts, files)) {
+        handle = withExtendedLifetime((texts, given)) {
             var target = ccurl_target(
-                url: texts.lines[0], user_agent: texts.lines[1], ca_file: files[0].lines[0],
-                client_cert: files[1].lines[0], client_key: files[2].lines[0],
+                url: texts.lines[0], user_agent: texts.lines[1], proxy: given[0].lines[0],
+                proxy_port: endpoint.proxy?.port ?? 0, ca_file: given[1].lines[0],
+                client_cert: given[2].lines[0], client_key: given[3].lines[0],
                 requires_tls13: endpoint.tls.minimum == .tls13, headers: headers,
                 connect_timeout_ms: Self.connectTimeout, timeout_ms: Int(endpoint.timeout),
                 answer_limit: Self.maxAnswer)
