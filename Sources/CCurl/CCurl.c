@@ -6,14 +6,17 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
+/// Seconds for which authorities that were read are used for new connections.
+static const long ca_cache_seconds = 600;
 /// A request buffer larger than this is given back after use.
 static const size_t kept_body = 64 << 10;
-/// Bytes for each of a request's own header lines.
-enum { own_headers = 3, header_size = 384 };
+/// A request's own header lines: how many, and their bytes altogether, at first and at most.
+enum { own_headers = 12, own_first = 512, own_most = 8 << 10 };
 
 struct ccurl_transfer {
     CURL *easy;
@@ -22,7 +25,8 @@ struct ccurl_transfer {
     size_t answer_limit;
     // The request.
     struct curl_slist own[own_headers];
-    char own_text[own_headers][header_size];
+    char *own_text;
+    size_t own_capacity;
     struct curl_slist *fixed;
     size_t fixed_count;
     uint8_t *body;
@@ -33,6 +37,10 @@ struct ccurl_transfer {
     bool was_denied;
     bool was_allowed;
     bool has_answer;
+    bool was_asked;
+    // Fixed.
+    bool listens;
+    bool has_certificate;
     int64_t requested_at;
     char error[CURL_ERROR_SIZE];
 };
@@ -71,21 +79,37 @@ static int before_request(void *context, char *remote, char *local, int remote_p
     uint8_t bytes[16];
     char text[INET6_ADDRSTRLEN + 1];
     size_t length = strcspn(remote, "%");
-    bool allowed = false;
+    size_t bits = 0;
     if (length < sizeof text) {
         memcpy(text, remote, length);
         text[length] = 0;
-        if (inet_pton(AF_INET, text, bytes) == 1) allowed = is_allowed(transfer, bytes, 4);
-        else if (inet_pton(AF_INET6, text, bytes) == 1) allowed = is_allowed(transfer, bytes, 16);
+        if (inet_pton(AF_INET, text, bytes) == 1) bits = 32;
+        else if (inet_pton(AF_INET6, text, bytes) == 1) bits = 128;
     }
-    if (!allowed) {
+    // Of a connection that has ended already there is no address: nothing is written, and nothing is denied either.
+    if (bits == 0) return CURL_PREREQFUNC_ABORT;
+    if (!is_allowed(transfer, bytes, bits / 8)) {
         // Nothing was written yet, whatever another address was allowed.
         transfer->was_denied = true;
         transfer->was_allowed = false;
         return CURL_PREREQFUNC_ABORT;
     }
     transfer->requested_at = now_ms();
+    // The handshake is over, and the rest is nothing that listen is after.
+    curl_easy_setopt(transfer->easy, CURLOPT_VERBOSE, 0L);
     return CURL_PREREQFUNC_OK;
+}
+
+// Listens to what libcurl says of the handshake. In TLS 1.3 a server refuses the client's certificate when the client has
+// ended the handshake and begun to write; the refusal is then lost whenever the write fails before it is read. That there
+// was a request for a certificate is all that tells such an end from any other.
+static int listen_in(CURL *easy, curl_infotype type, char *data, size_t size, void *context) {
+    (void)easy;
+    static const char request[] = "TLS handshake, Request CERT";
+    if (type == CURLINFO_TEXT && memmem(data, size, request, sizeof request - 1)) {
+        ((ccurl_transfer *)context)->was_asked = true;
+    }
+    return 0;
 }
 
 static size_t take_header(char *data, size_t size, size_t count, void *context) {
@@ -124,6 +148,13 @@ void ccurl_multi_poll(ccurl_multi *multi, int timeout_ms) {
 
 void ccurl_multi_wakeup(ccurl_multi *multi) { curl_multi_wakeup((CURLM *)multi); }
 
+// A server's refusal that came behind the handshake, or an end that came from one.
+static bool is_late_refusal(const ccurl_transfer *transfer, CURLcode code) {
+    if (transfer->has_answer) return false;
+    if (code != CURLE_RECV_ERROR && code != CURLE_SEND_ERROR && code != CURLE_GOT_NOTHING) return false;
+    return transfer->was_asked || strstr(transfer->error, "SSL routines") != NULL;
+}
+
 static ccurl_kind kind_of(const ccurl_transfer *transfer, CURLcode code) {
     if (transfer->was_denied && !transfer->was_allowed) return CCURL_DENIED;
     switch (code) {
@@ -132,6 +163,7 @@ static ccurl_kind kind_of(const ccurl_transfer *transfer, CURLcode code) {
     case CURLE_OPERATION_TIMEDOUT: return CCURL_TIMED_OUT;
     case CURLE_COULDNT_RESOLVE_HOST: return CCURL_UNRESOLVED;
     case CURLE_COULDNT_CONNECT: return CCURL_UNCONNECTED;
+    case CURLE_COULDNT_RESOLVE_PROXY: return CCURL_PROXY_FAILED;
     case CURLE_SSL_CONNECT_ERROR:
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CERTPROBLEM:
@@ -139,7 +171,7 @@ static ccurl_kind kind_of(const ccurl_transfer *transfer, CURLcode code) {
     case CURLE_SSL_CACERT_BADFILE:
     case CURLE_SSL_ISSUER_ERROR:
     case CURLE_SSL_INVALIDCERTSTATUS: return CCURL_TLS_FAILED;
-    default: return CCURL_BROKEN;
+    default: return is_late_refusal(transfer, code) ? CCURL_TLS_FAILED : CCURL_BROKEN;
     }
 }
 
@@ -165,11 +197,23 @@ void *ccurl_multi_next(ccurl_multi *multi, ccurl_result *result) {
     curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &retry_after);
     curl_easy_getinfo(easy, CURLINFO_REDIRECT_URL, &redirect);
     result->kind = kind_of(transfer, code);
+    result->proxy_status = 0;
+    if (code == CURLE_OK) {
+        // Nobody but a proxy asks for a proxy's credentials.
+        if (result->status == 407) result->proxy_status = result->status;
+    } else if (!transfer->has_answer) {
+        long status = 0;
+        curl_easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &status);
+        if (status >= 300) result->proxy_status = status;
+    }
+    if (result->proxy_status) result->kind = CCURL_PROXY_FAILED;
     result->retry_after_s = retry_after;
     result->redirect_url = redirect;
     // libcurl's own text names hosts and certificates where these are the matter; elsewhere it might quote the answer.
-    bool is_told = code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_CONNECT
+    bool is_told = code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_PROXY
         || code == CURLE_OPERATION_TIMEDOUT || result->kind == CCURL_TLS_FAILED;
+    result->was_asked = transfer->was_asked;
+    result->has_certificate = transfer->has_certificate;
     result->message = is_told && transfer->error[0] ? transfer->error : curl_easy_strerror(code);
     return transfer->context;
 }
@@ -189,14 +233,36 @@ static bool aim(ccurl_transfer *transfer, const ccurl_target *target) {
     SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     SET(CURLOPT_FOLLOWLOCATION, 0L);
     // No proxy of the environment: the judge would see the proxy's address in place of the target's.
-    SET(CURLOPT_PROXY, "");
+    SET(CURLOPT_PROXY, target->proxy ? target->proxy : "");
+    SET(CURLOPT_NOPROXY, "");
+    if (target->proxy) {
+        SET(CURLOPT_PROXYTYPE, (long)CURLPROXY_HTTP);
+        SET(CURLOPT_PROXYPORT, target->proxy_port);
+        SET(CURLOPT_PROXYAUTH, (long)CURLAUTH_BASIC);
+        // What the proxy says before the tunnel stands is no byte of an answer.
+        SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    }
     SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
     SET(CURLOPT_NOSIGNAL, 1L);
     // A name server that hangs must not hang the thread when its transfer times out.
     SET(CURLOPT_QUICK_EXIT, 1L);
     SET(CURLOPT_CONNECTTIMEOUT_MS, target->connect_timeout_ms);
     SET(CURLOPT_TIMEOUT_MS, target->timeout_ms);
-    SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    SET(CURLOPT_SSLVERSION, target->requires_tls13 ? (long)CURL_SSLVERSION_TLSv1_3 : (long)CURL_SSLVERSION_TLSv1_2);
+    // A new file of authorities must not wait a day for its turn.
+    SET(CURLOPT_CA_CACHE_TIMEOUT, ca_cache_seconds);
+    if (strncasecmp(target->url, "https:", 6) == 0) {
+        SET(CURLOPT_DEBUGFUNCTION, listen_in);
+        SET(CURLOPT_DEBUGDATA, transfer);
+        transfer->listens = true;
+    }
+    if (target->client_cert) {
+        transfer->has_certificate = true;
+        SET(CURLOPT_SSLCERT, target->client_cert);
+        if (target->client_key) SET(CURLOPT_SSLKEY, target->client_key);
+        // An encrypted key is an error, not a question on a terminal.
+        SET(CURLOPT_KEYPASSWD, "");
+    }
     if (target->ca_file) {
         SET(CURLOPT_CAINFO, target->ca_file);
         SET(CURLOPT_CAPATH, NULL);
@@ -209,7 +275,6 @@ static bool aim(ccurl_transfer *transfer, const ccurl_target *target) {
     SET(CURLOPT_HEADERDATA, transfer);
     SET(CURLOPT_WRITEFUNCTION, take_body);
     SET(CURLOPT_WRITEDATA, transfer);
-    SET(CURLOPT_HTTPHEADER, transfer->own);
 #undef SET
     return ok;
 }
@@ -233,10 +298,7 @@ ccurl_transfer *ccurl_transfer_make(const ccurl_target *target, ccurl_judge judg
         transfer->fixed[i].data = (char *)target->headers[i];
         transfer->fixed[i].next = i + 1 < count ? &transfer->fixed[i + 1] : NULL;
     }
-    for (size_t i = 0; i < own_headers; i++) {
-        transfer->own[i].data = transfer->own_text[i];
-        transfer->own[i].next = i + 1 < own_headers ? &transfer->own[i + 1] : count ? transfer->fixed : NULL;
-    }
+    transfer->fixed_count = count;
     if (!aim(transfer, target)) {
         ccurl_transfer_free(transfer);
         return NULL;
@@ -249,11 +311,37 @@ void ccurl_transfer_free(ccurl_transfer *transfer) {
     if (transfer->easy) curl_easy_cleanup(transfer->easy);
     free(transfer->fixed);
     free(transfer->body);
+    free(transfer->own_text);
     free(transfer);
 }
 
+static bool keep_headers(ccurl_transfer *transfer, const char *const *headers) {
+    size_t count = 0, bytes = 0;
+    for (; headers[count]; count++) {
+        bytes += strlen(headers[count]) + 1;
+        if (count == own_headers || bytes > own_most) return false;
+    }
+    if (count == 0) return false;
+    if (bytes > transfer->own_capacity) {
+        free(transfer->own_text);
+        transfer->own_capacity = bytes < own_first ? own_first : bytes;
+        transfer->own_text = malloc(transfer->own_capacity);
+        if (!transfer->own_text) {
+            transfer->own_capacity = 0;
+            return false;
+        }
+    }
+    char *next = transfer->own_text;
+    for (size_t i = 0; i < count; i++) {
+        transfer->own[i].data = strcpy(next, headers[i]);
+        next += strlen(headers[i]) + 1;
+        transfer->own[i].next = i + 1 < count ? &transfer->own[i + 1] : transfer->fixed_count ? transfer->fixed : NULL;
+    }
+    return curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, transfer->own) == CURLE_OK;
+}
+
 bool ccurl_transfer_post(ccurl_transfer *transfer, ccurl_multi *multi, const uint8_t *body, size_t size,
-                         const char *const headers[3]) {
+                         const char *const *headers) {
     if (transfer->body_capacity > kept_body || transfer->body_capacity < size || !transfer->body) {
         free(transfer->body);
         transfer->body_capacity = size < 1024 ? 1024 : size;
@@ -264,13 +352,11 @@ bool ccurl_transfer_post(ccurl_transfer *transfer, ccurl_multi *multi, const uin
         }
     }
     if (size > 0) memcpy(transfer->body, body, size);
-    for (size_t i = 0; i < own_headers; i++) {
-        size_t length = strlen(headers[i]);
-        if (length >= header_size) return false;
-        memcpy(transfer->own_text[i], headers[i], length + 1);
-    }
+    if (!keep_headers(transfer, headers)) return false;
+    if (transfer->listens && curl_easy_setopt(transfer->easy, CURLOPT_VERBOSE, 1L) != CURLE_OK) return false;
     transfer->answer_bytes = 0;
     transfer->was_cut = transfer->was_denied = transfer->was_allowed = transfer->has_answer = false;
+    transfer->was_asked = false;
     transfer->requested_at = 0;
     transfer->error[0] = 0;
     return curl_easy_setopt(transfer->easy, CURLOPT_POSTFIELDS, transfer->body) == CURLE_OK

@@ -4,6 +4,8 @@ public enum TLSError: Error, Equatable, Sendable, CustomStringConvertible {
     case setup(reason: String)
     /// The file of trusted authorities cannot be used.
     case unreadableAuthorities(path: String, reason: String)
+    /// A client's certificate or private key cannot be used.
+    case unusableIdentity(path: String, reason: String)
     /// The server's certificate was not accepted; `code` is OpenSSL's `X509_V_ERR_…`.
     case untrusted(host: String, code: Int, reason: String)
     /// The handshake failed for another reason, such as a server that speaks no TLS on this port.
@@ -22,6 +24,9 @@ public enum TLSError: Error, Equatable, Sendable, CustomStringConvertible {
         case .setup(let reason): "TLS cannot be set up: \(reason)"
         case .unreadableAuthorities(let path, let reason):
             "cannot read certificate authorities from '\(path)': \(reason); it must be a PEM file"
+        case .unusableIdentity(let path, let reason):
+            "cannot use the certificate or key in '\(path)': \(reason); both must be PEM, belong together and not be "
+                + "encrypted"
         case .untrusted(let host, let code, let reason):
             "the certificate of '\(host)' is not trusted: \(reason)\(Self.advice(code))"
         case .handshake(let host, let reason):

@@ -27,7 +27,7 @@ import Testing
         #expect(found.timeout == 30_000)
         #expect(found.filter == AddressFilter(leave: .none))
         #expect(found.types == nil && found.channels == nil && found.start == nil && found.order == nil)
-        #expect(found.headers.isEmpty && found.caFile == nil)
+        #expect(found.headers.isEmpty && found.tls == TLSSettings())
     }
 
     @Test func queuesCarryWhatTheEndpointSays() throws {
@@ -48,13 +48,11 @@ import Testing
         ("ulr", JSON.string("x"), "unknown key; did you mean 'url'?"),
         ("chanels", .array([]), "unknown key; did you mean 'channels'?"),
         ("zzzzzz", .int(1), "unknown key; known are: name, url, secret"),
-        ("rate", .int(1), "'rate' is not supported by this version yet"),
-        ("keys", .array([]), "'keys' is not supported by this version yet"),
-        ("template", .string("x"), "'template' is not supported by this version yet"),
-        ("client_cert", .string("x"), "'client_cert' is not supported by this version yet"),
-        ("client_key", .string("x"), "'client_key' is not supported by this version yet"),
-        ("via_proxy", .bool(true), "'via_proxy' is not supported by this version yet"),
-        ("body", .string("slack"), "only \"event\" is supported"),
+        ("rate", .int(0), "from 1/m to 10000/s"), ("rate", .string("5"), "from 1/m to 10000/s"),
+        ("rate", .string("-5/s"), "from 1/m to 10000/s"), ("rate", .string("1e3/s"), "from 1/m to 10000/s"),
+        ("rate", .string("0.5/m"), "from 1/m to 10000/s"), ("rate", .bool(true), "from 1/m to 10000/s"),
+        ("burst", .int(5), "belongs to 'rate'"), ("burst", .int(0), "from 1 to 10000"),
+        ("via_proxy", .bool(true), "a text is expected"),
         ("types", .string("MESSAGE_SENT"), "a list of event types"),
         ("channels", .array([.int(1)]), "a list of channels"), ("start", .string("never"), "\"now\", \"beginning\""),
         ("start", .string("id:"), "\"now\", \"beginning\""), ("order", .string("fifo"), "\"channel\", \"total\""),

@@ -7,13 +7,18 @@ struct WebhookProcess {
     let plugin: PluginProcess
 
     /// Starts it and greets it with a configuration.
-    init(_ endpoints: [JSON], purpose: HostMessage.Hello.Purpose = .live) async throws {
-        try await self.init(config: .object([.init("endpoints", .array(endpoints))]), purpose: purpose)
+    /// - Parameter environment: What its environment holds besides the path, as `NAME=value`.
+    init(
+        _ endpoints: [JSON], purpose: HostMessage.Hello.Purpose = .live, environment: [String] = []
+    ) async throws {
+        try await self.init(
+            config: .object([.init("endpoints", .array(endpoints))]), purpose: purpose, environment: environment)
     }
 
     /// Starts it and greets it with any configuration.
-    init(config: JSON, purpose: HostMessage.Hello.Purpose) async throws {
-        plugin = try PluginProcess(PluginProcess.product("crowbar-webhook"))
+    init(config: JSON, purpose: HostMessage.Hello.Purpose, environment: [String] = []) async throws {
+        plugin = try PluginProcess(
+            PluginProcess.product("crowbar-webhook"), environment: ["PATH=/usr/bin:/bin"] + environment)
         let hello = HostMessage.Hello(
             plugin: "webhook", phase: "event", purpose: purpose, session: "s1", config: config, dataDir: "/nonexistent")
         try await plugin.send(.hello(hello))

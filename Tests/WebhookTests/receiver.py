@@ -41,6 +41,8 @@ def write_records():
 
 
 def is_signed(headers, body):
+    if "webhook-signature" not in headers:
+        return False
     signed = b".".join([headers["webhook-id"].encode(), headers["webhook-timestamp"].encode(), body])
     for secret in [one for one in sys.argv[1:] if one != "--tls"]:
         key = base64.b64decode(secret.removeprefix("whsec_"))

@@ -21,8 +21,18 @@ typedef bool (*ccurl_judge)(void *context, const uint8_t *address, size_t length
 typedef struct {
     const char *url;
     const char *user_agent;
+    /// The HTTP proxy to go through, with credentials where it wants them; NULL: none. The judge is asked about its address.
+    const char *proxy;
+    /// The proxy's port, where its URL says none.
+    long proxy_port;
     /// CA certificates in place of the system's, PEM; NULL: the system's.
     const char *ca_file;
+    /// The client's certificate with its chain, PEM; NULL: none.
+    const char *client_cert;
+    /// Its private key, PEM, not encrypted; NULL: it is in the certificate's file.
+    const char *client_key;
+    /// No TLS below 1.3; else none below 1.2.
+    bool requires_tls13;
     /// "Name: value" lines, NULL-terminated, that each request carries. Not copied: they must outlive the transfer.
     const char *const *headers;
     /// Milliseconds for name, connection and TLS together.
@@ -41,6 +51,7 @@ typedef enum {
     CCURL_UNRESOLVED,
     CCURL_UNCONNECTED,
     CCURL_TLS_FAILED,
+    CCURL_PROXY_FAILED,  ///< The proxy has no address, or refused the request.
     CCURL_BROKEN,    ///< Anything else.
 } ccurl_kind;
 
@@ -49,10 +60,16 @@ typedef struct {
     ccurl_kind kind;
     /// The HTTP status; 0 where there is none.
     long status;
+    /// The proxy's own status where it refused; 0 where it did not.
+    long proxy_status;
     /// Seconds that Retry-After asks for, a date being turned into them; 0 or less: none.
     int64_t retry_after_s;
     /// Where a 3xx points to, absolute; NULL: nowhere.
     const char *redirect_url;
+    /// In the TLS handshake of this transfer the server asked for a client's certificate.
+    bool was_asked;
+    /// The target has one.
+    bool has_certificate;
     /// Why, where it did not end with an answer. Names a host at most, never a path.
     const char *message;
 } ccurl_result;
@@ -75,9 +92,10 @@ void *ccurl_multi_next(ccurl_multi *multi, ccurl_result *result);
 ccurl_transfer *ccurl_transfer_make(const ccurl_target *target, ccurl_judge judge, void *context);
 /// Frees a transfer that is on no multi handle.
 void ccurl_transfer_free(ccurl_transfer *transfer);
-/// Starts to post a body (copied) with three header lines of its own (copied).
+/// Starts to post a body (copied) with header lines of its own (NULL-terminated, copied): up to 12, and 8 KiB of them
+/// altogether.
 bool ccurl_transfer_post(ccurl_transfer *transfer, ccurl_multi *multi, const uint8_t *body, size_t size,
-                         const char *const headers[3]);
+                         const char *const *headers);
 /// Takes a transfer off the multi handle in mid-flight and closes its connection.
 void ccurl_transfer_cancel(ccurl_transfer *transfer, ccurl_multi *multi);
 /// The CLOCK_MONOTONIC millisecond at which the request began to be written, while no byte of an answer has come; else 0.

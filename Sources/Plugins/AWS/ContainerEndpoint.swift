@@ -1,4 +1,5 @@
 import JSONBytes
+import PluginKit
 
 /// The endpoint that hands a container its credentials (docs.aws.amazon.com, "Container credential provider").
 struct ContainerEndpoint: Hashable, Sendable {

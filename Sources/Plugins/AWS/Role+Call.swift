@@ -1,3 +1,5 @@
+import PluginKit
+
 extension Role {
     /// How long the credentials last that are asked for, in seconds.
     static let duration = 3600

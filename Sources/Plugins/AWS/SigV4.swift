@@ -1,4 +1,5 @@
 import OpenSSL
+import PluginKit
 
 /// AWS Signature Version 4 in a request's headers
 /// (docs.aws.amazon.com, "Create a signed AWS API request").

@@ -38,6 +38,9 @@ struct ConfigurationTable {
         problems.append(Problem(path: path(of: key), message: message))
     }
 
+    /// Notes the problems of a table inside this one, whose paths are whole.
+    mutating func adopt(_ inner: [Problem]) { problems += inner }
+
     /// The value under a key, as it is.
     func value(_ key: String) -> JSON? { members.first { $0.key == key }?.value }
 

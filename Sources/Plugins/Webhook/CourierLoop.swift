@@ -18,6 +18,8 @@ final class CourierLoop {
     static let watchInterval: Int64 = 250
     /// The longest sleep when nothing is due, in milliseconds.
     static let idleInterval: Int64 = 60_000
+    /// The wait for an endpoint's rate of which the host is told, in milliseconds.
+    static let toldWait: Int64 = 5000
     /// What is kept of a drain's time for the last words, in milliseconds.
     static let lastWords: Int64 = 250
 
@@ -30,6 +32,7 @@ final class CourierLoop {
     private var runnable: Deque<Int> = []
     private var isListed: [Bool]
     private var held: Set<Int> = []
+    private var pacer: Pacer
     private var transfers: [Transfer] = []
     private var idle: [[Transfer]]
     private var idleCount = 0
@@ -46,11 +49,12 @@ final class CourierLoop {
         self.multi = multi
         self.send = send
         endpoints = lanes.map(\.endpoint)
-        headers = endpoints.map { HeaderLines(["content-type: application/json", "expect:"] + $0.headers) }
+        headers = endpoints.map { HeaderLines(["content-type: \($0.body.contentType)", "expect:"] + $0.headers) }
         self.lanes = lanes.map { Lane($0.endpoint, state: $0.state) }
         isListed = Array(repeating: false, count: lanes.count)
         idle = Array(repeating: [], count: lanes.count)
         reporter = Reporter(leftOut: leftOut)
+        pacer = Pacer(endpoints.map(\.rate), now: Self.now())
         inFlightLimit = Self.fileLimit()
     }
 
@@ -67,6 +71,7 @@ final class CourierLoop {
     /// - Parameter take: Takes what came from outside.
     func run(_ take: () -> Courier.Inbox) {
         for lane in lanes { lane.opening.forEach(send) }
+        holdUnsigned()
         while true {
             let now = Self.now()
             admit(take(), now)
@@ -82,6 +87,15 @@ final class CourierLoop {
         }
     }
 
+    /// Holds the endpoints that have no valid key from the start, so that the status tells of them at once.
+    private func holdUnsigned() {
+        let (now, time) = (Self.now(), Int64(Glibc.time(nil)))
+        for lane in lanes.indices where endpoints[lane].signer.isExpired(at: time) {
+            lanes[lane].holdUnsigned(now: now).forEach(send)
+            held.insert(lane)
+        }
+    }
+
     private func admit(_ inbox: Courier.Inbox, _ now: Int64) {
         for (lane, job) in inbox.jobs {
             lanes[lane].admit(job)
@@ -92,7 +106,7 @@ final class CourierLoop {
 
     /// Puts a lane that has something to post behind those that have, so that each gets its turn.
     private func list(_ lane: Int) {
-        guard !isListed[lane], lanes[lane].isRunnable else { return }
+        guard !isListed[lane], lanes[lane].isRunnable, !pacer.isWaiting(lane) else { return }
         isListed[lane] = true
         runnable.append(lane)
     }
@@ -106,16 +120,28 @@ final class CourierLoop {
             reporter.isDirty = true
             list(lane)
         }
+        for lane in pacer.release(now: now) { list(lane) }
+    }
+
+    /// Whether the endpoint's rate lets it be asked now.
+    private func isPaced(_ lane: Int, _ now: Int64) -> Bool {
+        let wait = pacer.take(lane, now: now)
+        if wait >= Self.toldWait, let delivery = lanes[lane].firstWaiting {
+            send(.working(delivery: delivery, ms: wait))
+        }
+        return wait == 0
     }
 
     private func start() {
         guard drainUntil == nil, !runnable.isEmpty else { return }
-        let time = Int64(Glibc.time(nil))
+        let (now, time) = (Self.now(), Int64(Glibc.time(nil)))
         while inFlight < inFlightLimit, let lane = runnable.popFirst() {
             isListed[lane] = false
-            guard let job = lanes[lane].next() else { continue }
+            guard lanes[lane].isRunnable, isPaced(lane, now), let job = lanes[lane].next() else { continue }
             inFlight += 1
-            if let transfer = transfer(to: lane) {
+            if endpoints[lane].signer.isExpired(at: time) {
+                settle(job, of: lane, .unsigned, Self.now())
+            } else if let transfer = transfer(to: lane) {
                 if !transfer.post(job, on: multi, time: time) { fail(transfer, "libcurl refused the request") }
             } else {
                 settle(job, of: lane, .failed(.broken, "libcurl has no memory for a request"), Self.now())
@@ -200,6 +226,7 @@ final class CourierLoop {
         var pause = inFlight > 0 ? Self.watchInterval : Self.idleInterval
         if let drainUntil { pause = min(pause, drainUntil - now) }
         for lane in held { if let until = lanes[lane].holdUntil { pause = min(pause, until - now) } }
+        if let due = pacer.due { pause = min(pause, due - now) }
         if let due = reporter.due { pause = min(pause, due - now) }
         return max(0, pause)
     }

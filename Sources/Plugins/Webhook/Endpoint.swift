@@ -7,7 +7,9 @@ struct Endpoint: Sendable {
     /// Where it is.
     var url: EndpointURL
     /// What requests are signed with.
-    var secret: SigningSecret
+    var signer: Signer
+    /// What is posted of an event.
+    var body: BodyFormat
     /// Event types; nil: what the manifest lets through.
     var types: [String]?
     /// Channels or patterns ending in `*`; nil: what the manifest lets through.
@@ -20,12 +22,19 @@ struct Endpoint: Sendable {
     var headers: [String]
     /// Deliveries in flight at most.
     var concurrency: Int64
+    /// How often it may be asked; nil: as often as it answers.
+    var rate: Rate?
     /// Which addresses it may have.
     var filter: AddressFilter
     /// The time for one try, in milliseconds.
     var timeout: Int64
-    /// CA certificates in place of the system's.
-    var caFile: String?
+    /// The proxy that it is reached through; nil: none, whatever the environment says.
+    var proxy: ProxyURL?
+    /// How its TLS is done.
+    var tls: TLSSettings
     /// Changes with its configuration; tells nothing of it.
     var fingerprint: String
+
+    /// Deliveries that it wants from the host at a time.
+    var window: Int64 { min(concurrency, rate?.window ?? concurrency) }
 }

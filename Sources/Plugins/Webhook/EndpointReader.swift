@@ -1,15 +1,17 @@
-import Glibc
 import JSONBytes
+import OpenSSL
 import PluginWire
 
 /// Reads one `[[config.endpoints]]`.
 struct EndpointReader {
-    private static let known = [
-        "name", "url", "secret", "types", "channels", "start", "order", "headers", "concurrency", "allow_private",
-        "timeout", "ca_file", "body",
-    ]
+    private static let known =
+        [
+            "name", "url", "secret", "keys", "types", "channels", "start", "order", "headers", "concurrency",
+            "allow_private",
+            "timeout", "body", "source", "template", "rate", "burst", "via_proxy",
+        ] + TLSSettingsReader.keys
     private static let later = [
-        "keys", "template", "rate", "client_cert", "client_key", "via_proxy", "min_tls", "batch", "health",
+        "batch", "health",
     ]
     /// Deliveries in flight, where `concurrency` is left out.
     static let defaultConcurrency: Int64 = 64
@@ -35,7 +37,8 @@ struct EndpointReader {
     }
 
     /// The endpoint, or nil with ``problems`` or a ``refusal``.
-    mutating func read(_ json: JSON) -> Endpoint? {
+    /// - Parameter now: Unix time in seconds, by which keys are judged.
+    mutating func read(_ json: JSON, now: Int64) -> Endpoint? {
         let name = table.required("name", "it names the endpoint's queue, as in name = \"audit\"")
         if let name { check(name) }
         let filter = AddressFilter(leave: leave())
@@ -43,29 +46,26 @@ struct EndpointReader {
         if let text = table.required("url", "give where events are posted to") {
             do throws(EndpointURL.Refusal) { url = try EndpointURL(text, filter: filter) } catch { refusal = error }
         }
-        let secretText = table.required(
-            "secret", "give whsec_ and base 64 of 24 to 64 bytes, such as whsec_$(openssl rand -base64 32)")
-        let secret = secretText.flatMap { SigningSecret($0) }
-        if secretText != nil, secret == nil {
-            table.fail("secret", "whsec_ and base 64 of 24 to 64 bytes is expected")
-        }
-        if let body = table.string("body"), body != "event" {
-            table.fail("body", "of the bodies, only \"event\" is supported by this version")
-        }
         let types = table.strings("types", of: "event types such as MESSAGE_SENT") { type in
             !type.isEmpty && type.utf8.allSatisfy { (0x41...0x5A).contains($0) || $0 == 0x5F }
         }
         let channels = table.strings("channels", of: "channels, which may end in *") { !$0.isEmpty }
+        let body = BodyReader.read(&table, channels: channels)
+        let signer = SignerReader.read(&table, now: now, isRequired: body?.isSigned ?? false)
         let (start, order) = (start(), order())
         let headers = headers()
         let concurrency = table.int("concurrency", in: 1...Self.maxConcurrency) ?? Self.defaultConcurrency
+        let rate = rate()
         let timeout = table.duration("timeout", in: Self.timeouts) ?? Self.defaultTimeout
-        let caFile = caFile()
-        guard problems.isEmpty, let name, let url, let secret else { return nil }
+        let proxy = proxy(filter)
+        let tls = TLSSettingsReader.read(&table, scheme: url?.scheme)
+        guard problems.isEmpty, let name, let url, let signer, let body else { return nil }
         return Endpoint(
-            name: name, url: url, secret: secret, types: types, channels: channels, start: start, order: order,
-            headers: headers, concurrency: concurrency, filter: filter, timeout: timeout, caFile: caFile,
-            fingerprint: Base64.encode(secret.authenticate(json.bytes)))
+            name: name, url: url, signer: signer, body: body, types: types, channels: channels, start: start,
+            order: order,
+            headers: headers, concurrency: concurrency, rate: rate, filter: filter, timeout: timeout, proxy: proxy,
+            tls: tls,
+            fingerprint: Base64.encode(SHA256.hash(json.bytes)))
     }
 
     private mutating func check(_ name: String) {
@@ -109,6 +109,29 @@ struct EndpointReader {
             table.fail("order", "\"channel\", \"total\" or \"none\" is expected")
         }
         return order
+    }
+
+    private mutating func proxy(_ filter: AddressFilter) -> ProxyURL? {
+        guard let text = table.string("via_proxy") else { return nil }
+        do throws(ProxyURL.Refusal) { return try ProxyURL(text, filter: filter) } catch {
+            table.fail("via_proxy", "\(error)")
+            return nil
+        }
+    }
+
+    private mutating func rate() -> Rate? {
+        let burst = table.int("burst", in: Rate.bursts)
+        guard let value = table.value("rate") else {
+            if burst != nil { table.fail("burst", "this belongs to 'rate'") }
+            return nil
+        }
+        let rate =
+            value.string.map { Rate($0, burst: burst) } ?? value.double.flatMap { Rate(perSecond: $0, burst: burst) }
+        if rate == nil {
+            table.fail(
+                "rate", "requests a second as 5 or \"5/s\", or a minute as \"30/m\", from 1/m to 10000/s, are expected")
+        }
+        return rate
     }
 
     private mutating func headers() -> [String] {
@@ -155,13 +178,5 @@ struct EndpointReader {
     private static func isHeaderValue(_ text: String) -> Bool {
         !text.isEmpty && text.utf8.count <= maxHeaderValue && !text.utf8.allSatisfy { $0 == 0x20 }
             && text.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F }
-    }
-
-    private mutating func caFile() -> String? {
-        guard let path = table.string("ca_file") else { return nil }
-        if access(path, R_OK) != 0 {
-            table.fail("ca_file", "'\(path)' cannot be read; the manifest's [sandbox] read must name it")
-        }
-        return path
     }
 }

@@ -11,17 +11,35 @@ struct Job: Equatable, Sendable {
     var attempt: Int64
     /// `webhook-id`: the event's id, the same for all tries.
     var eventId: String
-    /// The body: the event's JSON as it was delivered.
+    /// Header lines of this event's own, besides the signature's.
+    var headers: [String] = []
+    /// The body; by default the event's JSON as it was delivered.
     var body: [UInt8]
 
-    /// Takes an event line; nil where the event has no id that can stand in a header.
-    init?(_ event: HostMessage.EventDelivery) {
+    /// Why an event is not posted.
+    enum Unposted: Error, Equatable {
+        /// The endpoint's body has nothing to say about it.
+        case nothingToSay
+        /// It has no id that can stand in a header.
+        case noEventId
+        /// There is no body for it.
+        case unrenderable(BodyFormat.Unrenderable)
+    }
+
+    /// Makes a delivery of an event line.
+    init(_ event: HostMessage.EventDelivery, as format: BodyFormat) throws(Unposted) {
         guard let object = try? JSONObject(parsing: event.event), let eventId = object.string("eventId"),
             Self.isEventId(eventId)
-        else { return nil }
+        else { throw .noEventId }
+        let content: BodyFormat.Content?
+        do throws(BodyFormat.Unrenderable) { content = try format.content(of: object) } catch {
+            throw .unrenderable(error)
+        }
+        guard let content else { throw .nothingToSay }
         self.init(
             delivery: event.delivery, position: event.position, attempt: event.attempt, eventId: eventId,
-            body: event.event)
+            body: content.body)
+        headers = content.headers
     }
 
     init(delivery: Int64, position: Int64, attempt: Int64, eventId: String, body: [UInt8]) {

@@ -8,6 +8,8 @@ enum Outcome: Equatable, Sendable {
     case answered(status: Int, retryAfter: Int64? = nil, redirect: String? = nil)
     /// The address connected to is one that the endpoint may not be posted to.
     case denied
+    /// No request was made, as no signing key is valid any more.
+    case unsigned
     /// There is no answer, or not the whole of it.
     case failed(Failure, String)
 
@@ -17,6 +19,7 @@ enum Outcome: Equatable, Sendable {
         case unresolved = "dns"
         case unconnected = "connect"
         case tls
+        case proxy
         case broken = "transfer"
     }
 }
@@ -34,6 +37,10 @@ enum Judgement: Equatable, Sendable {
 
     /// Tries of an event that the receiver refuses for its content (most 4xx).
     static let triesOfRefused: Int64 = 2
+    /// The code of what is held back as no signing key is valid any more.
+    static let keysExpired = "keys_expired"
+    /// How long such an endpoint is held, again and again, in milliseconds: only a new configuration helps it.
+    static let holdOfUnsigned: Int64 = 3_600_000
 
     /// Judges one try.
     /// - Parameters:
@@ -69,6 +76,10 @@ enum Judgement: Equatable, Sendable {
         case .denied:
             self = .deadLetter(
                 code: "address_denied", message: "the endpoint's host has a private or local address, which is denied")
+        case .unsigned:
+            self = .hold(
+                forMs: Self.holdOfUnsigned, code: Self.keysExpired,
+                message: "none of the endpoint's signing keys is valid any more; add one to its 'keys'")
         case .failed(let failure, let text): self = again(failure.rawValue, text)
         }
     }

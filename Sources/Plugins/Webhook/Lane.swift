@@ -40,7 +40,7 @@ struct Lane {
     /// - Parameter state: The queue's state from `start`.
     init(_ endpoint: Endpoint, state: JSON) {
         name = endpoint.name
-        concurrency = endpoint.concurrency
+        concurrency = endpoint.window
         fingerprint = endpoint.fingerprint
         isGone = state["gone"]?.string == endpoint.fingerprint
     }
@@ -53,6 +53,9 @@ struct Lane {
 
     /// Whether ``next()`` has something.
     var isRunnable: Bool { !isGone && holdUntil == nil && inFlight < concurrency && !waiting.isEmpty }
+
+    /// The delivery whose turn is next.
+    var firstWaiting: Int64? { waiting.first?.delivery }
 
     /// Takes a delivery in.
     mutating func admit(_ job: Job) { waiting.append(job) }
@@ -100,6 +103,13 @@ struct Lane {
         }
     }
 
+    /// Wants nothing, as no signing key is valid any more; only a new configuration helps.
+    mutating func holdUnsigned(now: Int64) -> [PluginMessage] {
+        last = Judgement.keysExpired
+        holdUntil = now + Judgement.holdOfUnsigned
+        return isGone ? [] : [.window(queue: name, events: 0)]
+    }
+
     /// Ends a hold whose time has come.
     mutating func release(now: Int64) -> [PluginMessage] {
         guard let until = holdUntil, until <= now else { return [] }
@@ -119,6 +129,7 @@ struct Lane {
         switch outcome {
         case .answered(let status, _, _): last = String(status)
         case .denied: last = "address_denied"
+        case .unsigned: last = Judgement.keysExpired
         case .failed(let failure, _): last = failure.rawValue
         }
         if judgement == .delivered {

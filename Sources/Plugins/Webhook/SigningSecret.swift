@@ -26,11 +26,6 @@ struct SigningSecret: Sendable, CustomStringConvertible {
         "v1," + Base64.encode(key.authenticate(Array("\(id).\(timestamp).".utf8), body))
     }
 
-    /// The HMAC-SHA256 of a text under the key, 32 bytes.
-    func authenticate(_ text: [UInt8]) -> [UInt8] {
-        key.authenticate(text)
-    }
-
     /// Hides the key, wherever the value is printed.
     var description: String { Self.prefix + "…" }
 }

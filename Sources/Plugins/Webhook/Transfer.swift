@@ -27,18 +27,20 @@ final class Transfer {
         self.lane = lane
         self.endpoint = endpoint
         let context = Unmanaged.passUnretained(self).toOpaque()
-        handle = endpoint.url.text.withCString { url in
-            Self.userAgent.withCString { userAgent in
-                let make = { (caFile: UnsafePointer<CChar>?) -> OpaquePointer? in
-                    var target = ccurl_target(
-                        url: url, user_agent: userAgent, ca_file: caFile, headers: headers,
-                        connect_timeout_ms: Self.connectTimeout, timeout_ms: Int(endpoint.timeout),
-                        answer_limit: Self.maxAnswer)
-                    return ccurl_transfer_make(&target, Self.judge, context)
-                }
-                guard let caFile = endpoint.caFile else { return make(nil) }
-                return caFile.withCString { make($0) }
-            }
+        // libcurl copies each.
+        let texts = HeaderLines([endpoint.url.text, Self.userAgent])
+        let given = [endpoint.proxy?.text, endpoint.tls.caFile, endpoint.tls.clientCert, endpoint.tls.clientKey].map {
+            HeaderLines($0.map { [$0] } ?? [])
+        }
+        handle = withExtendedLifetime((texts, given)) {
+            var target = ccurl_target(
+                url: texts.lines[0], user_agent: texts.lines[1], proxy: given[0].lines[0],
+                proxy_port: endpoint.proxy?.port ?? 0, ca_file: given[1].lines[0],
+                client_cert: given[2].lines[0], client_key: given[3].lines[0],
+                requires_tls13: endpoint.tls.minimum == .tls13, headers: headers,
+                connect_timeout_ms: Self.connectTimeout, timeout_ms: Int(endpoint.timeout),
+                answer_limit: Self.maxAnswer)
+            return ccurl_transfer_make(&target, Self.judge, context)
         }
         if handle == nil { return nil }
     }
@@ -48,16 +50,13 @@ final class Transfer {
     /// Starts to post a delivery.
     /// - Parameter time: Unix time in seconds, for the signature.
     func post(_ job: Job, on multi: OpaquePointer, time: Int64) -> Bool {
-        let signature = endpoint.secret.signature(id: job.eventId, timestamp: time, body: job.body)
+        let signatures = endpoint.signer.signatures(id: job.eventId, timestamp: time, body: job.body)
         self.job = job
-        return "webhook-id: \(job.eventId)".withCString { id in
-            "webhook-timestamp: \(time)".withCString { timestamp in
-                "webhook-signature: \(signature)".withCString { signature in
-                    job.body.withUnsafeBufferPointer { body in
-                        ccurl_transfer_post(handle, multi, body.baseAddress, body.count, [id, timestamp, signature])
-                    }
-                }
-            }
+        let lines = HeaderLines(
+            ["webhook-id: \(job.eventId)", "webhook-timestamp: \(time)"]
+                + job.headers + (signatures.map { ["webhook-signature: \($0)"] } ?? []))
+        return job.body.withUnsafeBufferPointer { body in
+            ccurl_transfer_post(handle, multi, body.baseAddress, body.count, lines.lines)
         }
     }
 

@@ -34,8 +34,11 @@ struct WebhookConfiguration: Sendable {
     }
 
     /// Reads the configuration that `hello` brings.
-    /// - Parameter isCheck: An endpoint whose URL is refused is an error too, not left out.
-    init(_ json: JSON, isCheck: Bool) throws(Invalid) {
+    /// - Parameters:
+    ///   - isCheck: An endpoint whose URL is refused is an error too, not left out.
+    ///   - now: Unix time in seconds; an endpoint whose keys have all expired by then is an error. 0: it is none, as a
+    ///     plugin that runs holds such an endpoint, says so in its status and serves the others.
+    init(_ json: JSON, isCheck: Bool, now: Int64 = 0) throws(Invalid) {
         let top = ConfigurationTable(json, path: "", known: ["endpoints"])
         var problems = top.problems
         let elements = top.value("endpoints")?.array ?? []
@@ -48,7 +51,7 @@ struct WebhookConfiguration: Sendable {
         for (i, element) in elements.enumerated() {
             let path = "endpoints[\(i)]"
             var reader = EndpointReader(element, path: path)
-            let endpoint = reader.read(element)
+            let endpoint = reader.read(element, now: now)
             problems += reader.problems
             let name = element["name"]?.string ?? path
             if !names.insert(name).inserted {
@@ -69,7 +72,7 @@ struct WebhookConfiguration: Sendable {
     var queues: [PluginMessage.Queue] {
         endpoints.map { endpoint in
             PluginMessage.Queue(
-                name: endpoint.name, types: endpoint.types, channels: endpoint.channels, window: endpoint.concurrency,
+                name: endpoint.name, types: endpoint.types, channels: endpoint.channels, window: endpoint.window,
                 order: endpoint.order, start: endpoint.start, maxAttempts: RetrySchedule.maxAttempts)
         }
     }

@@ -52,7 +52,9 @@ struct WebhookPlugin {
             stop("phase", .init(path: "phase", message: "webhooks are of phase \"event\" only"))
         }
         do throws(WebhookConfiguration.Invalid) {
-            let configuration = try WebhookConfiguration(hello.config, isCheck: hello.purpose == .check)
+            let isCheck = hello.purpose == .check
+            let configuration = try WebhookConfiguration(
+                hello.config, isCheck: isCheck, now: isCheck ? Int64(time(nil)) : 0)
             self.configuration = configuration
             let ready = PluginMessage.Ready(
                 name: "crowbar-webhook", programVersion: Self.version, queues: configuration.queues)
@@ -84,19 +86,23 @@ struct WebhookPlugin {
     }
 
     private func deliver(_ event: HostMessage.EventDelivery) {
-        guard let courier, let lane = lanes[event.queue] else {
-            let message = "there is no endpoint '\(event.queue)'"
-            connection.send(
-                .reject(delivery: event.delivery, code: "unknown_queue", message: message, deadLetter: true))
-            return
+        guard let courier, let configuration, let lane = lanes[event.queue] else {
+            return reject(event, "unknown_queue", "there is no endpoint '\(event.queue)'")
         }
-        if let job = Job(event) {
-            courier.deliver(job, to: lane)
-        } else {
-            let message = "the event has no eventId that can be sent as webhook-id"
-            connection.send(
-                .reject(delivery: event.delivery, code: "invalid_event", message: message, deadLetter: true))
+        do throws(Job.Unposted) {
+            courier.deliver(try Job(event, as: configuration.endpoints[lane].body), to: lane)
+        } catch {
+            switch error {
+            case .nothingToSay: connection.send(.ack(.one(event.delivery), state: nil))
+            case .noEventId:
+                reject(event, "invalid_event", "the event has no eventId that can be sent as webhook-id")
+            case .unrenderable(let why): reject(event, why.code, why.message)
+            }
         }
+    }
+
+    private func reject(_ event: HostMessage.EventDelivery, _ code: String, _ message: String) {
+        connection.send(.reject(delivery: event.delivery, code: code, message: message, deadLetter: true))
     }
 
     /// Ends a process whose configuration is of no use.

@@ -1,17 +1,28 @@
-/// Times as AWS writes them, without a calendar of the system.
-enum Timestamp {
+/// Times as AWS and configurations write them, without a calendar of the system.
+package enum Timestamp {
     /// `20150830T123600Z`, as signatures have it.
     /// - Parameter seconds: Unix time.
-    static func basic(_ seconds: Int64) -> String {
+    package static func basic(_ seconds: Int64) -> String {
         let (day, second) = seconds.quotientAndRemainder(dividingBy: 86_400)
         let date = civil(day)
         return padded(date.year, 4) + padded(date.month, 2) + padded(date.day, 2) + "T" + padded(second / 3600, 2)
             + padded(second / 60 % 60, 2) + padded(second % 60, 2) + "Z"
     }
 
+    /// `2026-11-24T01:02:03.456Z` (RFC 3339).
+    /// - Parameter milliseconds: Unix time, from 1970 on.
+    package static func rfc3339(_ milliseconds: Int64) -> String {
+        let (seconds, rest) = max(0, milliseconds).quotientAndRemainder(dividingBy: 1000)
+        let (day, second) = seconds.quotientAndRemainder(dividingBy: 86_400)
+        let date = civil(day)
+        return "\(padded(date.year, 4))-\(padded(date.month, 2))-\(padded(date.day, 2))T"
+            + "\(padded(second / 3600, 2)):\(padded(second / 60 % 60, 2)):\(padded(second % 60, 2))"
+            + ".\(padded(rest, 3))Z"
+    }
+
     /// Reads `2026-11-24T01:02:03Z`, with a fraction, which is dropped, or without; in UTC only.
     /// - Returns: Seconds of Unix time.
-    static func parse(_ text: String) -> Int64? {
+    package static func parse(_ text: String) -> Int64? {
         let bytes = Array(text.utf8)
         guard bytes.count >= 20, bytes.last == UInt8(ascii: "Z"), bytes[4] == 0x2D, bytes[7] == 0x2D,
             bytes[10] == UInt8(ascii: "T"), bytes[13] == 0x3A, bytes[16] == 0x3A
@@ -32,7 +43,10 @@ enum Timestamp {
             let minute = number(14..<16), let second = number(17..<19), (1...12).contains(month),
             (1...31).contains(day), hour < 24, minute < 60, second < 61
         else { return nil }
-        return days(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second
+        let count = days(year, month, day)
+        // A day that its month does not have is a day of the next one.
+        guard year >= 1970, civil(count).day == day else { return nil }
+        return count * 86_400 + hour * 3600 + minute * 60 + second
     }
 
     private static func isDigit(_ byte: UInt8) -> Bool { (0x30...0x39).contains(byte) }

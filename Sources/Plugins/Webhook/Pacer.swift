@@ -1,0 +1,33 @@
+/// Which endpoints wait because of their rate, and until when.
+struct Pacer {
+    private var buckets: [Int: TokenBucket] = [:]
+    private var waiting: [Int: Int64] = [:]
+    /// When the first of them may go on, in milliseconds; nil: none waits.
+    private(set) var due: Int64?
+
+    /// - Parameter now: Milliseconds of a clock that never goes back, as everywhere here.
+    init(_ rates: [Rate?], now: Int64) {
+        for (lane, rate) in rates.enumerated() { if let rate { buckets[lane] = TokenBucket(rate, now: now) } }
+    }
+
+    /// Whether the endpoint at this index waits.
+    func isWaiting(_ lane: Int) -> Bool { waiting[lane] != nil }
+
+    /// Takes leave for one request.
+    /// - Returns: 0, or the milliseconds to wait; then the endpoint waits.
+    mutating func take(_ lane: Int, now: Int64) -> Int64 {
+        guard let wait = buckets[lane]?.take(now: now), wait > 0 else { return 0 }
+        waiting[lane] = now + wait
+        due = min(due ?? .max, now + wait)
+        return wait
+    }
+
+    /// The endpoints whose wait is over.
+    mutating func release(now: Int64) -> [Int] {
+        guard let due, due <= now else { return [] }
+        let ready = waiting.filter { $0.value <= now }.keys.sorted()
+        for lane in ready { waiting[lane] = nil }
+        self.due = waiting.values.min()
+        return ready
+    }
+}
