@@ -14,6 +14,8 @@ final class PluginSession {
         static let strikes = 20
         static let strikeWindow: Int64 = 60_000
         static let queues = 4_096
+        /// Changes of the queues that wait for a save to end.
+        static let changesOfQueues = 16
         /// How long commands may still be decided after the process has ended.
         static let lastCommands: Int64 = 5_000
         /// Between two looks at a process that should have ended.
@@ -89,7 +91,7 @@ final class PluginSession {
     var publishedQueues = 0
     var isPipelined = false
     /// What the plugin said last of its queues, until it is acted upon.
-    var askedQueues: [PluginMessage.Queue]?
+    var askedQueues: [[PluginMessage.Queue]] = []
     var nextDelivery: Int64 = 1
     /// Which queue each delivery from `routeBase` on belongs to.
     var route: Deque<Int32> = []

@@ -22,36 +22,43 @@ final class CourierLoop {
     static let lastWords: Int64 = 250
 
     private let multi: OpaquePointer
-    private let send: (PluginMessage) -> Void
-    private let endpoints: [Endpoint]
-    private let headers: [HeaderLines]
+    let send: (PluginMessage) -> Void
+    /// The endpoints as they are configured, by name.
+    var wanted: [String: Endpoint]
+    /// The index of each endpoint at work in the lists below, by name.
+    var seats: [String: Int] = [:]
+    /// Indices of endpoints that have gone and have something in flight, and of those that have nothing.
+    var retired: Set<Int> = []
+    var vacant: [Int] = []
+    /// Whether there was another configuration before, whose deliveries may still come.
+    var hasChanged = false
+    var endpoints: [Endpoint] = []
+    var headers: [HeaderLines] = []
+    var lanes: [Lane] = []
+    var isListed: [Bool] = []
+    var held: Set<Int> = []
+    var idle: [[Transfer]] = []
+    var idleCount = 0
+    var reporter: Reporter
     private let inFlightLimit: Int
-    private var lanes: [Lane]
     private var runnable: Deque<Int> = []
-    private var isListed: [Bool]
-    private var held: Set<Int> = []
     private var transfers: [Transfer] = []
-    private var idle: [[Transfer]]
-    private var idleCount = 0
     private var inFlight = 0
     private var acks: [Int64] = []
-    private var reporter: Reporter
     private var drainUntil: Int64?
     private var watchedAt: Int64 = 0
 
-    init(
-        _ lanes: [(endpoint: Endpoint, state: JSON)], leftOut: [WebhookConfiguration.LeftOut],
-        multi: OpaquePointer, send: @escaping (PluginMessage) -> Void
-    ) {
+    init(_ configuration: WebhookConfiguration, multi: OpaquePointer, send: @escaping (PluginMessage) -> Void) {
         self.multi = multi
         self.send = send
-        endpoints = lanes.map(\.endpoint)
-        headers = endpoints.map { HeaderLines(["content-type: application/json", "expect:"] + $0.headers) }
-        self.lanes = lanes.map { Lane($0.endpoint, state: $0.state) }
-        isListed = Array(repeating: false, count: lanes.count)
-        idle = Array(repeating: [], count: lanes.count)
-        reporter = Reporter(leftOut: leftOut)
+        wanted = Dictionary(configuration.endpoints.map { ($0.name, $0) }) { first, _ in first }
+        reporter = Reporter(leftOut: configuration.leftOut)
         inFlightLimit = Self.fileLimit()
+    }
+
+    /// The header lines that each request to an endpoint carries besides its own.
+    static func headerLines(_ endpoint: Endpoint) -> HeaderLines {
+        HeaderLines(["content-type: application/json", "expect:"] + endpoint.headers)
     }
 
     /// Raises the soft limit of open files to the hard one; returns how many connections fit.
@@ -66,7 +73,6 @@ final class CourierLoop {
     /// Works until a drain has ended.
     /// - Parameter take: Takes what came from outside.
     func run(_ take: () -> Courier.Inbox) {
-        for lane in lanes { lane.opening.forEach(send) }
         while true {
             let now = Self.now()
             admit(take(), now)
@@ -76,22 +82,36 @@ final class CourierLoop {
             finish(now)
             watch(now)
             flushAcks()
-            if let report = reporter.report(lanes, now: now) { report.forEach(send) }
+            if let report = reporter.report(lanesAtWork, now: now) { report.forEach(send) }
             if let drainUntil, inFlight == 0 || now >= drainUntil { return }
             ccurl_multi_poll(multi, Int32(pause(now)))
         }
     }
 
     private func admit(_ inbox: Courier.Inbox, _ now: Int64) {
-        for (lane, job) in inbox.jobs {
-            lanes[lane].admit(job)
-            list(lane)
+        for order in inbox.orders {
+            switch order {
+            case .deliver(let job, let queue): admit(job, queue)
+            case .start(let queues): begin(queues)
+            case .configure(let id, let configuration): configure(id, configuration)
+            }
         }
         if let drainMs = inbox.drainMs { drainUntil = now + max(0, drainMs - Self.lastWords) }
     }
 
+    private func admit(_ job: Job, _ queue: String) {
+        if let seat = seats[queue] {
+            lanes[seat].admit(job)
+            list(seat)
+        } else if !hasChanged {
+            let message = "there is no endpoint '\(queue)'"
+            send(.reject(delivery: job.delivery, code: "unknown_queue", message: message, deadLetter: true))
+        }
+        // Else it was on its way when its endpoint went, and is void.
+    }
+
     /// Puts a lane that has something to post behind those that have, so that each gets its turn.
-    private func list(_ lane: Int) {
+    func list(_ lane: Int) {
         guard !isListed[lane], lanes[lane].isRunnable else { return }
         isListed[lane] = true
         runnable.append(lane)
@@ -129,7 +149,7 @@ final class CourierLoop {
             idleCount -= 1
             return transfer
         }
-        guard let transfer = Transfer(lane: lane, endpoint: endpoints[lane], headers: headers[lane].lines) else {
+        guard let transfer = Transfer(lane: lane, endpoint: endpoints[lane], headers: headers[lane]) else {
             return nil
         }
         transfer.slot = transfers.count
@@ -161,19 +181,32 @@ final class CourierLoop {
     }
 
     private func end(_ transfer: Transfer, _ outcome: Outcome, _ now: Int64) {
-        if let job = transfer.finish() { settle(job, of: transfer.lane, outcome, now) }
-        if idleCount < Self.maxIdleTransfers {
-            idle[transfer.lane].append(transfer)
+        let (lane, isOld) = (transfer.lane, isStale(transfer) || retired.contains(transfer.lane))
+        if let job = transfer.finish() { settle(job, of: lane, outcome, now, isStale: isOld) }
+        if !isOld, idleCount < Self.maxIdleTransfers {
+            idle[lane].append(transfer)
             idleCount += 1
         } else {
-            transfers.swapAt(transfer.slot, transfers.count - 1)
-            transfers[transfer.slot].slot = transfer.slot
-            transfers.removeLast()
+            discard(transfer)
         }
+        vacate(lane)
     }
 
-    private func settle(_ job: Job, of lane: Int, _ outcome: Outcome, _ now: Int64) {
+    /// Lets go of a handle that is idle.
+    func discard(_ transfer: Transfer) {
+        transfers.swapAt(transfer.slot, transfers.count - 1)
+        transfers[transfer.slot].slot = transfer.slot
+        transfers.removeLast()
+    }
+
+    /// - Parameter isStale: The try was made under a configuration that is no more.
+    private func settle(_ job: Job, of lane: Int, _ outcome: Outcome, _ now: Int64, isStale: Bool = false) {
         inFlight -= 1
+        if isStale, !outcome.isSuccess {
+            // Of an endpoint that has gone the delivery is void.
+            if let message = lanes[lane].giveBack(job), !retired.contains(lane) { send(message) }
+            return list(lane)
+        }
         let wasFailing = lanes[lane].failing > 0
         let settlement = lanes[lane].settle(job, outcome, now: now, chance: Double.random(in: 0..<1))
         switch settlement {
@@ -188,7 +221,7 @@ final class CourierLoop {
         list(lane)
     }
 
-    private func flushAcks() {
+    func flushAcks() {
         guard let first = acks.first else { return }
         send(.ack(acks.count == 1 ? .one(first) : .many(acks), state: nil))
         acks.removeAll(keepingCapacity: true)

@@ -1,4 +1,4 @@
-import JSONBytes
+import PluginWire
 
 /// One endpoint, as `[[config.endpoints]]` describes it.
 struct Endpoint: Sendable {
@@ -28,4 +28,16 @@ struct Endpoint: Sendable {
     var caFile: String?
     /// Changes with its configuration; tells nothing of it.
     var fingerprint: String
+
+    /// Its queue, as it is declared.
+    var queue: PluginMessage.Queue {
+        .init(
+            name: name, types: types, channels: channels, window: concurrency, order: order, start: start,
+            maxAttempts: RetrySchedule.maxAttempts)
+    }
+
+    /// Whether the host takes both for the same queue: where it began and its window make none of it another.
+    func isQueued(as other: Endpoint) -> Bool {
+        (name, types, channels, order) == (other.name, other.types, other.channels, other.order)
+    }
 }

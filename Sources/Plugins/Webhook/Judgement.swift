@@ -11,6 +11,11 @@ enum Outcome: Equatable, Sendable {
     /// There is no answer, or not the whole of it.
     case failed(Failure, String)
 
+    /// Whether the receiver has the event.
+    var isSuccess: Bool {
+        if case .answered(200..<300, _, _) = self { true } else { false }
+    }
+
     /// The kinds of failure, named as in retries and dead letters.
     enum Failure: String, Sendable {
         case timedOut = "timeout"

@@ -32,8 +32,8 @@ struct Lane {
     /// How the last try ended: the HTTP status or the failure's code.
     private(set) var last = "none yet"
 
-    private let concurrency: Int64
-    private let fingerprint: String
+    private var concurrency: Int64
+    private var fingerprint: String
     private var waiting: Deque<Job> = []
     private var uncounted: [Int64: Int64] = [:]
 
@@ -50,6 +50,9 @@ struct Lane {
     var opening: [PluginMessage] {
         isGone ? [.window(queue: name, events: 0)] : []
     }
+
+    /// How many unsettled deliveries it wants.
+    var window: Int64 { isGone || holdUntil != nil ? 0 : concurrency }
 
     /// Whether ``next()`` has something.
     var isRunnable: Bool { !isGone && holdUntil == nil && inFlight < concurrency && !waiting.isEmpty }
@@ -98,6 +101,28 @@ struct Lane {
                     uncountedRetry(job, afterMs: Self.waitOfGone, code: "gone", message: message)
                 ])
         }
+    }
+
+    /// Takes a changed endpoint whose queue is the same: whatever the receiver of the old one wanted is over.
+    /// - Returns: What the host must know, besides the new window.
+    mutating func adopt(_ endpoint: Endpoint) -> [PluginMessage] {
+        let wasGone = isGone
+        (concurrency, fingerprint) = (endpoint.concurrency, endpoint.fingerprint)
+        (isGone, holdUntil, failing) = (false, nil, 0)
+        return wasGone ? [.state(queue: name, state: .null)] : []
+    }
+
+    /// Forgets what waits: its deliveries are void.
+    mutating func retire() {
+        waiting = []
+        holdUntil = nil
+    }
+
+    /// Ends a try that says nothing about the endpoint as it is now.
+    mutating func giveBack(_ job: Job) -> PluginMessage? {
+        inFlight -= 1
+        return uncountedRetry(
+            job, afterMs: 0, code: "changed", message: "the endpoint's configuration changed during the try")
     }
 
     /// Ends a hold whose time has come.

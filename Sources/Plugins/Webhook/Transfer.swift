@@ -19,19 +19,22 @@ final class Transfer {
     private(set) var job: Job?
     /// Its place in the courier's list.
     var slot = 0
+    /// The header lines of its requests; others than the endpoint's now: its configuration changed.
+    let headers: HeaderLines
     private let endpoint: Endpoint
     private var handle: OpaquePointer?
 
     /// Makes a handle; nil where libcurl has no memory or refuses the endpoint.
-    init?(lane: Int, endpoint: Endpoint, headers: UnsafePointer<UnsafePointer<CChar>?>) {
+    init?(lane: Int, endpoint: Endpoint, headers: HeaderLines) {
         self.lane = lane
         self.endpoint = endpoint
+        self.headers = headers
         let context = Unmanaged.passUnretained(self).toOpaque()
         handle = endpoint.url.text.withCString { url in
             Self.userAgent.withCString { userAgent in
                 let make = { (caFile: UnsafePointer<CChar>?) -> OpaquePointer? in
                     var target = ccurl_target(
-                        url: url, user_agent: userAgent, ca_file: caFile, headers: headers,
+                        url: url, user_agent: userAgent, ca_file: caFile, headers: headers.lines,
                         connect_timeout_ms: Self.connectTimeout, timeout_ms: Int(endpoint.timeout),
                         answer_limit: Self.maxAnswer)
                     return ccurl_transfer_make(&target, Self.judge, context)

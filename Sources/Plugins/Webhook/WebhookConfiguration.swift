@@ -67,10 +67,6 @@ struct WebhookConfiguration: Sendable {
 
     /// The queues that `ready` declares.
     var queues: [PluginMessage.Queue] {
-        endpoints.map { endpoint in
-            PluginMessage.Queue(
-                name: endpoint.name, types: endpoint.types, channels: endpoint.channels, window: endpoint.concurrency,
-                order: endpoint.order, start: endpoint.start, maxAttempts: RetrySchedule.maxAttempts)
-        }
+        endpoints.map(\.queue)
     }
 }

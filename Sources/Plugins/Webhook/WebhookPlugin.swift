@@ -12,7 +12,6 @@ struct WebhookPlugin {
     private let connection: PluginConnection
     private var configuration: WebhookConfiguration?
     private var courier: Courier?
-    private var lanes: [String: Int] = [:]
 
     static func main() async {
         var plugin = WebhookPlugin(connection: PluginConnection())
@@ -32,9 +31,7 @@ struct WebhookPlugin {
             case .ping(let n): connection.send(.pong(n: n))
             case .drain(let deadlineMs, _):
                 if let courier { courier.drain(within: deadlineMs) } else { Self.leave(connection) }
-            case .config(let id, _):
-                let text = "this version takes a new configuration by a restart only"
-                connection.send(.configured(id: id, problem: .init(message: text)))
+            case .config(let id, let config): reconfigure(id, config)
             case .check(let id, _, _):
                 connection.send(.verdict(.deny(id: id, code: "unsupported", message: "webhooks check no commands")))
             case .caughtUp, .voided, .result, .unknown: break
@@ -55,7 +52,7 @@ struct WebhookPlugin {
             let configuration = try WebhookConfiguration(hello.config, isCheck: hello.purpose == .check)
             self.configuration = configuration
             let ready = PluginMessage.Ready(
-                name: "crowbar-webhook", programVersion: Self.version, queues: configuration.queues)
+                name: "crowbar-webhook", programVersion: Self.version, reload: true, queues: configuration.queues)
             connection.send(.ready(ready))
         } catch {
             stop("configuration", error.first)
@@ -67,31 +64,37 @@ struct WebhookPlugin {
     }
 
     private mutating func start(_ queues: [HostMessage.QueueStart]) {
-        guard let configuration, courier == nil else { return }
-        var states: [String: JSON] = [:]
-        for queue in queues { states[queue.name] = queue.state }
-        for (i, endpoint) in configuration.endpoints.enumerated() { lanes[endpoint.name] = i }
-        let connection = connection
-        courier = Courier(
-            configuration.endpoints.map { ($0, states[$0.name] ?? .null) }, leftOut: configuration.leftOut,
-            send: { connection.send($0) }, drained: { Self.leave(connection) })
+        guard let configuration else { return }
         if courier == nil {
+            let connection = connection
+            courier = Courier(
+                configuration, send: { connection.send($0) }, drained: { Self.leave(connection) })
+        }
+        guard let courier else {
             let problem = PluginMessage.Problem(message: "libcurl cannot start: out of memory or files")
             connection.send(.fatal(code: "libcurl", problem: problem, retry: true))
             connection.flush()
             exit(Wire.exitTryLater)
         }
+        courier.put(.start(queues))
+    }
+
+    /// Takes a new configuration, or says what is wrong with it and goes on with the old one.
+    private func reconfigure(_ id: MessageID, _ config: JSON) {
+        guard let courier else {
+            return connection.send(.configured(id: id, problem: .init(message: "it has not begun yet")))
+        }
+        do throws(WebhookConfiguration.Invalid) {
+            courier.put(.configure(id, try WebhookConfiguration(config, isCheck: false)))
+        } catch {
+            connection.send(.configured(id: id, problem: error.first))
+        }
     }
 
     private func deliver(_ event: HostMessage.EventDelivery) {
-        guard let courier, let lane = lanes[event.queue] else {
-            let message = "there is no endpoint '\(event.queue)'"
-            connection.send(
-                .reject(delivery: event.delivery, code: "unknown_queue", message: message, deadLetter: true))
-            return
-        }
+        guard let courier else { return }
         if let job = Job(event) {
-            courier.deliver(job, to: lane)
+            courier.put(.deliver(job, queue: event.queue))
         } else {
             let message = "the event has no eventId that can be sent as webhook-id"
             connection.send(
