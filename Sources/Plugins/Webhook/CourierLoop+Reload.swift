@@ -7,7 +7,7 @@ extension CourierLoop {
         for queue in queues {
             if let seat = seats[queue.name] { retire(seat) }
             guard let endpoint = wanted[queue.name] else { continue }
-            let lane = Lane(endpoint, state: queue.state)
+            let lane = Lane(endpoint, state: queue.state, offset: offset, now: Self.now())
             let lines = Self.headerLines(endpoint)
             if let seat = vacant.popLast() {
                 (endpoints[seat], headers[seat], lanes[seat]) = (endpoint, lines, lane)
@@ -20,6 +20,7 @@ extension CourierLoop {
                 isListed.append(false)
                 idle.append([])
             }
+            if lane.wakeAt != nil, let seat = seats[queue.name] { held.insert(seat) }
             lane.opening.forEach(send)
         }
         reporter.isDirty = true

@@ -40,6 +40,8 @@ final class CourierLoop {
     var idle: [[Transfer]] = []
     var idleCount = 0
     var reporter: Reporter
+    /// What is to be added to the loop's clock for Unix time; as it was at the start, whatever becomes of that.
+    let offset = Int64(Glibc.time(nil)) * 1000 - CourierLoop.now()
     private let inFlightLimit: Int
     private var runnable: Deque<Int> = []
     private var transfers: [Transfer] = []
@@ -120,7 +122,7 @@ final class CourierLoop {
     private func release(_ now: Int64) {
         for lane in held {
             let messages = lanes[lane].release(now: now)
-            if lanes[lane].holdUntil == nil { held.remove(lane) }
+            if lanes[lane].wakeAt == nil { held.remove(lane) }
             if messages.isEmpty { continue }
             messages.forEach(send)
             reporter.isDirty = true
@@ -213,7 +215,7 @@ final class CourierLoop {
         case .ack(let delivery): acks.append(delivery)
         case .messages(let messages): messages.forEach(send)
         }
-        if lanes[lane].holdUntil != nil { held.insert(lane) }
+        if lanes[lane].wakeAt != nil { held.insert(lane) }
         reporter.isDirty = true
         if wasFailing != (lanes[lane].failing > 0) {
             reporter.log(endpoints[lane], isFailing: !wasFailing, settlement)
@@ -232,13 +234,13 @@ final class CourierLoop {
         if drainUntil == nil, !runnable.isEmpty, inFlight < inFlightLimit { return 0 }
         var pause = inFlight > 0 ? Self.watchInterval : Self.idleInterval
         if let drainUntil { pause = min(pause, drainUntil - now) }
-        for lane in held { if let until = lanes[lane].holdUntil { pause = min(pause, until - now) } }
+        for lane in held { if let until = lanes[lane].wakeAt { pause = min(pause, until - now) } }
         if let due = reporter.due { pause = min(pause, due - now) }
         return max(0, pause)
     }
 
     /// Milliseconds of CLOCK_MONOTONIC, which CCurl reads too.
-    private static func now() -> Int64 {
+    static func now() -> Int64 {
         var time = timespec()
         clock_gettime(CLOCK_MONOTONIC, &time)
         return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000

@@ -16,6 +16,11 @@ enum Outcome: Equatable, Sendable {
         if case .answered(200..<300, _, _) = self { true } else { false }
     }
 
+    /// Whether the receiver refuses the event rather than being unable to take any.
+    var blamesEvent: Bool {
+        if case .answered(400..<500, _, _) = self { true } else { false }
+    }
+
     /// The kinds of failure, named as in retries and dead letters.
     enum Failure: String, Sendable {
         case timedOut = "timeout"

@@ -13,17 +13,20 @@ enum StatusReport {
     /// Makes the message.
     static func make(_ lanes: [Lane], leftOut: [WebhookConfiguration.LeftOut]) -> PluginMessage {
         let gone = lanes.filter(\.isGone)
-        let failing = lanes.filter { !$0.isGone && $0.failing >= failures }
-        let held = lanes.filter { !$0.isGone && $0.holdUntil != nil && $0.failing < failures }
+        let paused = lanes.filter { !$0.isGone && $0.health.isPaused }
+        let tried = lanes.filter { !$0.isGone && !$0.health.isPaused }
+        let failing = tried.filter { $0.failing >= failures }
+        let held = tried.filter { $0.holdUntil != nil && $0.failing < failures }
         let parts = [
             sentence("gone until their configuration changes (410)", gone.map(\.name)),
+            sentence("paused, tried once an hour", paused.map { "\($0.name) (\($0.last))" }),
             sentence("failing", failing.map { "\($0.name) (\($0.last))" }),
             sentence("asked to wait", held.map { "\($0.name) (\($0.last))" }),
             sentence("left out", leftOut.map { "\($0.problem.path): \($0.problem.message)" }),
         ].compactMap(\.self)
         let level: PluginMessage.Level = !gone.isEmpty ? .down : parts.isEmpty ? .ok : .degraded
         let message = parts.isEmpty ? "\(lanes.count) endpoints" : parts.joined(separator: "; ")
-        let told = (gone + failing + held + lanes.filter { $0.failing < failures && !$0.isGone && $0.holdUntil == nil })
+        let told = (gone + paused + failing + held + tried.filter { $0.failing < failures && $0.holdUntil == nil })
             .prefix(maxDetailed)
         let details = told.flatMap { lane in
             [
