@@ -12,6 +12,9 @@
 
 /// A request buffer larger than this is given back after use.
 static const size_t kept_body = 64 << 10;
+/// How long an answer of the resolver is used for new connections, in seconds: no longer than the shortest wait between
+/// two tries, so that each try goes by what the name stands for now.
+static const long resolved_for = 4;
 /// Bytes for each of a request's own header lines.
 enum { own_headers = 3, header_size = 384 };
 
@@ -194,6 +197,7 @@ static bool aim(ccurl_transfer *transfer, const ccurl_target *target) {
     SET(CURLOPT_NOSIGNAL, 1L);
     // A name server that hangs must not hang the thread when its transfer times out.
     SET(CURLOPT_QUICK_EXIT, 1L);
+    SET(CURLOPT_DNS_CACHE_TIMEOUT, resolved_for);
     SET(CURLOPT_CONNECTTIMEOUT_MS, target->connect_timeout_ms);
     SET(CURLOPT_TIMEOUT_MS, target->timeout_ms);
     SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);

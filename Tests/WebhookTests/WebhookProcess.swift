@@ -7,13 +7,19 @@ struct WebhookProcess {
     let plugin: PluginProcess
 
     /// Starts it and greets it with a configuration.
-    init(_ endpoints: [JSON], purpose: HostMessage.Hello.Purpose = .live) async throws {
-        try await self.init(config: .object([.init("endpoints", .array(endpoints))]), purpose: purpose)
+    init(
+        _ endpoints: [JSON], purpose: HostMessage.Hello.Purpose = .live,
+        environment: [String] = ["PATH=/usr/bin:/bin"]
+    ) async throws {
+        let config = JSON.object([.init("endpoints", .array(endpoints))])
+        try await self.init(config: config, purpose: purpose, environment: environment)
     }
 
     /// Starts it and greets it with any configuration.
-    init(config: JSON, purpose: HostMessage.Hello.Purpose) async throws {
-        plugin = try PluginProcess(PluginProcess.product("crowbar-webhook"))
+    init(
+        config: JSON, purpose: HostMessage.Hello.Purpose, environment: [String] = ["PATH=/usr/bin:/bin"]
+    ) async throws {
+        plugin = try PluginProcess(PluginProcess.product("crowbar-webhook"), environment: environment)
         let hello = HostMessage.Hello(
             plugin: "webhook", phase: "event", purpose: purpose, session: "s1", config: config, dataDir: "/nonexistent")
         try await plugin.send(.hello(hello))
