@@ -15,6 +15,8 @@ static const size_t kept_body = 64 << 10;
 /// How long an answer of the resolver is used for new connections, in seconds: no longer than the shortest wait between
 /// two tries, so that each try goes by what the name stands for now.
 static const long resolved_for = 4;
+/// Bytes of an answer's header lines, those of 1xx answers included; more of them end the transfer.
+static const size_t head_limit = 64 << 10;
 /// Bytes for each of a request's own header lines.
 enum { own_headers = 3, header_size = 384 };
 
@@ -31,11 +33,13 @@ struct ccurl_transfer {
     uint8_t *body;
     size_t body_capacity;
     // What became of it so far.
+    size_t head_bytes;
     size_t answer_bytes;
     bool was_cut;
     bool was_denied;
     bool was_allowed;
     bool has_answer;
+    bool is_fresh;
     int64_t requested_at;
     char error[CURL_ERROR_SIZE];
 };
@@ -93,8 +97,10 @@ static int before_request(void *context, char *remote, char *local, int remote_p
 
 static size_t take_header(char *data, size_t size, size_t count, void *context) {
     (void)data;
-    ((ccurl_transfer *)context)->has_answer = true;
-    return size * count;
+    ccurl_transfer *transfer = context;
+    transfer->has_answer = true;
+    transfer->head_bytes += size * count;
+    return transfer->head_bytes <= head_limit ? size * count : 0;
 }
 
 static size_t take_body(char *data, size_t size, size_t count, void *context) {
@@ -127,10 +133,20 @@ void ccurl_multi_poll(ccurl_multi *multi, int timeout_ms) {
 
 void ccurl_multi_wakeup(ccurl_multi *multi) { curl_multi_wakeup((CURLM *)multi); }
 
+/// Whether a kept connection turned out to be closed: the receiver's side of it had ended, so nothing of an answer came.
+static bool was_stale(const ccurl_transfer *transfer, CURLcode code) {
+    long opened = 0;
+    if (code != CURLE_SEND_ERROR && code != CURLE_RECV_ERROR && code != CURLE_GOT_NOTHING) return false;
+    curl_easy_getinfo(transfer->easy, CURLINFO_NUM_CONNECTS, &opened);
+    return opened == 0 && !transfer->has_answer && !transfer->is_fresh;
+}
+
 static ccurl_kind kind_of(const ccurl_transfer *transfer, CURLcode code) {
     if (transfer->was_denied && !transfer->was_allowed) return CCURL_DENIED;
     switch (code) {
     case CURLE_OK: return CCURL_ANSWERED;
+    // What cannot be unpacked is not needed: the status came before it.
+    case CURLE_BAD_CONTENT_ENCODING: return CCURL_ANSWERED;
     case CURLE_WRITE_ERROR: return transfer->was_cut ? CCURL_ANSWERED : CCURL_BROKEN;
     case CURLE_OPERATION_TIMEDOUT: return CCURL_TIMED_OUT;
     case CURLE_COULDNT_RESOLVE_HOST: return CCURL_UNRESOLVED;
@@ -167,7 +183,7 @@ void *ccurl_multi_next(ccurl_multi *multi, ccurl_result *result) {
     curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &result->status);
     curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &retry_after);
     curl_easy_getinfo(easy, CURLINFO_REDIRECT_URL, &redirect);
-    result->kind = kind_of(transfer, code);
+    result->kind = was_stale(transfer, code) ? CCURL_STALE : kind_of(transfer, code);
     result->retry_after_s = retry_after;
     result->redirect_url = redirect;
     // libcurl's own text names hosts and certificates where these are the matter; elsewhere it might quote the answer.
@@ -197,6 +213,8 @@ static bool aim(ccurl_transfer *transfer, const ccurl_target *target) {
     SET(CURLOPT_NOSIGNAL, 1L);
     // A name server that hangs must not hang the thread when its transfer times out.
     SET(CURLOPT_QUICK_EXIT, 1L);
+    // An answer that is compressed, unasked or not, counts by what it comes to.
+    SET(CURLOPT_ACCEPT_ENCODING, "gzip");
     SET(CURLOPT_DNS_CACHE_TIMEOUT, resolved_for);
     SET(CURLOPT_CONNECTTIMEOUT_MS, target->connect_timeout_ms);
     SET(CURLOPT_TIMEOUT_MS, target->timeout_ms);
@@ -256,6 +274,16 @@ void ccurl_transfer_free(ccurl_transfer *transfer) {
     free(transfer);
 }
 
+static bool begin(ccurl_transfer *transfer, ccurl_multi *multi, bool is_fresh) {
+    transfer->head_bytes = transfer->answer_bytes = 0;
+    transfer->was_cut = transfer->was_denied = transfer->was_allowed = transfer->has_answer = false;
+    transfer->is_fresh = is_fresh;
+    transfer->requested_at = 0;
+    transfer->error[0] = 0;
+    return curl_easy_setopt(transfer->easy, CURLOPT_FRESH_CONNECT, is_fresh ? 1L : 0L) == CURLE_OK
+        && curl_multi_add_handle((CURLM *)multi, transfer->easy) == CURLM_OK;
+}
+
 bool ccurl_transfer_post(ccurl_transfer *transfer, ccurl_multi *multi, const uint8_t *body, size_t size,
                          const char *const headers[3]) {
     if (transfer->body_capacity > kept_body || transfer->body_capacity < size || !transfer->body) {
@@ -273,14 +301,12 @@ bool ccurl_transfer_post(ccurl_transfer *transfer, ccurl_multi *multi, const uin
         if (length >= header_size) return false;
         memcpy(transfer->own_text[i], headers[i], length + 1);
     }
-    transfer->answer_bytes = 0;
-    transfer->was_cut = transfer->was_denied = transfer->was_allowed = transfer->has_answer = false;
-    transfer->requested_at = 0;
-    transfer->error[0] = 0;
     return curl_easy_setopt(transfer->easy, CURLOPT_POSTFIELDS, transfer->body) == CURLE_OK
         && curl_easy_setopt(transfer->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)size) == CURLE_OK
-        && curl_multi_add_handle((CURLM *)multi, transfer->easy) == CURLM_OK;
+        && begin(transfer, multi, false);
 }
+
+bool ccurl_transfer_repeat(ccurl_transfer *transfer, ccurl_multi *multi) { return begin(transfer, multi, true); }
 
 void ccurl_transfer_cancel(ccurl_transfer *transfer, ccurl_multi *multi) {
     curl_multi_remove_handle((CURLM *)multi, transfer->easy);

@@ -41,6 +41,7 @@ typedef enum {
     CCURL_UNRESOLVED,
     CCURL_UNCONNECTED,
     CCURL_TLS_FAILED,
+    CCURL_STALE,     ///< A kept connection was closed under the request; another may do.
     CCURL_BROKEN,    ///< Anything else.
 } ccurl_kind;
 
@@ -78,6 +79,8 @@ void ccurl_transfer_free(ccurl_transfer *transfer);
 /// Starts to post a body (copied) with three header lines of its own (copied).
 bool ccurl_transfer_post(ccurl_transfer *transfer, ccurl_multi *multi, const uint8_t *body, size_t size,
                          const char *const headers[3]);
+/// Posts the same once more, over a connection of its own.
+bool ccurl_transfer_repeat(ccurl_transfer *transfer, ccurl_multi *multi);
 /// Takes a transfer off the multi handle in mid-flight and closes its connection.
 void ccurl_transfer_cancel(ccurl_transfer *transfer, ccurl_multi *multi);
 /// The CLOCK_MONOTONIC millisecond at which the request began to be written, while no byte of an answer has come; else 0.

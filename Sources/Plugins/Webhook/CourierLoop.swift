@@ -168,6 +168,7 @@ final class CourierLoop {
         while let context = ccurl_multi_next(multi, &result) {
             // The context is a transfer of `transfers`, which keeps it as long as its handle lives.
             let transfer = Unmanaged<Transfer>.fromOpaque(context).takeUnretainedValue()
+            if result.kind == CCURL_STALE, drainUntil == nil, transfer.postAgain(on: multi) { continue }
             end(transfer, Outcome(result), now)
         }
     }

@@ -64,6 +64,9 @@ final class Transfer {
         }
     }
 
+    /// Posts the delivery in flight once more, over a connection of its own.
+    func postAgain(on multi: OpaquePointer) -> Bool { ccurl_transfer_repeat(handle, multi) }
+
     /// Hands back the delivery when its try has ended.
     func finish() -> Job? {
         defer { job = nil }
