@@ -19,6 +19,8 @@ static const long resolved_for = 4;
 static const size_t head_limit = 64 << 10;
 /// Bytes for each of a request's own header lines.
 enum { own_headers = 3, header_size = 384 };
+/// Bytes of an answer that are kept to be shown.
+enum { shown_size = 1024 };
 
 struct ccurl_transfer {
     CURL *easy;
@@ -34,6 +36,7 @@ struct ccurl_transfer {
     size_t body_capacity;
     // What became of it so far.
     size_t head_bytes;
+    uint8_t shown[shown_size];
     size_t answer_bytes;
     bool was_cut;
     bool was_denied;
@@ -104,8 +107,11 @@ static size_t take_header(char *data, size_t size, size_t count, void *context) 
 }
 
 static size_t take_body(char *data, size_t size, size_t count, void *context) {
-    (void)data;
     ccurl_transfer *transfer = context;
+    if (transfer->answer_bytes < shown_size) {
+        size_t room = shown_size - transfer->answer_bytes;
+        memcpy(transfer->shown + transfer->answer_bytes, data, size * count < room ? size * count : room);
+    }
     transfer->answer_bytes += size * count;
     if (transfer->answer_bytes <= transfer->answer_limit) return size * count;
     transfer->was_cut = true;
@@ -307,6 +313,11 @@ bool ccurl_transfer_post(ccurl_transfer *transfer, ccurl_multi *multi, const uin
 }
 
 bool ccurl_transfer_repeat(ccurl_transfer *transfer, ccurl_multi *multi) { return begin(transfer, multi, true); }
+
+size_t ccurl_transfer_answer(const ccurl_transfer *transfer, const uint8_t **bytes) {
+    *bytes = transfer->shown;
+    return transfer->answer_bytes < shown_size ? transfer->answer_bytes : shown_size;
+}
 
 void ccurl_transfer_cancel(ccurl_transfer *transfer, ccurl_multi *multi) {
     curl_multi_remove_handle((CURLM *)multi, transfer->easy);

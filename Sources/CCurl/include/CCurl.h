@@ -79,6 +79,8 @@ void ccurl_transfer_free(ccurl_transfer *transfer);
 /// Starts to post a body (copied) with three header lines of its own (copied).
 bool ccurl_transfer_post(ccurl_transfer *transfer, ccurl_multi *multi, const uint8_t *body, size_t size,
                          const char *const headers[3]);
+/// The first part of the answer's body; valid until the transfer is used again.
+size_t ccurl_transfer_answer(const ccurl_transfer *transfer, const uint8_t **bytes);
 /// Posts the same once more, over a connection of its own.
 bool ccurl_transfer_repeat(ccurl_transfer *transfer, ccurl_multi *multi);
 /// Takes a transfer off the multi handle in mid-flight and closes its connection.

@@ -65,6 +65,7 @@ extension PluginSession {
             phase = .ending
             if shutdown == nil { shutdown = .awaitingExit(now: now) }
         case .configured(let id, let problem): take(configured: id, problem)
+        case .answer(let id, let answer): take(answer: answer, to: id)
         case .queues(let asked): take(queues: asked, now)
         case .verdict(let verdict): take(verdict, now)
         case .unknown: ignore()

@@ -91,6 +91,10 @@ final class PluginSession {
     var publishedQueues = 0
     var isPipelined = false
     /// What the plugin said last of its queues, until it is acted upon.
+    /// What the plugin answers of the operator's questions, and those that wait.
+    var answerable: Set<String> = []
+    var questions: [Int: Question] = [:]
+    var asked = 0
     var askedQueues: [[PluginMessage.Queue]] = []
     var nextDelivery: Int64 = 1
     /// Which queue each delivery from `routeBase` on belongs to.
@@ -293,6 +297,7 @@ final class PluginSession {
         case .configure(let secrets): configure(secrets, now)
         case .pause(let isPaused): pause(isPaused, now)
         case .offence(let what): strike(what, now)
+        case .ask(let question): ask(question)
         }
     }
 
@@ -323,6 +328,7 @@ final class PluginSession {
     }
 
     private func report(_ how: ProcessEnd, _ launchFailure: String?) async -> Report {
+        giveUpQuestions()
         let reason =
             how.text + (log.lastLine.isEmpty ? "" : "; its last line: \(log.lastLine.prefix(300))")
             + LimitHint.text(manifest, how, lastLine: log.lastLine)

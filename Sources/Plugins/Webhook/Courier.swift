@@ -14,6 +14,8 @@ final class Courier: Sendable {
         case start([HostMessage.QueueStart])
         /// A new configuration, to be answered under the id.
         case configure(MessageID, WebhookConfiguration)
+        /// A question of the operator's, about one queue or all.
+        case ask(MessageID, String, queue: String?)
     }
 
     /// What the thread has to take over. Bounded by the windows of the queues.

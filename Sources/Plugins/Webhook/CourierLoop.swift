@@ -96,6 +96,7 @@ final class CourierLoop {
             case .deliver(let job, let queue): admit(job, queue)
             case .start(let queues): begin(queues)
             case .configure(let id, let configuration): configure(id, configuration)
+            case .ask(let id, let what, let queue): answer(id, what, queue)
             }
         }
         if let drainMs = inbox.drainMs { drainUntil = now + max(0, drainMs - Self.lastWords) }
@@ -136,13 +137,18 @@ final class CourierLoop {
         while inFlight < inFlightLimit, let lane = runnable.popFirst() {
             isListed[lane] = false
             guard let job = lanes[lane].next() else { continue }
-            inFlight += 1
-            if let transfer = transfer(to: lane) {
-                if !transfer.post(job, on: multi, time: time) { fail(transfer, "libcurl refused the request") }
-            } else {
-                settle(job, of: lane, .failed(.broken, "libcurl has no memory for a request"), Self.now())
-            }
+            post(job, to: lane, time: time)
             list(lane)
+        }
+    }
+
+    /// Begins a try.
+    func post(_ job: Job, to lane: Int, time: Int64) {
+        inFlight += 1
+        if let transfer = transfer(to: lane) {
+            if !transfer.post(job, on: multi, time: time) { fail(transfer, "libcurl refused the request") }
+        } else {
+            settle(job, of: lane, .failed(.broken, "libcurl has no memory for a request"), Self.now())
         }
     }
 
@@ -185,7 +191,15 @@ final class CourierLoop {
 
     private func end(_ transfer: Transfer, _ outcome: Outcome, _ now: Int64) {
         let (lane, isOld) = (transfer.lane, isStale(transfer) || retired.contains(transfer.lane))
-        if let job = transfer.finish() { settle(job, of: lane, outcome, now, isStale: isOld) }
+        if let job = transfer.finish() {
+            let time = Self.now()
+            note(
+                job,
+                DeliveryRecord(
+                    at: time + offset, eventId: job.eventId, attempt: job.attempt, outcome: outcome,
+                    milliseconds: time - transfer.postedAt, answer: transfer.answer), of: lane)
+            settle(job, of: lane, outcome, now, isStale: isOld)
+        }
         if !isOld, idleCount < Self.maxIdleTransfers {
             idle[lane].append(transfer)
             idleCount += 1
@@ -205,6 +219,7 @@ final class CourierLoop {
     /// - Parameter isStale: The try was made under a configuration that is no more.
     private func settle(_ job: Job, of lane: Int, _ outcome: Outcome, _ now: Int64, isStale: Bool = false) {
         inFlight -= 1
+        if job.test != nil { return }
         if isStale, !outcome.isSuccess {
             // Of an endpoint that has gone the delivery is void.
             if let message = lanes[lane].giveBack(job), !retired.contains(lane) { send(message) }

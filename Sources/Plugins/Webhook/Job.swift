@@ -11,6 +11,8 @@ struct Job: Equatable, Sendable {
     var attempt: Int64
     /// `webhook-id`: the event's id, the same for all tries.
     var eventId: String
+    /// The question that it answers; nil: it is a delivery.
+    var test: MessageID?
     /// The body: the event's JSON as it was delivered.
     var body: [UInt8]
 

@@ -16,6 +16,15 @@ enum Outcome: Equatable, Sendable {
         if case .answered(200..<300, _, _) = self { true } else { false }
     }
 
+    /// The status or the failure's code, as it is shown.
+    var code: String {
+        switch self {
+        case .answered(let status, _, _): String(status)
+        case .denied: "address_denied"
+        case .failed(let failure, _): failure.rawValue
+        }
+    }
+
     /// Whether the receiver refuses the event rather than being unable to take any.
     var blamesEvent: Bool {
         if case .answered(400..<500, _, _) = self { true } else { false }

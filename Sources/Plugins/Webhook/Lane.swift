@@ -32,6 +32,8 @@ struct Lane {
     /// How the last try ended: the HTTP status or the failure's code.
     private(set) var last = "none yet"
 
+    /// The last tries, oldest first.
+    private(set) var records: Deque<DeliveryRecord> = []
     /// Whether it is worth trying.
     private(set) var health = EndpointHealth()
 
@@ -83,6 +85,12 @@ struct Lane {
 
     /// Whether ``next()`` has something.
     var isRunnable: Bool { !isGone && holdUntil == nil && inFlight < limit && !waiting.isEmpty }
+
+    /// Remembers a try.
+    mutating func keep(_ record: DeliveryRecord) {
+        if records.count >= DeliveryRecord.kept { records.removeFirst() }
+        records.append(record)
+    }
 
     /// Takes a delivery in.
     mutating func admit(_ job: Job) { waiting.append(job) }
@@ -205,11 +213,7 @@ struct Lane {
     }
 
     private mutating func note(_ outcome: Outcome, _ judgement: Judgement) {
-        switch outcome {
-        case .answered(let status, _, _): last = String(status)
-        case .denied: last = "address_denied"
-        case .failed(let failure, _): last = failure.rawValue
-        }
+        last = outcome.code
         if judgement == .delivered {
             delivered += 1
             failing = 0

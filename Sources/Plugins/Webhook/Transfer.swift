@@ -17,6 +17,8 @@ final class Transfer {
     let lane: Int
     /// The delivery in flight, or nil while the handle is idle.
     private(set) var job: Job?
+    /// When it was posted, CLOCK_MONOTONIC in milliseconds.
+    private(set) var postedAt: Int64 = 0
     /// Its place in the courier's list.
     var slot = 0
     /// The header lines of its requests; others than the endpoint's now: its configuration changed.
@@ -53,6 +55,7 @@ final class Transfer {
     func post(_ job: Job, on multi: OpaquePointer, time: Int64) -> Bool {
         let signature = endpoint.secret.signature(id: job.eventId, timestamp: time, body: job.body)
         self.job = job
+        postedAt = CourierLoop.now()
         return "webhook-id: \(job.eventId)".withCString { id in
             "webhook-timestamp: \(time)".withCString { timestamp in
                 "webhook-signature: \(signature)".withCString { signature in
@@ -71,6 +74,13 @@ final class Transfer {
     func finish() -> Job? {
         defer { job = nil }
         return job
+    }
+
+    /// The first part of the answer's body.
+    var answer: [UInt8] {
+        var bytes: UnsafePointer<UInt8>?
+        let count = ccurl_transfer_answer(handle, &bytes)
+        return Array(UnsafeBufferPointer(start: bytes, count: count))
     }
 
     /// Gives up the try.

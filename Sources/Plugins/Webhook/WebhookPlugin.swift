@@ -34,6 +34,12 @@ struct WebhookPlugin {
             case .config(let id, let config): reconfigure(id, config)
             case .check(let id, _, _):
                 connection.send(.verdict(.deny(id: id, code: "unsupported", message: "webhooks check no commands")))
+            case .ask(let id, let what, let queue):
+                if let courier {
+                    courier.put(.ask(id, what, queue: queue))
+                } else {
+                    connection.send(.answer(id: id, .refused("it has not begun yet")))
+                }
             case .caughtUp, .voided, .result, .unknown: break
             }
         }
@@ -51,8 +57,9 @@ struct WebhookPlugin {
         do throws(WebhookConfiguration.Invalid) {
             let configuration = try WebhookConfiguration(hello.config, isCheck: hello.purpose == .check)
             self.configuration = configuration
-            let ready = PluginMessage.Ready(
+            var ready = PluginMessage.Ready(
                 name: "crowbar-webhook", programVersion: Self.version, reload: true, queues: configuration.queues)
+            ready.asks = CourierLoop.asks
             connection.send(.ready(ready))
         } catch {
             stop("configuration", error.first)
