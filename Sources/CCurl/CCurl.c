@@ -17,6 +17,13 @@ static const long ca_cache_seconds = 600;
 static const size_t kept_body = 64 << 10;
 /// A request's own header lines: how many, and their bytes altogether, at first and at most.
 enum { own_headers = 12, own_first = 512, own_most = 8 << 10 };
+/// How long an answer of the resolver is used for new connections, in seconds: no longer than the shortest wait between
+/// two tries, so that each try goes by what the name stands for now.
+static const long resolved_for = 4;
+/// Bytes of an answer's header lines, those of 1xx answers included; more of them end the transfer.
+static const size_t head_limit = 64 << 10;
+/// Bytes of an answer that are kept to be shown.
+enum { shown_size = 1024 };
 
 struct ccurl_transfer {
     CURL *easy;
@@ -32,17 +39,20 @@ struct ccurl_transfer {
     uint8_t *body;
     size_t body_capacity;
     // What became of it so far.
+    size_t head_bytes;
+    uint8_t shown[shown_size];
     size_t answer_bytes;
     bool was_cut;
     bool was_denied;
     bool was_allowed;
     bool has_answer;
     bool was_asked;
+    bool is_fresh;
+    int64_t requested_at;
+    char error[CURL_ERROR_SIZE];
     // Fixed.
     bool listens;
     bool has_certificate;
-    int64_t requested_at;
-    char error[CURL_ERROR_SIZE];
 };
 
 static int64_t now_ms(void) {
@@ -114,13 +124,18 @@ static int listen_in(CURL *easy, curl_infotype type, char *data, size_t size, vo
 
 static size_t take_header(char *data, size_t size, size_t count, void *context) {
     (void)data;
-    ((ccurl_transfer *)context)->has_answer = true;
-    return size * count;
+    ccurl_transfer *transfer = context;
+    transfer->has_answer = true;
+    transfer->head_bytes += size * count;
+    return transfer->head_bytes <= head_limit ? size * count : 0;
 }
 
 static size_t take_body(char *data, size_t size, size_t count, void *context) {
-    (void)data;
     ccurl_transfer *transfer = context;
+    if (transfer->answer_bytes < shown_size) {
+        size_t room = shown_size - transfer->answer_bytes;
+        memcpy(transfer->shown + transfer->answer_bytes, data, size * count < room ? size * count : room);
+    }
     transfer->answer_bytes += size * count;
     if (transfer->answer_bytes <= transfer->answer_limit) return size * count;
     transfer->was_cut = true;
@@ -155,10 +170,20 @@ static bool is_late_refusal(const ccurl_transfer *transfer, CURLcode code) {
     return transfer->was_asked || strstr(transfer->error, "SSL routines") != NULL;
 }
 
+/// Whether a kept connection turned out to be closed: the receiver's side of it had ended, so nothing of an answer came.
+static bool was_stale(const ccurl_transfer *transfer, CURLcode code) {
+    long opened = 0;
+    if (code != CURLE_SEND_ERROR && code != CURLE_RECV_ERROR && code != CURLE_GOT_NOTHING) return false;
+    curl_easy_getinfo(transfer->easy, CURLINFO_NUM_CONNECTS, &opened);
+    return opened == 0 && !transfer->has_answer && !transfer->is_fresh;
+}
+
 static ccurl_kind kind_of(const ccurl_transfer *transfer, CURLcode code) {
     if (transfer->was_denied && !transfer->was_allowed) return CCURL_DENIED;
     switch (code) {
     case CURLE_OK: return CCURL_ANSWERED;
+    // What cannot be unpacked is not needed: the status came before it.
+    case CURLE_BAD_CONTENT_ENCODING: return CCURL_ANSWERED;
     case CURLE_WRITE_ERROR: return transfer->was_cut ? CCURL_ANSWERED : CCURL_BROKEN;
     case CURLE_OPERATION_TIMEDOUT: return CCURL_TIMED_OUT;
     case CURLE_COULDNT_RESOLVE_HOST: return CCURL_UNRESOLVED;
@@ -196,7 +221,7 @@ void *ccurl_multi_next(ccurl_multi *multi, ccurl_result *result) {
     curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &result->status);
     curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &retry_after);
     curl_easy_getinfo(easy, CURLINFO_REDIRECT_URL, &redirect);
-    result->kind = kind_of(transfer, code);
+    result->kind = was_stale(transfer, code) ? CCURL_STALE : kind_of(transfer, code);
     result->proxy_status = 0;
     if (code == CURLE_OK) {
         // Nobody but a proxy asks for a proxy's credentials.
@@ -246,6 +271,9 @@ static bool aim(ccurl_transfer *transfer, const ccurl_target *target) {
     SET(CURLOPT_NOSIGNAL, 1L);
     // A name server that hangs must not hang the thread when its transfer times out.
     SET(CURLOPT_QUICK_EXIT, 1L);
+    // An answer that is compressed, unasked or not, counts by what it comes to.
+    SET(CURLOPT_ACCEPT_ENCODING, "gzip");
+    SET(CURLOPT_DNS_CACHE_TIMEOUT, resolved_for);
     SET(CURLOPT_CONNECTTIMEOUT_MS, target->connect_timeout_ms);
     SET(CURLOPT_TIMEOUT_MS, target->timeout_ms);
     SET(CURLOPT_SSLVERSION, target->requires_tls13 ? (long)CURL_SSLVERSION_TLSv1_3 : (long)CURL_SSLVERSION_TLSv1_2);
@@ -340,6 +368,18 @@ static bool keep_headers(ccurl_transfer *transfer, const char *const *headers) {
     return curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, transfer->own) == CURLE_OK;
 }
 
+static bool begin(ccurl_transfer *transfer, ccurl_multi *multi, bool is_fresh) {
+    if (transfer->listens && curl_easy_setopt(transfer->easy, CURLOPT_VERBOSE, 1L) != CURLE_OK) return false;
+    transfer->head_bytes = transfer->answer_bytes = 0;
+    transfer->was_cut = transfer->was_denied = transfer->was_allowed = transfer->has_answer = false;
+    transfer->was_asked = false;
+    transfer->is_fresh = is_fresh;
+    transfer->requested_at = 0;
+    transfer->error[0] = 0;
+    return curl_easy_setopt(transfer->easy, CURLOPT_FRESH_CONNECT, is_fresh ? 1L : 0L) == CURLE_OK
+        && curl_multi_add_handle((CURLM *)multi, transfer->easy) == CURLM_OK;
+}
+
 bool ccurl_transfer_post(ccurl_transfer *transfer, ccurl_multi *multi, const uint8_t *body, size_t size,
                          const char *const *headers) {
     if (transfer->body_capacity > kept_body || transfer->body_capacity < size || !transfer->body) {
@@ -353,15 +393,16 @@ bool ccurl_transfer_post(ccurl_transfer *transfer, ccurl_multi *multi, const uin
     }
     if (size > 0) memcpy(transfer->body, body, size);
     if (!keep_headers(transfer, headers)) return false;
-    if (transfer->listens && curl_easy_setopt(transfer->easy, CURLOPT_VERBOSE, 1L) != CURLE_OK) return false;
-    transfer->answer_bytes = 0;
-    transfer->was_cut = transfer->was_denied = transfer->was_allowed = transfer->has_answer = false;
-    transfer->was_asked = false;
-    transfer->requested_at = 0;
-    transfer->error[0] = 0;
     return curl_easy_setopt(transfer->easy, CURLOPT_POSTFIELDS, transfer->body) == CURLE_OK
         && curl_easy_setopt(transfer->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)size) == CURLE_OK
-        && curl_multi_add_handle((CURLM *)multi, transfer->easy) == CURLM_OK;
+        && begin(transfer, multi, false);
+}
+
+bool ccurl_transfer_repeat(ccurl_transfer *transfer, ccurl_multi *multi) { return begin(transfer, multi, true); }
+
+size_t ccurl_transfer_answer(const ccurl_transfer *transfer, const uint8_t **bytes) {
+    *bytes = transfer->shown;
+    return transfer->answer_bytes < shown_size ? transfer->answer_bytes : shown_size;
 }
 
 void ccurl_transfer_cancel(ccurl_transfer *transfer, ccurl_multi *multi) {

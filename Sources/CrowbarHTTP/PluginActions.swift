@@ -15,6 +15,8 @@ public struct PluginActions: Sendable {
     public var forget: @Sendable (_ plugin: String, _ isConfirmed: Bool) async throws -> [UInt8]
     /// Reads the folder of manifests again.
     public var reload: @Sendable () async throws -> [UInt8]
+    /// Asks something of a plugin that runs, about one of its queues or all.
+    public var ask: @Sendable (_ what: String, _ plugin: String, _ queue: String?) async throws -> [UInt8]
     /// The last lines of a plugin behind a number.
     public var logs: @Sendable (_ plugin: String, _ after: Int64, _ limit: Int) async throws -> [UInt8]
     /// Puts the cursor of a plugin, or of `NAME/QUEUE`, to a place.
@@ -32,6 +34,7 @@ public struct PluginActions: Sendable {
         act: @escaping @Sendable (_ verb: String, _ plugin: String) async throws -> [UInt8],
         forget: @escaping @Sendable (_ plugin: String, _ isConfirmed: Bool) async throws -> [UInt8],
         reload: @escaping @Sendable () async throws -> [UInt8],
+        ask: @escaping @Sendable (_ what: String, _ plugin: String, _ queue: String?) async throws -> [UInt8],
         logs: @escaping @Sendable (_ plugin: String, _ after: Int64, _ limit: Int) async throws -> [UInt8],
         setCursor: @escaping @Sendable (_ name: String, _ place: String) async throws -> [UInt8],
         deadLetters: @escaping @Sendable (_ deed: Deed, _ name: String, _ eventIds: [String]?) async throws -> [UInt8]
@@ -40,6 +43,7 @@ public struct PluginActions: Sendable {
         self.act = act
         self.forget = forget
         self.reload = reload
+        self.ask = ask
         self.logs = logs
         self.setCursor = setCursor
         self.deadLetters = deadLetters

@@ -29,6 +29,16 @@ struct PluginRoutes: Sendable {
             let lines = try Self.number(query, "lines", upTo: PluginActions.maxLines) ?? PluginActions.lines
             let after = try Self.number(query, "after", upTo: .max) ?? 0
             return .json(try await actions.logs(plugin, Int64(after), lines))
+        case "deliveries":
+            try APIResponder.expect(.get, request, path)
+            try query.refuseUnknown(knowing: ["endpoint"])
+            return .json(try await actions.ask("deliveries", plugin, query["endpoint"]))
+        case "test-send":
+            try APIResponder.expect(.post, request, path)
+            guard let endpoint = try await fields(request, known: ["endpoint"])?.string("endpoint") else {
+                throw APIFailure(.invalidCommand, "'endpoint' says to which endpoint", field: "endpoint")
+            }
+            return .json(try await actions.ask("test-send", plugin, endpoint))
         case "forget":
             try APIResponder.expect(.post, request, path)
             let body = try await fields(request, known: ["confirm"])

@@ -30,6 +30,8 @@ extension HostMessage {
         case "check":
             self = .check(
                 id: try read.id(), deadlineMs: try read.int("deadlineMs"), command: try read.raw("command", .object))
+        case "ask":
+            self = .ask(id: try read.id(), what: try read.string("what"), queue: try read.optionalString("queue"))
         case "ping": self = .ping(n: try read.int("n"))
         case "drain":
             self = .drain(deadlineMs: try read.int("deadlineMs"), why: try read.optionalString("why") ?? "")

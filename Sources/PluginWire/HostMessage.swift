@@ -18,6 +18,8 @@ public enum HostMessage: Sendable, Equatable {
     case check(id: MessageID, deadlineMs: Int64, command: [UInt8])
     /// The answer to a `command`.
     case result(CommandResult)
+    /// A question of the operator's, to be answered with `answer`; only such as `ready` names in `asks`.
+    case ask(id: MessageID, what: String, queue: String?)
     /// To be answered with `pong`.
     case ping(n: Int64)
     /// No more events come; finish, answer `drained`, exit.
@@ -185,6 +187,11 @@ extension HostMessage {
         case .ping(let n):
             json.member("type", "ping")
             json.member("n", n)
+        case .ask(let id, let what, let queue):
+            json.member("type", "ask")
+            json.member("id", id)
+            json.member("what", what)
+            json.member("queue", ifPresent: queue)
         case .drain(let deadline, let why):
             json.member("type", "drain")
             json.member("deadlineMs", deadline)

@@ -35,6 +35,12 @@ extension PluginMessage {
         case "configured":
             let ok = try read.bool("ok")
             self = .configured(id: try read.id(), problem: ok ? nil : try Self.problem(read))
+        case "answer":
+            if try read.bool("ok") {
+                self = .answer(id: try read.id(), .told(try read.json("answer") ?? .null))
+            } else {
+                self = .answer(id: try read.id(), .refused(try read.optionalString("message") ?? ""))
+            }
         case "status":
             guard let level = Level(rawValue: try read.string("level")) else {
                 throw read.fail("level", "'ok', 'degraded' or 'down'")
@@ -81,6 +87,7 @@ extension PluginMessage {
             reload: try read.bool("reload", default: false), pipelined: try read.bool("pipelined", default: false),
             queues: read.object.span("queues") == nil ? nil : try queues(read))
         ready.version = try read.int("protocol")
+        ready.asks = try read.optionalStrings("asks") ?? []
         return ready
     }
 

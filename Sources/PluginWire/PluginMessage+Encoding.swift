@@ -37,6 +37,17 @@ extension PluginMessage {
             json.member("id", id)
             json.member("ok", problem == nil)
             if let problem { Self.write(problem, &json) }
+        case .answer(let id, let answer):
+            json.member("type", "answer")
+            json.member("id", id)
+            switch answer {
+            case .told(let answer):
+                json.member("ok", true)
+                json.member("answer", answer)
+            case .refused(let message):
+                json.member("ok", false)
+                json.member("message", message)
+            }
         case .status(let level, let message, let details):
             json.member("type", "status")
             json.member("level", level.rawValue)
@@ -94,6 +105,7 @@ extension PluginMessage {
         if ready.reload { json.member("reload", true) }
         if ready.pipelined { json.member("pipelined", true) }
         if let queues = ready.queues { write(queues, &json) }
+        if !ready.asks.isEmpty { json.member("asks", ifPresent: ready.asks) }
     }
 
     private static func write(_ retry: Retry, _ json: inout JSONWriter) {

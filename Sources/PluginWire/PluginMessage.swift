@@ -24,6 +24,8 @@ public enum PluginMessage: Sendable, Equatable {
     case verdict(Verdict)
     /// The answer to `config`; the path and message of what is wrong with it, or nil.
     case configured(id: MessageID, problem: Problem?)
+    /// The answer to `ask`.
+    case answer(id: MessageID, Answer)
     /// How the plugin is.
     case status(level: Level, message: String, details: JSON?)
     /// A line for the host's log; `fields` is an object.
@@ -49,6 +51,14 @@ public enum PluginMessage: Sendable, Equatable {
             self.path = path
             self.message = message
         }
+    }
+
+    /// What a plugin says to a question.
+    public enum Answer: Sendable, Equatable {
+        /// This.
+        case told(JSON)
+        /// No; why, for the operator.
+        case refused(String)
     }
 
     /// How a plugin is.
@@ -135,6 +145,8 @@ public enum PluginMessage: Sendable, Equatable {
         public var pipelined: Bool
         /// Its queues; nil: one, `main`.
         public var queues: [Queue]?
+        /// The questions of the operator's that it answers.
+        public var asks: [String] = []
 
         /// Makes one of this protocol version.
         public init(

@@ -16,6 +16,7 @@ import Testing
         return PluginActions(
             show: { try answer("show \($0)") }, act: { try answer("\($0) \($1)") },
             forget: { try answer("forget \($0) \($1)") }, reload: { try answer("reload") },
+            ask: { try answer("\($0) \($1) \($2 ?? "all")") },
             logs: { try answer("logs \($0) \($1) \($2)") }, setCursor: { try answer("set \($0) \($1)") },
             deadLetters: { try answer("\($0) \($1) \($2?.joined(separator: " ") ?? "all")") })
     }()
@@ -36,6 +37,11 @@ import Testing
         Call(method: .POST, path: "plugins/irc/restart", answer: "\"restart irc\"\n"),
         Call(method: .POST, path: "plugins/irc/pause", answer: "\"pause irc\"\n"),
         Call(method: .POST, path: "plugins/irc/resume", answer: "\"resume irc\"\n"),
+        Call(method: .GET, path: "plugins/hook/deliveries", answer: "\"deliveries hook all\"\n"),
+        Call(method: .GET, path: "plugins/hook/deliveries?endpoint=a", answer: "\"deliveries hook a\"\n"),
+        Call(
+            method: .POST, path: "plugins/hook/test-send", body: #"{"endpoint":"a"}"#,
+            answer: "\"test-send hook a\"\n"),
         Call(method: .POST, path: "plugins/irc/forget", answer: "\"forget irc false\"\n"),
         Call(method: .POST, path: "plugins/irc/forget", body: #"{"confirm":true}"#, answer: "\"forget irc true\"\n"),
         Call(

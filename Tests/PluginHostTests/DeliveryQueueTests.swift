@@ -226,6 +226,11 @@ func orderTotalHasOneOutAndNoneAll(order: DeliveryQueue.Order, expected: [String
     _ = q.deliver()
     #expect(q.ack(3))
     #expect(q.queue.deadline == 600_000)
+    // A time at window 0 is not counted: the plugin was told to hold.
+    q.queue.setWindow(0, now: 599_000)
+    #expect(q.queue.deadline == nil)
+    q.queue.setWindow(2, now: 5_000_000)
+    #expect(q.queue.deadline == 5_060_000)
 }
 
 @Test func filteredEventsMoveTheCursor() {

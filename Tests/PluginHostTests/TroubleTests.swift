@@ -142,4 +142,37 @@ import Testing
             #expect(try await scenario.store.queues(of: "p")["b"]?.droppedAt == nil)
         }
     }
+
+    @Test func aQueueThatIsNotNamedAnyMoreIsKeptForAWeek() async throws {
+        let scenario = try HostScenario()
+        defer { scenario.remove() }
+        let both = #"queues = [{ name = "a" }, { name = "b" }]"#
+        let one = #"queues = [{ name = "a" }]"#
+        func cursors(after milliseconds: Int64) async throws -> [String] {
+            scenario.jump.set(milliseconds)
+            let again = try HostScenario(reopening: scenario.folder)
+            again.jump.set(milliseconds)
+            var names: [String] = []
+            try await again.run { host in
+                try await wait("it to be live") { try await again.states(host)["p"]?.state == "live" }
+                // The purge is the first thing that a host does; a queue that is old goes at that.
+                if milliseconds > 7 * day {
+                    try await wait("its end") { try await again.store.queues(of: "p")["b"] == nil }
+                }
+                names = try await again.store.queues(of: "p").keys.sorted()
+            }
+            return names
+        }
+        let day: Int64 = 24 * 60 * 60 * 1000
+        try scenario.add("p", config: both, #"start = "beginning""#)
+        try await scenario.run { host in
+            try await wait("it to be live") { try await scenario.states(host)["p"]?.state == "live" }
+            try await scenario.populate()
+            try await wait("a cursor") { try await scenario.store.queues(of: "p")["b"]?.cursor != nil }
+        }
+        try scenario.add("p", config: one, #"start = "beginning""#)
+        #expect(try await cursors(after: 0) == ["a", "b"])
+        #expect(try await cursors(after: 7 * day - 60_000) == ["a", "b"])
+        #expect(try await cursors(after: 7 * day + 60_000) == ["a"])
+    }
 }

@@ -58,7 +58,8 @@ import Testing
         .status(level: .degraded, message: "m", details: nil),
         .status(level: .ok, message: "m", details: .object([.init("a", .array([]))])),
         .log(level: "info", message: "m", fields: nil), .log(level: "info", message: "m", fields: .object([])),
-        .pong(n: 7), .drained, .fatal(code: "c", problem: .init(message: "m"), retry: true), .unknown(type: "later"),
+        .pong(n: 7), .answer(id: MessageID(3), .told(.array([.int(1)]))), .answer(id: MessageID(4), .refused("no")),
+        .drained, .fatal(code: "c", problem: .init(message: "m"), retry: true), .unknown(type: "later"),
     ]
 
     @Test(arguments: plugin) func pluginLinesComeBack(_ message: PluginMessage) throws {

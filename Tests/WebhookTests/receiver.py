@@ -136,6 +136,11 @@ class Receiver(BaseHTTPRequestHandler):
             self.wfile.flush()
             self.connection.shutdown(socket.SHUT_RDWR)
             self.close_connection = True
+        elif kind == "echo":
+            self.answer(200, body=b"You sent to " + self.path.encode() + b": \x1b[31mred")
+        elif kind == "late":  # late/0.2/410: after that time, with that status
+            time.sleep(float(arguments[0]))
+            self.answer(int(arguments[1]))
         elif kind == "slow":  # slow/0.2
             time.sleep(float(arguments[0]))
             self.answer(200)

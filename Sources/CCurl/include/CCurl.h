@@ -52,6 +52,7 @@ typedef enum {
     CCURL_UNCONNECTED,
     CCURL_TLS_FAILED,
     CCURL_PROXY_FAILED,  ///< The proxy has no address, or refused the request.
+    CCURL_STALE,     ///< A kept connection was closed under the request; another may do.
     CCURL_BROKEN,    ///< Anything else.
 } ccurl_kind;
 
@@ -96,6 +97,10 @@ void ccurl_transfer_free(ccurl_transfer *transfer);
 /// altogether.
 bool ccurl_transfer_post(ccurl_transfer *transfer, ccurl_multi *multi, const uint8_t *body, size_t size,
                          const char *const *headers);
+/// The first part of the answer's body; valid until the transfer is used again.
+size_t ccurl_transfer_answer(const ccurl_transfer *transfer, const uint8_t **bytes);
+/// Posts the same once more, over a connection of its own.
+bool ccurl_transfer_repeat(ccurl_transfer *transfer, ccurl_multi *multi);
 /// Takes a transfer off the multi handle in mid-flight and closes its connection.
 void ccurl_transfer_cancel(ccurl_transfer *transfer, ccurl_multi *multi);
 /// The CLOCK_MONOTONIC millisecond at which the request began to be written, while no byte of an answer has come; else 0.

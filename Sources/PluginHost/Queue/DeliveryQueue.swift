@@ -94,6 +94,8 @@ struct DeliveryQueue {
     var settlements: Int64 = 0
     /// From when the ack deadline runs, on the monotonic clock.
     var deadlineFrom: Int64 = 0
+    /// When the window was last raised from 0.
+    private var openSince: Int64 = 0
     var attempts: [Int64: Attempts] = [:]
     var retries: [Int64: Int] = [:]
 
@@ -317,7 +319,7 @@ struct DeliveryQueue {
 
     /// Sets the number of unsettled events wanted.
     mutating func setWindow(_ events: Int, now: Int64) {
-        if window == 0, events > 0 { deadlineFrom = now }
+        if window == 0, events > 0 { (deadlineFrom, openSince) = (now, now) }
         window = events
     }
 
@@ -330,7 +332,9 @@ struct DeliveryQueue {
         guard held > 0, window > 0 else { return nil }
         var deadline = deadlineFrom + settings.ackDeadline
         if let oldest = flights.first(where: { $0.state == .held }) {
-            deadline = min(deadline, max(oldest.launched + Limit.heldDeadlines * settings.ackDeadline, deadlineFrom))
+            // What was held while the window was 0 is no fault of the plugin's.
+            let since = max(oldest.launched, openSince)
+            deadline = min(deadline, max(since + Limit.heldDeadlines * settings.ackDeadline, deadlineFrom))
         }
         return deadline
     }

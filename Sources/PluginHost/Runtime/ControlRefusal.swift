@@ -22,6 +22,12 @@ public enum ControlRefusal: Error, Sendable, Equatable, CustomStringConvertible 
     case noEvent(String)
     /// Something would be lost, and nobody said that it may be; with what.
     case unconfirmed(String)
+    /// It says no to what was asked; with its reason.
+    case refused(plugin: String, String)
+    /// It does not do what was asked; with that.
+    case unanswerable(plugin: String, String)
+    /// It gave no answer.
+    case unanswered(String)
     /// The folder of manifests cannot be read; with the reason.
     case folder(String)
     /// The bookkeeping could not be read or written; with the reason.
@@ -42,6 +48,10 @@ public enum ControlRefusal: Error, Sendable, Equatable, CustomStringConvertible 
                 + "'crowbar dead-letters list \(name)' lists them"
         case .noEvent(let id): "the log has no event '\(id.prefix(128))'"
         case .unconfirmed(let what): "this would drop \(what); confirm it with --yes (in a call: \"confirm\": true)"
+        case .refused(let name, let reason): "'\(name)' says: \(reason)"
+        case .unanswerable(let name, let what): "'\(name)' is a plugin that knows no '\(what.prefix(64))'"
+        case .unanswered(let name):
+            "'\(name)' gave no answer; 'crowbar plugins show \(name)' tells how it is; try again"
         case .folder(let reason): reason
         case .store(let reason): "the bookkeeping could not be read or written: \(reason)"
         }

@@ -78,14 +78,19 @@ extension PluginHost {
         for name in Set(running.keys).union(stored.keys).sorted() {
             // What the store has is as new as any, and is right also between two processes.
             let cursor = view.pid == nil ? stored[name]?.cursor : running[name]?.cursor ?? stored[name]?.cursor
+            var kept: [JSON.Member] = []
+            if running[name] == nil, let dropped = stored[name]?.droppedAt {
+                kept = [.init("droppedAt", .int(dropped))]
+            }
             queues.append(
-                .object([
-                    .init("name", .string(name)), .init("cursor", Self.json(cursor)),
-                    .init("lag", .int(try await lag(cursor, head))),
-                    .init("inFlight", .int(Int64(running[name]?.inFlight ?? 0))),
-                    .init("parked", .int(Int64(running[name]?.parked ?? stored[name]?.parked.count ?? 0))),
-                    .init("ratePerSecond", .double(((running[name]?.ratePerSecond ?? 0) * 10).rounded() / 10)),
-                ]))
+                .object(
+                    [
+                        .init("name", .string(name)), .init("cursor", Self.json(cursor)),
+                        .init("lag", .int(try await lag(cursor, head))),
+                        .init("inFlight", .int(Int64(running[name]?.inFlight ?? 0))),
+                        .init("parked", .int(Int64(running[name]?.parked ?? stored[name]?.parked.count ?? 0))),
+                        .init("ratePerSecond", .double(((running[name]?.ratePerSecond ?? 0) * 10).rounded() / 10)),
+                    ] + kept))
         }
         return queues
     }

@@ -39,10 +39,14 @@ public final class PluginHost: Sendable {
 
     /// Runs all enabled plugins until ``stop(why:)`` and their ends, or until cancelled.
     public func run() async {
-        await withDiscardingTaskGroup { group in
-            group.addTask { await self.environment.checks.run() }
-            await runPlugins()
-            environment.checks.close()
+        await withDiscardingTaskGroup { keeping in
+            keeping.addTask { await self.purgeDroppedQueues() }
+            await withDiscardingTaskGroup { group in
+                group.addTask { await self.environment.checks.run() }
+                await runPlugins()
+                environment.checks.close()
+            }
+            keeping.cancelAll()
         }
     }
 

@@ -205,6 +205,14 @@ final class PluginRuntime: Sendable {
         mailbox?.post(.redrive(letters))
     }
 
+    /// Hands a question to the process that works.
+    /// - Returns: Whether there is one.
+    func ask(_ question: Question) -> Bool {
+        let mailbox = shared.withLock { shared in shared.course.current.flatMap { shared.mailboxes[$0.id] } }
+        mailbox?.post(.ask(question))
+        return mailbox != nil
+    }
+
     // MARK: Cursors
 
     /// Has queues put to a place, as soon as nothing of the plugin runs.

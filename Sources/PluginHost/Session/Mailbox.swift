@@ -45,6 +45,8 @@ final class Mailbox: Sendable {
         case offence(String)
         /// The operator holds deliveries back, or lets them go.
         case pause(Bool)
+        /// The operator asks something of the plugin.
+        case ask(Question)
     }
 
     private struct State {

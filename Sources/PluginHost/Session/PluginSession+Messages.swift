@@ -47,8 +47,7 @@ extension PluginSession {
         case .ready(let ready): await take(ready, now)
         case .pong: break
         case .window(let queue, let events):
-            guard let i = index(of: queue) else { return ignore() }
-            queues[i].queue.setWindow(Int(min(events, Int64(Wire.maxWindow))), now: now)
+            setWindow(queue, to: min(events, Int64(Wire.maxWindow)), now)
         case .state(let queue, let state):
             guard let i = index(of: queue), let bytes = bounded(state, now) else { return ignore() }
             queues[i].state = bytes
@@ -66,6 +65,7 @@ extension PluginSession {
             phase = .ending
             if shutdown == nil { shutdown = .awaitingExit(now: now) }
         case .configured(let id, let problem): take(configured: id, problem)
+        case .answer(let id, let answer): take(answer: answer, to: id)
         case .queues(let asked): take(queues: asked, now)
         case .verdict(let verdict): take(verdict, now)
         case .unknown: ignore()

@@ -8,13 +8,33 @@ extension PluginSession {
     /// Takes a plugin's word on its queues; it is acted upon once no save is under way, which would know the old ones.
     func take(queues asked: [PluginMessage.Queue], _ now: Int64) {
         guard case .working = phase else { return strike("'queues' before 'start'", now) }
-        askedQueues = asked
+        guard askedQueues.count < Limit.changesOfQueues else {
+            return kill(.crashed("it changed its queues faster than they can be stored"), now)
+        }
+        // Each is acted upon: a queue that went and came again must be told its place again.
+        askedQueues.append(asked)
     }
 
-    /// Acts on the last `queues`.
+    /// A plugin's word on a window that overtakes the change of its queues that was asked for before.
+    func setWindow(_ queue: String, to events: Int64, _ now: Int64) {
+        for i in askedQueues.indices {
+            for k in askedQueues[i].indices where askedQueues[i][k].name == queue { askedQueues[i][k].window = events }
+        }
+        guard let i = index(of: queue) else {
+            view.ignored += 1
+            return
+        }
+        queues[i].queue.setWindow(Int(events), now: now)
+    }
+
+    /// Acts on what was asked for by `queues`.
     func changeQueues(_ now: Int64) async {
-        guard let asked = askedQueues, !isSaving, !isDraining else { return }
-        askedQueues = nil
+        while !askedQueues.isEmpty, !isSaving, !isDraining, shutdown == nil {
+            await change(to: askedQueues.removeFirst(), now)
+        }
+    }
+
+    private func change(to asked: [PluginMessage.Queue], _ now: Int64) async {
         do {
             guard queues.count + asked.count <= Limit.queues * 4 else {
                 throw Refusal(.crashed("it changed its queues too often; a new process starts with a clean table"))

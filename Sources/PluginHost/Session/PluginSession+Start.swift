@@ -20,6 +20,7 @@ extension PluginSession {
                 throw Refusal("it speaks protocol \(ready.version), the host speaks \(Wire.version)")
             }
             isPipelined = ready.pipelined
+            answerable = Set(ready.asks.prefix(Question.maxOpen))
             let specifications = try specifications(asked(ready))
             view.version = String(ready.programVersion.prefix(64))
             view.isReady = true

@@ -13,6 +13,8 @@ final class PluginSession {
         static let strikes = 20
         static let strikeWindow: Int64 = 60_000
         static let queues = 4_096
+        /// Changes of the queues that wait for a save to end.
+        static let changesOfQueues = 16
         /// How long commands may still be decided after the process has ended.
         static let lastCommands: Int64 = 5_000
         /// Between two looks at a process that should have ended.
@@ -88,7 +90,11 @@ final class PluginSession {
     var publishedQueues = 0
     var isPipelined = false
     /// What the plugin said last of its queues, until it is acted upon.
-    var askedQueues: [PluginMessage.Queue]?
+    /// What the plugin answers of the operator's questions, and those that wait.
+    var answerable: Set<String> = []
+    var questions: [Int: Question] = [:]
+    var asked = 0
+    var askedQueues: [[PluginMessage.Queue]] = []
     var nextDelivery: Int64 = 1
     /// Which queue each delivery from `routeBase` on belongs to.
     var route: Deque<Int32> = []
@@ -252,6 +258,7 @@ final class PluginSession {
         case .configure(let secrets): configure(secrets, now)
         case .pause(let isPaused): pause(isPaused, now)
         case .offence(let what): strike(what, now)
+        case .ask(let question): ask(question)
         }
     }
 
@@ -282,6 +289,7 @@ final class PluginSession {
     }
 
     private func report(_ how: ProcessEnd, _ launchFailure: String?) async -> Report {
+        giveUpQuestions()
         let reason =
             how.text + (log.lastLine.isEmpty ? "" : "; its last line: \(log.lastLine.prefix(300))")
             + LimitHint.text(manifest, how, lastLine: log.lastLine)

@@ -28,9 +28,11 @@ struct AddressFilter: Hashable, Sendable {
     func allows(host: String) -> Bool {
         var name = host.lowercased()
         if name.hasPrefix("["), name.hasSuffix("]") { name = String(name.dropFirst().dropLast()) }
-        if let address = IPAddress(String(name.prefix { $0 != "%" })) { return allows(address) }
-        if leave != .none { return true }
         while name.hasSuffix(".") { name.removeLast() }
+        if let address = IPAddress(String(name.prefix { $0 != "%" })) ?? IPAddress(oddlySpelt: name) {
+            return allows(address)
+        }
+        if leave != .none { return true }
         return name != "localhost" && !name.hasSuffix(".localhost") && name != "internal"
             && !name.hasSuffix(".internal")
     }

@@ -4,11 +4,23 @@ import PluginKit
 import PluginWire
 import Synchronization
 
-/// Hands deliveries to the one thread that posts them, without ever waiting for it.
+/// Hands what the host says to the one thread that posts, without ever waiting for it.
 final class Courier: Sendable {
+    /// What the thread has to do, in the order in which the host said it.
+    enum Order: Sendable {
+        /// Deliver an event to the endpoint of a queue.
+        case deliver(Job, queue: String)
+        /// Queues begin, with their states.
+        case start([HostMessage.QueueStart])
+        /// A new configuration, to be answered under the id.
+        case configure(MessageID, WebhookConfiguration)
+        /// A question of the operator's, about one queue or all.
+        case ask(MessageID, String, queue: String?)
+    }
+
     /// What the thread has to take over. Bounded by the windows of the queues.
     struct Inbox: Sendable {
-        var jobs: [(lane: Int, job: Job)] = []
+        var orders: [Order] = []
         var drainMs: Int64?
     }
 
@@ -17,29 +29,29 @@ final class Courier: Sendable {
 
     /// Starts the thread.
     /// - Parameters:
-    ///   - lanes: The endpoints with their queues' states.
+    ///   - configuration: What `ready` declared; an endpoint gets its deliveries once its queue has begun.
     ///   - send: Takes messages for the host; called on the thread.
     ///   - drained: Called on the thread when, after ``drain(within:)``, it has ended its work.
     /// - Returns: nil where libcurl cannot start.
     init?(
-        _ lanes: [(endpoint: Endpoint, state: JSON)], leftOut: [WebhookConfiguration.LeftOut],
+        _ configuration: WebhookConfiguration,
         send: @escaping @Sendable (PluginMessage) -> Void, drained: @escaping @Sendable () -> Void
     ) {
         guard ccurl_global_init(), let multi = ccurl_multi_make(CourierLoop.maxIdleConnections) else { return nil }
         wakeup = Wakeup(multi)
         let wakeup = wakeup
         startThread { [self] in
-            let loop = CourierLoop(lanes, leftOut: leftOut, multi: wakeup.multi, send: send)
+            let loop = CourierLoop(configuration, multi: wakeup.multi, send: send)
             loop.run { self.take() }
             drained()
         }
     }
 
-    /// Takes a delivery for the endpoint at this index.
-    func deliver(_ job: Job, to lane: Int) {
+    /// Takes an order.
+    func put(_ order: Order) {
         let isFirst = inbox.withLock {
-            $0.jobs.append((lane, job))
-            return $0.jobs.count == 1
+            $0.orders.append(order)
+            return $0.orders.count == 1
         }
         if isFirst { wakeup() }
     }

@@ -24,38 +24,46 @@ final class CourierLoop {
     static let lastWords: Int64 = 250
 
     private let multi: OpaquePointer
-    private let send: (PluginMessage) -> Void
-    private let endpoints: [Endpoint]
-    private let headers: [HeaderLines]
+    let send: (PluginMessage) -> Void
+    /// The endpoints as they are configured, by name.
+    var wanted: [String: Endpoint]
+    /// The index of each endpoint at work in the lists below, by name.
+    var seats: [String: Int] = [:]
+    /// Indices of endpoints that have gone and have something in flight, and of those that have nothing.
+    var retired: Set<Int> = []
+    var vacant: [Int] = []
+    /// Whether there was another configuration before, whose deliveries may still come.
+    var hasChanged = false
+    var endpoints: [Endpoint] = []
+    var headers: [HeaderLines] = []
+    var lanes: [Lane] = []
+    var isListed: [Bool] = []
+    var held: Set<Int> = []
+    var idle: [[Transfer]] = []
+    var idleCount = 0
+    var reporter: Reporter
+    /// What is to be added to the loop's clock for Unix time; as it was at the start, whatever becomes of that.
+    let offset = Int64(Glibc.time(nil)) * 1000 - CourierLoop.now()
     private let inFlightLimit: Int
-    private var lanes: [Lane]
     private var runnable: Deque<Int> = []
-    private var isListed: [Bool]
-    private var held: Set<Int> = []
-    private var pacer: Pacer
+    var pacer = Pacer()
     private var transfers: [Transfer] = []
-    private var idle: [[Transfer]]
-    private var idleCount = 0
     private var inFlight = 0
     private var acks: [Int64] = []
-    private var reporter: Reporter
     private var drainUntil: Int64?
     private var watchedAt: Int64 = 0
 
-    init(
-        _ lanes: [(endpoint: Endpoint, state: JSON)], leftOut: [WebhookConfiguration.LeftOut],
-        multi: OpaquePointer, send: @escaping (PluginMessage) -> Void
-    ) {
+    init(_ configuration: WebhookConfiguration, multi: OpaquePointer, send: @escaping (PluginMessage) -> Void) {
         self.multi = multi
         self.send = send
-        endpoints = lanes.map(\.endpoint)
-        headers = endpoints.map { HeaderLines(["content-type: \($0.body.contentType)", "expect:"] + $0.headers) }
-        self.lanes = lanes.map { Lane($0.endpoint, state: $0.state) }
-        isListed = Array(repeating: false, count: lanes.count)
-        idle = Array(repeating: [], count: lanes.count)
-        reporter = Reporter(leftOut: leftOut)
-        pacer = Pacer(endpoints.map(\.rate), now: Self.now())
+        wanted = Dictionary(configuration.endpoints.map { ($0.name, $0) }) { first, _ in first }
+        reporter = Reporter(leftOut: configuration.leftOut)
         inFlightLimit = Self.fileLimit()
+    }
+
+    /// The header lines that each request to an endpoint carries besides its own.
+    static func headerLines(_ endpoint: Endpoint) -> HeaderLines {
+        HeaderLines(["content-type: \(endpoint.body.contentType)", "expect:"] + endpoint.headers)
     }
 
     /// Raises the soft limit of open files to the hard one; returns how many connections fit.
@@ -70,8 +78,6 @@ final class CourierLoop {
     /// Works until a drain has ended.
     /// - Parameter take: Takes what came from outside.
     func run(_ take: () -> Courier.Inbox) {
-        for lane in lanes { lane.opening.forEach(send) }
-        holdUnsigned()
         while true {
             let now = Self.now()
             admit(take(), now)
@@ -81,31 +87,44 @@ final class CourierLoop {
             finish(now)
             watch(now)
             flushAcks()
-            if let report = reporter.report(lanes, now: now) { report.forEach(send) }
+            if let report = reporter.report(lanesAtWork, now: now) { report.forEach(send) }
             if let drainUntil, inFlight == 0 || now >= drainUntil { return }
             ccurl_multi_poll(multi, Int32(pause(now)))
         }
     }
 
-    /// Holds the endpoints that have no valid key from the start, so that the status tells of them at once.
-    private func holdUnsigned() {
-        let (now, time) = (Self.now(), Int64(Glibc.time(nil)))
-        for lane in lanes.indices where endpoints[lane].signer.isExpired(at: time) {
-            lanes[lane].holdUnsigned(now: now).forEach(send)
-            held.insert(lane)
-        }
+    /// Holds an endpoint that has no valid key from the start, so that the status tells of it at once.
+    func holdIfUnsigned(_ lane: Int) {
+        guard endpoints[lane].signer.isExpired(at: Int64(Glibc.time(nil))) else { return }
+        lanes[lane].holdUnsigned(now: Self.now()).forEach(send)
+        held.insert(lane)
     }
 
     private func admit(_ inbox: Courier.Inbox, _ now: Int64) {
-        for (lane, job) in inbox.jobs {
-            lanes[lane].admit(job)
-            list(lane)
+        for order in inbox.orders {
+            switch order {
+            case .deliver(let job, let queue): admit(job, queue)
+            case .start(let queues): begin(queues)
+            case .configure(let id, let configuration): configure(id, configuration)
+            case .ask(let id, let what, let queue): answer(id, what, queue)
+            }
         }
         if let drainMs = inbox.drainMs { drainUntil = now + max(0, drainMs - Self.lastWords) }
     }
 
+    private func admit(_ job: Job, _ queue: String) {
+        if let seat = seats[queue] {
+            lanes[seat].admit(job)
+            list(seat)
+        } else if !hasChanged {
+            let message = "there is no endpoint '\(queue)'"
+            send(.reject(delivery: job.delivery, code: "unknown_queue", message: message, deadLetter: true))
+        }
+        // Else it was on its way when its endpoint went, and is void.
+    }
+
     /// Puts a lane that has something to post behind those that have, so that each gets its turn.
-    private func list(_ lane: Int) {
+    func list(_ lane: Int) {
         guard !isListed[lane], lanes[lane].isRunnable, !pacer.isWaiting(lane) else { return }
         isListed[lane] = true
         runnable.append(lane)
@@ -114,7 +133,7 @@ final class CourierLoop {
     private func release(_ now: Int64) {
         for lane in held {
             let messages = lanes[lane].release(now: now)
-            if lanes[lane].holdUntil == nil { held.remove(lane) }
+            if lanes[lane].wakeAt == nil { held.remove(lane) }
             if messages.isEmpty { continue }
             messages.forEach(send)
             reporter.isDirty = true
@@ -138,16 +157,32 @@ final class CourierLoop {
         while inFlight < inFlightLimit, let lane = runnable.popFirst() {
             isListed[lane] = false
             guard lanes[lane].isRunnable, isPaced(lane, now), let job = lanes[lane].next() else { continue }
-            inFlight += 1
-            if endpoints[lane].signer.isExpired(at: time) {
-                settle(job, of: lane, .unsigned, Self.now())
-            } else if let transfer = transfer(to: lane) {
-                if !transfer.post(job, on: multi, time: time) { fail(transfer, "libcurl refused the request") }
-            } else {
-                settle(job, of: lane, .failed(.broken, "libcurl has no memory for a request"), Self.now())
-            }
+            post(job, to: lane, time: time)
             list(lane)
         }
+    }
+
+    /// Begins a try.
+    func post(_ job: Job, to lane: Int, time: Int64) {
+        inFlight += 1
+        if endpoints[lane].signer.isExpired(at: time) {
+            giveUp(job, of: lane, .unsigned)
+        } else if let transfer = transfer(to: lane) {
+            if !transfer.post(job, on: multi, time: time) { fail(transfer, "libcurl refused the request") }
+        } else {
+            giveUp(job, of: lane, .failed(.broken, "libcurl has no memory for a request"))
+        }
+    }
+
+    /// Ends a try that never went out.
+    private func giveUp(_ job: Job, of lane: Int, _ outcome: Outcome) {
+        let now = Self.now()
+        note(
+            job,
+            DeliveryRecord(
+                at: now + offset, eventId: job.eventId, attempt: job.attempt, outcome: outcome, milliseconds: 0,
+                answer: []), of: lane)
+        settle(job, of: lane, outcome, now)
     }
 
     private func transfer(to lane: Int) -> Transfer? {
@@ -155,7 +190,7 @@ final class CourierLoop {
             idleCount -= 1
             return transfer
         }
-        guard let transfer = Transfer(lane: lane, endpoint: endpoints[lane], headers: headers[lane].lines) else {
+        guard let transfer = Transfer(lane: lane, endpoint: endpoints[lane], headers: headers[lane]) else {
             return nil
         }
         transfer.slot = transfers.count
@@ -172,6 +207,7 @@ final class CourierLoop {
         while let context = ccurl_multi_next(multi, &result) {
             // The context is a transfer of `transfers`, which keeps it as long as its handle lives.
             let transfer = Unmanaged<Transfer>.fromOpaque(context).takeUnretainedValue()
+            if result.kind == CCURL_STALE, drainUntil == nil, transfer.postAgain(on: multi) { continue }
             end(transfer, Outcome(result), now)
         }
     }
@@ -187,26 +223,48 @@ final class CourierLoop {
     }
 
     private func end(_ transfer: Transfer, _ outcome: Outcome, _ now: Int64) {
-        if let job = transfer.finish() { settle(job, of: transfer.lane, outcome, now) }
-        if idleCount < Self.maxIdleTransfers {
-            idle[transfer.lane].append(transfer)
+        let (lane, isOld) = (transfer.lane, isStale(transfer) || retired.contains(transfer.lane))
+        if let job = transfer.finish() {
+            let time = Self.now()
+            note(
+                job,
+                DeliveryRecord(
+                    at: time + offset, eventId: job.eventId, attempt: job.attempt, outcome: outcome,
+                    milliseconds: time - transfer.postedAt, answer: transfer.answer), of: lane)
+            settle(job, of: lane, outcome, now, isStale: isOld)
+        }
+        if !isOld, idleCount < Self.maxIdleTransfers {
+            idle[lane].append(transfer)
             idleCount += 1
         } else {
-            transfers.swapAt(transfer.slot, transfers.count - 1)
-            transfers[transfer.slot].slot = transfer.slot
-            transfers.removeLast()
+            discard(transfer)
         }
+        vacate(lane)
     }
 
-    private func settle(_ job: Job, of lane: Int, _ outcome: Outcome, _ now: Int64) {
+    /// Lets go of a handle that is idle.
+    func discard(_ transfer: Transfer) {
+        transfers.swapAt(transfer.slot, transfers.count - 1)
+        transfers[transfer.slot].slot = transfer.slot
+        transfers.removeLast()
+    }
+
+    /// - Parameter isStale: The try was made under a configuration that is no more.
+    private func settle(_ job: Job, of lane: Int, _ outcome: Outcome, _ now: Int64, isStale: Bool = false) {
         inFlight -= 1
+        if job.test != nil { return }
+        if isStale, !outcome.isSuccess {
+            // Of an endpoint that has gone the delivery is void.
+            if let message = lanes[lane].giveBack(job), !retired.contains(lane) { send(message) }
+            return list(lane)
+        }
         let wasFailing = lanes[lane].failing > 0
         let settlement = lanes[lane].settle(job, outcome, now: now, chance: Double.random(in: 0..<1))
         switch settlement {
         case .ack(let delivery): acks.append(delivery)
         case .messages(let messages): messages.forEach(send)
         }
-        if lanes[lane].holdUntil != nil { held.insert(lane) }
+        if lanes[lane].wakeAt != nil { held.insert(lane) }
         reporter.isDirty = true
         if wasFailing != (lanes[lane].failing > 0) {
             reporter.log(endpoints[lane], isFailing: !wasFailing, settlement)
@@ -214,7 +272,7 @@ final class CourierLoop {
         list(lane)
     }
 
-    private func flushAcks() {
+    func flushAcks() {
         guard let first = acks.first else { return }
         send(.ack(acks.count == 1 ? .one(first) : .many(acks), state: nil))
         acks.removeAll(keepingCapacity: true)
@@ -225,14 +283,14 @@ final class CourierLoop {
         if drainUntil == nil, !runnable.isEmpty, inFlight < inFlightLimit { return 0 }
         var pause = inFlight > 0 ? Self.watchInterval : Self.idleInterval
         if let drainUntil { pause = min(pause, drainUntil - now) }
-        for lane in held { if let until = lanes[lane].holdUntil { pause = min(pause, until - now) } }
+        for lane in held { if let until = lanes[lane].wakeAt { pause = min(pause, until - now) } }
         if let due = pacer.due { pause = min(pause, due - now) }
         if let due = reporter.due { pause = min(pause, due - now) }
         return max(0, pause)
     }
 
     /// Milliseconds of CLOCK_MONOTONIC, which CCurl reads too.
-    private static func now() -> Int64 {
+    static func now() -> Int64 {
         var time = timespec()
         clock_gettime(CLOCK_MONOTONIC, &time)
         return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000

@@ -1,4 +1,4 @@
-import JSONBytes
+import PluginWire
 
 /// One endpoint, as `[[config.endpoints]]` describes it.
 struct Endpoint: Sendable {
@@ -37,4 +37,16 @@ struct Endpoint: Sendable {
 
     /// Deliveries that it wants from the host at a time.
     var window: Int64 { min(concurrency, rate?.window ?? concurrency) }
+
+    /// Its queue, as it is declared.
+    var queue: PluginMessage.Queue {
+        .init(
+            name: name, types: types, channels: channels, window: window, order: order, start: start,
+            maxAttempts: RetrySchedule.maxAttempts)
+    }
+
+    /// Whether the host takes both for the same queue: where it began and its window make none of it another.
+    func isQueued(as other: Endpoint) -> Bool {
+        (name, types, channels, order) == (other.name, other.types, other.channels, other.order)
+    }
 }

@@ -49,6 +49,19 @@ struct EndpointURL: Hashable, Sendable {
     /// The URL without what may be secret in it.
     var masked: String { Self.masked(scheme, host, port) }
 
+    /// A text in which the path and the query, wherever they are quoted, are left out.
+    func mask(_ text: String) -> String {
+        guard let start = self.text.firstRange(of: "://")?.upperBound else { return text }
+        let rest = self.text[start...]
+        guard let path = rest.firstIndex(where: { $0 == "/" || $0 == "?" }) else { return text }
+        let secret = rest[path...].prefix { $0 != "#" }
+        var masked = text
+        // The whole, the path and the query; what is as short as "/" or "/in" hides nothing.
+        let parts = [secret] + secret.split(separator: "?", maxSplits: 1)
+        for part in parts where part.utf8.count > 4 { masked = masked.replacing(part, with: "…") }
+        return masked
+    }
+
     /// The host of any URL, for messages.
     static func host(_ text: String) -> String? { read(text)?.host }
 

@@ -28,6 +28,15 @@ enum IPAddress: Hashable, Sendable {
         self = address
     }
 
+    /// Reads an IPv4 address in the notations that resolvers take besides the usual one: octal and hexadecimal numbers,
+    /// and fewer than four of them.
+    init?(oddlySpelt text: String) {
+        var address = in_addr()
+        // inet_aton ends at a space, and takes what follows for nothing.
+        guard text.utf8.allSatisfy({ $0 > 0x20 }), inet_aton(text, &address) != 0 else { return nil }
+        self = .v4(UInt32(bigEndian: address.s_addr))
+    }
+
     /// The IPv4 address that an IPv6 address stands for: mapped (`::ffff:0:0/96`, RFC 4291) or translated by NAT64
     /// (`64:ff9b::/96`, RFC 6052); else the address itself.
     var inner: IPAddress {

@@ -13,6 +13,8 @@ struct Job: Equatable, Sendable {
     var eventId: String
     /// Header lines of this event's own, besides the signature's.
     var headers: [String] = []
+    /// The question that it answers; nil: it is a delivery.
+    var test: MessageID?
     /// The body; by default the event's JSON as it was delivered.
     var body: [UInt8]
 

@@ -13,6 +13,26 @@ enum Outcome: Equatable, Sendable {
     /// There is no answer, or not the whole of it.
     case failed(Failure, String)
 
+    /// Whether the receiver has the event.
+    var isSuccess: Bool {
+        if case .answered(200..<300, _, _) = self { true } else { false }
+    }
+
+    /// The status or the failure's code, as it is shown.
+    var code: String {
+        switch self {
+        case .answered(let status, _, _): String(status)
+        case .denied: "address_denied"
+        case .unsigned: Judgement.keysExpired
+        case .failed(let failure, _): failure.rawValue
+        }
+    }
+
+    /// Whether the receiver refuses the event rather than being unable to take any.
+    var blamesEvent: Bool {
+        if case .answered(400..<500, _, _) = self { true } else { false }
+    }
+
     /// The kinds of failure, named as in retries and dead letters.
     enum Failure: String, Sendable {
         case timedOut = "timeout"

@@ -32,27 +32,65 @@ struct Lane {
     /// How the last try ended: the HTTP status or the failure's code.
     private(set) var last = "none yet"
 
-    private let concurrency: Int64
-    private let fingerprint: String
+    /// The last tries, oldest first.
+    private(set) var records: Deque<DeliveryRecord> = []
+    /// Whether it is worth trying.
+    private(set) var health = EndpointHealth()
+
+    private var concurrency: Int64
+    private var fingerprint: String
+    /// What is to be added to the caller's clock for Unix time, which health is kept by.
+    private let offset: Int64
+    /// What the host has as the queue's state.
+    private var kept = JSON.null
     private var waiting: Deque<Job> = []
     private var uncounted: [Int64: Int64] = [:]
 
-    /// - Parameter state: The queue's state from `start`.
-    init(_ endpoint: Endpoint, state: JSON) {
+    /// - Parameters:
+    ///   - state: The queue's state from `start`.
+    ///   - offset: What is to be added to the times given to it for Unix time, in milliseconds.
+    ///   - now: Milliseconds of a clock that never goes back.
+    init(_ endpoint: Endpoint, state: JSON, offset: Int64 = 0, now: Int64 = 0) {
         name = endpoint.name
         concurrency = endpoint.window
         fingerprint = endpoint.fingerprint
+        self.offset = offset
         isGone = state["gone"]?.string == endpoint.fingerprint
+        if state["of"]?.string == endpoint.fingerprint, let health = state["health"] {
+            self.health = EndpointHealth(kept: health, now: now + offset)
+        }
+        kept = state
     }
 
     /// What the host must know at the start: the window of a receiver that said, under this configuration, that it is
-    /// gone.
+    /// gone, or that was paused.
     var opening: [PluginMessage] {
-        isGone ? [.window(queue: name, events: 0)] : []
+        window == 0 ? [.window(queue: name, events: 0)] : []
     }
 
+    /// How many unsettled deliveries it wants.
+    var window: Int64 { isGone || holdUntil != nil ? 0 : limit }
+
+    /// Deliveries in flight at most.
+    private var limit: Int64 {
+        switch health.phase {
+        case .open: concurrency
+        case .paused: 0
+        case .probing: 1
+        }
+    }
+
+    /// When it has to be looked at again, on the caller's clock: a hold ends, or a probe is due.
+    var wakeAt: Int64? { isGone ? nil : holdUntil ?? health.nextProbe.map { $0 - offset } }
+
     /// Whether ``next()`` has something.
-    var isRunnable: Bool { !isGone && holdUntil == nil && inFlight < concurrency && !waiting.isEmpty }
+    var isRunnable: Bool { !isGone && holdUntil == nil && inFlight < limit && !waiting.isEmpty }
+
+    /// Remembers a try.
+    mutating func keep(_ record: DeliveryRecord) {
+        if records.count >= DeliveryRecord.kept { records.removeFirst() }
+        records.append(record)
+    }
 
     /// The delivery whose turn is next.
     var firstWaiting: Int64? { waiting.first?.delivery }
@@ -76,15 +114,23 @@ struct Lane {
         let attempt = max(1, job.attempt - (uncounted[job.position] ?? 0))
         let judgement = Judgement(outcome, attempt: attempt, chance: chance)
         note(outcome, judgement)
+        let wasPaused = health.isPaused
+        let changes = judge(judgement, now: now)
         switch judgement {
         case .delivered:
             if !uncounted.isEmpty { uncounted[job.position] = nil }
-            return .ack(job.delivery)
+            return changes.isEmpty ? .ack(job.delivery) : .messages([.ack(.one(job.delivery), state: nil)] + changes)
+        case .retry(_, let code, let message) where wasPaused && !outcome.blamesEvent:
+            // A pause discards nothing, however long it lasts: probes cost no tries.
+            return .messages(
+                changes + [uncountedRetry(job, afterMs: Self.waitOfGone, code: code, message: message)])
         case .retry(let afterMs, let code, let message):
-            return .messages([.retry(.init(delivery: job.delivery, afterMs: afterMs, code: code, message: message))])
+            return .messages(
+                changes + [.retry(.init(delivery: job.delivery, afterMs: afterMs, code: code, message: message))])
         case .deadLetter(let code, let message):
             uncounted[job.position] = nil
-            return .messages([.reject(delivery: job.delivery, code: code, message: message, deadLetter: true)])
+            return .messages(
+                changes + [.reject(delivery: job.delivery, code: code, message: message, deadLetter: true)])
         case .hold(let forMs, let code, let message):
             let isNew = holdUntil == nil && !isGone
             holdUntil = max(holdUntil ?? 0, now + forMs)
@@ -95,9 +141,8 @@ struct Lane {
         case .gone(let message):
             let isNew = !isGone
             isGone = true
-            let state = JSON.object([.init("gone", .string(fingerprint))])
             return .messages(
-                (isNew ? [.window(queue: name, events: 0), .state(queue: name, state: state)] : []) + [
+                (isNew ? [.window(queue: name, events: 0)] + keep(now: now) : []) + [
                     uncountedRetry(job, afterMs: Self.waitOfGone, code: "gone", message: message)
                 ])
         }
@@ -110,11 +155,63 @@ struct Lane {
         return isGone ? [] : [.window(queue: name, events: 0)]
     }
 
-    /// Ends a hold whose time has come.
-    mutating func release(now: Int64) -> [PluginMessage] {
-        guard let until = holdUntil, until <= now else { return [] }
+    /// Takes a changed endpoint whose queue is the same: whatever the receiver of the old one wanted is over.
+    /// - Returns: What the host must know, besides the new window.
+    mutating func adopt(_ endpoint: Endpoint) -> [PluginMessage] {
+        (concurrency, fingerprint) = (endpoint.window, endpoint.fingerprint)
+        (isGone, holdUntil, failing, health) = (false, nil, 0, EndpointHealth())
+        return keep(now: 0)
+    }
+
+    /// Forgets what waits: its deliveries are void.
+    mutating func retire() {
+        waiting = []
         holdUntil = nil
-        return isGone ? [] : [.window(queue: name, events: concurrency)]
+    }
+
+    /// Ends a try that says nothing about the endpoint as it is now.
+    mutating func giveBack(_ job: Job) -> PluginMessage? {
+        inFlight -= 1
+        return uncountedRetry(
+            job, afterMs: 0, code: "changed", message: "the endpoint's configuration changed during the try")
+    }
+
+    /// Ends a hold whose time has come, or lets a probe through.
+    mutating func release(now: Int64) -> [PluginMessage] {
+        if let until = holdUntil {
+            guard until <= now else { return [] }
+            holdUntil = nil
+        } else if isGone || !health.wake(now: now + offset) {
+            return []
+        }
+        return isGone || window == 0 ? [] : [.window(queue: name, events: window)]
+    }
+
+    /// Lets health judge a try that says something of the endpoint: whoever asks to wait is alive, and 410 is final.
+    private mutating func judge(_ judgement: Judgement, now: Int64) -> [PluginMessage] {
+        let isSuccess: Bool
+        switch judgement {
+        case .delivered: isSuccess = true
+        case .retry, .deadLetter: isSuccess = false
+        case .hold, .gone: return []
+        }
+        let change = health.note(isSuccess: isSuccess, now: now + offset)
+        return (change == nil ? [] : [.window(queue: name, events: window)]) + keep(now: now)
+    }
+
+    /// The queue's state, where it is not what the host has.
+    private mutating func keep(now: Int64) -> [PluginMessage] {
+        var state = JSON.null
+        if isGone {
+            state = .object([.init("gone", .string(fingerprint))])
+        } else if let health = health.kept(now: now + offset) {
+            // A count alone is not worth a write.
+            if !self.health.isPaused, kept["of"]?.string == fingerprint, kept["health"]?["paused"] == nil { return [] }
+            state = .object([.init("of", .string(fingerprint)), .init("health", health)])
+        }
+        if state == kept { return [] }
+        kept = state
+        return [.state(queue: name, state: state)]
     }
 
     private mutating func uncountedRetry(_ job: Job, afterMs: Int64, code: String, message: String) -> PluginMessage {
@@ -126,12 +223,7 @@ struct Lane {
     }
 
     private mutating func note(_ outcome: Outcome, _ judgement: Judgement) {
-        switch outcome {
-        case .answered(let status, _, _): last = String(status)
-        case .denied: last = "address_denied"
-        case .unsigned: last = Judgement.keysExpired
-        case .failed(let failure, _): last = failure.rawValue
-        }
+        last = outcome.code
         if judgement == .delivered {
             delivered += 1
             failing = 0

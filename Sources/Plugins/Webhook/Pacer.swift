@@ -5,9 +5,12 @@ struct Pacer {
     /// When the first of them may go on, in milliseconds; nil: none waits.
     private(set) var due: Int64?
 
+    /// Gives the endpoint at an index a rate, or none, and forgets what it waited for.
     /// - Parameter now: Milliseconds of a clock that never goes back, as everywhere here.
-    init(_ rates: [Rate?], now: Int64) {
-        for (lane, rate) in rates.enumerated() { if let rate { buckets[lane] = TokenBucket(rate, now: now) } }
+    mutating func set(_ lane: Int, _ rate: Rate?, now: Int64) {
+        buckets[lane] = rate.map { TokenBucket($0, now: now) }
+        waiting[lane] = nil
+        due = waiting.values.min()
     }
 
     /// Whether the endpoint at this index waits.

@@ -14,7 +14,8 @@ struct Reporter {
     /// When there is something to look at, in milliseconds; nil: nothing changed.
     private(set) var due: Int64?
 
-    private let leftOut: [WebhookConfiguration.LeftOut]
+    /// The endpoints that are left out.
+    var leftOut: [WebhookConfiguration.LeftOut]
     private var lookedAt: Int64?
     private var reportedAt: Int64 = 0
     private var reported: PluginMessage?

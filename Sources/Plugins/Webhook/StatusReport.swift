@@ -14,20 +14,23 @@ enum StatusReport {
     static func make(_ lanes: [Lane], leftOut: [WebhookConfiguration.LeftOut]) -> PluginMessage {
         let gone = lanes.filter(\.isGone)
         let keyless = lanes.filter { !$0.isGone && $0.last == Judgement.keysExpired }
-        let rest = lanes.filter { !$0.isGone && $0.last != Judgement.keysExpired }
-        let failing = rest.filter { $0.failing >= failures }
-        let held = rest.filter { $0.holdUntil != nil && $0.failing < failures }
+        let keyed = lanes.filter { !$0.isGone && $0.last != Judgement.keysExpired }
+        let paused = keyed.filter(\.health.isPaused)
+        let tried = keyed.filter { !$0.health.isPaused }
+        let failing = tried.filter { $0.failing >= failures }
+        let held = tried.filter { $0.holdUntil != nil && $0.failing < failures }
         let parts = [
             sentence("gone until their configuration changes (410)", gone.map(\.name)),
             sentence("without a signing key that is still valid (add one to 'keys')", keyless.map(\.name)),
+            sentence("paused, tried once an hour", paused.map { "\($0.name) (\($0.last))" }),
             sentence("failing", failing.map { "\($0.name) (\($0.last))" }),
             sentence("asked to wait", held.map { "\($0.name) (\($0.last))" }),
             sentence("left out", leftOut.map { "\($0.problem.path): \($0.problem.message)" }),
         ].compactMap(\.self)
         let level: PluginMessage.Level = !gone.isEmpty || !keyless.isEmpty ? .down : parts.isEmpty ? .ok : .degraded
         let message = parts.isEmpty ? "\(lanes.count) endpoints" : parts.joined(separator: "; ")
-        let well = rest.filter { $0.failing < failures && $0.holdUntil == nil }
-        let told = (gone + keyless + failing + held + well).prefix(maxDetailed)
+        let well = tried.filter { $0.failing < failures && $0.holdUntil == nil }
+        let told = (gone + keyless + paused + failing + held + well).prefix(maxDetailed)
         let details = told.flatMap { lane in
             [
                 JSON.Member("\(lane.name).delivered", .int(lane.delivered)),

@@ -17,15 +17,20 @@ final class Transfer {
     let lane: Int
     /// The delivery in flight, or nil while the handle is idle.
     private(set) var job: Job?
+    /// When it was posted, CLOCK_MONOTONIC in milliseconds.
+    private(set) var postedAt: Int64 = 0
     /// Its place in the courier's list.
     var slot = 0
+    /// The header lines of its requests; others than the endpoint's now: its configuration changed.
+    let headers: HeaderLines
     private let endpoint: Endpoint
     private var handle: OpaquePointer?
 
     /// Makes a handle; nil where libcurl has no memory or refuses the endpoint.
-    init?(lane: Int, endpoint: Endpoint, headers: UnsafePointer<UnsafePointer<CChar>?>) {
+    init?(lane: Int, endpoint: Endpoint, headers: HeaderLines) {
         self.lane = lane
         self.endpoint = endpoint
+        self.headers = headers
         let context = Unmanaged.passUnretained(self).toOpaque()
         // libcurl copies each.
         let texts = HeaderLines([endpoint.url.text, Self.userAgent])
@@ -37,7 +42,7 @@ final class Transfer {
                 url: texts.lines[0], user_agent: texts.lines[1], proxy: given[0].lines[0],
                 proxy_port: endpoint.proxy?.port ?? 0, ca_file: given[1].lines[0],
                 client_cert: given[2].lines[0], client_key: given[3].lines[0],
-                requires_tls13: endpoint.tls.minimum == .tls13, headers: headers,
+                requires_tls13: endpoint.tls.minimum == .tls13, headers: headers.lines,
                 connect_timeout_ms: Self.connectTimeout, timeout_ms: Int(endpoint.timeout),
                 answer_limit: Self.maxAnswer)
             return ccurl_transfer_make(&target, Self.judge, context)
@@ -52,6 +57,7 @@ final class Transfer {
     func post(_ job: Job, on multi: OpaquePointer, time: Int64) -> Bool {
         let signatures = endpoint.signer.signatures(id: job.eventId, timestamp: time, body: job.body)
         self.job = job
+        postedAt = CourierLoop.now()
         let lines = HeaderLines(
             ["webhook-id: \(job.eventId)", "webhook-timestamp: \(time)"]
                 + job.headers + (signatures.map { ["webhook-signature: \($0)"] } ?? []))
@@ -60,10 +66,20 @@ final class Transfer {
         }
     }
 
+    /// Posts the delivery in flight once more, over a connection of its own.
+    func postAgain(on multi: OpaquePointer) -> Bool { ccurl_transfer_repeat(handle, multi) }
+
     /// Hands back the delivery when its try has ended.
     func finish() -> Job? {
         defer { job = nil }
         return job
+    }
+
+    /// The first part of the answer's body.
+    var answer: [UInt8] {
+        var bytes: UnsafePointer<UInt8>?
+        let count = ccurl_transfer_answer(handle, &bytes)
+        return Array(UnsafeBufferPointer(start: bytes, count: count))
     }
 
     /// Gives up the try.

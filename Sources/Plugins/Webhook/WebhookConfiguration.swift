@@ -70,10 +70,11 @@ struct WebhookConfiguration: Sendable {
 
     /// The queues that `ready` declares.
     var queues: [PluginMessage.Queue] {
-        endpoints.map { endpoint in
-            PluginMessage.Queue(
-                name: endpoint.name, types: endpoint.types, channels: endpoint.channels, window: endpoint.window,
-                order: endpoint.order, start: endpoint.start, maxAttempts: RetrySchedule.maxAttempts)
-        }
+        endpoints.map(\.queue)
+    }
+
+    /// What is posted to each endpoint, by name.
+    var formats: [String: BodyFormat] {
+        Dictionary(endpoints.map { ($0.name, $0.body) }) { first, _ in first }
     }
 }

@@ -11,8 +11,9 @@ struct WebhookPlugin {
 
     private let connection: PluginConnection
     private var configuration: WebhookConfiguration?
+    /// What is posted to each endpoint, by name.
+    private var formats: [String: BodyFormat] = [:]
     private var courier: Courier?
-    private var lanes: [String: Int] = [:]
 
     static func main() async {
         var plugin = WebhookPlugin(connection: PluginConnection())
@@ -32,11 +33,15 @@ struct WebhookPlugin {
             case .ping(let n): connection.send(.pong(n: n))
             case .drain(let deadlineMs, _):
                 if let courier { courier.drain(within: deadlineMs) } else { Self.leave(connection) }
-            case .config(let id, _):
-                let text = "this version takes a new configuration by a restart only"
-                connection.send(.configured(id: id, problem: .init(message: text)))
+            case .config(let id, let config): reconfigure(id, config)
             case .check(let id, _, _):
                 connection.send(.verdict(.deny(id: id, code: "unsupported", message: "webhooks check no commands")))
+            case .ask(let id, let what, let queue):
+                if let courier {
+                    courier.put(.ask(id, what, queue: queue))
+                } else {
+                    connection.send(.answer(id: id, .refused("it has not begun yet")))
+                }
             case .caughtUp, .voided, .result, .unknown: break
             }
         }
@@ -56,8 +61,10 @@ struct WebhookPlugin {
             let configuration = try WebhookConfiguration(
                 hello.config, isCheck: isCheck, now: isCheck ? Int64(time(nil)) : 0)
             self.configuration = configuration
-            let ready = PluginMessage.Ready(
-                name: "crowbar-webhook", programVersion: Self.version, queues: configuration.queues)
+            formats = configuration.formats
+            var ready = PluginMessage.Ready(
+                name: "crowbar-webhook", programVersion: Self.version, reload: true, queues: configuration.queues)
+            ready.asks = CourierLoop.asks
             connection.send(.ready(ready))
         } catch {
             stop("configuration", error.first)
@@ -69,28 +76,41 @@ struct WebhookPlugin {
     }
 
     private mutating func start(_ queues: [HostMessage.QueueStart]) {
-        guard let configuration, courier == nil else { return }
-        var states: [String: JSON] = [:]
-        for queue in queues { states[queue.name] = queue.state }
-        for (i, endpoint) in configuration.endpoints.enumerated() { lanes[endpoint.name] = i }
-        let connection = connection
-        courier = Courier(
-            configuration.endpoints.map { ($0, states[$0.name] ?? .null) }, leftOut: configuration.leftOut,
-            send: { connection.send($0) }, drained: { Self.leave(connection) })
+        guard let configuration else { return }
         if courier == nil {
+            let connection = connection
+            courier = Courier(
+                configuration, send: { connection.send($0) }, drained: { Self.leave(connection) })
+        }
+        guard let courier else {
             let problem = PluginMessage.Problem(message: "libcurl cannot start: out of memory or files")
             connection.send(.fatal(code: "libcurl", problem: problem, retry: true))
             connection.flush()
             exit(Wire.exitTryLater)
         }
+        courier.put(.start(queues))
+    }
+
+    /// Takes a new configuration, or says what is wrong with it and goes on with the old one.
+    private mutating func reconfigure(_ id: MessageID, _ config: JSON) {
+        guard let courier else {
+            return connection.send(.configured(id: id, problem: .init(message: "it has not begun yet")))
+        }
+        do throws(WebhookConfiguration.Invalid) {
+            let configuration = try WebhookConfiguration(config, isCheck: false)
+            formats = configuration.formats
+            courier.put(.configure(id, configuration))
+        } catch {
+            connection.send(.configured(id: id, problem: error.first))
+        }
     }
 
     private func deliver(_ event: HostMessage.EventDelivery) {
-        guard let courier, let configuration, let lane = lanes[event.queue] else {
-            return reject(event, "unknown_queue", "there is no endpoint '\(event.queue)'")
-        }
+        guard let courier else { return }
+        // Of an endpoint that is not configured any more the courier knows what to do.
+        let format = formats[event.queue] ?? .event
         do throws(Job.Unposted) {
-            courier.deliver(try Job(event, as: configuration.endpoints[lane].body), to: lane)
+            courier.put(.deliver(try Job(event, as: format), queue: event.queue))
         } catch {
             switch error {
             case .nothingToSay: connection.send(.ack(.one(event.delivery), state: nil))

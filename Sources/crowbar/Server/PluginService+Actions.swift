@@ -19,6 +19,9 @@ extension PluginService {
                 try await Self.answer { try await host.forget(name, isConfirmed: isConfirmed) }
             },
             reload: { try await Self.answer { try host.reload() } },
+            ask: { what, name, queue in
+                try await Self.answer { try await host.ask(name, what, queue: queue) }
+            },
             logs: { name, after, limit in
                 try await Self.answer { try await host.logs(of: name, after: after, limit: limit) }
             },
@@ -55,7 +58,8 @@ extension PluginService {
                 case .unknown, .noQueue: .notFound
                 case .noEvent, .noDeadLetter: .eventNotFound
                 case .noManifest, .broken, .notEnabled, .notRunning, .running, .noQueues, .unconfirmed: .invalidCommand
-                case .folder, .store: .unavailable
+                case .refused, .unanswerable: .invalidCommand
+                case .folder, .store, .unanswered: .unavailable
                 }
             throw CommandError(code, refusal.description)
         }

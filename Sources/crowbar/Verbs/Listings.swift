@@ -8,7 +8,7 @@ struct Plugins: ParsableCommand {
         abstract: "The plugins, their states and queues, and what is to be done with them.",
         subcommands: [
             List.self, Show.self, Logs.self, Start.self, Stop.self, Restart.self, Pause.self, Resume.self, Reload.self,
-            Forget.self,
+            Forget.self, TestSend.self, Deliveries.self,
         ], defaultSubcommand: List.self)
 
     /// `crowbar plugins list`.
@@ -24,7 +24,8 @@ struct Plugins: ParsableCommand {
                     "PLUGIN", "STATE", "PID", "QUEUE", "LAG", "RATE/S", "IN FLIGHT", "RESTARTS", "DEAD", "REASON",
                 ],
                 rows: { plugin in
-                    let queues = plugin["queues"]?.array ?? []
+                    // Those that the plugin names no more wait for nothing; --json has them.
+                    let queues = (plugin["queues"]?.array ?? []).filter { $0["droppedAt"] == nil }
                     return (queues.isEmpty ? [JSON.object([])] : queues).map { queue in
                         [
                             plugin["name"], plugin["state"], plugin["pid"], queue["name"], queue["lag"],

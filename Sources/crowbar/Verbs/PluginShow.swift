@@ -95,7 +95,7 @@ extension Plugins {
         }
 
         /// `2026-11-01T00:00:00Z` of Unix milliseconds.
-        private static func time(_ milliseconds: Int64) -> String {
+        static func time(_ milliseconds: Int64) -> String {
             var seconds = time_t(milliseconds / 1000)
             var parts = tm()
             gmtime_r(&seconds, &parts)

@@ -1,0 +1,48 @@
+import JSONBytes
+
+/// One try, as the operator is shown it.
+struct DeliveryRecord: Sendable {
+    /// Tries that are remembered of an endpoint.
+    static let kept = 10
+    /// Bytes of an answer that are remembered.
+    static let maxAnswer = 1024
+    /// Bytes of all that is told at once, well below the longest line.
+    static let maxTold = 512 << 10
+
+    /// When it ended, Unix time in milliseconds.
+    var at: Int64
+    var eventId: String
+    var attempt: Int64
+    var outcome: Outcome
+    /// How long it took.
+    var milliseconds: Int64
+    /// The answer's body, its first part.
+    var answer: [UInt8]
+
+    /// The record as JSON, without what may be secret in the endpoint's URL, wherever the receiver quotes it.
+    func json(of endpoint: Endpoint) -> JSON {
+        var members: [JSON.Member] = [
+            .init("endpoint", .string(endpoint.name)), .init("url", .string(endpoint.url.masked)),
+            .init("at", .int(at)), .init("eventId", .string(eventId)), .init("attempt", .int(attempt)),
+            .init("delivered", .bool(outcome.isSuccess)), .init("outcome", .string(outcome.code)),
+            .init("ms", .int(milliseconds)),
+        ]
+        if case .failed(_, let text) = outcome { members.append(.init("reason", .string(endpoint.url.mask(text)))) }
+        if case .answered(_, _, let host?) = outcome { members.append(.init("redirect", .string(host))) }
+        if !answer.isEmpty {
+            let text = endpoint.url.mask(String(decoding: answer, as: UTF8.self))
+            members.append(.init("answer", .string(Self.plain(text))))
+        }
+        return .object(members)
+    }
+
+    /// A receiver's text without what a terminal would obey.
+    private static func plain(_ text: String) -> String {
+        var plain = String.UnicodeScalarView()
+        for scalar in text.unicodeScalars {
+            let isControl = scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value)
+            plain.append(isControl && scalar != "\n" && scalar != "\t" ? "\u{FFFD}" : scalar)
+        }
+        return String(plain)
+    }
+}

@@ -1,0 +1,70 @@
+import ArgumentParser
+import JSONBytes
+import NIOHTTP1
+
+extension Plugins {
+    /// `crowbar plugins test-send NAME ENDPOINT`.
+    struct TestSend: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "test-send",
+            abstract: "Post a test event to an endpoint of a webhook plugin, and tell what it answers.",
+            discussion: "The event (type WEBHOOK_TEST) is in no log and no queue; a failure is not tried again.")
+
+        @OptionGroup var settings: ConfigurationOption
+        @Argument(help: "The plugin.") var name: String
+        @Argument(help: "The endpoint.") var endpoint: String
+        @Flag(help: "Print JSON.") var json = false
+
+        func run() async throws {
+            let client = ControlClient(folder: try settings.load().data)
+            let answer = try await client.request(
+                .POST, "/api/admin/plugins/\(Listing.escape(part: name))/test-send",
+                body: JSON.object([.init("endpoint", .string(endpoint))]).bytes)
+            if let refusal = answer.refusal { throw Refusal(refusal.message) }
+            guard let record = try? JSON(parsing: answer.body) else {
+                throw Refusal("the server's answer is not JSON")
+            }
+            if json {
+                StandardStream.output.write(answer.body)
+            } else {
+                let word = record["delivered"]?.bool == true ? "delivered" : "not delivered"
+                let cells = [record["outcome"], record["reason"]].compactMap(\.self).map { Listing.cell($0) }
+                StandardStream.output.write(
+                    line: "\(endpoint): \(word): \(cells.joined(separator: ": ")), \(record["ms"]?.int ?? 0) ms")
+                if let text = record["answer"]?.string { StandardStream.output.write(line: text) }
+            }
+            if record["delivered"]?.bool != true { throw ExitCode.failure }
+        }
+    }
+
+    /// `crowbar plugins deliveries NAME [ENDPOINT]`.
+    struct Deliveries: AsyncParsableCommand {
+        /// Characters of an answer in the table; --json has all that is kept.
+        private static let shown = 60
+
+        static let configuration = CommandConfiguration(
+            abstract: "List the last tries of a webhook plugin, the newest first: ten an endpoint, since its start.")
+
+        @OptionGroup var settings: ConfigurationOption
+        @Argument(help: "The plugin.") var name: String
+        @Argument(help: "One endpoint; all if left out.") var endpoint: String?
+        @Flag(help: "Print JSON.") var json = false
+
+        func run() async throws {
+            var path = "/api/admin/plugins/\(Listing.escape(part: name))/deliveries"
+            if let endpoint { path += "?endpoint=\(Listing.escape(part: endpoint))" }
+            try await Listing(settings, path, json: json).print(
+                header: ["TIME", "ENDPOINT", "EVENT", "TRY", "OUTCOME", "MS", "ANSWER"],
+                rows: { record in
+                    let text = record["reason"]?.string ?? record["answer"]?.string
+                    return [
+                        [
+                            record["at"]?.int.map { .string(Logs.time($0)) }, record["endpoint"], record["eventId"],
+                            record["attempt"], record["outcome"], record["ms"],
+                            text.map { .string(String($0.prefix(Self.shown))) },
+                        ]
+                    ]
+                })
+        }
+    }
+}

@@ -1,0 +1,59 @@
+import CrowbarTesting
+import Glibc
+import JSONBytes
+import Testing
+
+/// `crowbar plugins test-send` and `deliveries` against a real server.
+@Suite(.serialized) struct WebhookVerbTests {
+    @Test func anOperatorTestsAnEndpointAndSeesItsLastTries() async throws {
+        let server = try await WebhookServer()
+        defer { server.stop() }
+        let folder = server.folder
+        let url = "http://127.0.0.1:\(server.port)"
+        try server.configure([
+            server.endpoint("good", url + "/secret-path"), server.endpoint("bad", url + "/codes/500"),
+        ])
+        try await server.waitLive()
+        let good = folder.crowbar("plugins", "test-send", "webhook", "good")
+        #expect(good.status == 0, "\(good.error)")
+        #expect(good.output.hasPrefix("good: delivered: 200, ") && good.output.hasSuffix(" ms\nok\n"))
+        let bad = folder.crowbar("plugins", "test-send", "webhook", "bad", "--json")
+        #expect(bad.status == 1)
+        let record = try JSON(parsing: Array(bad.output.utf8))
+        #expect(record["outcome"]?.string == "500" && record["delivered"]?.bool == false)
+        try await server.expect([
+            "/secret-path This is a test of the endpoint 'good', sent by an operator.",
+            "/codes/500 This is a test of the endpoint 'bad', sent by an operator.",
+        ])
+        try await server.send(["hello"])
+        try await server.expect(["/secret-path hello", "/codes/500 hello"])
+        #expect(
+            folder.poll {
+                folder.crowbar("plugins", "deliveries", "webhook").output.split(separator: "\n").count == 3
+            })
+        let table = folder.crowbar("plugins", "deliveries", "webhook").output
+        #expect(table.hasPrefix("TIME") && table.contains("good") && !table.contains("secret"))
+        let listed = folder.crowbar("plugins", "deliveries", "webhook", "good", "--json").output
+        let deliveries = try #require(try JSON(parsing: Array(listed.utf8)).array)
+        #expect(deliveries.map { $0["outcome"]?.string } == ["200"])
+        #expect(deliveries.first?["answer"]?.string == "ok")
+        let unknown = folder.crowbar("plugins", "test-send", "webhook", "nobody")
+        #expect(unknown.status == 1 && unknown.error.contains("there is no endpoint 'nobody'"))
+        let nowhere = folder.crowbar("plugins", "deliveries", "elsewhere")
+        #expect(nowhere.status == 1 && nowhere.error.contains("there is no plugin 'elsewhere'"))
+        // A plugin that knows no such question is not asked.
+        folder.write(
+            "plugins.d/simple.toml",
+            """
+            command = ["/bin/sh", "-c", "read hello; echo '{\\"type\\":\\"ready\\",\\"protocol\\":1}'; cat > /dev/null"]
+            ping = false
+            """)
+        #expect(folder.poll { folder.crowbar("plugins", "show", "simple").output.contains("state: live") })
+        let simple = folder.crowbar("plugins", "deliveries", "simple")
+        #expect(simple.status == 1 && simple.error.contains("knows no 'deliveries'"))
+        #expect(folder.crowbar("plugins", "stop", "webhook").status == 0)
+        #expect(folder.poll { folder.crowbar("plugins", "show", "webhook").output.contains("state: stopped") })
+        let stopped = folder.crowbar("plugins", "test-send", "webhook", "good")
+        #expect(stopped.status == 1 && stopped.error.contains("is not running"))
+    }
+}
