@@ -203,4 +203,60 @@ import Testing
             actions.contains { if case .plugin(.reject(1, _, _, _)) = $0 { true } else { false } })
         #expect(puppet.closed(reason: "lost", random: 0, now: 1) == [.news(.lost("lost"))])
     }
+
+    @Test func theStateHasRoomForTheNicksOfAll() throws {
+        var state = NetworkState()
+        for i in 0..<NetworkState.mostPuppets + 100 {
+            let isNew = state.notePuppet("nick-\(i)-" + String(repeating: "x", count: 20))
+            #expect(isNew)
+        }
+        for i in 0..<NetworkState.mostChannels { state.note("#\(i)", String(repeating: "r", count: 150)) }
+        state.members["general"] = (0..<2000).map { "nick/\($0)-" + String(repeating: "y", count: 30) }
+        #expect(state.json.bytes.count < Wire.maxState)
+        // The latest are kept.
+        let kept = NetworkState(state.json).puppets
+        #expect(kept.count > 300)
+        #expect(kept.last == state.puppets.last)
+    }
+
+    @Test func theTurnsAreTakenUnderAFloodLimitToo() throws {
+        let more = #","mode":"puppets","puppets":{"limit":1},"flood":{"burst":3,"lines_per_second":1}"#
+        let json = ##"{"name":"net","host":"h","tls":false,"nick":"crow"\##(more)}"##
+        var machine = NetworkMachine(
+            config: try NetworkConfig(JSON(parsing: Array(json.utf8)), path: ""), links: [try Tables.link()],
+            plugin: "irc")
+        _ = machine.start(now: 0)
+        _ = machine.connected(now: 0)
+        _ = hear(&machine, ":s 001 crow :Welcome")
+        _ = hear(&machine, ":\(Self.ownMask) JOIN #room")
+        _ = machine.deliver(said(1, by: "ann", "1"), now: 0)
+        _ = machine.puppetDid(1, .news(.nick("ann[c]")), now: 0)
+        _ = ack(&machine, 1, 1)
+        var pending: [NetworkAction] = []
+        for i in 2...9 { pending += machine.deliver(said(Int64(i), by: i % 2 == 0 ? "bob" : "ann", "\(i)"), now: 1) }
+        // All is answered at once; only the limit and the turns take time.
+        var now: Instant = 1
+        var order: [String] = []
+        for _ in 0..<200 where order.count < 8 {
+            var next: [NetworkAction] = []
+            for action in pending {
+                switch action {
+                case .send(let line) where line.hasPrefix("PING :crowbar"):
+                    next += hear(&machine, ":s PONG s " + line.dropFirst(5), now: now)
+                case .send(let line) where line.hasPrefix("PRIVMSG"): order.append(String(line.suffix(1)))
+                case .puppet(let serial, .say(let entry, _)):
+                    order.append(entry.message.saidText ?? "")
+                    next += machine.puppetDid(serial, .plugin(.ack(.one(entry.delivery), state: nil)), now: now)
+                default: break
+                }
+            }
+            if next.isEmpty, let wake = machine.wake(now: now) {
+                now = wake
+                next = machine.tick(now: now)
+            }
+            pending = next
+        }
+        #expect(order == (2...9).map { "\($0)" })
+        #expect(now < 12)
+    }
 }

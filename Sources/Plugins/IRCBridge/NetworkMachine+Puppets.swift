@@ -4,8 +4,6 @@ import PluginWire
 extension NetworkMachine {
     /// Deliveries wanted at once for each connection of a user, where a limit slows them down.
     static let windowPerPuppet = 8
-    /// Nicks of users that are kept, so that a history does not bring back what they said.
-    static let mostPuppetNicks = 500
 
     /// Whether a nick is the client's own or that of a user's connection.
     func isOurs(_ nick: String) -> Bool { isOwn(nick) || puppets.isOwn(supports.casemapping.fold(nick)) }
