@@ -157,4 +157,33 @@ extension MainJobTests {
         kill(server.pid, SIGTERM)
         #expect(CommandLineFolder.wait(server.pid) == 0)
     }
+
+    @Test func theExamplesOfTheDocumentationAreRight() throws {
+        let lines = CommandLineFolder.text(of: Self.tests.dropLast(5) + "docs/irc.md")
+            .split(separator: "\n", omittingEmptySubsequences: false)
+        var examples: [String] = []
+        var isInside = false
+        for line in lines {
+            if line.hasPrefix("    ") || line.isEmpty && isInside {
+                if !isInside { examples.append("") }
+                isInside = true
+                examples[examples.count - 1] += line.dropFirst(4) + "\n"
+            } else {
+                isInside = false
+            }
+        }
+        examples = examples.filter { $0.contains("[[config.networks]]") }
+        #expect(examples.count >= 3)
+        setenv("LIBERA_PASSWORD", "secret", 1)
+        for example in examples {
+            let folder = CommandLineFolder()
+            folder.makeFolder("plugins.d")
+            folder.write("crowbar.toml", "[http]\nlisten = \"127.0.0.1:0\"\n")
+            let manifest = CommandLineFolder.text(of: Self.tests.dropLast(5) + "plugins.d/irc.toml")
+            let head = manifest.split(separator: "[[config.networks]]").first ?? ""
+            folder.write("plugins.d/irc.toml", head + example)
+            let checked = folder.crowbar("check")
+            #expect(checked.status == 0, "\(checked.output)\(checked.error) in\n\(example)")
+        }
+    }
 }
