@@ -183,7 +183,14 @@ import Testing
         let lines = hear(&puppet, ":ann[c]!u@h JOIN #room").lines
         #expect(lines == ["PRIVMSG #room :\u{1}ACTION waves at eve\u{1}", "PING :crowbar-1"])
         #expect(hear(&puppet, ":eve!u@h PRIVMSG #room :hi").isEmpty)
-        #expect(hear(&puppet, ":eve!u@h PRIVMSG ann[c] :!help").isEmpty)
+        #expect(
+            hear(&puppet, ":eve!u@h PRIVMSG ann[c] :!help").lines.first?
+                .hasPrefix("NOTICE eve :ann is on the other side of a bridge") == true)
+        #expect(hear(&puppet, ":eve!u@h NOTICE ann[c] :hi").isEmpty)
+        #expect(hear(&puppet, ":eve!u@h PRIVMSG ann[c] :\u{1}VERSION\u{1}").isEmpty)
+        // Not for each of many.
+        let answers = (0..<10).flatMap { _ in hear(&puppet, ":eve!u@h PRIVMSG ann[c] :hi").lines }
+        #expect(answers.count == NetworkMachine.directBurst - 1)
         #expect(hear(&puppet, ":s PONG s :crowbar-1").acks == [7])
         #expect(puppet.drain(deadline: 10, now: 2).lines == ["QUIT :Crowbar is stopped"])
         #expect(puppet.closed(reason: "bye", random: 0, now: 2).last == .drained)
