@@ -53,9 +53,18 @@ import Testing
 
     @Test func theOrderIsKeptBetweenConnections() async throws {
         let server = try await IRCServer()
-        let eve = try await IRCClient(server.port, nick: "eve", join: "#general")
+        try await takeTurns(server.port)
+    }
+
+    @Test func theOrderIsKeptWhereEchoesAreTheReceipts() async throws {
+        let server = try await InspServer()
+        try await takeTurns(server.port)
+    }
+
+    private func takeTurns(_ port: Int) async throws {
+        let eve = try await IRCClient(port, nick: "eve", join: "#general")
         let host = try BridgeHost()
-        try await host.run(Self.config(server.port, #"{"limit":3}"#))
+        try await host.run(Self.config(port, #"{"limit":3}"#))
         var deliveries: Set<Int64> = []
         let users = ["ann", "bob", "cid", "dan"]
         for i in 0..<400 {
