@@ -40,12 +40,12 @@ extension MainJobTests {
     }
 
     /// A folder with the manifest that people are given, on this server's port.
-    private func folder(_ port: UInt16, unlimited: Bool) -> CommandLineFolder {
+    private func folder(_ port: UInt16, unlimited: Bool, mode: String = "relay") -> CommandLineFolder {
         let folder = CommandLineFolder()
         folder.makeFolder("plugins.d")
         folder.write("crowbar.toml", "[http]\nlisten = \"127.0.0.1:0\"\n")
         var manifest = CommandLineFolder.text(of: Self.tests.dropLast(5) + "plugins.d/irc.toml")
-        manifest = manifest.replacing("= 6667", with: "= \(port)")
+        manifest = manifest.replacing("= 6667", with: "= \(port)\nmode = \"\(mode)\"")
         if unlimited {
             manifest = manifest.replacing("lines_per_second = 2.5", with: "lines_per_second = 0")
         }
@@ -72,14 +72,15 @@ extension MainJobTests {
         var heard: [Int] = []
         while heard.last != last {
             let text = try await person.text(within: .seconds(60))
-            heard.append(try #require(Int(text.dropFirst("<ann> ".count)), "\(text)"))
+            heard.append(try #require(Int(text.replacing("<ann> ", with: "")), "\(text)"))
         }
         return heard
     }
 
-    @Test func aBurstReachesIRCOverSIGKILLsOfTheBridgeAndOfTheHost() async throws {
+    @Test(arguments: ["relay", "puppets"])
+    func aBurstReachesIRCOverSIGKILLsOfTheBridgeAndOfTheHost(mode: String) async throws {
         let port = try freePort()
-        let folder = folder(port, unlimited: true)
+        let folder = folder(port, unlimited: true, mode: mode)
         let irc = try startServer(folder, port, limits: "MaxPenaltyTime = 0")
         defer { withExtendedLifetime(irc) {} }
         let bob = try await join(port, "bob")
