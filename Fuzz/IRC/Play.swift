@@ -17,6 +17,7 @@ struct Play {
     private var isOpen = false
     /// Users' connections that were asked for, in the end of the machine that leads them.
     private var puppets: [Int] = []
+    private let needed: [LinkConfig]
 
     init(kind: UInt8) {
         let presence = Self.presences[Int(kind) % 3]
@@ -32,11 +33,15 @@ struct Play {
         }
         do {
             let config = try NetworkConfig(JSON(parsing: Array(json.utf8)), path: "networks[0]")
-            machine = NetworkMachine(
-                config: config,
-                links: try links.map {
-                    try LinkConfig(JSON(parsing: Array($0.utf8)), path: "links[0]", networks: ["net"])
-                }, plugin: "irc")
+            needed = try links.map {
+                try LinkConfig(JSON(parsing: Array($0.utf8)), path: "links[0]", networks: ["net"])
+            }
+            // A user's own connection, or the network's.
+            if kind & 0x08 != 0 {
+                machine = NetworkMachine(puppet: config.ofPuppet("crow", name: "Crow"), plugin: "irc")
+            } else {
+                machine = NetworkMachine(config: config, links: needed, plugin: "irc")
+            }
             machine.restore(NetworkState(try JSON(parsing: Array(##"{"last":{"#room":"msgid=0"}}"##.utf8))))
         } catch {
             fatalError("the fuzzer's own configuration is wrong: \(error)")
@@ -110,7 +115,14 @@ struct Play {
         json.endObject()
         let event = HostMessage.EventDelivery(
             queue: "net", delivery: delivery, position: delivery, event: json.bytes)
-        check(machine.deliver(event, now: now))
+        guard machine.isPuppet, let message = ChatMessage(event: json.bytes) else {
+            return check(machine.deliver(event, now: now))
+        }
+        let theirs = needed.filter { $0.channel == channel }
+        var entry = OutboundLedger.Entry(
+            delivery: delivery, message: message, targets: theirs.map { $0.target.lowercased() })
+        entry.isWhole = true
+        check(machine.say(entry, theirs, now: now))
     }
 
     private mutating func check(_ actions: [NetworkAction]) {

@@ -40,12 +40,12 @@ extension MainJobTests {
     }
 
     /// A folder with the manifest that people are given, on this server's port.
-    private func folder(_ port: UInt16, unlimited: Bool) -> CommandLineFolder {
+    private func folder(_ port: UInt16, unlimited: Bool, mode: String = "relay") -> CommandLineFolder {
         let folder = CommandLineFolder()
         folder.makeFolder("plugins.d")
         folder.write("crowbar.toml", "[http]\nlisten = \"127.0.0.1:0\"\n")
         var manifest = CommandLineFolder.text(of: Self.tests.dropLast(5) + "plugins.d/irc.toml")
-        manifest = manifest.replacing("= 6667", with: "= \(port)")
+        manifest = manifest.replacing("= 6667", with: "= \(port)\nmode = \"\(mode)\"")
         if unlimited {
             manifest = manifest.replacing("lines_per_second = 2.5", with: "lines_per_second = 0")
         }
@@ -72,14 +72,15 @@ extension MainJobTests {
         var heard: [Int] = []
         while heard.last != last {
             let text = try await person.text(within: .seconds(60))
-            heard.append(try #require(Int(text.dropFirst("<ann> ".count)), "\(text)"))
+            heard.append(try #require(Int(text.replacing("<ann> ", with: "")), "\(text)"))
         }
         return heard
     }
 
-    @Test func aBurstReachesIRCOverSIGKILLsOfTheBridgeAndOfTheHost() async throws {
+    @Test(arguments: ["relay", "puppets"])
+    func aBurstReachesIRCOverSIGKILLsOfTheBridgeAndOfTheHost(mode: String) async throws {
         let port = try freePort()
-        let folder = folder(port, unlimited: true)
+        let folder = folder(port, unlimited: true, mode: mode)
         let irc = try startServer(folder, port, limits: "MaxPenaltyTime = 0")
         defer { withExtendedLifetime(irc) {} }
         let bob = try await join(port, "bob")
@@ -156,5 +157,34 @@ extension MainJobTests {
         #expect(try JSON(parsing: Array(dead.output.utf8)).array?.isEmpty == true, "\(dead.output)")
         kill(server.pid, SIGTERM)
         #expect(CommandLineFolder.wait(server.pid) == 0)
+    }
+
+    @Test func theExamplesOfTheDocumentationAreRight() throws {
+        let lines = CommandLineFolder.text(of: Self.tests.dropLast(5) + "docs/irc.md")
+            .split(separator: "\n", omittingEmptySubsequences: false)
+        var examples: [String] = []
+        var isInside = false
+        for line in lines {
+            if line.hasPrefix("    ") || line.isEmpty && isInside {
+                if !isInside { examples.append("") }
+                isInside = true
+                examples[examples.count - 1] += line.dropFirst(4) + "\n"
+            } else {
+                isInside = false
+            }
+        }
+        examples = examples.filter { $0.contains("[[config.networks]]") }
+        #expect(examples.count >= 3)
+        setenv("LIBERA_PASSWORD", "secret", 1)
+        for example in examples {
+            let folder = CommandLineFolder()
+            folder.makeFolder("plugins.d")
+            folder.write("crowbar.toml", "[http]\nlisten = \"127.0.0.1:0\"\n")
+            let manifest = CommandLineFolder.text(of: Self.tests.dropLast(5) + "plugins.d/irc.toml")
+            let head = manifest.split(separator: "[[config.networks]]").first ?? ""
+            folder.write("plugins.d/irc.toml", head + example)
+            let checked = folder.crowbar("check")
+            #expect(checked.status == 0, "\(checked.output)\(checked.error) in\n\(example)")
+        }
     }
 }

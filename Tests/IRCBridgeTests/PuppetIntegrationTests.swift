@@ -1,4 +1,5 @@
 import CrowbarTesting
+import Glibc
 import JSONBytes
 import PluginWire
 import Testing
@@ -52,9 +53,18 @@ import Testing
 
     @Test func theOrderIsKeptBetweenConnections() async throws {
         let server = try await IRCServer()
-        let eve = try await IRCClient(server.port, nick: "eve", join: "#general")
+        try await takeTurns(server.port)
+    }
+
+    @Test func theOrderIsKeptWhereEchoesAreTheReceipts() async throws {
+        let server = try await InspServer()
+        try await takeTurns(server.port)
+    }
+
+    private func takeTurns(_ port: Int) async throws {
+        let eve = try await IRCClient(port, nick: "eve", join: "#general")
         let host = try BridgeHost()
-        try await host.run(Self.config(server.port, #"{"limit":3}"#))
+        try await host.run(Self.config(port, #"{"limit":3}"#))
         var deliveries: Set<Int64> = []
         let users = ["ann", "bob", "cid", "dan"]
         for i in 0..<400 {
@@ -138,5 +148,75 @@ import Testing
         }
         #expect(expected == 200)
         try await host.settled(deliveries)
+    }
+
+    @Test func aServerKilledInABurstOfUsersLosesNothing() async throws {
+        let server = try await IRCServer()
+        var eve = try await IRCClient(server.port, nick: "eve", join: "#general")
+        let host = try BridgeHost()
+        try await host.run(Self.config(server.port, #"{"limit":2}"#))
+        let users = ["ann", "bob", "cid"]
+        var deliveries: Set<Int64> = []
+        for i in 0..<300 { deliveries.insert(try await host.say("\(i)", by: users[i / 5 % 3])) }
+        var heard: [Int] = []
+        while heard.count < 50 {
+            heard.append(try #require(try await next(eve).split(separator: " ").last.flatMap { Int($0) }))
+        }
+        host.plugin.kill(SIGSTOP)
+        try await server.kill()
+        for i in 300..<330 { deliveries.insert(try await host.say("\(i)", by: users[i / 5 % 3])) }
+        heard += try await eve.rest().map { try #require($0.split(separator: " ").last.flatMap { Int($0) }) }
+        let again = try await IRCServer(port: server.port)
+        eve = try await IRCClient(again.port, nick: "eve", join: "#general")
+        host.plugin.kill(SIGCONT)
+        while heard.last != 329 {
+            heard.append(try #require(try await next(eve).split(separator: " ").last.flatMap { Int($0) }))
+        }
+        var expected = 0
+        for number in heard {
+            #expect(number <= expected, "\(expected) is missing before \(number)")
+            expected = max(expected, number + 1)
+        }
+        #expect(expected == 330)
+        try await host.settled(deliveries)
+    }
+
+    @Test func usersComeAndGoWithTheConfiguration() async throws {
+        let server = try await IRCServer()
+        let eve = try await IRCClient(server.port, nick: "eve", join: "#general")
+        let host = try BridgeHost()
+        try await host.run(BridgeHost.config(server.port))
+        try await host.say("one", by: "ann")
+        #expect(try await next(eve) == "crowbar <ann> one")
+        try await host.plugin.send(.config(id: MessageID(1), config: Self.config(server.port, "{}")))
+        let _: Bool = try await host.plugin.first("configured") {
+            if case .configured(_, nil) = $0 { true } else { nil }
+        }
+        try await host.say("two", by: "ann")
+        #expect(try await next(eve) == "ann[c] two")
+        try await host.plugin.send(.config(id: MessageID(2), config: BridgeHost.config(server.port)))
+        let quit = try await eve.first("QUIT") { $0.verb == "QUIT" }
+        #expect(IRCSource(try #require(quit.source)).nick == "ann[c]")
+        try await host.say("three", by: "ann")
+        #expect(try await next(eve) == "crowbar <ann> three")
+    }
+
+    @Test func anotherBridgeOfTheSameNetworkMayBeUsersToo() async throws {
+        let server = try await IRCServer()
+        let eve = try await IRCClient(server.port, nick: "eve", join: "#general")
+        let hosts = [try BridgeHost(), try BridgeHost()]
+        for (i, host) in hosts.enumerated() {
+            let more = #","nick":"bridge\#(i)","mode":"puppets","puppets":{"nick":"{name}[\#(i)]"}"#
+            try await host.run(BridgeHost.config(server.port, more))
+        }
+        try await hosts[0].say("hello", by: "ann")
+        #expect(try await next(eve) == "ann[0] hello")
+        let (message, command) = try await hosts[1].command("SEND_MESSAGE")
+        #expect(message.string("userId")?.hasSuffix("/nick/ann~5B0~5D") == true, "\(message.string("userId") ?? "")")
+        // The other chat hands it back: it has come from this channel and goes nowhere.
+        let back = try await hosts[1].say("hello", by: "ann[0]", origin: ("irc", command.ref ?? ""))
+        try await hosts[1].settled([back])
+        eve.send("PRIVMSG #general :marker")
+        #expect(try await hosts[0].command("SEND_MESSAGE").0.string("message") == "marker")
     }
 }

@@ -183,7 +183,14 @@ import Testing
         let lines = hear(&puppet, ":ann[c]!u@h JOIN #room").lines
         #expect(lines == ["PRIVMSG #room :\u{1}ACTION waves at eve\u{1}", "PING :crowbar-1"])
         #expect(hear(&puppet, ":eve!u@h PRIVMSG #room :hi").isEmpty)
-        #expect(hear(&puppet, ":eve!u@h PRIVMSG ann[c] :!help").isEmpty)
+        #expect(
+            hear(&puppet, ":eve!u@h PRIVMSG ann[c] :!help").lines.first?
+                .hasPrefix("NOTICE eve :ann is on the other side of a bridge") == true)
+        #expect(hear(&puppet, ":eve!u@h NOTICE ann[c] :hi").isEmpty)
+        #expect(hear(&puppet, ":eve!u@h PRIVMSG ann[c] :\u{1}VERSION\u{1}").isEmpty)
+        // Not for each of many.
+        let answers = (0..<10).flatMap { _ in hear(&puppet, ":eve!u@h PRIVMSG ann[c] :hi").lines }
+        #expect(answers.count == NetworkMachine.directBurst - 1)
         #expect(hear(&puppet, ":s PONG s :crowbar-1").acks == [7])
         #expect(puppet.drain(deadline: 10, now: 2).lines == ["QUIT :Crowbar is stopped"])
         #expect(puppet.closed(reason: "bye", random: 0, now: 2).last == .drained)
@@ -202,5 +209,61 @@ import Testing
         #expect(
             actions.contains { if case .plugin(.reject(1, _, _, _)) = $0 { true } else { false } })
         #expect(puppet.closed(reason: "lost", random: 0, now: 1) == [.news(.lost("lost"))])
+    }
+
+    @Test func theStateHasRoomForTheNicksOfAll() throws {
+        var state = NetworkState()
+        for i in 0..<NetworkState.mostPuppets + 100 {
+            let isNew = state.notePuppet("nick-\(i)-" + String(repeating: "x", count: 20))
+            #expect(isNew)
+        }
+        for i in 0..<NetworkState.mostChannels { state.note("#\(i)", String(repeating: "r", count: 150)) }
+        state.members["general"] = (0..<2000).map { "nick/\($0)-" + String(repeating: "y", count: 30) }
+        #expect(state.json.bytes.count < Wire.maxState)
+        // The latest are kept.
+        let kept = NetworkState(state.json).puppets
+        #expect(kept.count > 300)
+        #expect(kept.last == state.puppets.last)
+    }
+
+    @Test func theTurnsAreTakenUnderAFloodLimitToo() throws {
+        let more = #","mode":"puppets","puppets":{"limit":1},"flood":{"burst":3,"lines_per_second":1}"#
+        let json = ##"{"name":"net","host":"h","tls":false,"nick":"crow"\##(more)}"##
+        var machine = NetworkMachine(
+            config: try NetworkConfig(JSON(parsing: Array(json.utf8)), path: ""), links: [try Tables.link()],
+            plugin: "irc")
+        _ = machine.start(now: 0)
+        _ = machine.connected(now: 0)
+        _ = hear(&machine, ":s 001 crow :Welcome")
+        _ = hear(&machine, ":\(Self.ownMask) JOIN #room")
+        _ = machine.deliver(said(1, by: "ann", "1"), now: 0)
+        _ = machine.puppetDid(1, .news(.nick("ann[c]")), now: 0)
+        _ = ack(&machine, 1, 1)
+        var pending: [NetworkAction] = []
+        for i in 2...9 { pending += machine.deliver(said(Int64(i), by: i % 2 == 0 ? "bob" : "ann", "\(i)"), now: 1) }
+        // All is answered at once; only the limit and the turns take time.
+        var now: Instant = 1
+        var order: [String] = []
+        for _ in 0..<200 where order.count < 8 {
+            var next: [NetworkAction] = []
+            for action in pending {
+                switch action {
+                case .send(let line) where line.hasPrefix("PING :crowbar"):
+                    next += hear(&machine, ":s PONG s " + line.dropFirst(5), now: now)
+                case .send(let line) where line.hasPrefix("PRIVMSG"): order.append(String(line.suffix(1)))
+                case .puppet(let serial, .say(let entry, _)):
+                    order.append(entry.message.saidText ?? "")
+                    next += machine.puppetDid(serial, .plugin(.ack(.one(entry.delivery), state: nil)), now: now)
+                default: break
+                }
+            }
+            if next.isEmpty, let wake = machine.wake(now: now) {
+                now = wake
+                next = machine.tick(now: now)
+            }
+            pending = next
+        }
+        #expect(order == (2...9).map { "\($0)" })
+        #expect(now < 12)
     }
 }

@@ -58,4 +58,18 @@ import Testing
         try await host.run(config(server, ""), untilOpen: false)
         #expect(try await failure(host).contains("self-signed certificate"))
     }
+
+    @Test func usersConnectionsAreByTLSToo() async throws {
+        let certificate = try await certificate("IP:127.0.0.1")
+        let server = try await IRCServer(certificate: certificate)
+        let bob = try await IRCClient(server.port, nick: "bob", join: "#general")
+        let host = try BridgeHost()
+        try await host.run(config(server, #","ca_file":"\#(certificate.file)","mode":"puppets""#))
+        let deliveries: Set = [try await host.say("one", by: "ann"), try await host.say("two", by: "eve")]
+        for expected in ["ann[c] one", "eve[c] two"] {
+            let said = try await bob.first("a message") { $0.verb == "PRIVMSG" }
+            #expect("\(IRCSource(said.source ?? "").nick) \(said.params.last ?? "")" == expected)
+        }
+        try await host.settled(deliveries)
+    }
 }

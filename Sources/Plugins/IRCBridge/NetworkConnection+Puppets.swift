@@ -10,6 +10,7 @@ extension NetworkConnection {
             let puppet = NetworkConnection(machine: machine, serial: serial, loop: loop) { [weak self] action in
                 self?.heard(serial, action)
             }
+            puppet.lentContext = context
             puppets[serial] = puppet
             puppet.start(NetworkState())
         case .say(let entry, let links): puppets[serial]?.step { $0.say(entry, links, now: $1) }

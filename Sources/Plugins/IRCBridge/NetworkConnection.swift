@@ -27,6 +27,9 @@ final class NetworkConnection: @unchecked Sendable {
     var puppets: [Int: NetworkConnection] = [:]
     var inbox: Deque<(serial: Int, action: NetworkAction)> = []
     var plugin: String { machine.plugin }
+    /// What the connection trusts, and for that of a user the network's own: the system's authorities take megabytes.
+    private(set) var context: TLSClientContext?
+    var lentContext: TLSClientContext?
 
     /// - Parameters:
     ///   - report: Where the actions go that are not the connection's own.
@@ -165,7 +168,12 @@ final class NetworkConnection: @unchecked Sendable {
         let config = machine.config
         let tls: TLSClientContext?
         do throws(TLSError) {
-            tls = config.tls ? try TLSClientContext(caFile: config.caFile) : nil
+            if config.tls, let lentContext {
+                tls = lentContext
+            } else {
+                tls = config.tls ? try TLSClientContext(caFile: config.caFile) : nil
+            }
+            context = tls
         } catch {
             loop.execute { [self] in ended("\(error)") }
             return

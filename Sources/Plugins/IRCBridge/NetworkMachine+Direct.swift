@@ -41,7 +41,8 @@ extension NetworkMachine {
         guard case .registered(let since) = phase else { return "not connected" }
         let joined = memberships.values.filter(\.isJoined).count
         let minutes = Int((now - since) / 60)
-        return "connected for \(minutes) min, in \(joined) of \(memberships.count) channels, "
+        let users = config.puppets == nil ? "" : "\(puppets.ready.count) users' connections, "
+        return "connected for \(minutes) min, in \(joined) of \(memberships.count) channels, \(users)"
             + "\(ledger.count) message\(ledger.count == 1 ? "" : "s") waiting or unconfirmed"
     }
 }

@@ -227,8 +227,9 @@ extension NetworkMachine {
     mutating func relay(_ message: IRCMessage, _ now: Instant) -> [NetworkAction] {
         if let target = message.params.first, let instead = heldBack(message, fold(target), now) { return instead }
         guard message.params.count == 2, let source = message.source.map(IRCSource.init), !isOurs(source.nick),
-            !source.host.isEmpty, !isPuppet, !isIgnored(message.source ?? "")
+            !source.host.isEmpty, !isIgnored(message.source ?? "")
         else { return [] }
+        if isPuppet { return isOwn(message.params[0]) ? sayUnreachable(message, source, now) : [] }
         if isOwn(message.params[0]) {
             return message.verb == "PRIVMSG" ? direct(source, message.params[1], now) : []
         }

@@ -4,15 +4,13 @@ import PluginWire
 extension NetworkMachine {
     /// Deliveries wanted at once for each connection of a user, where a limit slows them down.
     static let windowPerPuppet = 8
-    /// Nicks of users that are kept, so that a history does not bring back what they said.
-    static let mostPuppetNicks = 500
 
     /// Whether a nick is the client's own or that of a user's connection.
     func isOurs(_ nick: String) -> Bool { isOwn(nick) || puppets.isOwn(supports.casemapping.fold(nick)) }
 
     /// Whether somebody in a repeated history was a connection of a user, maybe one of an earlier run.
     func wasPuppet(_ nick: String) -> Bool {
-        config.puppets != nil && keptState.puppets.contains(supports.casemapping.fold(nick))
+        keptState.puppets.contains(supports.casemapping.fold(nick))
     }
 
     /// Who says an entry, as far as its channels are there.
@@ -187,6 +185,22 @@ extension NetworkMachine {
         return join(now)
     }
 
+    /// Tells somebody who writes to the user in private that this reaches nobody.
+    mutating func sayUnreachable(
+        _ message: IRCMessage, _ source: IRCSource, _ now: Instant
+    ) -> [NetworkAction] {
+        // Never in answer to a NOTICE, which may be one itself, nor to a client's request.
+        guard message.verb == "PRIVMSG", message.params[1].utf8.first != 1, directBucket.take(now: now),
+            bucket.take(now: now)
+        else { return [] }
+        let text =
+            "\(config.realname) is on the other side of a bridge: private messages do not get there, "
+            + "but what is said in a channel does"
+        let head = "NOTICE \(source.nick) :"
+        let budget = RelayLines.maxLine - (mask.utf8.count + 2) - head.utf8.count
+        return [.send(head + (MessageSplitter.split(text, budget: budget).first ?? ""))]
+    }
+
     /// Takes other limits and another nick, and leaves the channels that are linked no more.
     mutating func follow(_ new: NetworkConfig, _ all: [LinkConfig], now: Instant) -> [NetworkAction] {
         let kept = links.filter { link in all.contains { fold($0.target) == fold(link.target) } }
@@ -222,7 +236,6 @@ extension NetworkConfig {
         config.sasl = nil
         config.format = .bare
         config.presence = .off
-        config.ignore = []
         config.catchUp = Backlog.Limits()
         return config
     }

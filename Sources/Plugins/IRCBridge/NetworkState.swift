@@ -12,6 +12,9 @@ struct NetworkState: Equatable, Sendable {
     /// The most bytes of the references; channels past it are not caught up with.
     static let mostReferenceBytes = 20 << 10
 
+    /// The most bytes of the nicks of users' connections, and the most of them.
+    static let mostPuppetBytes = 12 << 10, mostPuppets = 500
+
     /// By the chat's channel the ids of those whom the bridge let join, without what all of them begin with.
     var members: [String: [String]] = [:]
     /// The folded nicks of users' connections, the latest last.
@@ -38,7 +41,7 @@ struct NetworkState: Equatable, Sendable {
     mutating func notePuppet(_ nick: String) -> Bool {
         guard !puppets.contains(nick) else { return false }
         puppets.append(nick)
-        if puppets.count > NetworkMachine.mostPuppetNicks { puppets.removeFirst() }
+        if puppets.count > Self.mostPuppets { puppets.removeFirst() }
         return true
     }
 
@@ -58,7 +61,13 @@ struct NetworkState: Equatable, Sendable {
             room -= JSON.string(channel).bytes.count + JSON.string(reference).bytes.count + 2
             return room > 0 ? JSON.Member(channel, .string(reference)) : nil
         }
-        room = Self.mostMemberBytes
+        // The latest nicks stay, and take their room from the members.
+        room = Self.mostPuppetBytes
+        let nicks = puppets.reversed().filter { nick in
+            room -= JSON.string(nick).bytes.count + 1
+            return room > 0
+        }
+        room = Self.mostMemberBytes - nicks.reduce(0) { $0 + JSON.string($1).bytes.count + 1 }
         var channels: [JSON.Member] = []
         for (channel, ids) in members.sorted(by: { $0.key < $1.key }) {
             let kept = ids.filter { id in
@@ -69,7 +78,7 @@ struct NetworkState: Equatable, Sendable {
         }
         var state = [JSON.Member("last", .object(last))]
         if !channels.isEmpty { state.append(JSON.Member("members", .object(channels))) }
-        if !puppets.isEmpty { state.append(JSON.Member("puppets", .array(puppets.map { .string($0) }))) }
+        if !nicks.isEmpty { state.append(JSON.Member("puppets", .array(nicks.reversed().map { .string($0) }))) }
         return .object(state)
     }
 }

@@ -1,7 +1,10 @@
 /// Tells lines that a user's own connection need not look at: what people say in its channels, and who is there. With
 /// many such connections each line of a channel comes as often.
 enum TalkFilter {
-    private static let skipped: [[UInt8]] = ["PRIVMSG", "NOTICE", "353"].map { Array($0.utf8) }
+    private static let skipped: [[UInt8]] = ["PRIVMSG", "NOTICE"].map { Array($0.utf8) }
+    private static let names = Array("353".utf8)
+    /// What channels begin with, and the marks before them of messages to some of a channel's people.
+    private static let channel = Array("#&+!@%~".utf8)
     private static let label = Array("label=".utf8)
 
     /// Whether a line is one of these. One with a label is a receipt, and none of them.
@@ -14,7 +17,9 @@ enum TalkFilter {
         }
         if rest.first == 0x3A { rest = rest.drop { $0 != 0x20 }.drop { $0 == 0x20 } }
         let verb = rest.prefix { $0 != 0x20 }
-        return skipped.contains { $0.elementsEqual(verb) }
+        if names.elementsEqual(verb) { return true }
+        guard skipped.contains(where: { $0.elementsEqual(verb) }) else { return false }
+        return rest.dropFirst(verb.count).first { $0 != 0x20 }.map(channel.contains) ?? false
     }
 
     private static func contains(_ bytes: ArraySlice<UInt8>, _ word: [UInt8]) -> Bool {
