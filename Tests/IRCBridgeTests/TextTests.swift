@@ -13,6 +13,30 @@ import Testing
         #expect(String(decoding: IRCText.utf8(bytes), as: UTF8.self) == text)
     }
 
+    /// All of 0x80…0x9F, where CP1252 is not Latin-1; the five bytes without a character are U+FFFD.
+    @Test func theUpperControlBytesAreThoseOfCP1252() {
+        let table = "€\u{FFFD}‚ƒ„…†‡ˆ‰Š‹Œ\u{FFFD}Ž\u{FFFD}\u{FFFD}‘’“”•–—˜™š›œ\u{FFFD}žŸ"
+        #expect(String(decoding: IRCText.utf8(Array(0x80...0x9F)), as: UTF8.self) == table)
+    }
+
+    /// 0xA0…0xFF are the code points of the same numbers.
+    @Test func theRestOfCP1252IsLatin1() {
+        let text = String(decoding: IRCText.utf8(Array(0xA0...0xFF)), as: UTF8.self)
+        #expect(text.unicodeScalars.map(\.value) == Array(0xA0...0xFF))
+    }
+
+    /// What looks like UTF-8 and is none: over-long, a surrogate, past U+10FFFF, a lone trailer, cut short.
+    @Test(
+        "false UTF-8 is CP1252",
+        arguments: [
+            ([0xC0, 0xAF], "À¯"), ([0xED, 0xA0, 0xA0], "í\u{A0}\u{A0}"),
+            ([0xF4, 0xA0, 0xA0, 0xA0], "ô\u{A0}\u{A0}\u{A0}"),
+            ([0xA9], "©"), ([0x61, 0xE2, 0x82], "aâ‚"),
+        ])
+    func falseUTF8(bytes: [UInt8], text: String) {
+        #expect(String(decoding: IRCText.utf8(bytes), as: UTF8.self) == text)
+    }
+
     @Test(
         "formatting is removed",
         arguments: [
@@ -64,6 +88,14 @@ import Testing
         #expect(BridgeUserID.nick(nick, plugin: "irc", network: "net", .rfc1459) == id)
     }
 
+    /// `~` stands for itself in no id, so that no nick can pass for another's escaped form.
+    @Test(
+        "no two names meet",
+        arguments: [("a~2Fb", "a~7E2Fb"), ("a/b", "a~2Fb"), ("~", "~7E"), ("a b", "a~20b"), ("|", "~7C"), ("", "")])
+    func escapes(name: String, id: String) {
+        #expect(BridgeUserID.escape(name) == id)
+    }
+
     @Test func accountsAreApartFromNicks() {
         #expect(BridgeUserID.account("Bob", plugin: "irc", network: "net", .ascii) == "irc/net/acct/bob")
     }
@@ -82,5 +114,20 @@ import Testing
         ])
     func foldings(casemapping: Casemapping, folded: String) {
         #expect(casemapping.fold("A[]\\^") == folded)
+    }
+
+    /// Every byte: besides A…Z only those that the mapping names change (`[\]` to `{|}`, `^` to `~`).
+    @Test(arguments: [(Casemapping.ascii, 0), (.strictRFC1459, 3), (.rfc1459, 4)])
+    func noOtherByteIsFolded(casemapping: Casemapping, signs: Int) {
+        let changed = (0...255).filter { casemapping.fold([UInt8($0)]) != [UInt8($0)] }
+        #expect(changed == Array(0x41...0x5A) + Array(0x5B..<(0x5B + signs)))
+        #expect(casemapping.fold("ÅÉ#-_`") == "ÅÉ#-_`")
+    }
+
+    @Test(
+        "the names of ISUPPORT",
+        arguments: [("ascii", Casemapping.ascii), ("rfc1459", .rfc1459), ("rfc1459-strict", .strictRFC1459)])
+    func names(name: String, casemapping: Casemapping) {
+        #expect(Casemapping(rawValue: name) == casemapping)
     }
 }

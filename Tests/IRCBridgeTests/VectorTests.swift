@@ -65,4 +65,12 @@ import Yams
             #expect(Hostname.isValid(host) == (test["valid"]?.bool ?? false), "\(host)")
         }
     }
+
+    /// No file of the folder is left out by the tests above.
+    @Test func eachFileIsRun() {
+        let files = Bundle.module.paths(forResourcesOfType: "yaml", inDirectory: "Vectors")
+        let names = Set(files.compactMap { $0.split(separator: "/").last.map { String($0) } })
+        let kinds = ["mask-match", "msg-join", "msg-split", "userhost-split", "validate-hostname"]
+        #expect(names == Set(kinds.map { "parser-tests-\($0).yaml" }))
+    }
 }
