@@ -2,6 +2,7 @@ import CCurl
 import DequeModule
 import Glibc
 import JSONBytes
+import PluginKit
 import PluginWire
 
 /// The loop of the courier's thread, owner of the lanes and of all that is in flight.

@@ -1,5 +1,6 @@
 import JSONBytes
 import OpenSSL
+import PluginKit
 import PluginWire
 
 /// Reads one `[[config.endpoints]]`.
