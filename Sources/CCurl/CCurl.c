@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <curl/curl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -24,6 +25,8 @@ static const long resolved_for = 4;
 static const size_t head_limit = 64 << 10;
 /// Bytes of an answer that are kept to be shown.
 enum { shown_size = 1024 };
+/// IPv4 and IPv6, which libcurl tries side by side.
+enum { sockets_kept = 2 };
 
 struct ccurl_transfer {
     CURL *easy;
@@ -53,6 +56,10 @@ struct ccurl_transfer {
     // Fixed.
     bool listens;
     bool has_certificate;
+    // The last sockets that were opened for it, one for each family; -1: none. They are libcurl's, and may be closed.
+    int sockets[sockets_kept];
+    int64_t started_at;
+    int64_t connected_at;
 };
 
 static int64_t now_ms(void) {
@@ -79,7 +86,9 @@ static curl_socket_t open_socket(void *context, curlsocktype purpose, struct cur
         allowed = is_allowed(transfer, &((struct sockaddr_in6 *)&address->addr)->sin6_addr, 16);
     }
     if (!allowed) return CURL_SOCKET_BAD;
-    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    int made = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    transfer->sockets[address->family == AF_INET ? 0 : 1] = made;
+    return made;
 }
 
 // Called for each request, on a reused connection too, where open_socket is not.
@@ -375,6 +384,9 @@ static bool begin(ccurl_transfer *transfer, ccurl_multi *multi, bool is_fresh) {
     transfer->was_asked = false;
     transfer->is_fresh = is_fresh;
     transfer->requested_at = 0;
+    transfer->started_at = now_ms();
+    transfer->connected_at = 0;
+    for (size_t i = 0; i < sockets_kept; i++) transfer->sockets[i] = -1;
     transfer->error[0] = 0;
     return curl_easy_setopt(transfer->easy, CURLOPT_FRESH_CONNECT, is_fresh ? 1L : 0L) == CURLE_OK
         && curl_multi_add_handle((CURLM *)multi, transfer->easy) == CURLM_OK;
@@ -409,8 +421,26 @@ void ccurl_transfer_cancel(ccurl_transfer *transfer, ccurl_multi *multi) {
     curl_multi_remove_handle((CURLM *)multi, transfer->easy);
 }
 
-int64_t ccurl_transfer_unanswered_since(const ccurl_transfer *transfer) {
-    return transfer->has_answer ? 0 : transfer->requested_at;
+// libcurl 7.88 tells the time of the connection only once TLS is done, so the sockets are asked.
+static bool is_connected(const ccurl_transfer *transfer) {
+    for (size_t i = 0; i < sockets_kept; i++) {
+        struct tcp_info info;
+        socklen_t size = sizeof info;
+        if (transfer->sockets[i] >= 0 && getsockopt(transfer->sockets[i], IPPROTO_TCP, TCP_INFO, &info, &size) == 0
+            && info.tcpi_state == TCP_ESTABLISHED) {
+            return true;
+        }
+    }
+    return false;
+}
+
+ccurl_phase ccurl_transfer_phase(ccurl_transfer *transfer, int64_t *since) {
+    *since = transfer->requested_at;
+    if (transfer->has_answer) return CCURL_READING;
+    if (transfer->requested_at) return CCURL_WAITING;
+    if (!transfer->connected_at && is_connected(transfer)) transfer->connected_at = now_ms();
+    *since = transfer->connected_at ? transfer->connected_at : transfer->started_at;
+    return transfer->connected_at ? CCURL_SECURING : CCURL_CONNECTING;
 }
 
 // URLs.

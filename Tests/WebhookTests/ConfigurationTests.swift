@@ -24,7 +24,7 @@ import Testing
         let found = try #require(
             try Self.read(endpoint("a", "https://example.org/", allowPrivate: nil)).endpoints.first)
         #expect(found.concurrency == 64)
-        #expect(found.timeout == 30_000)
+        #expect(found.limits == TimeLimits(connect: 5000, secure: 5000, firstByte: 15_000, all: 30_000))
         #expect(found.filter == AddressFilter(leave: .none))
         #expect(found.types == nil && found.channels == nil && found.start == nil && found.order == nil)
         #expect(found.headers.isEmpty && found.tls == TLSSettings())
@@ -134,6 +134,6 @@ import Testing
     @Test(arguments: [("100ms", 100), ("1s", 1000), ("50s", 50_000), ("2500ms", 2500)])
     func durationsHaveUnits(_ text: String, _ ms: Int64) throws {
         let json = endpoint("a", "https://example.org/", .init("timeout", .string(text)))
-        #expect(try Self.read(json).endpoints.first?.timeout == ms)
+        #expect(try Self.read(json).endpoints.first?.limits.all == ms)
     }
 }

@@ -70,6 +70,14 @@ import Testing
         }
     }
 
+    @Test func aResultHasAnEndToo() throws {
+        let event = #"{"eventId":"e1","type":"X","message":"\#(String(repeating: "x", count: 600_000))"}"#
+        #expect(throws: BodyFormat.Unrenderable.self) {
+            try Template(#"["{{message}}","{{message}}"]"#).render(Array(event.utf8))
+        }
+        #expect(try Template(#"["{{message}}"]"#).render(Array(event.utf8)).count == 600_004)
+    }
+
     // MARK: As a process
 
     private static func endpoint(_ url: String, _ template: String) -> JSON {

@@ -103,8 +103,16 @@ size_t ccurl_transfer_answer(const ccurl_transfer *transfer, const uint8_t **byt
 bool ccurl_transfer_repeat(ccurl_transfer *transfer, ccurl_multi *multi);
 /// Takes a transfer off the multi handle in mid-flight and closes its connection.
 void ccurl_transfer_cancel(ccurl_transfer *transfer, ccurl_multi *multi);
-/// The CLOCK_MONOTONIC millisecond at which the request began to be written, while no byte of an answer has come; else 0.
-int64_t ccurl_transfer_unanswered_since(const ccurl_transfer *transfer);
+/// What a transfer is doing.
+typedef enum {
+    CCURL_CONNECTING,  ///< It looks the name up, or connects.
+    CCURL_SECURING,    ///< It is connected, and has TLS or a proxy's tunnel before it.
+    CCURL_WAITING,     ///< Its request is out, and no byte of an answer has come.
+    CCURL_READING,     ///< The answer has begun.
+} ccurl_phase;
+/// What a transfer in flight is doing, and since which millisecond of CLOCK_MONOTONIC (for an answer that has begun: since
+/// its request; for a connection: since the call that found it).
+ccurl_phase ccurl_transfer_phase(ccurl_transfer *transfer, int64_t *since);
 
 /// A URL as libcurl, which will connect by it, reads it. Buffers end with 0.
 typedef struct {

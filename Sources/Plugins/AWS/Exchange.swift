@@ -1,4 +1,5 @@
 import CCurl
+import PluginKit
 
 /// A request on its way. Belongs to the courier's thread.
 final class Exchange {

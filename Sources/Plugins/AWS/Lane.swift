@@ -1,5 +1,6 @@
 import DequeModule
 import JSONBytes
+import PluginKit
 import PluginWire
 
 /// The events of one target: what waits, what is in flight, and whether the target takes any. One lane never waits for

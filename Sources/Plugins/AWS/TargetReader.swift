@@ -1,4 +1,5 @@
 import JSONBytes
+import PluginKit
 import PluginWire
 
 /// Reads one `[[config.targets]]`.

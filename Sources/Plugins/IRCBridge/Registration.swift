@@ -1,3 +1,5 @@
+import PluginKit
+
 /// From an open connection to a registered one (RFC 1459 4.1, IRCv3 capability negotiation 302, SASL 3.2).
 struct Registration: Sendable {
     /// What is to be done.

@@ -2,6 +2,7 @@ import CCurl
 import DequeModule
 import Glibc
 import JSONBytes
+import PluginKit
 import PluginWire
 
 /// The loop of the courier's thread, owner of the lanes and of all that is in flight.
@@ -14,7 +15,7 @@ final class CourierLoop {
     static let maxInFlight = 4096
     /// Files that are left for what is no connection.
     static let spareFiles = 64
-    /// How often time-outs of a first byte are looked for, in milliseconds.
+    /// How often the limits of a try's parts are looked at, in milliseconds.
     static let watchInterval: Int64 = 250
     /// The longest sleep when nothing is due, in milliseconds.
     static let idleInterval: Int64 = 60_000
@@ -212,13 +213,17 @@ final class CourierLoop {
         }
     }
 
-    /// Gives up what has waited too long for a first byte.
+    /// Gives up what takes too long to connect, for TLS or for a first byte.
     private func watch(_ now: Int64) {
         guard inFlight > 0, now - watchedAt >= Self.watchInterval else { return }
         watchedAt = now
-        for transfer in transfers where transfer.job != nil && transfer.isUnanswered(now: now) {
+        // Those to give up are gathered first, as ending a try changes the list.
+        let late = transfers.compactMap { transfer in
+            transfer.job == nil ? nil : transfer.overrun(now: now).map { (transfer, $0) }
+        }
+        for (transfer, message) in late {
             transfer.cancel(on: multi)
-            end(transfer, .failed(.timedOut, "no answer began within \(Transfer.firstByteTimeout / 1000) s"), now)
+            end(transfer, .failed(.timedOut, message), now)
         }
     }
 

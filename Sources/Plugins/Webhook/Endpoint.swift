@@ -1,3 +1,4 @@
+import PluginKit
 import PluginWire
 
 /// One endpoint, as `[[config.endpoints]]` describes it.
@@ -26,8 +27,8 @@ struct Endpoint: Sendable {
     var rate: Rate?
     /// Which addresses it may have.
     var filter: AddressFilter
-    /// The time for one try, in milliseconds.
-    var timeout: Int64
+    /// How long one try and its parts may take.
+    var limits: TimeLimits
     /// The proxy that it is reached through; nil: none, whatever the environment says.
     var proxy: ProxyURL?
     /// How its TLS is done.

@@ -1,5 +1,6 @@
 import JSONBytes
 import OpenSSL
+import PluginKit
 import PluginWire
 
 /// Reads one `[[config.endpoints]]`.
@@ -17,8 +18,6 @@ struct EndpointReader {
     static let defaultConcurrency: Int64 = 64
     /// The most deliveries in flight that an endpoint may ask for.
     static let maxConcurrency: Int64 = 1024
-    /// The time for one try, where `timeout` is left out, in milliseconds.
-    static let defaultTimeout: Int64 = 30_000
     /// What `timeout` may be, in milliseconds. Its end stays below the host's ack deadline of 60 s.
     static let timeouts: ClosedRange<Int64> = 100...50_000
     /// Headers of one endpoint at most.
@@ -56,14 +55,15 @@ struct EndpointReader {
         let headers = headers()
         let concurrency = table.int("concurrency", in: 1...Self.maxConcurrency) ?? Self.defaultConcurrency
         let rate = rate()
-        let timeout = table.duration("timeout", in: Self.timeouts) ?? Self.defaultTimeout
+        var limits = TimeLimits()
+        limits.all = table.duration("timeout", in: Self.timeouts) ?? limits.all
         let proxy = proxy(filter)
         let tls = TLSSettingsReader.read(&table, scheme: url?.scheme)
         guard problems.isEmpty, let name, let url, let signer, let body else { return nil }
         return Endpoint(
             name: name, url: url, signer: signer, body: body, types: types, channels: channels, start: start,
             order: order,
-            headers: headers, concurrency: concurrency, rate: rate, filter: filter, timeout: timeout, proxy: proxy,
+            headers: headers, concurrency: concurrency, rate: rate, filter: filter, limits: limits, proxy: proxy,
             tls: tls,
             fingerprint: Base64.encode(SHA256.hash(json.bytes)))
     }

@@ -1,3 +1,5 @@
+import PluginKit
+
 /// How a try of a delivery ended.
 enum Outcome: Equatable, Sendable {
     /// The receiver answered.

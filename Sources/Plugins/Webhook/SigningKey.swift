@@ -1,4 +1,5 @@
 import OpenSSL
+import PluginKit
 
 /// A key that requests are signed with: Standard Webhooks 1.0's symmetric `v1` or its asymmetric `v1a`.
 enum SigningKey: Sendable, CustomStringConvertible {

@@ -1,4 +1,5 @@
 import OpenSSL
+import PluginKit
 
 /// The key that an endpoint's requests are signed with, as Standard Webhooks 1.0 has it ("Symmetric signatures").
 struct SigningSecret: Sendable, CustomStringConvertible {

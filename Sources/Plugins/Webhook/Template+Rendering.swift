@@ -6,12 +6,15 @@ extension Template {
     /// Pieces that are written for one body at most: sections in sections over what people send could have no end.
     static let maxSteps = 100_000
 
+    private static let tooLong = "the template's result is too long, or its sections repeat too often"
+
     /// Makes the body of an event.
     /// - Throws: ``BodyFormat/Unrenderable`` where the result is no JSON or too long.
     func render(_ event: [UInt8]) throws(BodyFormat.Unrenderable) -> [UInt8] {
         guard let json = try? JSON(parsing: event) else { throw .template("the event is no JSON") }
         var renderer = Renderer(event: event)
         try renderer.write(nodes, [json])
+        guard renderer.out.count <= Self.maxBody else { throw .template(Self.tooLong) }
         do throws(JSONError) { _ = try JSON(parsing: renderer.out) } catch {
             throw .template("the template's result is no JSON: \(error)")
         }
@@ -29,7 +32,7 @@ extension Template {
             for node in nodes {
                 steps += 1
                 guard steps <= Template.maxSteps, out.count <= Template.maxBody else {
-                    throw .template("the template's result is too long, or its sections repeat too often")
+                    throw .template(Template.tooLong)
                 }
                 switch node {
                 case .text(let text): out += text

@@ -1,13 +1,10 @@
 import CCurl
+import PluginKit
 
 /// A libcurl handle aimed at one endpoint, used for one delivery after another so that its connection is reused.
 ///
 /// Belongs to the courier's thread.
 final class Transfer {
-    /// The time for name, connection and TLS together, in milliseconds.
-    static let connectTimeout = 5000
-    /// The time from the request to the answer's first byte, in milliseconds.
-    static let firstByteTimeout: Int64 = 15_000
     /// The bytes of an answer that are read; the connection of a longer one is closed.
     static let maxAnswer = 16 << 10
     /// What the plugin calls itself.
@@ -43,7 +40,8 @@ final class Transfer {
                 proxy_port: endpoint.proxy?.port ?? 0, ca_file: given[1].lines[0],
                 client_cert: given[2].lines[0], client_key: given[3].lines[0],
                 requires_tls13: endpoint.tls.minimum == .tls13, headers: headers.lines,
-                connect_timeout_ms: Self.connectTimeout, timeout_ms: Int(endpoint.timeout),
+                connect_timeout_ms: Int(endpoint.limits.connect + endpoint.limits.secure),
+                timeout_ms: Int(endpoint.limits.all),
                 answer_limit: Self.maxAnswer)
             return ccurl_transfer_make(&target, Self.judge, context)
         }
@@ -85,11 +83,18 @@ final class Transfer {
     /// Gives up the try.
     func cancel(on multi: OpaquePointer) { ccurl_transfer_cancel(handle, multi) }
 
-    /// Whether the request is out for longer than a first byte may take.
+    /// Why the try has to be given up; nil: it goes on.
     /// - Parameter now: CLOCK_MONOTONIC in milliseconds.
-    func isUnanswered(now: Int64) -> Bool {
-        let since = ccurl_transfer_unanswered_since(handle)
-        return since > 0 && now - since >= Self.firstByteTimeout
+    func overrun(now: Int64) -> String? {
+        var since: Int64 = 0
+        let phase: TimeLimits.Phase =
+            switch ccurl_transfer_phase(handle, &since) {
+            case CCURL_CONNECTING: .connecting
+            case CCURL_SECURING: .securing
+            case CCURL_WAITING: .waiting
+            default: .reading
+            }
+        return endpoint.limits.overrun(phase, elapsed: now - since)
     }
 
     /// libcurl asks this before it connects and before it writes a request to a connection that is open already. The

@@ -1,4 +1,5 @@
 import JSONBytes
+import PluginKit
 import PluginWire
 
 /// The plugin's `[config]`.

@@ -3,19 +3,19 @@ import PluginWire
 
 /// One table of the configuration: values by key, and a problem with its full path for each that is not as it should
 /// be.
-struct ConfigurationTable {
-    typealias Problem = PluginMessage.Problem
+package struct ConfigurationTable {
+    package typealias Problem = PluginMessage.Problem
 
-    /// The path of the table, as `endpoints[0]`; empty at the top.
-    let path: String
+    /// The path of the table, as `endpoints[0]` or `targets[0]`; empty at the top.
+    package let path: String
     /// What is wrong so far.
-    private(set) var problems: [Problem] = []
+    package private(set) var problems: [Problem] = []
     private let members: [JSON.Member]
 
     /// - Parameters:
     ///   - known: The keys that this version reads.
     ///   - later: The keys of the design that it does not do yet.
-    init(_ json: JSON, path: String, known: [String], later: [String] = []) {
+    package init(_ json: JSON, path: String, known: [String], later: [String] = []) {
         self.path = path
         members = json.members ?? []
         if json.members == nil { problems.append(Problem(path: path, message: "a table is expected")) }
@@ -31,34 +31,34 @@ struct ConfigurationTable {
     }
 
     /// The path of a key of this table.
-    func path(of key: String) -> String { path.isEmpty ? key : "\(path).\(key)" }
+    package func path(of key: String) -> String { path.isEmpty ? key : "\(path).\(key)" }
 
     /// Notes a problem with a key.
-    mutating func fail(_ key: String, _ message: String) {
+    package mutating func fail(_ key: String, _ message: String) {
         problems.append(Problem(path: path(of: key), message: message))
     }
 
     /// Notes the problems of a table inside this one, whose paths are whole.
-    mutating func adopt(_ inner: [Problem]) { problems += inner }
+    package mutating func adopt(_ inner: [Problem]) { problems += inner }
 
     /// The value under a key, as it is.
-    func value(_ key: String) -> JSON? { members.first { $0.key == key }?.value }
+    package func value(_ key: String) -> JSON? { members.first { $0.key == key }?.value }
 
     /// The text under a key; nil where it is left out or, with a problem, no text.
-    mutating func string(_ key: String) -> String? {
+    package mutating func string(_ key: String) -> String? {
         guard let value = value(key) else { return nil }
         if value.string == nil { fail(key, "a text is expected") }
         return value.string
     }
 
     /// The text under a key that must be there.
-    mutating func required(_ key: String, _ hint: String) -> String? {
+    package mutating func required(_ key: String, _ hint: String) -> String? {
         if value(key) == nil { fail(key, "is missing; \(hint)") }
         return string(key)
     }
 
     /// The whole number under a key, within limits.
-    mutating func int(_ key: String, in range: ClosedRange<Int64>) -> Int64? {
+    package mutating func int(_ key: String, in range: ClosedRange<Int64>) -> Int64? {
         guard let value = value(key) else { return nil }
         guard let number = value.int, range.contains(number) else {
             fail(key, "a whole number from \(range.lowerBound) to \(range.upperBound) is expected")
@@ -68,7 +68,7 @@ struct ConfigurationTable {
     }
 
     /// The list of texts under a key, each of which `isValid`.
-    mutating func strings(_ key: String, of what: String, isValid: (String) -> Bool) -> [String]? {
+    package mutating func strings(_ key: String, of what: String, isValid: (String) -> Bool) -> [String]? {
         guard let value = value(key) else { return nil }
         let texts = value.array?.compactMap(\.string) ?? []
         guard let elements = value.array, texts.count == elements.count else {
@@ -82,7 +82,7 @@ struct ConfigurationTable {
     }
 
     /// A duration as `30s` or `500ms`, in milliseconds, within limits.
-    mutating func duration(_ key: String, in range: ClosedRange<Int64>) -> Int64? {
+    package mutating func duration(_ key: String, in range: ClosedRange<Int64>) -> Int64? {
         guard let value = value(key) else { return nil }
         if let text = value.string {
             let digits = text.prefix { ("0"..."9").contains($0) }

@@ -1,9 +1,9 @@
 /// Base 64 (RFC 4648, section 4), with padding.
-enum Base64 {
+package enum Base64 {
     private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
 
     /// Writes bytes as text.
-    static func encode(_ bytes: [UInt8]) -> String {
+    package static func encode(_ bytes: [UInt8]) -> String {
         var out: [UInt8] = []
         out.reserveCapacity((bytes.count + 2) / 3 * 4)
         var at = 0
@@ -21,7 +21,7 @@ enum Base64 {
     }
 
     /// Reads a text strictly: nothing but the alphabet, whole groups, padding where it belongs and no stray bits.
-    static func decode(_ text: String) -> [UInt8]? {
+    package static func decode(_ text: String) -> [UInt8]? {
         let digits = text.utf8.prefix { $0 != 0x3D }
         let padding = text.utf8.count - digits.count
         guard text.utf8.count % 4 == 0, padding <= 2, text.utf8.suffix(padding).allSatisfy({ $0 == 0x3D }) else {

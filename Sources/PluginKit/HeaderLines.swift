@@ -1,12 +1,12 @@
 import Glibc
 
-/// Header lines as C has them, for as long as the object lives.
-final class HeaderLines {
+/// Texts as C has them, such as header lines, for as long as the object lives.
+package final class HeaderLines {
     /// The lines; a null pointer ends them.
-    let lines: UnsafeMutablePointer<UnsafePointer<CChar>?>
+    package let lines: UnsafeMutablePointer<UnsafePointer<CChar>?>
     private let count: Int
 
-    init(_ texts: [String]) {
+    package init(_ texts: [String]) {
         count = texts.count
         lines = .allocate(capacity: count + 1)
         for (i, text) in texts.enumerated() { (lines + i).initialize(to: strdup(text).map { UnsafePointer($0) }) }

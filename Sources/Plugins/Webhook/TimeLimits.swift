@@ -1,0 +1,29 @@
+/// How long the parts of one try may take, in milliseconds.
+struct TimeLimits: Hashable, Sendable {
+    /// Name and connection.
+    var connect: Int64 = 5000
+    /// From the connection to the request: TLS, and a proxy's tunnel.
+    var secure: Int64 = 5000
+    /// From the request to the answer's first byte.
+    var firstByte: Int64 = 15_000
+    /// Everything, the answer's last byte included.
+    var all: Int64 = 30_000
+
+    /// What a try is doing.
+    enum Phase: Sendable {
+        case connecting, securing, waiting, reading
+    }
+
+    /// Why a try is given up; nil: it goes on. ``all`` is libcurl's to watch.
+    /// - Parameter elapsed: Milliseconds in this phase.
+    func overrun(_ phase: Phase, elapsed: Int64) -> String? {
+        switch phase {
+        case .connecting where elapsed >= connect: "there was no connection within \(Self.text(connect))"
+        case .securing where elapsed >= secure: "TLS was not ready within \(Self.text(secure)) of the connection"
+        case .waiting where elapsed >= firstByte: "no answer began within \(Self.text(firstByte))"
+        case .connecting, .securing, .waiting, .reading: nil
+        }
+    }
+
+    private static func text(_ ms: Int64) -> String { ms % 1000 == 0 ? "\(ms / 1000) s" : "\(ms) ms" }
+}
