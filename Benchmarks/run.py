@@ -302,8 +302,14 @@ def memory(binaries, folder):
         server.stop()
 
 
+def webhook(binaries, folder):
+    # It uses what is above, under the name of this file.
+    from webhook import measure
+    measure(binaries, folder)
+
+
 BENCHMARKS = {
-    "memory": memory, "idle": idle, "latency": latency, "ingest": ingest, "delivery": delivery}
+    "memory": memory, "idle": idle, "latency": latency, "ingest": ingest, "delivery": delivery, "webhook": webhook}
 
 
 def main():
@@ -317,4 +323,5 @@ def main():
             shutil.rmtree(folder, ignore_errors=True)
 
 
-main()
+if __name__ == "__main__":
+    main()
