@@ -196,7 +196,8 @@ final class CourierLoop {
             note(
                 job,
                 DeliveryRecord(
-                    at: time + offset, eventId: job.eventId, attempt: job.attempt, outcome: outcome,
+                    endpoint: transfer.endpoint.name, url: transfer.endpoint.url, at: time + offset,
+                    eventId: job.eventId, attempt: job.attempt, outcome: outcome,
                     milliseconds: time - transfer.postedAt, answer: transfer.answer), of: lane)
             settle(job, of: lane, outcome, now, isStale: isOld)
         }
