@@ -26,6 +26,7 @@ let package = Package(
         .executable(name: "crowbar-aws", targets: ["AWS"]),
         .executable(name: "crowbar-launch", targets: ["Launcher"]),
         .executable(name: "crowbar-bench-pipe", targets: ["BenchmarkPipe"]),
+        .executable(name: "crowbar-bench-post", targets: ["BenchmarkPost"]),
         .library(name: "PluginKit", targets: ["PluginKit"]),
     ],
     dependencies: [
@@ -118,6 +119,8 @@ let package = Package(
         // What script/bench measures with.
         .executableTarget(
             name: "BenchmarkPipe", path: "Benchmarks/Pipe", linkerSettings: [.linkedLibrary("sqlite3")]),
+        .executableTarget(
+            name: "BenchmarkPost", path: "Benchmarks/Post", linkerSettings: [.linkedLibrary("curl")]),
 
         // Tests.
         .target(

@@ -308,8 +308,15 @@ def irc(binaries, folder):
     bridge.irc(Server, row, resident, free_port, binaries, folder)
 
 
+def webhook(binaries, folder):
+    # It uses what is above, under the name of this file.
+    from webhook import measure
+    measure(binaries, folder)
+
+
 BENCHMARKS = {
-    "memory": memory, "idle": idle, "latency": latency, "ingest": ingest, "delivery": delivery, "irc": irc}
+    "memory": memory, "idle": idle, "latency": latency, "ingest": ingest, "delivery": delivery, "irc": irc,
+    "webhook": webhook}
 
 
 def main():
@@ -323,4 +330,5 @@ def main():
             shutil.rmtree(folder, ignore_errors=True)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -103,6 +103,32 @@ final class WebhookServer {
         }
     }
 
+    /// Posts commands as NDJSON for "ann"; returns how many were acknowledged.
+    func post(_ commands: [String]) async throws -> Int { try await Self.post(commands, to: api, of: folder) }
+
+    /// Posts commands to a server that may end meanwhile.
+    static func post(_ commands: [String], to api: String, of folder: CommandLineFolder) async throws -> Int {
+        let token = folder.crowbar("token", "ann").output.dropLast()
+        folder.write("body", commands.joined(separator: "\n"))
+        folder.write("headers", "Authorization: Bearer \(token)\nContent-Type: application/x-ndjson\n")
+        let curl = try LineProcess(
+            "/usr/bin/curl",
+            arguments: [
+                "-sS", "--max-time", "20", "-H", "@" + folder.file("headers"), "--data-binary",
+                "@" + folder.file("body"), "http://127.0.0.1:\(api)/api/commands",
+            ])
+        var acknowledged = 0
+        while let line = try? await curl.first("an answer", within: .seconds(20), { try JSONObject(parsing: $0) }) {
+            if line.string("eventId") != nil { acknowledged += 1 }
+        }
+        return acknowledged
+    }
+
+    /// Takes the next request that the receiver tells of.
+    func request(within limit: Duration = .seconds(60)) async throws -> JSONObject {
+        try await receiver.first("a request", within: limit) { try JSONObject(parsing: $0) }
+    }
+
     /// Takes as many requests as are named, in any order, as `PATH MESSAGE`, each a first one.
     func expect(_ wanted: [String], location: SourceLocation = #_sourceLocation) async throws {
         var came: [String] = []

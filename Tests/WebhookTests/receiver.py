@@ -26,6 +26,7 @@ from urllib.parse import unquote
 
 lock = threading.Lock()
 seen = collections.Counter()
+started = {}
 now_open = 0
 most_open = 0
 
@@ -77,6 +78,7 @@ class Receiver(BaseHTTPRequestHandler):
             seen[self.path] += 1
             seen[self.headers["webhook-id"]] += 1
             count, count_of_id = seen[self.path], seen[self.headers["webhook-id"]]
+            status = self.planned()
         records.put({
             "path": self.path,
             "id": self.headers["webhook-id"],
@@ -87,14 +89,28 @@ class Receiver(BaseHTTPRequestHandler):
             "client": self.client_address[1],
             "at": int(time.monotonic() * 1000),
             "most": most_open,
+            "status": status,
         })
         try:
+            if status:
+                return self.answer(status, [("Retry-After", "1")] if status == 503 else ())
             self.behave(count, count_of_id)
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True
         finally:
             with lock:
                 now_open -= 1
+
+    def planned(self):
+        """The status where it is known from the path at once, else 0."""
+        kind, *arguments = self.path.strip("/").split("/")
+        name = self.headers["webhook-id"]
+        if kind == "refuses":  # refuses/50: events whose number is a multiple of 50
+            return 400 if int(name.split("-")[-1]) % int(arguments[0]) == 0 else 200
+        if kind == "busy":  # busy/8: 503 in the first 8 seconds
+            began = started.setdefault(self.path, time.monotonic())
+            return 503 if time.monotonic() - began < float(arguments[0]) else 200
+        return 0
 
     def behave(self, count, count_of_id):
         kind, *arguments = self.path.strip("/").split("/")

@@ -25,7 +25,7 @@ extension CourierLoop {
     /// Notes a try that has ended; a test's is told, as it is not the queue's.
     func note(_ job: Job, _ record: DeliveryRecord, of seat: Int) {
         if let id = job.test {
-            send(.answer(id: id, .told(record.json(of: endpoints[seat]))))
+            send(.answer(id: id, .told(record.json)))
         } else {
             lanes[seat].keep(record)
         }
@@ -34,12 +34,10 @@ extension CourierLoop {
     /// The newest first, as many as a line holds.
     private func records(of queue: String?) -> [JSON] {
         let wanted = queue.map { [$0] } ?? Array(seats.keys)
-        let records = wanted.compactMap { seats[$0] }.flatMap { seat in
-            lanes[seat].records.map { (seat: seat, record: $0) }
-        }
+        let records = wanted.compactMap { seats[$0] }.flatMap { lanes[$0].records }
         var (told, bytes): ([JSON], Int) = ([], 0)
-        for (seat, record) in records.sorted(by: { $0.record.at > $1.record.at }) {
-            let json = record.json(of: endpoints[seat])
+        for record in records.sorted(by: { $0.at > $1.at }) {
+            let json = record.json
             bytes += json.bytes.count
             if bytes > DeliveryRecord.maxTold { break }
             told.append(json)

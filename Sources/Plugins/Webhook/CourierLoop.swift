@@ -181,8 +181,8 @@ final class CourierLoop {
         note(
             job,
             DeliveryRecord(
-                at: now + offset, eventId: job.eventId, attempt: job.attempt, outcome: outcome, milliseconds: 0,
-                answer: []), of: lane)
+                endpoint: endpoints[lane].name, url: endpoints[lane].url, at: now + offset, eventId: job.eventId,
+                attempt: job.attempt, outcome: outcome, milliseconds: 0, answer: []), of: lane)
         settle(job, of: lane, outcome, now)
     }
 
@@ -234,7 +234,8 @@ final class CourierLoop {
             note(
                 job,
                 DeliveryRecord(
-                    at: time + offset, eventId: job.eventId, attempt: job.attempt, outcome: outcome,
+                    endpoint: transfer.endpoint.name, url: transfer.endpoint.url, at: time + offset,
+                    eventId: job.eventId, attempt: job.attempt, outcome: outcome,
                     milliseconds: time - transfer.postedAt, answer: transfer.answer), of: lane)
             settle(job, of: lane, outcome, now, isStale: isOld)
         }

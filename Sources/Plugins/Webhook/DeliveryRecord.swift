@@ -9,6 +9,9 @@ struct DeliveryRecord: Sendable {
     /// Bytes of all that is told at once, well below the longest line.
     static let maxTold = 512 << 10
 
+    /// The endpoint, and where it was then.
+    var endpoint: String
+    var url: EndpointURL
     /// When it ended, Unix time in milliseconds.
     var at: Int64
     var eventId: String
@@ -19,18 +22,18 @@ struct DeliveryRecord: Sendable {
     /// The answer's body, its first part.
     var answer: [UInt8]
 
-    /// The record as JSON, without what may be secret in the endpoint's URL, wherever the receiver quotes it.
-    func json(of endpoint: Endpoint) -> JSON {
+    /// The record as JSON, without what may be secret in the URL, wherever the receiver quotes it.
+    var json: JSON {
         var members: [JSON.Member] = [
-            .init("endpoint", .string(endpoint.name)), .init("url", .string(endpoint.url.masked)),
+            .init("endpoint", .string(endpoint)), .init("url", .string(url.masked)),
             .init("at", .int(at)), .init("eventId", .string(eventId)), .init("attempt", .int(attempt)),
             .init("delivered", .bool(outcome.isSuccess)), .init("outcome", .string(outcome.code)),
             .init("ms", .int(milliseconds)),
         ]
-        if case .failed(_, let text) = outcome { members.append(.init("reason", .string(endpoint.url.mask(text)))) }
+        if case .failed(_, let text) = outcome { members.append(.init("reason", .string(url.mask(text)))) }
         if case .answered(_, _, let host?) = outcome { members.append(.init("redirect", .string(host))) }
         if !answer.isEmpty {
-            let text = endpoint.url.mask(String(decoding: answer, as: UTF8.self))
+            let text = url.mask(String(decoding: answer, as: UTF8.self))
             members.append(.init("answer", .string(Self.plain(text))))
         }
         return .object(members)

@@ -25,8 +25,10 @@ struct Reporter {
     init(leftOut: [WebhookConfiguration.LeftOut]) { self.leftOut = leftOut }
 
     /// What to send now, if it is time.
-    /// - Parameter now: Milliseconds of a clock that never goes back.
-    mutating func report(_ lanes: [Lane], now: Int64) -> [PluginMessage]? {
+    /// - Parameters:
+    ///   - lanes: The endpoints; asked for only then, as this is called at every turn.
+    ///   - now: Milliseconds of a clock that never goes back.
+    mutating func report(_ lanes: @autoclosure () -> [Lane], now: Int64) -> [PluginMessage]? {
         guard isDirty || pending != nil || !lines.isEmpty else {
             due = nil
             return nil
@@ -36,7 +38,7 @@ struct Reporter {
             return nil
         }
         lookedAt = now
-        if isDirty { pending = StatusReport.make(lanes, leftOut: leftOut) }
+        if isDirty { pending = StatusReport.make(lanes(), leftOut: leftOut) }
         isDirty = false
         var out = lines
         lines = []

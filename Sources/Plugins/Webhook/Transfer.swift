@@ -20,7 +20,8 @@ final class Transfer {
     var slot = 0
     /// The header lines of its requests; others than the endpoint's now: its configuration changed.
     let headers: HeaderLines
-    private let endpoint: Endpoint
+    /// The endpoint as it was when the handle was made.
+    let endpoint: Endpoint
     private var handle: OpaquePointer?
 
     /// Makes a handle; nil where libcurl has no memory or refuses the endpoint.
