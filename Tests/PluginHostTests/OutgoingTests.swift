@@ -85,6 +85,18 @@ struct OutgoingTests {
         #expect(told.broken == 1)
     }
 
+    @Test func aReaderThatGoesWhileThePipeIsFullIsTold() async throws {
+        _ = Self.ignoreBrokenPipes
+        let (end, writer) = try FileDescriptor.pipe()
+        let (outgoing, told) = (Outgoing(), Told())
+        outgoing.begin(writer, told.events)
+        outgoing.put([UInt8](repeating: 7, count: 300_000))
+        #expect(told.broken == 0 && outgoing.room() < Outgoing.limit)
+        try end.close()
+        try await wait("the end") { told.broken == 1 }
+        #expect(outgoing.room() == Outgoing.limit)
+    }
+
     @Test func aCutClosesThePipeThoughNobodyReads() async throws {
         let (end, writer) = try FileDescriptor.pipe()
         let outgoing = Outgoing()

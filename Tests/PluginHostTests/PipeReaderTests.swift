@@ -87,4 +87,33 @@ struct PipeReaderTests {
         #expect(heard.ends == 0)
         try writer.close()
     }
+
+    /// Where it is told of the hang-up, the reader closes its pipe while the one who tells goes on to the next.
+    @Test(arguments: [false, true]) func manyPipesThatHangUpHurtNobody(areClosedMeanwhile: Bool) async throws {
+        signal(SIGPIPE, SIG_IGN)
+        for _ in 0..<150 {
+            let all = (0..<16).map { _ in Heard() }
+            try await withThrowingDiscardingTaskGroup { group in
+                for heard in all {
+                    let (output, input) = (try FileDescriptor.pipe(), try FileDescriptor.pipe())
+                    let (writer, end) = (output.writeEnd, input.readEnd)
+                    let outgoing = Outgoing()
+                    outgoing.begin(input.writeEnd, .init(onRoom: {}, onBroken: {}))
+                    outgoing.put([UInt8](repeating: 7, count: 70_000))
+                    let reader = reader(output.readEnd, paced: false, heard)
+                    group.addTask {
+                        try writer.close()
+                        try end.close()
+                        if !areClosedMeanwhile { try await wait("the end") { heard.ends == 1 } }
+                    }
+                    group.addTask {
+                        if !areClosedMeanwhile { try await wait("the end") { heard.ends == 1 } }
+                        outgoing.cut()
+                        await reader.close()
+                    }
+                }
+            }
+            #expect(all.allSatisfy { $0.ends <= 1 && $0.bytes.isEmpty })
+        }
+    }
 }

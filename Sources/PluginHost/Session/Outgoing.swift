@@ -17,13 +17,8 @@ final class Outgoing: Sendable {
     struct Events: Sendable {
         /// Half of the room is free again, after there was none.
         var onRoom: @Sendable () -> Void
-        /// The plugin takes no more. One that goes while the pipe is full is noticed by its process' end, not by this.
+        /// The plugin takes no more.
         var onBroken: @Sendable () -> Void
-    }
-
-    /// Unchecked since a dispatch source may be used from any thread; the library only does not say so by a protocol.
-    private struct Source: @unchecked Sendable {
-        let dispatch: any DispatchSourceWrite
     }
 
     private enum Phase {
@@ -50,8 +45,8 @@ final class Outgoing: Sendable {
         var isCut = false
         var descriptor = FileDescriptor(rawValue: -1)
         var events: Events?
-        /// Made when the pipe is full for the first time; suspended but while it is.
-        var source: Source?
+        /// Made when the pipe is full for the first time.
+        var watch: Poller.Watch?
     }
 
     private let state = Mutex(State())
@@ -158,10 +153,8 @@ final class Outgoing: Sendable {
                 return (nil, nil)
             }
             state.phase = .full
-            let source = state.source ?? makeSource(state.descriptor)
-            state.source = source
-            source.dispatch.resume()
-            return (nil, nil)
+            guard (try? waitForRoom(&state)) == nil else { return (nil, nil) }
+            return take(.broken, &state)
         case .broken:
             let tell = state.events?.onBroken
             Self.end(&state)
@@ -184,33 +177,26 @@ final class Outgoing: Sendable {
         }
     }
 
-    private func makeSource(_ descriptor: FileDescriptor) -> Source {
-        let source = Source(
-            dispatch: DispatchSource.makeWriteSource(fileDescriptor: descriptor.rawValue, queue: .global()))
-        source.dispatch.setEventHandler { [self] in
-            state.withLock {
-                guard $0.phase == .full else { return }
-                source.dispatch.suspend()
-                $0.phase = .idle
-            }
-            write()
+    private func waitForRoom(_ state: inout State) throws(Errno) {
+        if let watch = state.watch { return watch.arm() }
+        state.watch = try Poller.shared.watch(state.descriptor, for: .writing) { [self] in
+            DispatchQueue.global().async { self.goOn() }
         }
-        source.dispatch.setCancelHandler { try? descriptor.close() }
-        return source
+    }
+
+    /// Writes on, as the pipe has room again or nobody reads it any more.
+    private func goOn() {
+        state.withLock { if $0.phase == .full { $0.phase = .idle } }
+        write()
     }
 
     /// Lets go of everything. Nobody writes at this moment.
     private static func end(_ state: inout State) {
         guard state.phase != .over, state.phase != .waiting else { return }
-        if let source = state.source {
-            // What is suspended is never released.
-            source.dispatch.cancel()
-            if state.phase != .full { source.dispatch.resume() }
-        } else {
-            try? state.descriptor.close()
-        }
+        state.watch?.cancel()
+        try? state.descriptor.close()
         state.phase = .over
-        state.source = nil
+        state.watch = nil
         state.chunks = []
         state.bytes = 0
         state.events = nil

@@ -11,14 +11,9 @@ final class PipeReader: Sendable {
     /// Bytes a piece at most: as much as a pipe holds.
     static let limit = 64 << 10
 
-    /// Unchecked since a dispatch source may be used from any thread; the library only does not say so by a protocol.
-    private struct Source: @unchecked Sendable {
-        let dispatch: any DispatchSourceRead
-    }
-
     private struct State {
-        /// Nil once it is closed, or until it is started.
-        var source: Source?
+        /// Nil once it is closed.
+        var watch: Poller.Watch?
         /// The next piece may be read without being asked for.
         var isOpen = false
         var isWaiting = false
@@ -46,12 +41,15 @@ final class PipeReader: Sendable {
         self.take = take
         self.onEnd = onEnd
         _ = fcntl(descriptor.rawValue, F_SETFL, fcntl(descriptor.rawValue, F_GETFL) | O_NONBLOCK)
-        let source = Source(
-            dispatch: DispatchSource.makeReadSource(fileDescriptor: descriptor.rawValue, queue: queue))
-        source.dispatch.setEventHandler { [self] in event(Int(clamping: source.dispatch.data)) }
-        source.dispatch.setCancelHandler { try? descriptor.close() }
-        state.withLock { $0.source = source }
-        source.dispatch.resume()
+        state.withLock {
+            do throws(Errno) {
+                $0.watch = try Poller.shared.watch(descriptor, for: .reading) { [self] in queue.async { self.event() } }
+            } catch {
+                // As if the program had closed its end: the session ends, and is tried again later.
+                try? descriptor.close()
+                queue.async { [self] in self.onEnd() }
+            }
+        }
     }
 
     /// Lets the next piece be read.
@@ -59,7 +57,7 @@ final class PipeReader: Sendable {
         state.withLock {
             guard $0.isWaiting else { return $0.isOpen = true }
             $0.isWaiting = false
-            $0.source?.dispatch.resume()
+            $0.watch?.arm()
         }
     }
 
@@ -67,8 +65,8 @@ final class PipeReader: Sendable {
     func close() async {
         await withCheckedContinuation { continuation in
             queue.async { [self] in
-                if state.withLock({ $0.source != nil }) {
-                    while read(upTo: Self.limit) == .piece {}
+                if state.withLock({ $0.watch != nil }) {
+                    while read() == .piece {}
                     stop()
                 }
                 continuation.resume()
@@ -76,16 +74,16 @@ final class PipeReader: Sendable {
         }
     }
 
-    /// - Parameter available: Bytes that are there to be read; 0 when the other end is closed, which is said once and
-    ///   leaves out what was written before.
-    private func event(_ available: Int) {
-        guard available == 0 else {
-            if read(upTo: available) == .piece { pace() }
-            return
+    private func event() {
+        // It may have been closed since.
+        guard state.withLock({ $0.watch != nil }) else { return }
+        switch read() {
+        case .piece: pace()
+        case .nothing: state.withLock { $0.watch?.arm() }
+        case .end:
+            stop()
+            onEnd()
         }
-        var found = Found.piece
-        while found == .piece { found = read(upTo: Self.limit) }
-        if found == .end { end() }
     }
 
     private enum Found {
@@ -95,8 +93,12 @@ final class PipeReader: Sendable {
         case end
     }
 
-    private func read(upTo count: Int) -> Found {
-        let count = min(count, Self.limit)
+    private func read() -> Found {
+        // No more room than needed, as it may be long until the piece is done with. Where nothing is there, the room is
+        // for learning whether that is the end.
+        var available: Int32 = 0
+        _ = ioctl(descriptor.rawValue, UInt(FIONREAD), &available)
+        let count = max(1, min(Int(available), Self.limit))
         var problem: Int32 = 0
         let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
             var got = -1
@@ -114,26 +116,18 @@ final class PipeReader: Sendable {
     }
 
     private func pace() {
-        guard isPaced else { return }
         state.withLock {
-            if $0.isOpen { return $0.isOpen = false }
-            $0.isWaiting = true
-            $0.source?.dispatch.suspend()
+            if isPaced, !$0.isOpen { return $0.isWaiting = true }
+            $0.isOpen = false
+            $0.watch?.arm()
         }
-    }
-
-    private func end() {
-        stop()
-        onEnd()
     }
 
     private func stop() {
         state.withLock {
-            $0.source?.dispatch.cancel()
-            // What is suspended is never released.
-            if $0.isWaiting { $0.source?.dispatch.resume() }
-            $0.isWaiting = false
-            $0.source = nil
+            $0.watch?.cancel()
+            $0.watch = nil
         }
+        try? descriptor.close()
     }
 }
