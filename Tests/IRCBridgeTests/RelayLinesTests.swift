@@ -17,6 +17,33 @@ import Testing
         #expect(try lines(.text("\u{1}\r\n")).isEmpty)
     }
 
+    @Test(arguments: [
+        (NameStyle(), "<ann> hi", "ann waves"), (NameStyle(antiPing: true), "<a\u{200B}nn> hi", "a\u{200B}nn waves"),
+        (NameStyle(hasColors: true), "<\u{3}10ann\u{F}> hi", "\u{3}10ann\u{F} waves"),
+        (NameStyle(antiPing: true, hasColors: true), "<\u{3}10a\u{200B}nn\u{F}> hi", "\u{3}10a\u{200B}nn\u{F} waves"),
+    ])
+    func namesAreStyled(style: NameStyle, said: String, done: String) throws {
+        var lines = RelayLines(format: try #require(RelayFormat(RelayFormat.preset)), maxLines: 0, mask: "c!c@h")
+        lines.style = style
+        let text = lines.lines(.init(channel: "general", author: "ann", what: .text("hi")), target: "#room")
+        #expect(text == ["PRIVMSG #room :" + said])
+        let action = lines.lines(.init(channel: "general", author: "ann", what: .action("waves")), target: "#room")
+        #expect(action == ["PRIVMSG #room :\u{1}ACTION \(done)\u{1}"])
+    }
+
+    @Test(arguments: [("LINELEN=2048", 2046), ("LINELEN=100", 510), ("LINELEN=x", 510), ("LINELEN=99999999", 8190)])
+    func aLineIsAsLongAsTheServerTakes(token: String, longest: Int) throws {
+        var machine = NetworkMachine(config: try Tables.network(), links: [try Tables.link()], plugin: "irc")
+        _ = machine.start(now: 0)
+        _ = machine.connected(now: 0)
+        for line in [":s 001 crow :Welcome", ":s 005 crow \(token) :are supported", ":crow!crow@host JOIN #room"] {
+            _ = machine.received(Tables.line(line), now: 0)
+        }
+        let text = String(repeating: "x", count: 9000)
+        let said = machine.deliver(Tables.event(1, text), now: 0).lines.filter { $0.hasPrefix("PRIVMSG") }
+        #expect(said.map(\.utf8.count).max() == longest - ":crow!crow@host ".utf8.count)
+    }
+
     @Test func nobodyCanWriteALineOfTheirOwn() throws {
         let said = try lines(.text("hi\r\nQUIT :bye\0"), by: "x\r\nJOIN #other")
         #expect(said == ["PRIVMSG #room :<x JOIN #other> hi", "PRIVMSG #room :<x JOIN #other> QUIT :bye"])

@@ -10,6 +10,8 @@ import Testing
         marks.said("@label=7 NOTICE #room :<ann> psst", now: 0)
         #expect(marks.isRepeated("<ann> hi", in: "#room", nick: "crow", now: 5))
         #expect(marks.isRepeated("<ann> psst", in: "#room", nick: "crow", now: 5))
+        marks.said("PRIVMSG #room :<\u{3}04ann\u{F}> so \u{2}bold\u{2}", now: 0)
+        #expect(marks.isRepeated("<ann> so bold", in: "#room", nick: "crow", now: 5))
         #expect(!marks.isRepeated("<ann> hi", in: "#other", nick: "crow", now: 5))
         #expect(!marks.isRepeated("<ann> hi!", in: "#room", nick: "crow", now: 5))
         #expect(!marks.isRepeated("<ann> hi", in: "#room", nick: "crow", now: RelayMarks.memory + 1))

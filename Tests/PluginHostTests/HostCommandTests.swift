@@ -116,6 +116,10 @@ import Testing
             try await scenario.send(["hi"])
             try await wait("the event") { scenario.messages("noisy") == ["hi"] }
             try await wait("its words") { scenario.lines.all.contains { $0.contains("secret is ***") } }
+            let status = try await host.listing().array?.first?["status"]
+            #expect(status?["message"]?.string == "I know ***")
+            #expect(status?["details"]?["secret"]?.string == "***")
+            #expect(status?["details"]?["n"]?.int == 1)
         }
         let lines = scenario.lines.all
         #expect(lines.contains { $0.contains("hello from a library") && $0.contains("stdout") })

@@ -55,7 +55,7 @@ extension PluginSession {
         case .working(let delivery, let ms): working(delivery, ms, now)
         case .status(let level, let message, let details):
             let count = details?.members?.count ?? 0
-            view.status = (level, log.mask(String(message.prefix(1024))), count <= 100 ? details : nil)
+            view.status = (level, log.mask(String(message.prefix(1024))), count <= 100 ? details.flatMap(masked) : nil)
         case .log(let level, let message, let fields):
             log.message(level: level, message, fields: fields.map { String(decoding: $0.bytes, as: UTF8.self) })
         case .drained: if !isDraining { strike("'drained' was not expected", now) }
@@ -76,6 +76,13 @@ extension PluginSession {
     private func place(_ path: String) -> String {
         if path.isEmpty { return "" }
         return ManifestReader.place(ofConfig: String(path.prefix(256)), in: manifest.file) + ": "
+    }
+
+    /// Details without the plugin's secrets; nil where nothing readable is left of them.
+    private func masked(_ details: JSON) -> JSON? {
+        let text = String(decoding: details.bytes, as: UTF8.self)
+        let masked = log.mask(text)
+        return masked == text ? details : try? JSON(parsing: masked.utf8)
     }
 
     private func ignore() { view.ignored += 1 }

@@ -12,6 +12,8 @@ final class Bridge: @unchecked Sendable {
     /// Refused commands that are logged in ``logInterval``, the rest being counted.
     private static let logsPerInterval = 10
     private static let logInterval = TimeAmount.seconds(60)
+    /// How often figures that have changed are told.
+    private static let reportInterval = TimeAmount.seconds(15)
 
     private let loop: any EventLoop
     let host: PluginConnection
@@ -28,6 +30,9 @@ final class Bridge: @unchecked Sendable {
     /// The networks that are not read.
     private var paused: Set<String> = []
     private var health: [String: NetworkHealth] = [:]
+    /// What the host was told last.
+    private var reports: [String: NetworkReport] = [:]
+    private var nextReport: Scheduled<Void>?
     private var running: Set<String> = []
     private var logged = 0
     private var unlogged = 0
@@ -131,8 +136,19 @@ final class Bridge: @unchecked Sendable {
             all.contains { $0.value.level == .down }
             ? .down : all.contains { $0.value.level == .degraded } ? .degraded : .ok
         let text = all.map { "\($0.key): \($0.value.message)" }.joined(separator: "; ")
-        let details = all.map { JSON.Member($0.key, .string("\($0.value.level.rawValue): \($0.value.message)")) }
+        reports = networks.mapValues(\.report)
+        let details = reports.sorted { $0.key < $1.key }.map { JSON.Member($0.key, $0.value.json) }
         host.send(.status(level: worst, message: text, details: .object(details)))
+        guard nextReport == nil, !isDraining else { return }
+        nextReport = loop.scheduleTask(in: Self.reportInterval) { [weak self] in self?.reportChanges() }
+    }
+
+    /// The figures change with each line; they are told again after a while, where there were any.
+    private func reportChanges() {
+        nextReport = nil
+        if networks.mapValues(\.report) != reports { return sendStatus() }
+        guard !isDraining else { return }
+        nextReport = loop.scheduleTask(in: Self.reportInterval) { [weak self] in self?.reportChanges() }
     }
 
     private func emit(_ command: ChatCommand, _ network: String, isSecond: Bool = false) {

@@ -10,6 +10,8 @@ struct ISupport: Equatable, Sendable {
     var prefixes = "@+"
     /// The longest topic, in bytes.
     var topicLength = 390
+    /// The longest line without its tags and CR LF, in bytes (LINELEN, of Ergo and others; 512 with CR LF by RFC 1459).
+    var longestLine = RelayLines.maxLine
     /// Lines of history at once; 0: no limit told.
     var historyLength = 0
     /// WHO can be asked for accounts (WHOX).
@@ -29,6 +31,8 @@ struct ISupport: Equatable, Sendable {
             // `(ov)@+`
             case "PREFIX": prefixes = value.firstIndex(of: ")").map { String(value[$0...].dropFirst()) } ?? ""
             case "TOPICLEN": topicLength = Int(value).map { min(max($0, 1), 4096) } ?? topicLength
+            // No less than the RFC promises, and no more than a message of the chat can be of use with.
+            case "LINELEN": longestLine = Int(value).map { min(max($0 - 2, RelayLines.maxLine), 8190) } ?? longestLine
             case "CHATHISTORY", "draft/CHATHISTORY": historyLength = Int(value).map { max($0, 0) } ?? 0
             case "WHOX": hasWHOX = true
             case "SAFERATE": isSafeRate = true

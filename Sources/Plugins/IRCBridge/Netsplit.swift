@@ -4,6 +4,10 @@ struct Netsplit: Equatable, Sendable {
     /// How long they are waited for, in seconds.
     static let patience = 300.0
 
+    /// Those who go with one split go within this of one another, in seconds.
+    static let between = 10.0
+
+    private var lastLoss: Instant?
     private var gone: [String: (person: Roster.Person, until: Instant)] = [:]
     /// Their order of time, which is the order of their ends.
     private var order: [String] = []
@@ -23,9 +27,13 @@ struct Netsplit: Equatable, Sendable {
     }
 
     /// Somebody went with a split. `nick` is folded.
-    mutating func lost(_ nick: String, _ person: Roster.Person, now: Instant) {
+    /// - Returns: Whether this is the first who went with it.
+    mutating func lost(_ nick: String, _ person: Roster.Person, now: Instant) -> Bool {
+        let isFirst = lastLoss.map { now - $0 > Self.between } ?? true
+        lastLoss = now
         if gone.updateValue((person, now + Self.patience), forKey: nick) != nil { order.removeAll { $0 == nick } }
         order.append(nick)
+        return isFirst
     }
 
     /// Somebody is in a channel. `nick` is folded.

@@ -23,7 +23,8 @@ struct NetworkConfig: Equatable, Sendable {
     static let maxIgnores = 200
     static let known = [
         "name", "host", "port", "tls", "ca_file", "server_password", "nick", "user", "realname", "sasl", "flood",
-        "max_lines", "presence", "mode", "format", "anti_ping", "ignore", "catch_up", "puppets",
+        "max_lines", "presence", "mode", "format", "anti_ping", "name_colors", "ignore", "catch_up",
+        "puppets",
     ]
     static let later = ["pin", "client_cert", "client_key", "proxy", "bind", "nickserv"]
 
@@ -46,8 +47,8 @@ struct NetworkConfig: Equatable, Sendable {
     /// Connections of users; nil: the bridge says everything itself.
     var puppets: PuppetConfig?
     var format: RelayFormat
-    /// Authors' names are written so that they highlight nobody.
-    var antiPing: Bool
+    /// How authors' names are written.
+    var style: NameStyle
     /// What is said of the time without a connection.
     var catchUp: Backlog.Limits
     /// Whom nothing is taken from.
@@ -82,7 +83,9 @@ struct NetworkConfig: Equatable, Sendable {
             throw section.fail("format", "must hold {name} and {text} once each, {text} last")
         }
         self.format = relay
-        antiPing = try section.bool("anti_ping", default: false)
+        style = NameStyle(
+            antiPing: try section.bool("anti_ping", default: false),
+            hasColors: try section.bool("name_colors", default: false))
         catchUp = try Self.catchUp(section)
         ignore = try Self.ignore(section)
         sasl = try Self.account(section)

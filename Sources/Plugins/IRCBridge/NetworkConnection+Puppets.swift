@@ -11,6 +11,7 @@ extension NetworkConnection {
                 self?.heard(serial, action)
             }
             puppet.lentContext = context
+            puppet.traffic = traffic
             puppets[serial] = puppet
             puppet.start(NetworkState())
         case .say(let entry, let links): puppets[serial]?.step { $0.say(entry, links, now: $1) }

@@ -14,13 +14,15 @@ final class NetworkConnection: @unchecked Sendable {
     /// Tells this connection from an earlier one of the same name.
     let serial: Int
     let loop: any EventLoop
-    private let report: (NetworkAction) -> Void
+    private let tell: (NetworkAction) -> Void
     private var machine: NetworkMachine
     private var channel: (any Channel)?
     private var failure: String?
     private var timer: Scheduled<Void>?
     private var timerAt: Instant?
     private var wantsReads = true
+    /// Shared with the connections of users.
+    var traffic = NetworkTraffic()
     private var isDropped = false
     private var isStepping = false
     /// The connections of users, by their serials, and what they have told.
@@ -32,12 +34,12 @@ final class NetworkConnection: @unchecked Sendable {
     var lentContext: TLSClientContext?
 
     /// - Parameters:
-    ///   - report: Where the actions go that are not the connection's own.
-    init(machine: NetworkMachine, serial: Int, loop: any EventLoop, report: @escaping (NetworkAction) -> Void) {
+    ///   - tell: Where the actions go that are not the connection's own.
+    init(machine: NetworkMachine, serial: Int, loop: any EventLoop, tell: @escaping (NetworkAction) -> Void) {
         self.machine = machine
         self.serial = serial
         self.loop = loop
-        self.report = report
+        self.tell = tell
     }
 
     private static func now() -> Instant {
@@ -64,6 +66,13 @@ final class NetworkConnection: @unchecked Sendable {
 
     /// The network's queue as it is declared now.
     var queue: PluginMessage.Queue { machine.queue }
+
+    /// How it has done, for the operator.
+    var report: NetworkReport {
+        NetworkReport(
+            health: machine.health, nick: machine.nick, figures: machine.figures, waiting: machine.ledger.count,
+            linesIn: traffic.linesIn, linesOut: traffic.linesOut)
+    }
 
     /// Takes a new configuration.
     func reconfigure(_ config: NetworkConfig, links: [LinkConfig]) {
@@ -134,12 +143,13 @@ final class NetworkConnection: @unchecked Sendable {
                 if out == nil { out = channel.allocator.buffer(capacity: 512) }
                 out?.writeString(line)
                 out?.writeString("\r\n")
+                traffic.linesOut += 1
             case .close:
                 write(&out)
                 channel?.close(promise: nil)
             case .connect: connect()
             case .puppet(let serial, let order): lead(serial, order)
-            case .plugin, .emit, .health, .drained, .news: report(action)
+            case .plugin, .emit, .health, .drained, .news: tell(action)
             }
         }
         write(&out)
@@ -227,7 +237,9 @@ final class NetworkConnection: @unchecked Sendable {
         case .opened:
             channel?.setOption(.autoRead, value: wantsReads).whenFailure { _ in }
             step { $0.connected(now: $1) }
-        case .line(let message): step { $0.received(message, now: $1) }
+        case .line(let message):
+            traffic.linesIn += 1
+            step { $0.received(message, now: $1) }
         case .caughtUp: break
         case .failed(let reason): failure = failure ?? reason
         case .closed: if channel != nil { ended("the connection was closed") }

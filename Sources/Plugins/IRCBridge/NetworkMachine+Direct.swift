@@ -21,7 +21,7 @@ extension NetworkMachine {
         for answer in answers {
             guard bucket.take(now: now) else { break }
             let head = "NOTICE \(source.nick) :"
-            let budget = RelayLines.maxLine - (mask.utf8.count + 2) - head.utf8.count
+            let budget = lines.longest - (mask.utf8.count + 2) - head.utf8.count
             actions.append(.send(head + (MessageSplitter.split(answer, budget: budget).first ?? "")))
         }
         return actions
@@ -42,7 +42,8 @@ extension NetworkMachine {
         let joined = memberships.values.filter(\.isJoined).count
         let minutes = Int((now - since) / 60)
         let users = config.puppets == nil ? "" : "\(puppets.ready.count) users' connections, "
-        return "connected for \(minutes) min, in \(joined) of \(memberships.count) channels, \(users)"
+        let lag = figures.lag.map { "lag \($0) ms, " } ?? ""
+        return "connected for \(minutes) min, \(lag)in \(joined) of \(memberships.count) channels, \(users)"
             + "\(ledger.count) message\(ledger.count == 1 ? "" : "s") waiting or unconfirmed"
     }
 }

@@ -47,6 +47,7 @@ extension NetworkMachine {
                 actions += [.send("QUIT"), .close]
             case .registered(let accepted):
                 phase = .registered(since: now)
+                figures.registered()
                 nick = accepted
                 if isPuppet { actions.append(.news(.nick(accepted))) }
                 nextRegain = now + Self.regainInterval
@@ -117,6 +118,7 @@ extension NetworkMachine {
             supports.take(message.params.dropFirst().dropLast())
             roster.casemapping = supports.casemapping
             lines.topicLength = supports.topicLength
+            lines.longest = supports.longestLine
             if supports.isSafeRate { bucket = FloodBucket(burst: 1, rate: 0, now: now) }
             return []
         case "403", "404", "405", "437", "470", "471", "473", "474", "475", "476", "477", "482", "489", "442":

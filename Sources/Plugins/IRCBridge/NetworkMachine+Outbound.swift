@@ -59,6 +59,7 @@ extension NetworkMachine {
         let isRefused = message.verb.utf8.count == 3 && (message.verb.hasPrefix("4") || message.verb.hasPrefix("5"))
         let failure = isRefused || message.verb == "FAIL" ? message.params.last ?? message.verb : nil
         lastReceipt = now
+        figures.answered(label, now: now)
         // The echo shows the client's mask as others see it.
         if message.verb == "PRIVMSG", let source = message.source, isOwn(IRCSource(source).nick) { setMask(source) }
         let done = ledger.answered(label, failure: failure)
@@ -75,7 +76,7 @@ extension NetworkMachine {
         while true {
             if wantsFence {
                 guard bucket.take(now: now) else { break }
-                actions.append(.send("PING :" + ledger.fence()))
+                actions.append(ask(ledger.fence(), now))
             }
             guard ledger.hasWaiting, mayBegin || ledger.hasBegun, bucket.take(now: now) else { break }
             guard let turn = nextTurn(now) else {
@@ -85,6 +86,7 @@ extension NetworkMachine {
             switch turn {
             case .line(let line):
                 actions.append(.send(line))
+                figures.sent(line, now: now)
                 if !isPuppet { relayMarks.said(line, now: now) }
             case .settled(let entry):
                 bucket.giveBack()
@@ -96,7 +98,7 @@ extension NetworkMachine {
         if mayFence(now), !bucket.isLimited || !ledger.hasWaiting || ledger.isAwaited || isDraining,
             bucket.take(now: now)
         {
-            actions.append(.send("PING :" + ledger.fence()))
+            actions.append(ask(ledger.fence(), now))
         }
         if !settled.isEmpty { actions.append(settle(settled)) }
         return actions + endDrain(now)
@@ -123,6 +125,7 @@ extension NetworkMachine {
 
     /// A PONG has come.
     mutating func fenceAnswered(_ token: String, _ now: Instant) -> [NetworkAction] {
+        figures.answered(token, now: now)
         let done = ledger.pong(token)
         guard !done.isEmpty else { return [] }
         nextWorking = now + Self.workingInterval

@@ -38,7 +38,7 @@ extension NetworkMachine {
         case "QUIT":
             guard let person = roster.quit(source.nick) else { return [] }
             if Netsplit.isReason(first) || isSplitBatch(message) {
-                netsplit.lost(supports.casemapping.fold(source.nick), person, now: now)
+                if netsplit.lost(supports.casemapping.fold(source.nick), person, now: now) { figures.netsplits += 1 }
                 return []
             }
             return disappear(person)

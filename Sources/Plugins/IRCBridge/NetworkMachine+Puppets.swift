@@ -197,7 +197,7 @@ extension NetworkMachine {
             "\(config.realname) is on the other side of a bridge: private messages do not get there, "
             + "but what is said in a channel does"
         let head = "NOTICE \(source.nick) :"
-        let budget = RelayLines.maxLine - (mask.utf8.count + 2) - head.utf8.count
+        let budget = lines.longest - (mask.utf8.count + 2) - head.utf8.count
         return [.send(head + (MessageSplitter.split(text, budget: budget).first ?? ""))]
     }
 

@@ -9,7 +9,8 @@ extension NetworkMachine {
         config = new
         lines = RelayLines(format: new.format, maxLines: new.maxLines, mask: mask)
         lines.topicLength = supports.topicLength
-        lines.antiPing = new.antiPing
+        lines.longest = supports.longestLine
+        lines.style = new.style
         speakers.presence = new.presence
         if (old.burst, old.linesPerSecond) != (new.burst, new.linesPerSecond), !supports.isSafeRate {
             bucket = FloodBucket(burst: new.burst, rate: new.linesPerSecond, now: now)

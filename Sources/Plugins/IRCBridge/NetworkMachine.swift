@@ -91,6 +91,7 @@ struct NetworkMachine: Sendable {
     var refusal: (reason: String, isFinal: Bool)?
     var lines: RelayLines
     var health: NetworkHealth?
+    var figures = NetworkFigures()
 
     init(config: NetworkConfig, links: [LinkConfig], plugin: String) {
         self.config = config
@@ -103,7 +104,7 @@ struct NetworkMachine: Sendable {
         directBucket = FloodBucket(burst: Self.directBurst, rate: Self.directRate, now: 0)
         speakers = Speakers(presence: config.presence)
         lines = RelayLines(format: config.format, maxLines: config.maxLines, mask: "")
-        lines.antiPing = config.antiPing
+        lines.style = config.style
     }
 
     /// A user's own connection.
@@ -236,7 +237,7 @@ struct NetworkMachine: Sendable {
         }
         if isListening, now - lastHeard >= Self.silence, !hasAsked {
             hasAsked = true
-            actions.append(.send("PING :alive"))
+            actions.append(ask("alive", now))
         }
         for key in memberships.keys.sorted() {
             if let next = memberships[key]?.nextTry, next <= now, let line = memberships[key]?.ask() {
@@ -286,6 +287,13 @@ struct NetworkMachine: Sendable {
             // Never at once again: what is due and cannot be done must not make a busy loop.
             return max(wake, now + 0.01)
         }
+    }
+
+    /// A PING.
+    mutating func ask(_ token: String, _ now: Instant) -> NetworkAction {
+        let line = "PING :" + token
+        figures.sent(line, now: now)
+        return .send(line)
     }
 
     mutating func setHealth(_ level: PluginMessage.Level, _ message: String) -> [NetworkAction] {

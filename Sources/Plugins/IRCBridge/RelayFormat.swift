@@ -40,15 +40,12 @@ struct RelayFormat: Equatable, Sendable {
     }
 
     /// What stands before the text on each line of this author.
-    /// - Parameter antiPing: Written so that it highlights nobody.
-    func prefix(name: String, antiPing: Bool = false) -> String {
-        isBare ? "" : before + Self.short(name, antiPing) + between
+    func prefix(name: String, style: NameStyle = NameStyle()) -> String {
+        isBare ? "" : before + Self.short(name, style) + between
     }
 
-    /// The author's name on one line and not over ``maxName``.
-    static func short(_ name: String, _ antiPing: Bool = false) -> String {
-        var short = MessageSplitter.split(IRCText.name(name), budget: maxName).first ?? "?"
-        if antiPing, let first = short.first { short = "\(first)\(Mentions.antiPing)\(short.dropFirst())" }
-        return short
+    /// The author's name on one line and not over ``maxName`` before it is styled.
+    static func short(_ name: String, _ style: NameStyle = NameStyle()) -> String {
+        style.write(MessageSplitter.split(IRCText.name(name), budget: maxName).first ?? "?")
     }
 }

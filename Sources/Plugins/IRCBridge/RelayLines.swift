@@ -6,8 +6,10 @@ struct RelayLines: Sendable {
     var format: RelayFormat
     /// Lines of one message at most; 0: all.
     var maxLines: Int
-    /// Authors' names are written so that they highlight nobody.
-    var antiPing = false
+    /// How authors' names are written.
+    var style = NameStyle()
+    /// The longest line without CR LF on this network, in bytes.
+    var longest = Self.maxLine
     /// The longest topic, in bytes.
     var topicLength = 390
     /// `nick!user@host` as the server shows this client to others.
@@ -16,7 +18,7 @@ struct RelayLines: Sendable {
     /// The lines for one channel, each without CR LF; none where nothing is left to say.
     /// - Parameter nick: The nick in this channel for a name; nil where there is none.
     func lines(_ message: ChatMessage, target: String, nick: (String) -> String? = { _ in nil }) -> [String] {
-        var prefix = format.prefix(name: message.author, antiPing: antiPing)
+        var prefix = format.prefix(name: message.author, style: style)
         var verb = "PRIVMSG"
         var (before, after) = ("", "")
         var text: StyledText
@@ -25,7 +27,7 @@ struct RelayLines: Sendable {
         case .notice(let said): (text, verb) = (StyledText(markdown: said), "NOTICE")
         case .action(let done):
             (text, before, after) = (StyledText(markdown: done), "\u{1}ACTION ", "\u{1}")
-            prefix = format.isBare ? "" : RelayFormat.short(message.author, antiPing) + " "
+            prefix = format.isBare ? "" : RelayFormat.short(message.author, style) + " "
         case .edit(let now, let previous): text = Self.correction(now, previous)
         case .topic(let topic): return [self.topic(topic, target)]
         case .summary(let count):
@@ -39,7 +41,7 @@ struct RelayLines: Sendable {
         }
         let head = "\(verb) \(target) :\(before)\(prefix)"
         // `:mask ` stands before what the client wrote.
-        let budget = Self.maxLine - (mask.utf8.count + 2) - head.utf8.count - after.utf8.count
+        let budget = longest - (mask.utf8.count + 2) - head.utf8.count - after.utf8.count
         var pieces = text.lines.flatMap { $0.pieces(budget: budget) }
         if maxLines > 0, pieces.count > maxLines {
             let left = pieces.count - maxLines
@@ -52,7 +54,7 @@ struct RelayLines: Sendable {
 
     private func topic(_ text: String, _ target: String) -> String {
         let head = "TOPIC \(target) :"
-        let budget = min(topicLength, Self.maxLine - (mask.utf8.count + 2) - head.utf8.count)
+        let budget = min(topicLength, longest - (mask.utf8.count + 2) - head.utf8.count)
         return head + (MessageSplitter.split(IRCText.name(text), budget: budget).first ?? "")
     }
 

@@ -29,9 +29,14 @@ struct RelayMarks: Sendable {
         for verb in ["PRIVMSG ", "NOTICE "] where rest.hasPrefix(verb) {
             rest = rest.dropFirst(verb.count)
             guard let end = rest.firstIndex(of: " ") else { return nil }
-            return Casemapping.rfc1459.fold(String(rest[..<end])) + " " + rest[end...].dropFirst(2)
+            return key(Casemapping.rfc1459.fold(String(rest[..<end])), String(rest[end...].dropFirst(2)))
         }
         return nil
+    }
+
+    /// Formatting is no part of it, as many a bridge drops it.
+    private static func key(_ target: String, _ text: String) -> String {
+        target + " " + (text.utf8.allSatisfy { $0 >= 0x20 } ? text : IRCText.plain(text))
     }
 
     /// Whether what somebody says is what the bridge itself has just said there, or quotes the bridge as its author.
@@ -39,7 +44,7 @@ struct RelayMarks: Sendable {
     ///   - target: The channel, folded.
     ///   - nick: The bridge's.
     func isRepeated(_ text: String, in target: String, nick: String, now: Instant) -> Bool {
-        if let at = saidAt[target + " " + text], now - at <= Self.memory { return true }
+        if let at = saidAt[Self.key(target, text)], now - at <= Self.memory { return true }
         return Self.quotes(text, nick)
     }
 

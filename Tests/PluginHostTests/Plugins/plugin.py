@@ -59,6 +59,9 @@ class Plugin:
             if key in self.config:
                 ready[key] = self.config[key]
         say(**ready)
+        if self.mode == "noisy":
+            secret = self.config.get("secret", "")
+            say(type="status", level="degraded", message="I know " + secret, details={"secret": secret, "n": 1})
 
     def command(self, cause, text="echo"):
         self.commands += 1
