@@ -161,7 +161,7 @@ let package = Package(
                 "IRCBridge", "PluginKit", "PluginWire", "JSONBytes", "OpenSSL", "CrowbarTesting",
                 .product(name: "Yams", package: "Yams"),
             ] + nio,
-            exclude: ["history_server.py"], resources: [.copy("Vectors")],
+            exclude: ["history_server.py", "secure_server.py"], resources: [.copy("Vectors")],
             swiftSettings: strict),
         .testTarget(
             name: "WebhookTests",

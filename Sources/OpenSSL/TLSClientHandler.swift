@@ -31,8 +31,10 @@ public final class TLSClientHandler: ChannelDuplexHandler {
     // Owned by `ssl`: what comes from the network, and what goes to it.
     private let incoming: OpaquePointer
     private let outgoing: OpaquePointer
-    // `ssl` counts its own reference; this one says whose it is.
+    // `ssl` counts its own reference; this one says whose it is, and keeps what else it reads.
     private let context: TLSClientContext
+    /// Where OpenSSL puts the fingerprint of the server's certificate, where the context trusts only one.
+    private let seen: UnsafeMutablePointer<UInt8>
     private var held: [(ByteBuffer, EventLoopPromise<Void>?)] = []
     private var heldBytes = 0
     private var heldOutputClose: EventLoopPromise<Void>?
@@ -67,6 +69,9 @@ public final class TLSClientHandler: ChannelDuplexHandler {
         SSL_set_bio(ssl, incoming, outgoing)
         SSL_set_connect_state(ssl)
         COpenSSL_refuse_partial_wildcards(ssl)
+        seen = UnsafeMutablePointer<UInt8>.allocate(capacity: SHA256.digestLength)
+        seen.initialize(repeating: 0, count: SHA256.digestLength)
+        COpenSSL_note_fingerprint(ssl, seen)
         (self.context, self.host, self.ssl) = (context, host, ssl)
         (self.incoming, self.outgoing) = (incoming, outgoing)
         // An address is checked against the certificate's addresses and never sent as a server name (RFC 6066).
@@ -79,7 +84,10 @@ public final class TLSClientHandler: ChannelDuplexHandler {
         }
     }
 
-    deinit { SSL_free(ssl) }
+    deinit {
+        SSL_free(ssl)
+        seen.deallocate()
+    }
 
     public func handlerAdded(context: ChannelHandlerContext) {
         if context.channel.isActive { advance(context) }
@@ -195,6 +203,10 @@ public final class TLSClientHandler: ChannelDuplexHandler {
         let code = SSL_get_verify_result(ssl)
         let reason = OpenSSLReason.take()
         guard code != X509_V_OK else { return .handshake(host: host, reason: reason) }
+        if code == X509_V_ERR_APPLICATION_VERIFICATION {
+            let bytes = Array(UnsafeBufferPointer(start: seen, count: SHA256.digestLength))
+            return .notPinned(host: host, seen: TLSFingerprint(bytes: bytes))
+        }
         return .untrusted(host: host, code: code, reason: String(cString: X509_verify_cert_error_string(code)))
     }
 

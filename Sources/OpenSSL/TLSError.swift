@@ -8,6 +8,8 @@ public enum TLSError: Error, Equatable, Sendable, CustomStringConvertible {
     case unusableIdentity(path: String, reason: String)
     /// The server's certificate was not accepted; `code` is OpenSSL's `X509_V_ERR_…`.
     case untrusted(host: String, code: Int, reason: String)
+    /// The server's certificate is another one than the only one that is trusted.
+    case notPinned(host: String, seen: TLSFingerprint)
     /// The handshake failed for another reason, such as a server that speaks no TLS on this port.
     case handshake(host: String, reason: String)
     /// The connection closed during the handshake.
@@ -29,14 +31,21 @@ public enum TLSError: Error, Equatable, Sendable, CustomStringConvertible {
                 + "encrypted"
         case .untrusted(let host, let code, let reason):
             "the certificate of '\(host)' is not trusted: \(reason)\(Self.advice(code))"
+        case .notPinned(let host, let seen):
+            "the certificate of '\(host)' is another one than was pinned: \(seen); pin that one only if you have it "
+                + "from the server's operator"
         case .handshake(let host, let reason):
-            "no TLS with '\(host)': \(reason); is this the server's TLS port?"
+            "no TLS with '\(host)': \(reason); "
+                + (reason.contains("protocol version") || reason.contains("unsupported protocol")
+                    ? "TLS 1.2 and 1.3 are spoken here" : "is this the server's TLS port?")
         case .closedInHandshake(let host): "'\(host)' closed the connection during the TLS handshake"
         case .tooMuchHeld(let limit):
             "over \(limit) bytes were written before the TLS handshake was done; wait for it before writing more"
         case .truncated(let host):
             "'\(host)' cut the connection without ending TLS; what it sent last may be incomplete"
-        case .broken(let reason): "the TLS connection broke: \(reason)"
+        case .broken(let reason):
+            "the TLS connection broke: \(reason)"
+                + (reason.hasSuffix("certificate required") ? "; the server wants a certificate of the client" : "")
         }
     }
 

@@ -22,7 +22,7 @@ import Testing
 
     @Test func defaultsAreTheDocumentedOnes() throws {
         let network = try #require(try read(network("")).networks.first)
-        #expect((network.port, network.tls, network.caFile) == (6697, true, nil))
+        #expect((network.port, network.tls, network.trust.caFile) == (6697, true, nil))
         #expect((network.nick, network.user, network.realname) == ("crowbar", "crowbar", "Crowbar"))
         #expect((network.burst, network.linesPerSecond, network.maxLines) == (5, 1, 5))
         #expect(network.presence == .lazy)
@@ -33,11 +33,8 @@ import Testing
     @Test(
         "keys of the design that come later",
         arguments: [
-            (#","pin":"sha256:00""#, "pin"), (#","client_cert":"c""#, "client_cert"),
-            (#","client_key":"k""#, "client_key"), (#","proxy":"socks5h://127.0.0.1:9050""#, "proxy"),
+            (#","proxy":"socks5h://127.0.0.1:9050""#, "proxy"),
             (#","bind":"::1""#, "bind"),
-            (#","sasl":{"mechanism":"external","account":"a"}"#, "sasl.mechanism"),
-            (#","sasl":{"mechanism":"scram-sha-256","account":"a","password":"p"}"#, "sasl.mechanism"),
         ])
     func laterKeys(more: String, key: String) throws {
         let problem = try problem(network(more))
@@ -54,6 +51,17 @@ import Testing
             (#","realname":"a\nQUIT""#, "realname", "control characters"), (#","max_lines":-1"#, "max_lines", "0 to"),
             (#","format":"{text}""#, "format", "{name}"), (#","mode":"x""#, "mode", "must be 'relay'"),
             (#","tls":false,"ca_file":"x""#, "ca_file", "tls = true"),
+            (#","tls":false,"pin":"x""#, "pin", "tls = true"), (#","pin":"sha256:00""#, "pin", "64 hexadecimal"),
+            (#","pin":"sha1:\#(String(repeating: "0", count: 64))""#, "pin", "must be 'sha256:'"),
+            (#","ca_file":"a","pin":"sha256:\#(String(repeating: "0", count: 64))""#, "pin", "remove one"),
+            (#","client_key":"k""#, "client_key", "client_cert only"),
+            (#","sasl":{"mechanism":"x","account":"a"}"#, "sasl.mechanism", "'plain', 'external', 'scram-sha-256'"),
+            (#","sasl":{"mechanism":"external"}"#, "sasl.mechanism", "needs client_cert"),
+            (
+                #","client_cert":"c","sasl":{"mechanism":"external","password":"p"}"#, "sasl.password",
+                "no use with 'external'"
+            ),
+            (#","sasl":{"mechanism":"scram-sha-256","account":"a"}"#, "sasl.password", "missing"),
             (#","sasl":{"account":"a"}"#, "sasl.password", "missing"),
             (#","sasl":{"acount":"a"}"#, "sasl.acount", "did you mean 'account'?"),
             (#","ignore":"x""#, "ignore", "array"), (#","ignore":["a!b@c","/(/"]"#, "ignore[1]", "/expression/"),

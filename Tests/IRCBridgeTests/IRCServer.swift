@@ -2,20 +2,13 @@ import CrowbarTesting
 import Glibc
 import Testing
 
-/// Files of a key and of its certificate, in a folder of their own.
-struct Certificate: Sendable {
-    let folder: TestFolder
-    var key: String { folder.path + "/key.pem" }
-    var file: String { folder.path + "/cert.pem" }
-}
-
 /// A real ngIRCd on a free port of loopback, in a folder of its own.
 final class IRCServer: Sendable {
     static let path = "/usr/sbin/ngircd"
     let port: Int
     let tlsPort: Int
     private let folder: TestFolder
-    private let certificate: Certificate?
+    private let certificate: CertificateAuthority.Identity?
     private let process: LineProcess
 
     /// Starts one.
@@ -26,7 +19,8 @@ final class IRCServer: Sendable {
     ///   - penalties: Whether it slows clients down, as it does unless it is told not to.
     ///   - more: More of its configuration.
     init(
-        port: Int? = nil, name: String = "irc.test.local", password: String? = nil, certificate: Certificate? = nil,
+        port: Int? = nil, name: String = "irc.test.local", password: String? = nil,
+        certificate: CertificateAuthority.Identity? = nil,
         penalties: Bool = false, more: String = ""
     ) async throws {
         try #require(access(Self.path, X_OK) == 0, "ngircd is missing: apt-get install ngircd")
@@ -58,7 +52,7 @@ final class IRCServer: Sendable {
         if let certificate {
             text += """
                 [SSL]
-                CertFile = \(certificate.file)
+                CertFile = \(certificate.certificate)
                 KeyFile = \(certificate.key)
                 Ports = \(tlsPort)
 

@@ -5,7 +5,7 @@ import Testing
 @Suite struct RegistrationTests {
     /// What is written after each line of the server; a failure and the end are written as text too.
     private func play(_ more: String, _ lines: [String]) throws -> [[String]] {
-        var registration = Registration(try Tables.network(more))
+        var registration = Registration(try Tables.network(more), nonce: "")
         let steps = [registration.begin()] + lines.map { registration.take(Tables.line($0)) }
         return steps.map { steps in
             steps.map { step in

@@ -64,6 +64,40 @@ import Testing
         #expect(try (0..<128).reduce(0) { (seen, _) in try seen | SecureRandom.next() } == UInt64.max)
     }
 
+    @Test(
+        "RFC 7914, section 11",
+        arguments: [
+            (
+                "passwd", "salt", 1,
+                "55ac046e56e3089fec1691c22544b605f94185216dde0465e68b9d57c20dacbc"
+                    + "49ca9cccf179b645991664b39d77ef317c71b845b1e30bd509112041d3a19783"
+            ),
+            (
+                "Password", "NaCl", 80_000,
+                "4ddcd8f60b98be21830cee5ef22701f9641a4418d04c0414aeff08876b34ab56"
+                    + "a1d425a1225833549adb841b51c9b3176a272bdebba1d078478f62b397f33c8d"
+            ),
+        ])
+    func derivation(password: String, salt: String, iterations: Int, expected: String) throws {
+        let (password, salt) = (Array(password.utf8), Array(salt.utf8))
+        let key = PBKDF2.sha256(password: password, salt: salt, iterations: iterations, length: 64)
+        #expect(hex(try #require(key)) == expected)
+        #expect(PBKDF2.sha256(password: password, salt: salt, iterations: 0, length: 64) == nil)
+        #expect(PBKDF2.sha256(password: password, salt: salt, iterations: 1, length: 0) == nil)
+    }
+
+    @Test func fingerprints() {
+        let digits = String(repeating: "0aF1", count: 16)
+        let colons = (0..<32).map { $0 % 2 == 0 ? "0A" : "f1" }.joined(separator: ":")
+        #expect(TLSFingerprint("sha256:\(digits)")?.description == "sha256:" + digits.lowercased())
+        #expect(TLSFingerprint("SHA256:\(colons)") == TLSFingerprint("sha256:\(digits)"))
+        for wrong in [
+            "", digits, "sha1:\(digits)", "sha256:\(digits)00", "sha256:+1\(digits.dropFirst(2))", "sha256:xx",
+        ] {
+            #expect(TLSFingerprint(wrong) == nil)
+        }
+    }
+
     @Test func comparison() {
         #expect(ConstantTime.areEqual([1, 2, 3], [1, 2, 3]))
         #expect(!ConstantTime.areEqual([1, 2, 3], [1, 2, 4]))

@@ -1,3 +1,4 @@
+import CrowbarTesting
 import NIOCore
 import OpenSSL
 import Testing

@@ -26,4 +26,10 @@ size_t COpenSSL_pending(BIO *bio);
 void COpenSSL_refuse_renegotiation(SSL_CTX *context);
 void COpenSSL_refuse_partial_wildcards(SSL *ssl);
 
+/* Trusts one certificate by its SHA-256 (32 bytes, which outlive the context), and asks nothing else of it: neither who
+   signed it, nor for whom, nor when. Any other ends the handshake with X509_V_ERR_APPLICATION_VERIFICATION. */
+void COpenSSL_trust_only(SSL_CTX *context, const unsigned char *fingerprint);
+/* Where the fingerprint of the certificate that the server shows is put (32 bytes), where one certificate is trusted. */
+void COpenSSL_note_fingerprint(SSL *ssl, unsigned char *seen);
+
 #endif

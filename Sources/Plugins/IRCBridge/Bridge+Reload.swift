@@ -10,7 +10,7 @@ extension Bridge {
     /// - Returns: What is wrong with it; the old one then stays in force.
     func reconfigure(_ new: BridgeConfig) -> ConfigError? {
         do throws(ConfigError) {
-            try new.checkAuthorities()
+            try new.checkFiles()
         } catch {
             return error
         }

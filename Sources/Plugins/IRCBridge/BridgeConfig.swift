@@ -39,15 +39,8 @@ struct BridgeConfig: Equatable, Sendable {
         guard links.count <= Self.maxLinks else { throw section.fail("links", "are more than \(Self.maxLinks)") }
     }
 
-    /// Reads each `ca_file`, so that a wrong one is an error now and not at the first connection.
-    func checkAuthorities() throws(ConfigError) {
-        for (i, network) in networks.enumerated() {
-            guard let file = network.caFile else { continue }
-            do throws(TLSError) {
-                _ = try TLSClientContext(caFile: file)
-            } catch {
-                throw ConfigError(path: "networks[\(i)].ca_file", message: "\(error)")
-            }
-        }
+    /// Reads the files of certificates, so that a wrong one is an error now and not at the first connection.
+    func checkFiles() throws(ConfigError) {
+        for (i, network) in networks.enumerated() { try network.trust.check(path: "networks[\(i)]") }
     }
 }

@@ -25,7 +25,7 @@ struct CrowbarIRC {
         do throws(ConfigError) {
             try checkSession(hello)
             config = try BridgeConfig(hello.config)
-            try config.checkAuthorities()
+            try config.checkFiles()
         } catch {
             refuse(error, host)
         }

@@ -21,23 +21,24 @@ struct NetworkConfig: Equatable, Sendable {
 
     /// The most ignore masks.
     static let maxIgnores = 200
-    static let known = [
-        "name", "host", "port", "tls", "ca_file", "server_password", "nick", "user", "realname", "sasl", "flood",
-        "max_lines", "presence", "mode", "format", "anti_ping", "name_colors", "ignore", "catch_up",
-        "puppets",
-    ]
-    static let later = ["pin", "client_cert", "client_key", "proxy", "bind", "nickserv"]
+    static let known =
+        [
+            "name", "host", "port", "tls", "server_password", "nick", "user", "realname", "sasl", "flood",
+            "max_lines", "presence", "mode", "format", "anti_ping", "name_colors", "ignore", "catch_up",
+            "puppets",
+        ] + TLSOptions.keys
+    static let later = ["proxy", "bind", "nickserv"]
 
     var name: String
     var host: String
     var port: Int
     var tls: Bool
-    var caFile: String?
+    var trust: TLSOptions
     var serverPassword: String?
     var nick: String
     var user: String
     var realname: String
-    var sasl: Account?
+    var sasl: SASLConfig?
     var burst: Int
     /// Lines a second; 0: no limit.
     var linesPerSecond: Double
@@ -66,8 +67,7 @@ struct NetworkConfig: Equatable, Sendable {
         guard Hostname.canConnect(host) else { throw section.fail("host", "is no host name and no address") }
         tls = try section.bool("tls", default: true)
         port = try section.int("port", default: tls ? 6697 : 6667, in: 1...65_535)
-        caFile = try section.string("ca_file")
-        if caFile != nil, !tls { throw section.fail("ca_file", "is of use with tls = true only") }
+        trust = try TLSOptions(section, isOn: tls)
         serverPassword = try section.string("server_password")
         nick = try section.word("nick", default: "crowbar")
         user = try section.word("user", default: "crowbar")
@@ -88,15 +88,15 @@ struct NetworkConfig: Equatable, Sendable {
             hasColors: try section.bool("name_colors", default: false))
         catchUp = try Self.catchUp(section)
         ignore = try Self.ignore(section)
-        sasl = try Self.account(section)
+        sasl = try SASLConfig.read(section, hasCertificate: trust.identity != nil)
         (burst, linesPerSecond) = try Self.flood(section)
         puppets = try PuppetConfig.read(section)
     }
 
     /// Whether another configuration connects to the same server as the same client.
     func isReached(as other: NetworkConfig) -> Bool {
-        (host, port, tls, caFile, serverPassword) == (
-            other.host, other.port, other.tls, other.caFile, other.serverPassword
+        (host, port, tls, trust, serverPassword) == (
+            other.host, other.port, other.tls, other.trust, other.serverPassword
         ) && (user, realname, sasl) == (other.user, other.realname, other.sasl)
     }
 
@@ -114,20 +114,6 @@ struct NetworkConfig: Equatable, Sendable {
             masks.append(mask)
         }
         return masks
-    }
-
-    private static func account(_ section: ConfigSection) throws(ConfigError) -> Account? {
-        guard let json = section.value("sasl") else { return nil }
-        let path = section.path + ".sasl"
-        let sasl = try ConfigSection(json, path: path, known: ["mechanism", "account", "password"])
-        let mechanism = try sasl.string("mechanism") ?? "plain"
-        switch mechanism {
-        case "plain": break
-        case "external", "scram-sha-256":
-            throw sasl.fail("mechanism", "'\(mechanism)' is not supported by this version yet; use 'plain'")
-        default: throw sasl.fail("mechanism", "must be 'plain'")
-        }
-        return Account(name: try sasl.required("account"), password: try sasl.required("password"))
     }
 
     private static func catchUp(_ section: ConfigSection) throws(ConfigError) -> Backlog.Limits {

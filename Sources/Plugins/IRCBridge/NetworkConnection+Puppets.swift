@@ -10,7 +10,7 @@ extension NetworkConnection {
             let puppet = NetworkConnection(machine: machine, serial: serial, loop: loop) { [weak self] action in
                 self?.heard(serial, action)
             }
-            puppet.lentContext = context
+            puppet.lentContext = contextForUsers()
             puppet.traffic = traffic
             puppets[serial] = puppet
             puppet.start(NetworkState())

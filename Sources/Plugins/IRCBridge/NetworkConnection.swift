@@ -3,6 +3,7 @@ import Glibc
 import NIOCore
 import NIOPosix
 import OpenSSL
+import PluginKit
 import PluginWire
 
 /// One network's machine with its socket and its clock. All of it lives on one event loop.
@@ -10,6 +11,9 @@ import PluginWire
 final class NetworkConnection: @unchecked Sendable {
     /// The longest that opening a connection may take.
     private static let connectLimit = TimeAmount.seconds(15)
+
+    /// Bytes of randomness in a nonce; a multiple of three leaves no padding.
+    private static let nonceLength = 18
 
     /// Tells this connection from an earlier one of the same name.
     let serial: Int
@@ -30,8 +34,9 @@ final class NetworkConnection: @unchecked Sendable {
     var inbox: Deque<(serial: Int, action: NetworkAction)> = []
     var plugin: String { machine.plugin }
     /// What the connection trusts, and for that of a user the network's own: the system's authorities take megabytes.
-    private(set) var context: TLSClientContext?
+    private var context: TLSClientContext?
     var lentContext: TLSClientContext?
+    private var contextToLend: TLSClientContext?
 
     /// - Parameters:
     ///   - tell: Where the actions go that are not the connection's own.
@@ -173,6 +178,16 @@ final class NetworkConnection: @unchecked Sendable {
         }
     }
 
+    /// What users' connections trust; the bridge's own certificate is not theirs.
+    func contextForUsers() -> TLSClientContext? {
+        var trust = machine.config.trust
+        guard trust.identity != nil else { return context }
+        trust.identity = nil
+        // Where it cannot be made the connection makes its own, and says why not.
+        if contextToLend == nil { contextToLend = try? trust.context() }
+        return contextToLend
+    }
+
     private func connect() {
         failure = nil
         let config = machine.config
@@ -181,9 +196,10 @@ final class NetworkConnection: @unchecked Sendable {
             if config.tls, let lentContext {
                 tls = lentContext
             } else {
-                tls = config.tls ? try TLSClientContext(caFile: config.caFile) : nil
+                tls = config.tls ? try config.trust.context() : nil
             }
             context = tls
+            contextToLend = nil
         } catch {
             loop.execute { [self] in ended("\(error)") }
             return
@@ -236,7 +252,9 @@ final class NetworkConnection: @unchecked Sendable {
         switch event {
         case .opened:
             channel?.setOption(.autoRead, value: wantsReads).whenFailure { _ in }
-            step { $0.connected(now: $1) }
+            // Without randomness SCRAM fails, and says so.
+            let nonce = (try? SecureRandom.bytes(Self.nonceLength)).map { Base64.encode($0) } ?? ""
+            step { $0.connected(nonce: nonce, now: $1) }
         case .line(let message):
             traffic.linesIn += 1
             step { $0.received(message, now: $1) }

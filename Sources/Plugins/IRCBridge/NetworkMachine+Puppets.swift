@@ -233,7 +233,9 @@ extension NetworkConfig {
         config.puppets = nil
         config.nick = nick
         config.realname = RelayFormat.short(name)
+        // Neither by its password nor by its certificate is a user the bridge's account.
         config.sasl = nil
+        config.trust.identity = nil
         config.format = .bare
         config.presence = .off
         config.catchUp = Backlog.Limits()

@@ -98,7 +98,7 @@ struct NetworkMachine: Sendable {
         self.links = links.filter { $0.network == config.name }
         self.plugin = plugin
         puppets = PuppetPool(config.puppets)
-        registration = Registration(config)
+        registration = Registration(config, nonce: "")
         nick = config.nick
         bucket = FloodBucket(burst: config.burst, rate: config.linesPerSecond, now: 0)
         directBucket = FloodBucket(burst: Self.directBurst, rate: Self.directRate, now: 0)
@@ -140,14 +140,15 @@ struct NetworkMachine: Sendable {
     }
 
     /// The connection is open, TLS included.
-    mutating func connected(now: Instant) -> [NetworkAction] {
+    /// - Parameter nonce: For SASL: random, printable, without commas.
+    mutating func connected(nonce: String = "", now: Instant) -> [NetworkAction] {
         phase = .registering(since: now)
         guard !isStale else {
             isStale = false
             refusal = ("the configuration has changed", false)
             return [.close]
         }
-        registration = Registration(config)
+        registration = Registration(config, nonce: nonce)
         supports = ISupport()
         bucket = FloodBucket(burst: config.burst, rate: config.linesPerSecond, now: now)
         refusal = nil

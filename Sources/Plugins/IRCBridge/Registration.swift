@@ -1,5 +1,3 @@
-import PluginKit
-
 /// From an open connection to a registered one (RFC 1459 4.1, IRCv3 capability negotiation 302, SASL 3.2).
 struct Registration: Sendable {
     /// What is to be done.
@@ -22,13 +20,13 @@ struct Registration: Sendable {
     static let receipts: Set<String> = ["echo-message", "labeled-response", "batch"]
     /// The most nicks that are tried.
     static let maxNicks = 10
-    /// The longest piece of a SASL answer, in bytes.
-    static let saslChunk = 400
-
     private let config: NetworkConfig
     private(set) var nick: String
     private var triedNicks = 0
     private var offered: Set<String> = []
+    private var sasl: SASLExchange?
+    /// How the server lets accounts be proved; empty where it does not say.
+    private var mechanisms = ""
     private var asked: Set<String> = []
     /// The capabilities that the server has acknowledged.
     private(set) var enabled: Set<String> = []
@@ -36,9 +34,11 @@ struct Registration: Sendable {
     var hasReceipts: Bool { Self.receipts.isSubset(of: enabled) }
     private var isOver = false
 
-    init(_ config: NetworkConfig) {
+    /// - Parameter nonce: For SASL: random, printable, without commas.
+    init(_ config: NetworkConfig, nonce: String) {
         self.config = config
         nick = config.nick
+        sasl = config.sasl.map { SASLExchange($0, nonce: nonce) }
     }
 
     /// What is written first.
@@ -56,10 +56,15 @@ struct Registration: Sendable {
         switch message.verb {
         case "CAP": return capabilities(message.params)
         case "AUTHENTICATE": return authenticate(message.params.first ?? "")
-        case "903": return [.send("CAP END")]
-        case "902", "904", "905", "906", "908":
-            guard config.sasl != nil, message.verb != "908" else { return [] }
-            return fail("SASL failed: \(message.params.last ?? ""); check sasl.account and sasl.password", true)
+        case "903":
+            guard sasl?.isComplete != false else {
+                return fail("SASL failed: the server has not shown that it knows the password", true)
+            }
+            return [.send("CAP END")]
+        case "908":
+            if message.params.count > 1 { mechanisms = message.params[1] }
+            return []
+        case "902", "904", "905", "906": return saslRefused(message.params.last ?? "")
         case "001":
             if config.sasl != nil, !asked.contains("sasl") {
                 return fail("the server does not offer SASL, which 'sasl' asks for", true)
@@ -87,7 +92,10 @@ struct Registration: Sendable {
         let names = (params.last ?? "").split(separator: " ").map(String.init)
         switch params[1].uppercased() {
         case "LS":
-            for name in names { offered.insert(String(name.prefix { $0 != "=" })) }
+            for name in names {
+                offered.insert(String(name.prefix { $0 != "=" }))
+                if name.hasPrefix("sasl=") { mechanisms = String(name.dropFirst(5)) }
+            }
             // A star before the list says that more follows.
             if params.count > 3, params[2] == "*" { return [] }
             var ask = Self.wanted.filter { offered.contains($0) }
@@ -97,13 +105,16 @@ struct Registration: Sendable {
                 guard offered.contains("sasl") else {
                     return fail("the server does not offer SASL, which 'sasl' asks for", true)
                 }
+                if !has(config.sasl) {
+                    return fail("the server knows accounts by \(mechanisms) only; set sasl.mechanism", true)
+                }
                 ask.append("sasl")
             }
             asked = Set(ask)
             return [.send(ask.isEmpty ? "CAP END" : "CAP REQ :" + ask.joined(separator: " "))]
         case "ACK":
             enabled.formUnion(names)
-            return [.send(names.contains("sasl") ? "AUTHENTICATE PLAIN" : "CAP END")]
+            return [.send(names.contains("sasl") ? sasl?.begin ?? "CAP END" : "CAP END")]
         case "NAK":
             if asked.contains("sasl") {
                 if asked.count > 1 {
@@ -117,18 +128,28 @@ struct Registration: Sendable {
         }
     }
 
-    private func authenticate(_ challenge: String) -> [Step] {
-        guard challenge == "+", let account = config.sasl else { return [] }
-        let text = Base64.encode(Array("\(account.name)\0\(account.name)\0\(account.password)".utf8))
-        var steps: [Step] = []
-        var rest = Substring(text)
-        while !rest.isEmpty {
-            steps.append(.send("AUTHENTICATE " + rest.prefix(Self.saslChunk)))
-            rest = rest.dropFirst(Self.saslChunk)
+    /// Whether the server knows the mechanism, as far as it says.
+    private func has(_ sasl: SASLConfig?) -> Bool {
+        guard let sasl, !mechanisms.isEmpty else { return true }
+        return mechanisms.uppercased().split(separator: ",").contains { $0 == sasl.mechanism.wire }
+    }
+
+    private mutating func authenticate(_ piece: String) -> [Step] {
+        do throws(ScramExchange.Failure) {
+            return try sasl?.take(piece).map { .send($0) } ?? []
+        } catch {
+            // The server is told, so that it does not wait, and then left.
+            return [.send("AUTHENTICATE *")] + fail("SASL failed: \(error.reason)", true)
         }
-        // A last piece of full length would read as "more follows".
-        if text.utf8.count % Self.saslChunk == 0 { steps.append(.send("AUTHENTICATE +")) }
-        return steps
+    }
+
+    private mutating func saslRefused(_ words: String) -> [Step] {
+        guard let config = config.sasl else { return [] }
+        if !has(config) { return fail("the server knows accounts by \(mechanisms) only; set sasl.mechanism", true) }
+        let advice =
+            config.mechanism == .external
+            ? "add the certificate of client_cert to the account" : "check sasl.account and sasl.password"
+        return fail("SASL failed: \(words); \(advice)", true)
     }
 
     private mutating func otherNick() -> [Step] {

@@ -22,7 +22,7 @@ enum TLSSettingsReader {
         }
         if let clientCert = settings.clientCert, table.value("client_key") == nil || settings.clientKey != nil {
             do throws(TLSError) {
-                try TLSClientIdentity.check(certificate: clientCert, key: settings.clientKey)
+                try TLSClientIdentity(certificate: clientCert, key: settings.clientKey).check()
             } catch { table.fail("client_cert", "\(error)") }
         }
         if table.value("client_key") != nil, table.value("client_cert") == nil {
