@@ -14,6 +14,8 @@ struct ISupport: Equatable, Sendable {
     var longestLine = RelayLines.maxLine
     /// Lines of history at once; 0: no limit told.
     var historyLength = 0
+    /// The server can be asked to tell who comes and goes (MONITOR).
+    var hasMonitor = false
     /// WHO can be asked for accounts (WHOX).
     var hasWHOX = false
     /// The server slows floods down by itself, without disconnecting (SAFERATE).
@@ -35,6 +37,7 @@ struct ISupport: Equatable, Sendable {
             case "LINELEN": longestLine = Int(value).map { min(max($0 - 2, RelayLines.maxLine), 8190) } ?? longestLine
             case "CHATHISTORY", "draft/CHATHISTORY": historyLength = Int(value).map { max($0, 0) } ?? 0
             case "WHOX": hasWHOX = true
+            case "MONITOR": hasMonitor = true
             case "SAFERATE": isSafeRate = true
             default: break
             }

@@ -23,11 +23,11 @@ struct NetworkConfig: Equatable, Sendable {
     static let maxIgnores = 200
     static let known =
         [
-            "name", "host", "port", "tls", "server_password", "nick", "user", "realname", "sasl", "flood",
+            "name", "host", "port", "tls", "server_password", "nickserv", "nick", "user", "realname", "sasl", "flood",
             "max_lines", "presence", "mode", "format", "anti_ping", "name_colors", "ignore", "catch_up",
             "puppets",
         ] + TLSOptions.keys
-    static let later = ["proxy", "bind", "nickserv"]
+    static let later = ["proxy", "bind"]
 
     var name: String
     var host: String
@@ -39,6 +39,8 @@ struct NetworkConfig: Equatable, Sendable {
     var user: String
     var realname: String
     var sasl: SASLConfig?
+    /// Where there is no SASL, or none with this server.
+    var nickServ: NickServ.Config?
     var burst: Int
     /// Lines a second; 0: no limit.
     var linesPerSecond: Double
@@ -89,6 +91,7 @@ struct NetworkConfig: Equatable, Sendable {
         catchUp = try Self.catchUp(section)
         ignore = try Self.ignore(section)
         sasl = try SASLConfig.read(section, hasCertificate: trust.identity != nil)
+        nickServ = try NickServ.Config.read(section)
         (burst, linesPerSecond) = try Self.flood(section)
         puppets = try PuppetConfig.read(section)
     }
@@ -97,7 +100,7 @@ struct NetworkConfig: Equatable, Sendable {
     func isReached(as other: NetworkConfig) -> Bool {
         (host, port, tls, trust, serverPassword) == (
             other.host, other.port, other.tls, other.trust, other.serverPassword
-        ) && (user, realname, sasl) == (other.user, other.realname, other.sasl)
+        ) && (user, realname, sasl, nickServ) == (other.user, other.realname, other.sasl, other.nickServ)
     }
 
     private static func ignore(_ section: ConfigSection) throws(ConfigError) -> [IgnoreMask] {

@@ -12,7 +12,8 @@ extension NetworkMachine {
 
     mutating func received(unlabelled message: IRCMessage, _ now: Instant) -> [NetworkAction] {
         switch message.verb {
-        case "PRIVMSG", "NOTICE": return relay(message, now)
+        case "PRIVMSG": return relay(message, now)
+        case "NOTICE": return services(message, now) + relay(message, now)
         // What a server repeats of comings and goings is not happening now.
         case _ where message.tags["batch"].map { batches.isPart($0, of: CatchUp.playbacks) } == true: return []
         case "PING": return [.send(IRCMessage("PONG", message.params.suffix(1)).line)]
@@ -24,7 +25,7 @@ extension NetworkMachine {
         }
         if case .registering = phase { return steps(registration.take(message), now) }
         guard case .registered = phase else { return [] }
-        return serverSaid(message, now)
+        return services(message, now) + someoneLeft(message) + serverSaid(message, now)
     }
 
     /// What a server's last words mean. Some have no numeric for a wrong password or a ban, only these words (ngIRCd:
@@ -50,10 +51,9 @@ extension NetworkMachine {
                 figures.registered()
                 nick = accepted
                 if isPuppet { actions.append(.news(.nick(accepted))) }
-                nextRegain = now + Self.regainInterval
                 // Until the server shows it, as long as RFC 2812 and common limits let it be.
                 setMask("\(accepted)!\(String(repeating: "u", count: 11))@\(String(repeating: "h", count: 63))")
-                actions += beginCatchUp(now)
+                actions += beginCatchUp(now) + greetServices(now)
                 actions += isDraining ? pump(now) : join(now)
             }
         }
@@ -66,6 +66,7 @@ extension NetworkMachine {
     }
 
     mutating func join(_ now: Instant) -> [NetworkAction] {
+        if waitsForServices { return [] }
         var fresh: Set<String> = []
         for link in links {
             let known = memberships[fold(link.target)]
@@ -82,12 +83,16 @@ extension NetworkMachine {
     }
 
     /// Opens the window once the server has answered for every channel, and says how things are.
-    private mutating func membershipChanged(_ now: Instant) -> [NetworkAction] {
+    mutating func membershipChanged(_ now: Instant) -> [NetworkAction] {
+        if waitsForServices { return pump(now) }
         var actions: [NetworkAction] = []
         if memberships.values.allSatisfy(\.isDecided) { actions += openWindow(now) }
         let refused = memberships.values.filter { !$0.isJoined }.sorted { $0.name < $1.name }
             .compactMap { membership in membership.refusal.map { "\(membership.name): \($0)" } }
-        if refused.isEmpty {
+        if let problem = nickServ.problem {
+            let more = refused.isEmpty ? "" : "; not in \(refused.joined(separator: ", "))"
+            actions += setHealth(.degraded, "connected as \(nick); \(problem)\(more)")
+        } else if refused.isEmpty {
             actions += setHealth(.ok, "connected to \(config.host) as \(nick)")
         } else {
             actions += setHealth(.degraded, "connected as \(nick); not in \(refused.joined(separator: ", "))")
@@ -120,7 +125,7 @@ extension NetworkMachine {
             lines.topicLength = supports.topicLength
             lines.longest = supports.longestLine
             if supports.isSafeRate { bucket = FloodBucket(burst: 1, rate: 0, now: now) }
-            return []
+            return supports.hasMonitor ? send(nickKeeper.watch(config.nick, has: nick)) : []
         case "403", "404", "405", "437", "470", "471", "473", "474", "475", "476", "477", "482", "489", "442":
             return channelRefused(message, now)
         default: return []
@@ -144,7 +149,8 @@ extension NetworkMachine {
         case "NICK":
             nick = name
             if let mark = mask.firstIndex(of: "!") { setMask(name + mask[mark...]) }
-            return (isPuppet ? [.news(.nick(name))] : []) + membershipChanged(now)
+            let actions = send(nickKeeper.changed(config.nick, to: name))
+            return actions + (isPuppet ? [.news(.nick(name))] : []) + membershipChanged(now)
         default: return []
         }
     }
@@ -207,7 +213,7 @@ extension NetworkMachine {
         "470": "the server sends all to another channel: link that one", "471": "the channel is full",
         "473": "it is invite only: have somebody invite the bridge",
         "474": "the bridge is banned there", "475": "its key is missing or wrong: set the link's 'key'",
-        "477": "it takes registered nicks only: set 'sasl'",
+        "477": "it takes registered nicks only: set 'sasl' or 'nickserv'",
     ]
 
     private mutating func channelRefused(_ message: IRCMessage, _ now: Instant) -> [NetworkAction] {

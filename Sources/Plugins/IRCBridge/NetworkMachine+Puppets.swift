@@ -235,6 +235,7 @@ extension NetworkConfig {
         config.realname = RelayFormat.short(name)
         // Neither by its password nor by its certificate is a user the bridge's account.
         config.sasl = nil
+        config.nickServ = nil
         config.trust.identity = nil
         config.format = .bare
         config.presence = .off

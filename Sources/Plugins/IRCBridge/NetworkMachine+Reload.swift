@@ -18,7 +18,7 @@ extension NetworkMachine {
         let dropped = relink(all.filter { $0.network == new.name })
         guard old.isReached(as: new) else { return reconnect(now) }
         guard case .registered = phase else { return [] }
-        if nick != new.nick { nextRegain = now }
+        if nick != new.nick { nickKeeper.wantsAnother(now: now) }
         var actions = dropped.map { NetworkAction.send(IRCMessage("PART", [$0]).line) }
         actions += join(now)
         if new.presence == .full, old.presence != .full {

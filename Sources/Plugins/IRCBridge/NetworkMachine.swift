@@ -25,8 +25,6 @@ struct NetworkMachine: Sendable {
     static let registrationLimit = 60.0
     /// The longest that the window waits for answers to JOIN, in seconds.
     static let joinLimit = 10.0
-    /// How often the configured nick is tried again, in seconds.
-    static let regainInterval = 60.0
     /// How often the host is told that what it waits for is being worked on, in seconds.
     static let workingInterval = 20.0
     /// The longest that a drain waits for the last PONG, in seconds.
@@ -86,7 +84,8 @@ struct NetworkMachine: Sendable {
     var isStale = false
     var isListening = true
     var hasAsked = false
-    var nextRegain: Instant = 0
+    var nickServ = NickServ()
+    var nickKeeper = NickKeeper()
     var nextWorking: Instant = 0
     var refusal: (reason: String, isFinal: Bool)?
     var lines: RelayLines
@@ -245,10 +244,7 @@ struct NetworkMachine: Sendable {
                 actions.append(.send(line))
             }
         }
-        if nick != config.nick, now >= nextRegain {
-            nextRegain = now + Self.regainInterval
-            actions.append(.send(IRCMessage("NICK", [config.nick]).line))
-        }
+        actions += tickServices(now)
         if !isWindowOpen, now - since >= Self.joinLimit { actions += openWindow(now) }
         if isWindowOpen, now >= nextWorking, ledger.count > 0 {
             nextWorking = now + Self.workingInterval
@@ -275,7 +271,8 @@ struct NetworkMachine: Sendable {
                 wake = min(wake, end)
             }
             if let end = netsplit.nextEnd { wake = min(wake, end) }
-            if nick != config.nick { wake = min(wake, nextRegain) }
+            if nick != config.nick { wake = min(wake, nickKeeper.next) }
+            if let until = nickServ.waitsUntil { wake = min(wake, until) }
             if !isWindowOpen { wake = min(wake, since + Self.joinLimit) }
             if isWindowOpen, ledger.count > 0 { wake = min(wake, nextWorking) }
             // With a token left all that could be written was: what waits then waits for the server.

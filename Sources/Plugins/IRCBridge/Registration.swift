@@ -32,6 +32,8 @@ struct Registration: Sendable {
     private(set) var enabled: Set<String> = []
     /// Whether the server answers each line by its label.
     var hasReceipts: Bool { Self.receipts.isSubset(of: enabled) }
+    /// Whether the server knows the client's account.
+    private(set) var isProved = false
     private var isOver = false
 
     /// - Parameter nonce: For SASL: random, printable, without commas.
@@ -60,13 +62,14 @@ struct Registration: Sendable {
             guard sasl?.isComplete != false else {
                 return fail("SASL failed: the server has not shown that it knows the password", true)
             }
+            isProved = true
             return [.send("CAP END")]
         case "908":
             if message.params.count > 1 { mechanisms = message.params[1] }
             return []
         case "902", "904", "905", "906": return saslRefused(message.params.last ?? "")
         case "001":
-            if config.sasl != nil, !asked.contains("sasl") {
+            if config.sasl != nil, config.nickServ == nil, !asked.contains("sasl") {
                 return fail("the server does not offer SASL, which 'sasl' asks for", true)
             }
             isOver = true
@@ -101,7 +104,8 @@ struct Registration: Sendable {
             var ask = Self.wanted.filter { offered.contains($0) }
             // An echo without its label says nothing that the answer to a PING does not.
             if !Self.receipts.isSubset(of: offered) { ask.removeAll { Self.receipts.contains($0) && $0 != "batch" } }
-            if config.sasl != nil {
+            // Without SASL there is NickServ to turn to.
+            if config.sasl != nil, config.nickServ == nil || offered.contains("sasl") {
                 guard offered.contains("sasl") else {
                     return fail("the server does not offer SASL, which 'sasl' asks for", true)
                 }

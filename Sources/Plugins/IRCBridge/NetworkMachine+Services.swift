@@ -1,0 +1,70 @@
+// Who the client is to the network's services, and the nick that it should have.
+extension NetworkMachine {
+    /// The client is registered: proves to NickServ who it is before the channels are joined, where SASL has not.
+    mutating func greetServices(_ now: Instant) -> [NetworkAction] {
+        nickServ = NickServ()
+        nickKeeper.registered(now: now)
+        if registration.isProved { return identified(now) }
+        guard let config = config.nickServ else { return [] }
+        return [.send(nickServ.identify(config, now: now))]
+    }
+
+    /// Whether the channels wait for NickServ.
+    var waitsForServices: Bool { nickServ.waitsUntil != nil }
+
+    /// A line of the services, or of the server about them; nothing else is any of theirs.
+    mutating func services(_ message: IRCMessage, _ now: Instant) -> [NetworkAction] {
+        guard case .registered = phase else { return [] }
+        let wasWaiting = waitsForServices
+        let oldProblem = nickServ.problem
+        var actions: [NetworkAction] = []
+        switch message.verb {
+        case "900":
+            nickServ.isKnown()
+            actions = identified(now)
+        case "401":
+            guard message.params.count > 1, message.params[1].lowercased() == "nickserv" else { return [] }
+            nickServ.isMissing()
+        case "NOTICE":
+            guard message.params.count == 2, isOwn(message.params[0]), let source = message.source,
+                IRCSource(source).nick.lowercased() == "nickserv"
+            else { return [] }
+            if let config = config.nickServ, nickServ.said(message.params[1], config) { actions = identified(now) }
+            actions += send(nickKeeper.said(message.params[1], config.nick, has: nick, now: now))
+        default: return []
+        }
+        if wasWaiting, !waitsForServices { return actions + joinAtLast(now) }
+        return nickServ.problem == oldProblem ? actions : actions + membershipChanged(now)
+    }
+
+    private mutating func identified(_ now: Instant) -> [NetworkAction] {
+        send(nickKeeper.identified(config.nick, has: nick, now: now))
+    }
+
+    private mutating func joinAtLast(_ now: Instant) -> [NetworkAction] { isDraining ? pump(now) : join(now) }
+
+    /// NickServ has not answered in time.
+    mutating func tickServices(_ now: Instant) -> [NetworkAction] {
+        var actions: [NetworkAction] = []
+        if let until = nickServ.waitsUntil, until <= now {
+            nickServ.isSilent()
+            actions = joinAtLast(now)
+        }
+        return actions + send(nickKeeper.tick(config.nick, has: nick, now: now))
+    }
+
+    /// Somebody goes, or takes another nick, or the server says that they are not there (731).
+    mutating func someoneLeft(_ message: IRCMessage) -> [NetworkAction] {
+        let left: [String]
+        switch message.verb {
+        case "QUIT", "NICK": left = [IRCSource(message.source ?? "").nick]
+        case "731": left = message.params.last?.split(separator: ",").map { IRCSource(String($0)).nick } ?? []
+        default: return []
+        }
+        let wanted = supports.casemapping.fold(config.nick)
+        guard left.contains(where: { supports.casemapping.fold($0) == wanted }) else { return [] }
+        return send(nickKeeper.isFree(config.nick, has: nick))
+    }
+
+    func send(_ lines: [String]) -> [NetworkAction] { lines.map { .send($0) } }
+}

@@ -1,0 +1,74 @@
+/// Identifying to a network's NickServ, where there is no SASL.
+struct NickServ: Equatable, Sendable {
+    /// How long its answer is waited for before the channels are joined, in seconds.
+    static let patience = 5.0
+    /// The longest of its words that are shown, in characters.
+    static let longestWords = 200
+
+    /// The account and how it is proved.
+    struct Config: Equatable, Sendable {
+        /// The nick's own where nil.
+        var account: String?
+        var password: String
+
+        /// Reads a network's `nickserv`; nil where there is none.
+        /// - Throws: ``ConfigError`` naming the key.
+        static func read(_ section: ConfigSection) throws(ConfigError) -> Config? {
+            guard let json = section.value("nickserv") else { return nil }
+            let table = try ConfigSection(json, path: section.path + ".nickserv", known: ["account", "password"])
+            let account = try table.value("account") == nil ? nil : table.word("account", default: "")
+            let password = try table.required("password")
+            // It is one word of the message.
+            guard !password.utf8.contains(0x20) else { throw table.fail("password", "must hold no spaces") }
+            return Config(account: account, password: password)
+        }
+    }
+
+    private enum State: Equatable {
+        case unasked
+        case asked(until: Instant)
+        case known
+        case refused(String)
+    }
+
+    private var state = State.unasked
+
+    /// When its silence is taken for an answer; nil: it was not asked, or has answered.
+    var waitsUntil: Instant? { if case .asked(let until) = state { until } else { nil } }
+    /// Why the client is not known to it.
+    var problem: String? { if case .refused(let reason) = state { "NickServ: " + reason } else { nil } }
+
+    /// Asks it.
+    mutating func identify(_ config: Config, now: Instant) -> String {
+        state = .asked(until: now + Self.patience)
+        let account = config.account.map { $0 + " " } ?? ""
+        return IRCMessage("PRIVMSG", ["NickServ", "IDENTIFY \(account)\(config.password)"]).line
+    }
+
+    /// The client is known (900).
+    mutating func isKnown() { state = .known }
+
+    /// There is none (401).
+    mutating func isMissing() { if waitsUntil != nil { state = .refused("there is none on this network") } }
+
+    /// It has not answered in time.
+    mutating func isSilent() { if waitsUntil != nil { state = .refused("it did not answer") } }
+
+    /// It says something; of words that decide nothing it is waited for more.
+    /// - Returns: Whether the client is known to it by that.
+    mutating func said(_ text: String, _ config: Config) -> Bool {
+        let small = text.lowercased()
+        // Also after its time is over: services may be slow.
+        guard state != .unasked, state != .known else { return false }
+        let refusals = ["incorrect", "invalid", "wrong", "not registered", "isn't registered", "failed", "denied"]
+        if refusals.contains(where: small.contains) {
+            let words = IRCText.plain(text).replacing(config.password, with: "***")
+            state = .refused(String(words.prefix(Self.longestWords)))
+            return false
+        }
+        let welcomes = ["you are now identified", "you are now logged in", "you are now recognized", "accepted"]
+        guard welcomes.contains(where: small.contains) else { return false }
+        state = .known
+        return true
+    }
+}
