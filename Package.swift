@@ -35,6 +35,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
@@ -80,7 +81,10 @@ let package = Package(
             swiftSettings: strict),
         .executableTarget(
             name: "IRCBridge",
-            dependencies: ["PluginKit", "PluginWire", "JSONBytes", "OpenSSL", collections] + nio,
+            dependencies: [
+                "PluginKit", "PluginWire", "JSONBytes", "OpenSSL", collections,
+                .product(name: "NIOSOCKS", package: "swift-nio-extras"),
+            ] + nio,
             path: "Sources/Plugins/IRCBridge",
             swiftSettings: strict),
         .executableTarget(
@@ -161,7 +165,7 @@ let package = Package(
                 "IRCBridge", "PluginKit", "PluginWire", "JSONBytes", "OpenSSL", "CrowbarTesting",
                 .product(name: "Yams", package: "Yams"),
             ] + nio,
-            exclude: ["history_server.py", "secure_server.py"], resources: [.copy("Vectors")],
+            exclude: ["history_server.py", "secure_server.py", "socks_server.py"], resources: [.copy("Vectors")],
             swiftSettings: strict),
         .testTarget(
             name: "WebhookTests",

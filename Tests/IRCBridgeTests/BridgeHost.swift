@@ -121,8 +121,8 @@ final class BridgeHost: Sendable {
     }
 
     /// Waits until a network is down; returns what is told of it.
-    func down() async throws -> String {
-        try await plugin.first("status down") {
+    func down(within limit: Duration = .seconds(20)) async throws -> String {
+        try await plugin.first("status down", within: limit) {
             if case .status(.down, let message, _) = $0 { message } else { nil }
         }
     }

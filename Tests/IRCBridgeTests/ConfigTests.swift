@@ -30,16 +30,10 @@ import Testing
         #expect(try read(self.network(#","tls":false"#)).networks.first?.port == 6667)
     }
 
-    @Test(
-        "keys of the design that come later",
-        arguments: [
-            (#","proxy":"socks5h://127.0.0.1:9050""#, "proxy"),
-            (#","bind":"::1""#, "bind"),
-        ])
-    func laterKeys(more: String, key: String) throws {
-        let problem = try problem(network(more))
-        #expect(problem.path == "networks[0]." + key)
-        #expect(problem.message.contains("not supported by this version yet"))
+    @Test func aProxyHasAHostAndAPort() {
+        #expect(Route.Proxy("socks5h://127.0.0.1:9050")?.host == "127.0.0.1")
+        #expect(Route.Proxy("socks5h://[::1]:9050")?.host == "::1")
+        #expect(Route.Proxy("socks5h://tor.example:65535")?.port == 65_535)
     }
 
     @Test(
@@ -63,6 +57,13 @@ import Testing
             ),
             (#","sasl":{"mechanism":"scram-sha-256","account":"a"}"#, "sasl.password", "missing"),
             (#","sasl":{"account":"a"}"#, "sasl.password", "missing"),
+            (#","bind":"localhost""#, "bind", "address of this machine"),
+            (#","proxy":"127.0.0.1:9050""#, "proxy", "socks5h://HOST:PORT"),
+            (#","proxy":"socks5h://127.0.0.1""#, "proxy", "socks5h://HOST:PORT"),
+            (#","proxy":"socks5h://127.0.0.1:0""#, "proxy", "socks5h://HOST:PORT"),
+            (#","proxy":"socks5h://127.0.0.1:+1""#, "proxy", "socks5h://HOST:PORT"),
+            (#","proxy":"socks5h://::1:9050""#, "proxy", "socks5h://HOST:PORT"),
+            (#","proxy":"socks5h://a:b@127.0.0.1:9050""#, "proxy", "passwords are not supported"),
             (#","nickserv":{"account":"a"}"#, "nickserv.password", "missing"),
             (#","nickserv":{"account":"a b","password":"p"}"#, "nickserv.account", "one word"),
             (#","nickserv":{"password":"p q"}"#, "nickserv.password", "no spaces"),

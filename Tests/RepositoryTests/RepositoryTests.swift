@@ -42,7 +42,9 @@ private let allowed: [String: Set<String>] = [
         "Dispatch", "CSpawn",
     ],
     "OpenSSL": ["COpenSSL", "NIOCore", "NIOPosix"],
-    "Plugins/IRCBridge": ["PluginKit", "PluginWire", "JSONBytes", "OpenSSL", "DequeModule", "NIOCore", "NIOPosix"],
+    "Plugins/IRCBridge": [
+        "PluginKit", "PluginWire", "JSONBytes", "OpenSSL", "DequeModule", "NIOCore", "NIOPosix", "NIOSOCKS",
+    ],
     "Plugins/Webhook": ["PluginKit", "PluginWire", "JSONBytes", "CCurl", "OpenSSL", "DequeModule"],
     "Plugins/AWS": ["PluginKit", "PluginWire", "JSONBytes", "CCurl", "OpenSSL", "DequeModule"],
     "CrowbarHTTP": [

@@ -17,20 +17,15 @@ struct ConfigSection {
     private let members: [JSON.Member]
 
     /// Opens a table.
-    /// - Parameters:
-    ///   - known: The keys it may have.
-    ///   - later: Keys of the design that this version does not do, which are refused by name.
+    /// - Parameter known: The keys it may have.
     /// - Throws: ``ConfigError`` where it is no table, or has another key.
-    init(_ json: JSON, path: String, known: [String], later: [String] = []) throws(ConfigError) {
+    init(_ json: JSON, path: String, known: [String]) throws(ConfigError) {
         guard let members = json.members else {
             throw ConfigError(path: path.isEmpty ? "config" : path, message: "must be a table")
         }
         self.path = path
         self.members = members
         for member in members where !known.contains(member.key) {
-            guard !later.contains(member.key) else {
-                throw fail(member.key, "'\(member.key)' is not supported by this version yet; remove it")
-            }
             let near = NearestName.to(member.key, among: known)
             let advice = near.map { "did you mean '\($0)'?" } ?? "known are \(known.joined(separator: ", "))"
             throw fail(member.key, "unknown key; \(advice)")

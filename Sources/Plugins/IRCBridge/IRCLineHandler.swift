@@ -83,7 +83,7 @@ final class IRCLineHandler: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        report(.failed("\(error)"))
+        report(.failed(ConnectReason.text(inChannel: error)))
         context.close(promise: nil)
     }
 

@@ -26,14 +26,14 @@ struct NetworkConfig: Equatable, Sendable {
             "name", "host", "port", "tls", "server_password", "nickserv", "nick", "user", "realname", "sasl", "flood",
             "max_lines", "presence", "mode", "format", "anti_ping", "name_colors", "ignore", "catch_up",
             "puppets",
-        ] + TLSOptions.keys
-    static let later = ["proxy", "bind"]
+        ] + TLSOptions.keys + Route.keys
 
     var name: String
     var host: String
     var port: Int
     var tls: Bool
     var trust: TLSOptions
+    var route: Route
     var serverPassword: String?
     var nick: String
     var user: String
@@ -60,7 +60,7 @@ struct NetworkConfig: Equatable, Sendable {
     /// Reads a table.
     /// - Throws: ``ConfigError`` naming the key.
     init(_ json: JSON, path: String) throws(ConfigError) {
-        let section = try ConfigSection(json, path: path, known: Self.known, later: Self.later)
+        let section = try ConfigSection(json, path: path, known: Self.known)
         name = try section.required("name")
         guard Wire.isName(name) else {
             throw section.fail("name", "must be a-z, 0-9, '_' and '-', begin with a letter or digit, 64 at most")
@@ -70,6 +70,7 @@ struct NetworkConfig: Equatable, Sendable {
         tls = try section.bool("tls", default: true)
         port = try section.int("port", default: tls ? 6697 : 6667, in: 1...65_535)
         trust = try TLSOptions(section, isOn: tls)
+        route = try Route(section)
         serverPassword = try section.string("server_password")
         nick = try section.word("nick", default: "crowbar")
         user = try section.word("user", default: "crowbar")
@@ -100,7 +101,10 @@ struct NetworkConfig: Equatable, Sendable {
     func isReached(as other: NetworkConfig) -> Bool {
         (host, port, tls, trust, serverPassword) == (
             other.host, other.port, other.tls, other.trust, other.serverPassword
-        ) && (user, realname, sasl, nickServ) == (other.user, other.realname, other.sasl, other.nickServ)
+        )
+            && (user, realname, sasl, nickServ, route) == (
+                other.user, other.realname, other.sasl, other.nickServ, other.route
+            )
     }
 
     private static func ignore(_ section: ConfigSection) throws(ConfigError) -> [IgnoreMask] {

@@ -2,6 +2,7 @@ import DequeModule
 import Glibc
 import NIOCore
 import NIOPosix
+import NIOSOCKS
 import OpenSSL
 import PluginKit
 import PluginWire
@@ -23,6 +24,8 @@ final class NetworkConnection: @unchecked Sendable {
     private var channel: (any Channel)?
     private var failure: String?
     private var timer: Scheduled<Void>?
+    /// Gives a proxy up that does not answer.
+    private var opening: Scheduled<Void>?
     private var timerAt: Instant?
     private var wantsReads = true
     /// Shared with the connections of users.
@@ -135,6 +138,7 @@ final class NetworkConnection: @unchecked Sendable {
     func drop() {
         isDropped = true
         timer?.cancel()
+        opening?.cancel()
         channel?.close(promise: nil)
         channel = nil
     }
@@ -204,35 +208,47 @@ final class NetworkConnection: @unchecked Sendable {
             loop.execute { [self] in ended("\(error)") }
             return
         }
-        ClientBootstrap(group: loop)
+        let (host, port) = config.route.proxy.map { ($0.host, $0.port) } ?? (config.host, config.port)
+        var bootstrap = ClientBootstrap(group: loop)
             .connectTimeout(Self.connectLimit)
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             // Several addresses may be tried at once: only the one that is kept gets handlers, and is read then.
             .channelOption(.autoRead, value: false)
-            .connect(host: config.host, port: config.port)
+        if let source = config.route.source { bootstrap = bootstrap.bind(to: source) }
+        bootstrap.connect(host: host, port: port)
             .hop(to: loop)
             .whenComplete { [self] result in
                 switch result {
-                case .success(let channel): use(channel, tls)
-                case .failure(let error): ended("cannot connect: \(Self.text(error))")
+                case .success(let channel): use(channel, tls, config)
+                case .failure(let error): ended(ConnectReason.text(error, config.route))
                 }
             }
     }
 
-    private func use(_ channel: any Channel, _ tls: TLSClientContext?) {
+    private func use(_ channel: any Channel, _ tls: TLSClientContext?, _ config: NetworkConfig) {
         if isDropped { return channel.close(promise: nil) }
         self.channel = channel
         do {
             let pipeline = channel.pipeline.syncOperations
-            let established: Any.Type? = tls == nil ? nil : TLSClientHandler.Established.self
+            var established: Any.Type?
+            if let proxy = config.route.proxy {
+                let address = try? SocketAddress(ipAddress: config.host, port: config.port)
+                let target = address.map { SOCKSAddress.address($0) } ?? .domain(config.host, port: config.port)
+                try pipeline.addHandler(SOCKSClientHandler(targetAddress: target))
+                established = SOCKSProxyEstablishedEvent.self
+                opening = loop.scheduleTask(in: Self.connectLimit) { [self] in
+                    failure = failure ?? "the proxy \(proxy.host):\(proxy.port) does not answer"
+                    channel.close(promise: nil)
+                }
+            }
+            if let tls {
+                try pipeline.addHandler(TLSClientHandler(context: tls, host: config.host))
+                established = TLSClientHandler.Established.self
+            }
             try pipeline.addHandler(
                 IRCLineHandler(established: established, skipsTalk: machine.isPuppet) { [self] in handle($0) })
-            if let tls {
-                let handler = try TLSClientHandler(context: tls, host: machine.config.host)
-                try pipeline.addHandler(handler, position: .first)
-            }
             // A handshake is read whatever the chat does.
-            channel.setOption(.autoRead, value: tls != nil || wantsReads).whenFailure { _ in }
+            channel.setOption(.autoRead, value: established != nil || wantsReads).whenFailure { _ in }
         } catch {
             self.channel = nil
             channel.close(promise: nil)
@@ -240,17 +256,11 @@ final class NetworkConnection: @unchecked Sendable {
         }
     }
 
-    private static func text(_ error: any Error) -> String {
-        guard let error = error as? NIOConnectionError else { return "\(error)" }
-        if let first = error.connectionErrors.first?.error { return "\(first)" }
-        if let dns = error.dnsAError ?? error.dnsAAAAError { return "\(error.host) is not known: \(dns)" }
-        return "no answer from \(error.host):\(error.port)"
-    }
-
     private func handle(_ event: IRCLineHandler.Event) {
         if isDropped { return }
         switch event {
         case .opened:
+            opening?.cancel()
             channel?.setOption(.autoRead, value: wantsReads).whenFailure { _ in }
             // Without randomness SCRAM fails, and says so.
             let nonce = (try? SecureRandom.bytes(Self.nonceLength)).map { Base64.encode($0) } ?? ""
@@ -266,6 +276,7 @@ final class NetworkConnection: @unchecked Sendable {
 
     private func ended(_ reason: String) {
         channel = nil
+        opening?.cancel()
         if isDropped { return }
         let why = failure ?? reason
         let random = Double.random(in: 0..<1)
