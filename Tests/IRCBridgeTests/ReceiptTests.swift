@@ -91,4 +91,27 @@ import Testing
         let asked = hear(&machine, ":s CAP * LS :echo-message batch")
         #expect(asked.lines == ["CAP REQ :batch"])
     }
+
+    @Test func capabilitiesMayComeAndGo() throws {
+        var machine = try joined(caps: "server-time")
+        let fenced = machine.deliver(Tables.event(1), now: 0)
+        #expect(fenced.lines == ["PRIVMSG #room :<Ann> hello", "PING :crowbar-1"])
+        // An echo without its label is of no use.
+        let some = hear(&machine, ":s CAP crow NEW :echo-message batch=x sasl=PLAIN")
+        #expect(some.lines == ["CAP REQ :batch"])
+        let rest = hear(&machine, ":s CAP crow NEW :labeled-response message-tags away-notify")
+        #expect(rest.lines == ["CAP REQ :batch echo-message labeled-response message-tags"])
+        _ = hear(&machine, ":s CAP crow ACK :batch echo-message labeled-response message-tags")
+        let labelled = machine.deliver(Tables.event(2), now: 0)
+        #expect(labelled.lines == ["@label=1 PRIVMSG #room :<Ann> hello"])
+        let ponged = hear(&machine, ":s PONG s :crowbar-1")
+        #expect(ponged.acks == [1])
+        _ = hear(&machine, ":s CAP crow DEL :labeled-response")
+        let again = machine.deliver(Tables.event(3), now: 0)
+        #expect(again.lines.first == "PRIVMSG #room :<Ann> hello")
+        let fence = try #require(again.lines.last)
+        #expect(fence.hasPrefix("PING :"))
+        let all = hear(&machine, ":s PONG s :" + fence.dropFirst(6))
+        #expect(all.acks == [2, 3])
+    }
 }

@@ -109,6 +109,7 @@ extension NetworkMachine {
         case "366", "315":
             guard message.params.count > 1, memberships[fold(message.params[1])]?.isJoined == true else { return [] }
             return namesEnded(fold(message.params[1]))
+        case "CAP": return steps(registration.notified(message.params), now)
         case "BATCH":
             return batch(message, now)
         case "FAIL": return historyFailed(message, now)

@@ -85,6 +85,26 @@ struct Registration: Sendable {
         }
     }
 
+    /// What the server says of its capabilities later (cap-notify, which version 302 brings): new ones are asked for,
+    /// and those that are gone done without.
+    mutating func notified(_ params: [String]) -> [Step] {
+        guard params.count >= 3 else { return [] }
+        let names = (params.last ?? "").split(separator: " ").map { String($0.prefix { $0 != "=" }) }
+        switch params[1].uppercased() {
+        case "NEW":
+            offered.formUnion(names)
+            var ask = Self.wanted.filter { offered.contains($0) && !enabled.contains($0) }
+            if !Self.receipts.isSubset(of: offered) { ask.removeAll { Self.receipts.contains($0) && $0 != "batch" } }
+            return ask.isEmpty ? [] : [.send("CAP REQ :" + ask.joined(separator: " "))]
+        case "DEL":
+            offered.subtract(names)
+            enabled.subtract(names)
+        case "ACK": enabled.formUnion(names)
+        default: break
+        }
+        return []
+    }
+
     private mutating func fail(_ reason: String, _ isFinal: Bool) -> [Step] {
         isOver = true
         return [.failed(reason: reason, isFinal: isFinal)]
