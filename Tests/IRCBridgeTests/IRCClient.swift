@@ -30,6 +30,19 @@ final class IRCClient: Sendable {
 
     deinit { close(fd) }
 
+    /// Waits until somebody on another server can be seen: the servers are linked.
+    static func linked(to port: Int, nick: String, seenBy other: IRCClient) async throws -> IRCClient {
+        let probe = try await IRCClient(port, nick: nick)
+        let deadline = ContinuousClock.now + .seconds(20)
+        while true {
+            other.send("ISON \(nick)")
+            let answer = try await other.first("who is there") { $0.verb == "303" }
+            if answer.params.last?.contains(nick) == true { return probe }
+            guard ContinuousClock.now < deadline else { throw TestIOError(description: "the servers do not link") }
+            try await Task.sleep(for: .milliseconds(50))
+        }
+    }
+
     func send(_ line: String) {
         let bytes = Array((line + "\r\n").utf8)
         _ = Glibc.write(fd, bytes, bytes.count)

@@ -9,8 +9,11 @@ final class InspServer: Sendable {
     private let folder: TestFolder
     private let process: LineProcess
 
-    /// - Parameter more: More of its configuration.
-    init(_ more: String = "") async throws {
+    /// - Parameters:
+    ///   - more: More of its configuration.
+    ///   - name: Its name, which others of its network know it by.
+    ///   - id: Its number in the network.
+    init(_ more: String = "", name: String = "irc.test.local", id: String = "001") async throws {
         try #require(access(Self.path, X_OK) == 0, "inspircd is missing: apt-get install inspircd")
         port = try LoopbackPort.free()
         folder = try TestFolder()
@@ -21,7 +24,7 @@ final class InspServer: Sendable {
         let file = folder.path + "/inspircd.conf"
         try TestFolder.write(
             """
-            <server name="irc.test.local" description="Test" network="Test">
+            <server name="\(name)" id="\(id)" description="Test" network="Test">
             <admin name="a" email="a@test.local" nick="a">
             <bind address="127.0.0.1" port="\(port)" type="clients">
             <connect allow="*" timeout="60" threshold="100000" commandrate="1000000" fakelag="no" recvq="1M"
@@ -36,5 +39,26 @@ final class InspServer: Sendable {
             Self.path,
             arguments: ["--nofork", "--nopid", "--nolog", "--config", file] + (getuid() == 0 ? ["--runasroot"] : []))
         try await LoopbackPort.waitUntilOpen(port)
+    }
+
+    /// What lets it link with another one.
+    /// - Parameters:
+    ///   - other: The other's name.
+    ///   - port: Where the other listens for servers; nil: this one listens itself.
+    ///   - own: Where this one listens for servers.
+    static func link(_ other: String, at port: Int? = nil, own: Int? = nil) -> String {
+        """
+        <module name="spanningtree">
+        <security hideserver="">
+        \(own.map { "<bind address=\"127.0.0.1\" port=\"\($0)\" type=\"servers\">" } ?? "")
+        <link name="\(other)" ipaddr="127.0.0.1" port="\(port ?? 1)" allowmask="127.0.0.0/8" sendpass="p" recvpass="p">
+        \(port == nil ? "" : "<autoconnect period=\"1s\" server=\"\(other)\">")
+        """
+    }
+
+    /// Ends it as a crash does.
+    func kill() async throws {
+        process.kill(SIGKILL)
+        _ = try await process.end()
     }
 }

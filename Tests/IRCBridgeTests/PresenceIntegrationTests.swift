@@ -45,4 +45,39 @@ import Testing
         let server = try await InspServer()
         try await play(server.port)
     }
+
+    /// Who goes with a netsplit and comes back has never left the chat's channel.
+    @Test func aNetsplitOfTwoServers() async throws {
+        let port = try LoopbackPort.free()
+        let hub = try await InspServer(
+            InspServer.link("leaf.test.local", own: port), name: "hub.test.local", id: "001")
+        let linked = InspServer.link("hub.test.local", at: port)
+        let leaf = try await InspServer(linked, name: "leaf.test.local", id: "002")
+        let eve = try await IRCClient(hub.port, nick: "Eve", join: "#general")
+        let host = try BridgeHost()
+        try await host.run(BridgeHost.config(hub.port, #","presence":"full""#))
+        _ = try await IRCClient.linked(to: leaf.port, nick: "probe", seenBy: eve)
+        let bob = try await IRCClient(leaf.port, nick: "Bob", join: "#general")
+        var commands: [String] = []
+        func take() async throws {
+            let (object, _) = try #require(try await host.anyCommand())
+            commands.append(
+                "\(object.string("type") ?? "") \(object.string("userId")?.split(separator: "/").last ?? "")")
+        }
+        for _ in 0..<4 { try await take() }
+        try await leaf.kill()
+        let split = try await eve.first("the netsplit") { $0.verb == "QUIT" && $0.source?.hasPrefix("Bob!") == true }
+        #expect(split.params == ["hub.test.local leaf.test.local"])
+        withExtendedLifetime(bob) {}
+        let again = try await InspServer(linked, name: "leaf.test.local", id: "002")
+        _ = try await IRCClient.linked(to: again.port, nick: "probe", seenBy: eve)
+        let back = try await IRCClient(again.port, nick: "Bob", join: "#general")
+        back.send("PRIVMSG #general :I am back")
+        // Nothing comes before it: he is the same member of the channel.
+        try await take()
+        #expect(
+            commands == [
+                "REGISTER_USER eve", "JOIN_CHANNEL eve", "REGISTER_USER bob", "JOIN_CHANNEL bob", "SEND_MESSAGE bob",
+            ])
+    }
 }
