@@ -7,6 +7,7 @@ import Testing
     private static let irc = """
         command = ["crowbar-irc"]
         own_events = true
+        sandbox.network = true
         [[config.networks]]
         name = "local"
         host = "127.0.0.1"
@@ -16,6 +17,21 @@ import Testing
         channel = "general"
         irc = "local/#general"
         """
+
+    @Test(arguments: [
+        ("crowbar-irc", "[[config.networks]]\nname = \"n\"\nhost = \"h\""),
+        ("crowbar-webhook", "[[config.endpoints]]\nname = \"e\"\nurl = \"https://example.org/\""),
+        ("crowbar-aws", "[[config.targets]]\nname = \"t\"\narn = \"arn:aws:sqs:eu-central-1:123456789012:q\""),
+    ])
+    func aPluginThatForgotItsNetworkIsToldSo(program: String, config: String) throws {
+        let folder = CommandLineFolder()
+        folder.makeFolder("plugins.d")
+        folder.write("crowbar.toml", "[http]\nlisten = \"127.0.0.1:0\"\n")
+        folder.write("plugins.d/p.toml", "command = [\"\(program)\"]\nown_events = true\n\(config)\n")
+        let check = folder.crowbar("check")
+        #expect(check.status == 1)
+        #expect(check.error.contains("write 'network = true' under [sandbox]"), "\(check.error)")
+    }
 
     @Test func whatIsWrongWithPluginsIsNamedByCheckAndAtStartAndTheRestRuns() throws {
         let folder = CommandLineFolder()
@@ -34,8 +50,8 @@ import Testing
             "toml": ["toml.toml:1: "],
             "key": ["key.toml:2: chanels: unknown key; did you mean 'channels'?"],
             "gone": ["gone.toml: command: 'no-such-program' is neither beside the crowbar binary nor on PATH"],
-            "link": ["link.toml:10: config.links[0].irc: ", "'lokal'"],
-            "port": ["port.toml:6: config.networks[0].prot: unknown key; did you mean 'port'?"],
+            "link": ["link.toml:11: config.links[0].irc: ", "'lokal'"],
+            "port": ["port.toml:7: config.networks[0].prot: unknown key; did you mean 'port'?"],
         ]
         let check = folder.crowbar("check")
         #expect(check.status == 1)

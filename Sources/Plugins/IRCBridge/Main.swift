@@ -52,6 +52,7 @@ struct CrowbarIRC {
             let message = "the host speaks version \(hello.version), this plugin \(Wire.version)"
             throw ConfigError(path: "protocol", message: message)
         }
+        if Network.isClosed { throw ConfigError(path: "", message: Network.advice) }
         guard hello.phase == "event" else {
             throw ConfigError(path: "phase", message: "must be 'event': the bridge judges no commands")
         }

@@ -53,6 +53,7 @@ struct WebhookPlugin {
         guard hello.version == Wire.version else {
             stop("protocol", .init(message: "this plugin speaks protocol \(Wire.version), not \(hello.version)"))
         }
+        if Network.isClosed { stop("network", .init(message: Network.advice)) }
         guard hello.phase == "event" else {
             stop("phase", .init(path: "phase", message: "webhooks are of phase \"event\" only"))
         }

@@ -51,7 +51,10 @@ struct Hooks: ParsableCommand {
 
         func run() async throws {
             try await Listing(settings, "/api/admin/hooks", json: json).print(
-                header: ["HOOK", "CHANNEL", "CREATED"], rows: { [[$0["name"], $0["channelId"], $0["created"]]] })
+                header: ["HOOK", "CHANNEL", "CREATED"],
+                rows: {
+                    [[$0["name"], $0["channelId"], $0["created"]?.int.map { .string(Plugins.Logs.time($0)) }]]
+                })
         }
     }
 
