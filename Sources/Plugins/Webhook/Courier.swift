@@ -37,11 +37,12 @@ final class Courier: Sendable {
         _ configuration: WebhookConfiguration,
         send: @escaping @Sendable (PluginMessage) -> Void, drained: @escaping @Sendable () -> Void
     ) {
-        guard ccurl_global_init(), let multi = ccurl_multi_make(CourierLoop.maxIdleConnections) else { return nil }
+        let room = FileRoom.claimed()
+        guard ccurl_global_init(), let multi = ccurl_multi_make(room.kept) else { return nil }
         wakeup = Wakeup(multi)
         let wakeup = wakeup
         startThread { [self] in
-            let loop = CourierLoop(configuration, multi: wakeup.multi, send: send)
+            let loop = CourierLoop(configuration, multi: wakeup.multi, room: room, send: send)
             loop.run { self.take() }
             drained()
         }

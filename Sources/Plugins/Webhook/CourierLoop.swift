@@ -7,14 +7,6 @@ import PluginWire
 
 /// The loop of the courier's thread, owner of the lanes and of all that is in flight.
 final class CourierLoop {
-    /// Connections that are kept open for the next delivery, at most.
-    static let maxIdleConnections = 256
-    /// Handles that are kept for the next delivery, at most.
-    static let maxIdleTransfers = 256
-    /// Deliveries in flight at most, over all endpoints; fewer where the process may not open so many files.
-    static let maxInFlight = 4096
-    /// Files that are left for what is no connection.
-    static let spareFiles = 64
     /// How often the limits of a try's parts are looked at, in milliseconds.
     static let watchInterval: Int64 = 250
     /// The longest sleep when nothing is due, in milliseconds.
@@ -45,7 +37,7 @@ final class CourierLoop {
     var reporter: Reporter
     /// What is to be added to the loop's clock for Unix time; as it was at the start, whatever becomes of that.
     let offset = Int64(Glibc.time(nil)) * 1000 - CourierLoop.now()
-    private let inFlightLimit: Int
+    private let room: FileRoom
     private var runnable: Deque<Int> = []
     var pacer = Pacer()
     private var transfers: [Transfer] = []
@@ -54,26 +46,20 @@ final class CourierLoop {
     private var drainUntil: Int64?
     private var watchedAt: Int64 = 0
 
-    init(_ configuration: WebhookConfiguration, multi: OpaquePointer, send: @escaping (PluginMessage) -> Void) {
+    init(
+        _ configuration: WebhookConfiguration, multi: OpaquePointer, room: FileRoom,
+        send: @escaping (PluginMessage) -> Void
+    ) {
         self.multi = multi
         self.send = send
         wanted = Dictionary(configuration.endpoints.map { ($0.name, $0) }) { first, _ in first }
         reporter = Reporter(leftOut: configuration.leftOut)
-        inFlightLimit = Self.fileLimit()
+        self.room = room
     }
 
     /// The header lines that each request to an endpoint carries besides its own.
     static func headerLines(_ endpoint: Endpoint) -> HeaderLines {
         HeaderLines(["content-type: \(endpoint.body.contentType)", "expect:"] + endpoint.headers)
-    }
-
-    /// Raises the soft limit of open files to the hard one; returns how many connections fit.
-    private static func fileLimit() -> Int {
-        var limit = rlimit()
-        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 128 }
-        limit.rlim_cur = min(limit.rlim_max, rlim_t(maxInFlight + maxIdleConnections + spareFiles))
-        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-        return max(1, min(maxInFlight, Int(limit.rlim_cur) - spareFiles))
     }
 
     /// Works until a drain has ended.
@@ -155,7 +141,7 @@ final class CourierLoop {
     private func start() {
         guard drainUntil == nil, !runnable.isEmpty else { return }
         let (now, time) = (Self.now(), Int64(Glibc.time(nil)))
-        while inFlight < inFlightLimit, let lane = runnable.popFirst() {
+        while inFlight < room.inFlight, let lane = runnable.popFirst() {
             isListed[lane] = false
             guard lanes[lane].isRunnable, isPaced(lane, now), let job = lanes[lane].next() else { continue }
             post(job, to: lane, time: time)
@@ -239,7 +225,7 @@ final class CourierLoop {
                     milliseconds: time - transfer.postedAt, answer: transfer.answer), of: lane)
             settle(job, of: lane, outcome, now, isStale: isOld)
         }
-        if !isOld, idleCount < Self.maxIdleTransfers {
+        if !isOld, idleCount < room.kept {
             idle[lane].append(transfer)
             idleCount += 1
         } else {
@@ -286,7 +272,7 @@ final class CourierLoop {
 
     /// How long the loop may sleep, in milliseconds; libcurl's own time-outs and a wake-up end it earlier.
     private func pause(_ now: Int64) -> Int64 {
-        if drainUntil == nil, !runnable.isEmpty, inFlight < inFlightLimit { return 0 }
+        if drainUntil == nil, !runnable.isEmpty, inFlight < room.inFlight { return 0 }
         var pause = inFlight > 0 ? Self.watchInterval : Self.idleInterval
         if let drainUntil { pause = min(pause, drainUntil - now) }
         for lane in held { if let until = lanes[lane].wakeAt { pause = min(pause, until - now) } }
