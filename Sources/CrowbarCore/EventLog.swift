@@ -1,12 +1,13 @@
 /// The log as the rest of Crowbar sees it: append-only, totally ordered, durable. SQLite and memory are behind it
 /// today; nothing in it would keep a distributed log from being behind it.
 public protocol EventLog: Sendable {
-    /// Decides submissions one after the other against the head and stores what is not refused, all in one go; returns
-    /// once that is durable.
-    /// - Parameter batch: In the order in which they are decided.
-    /// - Returns: A receipt or a refusal for each, in the same order.
-    /// - Throws: ``LogError/unavailable(_:)`` where nothing of the batch is stored: no decision of it holds.
-    func append(_ batch: [Submission]) async throws -> [Result<Receipt, CommandError>]
+    /// Decides submissions one after the other against the head and stores what is not refused, all in one go.
+    /// - Parameters:
+    ///   - batch: In the order in which they are decided.
+    ///   - done: Called once what was stored is durable, on any thread and before this returns or later, with a receipt
+    ///     or a refusal for each, in the same order; or with ``LogError/unavailable(_:)`` where nothing of the batch is
+    ///     stored: no decision of it holds. It must return soon: the next append may wait for it.
+    func append(_ batch: [Submission], then done: @escaping @Sendable (AppendOutcome) -> Void)
 
     /// The newest entry, or nil where the log is empty.
     func head() async throws -> LogEntryID?
@@ -17,6 +18,11 @@ public protocol EventLog: Sendable {
     ///   - limit: The entries at most.
     ///   - maxBytes: The bytes of JSON at which the page ends; at least one entry is given where there is one.
     func read(after position: Int64, limit: Int, maxBytes: Int) async throws -> LogPage
+
+    /// The entries behind a position as far as they are in memory: at once, for readers that follow the head.
+    /// - Parameter position: The last-read position.
+    /// - Returns: The entries; an empty page where the position is the head; nil where the log has to be read to know.
+    func recent(after position: Int64) -> LogPage?
 
     /// The entries at these positions, in the order asked for; what is not there is left out.
     func read(positions: [Int64]) async throws -> LogPage
@@ -49,6 +55,16 @@ public protocol EventLog: Sendable {
 
     /// 32 random bytes that belong to this log: the key under which the ids of plugins' events are derived.
     var secret: [UInt8] { get }
+}
+
+/// What became of an append: a receipt or a refusal for each submission, or why nothing of it was stored.
+public typealias AppendOutcome = Result<[Result<Receipt, CommandError>], any Error>
+
+extension EventLog {
+    /// As ``append(_:then:)``, and returns once it is durable.
+    public func append(_ batch: [Submission]) async throws -> [Result<Receipt, CommandError>] {
+        try await withCheckedThrowingContinuation { continuation in append(batch) { continuation.resume(with: $0) } }
+    }
 }
 
 /// What order is kept in: a channel, or a user for events without a channel.

@@ -54,7 +54,28 @@ public final class Ingest: Sendable {
     private struct Queue {
         var waiting: [Waiting] = []
         var commands = 0
+        /// One append is under way at a time.
+        var isAppending = false
         var isClosed = false
+        /// Told once nothing is under way any more.
+        var whenIdle: (@Sendable () -> Void)?
+
+        /// What the next append takes; nil where there is nothing.
+        mutating func next() -> [Waiting]? {
+            var count = 0
+            var taken = 0
+            while taken < waiting.count, count < Limit.batch {
+                count += waiting[taken].submissions.count
+                taken += 1
+            }
+            isAppending = taken > 0
+            if taken == 0 { return nil }
+            defer {
+                waiting.removeFirst(taken)
+                commands -= count
+            }
+            return Array(waiting[..<taken])
+        }
     }
 
     private let log: any EventLog
@@ -63,10 +84,8 @@ public final class Ingest: Sendable {
     private let checks: CommandChecks?
     private let onFailure: @Sendable (any Error) -> Void
     private let queue = Mutex(Queue())
-    private let bell: AsyncStream<Void>
-    private let ring: AsyncStream<Void>.Continuation
 
-    /// Makes the door to a log; ``run()`` must run for commands to pass.
+    /// Makes the door to a log, open until ``run()`` ends.
     /// - Parameters:
     ///   - log: Where events go.
     ///   - newEventID: Makes ids for events without one.
@@ -83,7 +102,6 @@ public final class Ingest: Sendable {
         self.hash = hash
         self.checks = checks
         self.onFailure = onFailure
-        (bell, ring) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
     }
 
     /// Stores one command's event; returns once it is durable.
@@ -173,37 +191,46 @@ public final class Ingest: Sendable {
         }
     }
 
-    /// Appends what arrives until the task is cancelled; then refuses what still waits.
+    /// Commands that wait for an append to end.
+    package var waiting: Int { queue.withLock { $0.commands } }
+
+    /// Keeps the door open until the task is cancelled; then refuses what still waits, and returns once the append that
+    /// is under way has ended.
     public func run() async {
-        for await _ in bell {
-            while await appendWaiting() {}
-        }
+        let (stream, continuation) = AsyncStream.makeStream(of: Void.self)
+        for await _ in stream {}
+        continuation.finish()
         let left = queue.withLock { queue in
             queue.isClosed = true
             let left = queue.waiting
             queue.waiting = []
+            queue.commands = 0
             return left
         }
         for waiting in left { waiting.resume(waiting.submissions.map { _ in .failure(Self.closed) }) }
+        await withCheckedContinuation { continuation in
+            let isIdle = queue.withLock {
+                if $0.isAppending { $0.whenIdle = { continuation.resume() } }
+                return !$0.isAppending
+            }
+            if isIdle { continuation.resume() }
+        }
     }
 
     private static let closed = CommandError(.unavailable, "the server is shutting down; try again")
 
     private func enqueue(_ submissions: [Submission], _ resume: @escaping @Sendable ([Outcome]) -> Void) {
-        let refusal: CommandError? = queue.withLock {
-            if $0.isClosed { return Self.closed }
+        let (refusal, batch): (CommandError?, [Waiting]?) = queue.withLock {
+            if $0.isClosed { return (Self.closed, nil) }
             if $0.commands + submissions.count > Limit.waiting {
-                return CommandError(.unavailable, "too many commands wait for the log; try again in a second")
+                return (CommandError(.unavailable, "too many commands wait for the log; try again in a second"), nil)
             }
             $0.commands += submissions.count
             $0.waiting.append(Waiting(submissions: submissions, resume: resume))
-            return nil
+            return (nil, $0.isAppending ? nil : $0.next())
         }
-        if let refusal {
-            resume(submissions.map { _ in .failure(refusal) })
-        } else {
-            ring.yield()
-        }
+        if let refusal { resume(submissions.map { _ in .failure(refusal) }) }
+        if let batch { append(batch) }
     }
 
     private func submission(_ request: Request) -> Submission {
@@ -217,34 +244,34 @@ public final class Ingest: Sendable {
             commandHash: hash(command.canonicalBytes(actor: request.actor)))
     }
 
-    /// Appends one batch; says whether there was one.
-    private func appendWaiting() async -> Bool {
-        let batch = queue.withLock { queue in
-            var commands = 0
-            var taken = 0
-            while taken < queue.waiting.count, commands < Limit.batch {
-                commands += queue.waiting[taken].submissions.count
-                taken += 1
+    /// Appends a batch, and then what has come meanwhile: by whoever brings it or ends the one before, so that nobody
+    /// has to be woken for it.
+    private func append(_ batch: [Waiting]) {
+        log.append(batch.flatMap(\.submissions)) { [self] outcome in
+            let (next, tell) = queue.withLock { queue in
+                let next = queue.next()
+                return (next, next == nil ? queue.whenIdle : nil)
             }
-            let batch = Array(queue.waiting[..<taken])
-            queue.waiting.removeFirst(taken)
-            queue.commands -= commands
-            return batch
+            // First, so that the disk is at work while the callers are told.
+            if let next { append(next) }
+            Self.tell(batch, outcome, onFailure)
+            tell?()
         }
-        if batch.isEmpty { return false }
-        do {
-            let outcomes = try await log.append(batch.flatMap(\.submissions))
+    }
+
+    private static func tell(_ batch: [Waiting], _ outcome: AppendOutcome, _ onFailure: (any Error) -> Void) {
+        switch outcome {
+        case .success(let outcomes):
             var from = 0
             for waiting in batch {
                 waiting.resume(Array(outcomes[from..<from + waiting.submissions.count]))
                 from += waiting.submissions.count
             }
-        } catch {
+        case .failure(let error):
             onFailure(error)
             let refusal = CommandError(
                 .unavailable, "the event could not be stored; nothing was; try again in a second")
             for waiting in batch { waiting.resume(waiting.submissions.map { _ in .failure(refusal) }) }
         }
-        return true
     }
 }

@@ -32,21 +32,22 @@ final class LogWriter: @unchecked Sendable {
         lastTimestamp = last?[1] ?? 0
     }
 
-    /// Decides and stores a batch; returns once the commit is synced.
+    /// Decides and stores a batch; returns once the commit is synced, with what was stored in `tail`.
     /// - Returns: The outcomes, and whether anything was stored.
     /// - Throws: ``LogError``; nothing of the batch is stored then, and the next call begins from the same state.
     func append(
-        _ batch: [Submission], _ db: Database
+        _ batch: [Submission], _ db: Database, _ tail: LogTail
     ) throws -> (outcomes: [Result<Receipt, CommandError>], grew: Bool) {
         var outcomes: [Result<Receipt, CommandError>] = []
         outcomes.reserveCapacity(batch.count)
         var position = lastPosition
+        var appended = LogPage(entries: batch.count)
         let timestamp = max(now(), lastTimestamp)
         do {
             try begin.run()
             for submission in batch {
                 do {
-                    outcomes.append(.success(try store(submission, at: position + 1, timestamp)))
+                    outcomes.append(.success(try store(submission, at: position + 1, timestamp, &appended)))
                     if case .success(let receipt) = outcomes[outcomes.count - 1], !receipt.isDuplicate { position += 1 }
                 } catch let refusal as CommandError {
                     outcomes.append(.failure(refusal))
@@ -61,29 +62,41 @@ final class LogWriter: @unchecked Sendable {
         }
         let grew = position > lastPosition
         if grew {
+            tail.replace(appended, after: lastPosition)
             lastPosition = position
             lastTimestamp = timestamp
         }
         return (outcomes, grew)
     }
 
-    /// Stores one event, or nothing.
-    private func store(_ submission: Submission, at position: Int64, _ timestamp: Int64) throws -> Receipt {
+    /// Stores one event and puts it behind `appended`, or does nothing.
+    private func store(
+        _ submission: Submission, at position: Int64, _ timestamp: Int64, _ appended: inout LogPage
+    ) throws -> Receipt {
         if submission.idSource != .fresh, let known = try known(submission) { return known }
         let decision = try Decision.decide(submission, against: tables, position: position)
         // First the tables: a refusal by their own rules comes from the first statement that would write.
         if let change = decision.change { try tables.apply(change) }
+        let channel = submission.command.type.hasChannel ? submission.command.channelId : nil
+        let (user, json) = (
+            EventEncoder.userId(submission), EventEncoder.bytes(submission, decision, timestamp: timestamp)
+        )
         insert.bind(1, position)
         insert.bind(2, submission.eventId)
         insert.bind(3, Int64(submission.command.type.event.rawValue))
-        insert.bind(4, submission.command.type.hasChannel ? submission.command.channelId : nil)
-        insert.bind(5, EventEncoder.userId(submission))
+        insert.bind(4, channel)
+        insert.bind(5, user)
         insert.bind(6, submission.origin?.plugin)
         insert.bind(7, Int64(submission.depth))
         insert.bind(8, blob: submission.commandHash)
         insert.bind(9, timestamp)
-        insert.bind(10, blob: EventEncoder.bytes(submission, decision, timestamp: timestamp))
+        insert.bind(10, blob: json)
         try insert.run()
+        json.withUnsafeBytes {
+            appended.append(
+                position: position, timestamp: timestamp, type: submission.command.type.event, channel: channel,
+                user: user, origin: submission.origin?.plugin, depth: submission.depth, json: $0)
+        }
         return Receipt(eventId: submission.eventId, position: position, timestamp: timestamp)
     }
 

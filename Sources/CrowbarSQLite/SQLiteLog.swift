@@ -30,6 +30,7 @@ public final class SQLiteLog: EventLog {
     public let secret: [UInt8]
     let pool: DatabasePool
     private let writer: LogWriter
+    private let tail = LogTail()
     private let path: String
 
     /// Opens a log, or makes it.
@@ -79,19 +80,17 @@ public final class SQLiteLog: EventLog {
         return configuration
     }
 
-    public func append(_ batch: [Submission]) async throws -> [Result<Receipt, CommandError>] {
-        let (writer, growth, walPath) = (writer, growth, path + "-wal")
+    public func append(_ batch: [Submission], then done: @escaping @Sendable (AppendOutcome) -> Void) {
+        let (writer, tail, growth, walPath) = (writer, tail, growth, path + "-wal")
         // Not GRDB's `async` functions: those give up when the task is cancelled, also after the commit.
-        return try await withCheckedThrowingContinuation { continuation in
-            pool.asyncWriteWithoutTransaction { db in
-                do {
-                    let (outcomes, grew) = try writer.append(batch, db)
-                    if grew { growth.notify() }
-                    continuation.resume(returning: outcomes)
-                    if grew { Self.shorten(walPath, db) }
-                } catch {
-                    continuation.resume(throwing: error)
-                }
+        pool.asyncWriteWithoutTransaction { db in
+            do {
+                let (outcomes, grew) = try writer.append(batch, db, tail)
+                if grew { growth.notify() }
+                done(.success(outcomes))
+                if grew { Self.shorten(walPath, db) }
+            } catch {
+                done(.failure(error))
             }
         }
     }
@@ -125,6 +124,8 @@ public final class SQLiteLog: EventLog {
     public func read(after position: Int64, limit: Int, maxBytes: Int) async throws -> LogPage {
         try await read { try LogReader.page($0, after: position, limit: limit, maxBytes: maxBytes) }
     }
+
+    public func recent(after position: Int64) -> LogPage? { tail.page(after: position) }
 
     public func read(positions: [Int64]) async throws -> LogPage {
         try await read { try LogReader.page($0, positions: positions) }

@@ -32,6 +32,36 @@ extension EventLogConformance {
             try expectEqual(try await log.count(after: 0, through: .max), 0)
             try expectEqual(log.secret.count, 32)
         },
+        EventLogConformance("what is in memory is what would be read, and nothing at the head") { driver in
+            try await driver.settle()
+            func told(_ page: LogPage) -> [String] {
+                page.entries.map { entry in
+                    let names = [entry.channel, entry.user, entry.origin].map { page.name($0) ?? "-" }
+                    let json = String(decoding: page.json(entry), as: UTF8.self)
+                    return "\(entry.position) \(entry.timestamp) \(entry.type) \(entry.depth) \(names) \(json)"
+                }
+            }
+            for round in 0..<3 {
+                let batch = try (0...round).map {
+                    try driver.submission(
+                        #"{"type":"SEND_MESSAGE","channelId":"general","message":"\#($0)"}"#,
+                        derivedId: "\(round)/\($0)",
+                        origin: $0 == 1 ? Submission.Origin(plugin: "irc", ref: "x") : nil, depth: 1)
+                }
+                let refused = try driver.submission(#"{"type":"JOIN_CHANNEL","channelId":"nowhere"}"#)
+                _ = try await driver.log.append(batch + [refused])
+                let head = try await driver.log.head()?.position ?? 0
+                for position in 0...head {
+                    guard let recent = driver.log.recent(after: position) else { continue }
+                    let read = try await driver.log.read(after: position, limit: 100, maxBytes: 1 << 20)
+                    try expectEqual(told(recent), told(read))
+                }
+                try expectEqual(driver.log.recent(after: head)?.entries.count, 0, "at the head")
+                // A refusal leaves it as it is.
+                _ = try await driver.log.append([refused])
+                try expectEqual(driver.log.recent(after: head)?.entries.count, 0, "after a refusal")
+            }
+        },
         EventLogConformance("pages end by their limit and go on without a gap") { driver in
             _ = try await fill(driver, 25)
             var after: Int64 = 0

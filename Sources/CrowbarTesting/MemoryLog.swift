@@ -38,23 +38,28 @@ public final class MemoryLog: EventLog {
     /// From now on appends throw ``LogError/unavailable(_:)`` with these words; nil: they work again.
     public func setOutage(_ why: String?) { state.withLock { $0.outage = why } }
 
-    public func append(_ batch: [Submission]) async throws -> [Result<Receipt, CommandError>] {
+    public func append(_ batch: [Submission], then done: @escaping @Sendable (AppendOutcome) -> Void) {
         let now = now()
-        let (outcomes, grew) = try state.withLock { state in
-            if let why = state.outage { throw LogError.unavailable(why) }
-            let before = state.stored.count
-            var outcomes: [Result<Receipt, CommandError>] = []
-            for submission in batch {
-                do {
-                    outcomes.append(.success(try Self.store(submission, now: now, &state)))
-                } catch let refusal as CommandError {
-                    outcomes.append(.failure(refusal))
+        let outcome = AppendOutcome {
+            try state.withLock { state in
+                if let why = state.outage { throw LogError.unavailable(why) }
+                var outcomes: [Result<Receipt, CommandError>] = []
+                for submission in batch {
+                    do {
+                        outcomes.append(.success(try Self.store(submission, now: now, &state)))
+                    } catch let refusal as CommandError {
+                        outcomes.append(.failure(refusal))
+                    }
                 }
+                return outcomes
             }
-            return (outcomes, state.stored.count > before)
         }
-        if grew { growth.notify() }
-        return outcomes
+        if case .success(let outcomes) = outcome,
+            outcomes.contains(where: { if case .success(let receipt) = $0 { !receipt.isDuplicate } else { false } })
+        {
+            growth.notify()
+        }
+        done(outcome)
     }
 
     private static func store(_ submission: Submission, now: Int64, _ state: inout State) throws -> Receipt {
@@ -104,6 +109,10 @@ public final class MemoryLog: EventLog {
             }
             return page
         }
+    }
+
+    public func recent(after position: Int64) -> LogPage? {
+        state.withLock { position == $0.stored.count ? LogPage() : nil }
     }
 
     public func read(positions: [Int64]) async throws -> LogPage {

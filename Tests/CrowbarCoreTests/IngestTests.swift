@@ -22,6 +22,10 @@ import Testing
             }, hash: { $0 }, onFailure: onFailure)
     }
 
+    private final class Door: Sendable {
+        let isClosed = Mutex(false)
+    }
+
     /// Runs the door for as long as `body` does.
     private static func running(_ ingest: Ingest, _ body: () async throws -> Void) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -88,5 +92,53 @@ import Testing
         #expect { try tooMany[0].get() } throws: { ($0 as? CommandError)?.code == .unavailable }
         try await Self.running(ingest) {}
         await #expect { try await ingest.submit(request) } throws: { ($0 as? CommandError)?.code == .unavailable }
+    }
+
+    @Test func whatComesDuringAnAppendSharesTheNextAndIsDecidedOrRefusedAtTheEnd() async throws {
+        let log = HeldLog(MemoryLog(now: { 5 }))
+        let next = Mutex(0)
+        let ingest = Ingest(
+            log: log,
+            newEventID: {
+                next.withLock {
+                    $0 += 1
+                    return "new-\($0)"
+                }
+            }, hash: { $0 })
+        func register(_ name: String) throws -> Ingest.Request {
+            try Self.request(#"{"type":"REGISTER_USER","userId":"\#(name)","name":"U"}"#)
+        }
+        let (first, second, third, fourth) = (
+            try register("a"), try register("b"), try register("c"), try register("d")
+        )
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await #expect(throws: Never.self) { try await ingest.submit(first) } }
+            await log.holds(1)
+            group.addTask { await #expect(throws: Never.self) { try await ingest.submit(second) } }
+            group.addTask { await #expect(throws: Never.self) { try await ingest.submit(third) } }
+            await log.settled { ingest.waiting == 2 }
+            log.release()
+            await log.holds(2)
+            // The door closes: what waits is refused, and what is under way is decided.
+            let door = Door()
+            group.addTask {
+                await #expect { try await ingest.submit(fourth) } throws: {
+                    ($0 as? CommandError)?.code == .unavailable
+                }
+            }
+            await log.settled { ingest.waiting == 1 }
+            await withTaskGroup(of: Void.self) { closing in
+                closing.addTask {
+                    await ingest.run()
+                    door.isClosed.withLock { $0 = true }
+                }
+                closing.cancelAll()
+                await log.settled { ingest.waiting == 0 }
+                #expect(!door.isClosed.withLock { $0 }, "an append is under way")
+                log.release()
+            }
+            #expect(door.isClosed.withLock { $0 })
+        }
+        #expect(log.sizes == [1, 2])
     }
 }

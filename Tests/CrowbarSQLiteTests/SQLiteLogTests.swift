@@ -38,6 +38,27 @@ import Testing
         #expect(try Self.open(folder, secret: 2).secret == Array(repeating: 1, count: 32))
     }
 
+    @Test func theLastAppendIsInMemory() async throws {
+        let folder = try TemporaryFolder()
+        let driver = LogDriver(try Self.open(folder), clock: ManualClock())
+        try await driver.settle()
+        let message = #"{"type":"SEND_MESSAGE","channelId":"general","message":"a"}"#
+        let before = try await driver.store(message).position
+        let last = try await driver.store(message).position
+        #expect(driver.log.recent(after: before)?.entries.map(\.position) == [last])
+        #expect(driver.log.recent(after: before - 1) == nil)
+        // A page of more than is kept: it has to be read, but where it ends is known.
+        let large = try (0..<20).map { _ in
+            try driver.submission(message.replacing(#""a""#, with: "\"\(String(repeating: "x", count: 4000))\""))
+        }
+        let end = try await driver.log.append(large).last?.get().position ?? 0
+        #expect(end == last + 20)
+        #expect(driver.log.recent(after: last) == nil)
+        #expect(driver.log.recent(after: end)?.entries.isEmpty == true)
+        // A log that was only opened has read nothing.
+        #expect(try Self.open(folder).recent(after: end) == nil)
+    }
+
     @Test func aNewerFormatIsRefused() async throws {
         let folder = try TemporaryFolder()
         try await Self.open(folder).pool.writeWithoutTransaction { try $0.execute(sql: "PRAGMA user_version = 9") }

@@ -90,7 +90,7 @@ import Testing
             kill(pid_t(pid), SIGKILL)
             try await scenario.send(["now"])
             texts.append("now")
-            try await wait("the control") { scenario.messages("control").last == "now" }
+            try await wait("the control", seconds: 60) { scenario.messages("control").last == "now" }
             try await wait("the whole history", seconds: 60) {
                 scenario.messages("late").contains { $0.hasPrefix("now") }
             }

@@ -18,6 +18,15 @@ int CSpawn_start(
 /// Makes an epoll instance that nothing that is started inherits. Returns its descriptor, or a negative errno value.
 int CSpawn_poller(void);
 
+/// No pipe may be watched under this number.
+enum { CSpawn_woken = 0 };
+
+/// Makes what ``CSpawn_wake`` takes. Returns its descriptor, or a negative errno value.
+int CSpawn_waker(int poller);
+
+/// Ends a wait, the present one or the next. From any thread.
+void CSpawn_wake(int waker);
+
 /// Tells once under a number that a pipe is ready to be read, or to be written, or that its other end is closed.
 /// Of a pipe that is watched already it tells once more. Returns 0, or an errno value.
 int CSpawn_watch(int poller, int pipe, bool writing, uint64_t number, bool again);
@@ -25,7 +34,8 @@ int CSpawn_watch(int poller, int pipe, bool writing, uint64_t number, bool again
 /// Forgets a pipe, which has to be done before it is closed.
 void CSpawn_forget(int poller, int pipe);
 
-/// Waits until pipes are ready. Returns how many, at most 64, with their numbers; 0 when a signal came.
-int CSpawn_wait(int poller, uint64_t numbers[64]);
+/// Waits until pipes are ready or there is a wake-up, or only looks. Returns how many are ready, at most 64, with their
+/// numbers; 0 also when a signal came.
+int CSpawn_wait(int poller, int waker, bool blocking, uint64_t numbers[64]);
 
 #endif

@@ -50,8 +50,10 @@ final class Outgoing: Sendable {
     }
 
     private let state = Mutex(State())
+    private let poller: Poller
 
-    init() {}
+    /// - Parameter poller: Who looks at the pipe while it is full.
+    init(_ poller: Poller = .next()) { self.poller = poller }
 
     /// Writes to a pipe from now on, and closes it in the end.
     func begin(_ descriptor: FileDescriptor, _ events: Events) {
@@ -179,7 +181,7 @@ final class Outgoing: Sendable {
 
     private func waitForRoom(_ state: inout State) throws(Errno) {
         if let watch = state.watch { return watch.arm() }
-        state.watch = try Poller.shared.watch(state.descriptor, for: .writing) { [self] in
+        state.watch = try poller.watch(state.descriptor, for: .writing) { [self] in
             DispatchQueue.global().async { self.goOn() }
         }
     }

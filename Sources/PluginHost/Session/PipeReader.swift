@@ -23,18 +23,23 @@ final class PipeReader: Sendable {
     /// On the shared pool: a queue of its own would be given a thread of its own whenever the pool is busy.
     private let queue = DispatchQueue(label: "crowbar.pipe", target: .global())
     private let state = Mutex(State())
+    /// Held by whoever reads.
+    private let reading = Mutex(())
     private let isPaced: Bool
     private let take: @Sendable ([UInt8]) -> Void
     private let onEnd: @Sendable () -> Void
 
     /// - Parameters:
     ///   - descriptor: The pipe's reading end, which is closed in the end and by nobody else.
+    ///   - poller: Who looks at the pipe.
     ///   - isPaced: Whether each piece after the first has to be asked for by ``next()``.
-    ///   - take: Is handed each piece, on a queue of this reader's own.
+    ///   - isQuick: Whether `take` and `onEnd` return at once: they are called then on the thread that looks at all
+    ///     pipes, which is one thread less to be woken on the way; otherwise on a queue of this reader's own.
+    ///   - take: Is handed each piece, one at a time.
     ///   - onEnd: Is told once that nothing comes any more; not after ``close()``.
     init(
-        _ descriptor: FileDescriptor, isPaced: Bool, take: @escaping @Sendable ([UInt8]) -> Void,
-        onEnd: @escaping @Sendable () -> Void
+        _ descriptor: FileDescriptor, _ poller: Poller = .next(), isPaced: Bool, isQuick: Bool = false,
+        take: @escaping @Sendable ([UInt8]) -> Void, onEnd: @escaping @Sendable () -> Void
     ) {
         self.descriptor = descriptor
         self.isPaced = isPaced
@@ -43,7 +48,9 @@ final class PipeReader: Sendable {
         _ = fcntl(descriptor.rawValue, F_SETFL, fcntl(descriptor.rawValue, F_GETFL) | O_NONBLOCK)
         state.withLock {
             do throws(Errno) {
-                $0.watch = try Poller.shared.watch(descriptor, for: .reading) { [self] in queue.async { self.event() } }
+                $0.watch = try poller.watch(descriptor, for: .reading) { [self] in
+                    if isQuick { event() } else { queue.async { self.event() } }
+                }
             } catch {
                 // As if the program had closed its end: the session ends, and is tried again later.
                 try? descriptor.close()
@@ -65,7 +72,8 @@ final class PipeReader: Sendable {
     func close() async {
         await withCheckedContinuation { continuation in
             queue.async { [self] in
-                if state.withLock({ $0.watch != nil }) {
+                reading.withLock { _ in
+                    guard state.withLock({ $0.watch != nil }) else { return }
                     while read() == .piece {}
                     stop()
                 }
@@ -75,15 +83,19 @@ final class PipeReader: Sendable {
     }
 
     private func event() {
-        // It may have been closed since.
-        guard state.withLock({ $0.watch != nil }) else { return }
-        switch read() {
-        case .piece: pace()
-        case .nothing: state.withLock { $0.watch?.arm() }
-        case .end:
-            stop()
-            onEnd()
+        let hasEnded = reading.withLock { _ in
+            // It may have been closed since.
+            guard state.withLock({ $0.watch != nil }) else { return false }
+            switch read() {
+            case .piece: pace()
+            case .nothing: state.withLock { $0.watch?.arm() }
+            case .end:
+                stop()
+                return true
+            }
+            return false
         }
+        if hasEnded { onEnd() }
     }
 
     private enum Found {

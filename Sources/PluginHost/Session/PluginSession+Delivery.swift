@@ -14,6 +14,8 @@ extension PluginSession {
             }
             if !isDraining, !isPaused { pump(now) }
         }
+        outgoing.put(answers)
+        answers = []
         if !orders.isEmpty {
             desk.put(orders)
             unanswered += orders.count
@@ -55,9 +57,10 @@ extension PluginSession {
                     chunk = []
                 }
             }
-            if !progress, allowance > 0, useAhead() { progress = true }
+            if !progress, allowance > 0, useAhead() || useRecent() { progress = true }
         }
-        outgoing.put(chunk)
+        outgoing.put(chunk + answers)
+        answers = []
         // Asked again, so that the writer tells when there is room.
         if room <= 0 { _ = outgoing.room() }
         tellCaughtUp()
@@ -132,6 +135,17 @@ extension PluginSession {
         ahead = nil
         share(page, after)
         return true
+    }
+
+    /// Gives the queues what the log has in memory: at the head, where it matters how long it takes, nothing has to be
+    /// read. False where there is nothing new.
+    private func useRecent() -> Bool {
+        guard !isReading, readRetry == nil,
+            let after = queues.lazy.filter(\.needsPage).map(\.queue.scanned).min(),
+            let page = environment.log.recent(after: after)
+        else { return false }
+        grewWhileReading = false
+        return share(page, after)
     }
 
     private func readLane() -> Bool {

@@ -237,16 +237,14 @@ extension PluginSession {
     }
 
     func take(_ outcomes: [CommandDesk.Outcome], _ now: Int64) {
-        var lines: [UInt8] = []
         for outcome in outcomes {
             unanswered -= 1
-            lines += HostMessage.result(.init(id: outcome.id, outcome: outcome.result)).line
-            lines.append(0x0A)
+            answers += HostMessage.result(.init(id: outcome.id, outcome: outcome.result)).line
+            answers.append(0x0A)
             guard let delivery = outcome.cause, let known = causes[delivery] else { continue }
             causes[delivery] = (known.ordinal, known.open - 1)
             if known.open == 1, let how = deferred.removeValue(forKey: delivery) { settle(delivery, how, now) }
         }
-        outgoing.put(lines)
         if isReadingPaused, unanswered < Wire.commandsInFlight {
             isReadingPaused = false
             clock.heard(now: now)

@@ -56,7 +56,9 @@ final class PluginSession {
     var tell: @Sendable (News) -> Void = { _ in }
 
     let mailbox: Mailbox
-    let outgoing = Outgoing()
+    /// Looks at the pipes and runs the session.
+    let poller = Poller.next()
+    let outgoing: Outgoing
     let desk: CommandDesk
     let saver: CursorSaver
     let reader: LogReader
@@ -85,6 +87,8 @@ final class PluginSession {
     var isReadingPaused = false
     var unanswered = 0
     var orders: [CommandDesk.Order] = []
+    /// What became of commands, until it is written: behind the events, which somebody waits for.
+    var answers: [UInt8] = []
 
     var queues: [QueueRunner] = []
     var publishedQueues = 0
@@ -151,6 +155,7 @@ final class PluginSession {
         self.purpose = purpose
         self.mailbox = mailbox
         self.earlier = earlier
+        outgoing = Outgoing(poller)
         desk = CommandDesk(policy: CommandPolicy(manifest), environment: environment)
         saver = CursorSaver(environment: environment)
         reader = LogReader(log: environment.log)
@@ -161,6 +166,12 @@ final class PluginSession {
 
     /// Runs the process to its end.
     func run() async -> Report {
+        // Where there is no thread for it, on the shared pool.
+        let executor = (try? poller.begin()).map { poller }
+        return await withTaskExecutorPreference(executor) { await runProcess() }
+    }
+
+    private func runProcess() async -> Report {
         let launchFailure = LaunchFailure()
         do {
             let process = try PluginProcess.start(plan)
@@ -178,9 +189,9 @@ final class PluginSession {
         view.pid = process.pid
         let (mailbox, desk, saver, reader) = (mailbox, desk, saver, reader)
         let lines = ErrorLines(log: log, token: plan.token, failure: launchFailure)
-        let errors = PipeReader(process.errors, isPaced: false, take: lines.feed, onEnd: lines.finish)
+        let errors = PipeReader(process.errors, poller, isPaced: false, take: lines.feed, onEnd: lines.finish)
         let output = PipeReader(
-            process.output, isPaced: true, take: { mailbox.post(.output($0)) },
+            process.output, poller, isPaced: true, isQuick: true, take: { mailbox.post(.output($0)) },
             onEnd: { mailbox.post(.outputEnded) })
         self.output = output
         outgoing.begin(

@@ -3,13 +3,22 @@ import Glibc
 import Synchronization
 import SystemPackage
 
-/// Tells when pipes are ready to be read or written: one thread and one epoll instance (epoll(7)) for all of them.
+/// Tells when pipes are ready to be read or written, and runs the tasks of the sessions whose pipes they are: one
+/// thread and one epoll instance (epoll(7)), so that between a plugin's line and what it leads to no thread has to be
+/// woken.
 ///
-/// Dispatch has sources for that, which crash the process now and then when a pipe hangs up while its source is
+/// Dispatch has sources for pipes, which crash the process now and then when a pipe hangs up while its source is
 /// cancelled (`docs/decisions/0025`).
-final class Poller: Sendable {
-    /// The process' own.
-    static let shared = Poller()
+final class Poller: TaskExecutor {
+    /// One for each processor, up to ``most``; sessions take turns.
+    private static let all = (0..<max(1, min(most, sysconf(Int32(_SC_NPROCESSORS_ONLN))))).map { _ in Poller() }
+    private static let most = 8
+    private static let turn = Atomic<Int>(0)
+
+    /// The one whose turn it is.
+    static func next() -> Poller {
+        all[turn.wrappingAdd(1, ordering: .relaxed).oldValue % all.count]
+    }
 
     enum Readiness: Sendable {
         case reading
@@ -39,10 +48,13 @@ final class Poller: Sendable {
     }
 
     private struct State {
-        /// Made with the first watch; it lives as long as the process.
-        var poller: Int32?
+        /// Made with the first watch or session; it lives as long as the process.
+        var descriptors: (poller: Int32, waker: Int32)?
         var last: UInt64 = 0
         var handlers: [UInt64: @Sendable () -> Void] = [:]
+        var jobs: [UnownedJob] = []
+        /// The thread waits, or is about to, and nobody has woken it.
+        var isAsleep = false
     }
 
     /// What the thread does.
@@ -53,6 +65,8 @@ final class Poller: Sendable {
 
     /// Pipes that are told of at a time.
     private static let batch = 64
+    /// How often jobs that jobs lead to are run before pipes are looked at again.
+    private static let rounds = 16
 
     private let state = Mutex(State())
 
@@ -66,9 +80,7 @@ final class Poller: Sendable {
         _ pipe: FileDescriptor, for readiness: Readiness, onReady: @escaping @Sendable () -> Void
     ) throws(Errno) -> Watch {
         let (poller, number) = try state.withLock { state throws(Errno) -> (Int32, UInt64) in
-            let poller: Int32
-            if let made = state.poller { poller = made } else { poller = try begin() }
-            state.poller = poller
+            let poller = try begin(&state).poller
             state.last += 1
             state.handlers[state.last] = onReady
             return (poller, state.last)
@@ -83,11 +95,21 @@ final class Poller: Sendable {
         return watch
     }
 
-    private func begin() throws(Errno) -> Int32 {
+    /// Sees to it that the thread runs, before a task prefers it.
+    /// - Throws: Where the system has no memory, threads or descriptors.
+    func begin() throws(Errno) { _ = try state.withLock { state throws(Errno) in try begin(&state) } }
+
+    private func begin(_ state: inout State) throws(Errno) -> (poller: Int32, waker: Int32) {
+        if let made = state.descriptors { return made }
         let poller = CSpawn_poller()
         guard poller >= 0 else { throw Errno(rawValue: -poller) }
+        let waker = CSpawn_waker(poller)
+        guard waker >= 0 else {
+            close(poller)
+            throw Errno(rawValue: -waker)
+        }
         var thread = pthread_t()
-        let body = Unmanaged.passRetained(Body { self.run(poller) })
+        let body = Unmanaged.passRetained(Body { self.run(poller, waker) })
         let problem = pthread_create(
             &thread, nil,
             { body in
@@ -96,22 +118,53 @@ final class Poller: Sendable {
             }, body.toOpaque())
         guard problem == 0 else {
             body.release()
+            close(waker)
             close(poller)
             throw Errno(rawValue: problem)
         }
         pthread_detach(thread)
-        return poller
+        state.descriptors = (poller, waker)
+        return (poller, waker)
     }
 
-    private func run(_ poller: Int32) {
+    func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        let waker = state.withLock { state -> Int32? in
+            state.jobs.append(job)
+            guard state.isAsleep else { return nil }
+            state.isAsleep = false
+            return state.descriptors?.waker
+        }
+        if let waker { CSpawn_wake(waker) }
+    }
+
+    private func run(_ poller: Int32, _ waker: Int32) {
         withUnsafeTemporaryAllocation(of: UInt64.self, capacity: Self.batch) { numbers in
             while true {
-                let count = CSpawn_wait(poller, numbers.baseAddress)
+                let isIdle = state.withLock {
+                    $0.isAsleep = $0.jobs.isEmpty
+                    return $0.isAsleep
+                }
+                let count = CSpawn_wait(poller, waker, isIdle, numbers.baseAddress)
                 for number in numbers[..<Int(count)] {
                     // A watch that was cancelled since is not there any more: its number is nobody else's.
                     state.withLock { $0.handlers[number] }?()
                 }
+                runJobs()
             }
+        }
+    }
+
+    private func runJobs() {
+        for _ in 0..<Self.rounds {
+            let jobs = state.withLock { state in
+                state.isAsleep = false
+                let jobs = state.jobs
+                state.jobs = []
+                return jobs
+            }
+            if jobs.isEmpty { return }
+            for job in jobs { job.runSynchronously(on: asUnownedTaskExecutor()) }
         }
     }
 }
