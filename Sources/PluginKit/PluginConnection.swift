@@ -3,28 +3,19 @@ import JSONBytes
 import PluginWire
 import Synchronization
 
-/// A plugin's end of the protocol: what the host says as an asynchronous sequence, and a way to answer from any thread.
+/// A plugin's end of the protocol: what the host says, and a way to answer from any thread.
 ///
-/// Lines are read by a thread of their own, so that a plugin that is busy still takes what the pipe holds up to its
-/// windows; answers are queued and written in the order of the calls by a second thread, in batches, so that no caller
+/// Answers are queued and written in the order of the calls by a thread of their own, in batches, so that no caller
 /// ever waits for the host to read.
 public final class PluginConnection: Sendable {
-    /// What the host says, in order. Ends when the host closes the pipe; iterate it once.
-    public let messages: AsyncStream<HostMessage>
-    private let continuation: AsyncStream<HostMessage>.Continuation
     private let outbox: Outbox
 
-    /// Takes over two descriptors and starts reading.
-    /// - Parameters:
-    ///   - input: Where the host's lines come from; standard input if left out.
-    ///   - output: Where answers go; standard output if left out.
-    public init(input: Int32 = 0, output: Int32 = 1) {
+    /// Takes over a descriptor.
+    /// - Parameter output: Where answers go; standard output if left out.
+    public init(output: Int32 = 1) {
         signal(SIGPIPE, SIG_IGN)
-        (messages, continuation) = AsyncStream.makeStream(of: HostMessage.self, bufferingPolicy: .unbounded)
         outbox = Outbox(descriptor: output)
-        let (continuation, outbox) = (continuation, outbox)
-        startThread { Self.read(input, continuation, outbox) }
-        startThread { outbox.run() }
+        startThread { [outbox] in outbox.run() }
     }
 
     /// Queues a message; messages are written in the order of the calls.
@@ -37,31 +28,76 @@ public final class PluginConnection: Sendable {
     public func flush() {
         outbox.flush()
     }
+}
 
-    // The stream is unbounded, but what the host may send is not: windows, and 1 MiB of lines.
-    private static func read(
-        _ input: Int32, _ continuation: AsyncStream<HostMessage>.Continuation, _ outbox: Outbox
-    ) {
-        var splitter = LineSplitter()
-        var buffer = [UInt8](repeating: 0, count: 64 << 10)
-        while true {
+/// What the host says, in order, in the batches in which it comes; ends when the host closes the pipe.
+///
+/// It is read on the thread that iterates, which should be the main thread and hand on what takes time: a waiting
+/// thread between the pipe and the work would be one more to be woken for each message.
+public struct HostMessages: Sequence, IteratorProtocol {
+    /// Cuts the bytes into messages; for whoever goes on reading the pipe by other means.
+    public private(set) var lines = HostLines()
+    private let input: Int32
+    private let onProblem: (PluginMessage) -> Void
+    private var buffer = [UInt8](repeating: 0, count: 64 << 10)
+
+    /// Takes over a descriptor.
+    /// - Parameters:
+    ///   - input: Where the host's lines come from; standard input if left out.
+    ///   - onProblem: Is given what the host is to be told of a line that was not understood.
+    public init(input: Int32 = 0, onProblem: @escaping (PluginMessage) -> Void) {
+        self.input = input
+        self.onProblem = onProblem
+    }
+
+    /// Takes over standard input.
+    public init(_ connection: PluginConnection) { self.init(onProblem: connection.send) }
+
+    /// Waits for the host, and returns all that has come by then.
+    public mutating func next() -> [HostMessage]? {
+        var messages: [HostMessage] = []
+        while messages.isEmpty {
             let count = buffer.withUnsafeMutableBytes { Glibc.read(input, $0.baseAddress, $0.count) }
             if count < 0, errno == EINTR { continue }
-            guard count > 0 else { break }
-            buffer.withUnsafeBytes { bytes in
-                splitter.feed(UnsafeRawBufferPointer(rebasing: bytes[..<count])) { piece in
-                    guard case .line(let line) = piece, line.count > 0 else { return }
-                    do throws(WireError) {
-                        continuation.yield(try HostMessage(line: Array(line)))
-                    } catch {
-                        let text = "a line of the host was not understood: \(error)"
-                        outbox.put(PluginMessage.log(level: "error", message: text, fields: nil).line)
-                    }
-                }
+            guard count > 0 else { return nil }
+            messages = buffer.withUnsafeBytes { bytes in
+                lines.feed(UnsafeRawBufferPointer(rebasing: bytes[..<count]), onProblem)
             }
         }
-        continuation.finish()
+        return messages
     }
+}
+
+/// Makes messages of the host's bytes, in whatever pieces they come.
+public struct HostLines: Sendable {
+    private var splitter = LineSplitter()
+
+    /// At the beginning of a line.
+    public init() {}
+
+    /// The messages that end in these bytes.
+    /// - Parameter onProblem: Is given what the host is to be told of a line that was not understood.
+    public mutating func feed(
+        _ bytes: UnsafeRawBufferPointer, _ onProblem: (PluginMessage) -> Void
+    ) -> [HostMessage] {
+        var messages: [HostMessage] = []
+        splitter.feed(bytes) { piece in
+            guard case .line(let line) = piece, line.count > 0 else { return }
+            do throws(WireError) {
+                messages.append(try HostMessage(line: Array(line)))
+            } catch {
+                let text = "a line of the host was not understood: \(error)"
+                onProblem(.log(level: "error", message: text, fields: nil))
+            }
+        }
+        return messages
+    }
+}
+
+extension PluginMessage {
+    /// Writes the message, waiting for the host to read: for a plugin's first words, and for its last ones.
+    /// - Parameter output: Where to; standard output if left out.
+    public func write(to output: Int32 = 1) { _ = Outbox.write(line + [0x0A], to: output) }
 }
 
 /// Lines that wait for the pipe, and the thread that writes them.
@@ -101,7 +137,7 @@ final class Outbox: Sendable {
                 $0.isWriting = true
                 return batch
             }
-            let written = write(batch)
+            let written = Self.write(batch, to: descriptor)
             pending.withLock {
                 $0.isWriting = false
                 if !written {
@@ -114,7 +150,8 @@ final class Outbox: Sendable {
         }
     }
 
-    private func write(_ batch: [UInt8]) -> Bool {
+    /// Writes all of it; false where nobody reads any more.
+    static func write(_ batch: [UInt8], to descriptor: Int32) -> Bool {
         batch.withUnsafeBytes { bytes in
             var done = 0
             while done < bytes.count {

@@ -14,17 +14,17 @@ struct AWSPlugin {
     private var commandsInFlight: Int64 = 1
     private var lanes: [String: Int] = [:]
 
-    static func main() async {
+    static func main() {
         var plugin = AWSPlugin(connection: PluginConnection())
-        await plugin.run()
+        plugin.run()
     }
 
     private init(connection: PluginConnection) { self.connection = connection }
 
     /// Does what the host says until it closes the pipe. What is in flight then is left: nobody is there to hear of it,
     /// and it is delivered again.
-    private mutating func run() async {
-        for await message in connection.messages {
+    private mutating func run() {
+        for message in HostMessages(connection).joined() {
             switch message {
             case .hello(let hello): greet(hello)
             case .start: start()

@@ -16,7 +16,7 @@ final class Bridge: @unchecked Sendable {
     private static let reportInterval = TimeAmount.seconds(15)
 
     private let loop: any EventLoop
-    let host: PluginConnection
+    let host: HostPipe
     private let plugin: String
     private(set) var networks: [String: NetworkConnection] = [:]
     /// Networks that are being left, by their serial.
@@ -42,7 +42,7 @@ final class Bridge: @unchecked Sendable {
     /// Done once every network is.
     var whenDrained: EventLoopFuture<Void> { drained.futureResult }
 
-    init(config: BridgeConfig, plugin: String, host: PluginConnection, loop: any EventLoop) {
+    init(config: BridgeConfig, plugin: String, host: HostPipe, loop: any EventLoop) {
         self.loop = loop
         self.host = host
         drained = loop.makePromise()

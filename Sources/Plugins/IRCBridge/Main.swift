@@ -12,10 +12,11 @@ struct CrowbarIRC {
     /// How long the networks get to say good-bye where the host is gone, in seconds.
     static let deadlineWithoutHost = 2.0
 
-    static func main() async {
-        let host = PluginConnection()
-        var messages = host.messages.makeAsyncIterator()
-        guard case .hello(let hello) = await messages.next() else {
+    static func main() {
+        signal(SIGPIPE, SIG_IGN)
+        var messages = HostMessages { $0.write() }
+        let first = messages.next() ?? []
+        guard case .hello(let hello) = first.first else {
             // Not started by a host: say so to whoever did.
             let text = "crowbar-irc is a plugin of Crowbar: it is started by 'crowbar serve' (see docs/irc.md)\n"
             _ = text.withCString { write(2, $0, strlen($0)) }
@@ -27,24 +28,24 @@ struct CrowbarIRC {
             config = try BridgeConfig(hello.config)
             try config.checkFiles()
         } catch {
-            refuse(error, host)
+            refuse(error)
         }
-        host.send(ready(config, hello.plugin))
-        if hello.purpose == .check {
-            host.flush()
-            exit(0)
-        }
+        ready(config, hello.plugin).write()
+        if hello.purpose == .check { exit(0) }
         let loop = MultiThreadedEventLoopGroup(numberOfThreads: 1).next()
-        let bridge = Bridge(config: config, plugin: hello.plugin, host: host, loop: loop)
+        let pipe = HostPipe(loop: loop, lines: messages.lines)
+        let bridge = Bridge(config: config, plugin: hello.plugin, host: pipe, loop: loop)
         bridge.whenDrained.whenSuccess {
-            host.send(.drained)
-            host.flush()
-            exit(0)
+            pipe.send(.drained)
+            pipe.flush { exit(0) }
         }
-        while let message = await messages.next() { loop.execute { bridge.take(message) } }
-        loop.execute { bridge.drain(deadline: deadlineWithoutHost) }
-        // The host is gone; the drain's end exits the process.
-        try? await bridge.whenDrained.get()
+        let waiting = Array(first.dropFirst())
+        loop.execute {
+            waiting.forEach(bridge.take)
+            // Where the host is gone the drain's end exits the process.
+            pipe.begin(onMessages: { $0.forEach(bridge.take) }, onEnd: { bridge.drain(deadline: deadlineWithoutHost) })
+        }
+        while true { pause() }
     }
 
     private static func checkSession(_ hello: HostMessage.Hello) throws(ConfigError) {
@@ -71,12 +72,11 @@ struct CrowbarIRC {
                 name: "crowbar-irc", programVersion: version, reload: true, pipelined: true, queues: queues))
     }
 
-    private static func refuse(_ error: ConfigError, _ host: PluginConnection) -> Never {
-        host.send(
-            .fatal(
-                code: "bad_configuration",
-                problem: PluginMessage.Problem(path: error.path, message: error.message), retry: false))
-        host.flush()
+    private static func refuse(_ error: ConfigError) -> Never {
+        PluginMessage.fatal(
+            code: "bad_configuration", problem: PluginMessage.Problem(path: error.path, message: error.message),
+            retry: false
+        ).write()
         exit(Wire.exitBadConfiguration)
     }
 }
