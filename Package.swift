@@ -27,6 +27,7 @@ let package = Package(
         .executable(name: "crowbar-launch", targets: ["Launcher"]),
         .executable(name: "crowbar-bench-pipe", targets: ["BenchmarkPipe"]),
         .executable(name: "crowbar-bench-post", targets: ["BenchmarkPost"]),
+        .executable(name: "crowbar-bench-relay", targets: ["BenchmarkRelay"]),
         .library(name: "PluginKit", targets: ["PluginKit"]),
     ],
     dependencies: [
@@ -125,6 +126,7 @@ let package = Package(
             name: "BenchmarkPipe", path: "Benchmarks/Pipe", linkerSettings: [.linkedLibrary("sqlite3")]),
         .executableTarget(
             name: "BenchmarkPost", path: "Benchmarks/Post", linkerSettings: [.linkedLibrary("curl")]),
+        .executableTarget(name: "BenchmarkRelay", path: "Benchmarks/Relay"),
 
         // Tests.
         .target(
@@ -204,7 +206,10 @@ if Context.environment["CROWBAR_FUZZ"] != nil {
     package.targets += [
         .target(
             name: "IRCBridge",
-            dependencies: ["PluginKit", "PluginWire", "JSONBytes", "OpenSSL", collections] + nio,
+            dependencies: [
+                "PluginKit", "PluginWire", "JSONBytes", "OpenSSL", collections,
+                .product(name: "NIOSOCKS", package: "swift-nio-extras"),
+            ] + nio,
             path: "Sources/Plugins/IRCBridge", exclude: ["Main.swift"],
             swiftSettings: strict + [.unsafeFlags(["-sanitize=fuzzer"])]),
         .executableTarget(

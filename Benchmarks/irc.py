@@ -134,6 +134,7 @@ def bridge(server, networks):
 
 
 def at_rate(bob, eve, rate):
+    """The time from one server to the other at this rate: the median and the 99th percentile in ms, and lines lost."""
     del eve.heard[:]
     begin = time.monotonic()
     for i in range(rate * SECONDS):
@@ -141,11 +142,11 @@ def at_rate(bob, eve, rate):
         bob.send(f"PRIVMSG #general :{i} {time.time_ns()}")
     eve.wait(rate * SECONDS, 30)
     waits = sorted((at - int(text.split()[-1])) / 1e6 for at, text in eve.heard)
-    print(f"{f'IRC to log to IRC, {rate} lines/s':44} {statistics.median(waits):9.2f} ms p50 "
-          f"{waits[len(waits) * 99 // 100]:9.2f} ms p99 of {len(waits)}, {rate * SECONDS - len(waits)} lost", flush=True)
+    return statistics.median(waits), waits[len(waits) * 99 // 100], rate * SECONDS - len(waits)
 
 
-def burst(bob, eve, row):
+def burst(bob, eve):
+    """Lines a second in a burst, and how many were inverted, lost and doubled."""
     del eve.heard[:]
     begin = time.time_ns()
     for start in range(0, BURST, 100):
@@ -154,8 +155,32 @@ def burst(bob, eve, row):
     numbers = [int(text.split()[1]) for _, text in eve.heard]
     inverted = sum(a > b for a, b in zip(numbers, numbers[1:]))
     seconds = (eve.heard[-1][0] - begin) / 1e9
-    row(f"IRC to log to IRC, a burst of {BURST:,}", len(numbers) / seconds, "lines/s",
-        what=f"{inverted} inverted, {BURST - len(set(numbers))} lost, {len(numbers) - len(set(numbers))} doubled")
+    once = len(set(numbers))
+    return len(numbers) / seconds, inverted, BURST - once, len(numbers) - once
+
+
+class Relay:
+    """The limit: a relay in C that syncs what it says, between the same servers."""
+
+    def __init__(self, binaries, folder, ircds):
+        self.process = subprocess.Popen(
+            [binaries / "crowbar-bench-relay", *(str(ircd.port) for ircd in ircds), pathlib.Path(folder) / "relay"])
+        self.bob, self.eve = Person(ircds[0].port, "bob"), Person(ircds[1].port, "eve")
+        until = time.monotonic() + 20
+        asked = 0
+        # Until the last of the questions is answered, so that none is heard later.
+        while not self.eve.heard or not self.eve.heard[-1][1].endswith(b" %d" % asked):
+            if time.monotonic() > until:
+                raise SystemExit("crowbar-bench-relay says nothing")
+            asked += 1
+            self.bob.send(f"PRIVMSG #general :are you there {asked}")
+            self.eve.wait(len(self.eve.heard) + 1, 0.5)
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+        for person in (self.bob, self.eve):
+            person.connection.shutdown(socket.SHUT_RDWR)
 
 
 def irc(Server, row, resident, free_port, binaries, folder):
@@ -171,10 +196,17 @@ def irc(Server, row, resident, free_port, binaries, folder):
 
 
 def latencies(server, ircds, row, resident):
+    relay = Relay(server.binaries, server.folder, ircds)
+    limits = {rate: at_rate(relay.bob, relay.eve, rate) for rate in RATES}
+    relay.stop()
     pid = bridge(server, [("a", ircds[0].port, ""), ("b", ircds[1].port, "")])
     bob, eve = Person(ircds[0].port, "bob"), Person(ircds[1].port, "eve")
     for rate in RATES:
-        at_rate(bob, eve, rate)
+        median, high, lost = at_rate(bob, eve, rate)
+        limit, high_limit, _ = limits[rate]
+        print(f"{f'IRC to log to IRC, {rate} lines/s':44} {median:9.2f} ms p50 {high:9.2f} ms p99, {lost} lost; "
+              f"{median / limit:.2f} and {high / high_limit:.2f} of a relay in C ({limit:.2f}, {high_limit:.2f})",
+              flush=True)
     del eve.heard[:]
     count = LINES - sum(RATES) * SECONDS
     line = '{"type":"SEND_MESSAGE","channelId":"general","message":"the quick brown fox jumps over the lazy dog"}'
@@ -187,8 +219,13 @@ def latencies(server, ircds, row, resident):
 
 
 def bursts(server, ircds, row, resident):
+    relay = Relay(server.binaries, server.folder, ircds)
+    limit, _, _, _ = burst(relay.bob, relay.eve)
+    relay.stop()
     bridge(server, [("a", ircds[0].port, ""), ("b", ircds[1].port, "")])
-    burst(Person(ircds[0].port, "bob"), Person(ircds[1].port, "eve"), row)
+    rate, inverted, lost, doubled = burst(Person(ircds[0].port, "bob"), Person(ircds[1].port, "eve"))
+    row(f"IRC to log to IRC, a burst of {BURST:,}", rate, "lines/s", limit,
+        f"a relay in C; {inverted} inverted, {lost} lost, {doubled} doubled")
 
 
 def puppets(server, ircds, row, resident):
