@@ -157,6 +157,14 @@ import Testing
         #expect(again.lines.prefix(2) == ["PRIVMSG NickServ :GHOST crow", "NICK crow"])
     }
 
+    @Test func whatIdentifiesIsNoAnswerToWhatIsAskedThen() throws {
+        var (machine, _) = try registered(Self.nickServ, as: "crow_")
+        let known = hear(&machine, ":NickServ!n@services NOTICE crow_ :You are now identified for bridge.", now: 1)
+        #expect(known.lines == ["PRIVMSG NickServ :REGAIN crow", "JOIN #room"])
+        let unknown = hear(&machine, ":NickServ!n@services NOTICE crow_ :Unknown command REGAIN.", now: 2)
+        #expect(unknown.lines == ["PRIVMSG NickServ :GHOST crow"])
+    }
+
     @Test func nickServThatKnowsNeitherIsLeftAlone() throws {
         var (machine, _) = try registered(Self.sasl, before: Self.proved, as: "crow_")
         for _ in 0..<2 { _ = hear(&machine, ":NickServ!n@services NOTICE crow_ :Invalid command.", now: 1) }

@@ -29,8 +29,12 @@ extension NetworkMachine {
             guard message.params.count == 2, isOwn(message.params[0]), let source = message.source,
                 IRCSource(source).nick.lowercased() == "nickserv"
             else { return [] }
-            if let config = config.nickServ, nickServ.said(message.params[1], config) { actions = identified(now) }
-            actions += send(nickKeeper.said(message.params[1], config.nick, has: nick, now: now))
+            if let config = config.nickServ, nickServ.said(message.params[1], config) {
+                // The nick is only asked for now; this is no answer to that.
+                actions = identified(now)
+            } else {
+                actions = send(nickKeeper.said(message.params[1], config.nick, has: nick, now: now))
+            }
         default: return []
         }
         if wasWaiting, !waitsForServices { return actions + joinAtLast(now) }
