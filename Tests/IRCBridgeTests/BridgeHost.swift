@@ -10,6 +10,16 @@ final class BridgeHost: Sendable {
 
     init() throws { plugin = try PluginProcess(PluginProcess.product("crowbar-irc")) }
 
+    /// The configuration of networks as `name`, port and more of each, all with `general` linked to `#general`.
+    static func config(_ networks: [(name: String, port: Int, more: String)]) throws -> JSON {
+        let all = networks.map {
+            #"{"name":"\#($0.name)","host":"127.0.0.1","port":\#($0.port),"tls":false\#($0.more)}"#
+        }
+        let links = networks.map { #"{"channel":"general","irc":"\#($0.name)/#general"}"# }
+        let json = #"{"networks":[\#(all.joined(separator: ","))],"links":[\#(links.joined(separator: ","))]}"#
+        return try JSON(parsing: Array(json.utf8))
+    }
+
     /// The configuration of one network `local` with `general` linked to `#general`.
     static func config(_ port: Int, _ more: String = "", links: String? = nil) throws -> JSON {
         let links = links ?? #"[{"channel":"general","irc":"local/#general"}]"#
@@ -45,6 +55,31 @@ final class BridgeHost: Sendable {
     func window(_ fits: (Int64) -> Bool) async throws {
         let _: Bool = try await plugin.first("a window", within: .seconds(30)) {
             if case .window(_, let events) = $0, fits(events) { true } else { nil }
+        }
+    }
+
+    /// Waits until the queues of all these networks are open.
+    func open(_ networks: Set<String>) async throws {
+        var closed = networks
+        while !closed.isEmpty {
+            let network = try await plugin.first("windows of \(closed)", within: .seconds(30)) {
+                if case .window(let queue, let events) = $0, events > 0 { queue } else { nil }
+            }
+            closed.remove(network)
+        }
+    }
+
+    /// Takes what is told of the networks, in order, until it fits.
+    func told(
+        _ what: String, within limit: Duration = .seconds(30), _ fits: (PluginMessage.Level, String) -> Bool
+    ) async throws {
+        var last = ""
+        while true {
+            let (level, text) = try await plugin.first("status: \(what), after '\(last)'", within: limit) {
+                if case .status(let level, let text, _) = $0 { (level, text) } else { nil }
+            }
+            if fits(level, text) { return }
+            last = text
         }
     }
 
@@ -103,6 +138,16 @@ final class BridgeHost: Sendable {
             .event(
                 HostMessage.EventDelivery(queue: "local", delivery: delivery, position: delivery, event: json.bytes)))
         return delivery
+    }
+
+    /// Takes all that has come; waits for the first only for a moment.
+    func messagesSoFar() async throws -> [PluginMessage] {
+        var messages: [PluginMessage] = []
+        do {
+            messages.append(try await plugin.next(within: .milliseconds(20)))
+            while !plugin.process.unread.isEmpty { messages.append(try await plugin.next()) }
+        } catch LineProcess.Failure.timedOut {}
+        return messages
     }
 
     /// Waits until all these are settled by acks.

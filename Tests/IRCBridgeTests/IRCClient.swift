@@ -9,6 +9,8 @@ final class IRCClient: Sendable {
     private struct State {
         var splitter = LineSplitter()
         var lines: [IRCMessage] = []
+        /// What the socket has not taken yet.
+        var out: [UInt8] = []
         var isClosed = false
     }
 
@@ -43,9 +45,27 @@ final class IRCClient: Sendable {
         }
     }
 
+    /// Sends a line; what the socket does not take goes out while something is waited for.
     func send(_ line: String) {
-        let bytes = Array((line + "\r\n").utf8)
-        _ = Glibc.write(fd, bytes, bytes.count)
+        state.withLock { state in
+            state.out += Array((line + "\r\n").utf8)
+            flush(&state)
+        }
+    }
+
+    private func flush(_ state: inout State) {
+        guard !state.out.isEmpty else { return }
+        let count = Glibc.write(fd, state.out, state.out.count)
+        if count > 0 { state.out.removeFirst(count) }
+    }
+
+    /// The texts of all messages that are there; it does not wait. Other lines are dropped.
+    func textsSoFar() -> [String] {
+        state.withLock { state in
+            pump(&state)
+            defer { state.lines = [] }
+            return state.lines.filter { $0.verb == "PRIVMSG" }.map { $0.params.last ?? "" }
+        }
     }
 
     /// Takes the first line that fits; those before it are dropped.
@@ -90,6 +110,7 @@ final class IRCClient: Sendable {
     }
 
     private func pump(_ state: inout State) {
+        flush(&state)
         var buffer = [UInt8](repeating: 0, count: 16 << 10)
         while true {
             let count = buffer.withUnsafeMutableBytes { read(fd, $0.baseAddress, $0.count) }
@@ -104,7 +125,10 @@ final class IRCClient: Sendable {
                     if let message = IRCMessage(line: bytes) { lines.append(message) }
                 }
             }
-            for line in lines where line.verb == "PING" { send("PONG :\(line.params.last ?? "")") }
+            for line in lines where line.verb == "PING" {
+                state.out += Array("PONG :\(line.params.last ?? "")\r\n".utf8)
+                flush(&state)
+            }
             state.lines += lines
         }
     }

@@ -17,11 +17,12 @@ final class IRCServer: Sendable {
     ///   - certificate: What it shows of itself by TLS.
     ///   - name: Its name, which others of its network know it by.
     ///   - penalties: Whether it slows clients down, as it does unless it is told not to.
+    ///   - ipv6: Whether it listens on ::1 too.
     ///   - more: More of its configuration.
     init(
         port: Int? = nil, name: String = "irc.test.local", password: String? = nil,
         certificate: CertificateAuthority.Identity? = nil,
-        penalties: Bool = false, more: String = ""
+        penalties: Bool = false, ipv6: Bool = false, more: String = ""
     ) async throws {
         try #require(access(Self.path, X_OK) == 0, "ngircd is missing: apt-get install ngircd")
         self.port = try port ?? LoopbackPort.free()
@@ -32,7 +33,7 @@ final class IRCServer: Sendable {
             [Global]
             Name = \(name)
             Info = Test
-            Listen = 127.0.0.1
+            Listen = 127.0.0.1\(ipv6 ? ",::1" : "")
             Ports = \(self.port)
             \(password.map { "Password = \($0)" } ?? "")
             ServerUID = \(getuid())

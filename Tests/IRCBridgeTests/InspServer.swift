@@ -6,29 +6,54 @@ import Testing
 final class InspServer: Sendable {
     static let path = "/usr/sbin/inspircd"
     let port: Int
+    let tlsPort: Int
     private let folder: TestFolder
+    private let certificate: CertificateAuthority.Identity?
     private let process: LineProcess
 
     /// - Parameters:
     ///   - more: More of its configuration.
+    ///   - port: The port; a free one where nil.
     ///   - name: Its name, which others of its network know it by.
     ///   - id: Its number in the network.
-    init(_ more: String = "", name: String = "irc.test.local", id: String = "001") async throws {
+    ///   - certificate: What it shows of itself by TLS.
+    ///   - penalties: Whether it slows clients down, as it does in the configuration that comes with it.
+    ///   - ipv6: Whether it listens on ::1 too.
+    init(
+        _ more: String = "", port: Int? = nil, name: String = "irc.test.local", id: String = "001",
+        certificate: CertificateAuthority.Identity? = nil, penalties: Bool = false, ipv6: Bool = false
+    ) async throws {
         try #require(access(Self.path, X_OK) == 0, "inspircd is missing: apt-get install inspircd")
-        port = try LoopbackPort.free()
+        self.port = try port ?? LoopbackPort.free()
+        tlsPort = try LoopbackPort.free()
         folder = try TestFolder()
+        self.certificate = certificate
         let modules = [
             "cap", "ircv3", "ircv3_accounttag", "ircv3_batch", "ircv3_capnotify", "ircv3_chghost", "ircv3_ctctags",
             "ircv3_echomessage", "ircv3_labeledresponse", "ircv3_msgid", "ircv3_servertime", "namesx", "uhnames",
         ]
+        var binds = #"<bind address="127.0.0.1" port="\#(self.port)" type="clients">"#
+        if ipv6 { binds += #"<bind address="::1" port="\#(self.port)" type="clients">"# }
+        if let certificate {
+            binds += """
+                <module name="ssl_gnutls">
+                <sslprofile name="own" provider="gnutls" certfile="\(certificate.certificate)"
+                    keyfile="\(certificate.key)">
+                <bind address="127.0.0.1" port="\(tlsPort)" type="clients" sslprofile="own">
+                """
+        }
+        // Those of the class "main" in inspircd.conf.example; but all come from one address.
+        let limits =
+            penalties
+            ? #"threshold="10" commandrate="1000" fakelag="yes" recvq="10K" softsendq="10240" hardsendq="1M""#
+            : #"threshold="100000" commandrate="1000000" fakelag="no" recvq="1M" softsendq="1M""#
         let file = folder.path + "/inspircd.conf"
         try TestFolder.write(
             """
             <server name="\(name)" id="\(id)" description="Test" network="Test">
             <admin name="a" email="a@test.local" nick="a">
-            <bind address="127.0.0.1" port="\(port)" type="clients">
-            <connect allow="*" timeout="60" threshold="100000" commandrate="1000000" fakelag="no" recvq="1M"
-                softsendq="1M" localmax="100" globalmax="100" resolvehostnames="no">
+            \(binds)
+            <connect allow="*" timeout="60" \(limits) localmax="100" globalmax="100" resolvehostnames="no">
             <dns timeout="1">
             <options defaultmodes="not" allowhalfop="no">
             \(modules.map { "<module name=\"\($0)\">" }.joined(separator: "\n"))
@@ -38,7 +63,7 @@ final class InspServer: Sendable {
         process = try LineProcess(
             Self.path,
             arguments: ["--nofork", "--nopid", "--nolog", "--config", file] + (getuid() == 0 ? ["--runasroot"] : []))
-        try await LoopbackPort.waitUntilOpen(port)
+        try await LoopbackPort.waitUntilOpen(self.port)
     }
 
     /// What lets it link with another one.

@@ -8,8 +8,8 @@ import Testing
 
 /// Other servers, other bridges and other networks beside one's own.
 @Suite(.timeLimit(.minutes(2))) struct NeighbourIntegrationTests {
-    @Test func aKeyedChannelIsJoinedWithItsKeyAlone() async throws {
-        let server = try await IRCServer()
+    @Test(arguments: ServerKind.allCases) func aKeyedChannelIsJoinedWithItsKeyAlone(kind: ServerKind) async throws {
+        let server = try await kind.start()
         let bob = try await IRCClient(server.port, nick: "bob", join: "#general")
         bob.send("MODE #general +k secret")
         _ = try await bob.first("the mode") { $0.verb == "MODE" && $0.params.contains("secret") }
@@ -31,8 +31,8 @@ import Testing
         #expect(join.params.first == "#general")
     }
 
-    @Test func whoIsKickedLeavesTheChat() async throws {
-        let server = try await IRCServer()
+    @Test(arguments: ServerKind.allCases) func whoIsKickedLeavesTheChat(kind: ServerKind) async throws {
+        let server = try await kind.start()
         let bob = try await IRCClient(server.port, nick: "bob", join: "#general")
         let eve = try await IRCClient(server.port, nick: "eve", join: "#general")
         let host = try BridgeHost()
@@ -93,8 +93,9 @@ import Testing
         #expect(try await host.command("LEAVE_CHANNEL").0.string("userId") == "irc/local/nick/eve")
     }
 
-    @Test func twoBridgesBetweenTheSameChannelsDoNotAnswerEachOtherForEver() async throws {
-        let server = try await IRCServer()
+    @Test(arguments: ServerKind.allCases)
+    func twoBridgesBetweenTheSameChannelsDoNotAnswerEachOtherForEver(kind: ServerKind) async throws {
+        let server = try await kind.start()
         let bob = try await IRCClient(server.port, nick: "bob", join: "#a")
         let eve = try await IRCClient(server.port, nick: "eve", join: "#b")
         let links = #"[{"channel":"general","irc":"local/#a"},{"channel":"general","irc":"local/#b"}]"#
@@ -135,8 +136,9 @@ import Testing
         #expect(stored.count <= 4, "\(stored)")
     }
 
-    @Test func twoBridgesInOneChannelCarryOneChatToTheOther() async throws {
-        let server = try await IRCServer()
+    @Test(arguments: ServerKind.allCases)
+    func twoBridgesInOneChannelCarryOneChatToTheOther(kind: ServerKind) async throws {
+        let server = try await kind.start()
         let bob = try await IRCClient(server.port, nick: "bob", join: "#general")
         let (first, second) = (try BridgeHost(), try BridgeHost())
         try await first.run(BridgeHost.config(server.port, #","nick":"first""#))
@@ -154,26 +156,16 @@ import Testing
         #expect(marker.string("message") == "marker")
     }
 
-    @Test func twoNetworksGoOnWhileAThirdIsDeadAndItMissesNothing() async throws {
-        let ports = [try LoopbackPort.free(), try LoopbackPort.free(), try LoopbackPort.free()]
-        var servers: [IRCServer] = []
-        for port in ports { servers.append(try await IRCServer(port: port)) }
-        let networks = ports.enumerated().map { i, port in
-            """
-            {"name":"n\(i)","host":"127.0.0.1","port":\(port),"tls":false,"flood":{"burst":0,"lines_per_second":0}}
-            """
-        }
-        let links = (0..<3).map { #"{"channel":"general","irc":"n\#($0)/#general"}"# }
-        let json = "{\"networks\":[\(networks.joined(separator: ","))],\"links\":[\(links.joined(separator: ","))]}"
+    @Test(arguments: ServerKind.allCases)
+    func twoNetworksGoOnWhileAThirdIsDeadAndItMissesNothing(kind: ServerKind) async throws {
+        var servers: [any ChatServer] = []
+        for one in [ServerKind.ngIRCd, kind, .inspIRCd] { servers.append(try await one.start()) }
+        let ports = servers.map(\.port)
+        let unlimited = #","flood":{"burst":0,"lines_per_second":0}"#
         let host = try BridgeHost()
-        try await host.run(JSON(parsing: Array(json.utf8)), untilOpen: false)
-        var open: Set<String> = []
-        while open.count < 3 {
-            open.insert(
-                try await host.plugin.first("a window") {
-                    if case .window(let queue, let events) = $0, events > 0 { queue } else { nil }
-                })
-        }
+        let config = try BridgeHost.config(ports.enumerated().map { ("n\($0)", $1, unlimited) })
+        try await host.run(config, untilOpen: false)
+        try await host.open(["n0", "n1", "n2"])
         var people: [IRCClient] = []
         for port in ports { people.append(try await IRCClient(port, nick: "bob", join: "#general")) }
         try await servers[1].kill()
@@ -188,7 +180,7 @@ import Testing
         }
         // Held still until somebody listens on the server that comes back.
         host.plugin.kill(SIGSTOP)
-        servers[1] = try await IRCServer(port: ports[1])
+        servers[1] = try await kind.start(port: ports[1])
         people[1] = try await IRCClient(ports[1], nick: "bob", join: "#general")
         host.plugin.kill(SIGCONT)
         for i in 0..<300 { #expect(try await people[1].nextText() == "<ann> \(i)") }

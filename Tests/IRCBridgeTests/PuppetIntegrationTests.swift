@@ -18,8 +18,8 @@ import Testing
         return IRCSource(message.source ?? "").nick + " " + (message.params.last ?? "")
     }
 
-    @Test func usersSpeakAsThemselvesWithinTheLimit() async throws {
-        let server = try await IRCServer()
+    @Test(arguments: ServerKind.allCases) func usersSpeakAsThemselvesWithinTheLimit(kind: ServerKind) async throws {
+        let server = try await kind.start()
         let eve = try await IRCClient(server.port, nick: "eve", join: "#general")
         let host = try BridgeHost()
         try await host.run(Self.config(server.port, #"{"limit":2}"#))
@@ -81,8 +81,8 @@ import Testing
         try await host.settled(deliveries)
     }
 
-    @Test func whoIsSilentQuitsAndComesBackToSpeak() async throws {
-        let server = try await IRCServer()
+    @Test(arguments: ServerKind.allCases) func whoIsSilentQuitsAndComesBackToSpeak(kind: ServerKind) async throws {
+        let server = try await kind.start()
         let eve = try await IRCClient(server.port, nick: "eve", join: "#general")
         let host = try BridgeHost()
         try await host.run(Self.config(server.port, #"{"idle":1}"#))
@@ -150,8 +150,8 @@ import Testing
         try await host.settled(deliveries)
     }
 
-    @Test func aServerKilledInABurstOfUsersLosesNothing() async throws {
-        let server = try await IRCServer()
+    @Test(arguments: ServerKind.allCases) func aServerKilledInABurstOfUsersLosesNothing(kind: ServerKind) async throws {
+        let server = try await kind.start()
         var eve = try await IRCClient(server.port, nick: "eve", join: "#general")
         let host = try BridgeHost()
         try await host.run(Self.config(server.port, #"{"limit":2}"#))
@@ -166,7 +166,7 @@ import Testing
         try await server.kill()
         for i in 300..<330 { deliveries.insert(try await host.say("\(i)", by: users[i / 5 % 3])) }
         heard += try await eve.rest().map { try #require($0.split(separator: " ").last.flatMap { Int($0) }) }
-        let again = try await IRCServer(port: server.port)
+        let again = try await kind.start(port: server.port)
         eve = try await IRCClient(again.port, nick: "eve", join: "#general")
         host.plugin.kill(SIGCONT)
         while heard.last != 329 {

@@ -66,8 +66,9 @@ import Testing
         #expect(try await bob.nextText() == "<ann> from there")
     }
 
-    @Test func nothingIsLostOverACrashOfTheServer() async throws {
-        let server = try await IRCServer()
+    @Test(arguments: ServerKind.allCases)
+    func nothingIsLostOverACrashOfTheServer(kind: ServerKind) async throws {
+        let server = try await kind.start()
         let host = try BridgeHost()
         try await host.run(BridgeHost.config(server.port))
         var deliveries: Set<Int64> = []
@@ -77,7 +78,7 @@ import Testing
         try await host.window { $0 == 0 }
         // Held still until somebody listens, so that all it says again is heard.
         host.plugin.kill(SIGSTOP)
-        let again = try await IRCServer(port: server.port)
+        let again = try await kind.start(port: server.port)
         let bob = try await IRCClient(again.port, nick: "bob", join: "#general")
         host.plugin.kill(SIGCONT)
         // What the first server confirmed is not said again; the rest comes in order to the last.

@@ -57,4 +57,54 @@ import Testing
         #expect(line.params.last == "<ann> three")
         try await host.settled([last])
     }
+
+    /// What does not touch the connection changes without one's noticing.
+    @Test(arguments: ServerKind.allCases)
+    func linksIgnoresAndFormatsChangeOnTheSameConnection(kind: ServerKind) async throws {
+        let server = try await kind.start()
+        let bob = try await IRCClient(server.port, nick: "bob", join: "#general")
+        let eve = try await IRCClient(server.port, nick: "eve", join: "#second")
+        let troll = try await IRCClient(server.port, nick: "troll", join: "#general")
+        let link = #"{"channel":"general","irc":"local/#general"}"#
+        let second = #"{"channel":"general","irc":"local/#second"}"#
+        let host = try BridgeHost()
+        try await host.run(BridgeHost.config(server.port, links: "[\(link),\(second)]"))
+        for person in [bob, eve] { _ = try await person.first("the bridge") { $0.verb == "JOIN" && $0.isOfBridge } }
+        try await host.settled([host.say("before")])
+        for person in [bob, eve] { #expect(try await person.nextText() == "<ann> before") }
+        troll.send("PRIVMSG #general :first")
+        #expect(try await host.command("SEND_MESSAGE").0.string("message") == "first")
+        _ = try await bob.first("the troll") { $0.verb == "PRIVMSG" }
+
+        let more = #","ignore":["troll!*@*"],"format":"{name}: {text}""#
+        let json = #"{"networks":[\#(network("local", server.port, more))],"links":[\#(link)]}"#
+        #expect(try await configured(host, json) == nil)
+        let gone = try await eve.first("PART or QUIT") { ["PART", "QUIT"].contains($0.verb) && $0.isOfBridge }
+        #expect(gone.verb == "PART")
+        try await host.settled([host.say("after")])
+        let line = try await bob.first("a word of the bridge") { $0.isOfBridge }
+        #expect(line.verb == "PRIVMSG" && line.params.last == "ann: after", "\(line)")
+        // Neither from a channel that is linked no more nor from whom is ignored anything comes.
+        for (person, target) in [(eve, "#second"), (troll, "#general")] {
+            person.send("PRIVMSG \(target) :unheard")
+            person.send("PING :said")
+            _ = try await person.first("PONG") { $0.verb == "PONG" }
+        }
+        bob.send("PRIVMSG #general :heard")
+        #expect(try await host.command("SEND_MESSAGE").0.string("message") == "heard")
+        // A link that comes back is joined by the same connection.
+        let both = #"{"networks":[\#(network("local", server.port, more))],"links":[\#(link),\#(second)]}"#
+        #expect(try await configured(host, both) == nil)
+        _ = try await eve.first("the bridge") { $0.verb == "JOIN" && $0.isOfBridge }
+        try await host.settled([host.say("last")])
+        for person in [bob, eve] {
+            let line = try await person.first("a word of the bridge") { $0.isOfBridge }
+            #expect(line.verb == "PRIVMSG" && line.params.last == "ann: last", "\(line)")
+        }
+    }
+}
+
+extension IRCMessage {
+    /// Whether the bridge, by its usual nick, has said or done it.
+    fileprivate var isOfBridge: Bool { source?.hasPrefix("crowbar!") == true }
 }

@@ -1,27 +1,13 @@
 import CrowbarTesting
 import JSONBytes
+import PluginWire
 import Testing
 
 @testable import IRCBridge
 
 /// Ways to a server: proxies, and addresses to come from.
 @Suite(.timeLimit(.minutes(2))) struct RouteTests {
-    /// `socks_server.py` in a process of its own, killed when the object goes.
-    private struct Proxy {
-        let port: Int
-        private let process: LineProcess
-
-        init(_ mode: String) async throws {
-            let folder = #filePath.prefix(through: #filePath.lastIndex(of: "/") ?? #filePath.startIndex)
-            process = try LineProcess("/usr/bin/python3", arguments: [folder + "socks_server.py", mode])
-            port = try await process.first("the port") { Int(String(decoding: $0, as: UTF8.self)) }
-        }
-
-        /// The next target that it was asked for.
-        func target() async throws -> String {
-            try await process.first("a target") { String(decoding: $0, as: UTF8.self) }
-        }
-    }
+    private typealias Proxy = SocksProxy
 
     private func config(_ host: String, _ port: Int, _ more: String) throws -> JSON {
         try JSON(
@@ -121,5 +107,15 @@ import Testing
         #expect(
             try await host.down().components(upTo: "; next try")
                 == "local: this machine has no address 192.0.2.1 to connect from (bind)")
+    }
+
+    @Test(.enabled(if: LoopbackPort.hasIPv6, "this machine has no ::1"), arguments: ServerKind.allCases)
+    func aServerIsReachedByIPv6(kind: ServerKind) async throws {
+        let server = try await kind.start(ipv6: true)
+        let bob = try await IRCClient(server.port, nick: "bob", join: "#general")
+        let host = try BridgeHost()
+        try await host.run(config("::1", server.port, #","tls":false"#))
+        try await host.told("connected by IPv6") { $0 == .ok && $1 == "local: connected to ::1 as crowbar" }
+        try await talks(host, bob)
     }
 }

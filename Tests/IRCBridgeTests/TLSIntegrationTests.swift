@@ -122,9 +122,32 @@ import Testing
         }
     }
 
-    @Test func usersConnectionsAreByTLSToo() async throws {
+    @Test(arguments: ServerKind.allCases) func messagesGoBothWaysByTLS(kind: ServerKind) async throws {
         let authority = try await CertificateAuthority()
-        let server = try await IRCServer(certificate: authority.identity("IP:127.0.0.1"))
+        let server = try await kind.start(certificate: authority.identity("IP:127.0.0.1"))
+        let bob = try await IRCClient(server.port, nick: "bob", join: "#general")
+        let host = try BridgeHost()
+        try await host.run(config(server.tlsPort, #","ca_file":"\#(authority.file)""#))
+        // A burst at the default pace, among it a message of several lines.
+        let long = String(repeating: "long ", count: 150)
+        let deliveries: Set = [try await host.say("hello"), try await host.say(long), try await host.say("end")]
+        #expect(try await bob.nextText() == "<ann> hello")
+        var pieces = ""
+        while pieces.utf8.count < long.utf8.count - 2 { pieces += try await bob.nextText().dropFirst(6) + " " }
+        #expect(pieces.filter { $0 != " " } == long.filter { $0 != " " })
+        #expect(try await bob.nextText() == "<ann> end")
+        try await host.settled(deliveries)
+        for i in 0..<100 { bob.send("PRIVMSG #general :hi \(i)") }
+        for i in 0..<100 {
+            let (message, command) = try await host.command("SEND_MESSAGE")
+            #expect(message.string("message") == "hi \(i)")
+            try await host.store(command)
+        }
+    }
+
+    @Test(arguments: ServerKind.allCases) func usersConnectionsAreByTLSToo(kind: ServerKind) async throws {
+        let authority = try await CertificateAuthority()
+        let server = try await kind.start(certificate: authority.identity("IP:127.0.0.1"))
         let bob = try await IRCClient(server.port, nick: "bob", join: "#general")
         let own = try await authority.identity("DNS:crowbar.example")
         let host = try BridgeHost()

@@ -10,57 +10,77 @@ import Testing
 @Suite(.timeLimit(.minutes(4))) struct VolumeIntegrationTests {
     private static let count = 5000
 
-    /// Says 5,000 lines each way at once; none may be missing, twice there or in another place.
-    private func fill(_ port: Int) async throws {
-        let bob = try await IRCClient(port, nick: "bob", join: "#general")
+    /// Says 5,000 lines each way, as fast as the host's window and the servers let it; none may be missing, twice there
+    /// or in another place.
+    @Test(arguments: ServerKind.allCases) func fiveThousandLinesEachWay(kind: ServerKind) async throws {
+        let server = try await kind.start()
+        let bob = try await IRCClient(server.port, nick: "bob", join: "#general")
         let host = try BridgeHost()
-        try await host.run(BridgeHost.config(port))
-        var deliveries: Set<Int64> = []
-        var inbound: [String] = []
-        var heard: [String] = []
-        for start in stride(from: 0, to: Self.count, by: 100) {
-            // As the window has it: so many at once and the next ones once these are settled.
-            var some: Set<Int64> = []
-            for i in start..<start + 100 {
-                some.insert(try await host.say("out \(i)"))
-                bob.send("PRIVMSG #general :in \(i)")
+        try await host.run(BridgeHost.config(server.port))
+        for i in 0..<Self.count { bob.send("PRIVMSG #general :in \(i)") }
+        var said = 0
+        var unsettled: Set<Int64> = []
+        var (inbound, heard): ([String], [String]) = ([], [])
+        var lastChange = ContinuousClock.now
+        while said < Self.count || !unsettled.isEmpty || inbound.count < Self.count || heard.count < Self.count {
+            // Some at a time, so that what comes is taken too.
+            for _ in 0..<64 where said < Self.count && unsettled.count < NetworkMachine.fullWindow {
+                unsettled.insert(try await host.say("out \(said)"))
+                said += 1
             }
-            while inbound.count < start + 100 {
-                let (message, command) = try await host.command("SEND_MESSAGE")
-                inbound.append(message.string("message") ?? "")
-                try await host.store(command)
+            let texts = bob.textsSoFar()
+            heard += texts
+            let messages = try await host.messagesSoFar()
+            if !texts.isEmpty || !messages.isEmpty { lastChange = .now }
+            try #require(
+                ContinuousClock.now - lastChange < .seconds(14),
+                "nothing happens any more: \(said) said, \(heard.count) heard, \(inbound.count) in")
+            for message in messages {
+                switch message {
+                case .ack(.one(let delivery), _): unsettled.remove(delivery)
+                case .ack(.many(let deliveries), _): unsettled.subtract(deliveries)
+                case .command(let command):
+                    let object = try JSONObject(parsing: command.command)
+                    if let text = object.string("message") { inbound.append(text) }
+                    try await host.store(command)
+                case .status(.down, let text, _): Issue.record("\(text)")
+                default: break
+                }
             }
-            while heard.count < start + 100 { heard.append(try await bob.nextText()) }
-            try await host.settled(some)
-            deliveries.formUnion(some)
         }
         #expect(inbound == (0..<Self.count).map { "in \($0)" })
         #expect(heard == (0..<Self.count).map { "<ann> out \($0)" })
-        #expect(deliveries.count == Self.count)
     }
 
-    @Test func fiveThousandLinesEachWayWithNgIRCd() async throws {
-        let server = try await IRCServer()
-        try await fill(server.port)
-    }
-
-    @Test func fiveThousandLinesEachWayWithInspIRCd() async throws {
-        let server = try await InspServer()
-        try await fill(server.port)
-    }
-
-    @Test func aBurstOfAHundredArrivesInOrderFromAServerWithItsStockPenalties() async throws {
-        let server = try await IRCServer(penalties: true)
-        let bob = try await IRCClient(server.port, nick: "bob", join: "#general")
+    /// Side by side, as each takes its time.
+    @Test func aBurstOfAHundredArrivesInOrderFromServersWithTheirStockPenalties() async throws {
+        let names = ["default", "faster", "echoes"]
+        let servers: [any ChatServer] = [
+            try await IRCServer(penalties: true), try await IRCServer(penalties: true),
+            try await InspServer(penalties: true),
+        ]
+        // All but one at the pace that the bridge has unless it is told another.
+        let paces = ["", #","flood":{"burst":5,"lines_per_second":2.5}"#, ""]
+        var people: [IRCClient] = []
+        for server in servers { people.append(try await IRCClient(server.port, nick: "bob", join: "#general")) }
         let host = try BridgeHost()
-        let json = """
-            {"networks":[{"name":"local","host":"127.0.0.1","port":\(server.port),"tls":false,
-            "flood":{"burst":5,"lines_per_second":2.5}}],"links":[{"channel":"general","irc":"local/#general"}]}
-            """
-        try await host.run(JSON(parsing: Array(json.utf8)))
+        try await host.run(
+            BridgeHost.config((0..<3).map { (names[$0], servers[$0].port, paces[$0]) }), untilOpen: false)
+        try await host.open(Set(names))
         var deliveries: Set<Int64> = []
-        for i in 0..<100 { deliveries.insert(try await host.say("\(i)")) }
-        for i in 0..<100 { #expect(try await bob.nextText() == "<ann> \(i)") }
+        for i in 0..<100 {
+            for name in names { deliveries.insert(try await host.say("\(i)", queue: name)) }
+        }
+        var heard: [[String]] = [[], [], []]
+        for i in 0..<100 {
+            for (n, person) in people.enumerated() {
+                heard[n].append(try await person.nextText())
+                #expect(heard[n].last == "<ann> \(i)", "\(names[n])")
+            }
+        }
         try await host.settled(deliveries)
+        // Nothing comes twice.
+        for name in names { try await host.say("end", queue: name) }
+        for person in people { #expect(try await person.nextText() == "<ann> end") }
     }
 }

@@ -5,6 +5,9 @@ MODE is `open` (it relays), `password` (it wants one), `silent` (it takes connec
 HTTP), or the number of the reply that it gives to each request. It knows one name more than the system: irc.test.local.
 
 Writes its port as its first line, then each target that it was asked for: "irc.test.local 6667".
+
+Takes lines: `cut` closes all clients' connections and leaves those to their targets as they are, which notice nothing;
+`release` closes these too.
 """
 import socket
 import struct
@@ -14,6 +17,23 @@ import threading
 mode = sys.argv[1]
 listener = socket.create_server(("127.0.0.1", 0))
 print(listener.getsockname()[1], flush=True)
+relayed = []
+kept = []
+
+
+def obey():
+    for line in sys.stdin:
+        if line.strip() == "cut":
+            while relayed:
+                client, target = relayed.pop()
+                kept.append(target)
+                client.shutdown(socket.SHUT_RDWR)
+        elif line.strip() == "release":
+            while kept:
+                kept.pop().shutdown(socket.SHUT_RDWR)
+
+
+threading.Thread(target=obey, daemon=True).start()
 
 
 def exactly(connection, count):
@@ -30,9 +50,11 @@ def pump(source, sink):
     try:
         while data := source.recv(65536):
             sink.sendall(data)
-        sink.shutdown(socket.SHUT_WR)
+        if sink not in kept:
+            sink.shutdown(socket.SHUT_WR)
     except OSError:
-        sink.close()
+        if sink not in kept:
+            sink.close()
 
 
 def serve(client):
@@ -58,6 +80,7 @@ def serve(client):
         return client.sendall(b"\x05" + bytes([int(mode)]) + tail)
     target = socket.create_connection(("127.0.0.1" if host == "irc.test.local" else host, port))
     client.sendall(b"\x05\x00" + tail)
+    relayed.append((client, target))
     threading.Thread(target=pump, args=(target, client), daemon=True).start()
     pump(client, target)
 
