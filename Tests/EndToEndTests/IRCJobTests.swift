@@ -5,27 +5,55 @@ import Testing
 
 /// The IRC bridge under the real host, with a real server: what is said in the chat reaches IRC whatever is killed.
 extension MainJobTests {
-    /// Starts an ngIRCd; `limits` is more of that section of its configuration.
-    private func startServer(_ folder: CommandLineFolder, _ port: UInt16, limits: String = "") throws -> LineProcess {
-        folder.write(
-            "ngircd.conf",
-            """
-            [Global]
-            Name = irc.example.org
-            Listen = 127.0.0.1
-            Ports = \(port)
-            [Limits]
-            MaxNickLength = 32
-            MaxConnectionsIP = 0
-            \(limits)
-            [Options]
-            Ident = no
-            PAM = no
-            DNS = no
-            """)
+    /// The servers that people run.
+    enum IRCDaemon: String, CaseIterable, Sendable { case ngircd, inspircd }
+
+    /// Starts a server; `penalties`: it slows clients down, as it does in its stock configuration.
+    private func startServer(
+        _ daemon: IRCDaemon, _ folder: CommandLineFolder, _ port: UInt16, penalties: Bool
+    ) throws -> LineProcess {
+        let file = "\(daemon).conf"
+        var arguments = ["ngircd", "-n", "-f", folder.file(file)]
+        switch daemon {
+        case .ngircd:
+            folder.write(
+                file,
+                """
+                [Global]
+                Name = irc.example.org
+                Listen = 127.0.0.1
+                Ports = \(port)
+                [Limits]
+                MaxNickLength = 32
+                MaxConnectionsIP = 0
+                \(penalties ? "" : "MaxPenaltyTime = 0")
+                [Options]
+                Ident = no
+                PAM = no
+                DNS = no
+                """)
+        case .inspircd:
+            let modules = ["cap", "ircv3_batch", "ircv3_echomessage", "ircv3_labeledresponse", "ircv3_msgid"]
+            // The stock limits are those of inspircd.conf.example, but all come from one address.
+            let limits =
+                penalties
+                ? #"threshold="10" commandrate="1000" fakelag="yes" recvq="10K" softsendq="10240""#
+                : #"threshold="100000" commandrate="1000000" fakelag="no" recvq="1M" softsendq="1M""#
+            folder.write(
+                file,
+                """
+                <server name="irc.example.org" id="001" description="Test" network="Test">
+                <admin name="a" email="a@example.org" nick="a">
+                <bind address="127.0.0.1" port="\(port)" type="clients">
+                <connect allow="*" \(limits) localmax="100" globalmax="100" resolvehostnames="no">
+                <dns timeout="1">
+                \(modules.map { "<module name=\"\($0)\">" }.joined(separator: "\n"))
+                """)
+            arguments = ["inspircd", "--nofork", "--nopid", "--nolog", "--config", folder.file(file)]
+            if getuid() == 0 { arguments.append("--runasroot") }
+        }
         return try LineProcess(
-            "/usr/bin/env", arguments: ["ngircd", "-n", "-f", folder.file("ngircd.conf")],
-            environment: ["PATH=/usr/sbin:/usr/bin:/bin"])
+            "/usr/bin/env", arguments: arguments, environment: ["PATH=/usr/sbin:/usr/bin:/bin"])
     }
 
     /// Lets somebody into `#general`; waits for the server.
@@ -53,13 +81,14 @@ extension MainJobTests {
         return folder
     }
 
-    /// Waits until the bridge's queue has come to the end of the log, and the bridge is as told.
+    /// Waits until all of the bridge's queues have come to the end of the log, and the bridge is as told.
     private func waitUntil(_ folder: CommandLineFolder, lag: Int64, status: String? = nil) -> Bool {
         folder.poll {
             let listing = try? JSON(parsing: Array(folder.crowbar("plugins", "list", "--json").output.utf8))
             guard let plugin = listing?.array?.first, plugin["state"]?.string == "live" else { return false }
-            let queue = plugin["queues"]?.array?.first
-            return queue?["lag"]?.int == lag && (status == nil || plugin["status"]?["level"]?.string == status)
+            let queues = plugin["queues"]?.array ?? []
+            return !queues.isEmpty && queues.allSatisfy { $0["lag"]?.int == lag }
+                && (status == nil || plugin["status"]?["level"]?.string == status)
         }
     }
 
@@ -68,20 +97,22 @@ extension MainJobTests {
     }
 
     /// What somebody hears of `ann`, until the number `last`.
-    private func hear(_ person: LineProcess, until last: Int) async throws -> [Int] {
+    private func hear(
+        _ person: LineProcess, until last: Int, within limit: Duration = .seconds(60)
+    ) async throws -> [Int] {
         var heard: [Int] = []
         while heard.last != last {
-            let text = try await person.text(within: .seconds(60))
+            let text = try await person.text(within: limit)
             heard.append(try #require(Int(text.replacing("<ann> ", with: "")), "\(text)"))
         }
         return heard
     }
 
-    @Test(arguments: ["relay", "puppets"])
-    func aBurstReachesIRCOverSIGKILLsOfTheBridgeAndOfTheHost(mode: String) async throws {
+    @Test(arguments: ["relay", "puppets"], IRCDaemon.allCases)
+    func aBurstReachesIRCOverSIGKILLsOfTheBridgeAndOfTheHost(mode: String, daemon: IRCDaemon) async throws {
         let port = try freePort()
         let folder = folder(port, unlimited: true, mode: mode)
-        let irc = try startServer(folder, port, limits: "MaxPenaltyTime = 0")
+        let irc = try startServer(daemon, folder, port, penalties: false)
         defer { withExtendedLifetime(irc) {} }
         let bob = try await join(port, "bob")
         var server = try #require(folder.serve())
@@ -124,37 +155,122 @@ extension MainJobTests {
         #expect(CommandLineFolder.wait(server.pid) == 0)
     }
 
-    @Test func nothingSaidDuringAnOutageIsMissingAfterwardsWithTheStockConfiguration() async throws {
-        let port = try freePort()
-        let folder = folder(port, unlimited: false)
-        var irc = try startServer(folder, port)
-        var bob = try await join(port, "bob")
+    /// Whichever server it is, at the pace that the bridge has unless it is told another.
+    @Test(.timeLimit(.minutes(5)))
+    func nothingSaidDuringAMinutesOutageIsMissingAfterwardsWithTheStockConfiguration() async throws {
+        let ports = [try freePort(), try freePort()]
+        let folder = folder(ports[0], unlimited: false)
+        let manifest = folder.read("plugins.d/irc.toml").split(separator: "\n", omittingEmptySubsequences: false)
+        folder.write(
+            "plugins.d/irc.toml",
+            manifest.filter { !$0.hasPrefix("flood") }.joined(separator: "\n")
+                + """
+
+                [[config.networks]]
+                name = "second"
+                host = "127.0.0.1"
+                port = \(ports[1])
+                tls = false
+
+                [[config.links]]
+                channel = "general"
+                irc = "second/#general"
+                """)
+        func start() throws -> [LineProcess] {
+            try zip(IRCDaemon.allCases, ports).map { try startServer($0, folder, $1, penalties: true) }
+        }
+        func people() async throws -> [LineProcess] {
+            [try await join(ports[0], "bob"), try await join(ports[1], "bob")]
+        }
+        var servers = try start()
+        var heard = try await people()
         let server = try #require(folder.serve())
         defer { kill(server.pid, SIGKILL) }
         let token = try await prepare(folder, server)
         #expect(waitUntil(folder, lag: 0, status: "ok"))
         #expect(try await post((0..<5).map { message($0) }, token, server.port, folder) == 5)
-        #expect(try await hear(bob, until: 4) == Array(0..<5))
+        for person in heard { #expect(try await hear(person, until: 4) == Array(0..<5)) }
         #expect(waitUntil(folder, lag: 0))
-        irc.kill(SIGKILL)
-        _ = try await irc.end()
-        // People talk on; the time itself is the outage.
-        for i in 5..<35 {
-            #expect(try await post([message(i)], token, server.port, folder) == 1)
-            usleep(400_000)
+        for daemon in servers {
+            daemon.kill(SIGKILL)
+            _ = try await daemon.end()
         }
+        // People talk on; the time itself is the outage.
+        let end = ContinuousClock.now + .seconds(60)
+        var last = 4
+        while ContinuousClock.now < end {
+            last += 1
+            #expect(try await post([message(last)], token, server.port, folder) == 1)
+            try await Task.sleep(for: .seconds(2))
+        }
+        #expect(last >= 20)
         // The bridge stands still until somebody is there to hear all it says.
         let bridge = try #require(plugin("crowbar-irc", in: folder))
         kill(bridge, SIGSTOP)
-        irc = try startServer(folder, port)
-        bob = try await join(port, "bob")
+        servers = try start()
+        heard = try await people()
         kill(bridge, SIGCONT)
-        #expect(try await post([message(35)], token, server.port, folder) == 1)
-        #expect(try await hear(bob, until: 35) == Array(5...35))
+        last += 1
+        #expect(try await post([message(last)], token, server.port, folder) == 1)
+        // After a minute it looks for the server every half a minute or so.
+        for person in heard {
+            #expect(try await hear(person, until: last, within: .seconds(130)) == Array(5...last))
+        }
         #expect(waitUntil(folder, lag: 0, status: "ok"))
+        // The next thing is the next message: nothing is said twice.
+        #expect(try await post([message(last + 1)], token, server.port, folder) == 1)
+        for person in heard { #expect(try await hear(person, until: last + 1) == [last + 1]) }
         let dead = folder.crowbar("dead-letters", "list", "irc", "--json")
         #expect(dead.status == 0)
         #expect(try JSON(parsing: Array(dead.output.utf8)).array?.isEmpty == true, "\(dead.output)")
+        kill(server.pid, SIGTERM)
+        #expect(CommandLineFolder.wait(server.pid) == 0)
+        withExtendedLifetime(servers) {}
+    }
+
+    /// What IRC says while the bridge is gone is not promised where the server keeps no history; all else is, and the
+    /// order.
+    @Test(arguments: IRCDaemon.allCases)
+    func whatIRCSaysComesInOrderAndOnceOverASIGKILLOfTheBridge(daemon: IRCDaemon) async throws {
+        let port = try freePort()
+        let folder = folder(port, unlimited: true)
+        let irc = try startServer(daemon, folder, port, penalties: false)
+        defer { withExtendedLifetime(irc) {} }
+        let bob = try await join(port, "bob")
+        let server = try #require(folder.serve())
+        defer { kill(server.pid, SIGKILL) }
+        let token = try await prepare(folder, server)
+        #expect(waitUntil(folder, lag: 0, status: "ok"))
+        let beginning = try #require(folder.crowbar("events", "export").output.split(separator: "\n").first)
+        let start = try #require(try JSONObject(parsing: Array(beginning.utf8)).string("eventId"))
+        let tail = try #require(folder.start(["events", "tail", "--after", start], "tail"))
+        defer { kill(tail, SIGKILL) }
+        func say(_ numbers: Range<Int>) async throws {
+            for i in numbers { try await bob.send(line: Array("line \(i)".utf8)) }
+        }
+        func waitFor(_ number: Int) -> Bool { folder.poll { folder.read("tail.out").contains("\"line \(number)\"") } }
+        try await say(0..<3_000)
+        #expect(waitFor(300))
+        let bridge = try #require(plugin("crowbar-irc", in: folder))
+        kill(bridge, SIGKILL)
+        try await say(3_000..<3_100)
+        // It is there again once it says what the chat has said.
+        #expect(try await post([message(0)], token, server.port, folder) == 1)
+        #expect(try await hear(bob, until: 0) == [0])
+        try await say(3_100..<3_200)
+        #expect(waitFor(3_199))
+        var numbers: [Int] = []
+        for line in folder.read("tail.out").split(separator: "\n") {
+            let event = try JSONObject(parsing: Array(line.utf8))
+            guard event.string("userId") == "irc/local/nick/bob", let text = event.string("message") else { continue }
+            numbers.append(try #require(Int(text.dropFirst(5)), "\(text)"))
+        }
+        #expect(numbers.prefix(301) == Array(0...300)[...])
+        #expect(numbers.suffix(100) == Array(3_100..<3_200)[...])
+        // In order, none twice, and missing only what was said at one time.
+        let steps = zip(numbers, numbers.dropFirst()).map { $1 - $0 }
+        #expect(steps.allSatisfy { $0 >= 1 })
+        #expect(steps.count { $0 > 1 } <= 1)
         kill(server.pid, SIGTERM)
         #expect(CommandLineFolder.wait(server.pid) == 0)
     }
