@@ -212,9 +212,9 @@ extension MainJobTests {
         kill(bridge, SIGCONT)
         last += 1
         #expect(try await post([message(last)], token, server.port, folder) == 1)
-        // After a minute it looks for the server every half a minute or so.
+        // Its next try is up to a minute off, and up to two where this machine is slow.
         for person in heard {
-            #expect(try await hear(person, until: last, within: .seconds(130)) == Array(5...last))
+            #expect(try await hear(person, until: last, within: .seconds(200)) == Array(5...last))
         }
         #expect(waitUntil(folder, lag: 0, status: "ok"))
         // The next thing is the next message: nothing is said twice.
