@@ -233,6 +233,16 @@ func orderTotalHasOneOutAndNoneAll(order: DeliveryQueue.Order, expected: [String
     #expect(q.queue.deadline == 5_060_000)
 }
 
+@Test func progressWithOthersDoesNotTakeBackThatThePluginNeedsLonger() {
+    let q = Driven(order: .none)
+    q.offer((1, "a"), (2, "b"))
+    _ = q.deliver()
+    q.now = 700_000
+    q.queue.extendDeadline(to: 760_000)
+    #expect(q.ack(2))
+    #expect(q.queue.deadline == 760_000)
+}
+
 @Test func filteredEventsMoveTheCursor() {
     let q = Driven()
     q.queue.skip(through: 900)

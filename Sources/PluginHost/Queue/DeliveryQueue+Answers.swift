@@ -44,7 +44,7 @@ extension DeliveryQueue {
     mutating func settle(_ delivery: Int64, now: Int64) -> Bool {
         guard let at = flight(delivery), flights[at].state == .held else { return false }
         settleFlight(at)
-        deadlineFrom = now
+        progress(now)
         trim()
         return true
     }
@@ -60,10 +60,13 @@ extension DeliveryQueue {
             }
             at += 1
         }
-        if count > 0 { deadlineFrom = now }
+        if count > 0 { progress(now) }
         trim()
         return count
     }
+
+    /// Something was settled or failed: the deadline runs from now, or from when the plugin said that it needs longer.
+    private mutating func progress(_ now: Int64) { deadlineFrom = max(deadlineFrom, now) }
 
     mutating func settleFlight(_ at: Int) {
         flights[at].state = .done
@@ -137,7 +140,7 @@ extension DeliveryQueue {
         if isCounted { record.counted += 1 }
         record.code = code
         record.message = message
-        deadlineFrom = now
+        progress(now)
         if slot.isRedrive {
             settleFlight(at)
             trim()
