@@ -35,16 +35,29 @@ import Testing
             let mask = word("n", 1...30, &generator) + "!" + user
             let target = "#" + word("c", 1...199, &generator)
             let format = try #require(RelayFormat(word("å", 0...40, &generator) + "{name} {text}"))
-            let lines = RelayLines(format: format, maxLines: 0, mask: mask)
+            var lines = RelayLines(format: format, maxLines: 0, mask: mask)
+            lines.style = NameStyle(
+                antiPing: Bool.random(using: &generator), hasColors: Bool.random(using: &generator))
+            // LINELEN counts CR LF.
+            let longest = [512, 512, 1024, 4096].randomElement(using: &generator) ?? 512
+            lines.longest = longest - 2
             let (said, author) = (text(600, &generator), text(100, &generator))
-            let kinds: [ChatMessage.What] = [.text(said), .action(said), .notice(said)]
-            for what in kinds {
-                let message = ChatMessage(channel: "general", author: author, what: what)
-                var head = format.prefix(name: author)
-                if case .action = what { head = "\u{1}ACTION \(RelayFormat.short(author)) " }
+            let kinds: [(what: ChatMessage.What, before: String)] = [
+                (.text(said), ""), (.action(said), ""), (.notice(said), ""), (.edit(said, previous: nil), "(edit) "),
+            ]
+            for (what, before) in kinds {
+                var message = ChatMessage(channel: "general", author: author, what: what)
+                var whole = before + said
+                if Bool.random(using: &generator) {
+                    message.replyTo = "m1"
+                    message.quote = word("q", 1...60, &generator)
+                    whole = "(re \(message.quote ?? "")) " + whole
+                }
+                var head = format.prefix(name: author, style: lines.style)
+                if case .action = what { head = "\u{1}ACTION \(RelayFormat.short(author, lines.style)) " }
                 var heard = ""
                 for line in lines.lines(message, target: target) {
-                    #expect(":\(mask) \(line)\r\n".utf8.count <= 512, "seed \(seed)")
+                    #expect(":\(mask) \(line)\r\n".utf8.count <= longest, "seed \(seed)")
                     #expect(!line.utf8.contains { [0, 10, 13].contains($0) }, "seed \(seed)")
                     let read = try #require(IRCMessage(line: Array(line.utf8)), "seed \(seed)")
                     let body = try #require(read.params.last, "seed \(seed)")
@@ -53,7 +66,7 @@ import Testing
                     let rest = String(validating: body.utf8.dropFirst(head.utf8.count), as: UTF8.self)
                     heard += try #require(rest, "seed \(seed)")
                 }
-                #expect(visible(heard) == visible(said), "seed \(seed)")
+                #expect(visible(heard) == visible(whole), "seed \(seed)")
             }
         }
     }
