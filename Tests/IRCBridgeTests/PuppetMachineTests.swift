@@ -211,6 +211,24 @@ import Testing
         #expect(puppet.closed(reason: "lost", random: 0, now: 1) == [.news(.lost("lost"))])
     }
 
+    @Test(arguments: [
+        ([":s 432 * ann :Erroneous nickname"], true),
+        (Array(repeating: ":s 433 * ann :In use", count: Registration.maxNicks), true),
+        ([":s 465 ann :You are banned"], false), (["ERROR :Too many connections"], false),
+    ])
+    func aUsersConnectionTellsWhetherItIsForItsNick(lines: [String], isUnfit: Bool) throws {
+        var puppet = NetworkMachine(puppet: try Tables.network().ofPuppet("ann", name: "ann"), plugin: "irc")
+        _ = puppet.start(now: 0)
+        _ = puppet.connected(now: 0)
+        for line in lines { _ = hear(&puppet, line) }
+        let closed = puppet.closed(reason: "closed", random: 0, now: 1)
+        guard case .news(let news)? = closed.first else {
+            Issue.record("nothing is told")
+            return
+        }
+        if case .unfit = news { #expect(isUnfit) } else { #expect(!isUnfit) }
+    }
+
     @Test func theStateHasRoomForTheNicksOfAll() throws {
         var state = NetworkState()
         for i in 0..<NetworkState.mostPuppets + 100 {

@@ -26,6 +26,36 @@ import Testing
         #expect(pool.isOwn("ann{c}"))
         #expect(pool.name(of: "ann{c}") == "ann")
         #expect(pool.nick(of: "Ann") == "ann[c]")
+        // Who could not have the wanted nick is addressed by the one they have.
+        pool.isNow(1, "ann{c}_", as: "ann[c]_")
+        #expect(pool.nick(of: "Ann") == "ann[c]_")
+    }
+
+    @Test func aNickThatTheServerDoesNotTakeHoldsUpNobodyElse() {
+        var pool = pool()
+        #expect(voice(&pool, "ann") == .wait)
+        #expect(voice(&pool, "bob") == .wait)
+        _ = pool.takeOrders(now: 0)
+        #expect(pool.closed(1, isUnfit: true, now: 1) == true)
+        #expect(voice(&pool, "ann", now: 2) == .relay)
+        #expect(voice(&pool, "bob", now: 2) == .wait)
+        #expect(voice(&pool, "eve", now: 2) == .wait)
+        // Another name is another nick, which may do.
+        var renamed = pool
+        #expect(renamed.voice(of: "ann", name: "Anna", targets: [], longest: 30, now: 3) == .wait)
+        #expect(voice(&pool, "ann", now: 1 + PuppetPool.muteTime) == .wait)
+    }
+
+    @Test func whoseMessagesAreVoidIsNotDroppedForThem() {
+        var pool = pool()
+        _ = voice(&pool, "ann")
+        _ = pool.takeOrders(now: 0)
+        pool.isNow(1, "ann[c]")
+        pool.gave(1, now: 1)
+        pool.nothingIsGiven()
+        _ = voice(&pool, "ann", now: 70)
+        pool.tick(now: 100)
+        #expect(pool.takeOrders(now: 100).isEmpty)
     }
 
     @Test func whoIsBeyondTheLimitIsRelayed() {

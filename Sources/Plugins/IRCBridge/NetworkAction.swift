@@ -44,6 +44,8 @@ enum PuppetNews: Equatable, Sendable {
     case nick(String)
     /// The connection is lost, or was not to be had.
     case lost(String)
+    /// It was not to be had because the server takes none of the nicks that were tried: another user's may do.
+    case unfit(String)
 }
 
 /// How a network is, for the operator.

@@ -25,7 +25,7 @@ extension NetworkConnection {
     /// A user's connection tells something; taken once what is being done is done.
     private func heard(_ serial: Int, _ action: NetworkAction) {
         switch action {
-        case .news(.lost), .drained: puppets[serial] = nil
+        case .news(.lost), .news(.unfit), .drained: puppets[serial] = nil
         case .news, .plugin: break
         default: return
         }

@@ -131,17 +131,20 @@ extension NetworkMachine {
             return pump(now)
         case .news(.nick(let nick)):
             let folded = supports.casemapping.fold(nick)
-            puppets.isNow(serial, folded)
+            puppets.isNow(serial, folded, as: nick)
             if keptState.notePuppet(folded) { stateDue = stateDue ?? now + Self.stateDelay }
             return pump(now)
         case .news(.lost(let reason)): return puppetClosed(serial, reason, now) + pump(now)
+        case .news(.unfit(let reason)): return puppetClosed(serial, reason, isUnfit: true, now) + pump(now)
         case .drained: return puppetClosed(serial, "it left", now) + pump(now)
         default: return []
         }
     }
 
-    private mutating func puppetClosed(_ serial: Int, _ reason: String, _ now: Instant) -> [NetworkAction] {
-        guard let hasFailed = puppets.closed(serial, now: now) else { return [] }
+    private mutating func puppetClosed(
+        _ serial: Int, _ reason: String, isUnfit: Bool = false, _ now: Instant
+    ) -> [NetworkAction] {
+        guard let hasFailed = puppets.closed(serial, isUnfit: isUnfit, now: now) else { return [] }
         _ = ledger.takeBack(from: serial)
         guard hasFailed else { return [] }
         let text = "\(config.name): a connection for a user was not to be had: \(reason); the bridge speaks for them"
@@ -166,7 +169,10 @@ extension NetworkMachine {
     }
 
     /// All that users' connections were given is void.
-    func clearPuppets() -> [NetworkAction] { puppets.ready.map { .puppet($0.serial, .clear) } }
+    mutating func clearPuppets() -> [NetworkAction] {
+        puppets.nothingIsGiven()
+        return puppets.ready.map { .puppet($0.serial, .clear) }
+    }
 }
 
 // A user's connection itself.

@@ -177,7 +177,8 @@ struct NetworkMachine: Sendable {
         }
         if isPuppet {
             phase = .idle
-            return [.news(.lost(refusal?.reason ?? reason))]
+            let why = refusal?.reason ?? reason
+            return [.news(registration.hasNoNick ? .unfit(why) : .lost(why))]
         }
         let wait = refusal?.isFinal == true ? BackOff.refused : backOff.wait(random: random)
         phase = .waiting(until: now + wait)

@@ -49,6 +49,8 @@ struct PuppetPool: Sendable {
         /// The nick that it is to have, and the one it has, folded.
         var wanted: String
         var nick: String?
+        /// The one it has, as it is written.
+        var shown: String?
         var stage = Stage.queued
         /// When a message began to wait for it.
         var askedAt: Instant
@@ -71,6 +73,8 @@ struct PuppetPool: Sendable {
     private var orders: [Order] = []
     private var lastSerial = 0
     private var failures = 0
+    /// Users whose nick the server did not take, and that nick: they are not tried again for a while.
+    private var unfit: [String: (wanted: String, until: Instant)] = [:]
     private var holdUntil: Instant = 0
     private var nextSweep: Instant?
 
@@ -95,6 +99,7 @@ struct PuppetPool: Sendable {
         let wanted = config.nick.nick(name, longest: longest)
         guard let serial = serials[user], var puppet = puppets[serial] else {
             guard puppets.count < config.limit, now >= holdUntil else { return .relay }
+            if let unfit = unfit[user], unfit.wanted == wanted, now < unfit.until { return .relay }
             add(user, name: name, wanted: wanted, now)
             return .wait
         }
@@ -140,13 +145,16 @@ struct PuppetPool: Sendable {
     }
 
     /// The server has accepted one, or given it another nick.
-    /// - Parameter nick: Folded.
-    mutating func isNow(_ serial: Int, _ nick: String) {
+    /// - Parameters:
+    ///   - nick: Folded.
+    ///   - shown: As it is written.
+    mutating func isNow(_ serial: Int, _ nick: String, as shown: String? = nil) {
         guard let puppet = puppets[serial] else { return }
         if let old = puppet.nick, nicks[old] == serial { nicks[old] = nil }
         nicks[nick] = serial
         former[nick] = nil
         puppets[serial]?.nick = nick
+        if let shown { puppets[serial]?.shown = shown }
         puppets[serial]?.hasQuit = false
         if puppet.stage == .connecting {
             puppets[serial]?.stage = .ready
@@ -170,9 +178,10 @@ struct PuppetPool: Sendable {
     /// The chat's name of the user with a folded nick.
     func name(of nick: String) -> String? { nicks[nick].flatMap { puppets[$0]?.name } }
 
-    /// The wanted nick of the user with a name, where they have a connection.
+    /// The nick of the user with a name, where they have a connection.
     func nick(of name: String) -> String? {
-        nicks.values.lazy.compactMap { puppets[$0] }.first { $0.name.lowercased() == name.lowercased() }?.wanted
+        nicks.values.lazy.compactMap { puppets[$0] }.first { $0.name.lowercased() == name.lowercased() }
+            .map { $0.shown ?? $0.wanted }
     }
 
     /// One was given a message.
@@ -188,14 +197,19 @@ struct PuppetPool: Sendable {
         if puppet.stage == .ready { puppets[serial]?.since = now }
     }
 
+    /// All that they were given is void.
+    mutating func nothingIsGiven() { for serial in puppets.keys { puppets[serial]?.unconfirmed = 0 } }
+
     /// Some channels do not let one speak: the bridge does for a while.
     mutating func mute(_ serial: Int, _ targets: [String], now: Instant) {
         for target in targets { puppets[serial]?.muted[target] = now + Self.muteTime }
     }
 
     /// One is gone.
+    /// - Parameter isUnfit: Whether that is for its nick alone: then it is the bridge that speaks for this user for a
+    ///   while, and the others are not held up.
     /// - Returns: Whether it never got so far as to speak; further ones then wait for a while. Nil where it was none.
-    mutating func closed(_ serial: Int, now: Instant) -> Bool? {
+    mutating func closed(_ serial: Int, isUnfit: Bool = false, now: Instant) -> Bool? {
         guard let puppet = puppets.removeValue(forKey: serial) else { return nil }
         serials[puppet.user] = nil
         pending.removeAll { $0 == serial }
@@ -203,6 +217,11 @@ struct PuppetPool: Sendable {
             nicks[nick] = nil
             if former.count >= Self.mostFormer { former = [:] }
             if !puppet.hasQuit { former[nick] = now + Self.formerTime }
+        }
+        if puppet.stage == .connecting, isUnfit {
+            if unfit.count >= Self.mostFormer { unfit = [:] }
+            unfit[puppet.user] = (puppet.wanted, now + Self.muteTime)
+            return true
         }
         if puppet.stage == .connecting {
             holdUntil = now + min(Self.firstHold * Double(1 << min(failures, 6)), Self.longestHold)
@@ -258,6 +277,7 @@ struct PuppetPool: Sendable {
             }
         }
         former = former.filter { $0.value > now }
+        unfit = unfit.filter { $0.value.until > now }
         nextSweep = puppets.isEmpty && former.isEmpty ? nil : now + sweepInterval
     }
 

@@ -35,6 +35,8 @@ struct Registration: Sendable {
     /// Whether the server knows the client's account.
     private(set) var isProved = false
     private var isOver = false
+    /// Whether it has failed because the server takes none of the nicks that were tried.
+    private(set) var hasNoNick = false
 
     /// - Parameter nonce: For SASL: random, printable, without commas.
     init(_ config: NetworkConfig, nonce: String) {
@@ -77,6 +79,7 @@ struct Registration: Sendable {
         case "433", "436", "437": return otherNick()
         case "432":
             if triedNicks > 0 { return otherNick() }
+            hasNoNick = true
             return fail("the server does not accept the nick '\(nick)': \(message.params.last ?? "")", true)
         case "464": return fail("wrong server_password: \(message.params.last ?? "")", true)
         case "465", "466": return fail("banned: \(message.params.last ?? "")", true)
@@ -179,6 +182,7 @@ struct Registration: Sendable {
     private mutating func otherNick() -> [Step] {
         triedNicks += 1
         guard triedNicks < Self.maxNicks else {
+            hasNoNick = true
             return fail("'\(config.nick)' and \(Self.maxNicks - 1) like it are in use", false)
         }
         nick = Self.alternative(config.nick, triedNicks)
