@@ -52,6 +52,7 @@ import Testing
             ":Bob!b@h PRIVMSG crow :in private", ":Bob!b@h PRIVMSG #other :elsewhere",
             ":crow!crow@host PRIVMSG #room :an echo", ":Bob!b@h PRIVMSG #room :\u{1}VERSION\u{1}",
             ":Bob!b@h NOTICE #room :\u{1}PING 1\u{1}", ":irc.example.org NOTICE #room :from the server",
+            ":Bob!b@h PRIVMSG @#room :to the operators", ":Bob!b@h NOTICE $$* :to all",
             ":Bob!b@h PRIVMSG #room :\u{2}\u{3} ", "PRIVMSG #room :nobody", ":Bob!b@h PRIVMSG #room",
         ])
     func ignored(line: String) throws {

@@ -51,8 +51,8 @@ extension NetworkMachine {
                 figures.registered()
                 nick = accepted
                 if isPuppet { actions.append(.news(.nick(accepted))) }
-                // Until the server shows it, as long as RFC 2812 and common limits let it be.
-                setMask("\(accepted)!\(String(repeating: "u", count: 11))@\(String(repeating: "h", count: 63))")
+                isMaskAssumed = true
+                assumeMask()
                 actions += beginCatchUp(now) + greetServices(now)
                 actions += isDraining ? pump(now) : join(now)
             }
@@ -61,8 +61,18 @@ extension NetworkMachine {
     }
 
     mutating func setMask(_ mask: String) {
+        isMaskAssumed = false
         self.mask = mask
         lines.mask = mask
+    }
+
+    /// The mask until the server shows it: as long as it says that one can be, else as RFC 2812 and common limits let
+    /// it be (ten bytes of a user name with a `~` before them, 63 of a host).
+    private mutating func assumeMask() {
+        guard isMaskAssumed else { return }
+        let user = String(repeating: "u", count: supports.userLength + 1)
+        setMask("\(nick)!\(user)@\(String(repeating: "h", count: supports.hostLength))")
+        isMaskAssumed = true
     }
 
     mutating func join(_ now: Instant) -> [NetworkAction] {
@@ -121,11 +131,15 @@ extension NetworkMachine {
             return [.send(line)]
         case "396", "CHGHOST": return hostChanged(message, source)
         case "005":
+            let wasSafe = supports.isSafeRate
             supports.take(message.params.dropFirst().dropLast())
             roster.casemapping = supports.casemapping
             lines.topicLength = supports.topicLength
             lines.longest = supports.longestLine
-            if supports.isSafeRate { bucket = FloodBucket(burst: 1, rate: 0, now: now) }
+            assumeMask()
+            if supports.isSafeRate != wasSafe {
+                bucket = FloodBucket(burst: config.burst, rate: wasSafe ? config.linesPerSecond : 0, now: now)
+            }
             return supports.hasMonitor ? send(nickKeeper.watch(config.nick, has: nick)) : []
         case "403", "404", "405", "437", "470", "471", "473", "474", "475", "476", "477", "482", "489", "442":
             return channelRefused(message, now)
@@ -149,7 +163,9 @@ extension NetworkMachine {
         case "PART": return lostChannel(name, "no longer in it", now)
         case "NICK":
             nick = name
+            let wasAssumed = isMaskAssumed
             if let mark = mask.firstIndex(of: "!") { setMask(name + mask[mark...]) }
+            isMaskAssumed = wasAssumed
             let actions = send(nickKeeper.changed(config.nick, to: name))
             return actions + (isPuppet ? [.news(.nick(name))] : []) + membershipChanged(now)
         default: return []
@@ -159,9 +175,13 @@ extension NetworkMachine {
     private mutating func hostChanged(_ message: IRCMessage, _ source: IRCSource) -> [NetworkAction] {
         guard message.params.count > 1 else { return [] }
         if message.verb == "396" {
-            if let at = mask.firstIndex(of: "@") { setMask(mask[...at] + message.params[1]) }
+            // Some write the user name before it.
+            let host = message.params[1].split(separator: "@", omittingEmptySubsequences: false).last ?? ""
+            if let at = mask.firstIndex(of: "@"), !host.isEmpty { setMask("\(mask[...at])\(host)") }
         } else if isOwn(source.nick) {
             setMask("\(nick)!\(message.params[0])@\(message.params[1])")
+        } else {
+            roster.setHost(source.nick, user: message.params[0], host: message.params[1])
         }
         return []
     }
@@ -242,6 +262,8 @@ extension NetworkMachine {
         if isOwn(message.params[0]) {
             return message.verb == "PRIVMSG" ? direct(source, message.params[1], now) : []
         }
+        // What is said to a channel's operators alone (`@#channel`) or to a whole server is not for the chat.
+        guard supports.isChannel(message.params[0]) || memberships[fold(message.params[0])] != nil else { return [] }
         if message.tags["batch"] != nil, wasPuppet(source.nick) { return [] }
         let target = fold(message.params[0])
         if relayMarks.isRepeated(message.params[1], in: target, nick: nick, now: now) { return [] }

@@ -79,6 +79,8 @@ struct NetworkMachine: Sendable {
     var lastReceipt: Instant = 0
     var recent = RecentMessages()
     var isWindowOpen = false
+    /// Whether the server has not shown the client's mask yet.
+    var isMaskAssumed = true
     var lastHeard: Instant = 0
     /// Whether the connection that is being opened is to a server that is not wanted any more.
     var isStale = false

@@ -13,7 +13,7 @@ struct Registration: Sendable {
     /// Capabilities that are asked for wherever they are offered.
     static let wanted = [
         "account-notify", "account-tag", "batch", "chathistory", "chghost", "draft/chathistory", "echo-message",
-        "extended-join", "labeled-response", "message-tags", "multi-prefix", "server-time", "setname",
+        "extended-join", "labeled-response", "message-tags", "multi-prefix", "server-time",
         "userhost-in-names",
     ]
     /// What makes the echo of a line its receipt.

@@ -86,6 +86,13 @@ struct Roster: Equatable, Sendable {
         return before
     }
 
+    /// Somebody is shown with another user name and host (IRCv3 chghost).
+    mutating func setHost(_ nick: String, user: String, host: String) {
+        let key = casemapping.fold(nick)
+        people[key]?.user = user
+        people[key]?.host = host
+    }
+
     /// Somebody has logged in, or out where nil.
     /// - Returns: Who they were before, where that is something new.
     mutating func setAccount(_ nick: String, _ account: String?) -> Person? {
