@@ -119,9 +119,8 @@ struct Play {
             return check(machine.deliver(event, now: now))
         }
         let theirs = needed.filter { $0.channel == channel }
-        var entry = OutboundLedger.Entry(
+        let entry = OutboundLedger.Entry(
             delivery: delivery, message: message, targets: theirs.map { $0.target.lowercased() })
-        entry.isWhole = true
         check(machine.say(entry, theirs, now: now))
     }
 

@@ -42,10 +42,10 @@ final class InspServer: Sendable {
                 <bind address="127.0.0.1" port="\(tlsPort)" type="clients" sslprofile="own">
                 """
         }
-        // Those of the class "main" in inspircd.conf.example; but all come from one address.
+        // Those of the class "main" in inspircd.conf.example, with less of a queue; but all come from one address.
         let limits =
             penalties
-            ? #"threshold="10" commandrate="1000" fakelag="yes" recvq="10K" softsendq="10240" hardsendq="1M""#
+            ? #"threshold="10" commandrate="1000" fakelag="yes" recvq="8K" softsendq="10240" hardsendq="1M""#
             : #"threshold="100000" commandrate="1000000" fakelag="no" recvq="1M" softsendq="1M""#
         let file = folder.path + "/inspircd.conf"
         try TestFolder.write(

@@ -41,7 +41,7 @@ import Testing
         let actions2 = machine.connected(now: 0)
         #expect(actions2.lines.count == 3)
         let registered = hear(&machine, ":s 001 crow :Welcome")
-        #expect(registered.lines == ["JOIN #room", "JOIN #shut"])
+        #expect(registered.lines == ["JOIN #room,#shut"])
         #expect(registered.windows.isEmpty)
         let actions3 = hear(&machine, ":\(Self.ownMask) JOIN #room")
         #expect(actions3.windows.isEmpty)

@@ -71,17 +71,71 @@ import Testing
 
     @Test func aRefusedMembershipIsTriedLessAndLessOften() {
         var membership = Membership(name: "#room", key: "open")
-        let line = membership.ask()
-        #expect(line == "JOIN #room open")
         var waits: [Double] = []
         for _ in 0..<8 {
             membership.refused("banned", now: 1000)
             waits.append((membership.nextTry ?? 0) - 1000)
         }
         #expect(waits == [5, 10, 20, 40, 80, 160, 300, 300])
-        #expect(membership.state(now: 1299) == .waiting)
+        // What waits is given up by an answer, never a moment before one.
+        #expect(membership.state(now: 1400) == .waiting)
+        membership.refused("banned", now: 1300)
         #expect(membership.state(now: 1300) == .dead("banned"))
-        membership.joined()
+        membership.joined(now: 1600)
         #expect(membership.state(now: 2000) == .joined)
+    }
+
+    @Test(arguments: [
+        // Tried again so long after the times at which it is refused, from the first on.
+        ([0.0, 5, 15, 35, 75, 155, 300, 460], [5.0, 10, 20, 40, 80, 145, 300, 300]),
+        ([0, 290, 300], [5, 10, 20]), ([0, 400], [5, 10]),
+    ])
+    func aRefusedMembershipIsAskedForWhenItsMessagesAreDue(refusals: [Double], waits: [Double]) {
+        var membership = Membership(name: "#room", key: nil)
+        var measured: [Double] = []
+        for now in refusals {
+            membership.refused("full", now: now)
+            measured.append((membership.nextTry ?? 0) - now)
+            #expect(membership.state(now: now) == (now >= 300 ? .dead("full") : .waiting))
+        }
+        #expect(measured == waits)
+    }
+
+    @Test(arguments: [(59.0, 20.0), (60.0, 5.0)])
+    func onlyAStayBeginsTheWaitsAnew(stay: Double, wait: Double) {
+        var membership = Membership(name: "#room", key: nil)
+        membership.refused("full", now: 0)
+        membership.refused("full", now: 5)
+        membership.joined(now: 100)
+        membership.kicked(now: 100 + stay)
+        membership.refused("kicked", now: 100 + stay)
+        #expect(membership.nextTry == 100 + stay + wait)
+    }
+
+    @Test func fiveKicksWithinAnHourAreEnough() {
+        var membership = Membership(name: "#room", key: nil)
+        for i in 1...5 {
+            membership.joined(now: Double(i) * 600 - 100)
+            membership.kicked(now: Double(i) * 600)
+            membership.refused("kicked", now: Double(i) * 600)
+            #expect((membership.nextTry == nil) == (i == 5))
+        }
+        #expect(membership.state(now: 3299) == .waiting)
+        #expect(membership.state(now: 3300) != .waiting)
+    }
+
+    @Test(arguments: [(0, 1.0), (100, 1), (198, 1), (276, 1.5), (354, 2), (510, 3)])
+    func longLinesCostMore(bytes: Int, tokens: Double) {
+        var bucket = FloodBucket(burst: 5, rate: 1, now: 0)
+        var taken = 0
+        // What a minute brings beyond the burst, in tokens.
+        for now in 0..<60 {
+            while bucket.take(now: Double(now)) {
+                bucket.charge(String(repeating: "x", count: bytes))
+                taken += 1
+            }
+        }
+        let spent = Double(taken) * tokens
+        #expect((64...64 + tokens).contains(spent), "\(taken) lines")
     }
 }

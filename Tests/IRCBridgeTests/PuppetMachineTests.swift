@@ -229,6 +229,36 @@ import Testing
         if case .unfit = news { #expect(isUnfit) } else { #expect(!isUnfit) }
     }
 
+    @Test func eachChannelOfAMessageIsSaidAndConfirmedByItself() throws {
+        let links = [try Tables.link(), try Tables.link("general", "#shut")]
+        var machine = NetworkMachine(
+            config: try Tables.network(#","mode":"puppets""#), links: links, plugin: "irc")
+        _ = machine.start(now: 0)
+        _ = machine.connected(now: 0)
+        for line in [":s 001 crow :Welcome", ":\(Self.ownMask) JOIN #room", ":s 474 crow #shut :No"] {
+            _ = hear(&machine, line)
+        }
+        for i in 1...2 { _ = machine.deliver(said(Int64(i), by: "ann", "m\(i)"), now: 0) }
+        var actions = machine.puppetDid(1, .news(.nick("ann[c]")), now: 1)
+        #expect(given(actions) == ["1 m1", "1 m2"])
+        // They go by numbers of their own.
+        let numbers = actions.compactMap { action -> Int64? in
+            guard case .puppet(_, .say(let entry, let links)) = action else { return nil }
+            #expect(links.map(\.target) == ["#room"])
+            return entry.delivery
+        }
+        #expect(Set(numbers).count == 2)
+        for number in numbers { #expect(ack(&machine, 1, number).acks == []) }
+        actions = hear(&machine, ":\(Self.ownMask) JOIN #shut", now: 2)
+        #expect(given(actions) == ["1 m1", "1 m2"])
+        var acks: [Int64] = []
+        for action in actions {
+            guard case .puppet(_, .say(let entry, _)) = action else { continue }
+            acks += ack(&machine, 1, entry.delivery).acks
+        }
+        #expect(acks == [1, 2])
+    }
+
     @Test func theStateHasRoomForTheNicksOfAll() throws {
         var state = NetworkState()
         for i in 0..<NetworkState.mostPuppets + 100 {

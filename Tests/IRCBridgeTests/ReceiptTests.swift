@@ -43,8 +43,47 @@ import Testing
         let said = machine.deliver(Tables.event(1, text), now: 0)
         #expect(said.lines.count == 3)
         let (third, first) = (hear(&machine, "@label=3 :s ACK"), hear(&machine, "@label=1 :s ACK"))
-        let second = hear(&machine, "@label=2 :s BATCH +1 labeled-response")
-        #expect((third.acks, first.acks, second.acks) == ([], [], [1]))
+        let begun = hear(&machine, "@label=2 :s BATCH +1 labeled-response")
+        _ = hear(&machine, "@batch=1 :crow!crow@host PRIVMSG #room :<Ann> x")
+        let second = hear(&machine, ":s BATCH -1")
+        #expect((third.acks, first.acks, begun.acks, second.acks) == ([], [], [], [1]))
+    }
+
+    @Test func anAnswerOfManyLinesIsKnownAtItsEnd() throws {
+        var machine = try joined()
+        _ = machine.deliver(Tables.event(1), now: 0)
+        _ = machine.deliver(Tables.event(2), now: 0)
+        for line in ["@label=1 :s BATCH +a labeled-response", "@batch=a :s 404 crow #room :Not now"] {
+            let actions = hear(&machine, line)
+            #expect(actions.isEmpty, "\(line)")
+        }
+        let refused = hear(&machine, ":s BATCH -a")
+        let reject = PluginMessage.reject(
+            delivery: 1, code: "channel_unavailable", message: "Not now", deadLetter: true)
+        #expect(refused == [.plugin(reject)])
+        let other = hear(&machine, "@label=2 :s ACK")
+        #expect(other.acks == [2])
+    }
+
+    @Test func anUnansweredLabelMakesNoBusyLoop() throws {
+        var machine = try joined()
+        machine.bucket = FloodBucket(burst: 1, rate: 1, now: 10)
+        // One is written and never answered; one waits for a channel that is not there.
+        machine.links.append(try Tables.link("shut", "#shut"))
+        _ = machine.deliver(Tables.event(1), now: 10)
+        _ = machine.deliver(Tables.event(2, channel: "shut"), now: 10)
+        var now: Instant = 10
+        var pings: [Instant] = []
+        var wakes = 0
+        while now < 40 {
+            let next = try #require(machine.wake(now: now))
+            #expect(next > now)
+            now = next
+            wakes += 1
+            if machine.tick(now: now).lines.contains(where: { $0.hasPrefix("PING :crowbar") }) { pings.append(now) }
+        }
+        #expect(pings == [15])
+        #expect(wakes < 10)
     }
 
     @Test func aRefusalIsOfItsMessageAlone() throws {

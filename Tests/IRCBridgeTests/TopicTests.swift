@@ -88,6 +88,7 @@ import Testing
     func refusals(numeric: String, reason: String) throws {
         var machine = try joined(links: [])
         machine.memberships["#shut"] = Membership(name: "#shut", key: nil)
+        machine.memberships["#shut"]?.asked(now: 0)
         let refused = machine.received(Tables.line(":s \(numeric) crow #shut :words"), now: 0)
         let health = try #require(refused.health)
         #expect(health.level == .degraded)

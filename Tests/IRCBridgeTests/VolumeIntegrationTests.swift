@@ -83,4 +83,28 @@ import Testing
         for name in names { try await host.say("end", queue: name) }
         for person in people { #expect(try await person.nextText() == "<ann> end") }
     }
+
+    @Test(arguments: [true, false])
+    func longLinesDoNotMakeAServerHangUp(isInsp: Bool) async throws {
+        // Both as slow as they are by default; what has not been read of a client has its limit there.
+        let insp = isInsp ? try await InspServer(penalties: true) : nil
+        let ngircd = isInsp ? nil : try await IRCServer(penalties: true)
+        let port = insp?.port ?? ngircd?.port ?? 0
+        let bob = try await IRCClient(port, nick: "bob", join: "#general")
+        let json = """
+            {"networks":[{"name":"local","host":"127.0.0.1","port":\(port),"tls":false}],
+            "links":[{"channel":"general","irc":"local/#general"}]}
+            """
+        let host = try BridgeHost()
+        try await host.run(JSON(parsing: Array(json.utf8)))
+        var deliveries: Set<Int64> = []
+        let long = String(repeating: "x", count: 380)
+        for i in 0..<8 { deliveries.insert(try await host.say("\(i) \(long)")) }
+        for i in 0..<8 { #expect(try await bob.nextText() == "<ann> \(i) \(long)") }
+        try await host.settled(deliveries)
+        // No server has hung up meanwhile.
+        bob.send("WHOIS crowbar")
+        let idle = try await bob.first("crowbar") { ["317", "401", "318"].contains($0.verb) }
+        #expect(idle.verb != "401")
+    }
 }

@@ -56,6 +56,9 @@ struct CatchUp: Sendable {
 
     private static func size(_ most: Int) -> Int { most > 0 ? min(page, most) : page }
 
+    /// The page that was asked for is waited for from a time on; the line may have to wait for its turn.
+    mutating func waits(_ channel: String, from now: Instant) { channels[channel]?.asked = now }
+
     /// A line of the history came.
     mutating func took(_ channel: String, _ message: IRCMessage) {
         guard var state = channels[channel] else { return }

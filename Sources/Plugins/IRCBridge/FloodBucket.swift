@@ -1,5 +1,12 @@
-/// How fast a server lets a client talk: a token bucket, a line a token.
+/// How fast a server lets a client talk: a token bucket. A line costs a token, and a long one more, as servers of the
+/// ircu family count two seconds a line and one more for each 120 bytes, and as InspIRCd keeps no more than 8 KiB of
+/// what it has not got round to.
 struct FloodBucket: Equatable, Sendable {
+    /// Bytes of a line that its token pays for; more than most lines have.
+    static let freeBytes = 200
+    /// Bytes beyond these for one more token.
+    static let bytesPerToken = 156.0
+
     /// Lines at once after a rest.
     let burst: Int
     /// Lines a second in the long run; 0: no limit.
@@ -26,6 +33,13 @@ struct FloodBucket: Equatable, Sendable {
         guard tokens >= 1 - 1e-6 else { return false }
         tokens -= 1
         return true
+    }
+
+    /// Takes what a long line costs beside its token. That may leave less than nothing, which time makes up for.
+    /// - Parameter line: Without CR LF.
+    mutating func charge(_ line: String) {
+        guard isLimited else { return }
+        tokens -= max(0, Double(line.utf8.count + 2 - Self.freeBytes)) / Self.bytesPerToken
     }
 
     /// Gives back a token that was taken and not used.

@@ -4,11 +4,16 @@ struct Membership: Equatable, Sendable {
     static let firstWait = 5.0
     /// The longest such wait, in seconds.
     static let longestWait = 300.0
+    /// How long the server may take to answer a JOIN, in seconds.
+    static let answerLimit = 30.0
+    /// How long the client has to have been in it for waits to begin anew, in seconds.
+    static let steady = 60.0
     /// Kicks within ``kickMemory`` after which the client does not come back.
     static let mostKicks = 5
     /// How long a kick is remembered, in seconds.
     static let kickMemory = 3600.0
-    /// How long messages wait for a channel that refuses the bridge before they are given up, in seconds.
+    /// How long messages wait for a channel that refuses the bridge, in seconds: at its first refusal after that they
+    /// are given up.
     static let patience = 300.0
 
     /// The channel's name, as configured.
@@ -21,7 +26,12 @@ struct Membership: Equatable, Sendable {
     private(set) var refusal: String?
     /// When to ask again.
     private(set) var nextTry: Instant?
-    private var refusedSince: Instant?
+    /// By when the server has to answer what it was asked.
+    private(set) var deadline: Instant?
+    /// Since when it has refused, also on the connection before this one.
+    private(set) var refusedSince: Instant?
+    private var isGivenUp = false
+    private var joinedAt: Instant?
     private var failures = 0
     private var kicks: [Instant] = []
     /// The topic, as far as the server has told it.
@@ -29,25 +39,36 @@ struct Membership: Equatable, Sendable {
     /// Whether WHO was asked for who is in it.
     var isAskingWho = false
 
-    init(name: String, key: String?) {
-        self.name = name
-        self.key = key
+    init(name: String, key: String?, refusedSince: Instant? = nil) {
+        (self.name, self.key, self.refusedSince) = (name, key, refusedSince)
     }
 
     /// Whether the server has answered.
     var isDecided: Bool { isJoined || refusal != nil }
 
-    /// The line that asks to join.
-    mutating func ask() -> String {
-        nextTry = nil
-        return IRCMessage("JOIN", [name] + (key.map { [$0] } ?? [])).line
+    /// Whether it is asked for in a line of its own: servers that do not like a list may answer for none of it.
+    var isAskedAlone: Bool {
+        failures > 0 || key.map { $0.hasPrefix(":") || $0.contains(",") || $0.contains(" ") } == true
     }
 
-    mutating func joined() {
+    /// It is to be asked for; ``asked(now:)`` follows.
+    mutating func wanted() { nextTry = nil }
+
+    /// A JOIN is written.
+    mutating func asked(now: Instant) {
+        nextTry = nil
+        deadline = now + Self.answerLimit
+    }
+
+    /// The server has let the client in.
+    mutating func joined(now: Instant) {
         isJoined = true
         refusal = nil
         refusedSince = nil
+        isGivenUp = false
         nextTry = nil
+        deadline = nil
+        joinedAt = now
     }
 
     /// Somebody has thrown the client out; ``refused(_:now:)`` is still to follow.
@@ -65,17 +86,25 @@ struct Membership: Equatable, Sendable {
             isUnwanted ? reason + " (kicked \(Self.mostKicks) times: it stays out until the next connection)" : reason
         topic = nil
         isAskingWho = false
-        refusedSince = refusedSince ?? now
-        nextTry = isUnwanted ? nil : now + min(Self.firstWait * Double(1 << min(failures, 10)), Self.longestWait)
+        deadline = nil
+        // After a short stay the waits go on, or else whoever is thrown out at once would be back at once for ever.
+        if let joinedAt, now - joinedAt >= Self.steady { failures = 0 }
+        joinedAt = nil
+        let since = refusedSince ?? now
+        refusedSince = since
+        isGivenUp = now - since >= Self.patience
+        var wait = min(Self.firstWait * Double(1 << min(failures, 10)), Self.longestWait)
+        // What waits is given up only by an answer, so there is to be one by then.
+        if !isGivenUp { wait = min(wait, max(since + Self.patience - now, Self.firstWait)) }
+        nextTry = isUnwanted ? nil : now + wait
         failures += 1
     }
 
-    /// The connection is lost.
-    mutating func connectionLost() { self = Membership(name: name, key: key) }
-
     func state(now: Instant) -> OutboundLedger.TargetState {
         if isJoined { return .joined }
-        guard let refusedSince, let refusal, now - refusedSince >= Self.patience else { return .waiting }
-        return .dead(refusal)
+        guard let refusal, let refusedSince else { return .waiting }
+        // Nothing more is tried after too many kicks, so that only time tells.
+        let isOver = isGivenUp || nextTry == nil && deadline == nil && now - refusedSince >= Self.patience
+        return isOver ? .dead(refusal) : .waiting
     }
 }

@@ -47,7 +47,7 @@ extension NetworkMachine {
             let reference = keptState.references[target], let name = memberships[target]?.name
         else { return [] }
         let most = supports.historyLength
-        return [.send(catchUp.ask(target, name: name, after: reference, most: most, now: now))]
+        return askLater(target, catchUp.ask(target, name: name, after: reference, most: most, now: now), now)
     }
 
     /// A batch of the server begins or ends.
@@ -55,8 +55,17 @@ extension NetworkMachine {
         guard let ended = batches.take(message), CatchUp.playbacks.contains(ended.type),
             let target = ended.params.first.map({ fold($0) }), catchUp.isAsked(target)
         else { return [] }
-        if let line = catchUp.nextPage(target, most: supports.historyLength, now: now) { return [.send(line)] }
+        if let line = catchUp.nextPage(target, most: supports.historyLength, now: now) {
+            return askLater(target, line, now)
+        }
         return endHistory(target, now)
+    }
+
+    /// Asks for a page in its turn; it is waited for from then on.
+    private mutating func askLater(_ target: String, _ line: String, _ now: Instant) -> [NetworkAction] {
+        catchUp.waits(target, from: .infinity)
+        enqueue(.history(target, line))
+        return pump(now)
     }
 
     /// The server cannot give a history: that of the channels it names, else all, is not waited for.

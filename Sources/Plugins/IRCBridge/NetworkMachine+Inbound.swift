@@ -7,7 +7,7 @@ extension NetworkMachine {
         lastHeard = now
         hasAsked = false
         if let label = message.tags["label"] { return labelled(message, label, now) }
-        return received(unlabelled: message, now)
+        return partOfAnswer(message, now) ?? received(unlabelled: message, now)
     }
 
     mutating func received(unlabelled message: IRCMessage, _ now: Instant) -> [NetworkAction] {
@@ -81,15 +81,14 @@ extension NetworkMachine {
         for link in links {
             let known = memberships[fold(link.target)]
             if known == nil || known?.key == nil && link.key != nil && known?.isJoined == false {
-                memberships[fold(link.target)] = Membership(name: link.target, key: link.key)
-                fresh.insert(fold(link.target))
+                let target = fold(link.target)
+                memberships[target] = Membership(
+                    name: link.target, key: link.key, refusedSince: refusedSince.removeValue(forKey: target))
+                fresh.insert(target)
             }
         }
-        var actions: [NetworkAction] = []
-        for key in fresh.sorted() {
-            if let line = memberships[key]?.ask() { actions.append(.send(line)) }
-        }
-        return actions + membershipChanged(now)
+        for target in fresh.sorted() { enqueue(.join(target)) }
+        return membershipChanged(now)
     }
 
     /// Opens the window once the server has answered for every channel, and says how things are.
@@ -118,17 +117,18 @@ extension NetworkMachine {
             return isOwn(who) ? serverDid(message, source, now) : presence(message, source, now)
         case "366", "315":
             guard message.params.count > 1, memberships[fold(message.params[1])]?.isJoined == true else { return [] }
-            return namesEnded(fold(message.params[1]))
+            return namesEnded(fold(message.params[1])) + pump(now)
         case "CAP": return steps(registration.notified(message.params), now)
         case "BATCH":
             return batch(message, now)
-        case "FAIL": return historyFailed(message, now)
+        case "FAIL": return historyFailed(message, now) + joinFailed(message, now)
         case "TOPIC", "332": return topic(message, source)
         case "INVITE":
-            guard message.params.count > 1, isOwn(message.params[0]), let line = invited(fold(message.params[1])) else {
-                return []
-            }
-            return [.send(line)]
+            guard message.params.count > 1, isOwn(message.params[0]),
+                memberships[fold(message.params[1])]?.isJoined == false
+            else { return [] }
+            enqueue(.join(fold(message.params[1])))
+            return pump(now)
         case "396", "CHGHOST": return hostChanged(message, source)
         case "005":
             let wasSafe = supports.isSafeRate
@@ -141,7 +141,8 @@ extension NetworkMachine {
                 bucket = FloodBucket(burst: config.burst, rate: wasSafe ? config.linesPerSecond : 0, now: now)
             }
             return supports.hasMonitor ? send(nickKeeper.watch(config.nick, has: nick)) : []
-        case "403", "404", "405", "437", "470", "471", "473", "474", "475", "476", "477", "482", "489", "442":
+        // Servers have many numerics for it, and make up more; 926 is InspIRCd's for a forbidden channel.
+        case _ where message.verb.utf8.count == 3 && ["4", "5", "926"].contains { message.verb.hasPrefix($0) }:
             return channelRefused(message, now)
         default: return []
         }
@@ -155,7 +156,7 @@ extension NetworkMachine {
         switch message.verb {
         case "JOIN":
             if !source.host.isEmpty { setMask(message.source ?? mask) }
-            memberships[fold(name)]?.joined()
+            memberships[fold(name)]?.joined(now: now)
             return membershipChanged(now) + askHistory(fold(name), now)
         case "KICK":
             memberships[fold(name)]?.kicked(now: now)
@@ -184,11 +185,6 @@ extension NetworkMachine {
             roster.setHost(source.nick, user: message.params[0], host: message.params[1])
         }
         return []
-    }
-
-    /// The line that joins a channel that waits for it, now that somebody lets the client in.
-    private mutating func invited(_ target: String) -> String? {
-        memberships[target]?.isJoined == false ? memberships[target]?.ask() : nil
     }
 
     /// A topic: told on joining, or set by somebody.
@@ -242,15 +238,27 @@ extension NetworkMachine {
         let words = message.params.last ?? message.verb
         if membership.isJoined {
             // The client is in it and may not speak there, or not set the topic.
-            if message.tags["label"] != nil { return [] }
-            if message.verb == "404" { ledger.fail(fold(membership.name), words, topics: false) }
-            if message.verb == "482" { ledger.fail(fold(membership.name), words, topics: true) }
+            if isAnswer(message) { return [] }
+            if message.verb == "404" { ledger.refuse(fold(membership.name), words, isTopic: false) }
+            if message.verb == "482" { ledger.refuse(fold(membership.name), words, isTopic: true) }
             return []
         }
+        guard membership.deadline != nil else { return [] }
         let reason = Self.refusals[message.verb].map { "\($0) (\(words))" } ?? words
-        if membership.isDecided, membership.nextTry != nil { return [] }
         memberships[fold(membership.name)]?.refused(reason, now: now)
         return membershipChanged(now)
+    }
+
+    /// A standard reply that refuses a JOIN: `FAIL JOIN CODE #channel :words`.
+    private mutating func joinFailed(_ message: IRCMessage, _ now: Instant) -> [NetworkAction] {
+        guard message.params.first == "JOIN", message.params.count > 3 else { return [] }
+        var actions: [NetworkAction] = []
+        for target in message.params[2..<(message.params.count - 1)].map({ fold($0) })
+        where memberships[target]?.deadline != nil {
+            memberships[target]?.refused(message.params.last ?? "", now: now)
+            actions += membershipChanged(now)
+        }
+        return actions
     }
 
     mutating func relay(_ message: IRCMessage, _ now: Instant) -> [NetworkAction] {

@@ -49,63 +49,66 @@ extension NetworkMachine {
     /// How long the server may leave labels unanswered before it is asked by a PING as well, in seconds.
     static let receiptLimit = 5.0
 
-    /// When the next such PING is due.
+    /// When the next such PING is due; not before there is room for it.
     var receiptsDue: Instant? {
-        registration.hasReceipts && ledger.needsFence ? lastReceipt + Self.receiptLimit : nil
-    }
-
-    /// The server has answered a line that was written with a label: it has it, or does not take it.
-    mutating func labelled(_ message: IRCMessage, _ label: String, _ now: Instant) -> [NetworkAction] {
-        let isRefused = message.verb.utf8.count == 3 && (message.verb.hasPrefix("4") || message.verb.hasPrefix("5"))
-        let failure = isRefused || message.verb == "FAIL" ? message.params.last ?? message.verb : nil
-        lastReceipt = now
-        figures.answered(label, now: now)
-        // The echo shows the client's mask as others see it.
-        if message.verb == "PRIVMSG", let source = message.source, isOwn(IRCSource(source).nick) { setMask(source) }
-        let done = ledger.answered(label, failure: failure)
-        return received(unlabelled: message, now) + finish(done) + pump(now)
+        guard registration.hasReceipts, ledger.needsFence else { return nil }
+        return max(lastReceipt + Self.receiptLimit, bucket.isLimited ? bucket.nextToken : 0)
     }
 
     /// Writes what may be written now.
     mutating func pump(_ now: Instant) -> [NetworkAction] {
         guard case .registered = phase else { return [] }
         var actions = leadPuppets(now)
-        var settled: [Int64] = []
+        var settled: [OutboundLedger.Entry] = []
         ledger.isLabelled = registration.hasReceipts
-        if ledger.sentCount == 0 { lastReceipt = now }
-        while true {
+        if !ledger.needsFence { lastReceipt = now }
+        while wantsFence || isControlNext || mayWrite, bucket.take(now: now) {
             if wantsFence {
-                guard bucket.take(now: now) else { break }
                 actions.append(ask(ledger.fence(), now))
+                continue
             }
-            guard ledger.hasWaiting, mayBegin || ledger.hasBegun, bucket.take(now: now) else { break }
-            guard let turn = nextTurn(now) else {
+            if isControlNext, let line = nextControl(now) {
+                wasControl = true
+                bucket.charge(line)
+                actions.append(.send(line))
+                continue
+            }
+            wasControl = false
+            guard mayWrite, let turn = nextTurn(now) else {
                 bucket.giveBack()
-                break
+                if controls.isEmpty || isDraining { break }
+                // Nothing can be said, so that the questions need not take turns with it.
+                guard let line = nextControl(now), bucket.take(now: now) else { break }
+                bucket.charge(line)
+                actions.append(.send(line))
+                continue
             }
             switch turn {
             case .line(let line):
+                bucket.charge(line)
                 actions.append(.send(line))
                 figures.sent(line, now: now)
                 if !isPuppet { relayMarks.said(line, now: now) }
             case .settled(let entry):
                 bucket.giveBack()
-                if entry.failure == nil { settled.append(entry.delivery) } else { actions += finish([entry]) }
+                settled.append(entry)
             }
         }
         actions += leadPuppets(now)
-        // Nothing more goes out now, so the fence goes behind all of it.
-        if mayFence(now), !bucket.isLimited || !ledger.hasWaiting || ledger.isAwaited || isDraining,
-            bucket.take(now: now)
-        {
-            actions.append(ask(ledger.fence(), now))
-        }
-        if !settled.isEmpty { actions.append(settle(settled)) }
-        return actions + endDrain(now)
+        // Nothing more goes out now, so the fence goes behind all of it. Where that is for want of a token there is
+        // none for the fence either, so it comes behind more.
+        if mayFence(now), bucket.take(now: now) { actions.append(ask(ledger.fence(), now)) }
+        return actions + finish(settled) + widen(now) + endDrain(now)
     }
 
-    /// Whether a message may be begun. One that is begun is always finished, as the fence goes behind whole messages.
+    /// Whether a message may be begun. One that is begun is always finished, as far as the server keeps up.
     var mayBegin: Bool { !isDraining && ledger.sentLines < Self.mostUnconfirmed }
+
+    /// Whether a line of a message may be written.
+    var mayWrite: Bool {
+        ledger.hasWaiting && (mayBegin || ledger.hasBegun)
+            && (!bucket.isLimited || ledger.unansweredBytes < Self.mostUnansweredBytes)
+    }
 
     /// Where lines are dear the fence waits for a few messages; where they are not it is set at the end of each pump.
     private var wantsFence: Bool {
@@ -127,13 +130,18 @@ extension NetworkMachine {
     mutating func fenceAnswered(_ token: String, _ now: Instant) -> [NetworkAction] {
         figures.answered(token, now: now)
         let done = ledger.pong(token)
-        guard !done.isEmpty else { return [] }
-        nextWorking = now + Self.workingInterval
         return finish(done) + pump(now)
     }
 
-    private func finish(_ entries: [OutboundLedger.Entry]) -> [NetworkAction] {
+    /// Tells the host of deliveries that are done. One that has reached some channel on IRC is said, whatever the
+    /// others did with it: as a dead letter it would be said there twice, when it is tried again.
+    mutating func finish(_ entries: [OutboundLedger.Entry]) -> [NetworkAction] {
         var actions: [NetworkAction] = []
+        for miss in entries.compactMap(\.missed) where !isPuppet && toldMissed.insert(miss.target).inserted {
+            let text =
+                "\(config.name): what is said does not get to \(miss.target), though to other channels: \(miss.reason)"
+            actions.append(.plugin(.log(level: "warning", message: text, fields: nil)))
+        }
         let settled = entries.filter { $0.failure == nil }.map(\.delivery)
         if !settled.isEmpty { actions.append(settle(settled)) }
         for entry in entries {
@@ -152,9 +160,10 @@ extension NetworkMachine {
 
     mutating func openWindow(_ now: Instant) -> [NetworkAction] {
         guard !isWindowOpen, !isDraining else { return [] }
+        let given = widen(now)
         isWindowOpen = true
         nextWorking = now + Self.workingInterval
-        return [.plugin(.window(queue: config.name, events: Int64(window)))]
+        return given + [.plugin(.window(queue: config.name, events: Int64(window)))]
     }
 
     func fold(_ name: String) -> String { Casemapping.rfc1459.fold(name) }

@@ -87,9 +87,10 @@ extension NetworkMachine {
         var actions: [NetworkAction] = []
         if supports.hasWHOX, config.presence == .full {
             // NAMES does not tell the accounts; the end of WHO brings us here once more.
-            if memberships[target]?.isAskingWho == false, let name = memberships[target]?.name {
+            if memberships[target]?.isAskingWho == false {
                 memberships[target]?.isAskingWho = true
-                return [.send("WHO \(name) %tuhna,\(Self.whoToken)")]
+                enqueue(.who(target))
+                return []
             }
         }
         actions += settleMembers(target)

@@ -2,9 +2,6 @@ import PluginWire
 
 // Connections of users, as the network's own connection leads them.
 extension NetworkMachine {
-    /// Deliveries wanted at once for each connection of a user, where a limit slows them down.
-    static let windowPerPuppet = 8
-
     /// Whether a nick is the client's own or that of a user's connection.
     func isOurs(_ nick: String) -> Bool { isOwn(nick) || puppets.isOwn(supports.casemapping.fold(nick)) }
 
@@ -70,7 +67,6 @@ extension NetworkMachine {
             for (serial, entry) in handed {
                 puppets.gave(serial, now: now)
                 var entry = entry
-                entry.isWhole = true
                 entry.message.nicks = addressed(entry)
                 let theirs = links.filter { entry.targets.contains(fold($0.target)) }
                 actions.append(.puppet(serial, .say(entry, theirs)))
@@ -119,11 +115,9 @@ extension NetworkMachine {
             case .many(let many): deliveries = many
             default: return []
             }
-            let done = ledger.confirm(serial, deliveries)
-            puppets.confirmed(serial, done.count, now: now)
-            guard !done.isEmpty else { return [] }
-            nextWorking = now + Self.workingInterval
-            return [settle(done)] + pump(now)
+            let (count, done) = ledger.confirm(serial, deliveries)
+            puppets.confirmed(serial, count, now: now)
+            return count == 0 ? [] : finish(done) + pump(now)
         case .plugin(.reject(let delivery, _, _, _)):
             let back = ledger.takeBack(from: serial, delivery)
             puppets.confirmed(serial, back.count, now: now)

@@ -67,6 +67,7 @@ extension NetworkMachine {
     mutating func requeued() -> [NetworkAction] {
         ledger.clear()
         backlog.clear()
+        window = Self.fullWindow
         return clearPuppets() + (isWindowOpen ? [.plugin(.window(queue: config.name, events: Int64(window)))] : [])
     }
 }

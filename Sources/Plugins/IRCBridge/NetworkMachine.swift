@@ -1,3 +1,4 @@
+import DequeModule
 import PluginWire
 
 /// One network: connects, registers, joins, relays both ways and starts over, as a function from what happens to what
@@ -29,10 +30,16 @@ struct NetworkMachine: Sendable {
     static let workingInterval = 20.0
     /// The longest that a drain waits for the last PONG, in seconds.
     static let drainLimit = 3.0
-    /// Events wanted at once where the server's limit does not slow them down.
+    /// Events wanted at once, beside those that wait for a channel on IRC which is not there. They cost only memory,
+    /// and so many of a busy channel may be on their way before one of a quiet one has to wait.
     static let fullWindow = 1024
-    /// Events wanted at once for each line a second of a limit, and the least of them.
-    static let windowPerRate = 32.0, leastWindow = 16
+    /// In what steps the window follows those that wait for a channel.
+    static let windowStep = 256
+    /// The most messages that wait for channels which are not there.
+    static let mostBlocked = 4096
+    /// Bytes that may be written to a server with a limit before it has confirmed earlier ones. InspIRCd throws clients
+    /// out of which it has 8 KiB that it has not got round to.
+    static let mostUnansweredBytes = 6144
     /// Lines that may be written before the server has confirmed earlier ones. A server that slows clients down
     /// (ngIRCd: 2.5 lines a second) must answer the fence behind so many well within ``dead``.
     static let mostUnconfirmed = 128
@@ -79,6 +86,17 @@ struct NetworkMachine: Sendable {
     var lastReceipt: Instant = 0
     var recent = RecentMessages()
     var isWindowOpen = false
+    /// Events wanted at once.
+    var window = Self.fullWindow
+    /// Questions to the server that wait for their turn, and whether the last line was one.
+    var controls: Deque<ControlLine> = []
+    var wasControl = false
+    /// Since when channels have refused the client, from one connection to the next.
+    var refusedSince: [String: Instant] = [:]
+    /// Targets of which the operator was told that messages do not get there.
+    var toldMissed: Set<String> = []
+    /// The answers to lines of this client that are on their way as batches.
+    var answers: [String: LabelledAnswer] = [:]
     /// Whether the server has not shown the client's mask yet.
     var isMaskAssumed = true
     var lastHeard: Instant = 0
@@ -122,13 +140,6 @@ struct NetworkMachine: Sendable {
             types: ["MESSAGE_SENT", "MESSAGE_EDITED", "MESSAGE_DELETED", "CHANNEL_TOPIC_SET", "CHANNEL_CREATED"],
             channels: channels,
             window: isWindowOpen ? Int64(window) : 0)
-    }
-
-    /// Events wanted at once.
-    var window: Int {
-        guard bucket.isLimited else { return Self.fullWindow }
-        let own = max(Int(config.linesPerSecond * Self.windowPerRate), Self.leastWindow)
-        return min(own + (config.puppets?.limit ?? 0) * Self.windowPerPuppet, Self.fullWindow)
     }
 
     /// Whether a name is the client's own.
@@ -189,7 +200,11 @@ struct NetworkMachine: Sendable {
     }
 
     private mutating func forgetPeople() {
+        for (target, membership) in memberships { refusedSince[target] = membership.refusedSince }
         memberships = [:]
+        controls = []
+        answers = [:]
+        toldMissed = []
         roster = Roster()
         netsplit = Netsplit()
         batches = Batches()
@@ -242,12 +257,7 @@ struct NetworkMachine: Sendable {
             hasAsked = true
             actions.append(ask("alive", now))
         }
-        for key in memberships.keys.sorted() {
-            if let next = memberships[key]?.nextTry, next <= now, let line = memberships[key]?.ask() {
-                actions.append(.send(line))
-            }
-        }
-        actions += tickServices(now)
+        actions += tickMemberships(now) + tickServices(now)
         if !isWindowOpen, now - since >= Self.joinLimit { actions += openWindow(now) }
         if isWindowOpen, now >= nextWorking, ledger.count > 0 {
             nextWorking = now + Self.workingInterval
@@ -268,7 +278,10 @@ struct NetworkMachine: Sendable {
         case .registering(let since): return since + Self.registrationLimit
         case .registered(let since):
             var wake = isListening ? lastHeard + (hasAsked ? Self.dead : Self.silence) : now + Self.silence
-            for membership in memberships.values { if let next = membership.nextTry { wake = min(wake, next) } }
+            for membership in memberships.values {
+                if let next = membership.nextTry { wake = min(wake, next) }
+                if let deadline = membership.deadline { wake = min(wake, deadline) }
+            }
             let ends = [catchUp.nextEnd, stateDue, receiptsDue, backlog.nextSummary, puppets.wake(now: now)]
             for end in ends.compactMap(\.self) {
                 wake = min(wake, end)
@@ -279,8 +292,8 @@ struct NetworkMachine: Sendable {
             if !isWindowOpen { wake = min(wake, since + Self.joinLimit) }
             if isWindowOpen, ledger.count > 0 { wake = min(wake, nextWorking) }
             // With a token left all that could be written was: what waits then waits for the server.
-            if bucket.isLimited, ledger.hasWaiting || (ledger.needsFence && !registration.hasReceipts),
-                bucket.nextToken > now
+            if bucket.isLimited, bucket.nextToken > now,
+                ledger.hasWaiting || !controls.isEmpty || (ledger.needsFence && !registration.hasReceipts)
             {
                 wake = min(wake, bucket.nextToken)
             }

@@ -2,35 +2,43 @@ import DequeModule
 
 /// What is to be said on one network, from its delivery until the server is known to have it.
 ///
-/// Messages wait in a lane for each channel of the chat and leave lane by lane in turn, so that none starves another.
-/// What was written stays here until the PONG to a PING written behind it (the fence): a server handles a client's
-/// lines in order, so the PONG says that it has them. Until then a lost connection brings them back, in order.
+/// A delivery is cut into parts, one for each of its targets. These wait in a lane for each channel of the chat and
+/// target, and leave lane by lane in turn, so that none starves another and a target that is not there holds up nobody
+/// else. What was written stays here until the PONG to a PING written behind it (the fence): a server handles a
+/// client's lines in order, so the PONG says that it has them. Until then a lost connection brings them back, in order.
 struct OutboundLedger: Sendable {
-    /// One delivery.
+    /// One delivery, and within the ledger its part for one target.
     struct Entry: Equatable, Sendable {
         var delivery: Int64
         var message: ChatMessage
         /// The channels on IRC that it goes to.
         var targets: [String]
-        /// Why it will not reach one of them, once that is known.
+        /// Why it has reached none of them, once that is known.
         var failure: String?
+        /// One of them that it has not reached, and why, where it has reached another.
+        var missed: Miss?
         /// Whether the bridge itself is to say it, because its author's own connection could not.
         var isForRelay = false
-        /// Whether nothing of it is written where one of its targets cannot be reached.
-        var isWhole = false
-        /// Its place among all.
-        fileprivate var order = 0
-        fileprivate var lines: [String]?
-        fileprivate var nextLine = 0
-        fileprivate var fence = 0
+        /// The place of the part among all, which also tells it from the other parts of its delivery.
+        var order = 0
+        var lane = ""
+        var lines: [String]?
+        var nextLine = 0
+        var fence = 0
         /// The labels of its lines that the server has not answered.
-        fileprivate var labels: Set<Int> = []
+        var labels: Set<Int> = []
 
         init(delivery: Int64, message: ChatMessage, targets: [String]) {
             (self.delivery, self.message, self.targets) = (delivery, message, targets)
         }
 
-        fileprivate var isBegun: Bool { nextLine > 0 }
+        var isBegun: Bool { nextLine > 0 }
+    }
+
+    /// A target that a message has not reached.
+    struct Miss: Equatable, Sendable {
+        var target: String
+        var reason: String
     }
 
     /// How a target stands.
@@ -46,109 +54,105 @@ struct OutboundLedger: Sendable {
     enum Turn: Sendable {
         /// Write this line.
         case line(String)
-        /// There was nothing to write for this one.
+        /// There was nothing (more) to write for this one.
         case settled(Entry)
     }
 
-    private var lanes: [String: Deque<Entry>] = [:]
-    private var rotation: Deque<String> = []
-    private var sent: Deque<Entry> = []
+    /// A delivery of which parts are left.
+    private struct Open {
+        var left: Int
+        var isHeard = false
+        var missed: Miss?
+    }
+
+    /// A line that was written and that the server has not answered.
+    struct Line: Sendable {
+        var order: Int
+        var lane: String
+        var refusable: Refusable
+        var bytes: Int
+        var fence = 0
+        var label: Int?
+    }
+
+    /// What a refusal without a label can be about.
+    struct Refusable: Hashable, Sendable {
+        var target: String
+        var isTopic: Bool
+    }
+
+    /// Messages that a target has to take one by one after a refusal, before it is trusted again.
+    static let doubt = 16
+
+    var lanes: [String: Deque<Entry>] = [:]
+    var rotation: Deque<String> = []
+    var sent: Deque<Entry> = []
     /// By lane what was given to an author's own connection, by its serial, and is not confirmed by it.
-    private var abroad: [String: Deque<(serial: Int, entry: Entry)>] = [:]
+    var abroad: [String: Deque<(serial: Int, entry: Entry)>] = [:]
+    private var open: [Int64: Open] = [:]
     private var lastOrder = 0
     /// Whether an author's own connection may speak once the server has what the bridge said before.
-    private(set) var isAwaited = false
+    var isAwaited = false
     /// Whether lines are written with labels, which the server answers.
     var isLabelled = false
     private var lastLabel = 0
     private var lastFence = 0
     private var fenceInFlight: Int?
+    /// The lines that are not answered, as they were written.
+    var flight: Deque<Line> = []
+    /// What the server has refused since the last PONG, how often and in which words.
+    var refusals: [Refusable: (count: Int, reason: String)] = [:]
+    /// Targets that refused something, and how many messages they have to take until they are trusted again.
+    var doubtful: [String: Int] = [:]
 
     /// Deliveries that are held.
-    var count: Int {
-        lanes.values.reduce(0) { $0 + $1.count } + sent.count + abroad.values.reduce(0) { $0 + $1.count }
-    }
+    var count: Int { open.count }
     /// Whether something is left to authors' own connections.
     var isAbroad: Bool { !abroad.isEmpty }
-    /// Deliveries whose lines were all written, and no PONG has come.
+    /// Messages whose lines were all written, and no PONG has come.
     var sentCount: Int { sent.count }
     /// Lines of these.
     private(set) var sentLines = 0
+    /// Bytes that the server has not said to have handled.
+    var unansweredBytes: Int { flight.reduce(0) { $0 + $1.bytes } }
     /// Whether something waits to be written.
     var hasWaiting: Bool { !rotation.isEmpty }
     /// Whether a message has some of its lines written and some not.
     var hasBegun: Bool { rotation.contains { lanes[$0]?.first?.isBegun == true } }
     /// Whether a fence can be written: there is something behind the last one, whose PONG has come.
-    var needsFence: Bool { fenceInFlight == nil && !sent.isEmpty }
-    /// Whether a PONG is waited for.
-    var isFenced: Bool { fenceInFlight != nil }
+    var needsFence: Bool { fenceInFlight == nil && !(sent.isEmpty && flight.isEmpty) }
 
     /// Takes a delivery; those of one channel of the chat come in order.
     mutating func accept(_ entry: Entry) {
-        let lane = entry.message.channel
-        lastOrder += 1
-        var entry = entry
-        entry.order = lastOrder
-        if lanes[lane] == nil { rotation.append(lane) }
-        lanes[lane, default: []].append(entry)
-    }
-
-    /// Gives to the authors' own connections what they can say now. Only one connection at a time says something of a
-    /// lane: the next one begins once the server has confirmed what the one before said.
-    /// - Parameter voice: Who is to say an entry.
-    mutating func handOver(_ voice: (Entry) -> PuppetPool.Voice) -> [(serial: Int, entry: Entry)] {
-        var handed: [(Int, Entry)] = []
-        isAwaited = false
-        for lane in rotation {
-            while let head = lanes[lane]?.first, head.lines == nil, case .puppet(let serial) = voice(head) {
-                if let other = abroad[lane]?.first?.serial, other != serial { break }
-                if sent.contains(where: { $0.message.channel == lane }) {
-                    isAwaited = true
-                    break
-                }
-                lanes[lane]?.removeFirst()
-                abroad[lane, default: []].append((serial, head))
-                handed.append((serial, head))
-            }
+        let channel = entry.message.channel
+        open[entry.delivery] = Open(left: max(entry.targets.count, 1))
+        for target in entry.targets.isEmpty ? [nil] : entry.targets.map({ $0 }) {
+            var part = entry
+            lastOrder += 1
+            part.order = lastOrder
+            part.targets = target.map { [$0] } ?? []
+            part.lane = channel + "\0" + (target ?? "")
+            if lanes[part.lane] == nil { rotation.append(part.lane) }
+            lanes[part.lane, default: []].append(part)
         }
-        for lane in rotation where lanes[lane]?.isEmpty == true { lanes[lane] = nil }
-        rotation.removeAll { lanes[$0] == nil }
-        return handed
     }
 
-    /// An author's connection has confirmed some deliveries.
-    /// - Returns: Those that it was given.
-    mutating func confirm(_ serial: Int, _ deliveries: [Int64]) -> [Int64] {
-        let confirmed = Set(deliveries)
-        return takeAbroad { $0 == serial && confirmed.contains($1.delivery) }.map(\.delivery)
-    }
-
-    /// Takes back what an author's connection was given, to be said again in its old place.
-    /// - Parameters:
-    ///   - delivery: Only this one, which is then said by the bridge; nil: all.
-    mutating func takeBack(from serial: Int, _ delivery: Int64? = nil) -> [Entry] {
-        let back = takeAbroad { $0 == serial && (delivery == nil || delivery == $1.delivery) }
-        for var entry in back {
-            if delivery != nil { entry.isForRelay = true }
-            let lane = entry.message.channel
-            if lanes[lane] == nil { rotation.append(lane) }
-            let order = entry.order
-            let place = lanes[lane]?.firstIndex { $0.order > order } ?? lanes[lane]?.endIndex ?? 0
-            lanes[lane, default: []].insert(entry, at: place)
+    /// Notes that a part is done.
+    /// - Returns: Its delivery, where it was the last of it: failed where no target took it.
+    mutating func finish(_ part: Entry) -> Entry? {
+        guard var delivery = open[part.delivery] else { return nil }
+        delivery.left -= 1
+        if let failure = part.failure {
+            delivery.missed = delivery.missed ?? Miss(target: part.targets.first ?? "", reason: failure)
+        } else {
+            delivery.isHeard = true
         }
-        return back
-    }
-
-    private mutating func takeAbroad(_ isTaken: (Int, Entry) -> Bool) -> [Entry] {
-        var taken: [Entry] = []
-        for (lane, entries) in abroad {
-            var kept: Deque<(serial: Int, entry: Entry)> = []
-            for one in entries {
-                if isTaken(one.serial, one.entry) { taken.append(one.entry) } else { kept.append(one) }
-            }
-            if kept.count < entries.count { abroad[lane] = kept.isEmpty ? nil : kept }
-        }
-        return taken.sorted { $0.order < $1.order }
+        open[part.delivery] = delivery.left > 0 ? delivery : nil
+        guard delivery.left <= 0 else { return nil }
+        var whole = part
+        whole.failure = delivery.isHeard ? nil : delivery.missed?.reason
+        whole.missed = delivery.isHeard ? delivery.missed : nil
+        return whole
     }
 
     /// The next thing to do, lane by lane; nil where all that waits has to wait.
@@ -161,50 +165,70 @@ struct OutboundLedger: Sendable {
         onlyBegun: Bool = false, voice: (Entry) -> PuppetPool.Voice = { _ in .relay },
         state: (String) -> TargetState, render: (ChatMessage, String) -> [String]
     ) -> Turn? {
-        for _ in 0..<rotation.count {
+        var skipped = 0
+        while skipped < rotation.count {
             guard let lane = rotation.first, var entry = lanes[lane]?.first else { return nil }
-            if entry.lines == nil, abroad[lane] == nil, !onlyBegun, voice(entry) == .relay {
+            if entry.lines == nil, abroad[lane] == nil, !onlyBegun, !isInDoubt(entry), voice(entry) == .relay {
                 Self.prepare(&entry, state, render)
             }
             guard let lines = entry.lines else {
                 rotation.append(rotation.removeFirst())
+                skipped += 1
                 continue
             }
             guard entry.nextLine < lines.count else {
                 removeHead(lane)
-                return .settled(entry)
+                skipped = 0
+                if let whole = finish(entry) { return .settled(whole) }
+                continue
             }
-            var line = lines[entry.nextLine]
-            if isLabelled {
-                lastLabel += 1
-                entry.labels.insert(lastLabel)
-                line = "@label=\(lastLabel) " + line
-            }
-            entry.nextLine += 1
-            if entry.nextLine == lines.count {
-                removeHead(lane)
-                sent.append(entry)
-                sentLines += lines.count
-            } else {
-                lanes[lane]?[0] = entry
-            }
-            return .line(line)
+            return .line(write(&entry, lines))
         }
         return nil
+    }
+
+    /// Whether a message has to wait until the server has answered for the one before, so that it is known which of
+    /// them it refuses.
+    private func isInDoubt(_ entry: Entry) -> Bool {
+        guard !isLabelled, let target = entry.targets.first, doubtful[target] != nil else { return false }
+        return sent.contains { $0.targets.first == target }
     }
 
     private static func prepare(
         _ entry: inout Entry, _ state: (String) -> TargetState, _ render: (ChatMessage, String) -> [String]
     ) {
-        var lines: [String] = []
-        for target in entry.targets {
-            switch state(target) {
-            case .waiting: return
-            case .dead(let reason): entry.failure = reason
-            case .joined: lines += render(entry.message, target)
-            }
+        guard let target = entry.targets.first else {
+            entry.lines = []
+            return
         }
-        entry.lines = entry.isWhole && entry.failure != nil ? [] : lines
+        switch state(target) {
+        case .waiting: break
+        case .dead(let reason): (entry.failure, entry.lines) = (reason, [])
+        case .joined: entry.lines = render(entry.message, target)
+        }
+    }
+
+    private mutating func write(_ entry: inout Entry, _ lines: [String]) -> String {
+        var line = lines[entry.nextLine]
+        let refusable = Refusable(target: entry.targets.first ?? "", isTopic: entry.message.isTopic)
+        var written = Line(order: entry.order, lane: entry.lane, refusable: refusable, bytes: 0)
+        if isLabelled {
+            lastLabel += 1
+            entry.labels.insert(lastLabel)
+            written.label = lastLabel
+            line = "@label=\(lastLabel) " + line
+        }
+        written.bytes = line.utf8.count + 2
+        flight.append(written)
+        entry.nextLine += 1
+        if entry.nextLine == lines.count {
+            removeHead(entry.lane)
+            sent.append(entry)
+            sentLines += lines.count
+        } else {
+            lanes[entry.lane]?[0] = entry
+        }
+        return line
     }
 
     private mutating func removeHead(_ lane: String) {
@@ -219,117 +243,106 @@ struct OutboundLedger: Sendable {
         lastFence += 1
         fenceInFlight = lastFence
         for i in sent.indices where sent[i].fence == 0 { sent[i].fence = lastFence }
+        for i in flight.indices where flight[i].fence == 0 { flight[i].fence = lastFence }
         return Self.token(lastFence)
     }
 
     private static func token(_ fence: Int) -> String { "crowbar-\(fence)" }
 
     /// Takes a PONG.
-    /// - Returns: What the server is now known to have.
+    /// - Returns: What is now known to have arrived, or to be refused.
     mutating func pong(_ token: String) -> [Entry] {
         guard let fence = fenceInFlight, token == Self.token(fence) else { return [] }
         fenceInFlight = nil
+        judge(through: fence)
         var done: [Entry] = []
-        while let first = sent.first, first.fence != 0, first.fence <= fence { done.append(sent.removeFirst()) }
+        while let first = sent.first, first.fence != 0, first.fence <= fence {
+            if let whole = finish(sent.removeFirst()) { done.append(whole) }
+        }
         countSent()
         return done
-    }
-
-    /// Takes out what waits, is not begun and is not wanted any more, in order.
-    mutating func removeWaiting(where isLeft: (Entry) -> Bool) -> [Entry] {
-        var removed: [Entry] = []
-        for lane in lanes.keys.sorted() {
-            guard let entries = lanes[lane] else { continue }
-            var kept: Deque<Entry> = []
-            for entry in entries {
-                if !entry.isBegun, isLeft(entry) { removed.append(entry) } else { kept.append(entry) }
-            }
-            lanes[lane] = kept.isEmpty ? nil : kept
-        }
-        rotation.removeAll { lanes[$0] == nil }
-        return removed
     }
 
     /// The server has answered a line.
     /// - Parameters:
     ///   - label: The line's.
     ///   - failure: Why it does not take it, where it does not.
-    /// - Returns: What the server is now known to have, or not to take.
+    /// - Returns: What is now known to have arrived, or to be refused.
     mutating func answered(_ label: String, failure: String?) -> [Entry] {
-        guard let label = Int(label) else { return [] }
-        for lane in rotation where lanes[lane]?.first?.labels.contains(label) == true {
-            lanes[lane]?[0].labels.remove(label)
-            if let failure { lanes[lane]?[0].failure = failure }
+        guard let label = Int(label), let at = flight.firstIndex(where: { $0.label == label }) else { return [] }
+        let line = flight.remove(at: at)
+        if lanes[line.lane]?.first?.order == line.order {
+            lanes[line.lane]?[0].labels.remove(label)
+            if let failure { lanes[line.lane]?[0].failure = failure }
             return []
         }
-        guard let i = sent.firstIndex(where: { $0.labels.contains(label) }) else { return [] }
+        guard let i = sent.firstIndex(where: { $0.order == line.order }) else { return [] }
         sent[i].labels.remove(label)
         if let failure { sent[i].failure = failure }
         guard sent[i].labels.isEmpty else { return [] }
-        let done = sent.remove(at: i)
+        let part = sent.remove(at: i)
         countSent()
-        return [done]
-    }
-
-    /// The server did not take what was written to a target; which lines is not known, so all not yet fenced count.
-    /// - Parameter topics: Whether it was a topic that it did not take.
-    mutating func fail(_ target: String, _ reason: String, topics: Bool) {
-        for i in sent.indices where sent[i].targets.contains(target) && sent[i].message.isTopic == topics {
-            sent[i].failure = reason
-        }
-    }
-
-    /// Takes back what was written to a target since the last PONG, to be written again: the client was not there.
-    mutating func takeBack(_ target: String) {
-        let back = sent.filter { $0.targets.contains(target) }
-        sent.removeAll { $0.targets.contains(target) }
-        countSent()
-        for lane in rotation {
-            if let head = lanes[lane]?.first, head.targets.contains(target) { lanes[lane]?[0] = Self.unwritten(head) }
-        }
-        restore(back)
-    }
-
-    /// A target is linked no more: what waits goes to the others alone.
-    mutating func forget(_ target: String) {
-        for lane in rotation {
-            for i in lanes[lane]?.indices ?? 0..<0 { lanes[lane]?[i].targets.removeAll { $0 == target } }
-        }
+        return finish(part).map { [$0] } ?? []
     }
 
     /// Forgets all deliveries, as they come again.
     mutating func clear() {
         lanes = [:]
         rotation = []
-        sent = []
-        sentLines = 0
-        fenceInFlight = nil
         abroad = [:]
+        open = [:]
+        nothingIsWritten()
     }
 
     /// The connection is lost: all that is not known to have arrived waits again, in its old order.
     mutating func connectionLost() {
         let back = Array(sent)
-        sent = []
-        sentLines = 0
-        fenceInFlight = nil
+        nothingIsWritten()
         for lane in rotation { if let head = lanes[lane]?.first { lanes[lane]?[0] = Self.unwritten(head) } }
         restore(back)
     }
 
-    private mutating func countSent() { sentLines = sent.reduce(0) { $0 + ($1.lines?.count ?? 0) } }
+    private mutating func nothingIsWritten() {
+        sent = []
+        sentLines = 0
+        fenceInFlight = nil
+        flight = []
+        (refusals, doubtful) = ([:], [:])
+    }
 
-    private static func unwritten(_ entry: Entry) -> Entry {
+    mutating func countSent() { sentLines = sent.reduce(0) { $0 + ($1.lines?.count ?? 0) } }
+
+    static func unwritten(_ entry: Entry) -> Entry {
         var fresh = Entry(delivery: entry.delivery, message: entry.message, targets: entry.targets)
-        (fresh.isForRelay, fresh.isWhole, fresh.order) = (entry.isForRelay, entry.isWhole, entry.order)
+        (fresh.isForRelay, fresh.order, fresh.lane) = (entry.isForRelay, entry.order, entry.lane)
         return fresh
     }
 
-    private mutating func restore(_ entries: some BidirectionalCollection<Entry>) {
+    mutating func restore(_ entries: some BidirectionalCollection<Entry>) {
         for entry in entries.reversed() {
-            let lane = entry.message.channel
-            if lanes[lane] == nil { rotation.append(lane) }
-            lanes[lane, default: []].prepend(Self.unwritten(entry))
+            if lanes[entry.lane] == nil { rotation.append(entry.lane) }
+            lanes[entry.lane, default: []].prepend(Self.unwritten(entry))
+        }
+    }
+
+    /// Takes parts out that are not said after all.
+    /// - Returns: Their deliveries, with the targets of these parts, as far as nothing else of them is left.
+    mutating func withdraw(_ parts: [Entry]) -> [Entry] {
+        var wholes: [Entry] = []
+        var places: [Int64: Int] = [:]
+        for part in parts {
+            open[part.delivery]?.left -= 1
+            if let place = places[part.delivery] {
+                wholes[place].targets += part.targets
+            } else {
+                places[part.delivery] = wholes.count
+                wholes.append(part)
+            }
+        }
+        return wholes.filter { whole in
+            guard open[whole.delivery]?.left ?? 0 <= 0 else { return false }
+            open[whole.delivery] = nil
+            return true
         }
     }
 }

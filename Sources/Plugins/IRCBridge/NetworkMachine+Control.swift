@@ -1,0 +1,111 @@
+import DequeModule
+import PluginWire
+
+/// A question to the server beside what the chat says. Each waits its turn, as a server counts these lines too.
+enum ControlLine: Equatable, Sendable {
+    /// JOIN of the channel of this folded name, with as many others as go into one line.
+    case join(String)
+    /// WHO is in this channel.
+    case who(String)
+    /// The history of this channel, by this line.
+    case history(String, String)
+
+    var isJoin: Bool { if case .join = self { true } else { false } }
+}
+
+extension NetworkMachine {
+    /// The most channels that one JOIN asks for, where the server sets no smaller limit.
+    static let mostJoins = 10
+
+    /// Lets a question wait for its turn, once.
+    mutating func enqueue(_ line: ControlLine) {
+        if case .join(let target) = line { memberships[target]?.wanted() }
+        if !controls.contains(line) { controls.append(line) }
+    }
+
+    /// Whether a question goes out before the next line of a message: JOIN always, the others in turn with these.
+    var isControlNext: Bool {
+        guard !isDraining, let first = controls.first else { return false }
+        return first.isJoin || !wasControl || !mayWrite
+    }
+
+    /// The next question; nil where none is of use any more.
+    mutating func nextControl(_ now: Instant) -> String? {
+        while let line = controls.popFirst() {
+            switch line {
+            case .join(let target):
+                if let line = joinLine(target, now) { return line }
+            case .who(let target):
+                guard let membership = memberships[target], membership.isJoined else { continue }
+                return "WHO \(membership.name) %tuhna,\(Self.whoToken)"
+            case .history(let target, let line):
+                guard catchUp.isAsked(target) else { continue }
+                catchUp.waits(target, from: now)
+                return line
+            }
+        }
+        return nil
+    }
+
+    /// Asks for a channel, and in the same line for others that wait for it: those with keys first, as the first key
+    /// is of the first channel and so on (RFC 2812 3.2.1).
+    private mutating func joinLine(_ target: String, _ now: Instant) -> String? {
+        guard let first = memberships[target], !first.isJoined else { return nil }
+        var picked = [target]
+        if !first.isAskedAlone {
+            let most = min(supports.most(of: "JOIN") ?? Self.mostJoins, Self.mostJoins)
+            let others = controls.compactMap { line -> String? in
+                guard case .join(let other) = line, let membership = memberships[other] else { return nil }
+                return membership.isJoined || membership.isAskedAlone ? nil : other
+            }
+            for other in others where picked.count < most {
+                if joinLine(picked + [other]).utf8.count <= RelayLines.maxLine { picked.append(other) }
+            }
+        }
+        for one in picked { memberships[one]?.asked(now: now) }
+        controls.removeAll { if case .join(let other) = $0 { picked.contains(other) } else { false } }
+        return joinLine(picked)
+    }
+
+    private func joinLine(_ targets: [String]) -> String {
+        let all = targets.compactMap { memberships[$0] }
+        let keyed = all.filter { $0.key != nil }
+        let names = (keyed + all.filter { $0.key == nil }).map(\.name).joined(separator: ",")
+        return IRCMessage("JOIN", [names] + (keyed.isEmpty ? [] : [keyed.compactMap(\.key).joined(separator: ",")]))
+            .line
+    }
+
+    /// Time has passed: asks again for channels, and waits no longer for answers that do not come.
+    mutating func tickMemberships(_ now: Instant) -> [NetworkAction] {
+        var hasChanged = false
+        for key in memberships.keys.sorted() {
+            if let deadline = memberships[key]?.deadline, deadline <= now {
+                memberships[key]?.refused("the server does not answer", now: now)
+                hasChanged = true
+            }
+            if let next = memberships[key]?.nextTry, next <= now { enqueue(.join(key)) }
+        }
+        return hasChanged ? membershipChanged(now) : []
+    }
+
+    /// Tells the host how many events are wanted, where that has changed: those that wait for a channel which is not
+    /// there are not to take the place of others. There is an end to that too.
+    mutating func widen(_ now: Instant) -> [NetworkAction] {
+        guard !isPuppet else { return [] }
+        let state = { [memberships] (target: String) -> OutboundLedger.TargetState in
+            memberships[target]?.state(now: now) ?? .waiting
+        }
+        let given = ledger.giveUpBlocked(beyond: Self.mostBlocked, state) { [memberships] target in
+            let refusal = memberships[target]?.refusal ?? "the server has not let the bridge in yet"
+            return "\(refusal); \(Self.mostBlocked) later messages wait already"
+        }
+        let steps = ledger.blocked(state) / Self.windowStep
+        let wanted = Self.fullWindow + steps * Self.windowStep
+        var actions = finish(given)
+        if wanted != window {
+            window = wanted
+            if isWindowOpen { actions.append(.plugin(.window(queue: config.name, events: Int64(window)))) }
+        }
+        return actions
+    }
+}
