@@ -42,6 +42,12 @@ import Testing
             (#","prot":1"#, "prot", "did you mean 'port'?"), (#","colour":1"#, "colour", "known are name, host"),
             (#","port":0"#, "port", "1 to 65535"), (#","port":"6667""#, "port", "whole number"),
             (#","tls":"yes""#, "tls", "true or false"), (#","nick":"two words""#, "nick", "one word"),
+            (#","nick":"7up""#, "nick", "begin with a digit"), (#","nick":"-x""#, "nick", "begin with a digit or '-'"),
+            (#","nick":"a.b""#, "nick", "letters, digits"), (#","nick":"a!b""#, "nick", "letters, digits"),
+            (#","nick":"~a""#, "nick", "letters, digits"), (#","nick":"a,b""#, "nick", "letters, digits"),
+            (#","nick":"\#(String(repeating: "n", count: 65))""#, "nick", "64 bytes at most"),
+            (#","user":"a@b""#, "user", "no '@'"),
+            (#","realname":"\#(String(repeating: "n", count: 401))""#, "realname", "400 bytes at most"),
             (#","realname":"a\nQUIT""#, "realname", "control characters"), (#","max_lines":-1"#, "max_lines", "0 to"),
             (#","format":"{text}""#, "format", "{name}"), (#","mode":"x""#, "mode", "must be 'relay'"),
             (#","tls":false,"ca_file":"x""#, "ca_file", "tls = true"),
@@ -105,6 +111,11 @@ import Testing
             (#""channel":"General","irc":"net/#a""#, "channel", "a-z"), (#""irc":"net/#a""#, "channel", "missing"),
             (#""channel":"general","irc":"net/#a","direction":"out""#, "direction", "'both', 'to_irc' or 'to_chat'"),
             (#""channel":"general","irc":"net/#a","key":"a b""#, "key", "one word"),
+            (#""channel":"general","irc":"net/#a","key":"a,b""#, "key", "no comma"),
+            (
+                #""channel":"general","irc":"net/#a","key":"\#(String(repeating: "k", count: 201))""#, "key",
+                "200 bytes at most"
+            ),
             (#""channel":"general","irc":"net/#a","chanel":"x""#, "chanel", "did you mean 'channel'?"),
         ])
     func wrongLinks(members: String, key: String, reason: String) throws {

@@ -41,9 +41,11 @@ struct ConfigSection {
     func value(_ key: String) -> JSON? { members.first { $0.key == key }?.value }
 
     /// A text, or nil where the key is absent. It may hold no control characters, which could end a line.
-    func string(_ key: String) throws(ConfigError) -> String? {
+    /// - Parameter most: Its longest, in bytes.
+    func string(_ key: String, most: Int = .max) throws(ConfigError) -> String? {
         guard let value = value(key) else { return nil }
         guard let text = value.string else { throw fail(key, "must be a string") }
+        guard text.utf8.count <= most else { throw fail(key, "must have \(most) bytes at most") }
         guard text.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) else {
             throw fail(key, "must hold no control characters")
         }
@@ -51,15 +53,15 @@ struct ConfigSection {
     }
 
     /// A text that must be there and not be empty.
-    func required(_ key: String) throws(ConfigError) -> String {
-        guard let text = try string(key) else { throw fail(key, "is missing") }
+    func required(_ key: String, most: Int = .max) throws(ConfigError) -> String {
+        guard let text = try string(key, most: most) else { throw fail(key, "is missing") }
         guard !text.isEmpty else { throw fail(key, "must not be empty") }
         return text
     }
 
     /// A text without spaces, as a parameter in the middle of a line; `preset` where the key is absent.
-    func word(_ key: String, default preset: String) throws(ConfigError) -> String {
-        let text = try string(key) ?? preset
+    func word(_ key: String, default preset: String, most: Int = .max) throws(ConfigError) -> String {
+        let text = try string(key, most: most) ?? preset
         guard !text.isEmpty, !text.utf8.contains(0x20), text.utf8.first != 0x3A else {
             throw fail(key, "must be one word, and not begin with ':'")
         }

@@ -9,6 +9,9 @@ struct LinkConfig: Equatable, Sendable {
         case toChat = "to_chat"
     }
 
+    /// The longest key, in bytes; servers allow 23 to about 50.
+    static let longestKey = 200
+
     /// The chat's channel.
     var channel: String
     /// The network's name.
@@ -44,7 +47,10 @@ struct LinkConfig: Equatable, Sendable {
             let known = networks.isEmpty ? "; there are none" : "; there are \(networks.joined(separator: ", "))"
             throw section.fail("irc", "unknown network '\(network)'" + (near ?? known))
         }
-        key = try section.value("key") == nil ? nil : section.word("key", default: "")
+        key = try section.value("key") == nil ? nil : section.word("key", default: "", most: Self.longestKey)
+        guard key?.contains(",") != true else {
+            throw section.fail("key", "must hold no comma, which IRC has between the keys of several channels")
+        }
         let text = try section.string("direction") ?? Direction.both.rawValue
         guard let direction = Direction(rawValue: text) else {
             throw section.fail("direction", "must be 'both', 'to_irc' or 'to_chat'")

@@ -21,6 +21,12 @@ struct NetworkConfig: Equatable, Sendable {
 
     /// The most ignore masks.
     static let maxIgnores = 200
+    /// The longest nick that can be configured, in bytes; servers allow 9 to about 32.
+    static let longestNick = 64
+    /// The longest user name, in bytes; servers cut it to about 10.
+    static let longestUser = 64
+    /// The longest password and real name, in bytes, so that their lines have room.
+    static let longestText = 400
     static let known =
         [
             "name", "host", "port", "tls", "server_password", "nickserv", "nick", "user", "realname", "sasl", "flood",
@@ -71,10 +77,13 @@ struct NetworkConfig: Equatable, Sendable {
         port = try section.int("port", default: tls ? 6697 : 6667, in: 1...65_535)
         trust = try TLSOptions(section, isOn: tls)
         route = try Route(section)
-        serverPassword = try section.string("server_password")
-        nick = try section.word("nick", default: "crowbar")
-        user = try section.word("user", default: "crowbar")
-        realname = try section.string("realname") ?? "Crowbar"
+        serverPassword = try section.string("server_password", most: Self.longestText)
+        nick = try Self.nick(section)
+        user = try section.word("user", default: "crowbar", most: Self.longestUser)
+        guard !user.utf8.contains(where: { "@!*".utf8.contains($0) }) else {
+            throw section.fail("user", "must hold no '@', '!' or '*'")
+        }
+        realname = try section.string("realname", most: Self.longestText) ?? "Crowbar"
         maxLines = try section.int("max_lines", default: 5, in: 0...1000)
         let text = try section.string("presence") ?? Presence.lazy.rawValue
         guard let presence = Presence(rawValue: text) else {
@@ -105,6 +114,19 @@ struct NetworkConfig: Equatable, Sendable {
             && (user, realname, sasl, nickServ, route) == (
                 other.user, other.realname, other.sasl, other.nickServ, other.route
             )
+    }
+
+    /// The nick: letters, digits and `-[]\\`_^{|}` (RFC 2812, 2.3.1), and what is not ASCII, which some servers allow.
+    private static func nick(_ section: ConfigSection) throws(ConfigError) -> String {
+        let nick = try section.word("nick", default: "crowbar", most: longestNick)
+        func isLetter(_ byte: UInt8) -> Bool { (0x41...0x7D).contains(byte) || byte >= 0x80 }
+        guard nick.utf8.allSatisfy({ isLetter($0) || (0x30...0x39).contains($0) || $0 == 0x2D }) else {
+            throw section.fail("nick", "must hold letters, digits and -[]\\`_^{|} only, as IRC has it")
+        }
+        guard nick.utf8.first.map(isLetter) == true else {
+            throw section.fail("nick", "must not begin with a digit or '-', which no server accepts")
+        }
+        return nick
     }
 
     private static func ignore(_ section: ConfigSection) throws(ConfigError) -> [IgnoreMask] {

@@ -16,8 +16,8 @@ struct NickServ: Equatable, Sendable {
         static func read(_ section: ConfigSection) throws(ConfigError) -> Config? {
             guard let json = section.value("nickserv") else { return nil }
             let table = try ConfigSection(json, path: section.path + ".nickserv", known: ["account", "password"])
-            let account = try table.value("account") == nil ? nil : table.word("account", default: "")
-            let password = try table.required("password")
+            let account = try table.value("account") == nil ? nil : table.word("account", default: "", most: 100)
+            let password = try table.required("password", most: 300)
             // It is one word of the message.
             guard !password.utf8.contains(0x20) else { throw table.fail("password", "must hold no spaces") }
             return Config(account: account, password: password)
