@@ -75,6 +75,46 @@ import Testing
         #expect(late.health?.level == .ok)
     }
 
+    /// What services say, by their source or as clients have it on record.
+    @Test(
+        arguments: [
+            // Atheme (Libera and others).
+            ("You are now identified for \u{2}bridge\u{2}.", true),
+            ("You are now logged in as \u{2}bridge\u{2}.", true),
+            ("You are already logged in as \u{2}bridge\u{2}.", true),
+            ("Invalid password for \u{2}bridge\u{2}.", false),
+            ("\u{2}bridge\u{2} is not a registered nickname.", false),
+            ("You cannot log in as \u{2}bridge\u{2} because the account has been frozen.", false),
+            (
+                "This nickname is registered. Please choose a different nickname, or identify via "
+                    + "\u{2}/msg NickServ IDENTIFY bridge <password>\u{2}", nil
+            ),
+            // Anope.
+            ("Password accepted - you are now recognized.", true), ("You are already identified.", true),
+            ("Password incorrect.", false), ("Your nick isn't registered.", false),
+            ("Nick \u{2}bridge\u{2} isn't registered.", false), ("This nickname has been suspended.", false),
+            ("This nickname is registered and protected.  If it is your", nil),
+            // OFTC.
+            ("You are successfully identified as \u{2}bridge\u{2}.", true),
+            ("Identify failed as bridge.  You may have entered an incorrect password.", false),
+            ("This nickname is registered and protected.  If it is your nickname, you may", nil),
+            // Ergo.
+            ("You're now logged in as bridge", true), ("You\u{2019}re already logged into an account", true),
+            ("Authentication failed: Invalid account credentials", false),
+            // An account may be called anything.
+            ("You are now identified for \u{2}wrong\u{2}.", true), ("You're now logged in as incorrect", true),
+            // What is none of it.
+            ("You are not identified.", nil), ("Your password must be accepted by staff first", nil),
+        ] as [(String, Bool?)])
+    func theWordsOfServices(words: String, isKnown: Bool?) throws {
+        var nickServ = NickServ()
+        let config = NickServ.Config(account: "bridge", password: "sesame")
+        _ = nickServ.identify(config, now: 0)
+        #expect(nickServ.said(words, config) == (isKnown == true))
+        #expect((nickServ.problem != nil) == (isKnown == false))
+        #expect((nickServ.waitsUntil != nil) == (isKnown == nil))
+    }
+
     @Test func silenceIsWaitedForAWhile() throws {
         var (machine, _) = try registered(Self.nickServ)
         #expect(machine.wake(now: 0) == NickServ.patience)

@@ -5,6 +5,21 @@ struct NickServ: Equatable, Sendable {
     /// The longest of its words that are shown, in characters.
     static let longestWords = 200
 
+    /// How the services of the networks say that they know the client, in small letters: Atheme ("You are now
+    /// identified for", "You are now logged in as", "You are already logged in as"), Anope ("Password accepted - you
+    /// are now recognized.", "You are already identified."), OFTC's ("You are successfully identified as"), and Ergo
+    /// ("You're now logged in as", "You're already logged into an account").
+    private static let welcomes = [
+        "you are now identified", "you are now logged in", "you are now recognized", "you are successfully identified",
+        "you are already identified", "you are already logged in", "password accepted",
+    ]
+    /// How they say that they do not.
+    private static let refusals = [
+        "incorrect", "invalid", "wrong", "not registered", "isn't registered", "not a registered", "no such account",
+        "failed", "denied", "suspended", "frozen", "cannot identify", "cannot log in", "not permitted",
+        "not authorized", "unknown command",
+    ]
+
     /// The account and how it is proved.
     struct Config: Equatable, Sendable {
         /// The nick's own where nil.
@@ -57,18 +72,19 @@ struct NickServ: Equatable, Sendable {
     /// It says something; of words that decide nothing it is waited for more.
     /// - Returns: Whether the client is known to it by that.
     mutating func said(_ text: String, _ config: Config) -> Bool {
-        let small = text.lowercased()
+        let small = IRCText.plain(text).lowercased().replacing("\u{2019}", with: "'")
+            .replacing("you're", with: "you are")
         // Also after its time is over: services may be slow.
         guard state != .unasked, state != .known else { return false }
-        let refusals = ["incorrect", "invalid", "wrong", "not registered", "isn't registered", "failed", "denied"]
-        if refusals.contains(where: small.contains) {
+        // First, as the account that they name may be called anything.
+        if Self.welcomes.contains(where: small.contains) {
+            state = .known
+            return true
+        }
+        if Self.refusals.contains(where: small.contains) {
             let words = IRCText.plain(text).replacing(config.password, with: "***")
             state = .refused(String(words.prefix(Self.longestWords)))
-            return false
         }
-        let welcomes = ["you are now identified", "you are now logged in", "you are now recognized", "accepted"]
-        guard welcomes.contains(where: small.contains) else { return false }
-        state = .known
-        return true
+        return false
     }
 }
