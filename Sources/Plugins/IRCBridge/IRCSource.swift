@@ -7,6 +7,15 @@ struct IRCSource: Equatable, Sendable {
     /// The host, empty where none is given.
     var host: String
 
+    /// The longest nick, user name, host or account that is believed, in bytes; well over what servers allow.
+    static let longestName = 128
+
+    /// Whether a nick, user name, host or account can be one: not too long, and nothing in it that could end a line or
+    /// a parameter.
+    static func isName(_ text: String) -> Bool {
+        !text.isEmpty && text.utf8.count <= longestName && text.utf8.allSatisfy { $0 > 0x20 && $0 != 0x7F }
+    }
+
     /// Takes a source apart: `nick[!user][@host]`.
     init(_ source: String) {
         var rest = source[...]

@@ -39,6 +39,30 @@ enum IRCText {
         return lines.filter { $0.unicodeScalars.contains { $0 != " " } }
     }
 
+    /// The beginning of a text, cut between code points.
+    /// - Parameter most: The most bytes.
+    static func cut(_ text: String, _ most: Int) -> String {
+        let bytes = text.utf8
+        guard bytes.count > most else { return text }
+        var end = bytes.index(text.startIndex, offsetBy: max(most, 0))
+        while end > text.startIndex, bytes[end] & 0xC0 == 0x80 { end = bytes.index(before: end) }
+        return String(text[..<end])
+    }
+
+    /// The longest that is shown of what a server says, in bytes.
+    static let longestWords = 300
+
+    /// What a server says, as an operator's terminal can be shown it: without control characters, also those that turn
+    /// the direction of text (Unicode's bidirectional ones), and cut.
+    static func words(_ text: String, most: Int = longestWords) -> String {
+        // A character has several bytes, and formatting as many again: no more than that is looked at.
+        let scalars = plain(cut(text, most * 4)).unicodeScalars.filter { scalar in
+            !(0x202A...0x202E).contains(scalar.value) && !(0x2066...0x2069).contains(scalar.value)
+        }
+        let shown = String(String.UnicodeScalarView(scalars))
+        return shown.utf8.count > most ? cut(shown, most - 3) + "…" : shown
+    }
+
     /// A name on one line, without control characters.
     static func name(_ name: String) -> String { lines(name).joined(separator: " ") }
 }

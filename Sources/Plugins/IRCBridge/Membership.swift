@@ -82,6 +82,7 @@ struct Membership: Equatable, Sendable {
     /// The server refuses, or has thrown the client out.
     mutating func refused(_ reason: String, now: Instant) {
         isJoined = false
+        let reason = IRCText.words(reason)
         refusal =
             isUnwanted ? reason + " (kicked \(Self.mostKicks) times: it stays out until the next connection)" : reason
         topic = nil

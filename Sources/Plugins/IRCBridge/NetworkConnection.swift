@@ -152,7 +152,7 @@ final class NetworkConnection: @unchecked Sendable {
             switch action {
             case .send(let line):
                 guard channel != nil else { continue }
-                out.writeString(line)
+                out.writeString(SafeLine.of(line, longest: machine.lines.longest))
                 out.writeString("\r\n")
                 traffic.linesOut += 1
                 if isWriteDue { continue }

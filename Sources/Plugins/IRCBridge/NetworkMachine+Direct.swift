@@ -10,7 +10,9 @@ extension NetworkMachine {
     /// Answers a message to the client itself; other than commands nothing is answered.
     mutating func direct(_ source: IRCSource, _ text: String, _ now: Instant) -> [NetworkAction] {
         let word = IRCText.plain(text).split(separator: " ").first?.lowercased()
-        guard let word, ["!help", "!who", "!status"].contains(word), directBucket.take(now: now) else { return [] }
+        guard let word, ["!help", "!who", "!status"].contains(word), IRCSource.isName(source.nick),
+            directBucket.take(now: now)
+        else { return [] }
         let answers: [String]
         switch word {
         case "!who": answers = who(source.nick)

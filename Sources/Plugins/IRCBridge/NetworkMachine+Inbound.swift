@@ -16,7 +16,8 @@ extension NetworkMachine {
         case "NOTICE": return services(message, now) + relay(message, now)
         // What a server repeats of comings and goings is not happening now.
         case _ where message.tags["batch"].map { batches.isPart($0, of: CatchUp.playbacks) } == true: return []
-        case "PING": return [.send(IRCMessage("PONG", message.params.suffix(1)).line)]
+        case "PING":
+            return [.send(SafeLine.of(IRCMessage("PONG", message.params.suffix(1)).line, longest: lines.longest))]
         case "PONG": return fenceAnswered(message.params.last ?? "", now)
         case "ERROR":
             if refusal == nil { refusal = Self.refusal(message.params.last ?? "", phase) }
@@ -61,6 +62,7 @@ extension NetworkMachine {
     }
 
     mutating func setMask(_ mask: String) {
+        guard mask.utf8.count <= Self.longestMask else { return }
         isMaskAssumed = false
         self.mask = mask
         lines.mask = mask
@@ -163,6 +165,7 @@ extension NetworkMachine {
             return lostChannel(name, "kicked by \(source.nick): \(message.params.last ?? "")", now)
         case "PART": return lostChannel(name, "no longer in it", now)
         case "NICK":
+            guard IRCSource.isName(name) else { return [] }
             nick = name
             let wasAssumed = isMaskAssumed
             if let mark = mask.firstIndex(of: "!") { setMask(name + mask[mark...]) }
@@ -235,7 +238,7 @@ extension NetworkMachine {
 
     private mutating func channelRefused(_ message: IRCMessage, _ now: Instant) -> [NetworkAction] {
         guard message.params.count >= 2, let membership = memberships[fold(message.params[1])] else { return [] }
-        let words = message.params.last ?? message.verb
+        let words = IRCText.words(message.params.last ?? message.verb)
         if membership.isJoined {
             // The client is in it and may not speak there, or not set the topic.
             if isAnswer(message) { return [] }

@@ -48,7 +48,7 @@ extension NetworkMachine {
 
     private static func failure(_ message: IRCMessage) -> String? {
         let isRefused = message.verb.utf8.count == 3 && (message.verb.hasPrefix("4") || message.verb.hasPrefix("5"))
-        return isRefused || message.verb == "FAIL" ? message.params.last ?? message.verb : nil
+        return isRefused || message.verb == "FAIL" ? IRCText.words(message.params.last ?? message.verb) : nil
     }
 
     /// The echo shows the client's mask as others see it.

@@ -190,8 +190,8 @@ extension NetworkMachine {
         _ message: IRCMessage, _ source: IRCSource, _ now: Instant
     ) -> [NetworkAction] {
         // Never in answer to a NOTICE, which may be one itself, nor to a client's request.
-        guard message.verb == "PRIVMSG", message.params[1].utf8.first != 1, directBucket.take(now: now),
-            bucket.take(now: now)
+        guard message.verb == "PRIVMSG", message.params[1].utf8.first != 1, IRCSource.isName(source.nick),
+            directBucket.take(now: now), bucket.take(now: now)
         else { return [] }
         let text =
             "\(config.realname) is on the other side of a bridge: private messages do not get there, "

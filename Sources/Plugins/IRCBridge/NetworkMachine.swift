@@ -46,6 +46,11 @@ struct NetworkMachine: Sendable {
     /// Messages behind which a fence is set though more wait, where a limit makes each line dear.
     static let limitedFence = 8
 
+    /// The longest that is told of a network's health, in bytes.
+    static let longestHealth = 4000
+    /// The longest `nick!user@host` of the client that is believed, in bytes: a longer one would leave lines no room.
+    static let longestMask = 256
+
     /// What WHO carries that the bridge asks with.
     static let whoToken = "42"
 
@@ -162,6 +167,7 @@ struct NetworkMachine: Sendable {
         }
         registration = Registration(config, nonce: nonce)
         supports = ISupport()
+        (lines.topicLength, lines.longest) = (supports.topicLength, supports.longestLine)
         bucket = FloodBucket(burst: config.burst, rate: config.linesPerSecond, now: now)
         refusal = nil
         lastHeard = now
@@ -179,6 +185,7 @@ struct NetworkMachine: Sendable {
         ledger.connectionLost()
         forgetPeople()
         isStale = false
+        let why = IRCText.words(refusal?.reason ?? reason)
         var actions = saveState()
         if isWindowOpen {
             isWindowOpen = false
@@ -190,12 +197,11 @@ struct NetworkMachine: Sendable {
         }
         if isPuppet {
             phase = .idle
-            let why = refusal?.reason ?? reason
             return [.news(registration.hasNoNick ? .unfit(why) : .lost(why))]
         }
         let wait = refusal?.isFinal == true ? BackOff.refused : backOff.wait(random: random)
         phase = .waiting(until: now + wait)
-        let text = "\(refusal?.reason ?? reason); next try in \(Int(wait.rounded(.up))) s"
+        let text = "\(why); next try in \(Int(wait.rounded(.up))) s"
         return actions + setHealth(.down, text)
     }
 
@@ -311,7 +317,7 @@ struct NetworkMachine: Sendable {
     }
 
     mutating func setHealth(_ level: PluginMessage.Level, _ message: String) -> [NetworkAction] {
-        let new = NetworkHealth(level: level, message: message)
+        let new = NetworkHealth(level: level, message: IRCText.words(message, most: Self.longestHealth))
         if health == new { return [] }
         health = new
         return [.health(new)]
