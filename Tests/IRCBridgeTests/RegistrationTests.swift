@@ -11,6 +11,7 @@ import Testing
             steps.map { step in
                 switch step {
                 case .send(let line): line
+                case .derive(let derivation): "derive \(derivation.rounds)"
                 case .registered(let nick): "registered \(nick)"
                 case .failed(let reason, let isFinal): (isFinal ? "final: " : "failed: ") + reason
                 }

@@ -22,7 +22,17 @@ import Testing
 
     @Test func theExampleOfTheStandard() throws {
         var scram = try asked()
-        let proof = try scram.answer(Self.challenge)
+        #expect(try scram.answer(Self.challenge) == nil)
+        // The key is asked for, and derived elsewhere; what the server says meanwhile is too early.
+        let derivation = try #require(scram.derivation)
+        var early = scram
+        #expect(throws: ScramExchange.Failure.self) {
+            try early.answer("v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=")
+        }
+        var without = scram
+        #expect(throws: ScramExchange.Failure(reason: "OpenSSL cannot derive a key")) { try without.derived(nil) }
+        let proof = try scram.derived(derivation.key())
+        #expect(scram.derivation == nil)
         #expect(
             proof == "c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,"
                 + "p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=")
@@ -55,6 +65,7 @@ import Testing
     func refusedEnds(end: String, reason: String) throws {
         var scram = try asked()
         _ = try scram.answer(Self.challenge)
+        _ = try scram.derived(scram.derivation?.key())
         let failure = try #require(throws: ScramExchange.Failure.self) { try scram.answer(end) }
         #expect(failure.reason.contains(reason) && !scram.isDone)
     }
@@ -92,7 +103,8 @@ import Testing
         let text = Base64.encode(Array(message.utf8))
         #expect(text.utf8.count == 400)
         #expect(try scram.take(text) == [])
-        #expect(try scram.take("+").count == 1)
+        #expect(try scram.take("+") == [])
+        #expect(try scram.derived(scram.derivation?.key()).count == 1)
         #expect(!scram.isComplete)
     }
 
@@ -145,6 +157,33 @@ import Testing
             return
         }
         #expect(isFinal && text.hasPrefix(reason) && !text.contains("sesame"), "\(text)")
+    }
+
+    @Test func theKeyOfAnotherRegistrationIsOfNoUse() throws {
+        var machine = NetworkMachine(
+            config: try Tables.network(
+                #","sasl":{"mechanism":"scram-sha-256","account":"user","password":"pencil"}"#),
+            links: [try Tables.link()], plugin: "irc")
+        _ = machine.start(now: 0)
+        _ = machine.connected(nonce: Self.nonce, now: 0)
+        let challenge = "AUTHENTICATE " + Base64.encode(Array(Self.challenge.utf8))
+        var actions: [NetworkAction] = []
+        for line in [":s CAP * LS :sasl", ":s CAP * ACK :sasl", "AUTHENTICATE +", challenge] {
+            actions = machine.received(Tables.line(line), now: 0)
+        }
+        guard case .derive(let derivation) = try #require(actions.first) else {
+            Issue.record("no key is asked for: \(actions)")
+            return
+        }
+        #expect(actions.count == 1)
+        let key = derivation.key()
+        var other = machine
+        _ = other.closed(reason: "x", random: 0, now: 1)
+        #expect(other.derived(key, now: 1) == [])
+        _ = other.start(now: 2)
+        _ = other.connected(nonce: "n", now: 2)
+        #expect(other.derived(key, now: 2) == [])
+        #expect(machine.derived(key, now: 1).lines.first?.hasPrefix("AUTHENTICATE Yz1iaXdzLHI9") == true)
     }
 
     @Test func theMechanismsMayBeInAnyCase() throws {

@@ -126,7 +126,7 @@ final class Bridge: @unchecked Sendable {
         case .drained:
             running.remove(network)
             endDrain()
-        case .connect, .send, .close, .puppet, .news: break
+        case .connect, .send, .derive, .close, .puppet, .news: break
         }
     }
 

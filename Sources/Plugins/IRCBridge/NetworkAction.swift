@@ -6,6 +6,8 @@ enum NetworkAction: Equatable, Sendable {
     case connect
     /// Write a line; CR LF is added.
     case send(String)
+    /// Derive a key beside the event loop, for ``NetworkMachine/derived(_:now:)``.
+    case derive(ScramExchange.Derivation)
     /// Close the connection, once what was written is out.
     case close
     /// Tell the host.

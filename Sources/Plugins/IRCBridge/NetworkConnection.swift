@@ -161,10 +161,22 @@ final class NetworkConnection: @unchecked Sendable {
             case .close:
                 write()
                 channel?.close(promise: nil)
+            case .derive(let derivation): derive(derivation)
             case .connect: connect()
             case .puppet(let serial, let order): lead(serial, order)
             case .plugin, .emit, .health, .drained, .news: tell(action)
             }
+        }
+    }
+
+    /// Half a million rounds take a part of a second, in which no network would be heard.
+    private func derive(_ derivation: ScramExchange.Derivation) {
+        let connection = channel
+        NIOThreadPool.singleton.runIfActive(eventLoop: loop) { derivation.key() }.whenComplete { [self] result in
+            // Of a connection that is gone meanwhile it is of no use.
+            guard let connection, connection === channel else { return }
+            let key = try? result.get()
+            step { $0.derived(key ?? nil, now: $1) }
         }
     }
 

@@ -39,11 +39,18 @@ extension NetworkMachine {
         return ("\(isBan ? "banned" : "the server closed the link"): \(words)", isBan)
     }
 
+    /// A key was derived that ``NetworkAction/derive(_:)`` asked for; nil: it could not be.
+    mutating func derived(_ key: [UInt8]?, now: Instant) -> [NetworkAction] {
+        guard case .registering = phase else { return [] }
+        return steps(registration.derived(key), now)
+    }
+
     mutating func steps(_ steps: [Registration.Step], _ now: Instant) -> [NetworkAction] {
         var actions: [NetworkAction] = []
         for step in steps {
             switch step {
             case .send(let line): actions.append(.send(line))
+            case .derive(let derivation): actions.append(.derive(derivation))
             case .failed(let reason, let isFinal):
                 refusal = (reason, isFinal)
                 actions += [.send("QUIT"), .close]

@@ -4,6 +4,8 @@ struct Registration: Sendable {
     enum Step: Equatable, Sendable {
         /// Write this line.
         case send(String)
+        /// Derive this key beside the event loop; ``Registration/derived(_:)`` waits for it.
+        case derive(ScramExchange.Derivation)
         /// The server has accepted the client under this nick.
         case registered(nick: String)
         /// It will not. `isFinal`: trying again soon is of no use.
@@ -162,8 +164,23 @@ struct Registration: Sendable {
     }
 
     private mutating func authenticate(_ piece: String) -> [Step] {
+        answer { (exchange: inout SASLExchange) throws(ScramExchange.Failure) in try exchange.take(piece) }
+    }
+
+    /// The key that was asked for is there; nil: it could not be derived.
+    mutating func derived(_ key: [UInt8]?) -> [Step] {
+        guard !isOver, sasl?.derivation != nil else { return [] }
+        return answer { (exchange: inout SASLExchange) throws(ScramExchange.Failure) in try exchange.derived(key) }
+    }
+
+    private mutating func answer(
+        _ take: (inout SASLExchange) throws(ScramExchange.Failure) -> [String]
+    ) -> [Step] {
+        guard var exchange = sasl else { return [] }
         do throws(ScramExchange.Failure) {
-            return try sasl?.take(piece).map { .send($0) } ?? []
+            let lines = try take(&exchange)
+            sasl = exchange
+            return lines.map { .send($0) } + (exchange.derivation.map { [.derive($0)] } ?? [])
         } catch {
             // The server is told, so that it does not wait, and then left.
             return [.send("AUTHENTICATE *")] + fail("SASL failed: \(error.reason)", true)

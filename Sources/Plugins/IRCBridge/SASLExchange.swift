@@ -23,9 +23,19 @@ struct SASLExchange: Sendable {
     /// Whether the server's word that it is done may be believed.
     var isComplete: Bool { config.mechanism != .scram || scram.isDone }
 
+    /// What ``derived(_:)`` waits for.
+    var derivation: ScramExchange.Derivation? { scram.derivation }
+
+    /// Goes on with the key of ``derivation``.
+    /// - Returns: The lines to write.
+    /// - Throws: ``ScramExchange/Failure``.
+    mutating func derived(_ key: [UInt8]?) throws(ScramExchange.Failure) -> [String] {
+        Self.lines(try scram.derived(key))
+    }
+
     /// Answers a line of the server.
     /// - Parameter piece: What stands behind AUTHENTICATE.
-    /// - Returns: The lines to write; none where the server's message goes on.
+    /// - Returns: The lines to write; none where the server's message goes on, or ``derivation`` comes first.
     /// - Throws: ``ScramExchange/Failure``.
     mutating func take(_ piece: String) throws(ScramExchange.Failure) -> [String] {
         if piece != "+" { partial += piece }
@@ -36,7 +46,7 @@ struct SASLExchange: Sendable {
         switch config.mechanism {
         case .plain: return Self.lines("\(config.account)\0\(config.account)\0\(config.password)")
         case .external: return Self.lines(config.account)
-        case .scram: return Self.lines(try scram.answer(String(decoding: bytes, as: UTF8.self)))
+        case .scram: return try scram.answer(String(decoding: bytes, as: UTF8.self)).map { Self.lines($0) } ?? []
         }
     }
 

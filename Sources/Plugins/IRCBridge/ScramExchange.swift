@@ -15,9 +15,24 @@ struct ScramExchange: Sendable {
         var reason: String
     }
 
+    /// The one step that takes a part of a second with many rounds, and so is done beside the event loop, which all
+    /// networks share.
+    struct Derivation: Equatable, Sendable {
+        var password: String
+        var salt: [UInt8]
+        var rounds: Int
+
+        /// `SaltedPassword` (RFC 5802, 3); nil where OpenSSL cannot.
+        func key() -> [UInt8]? {
+            PBKDF2.sha256(
+                password: Array(password.utf8), salt: salt, iterations: rounds, length: SHA256.digestLength)
+        }
+    }
+
     private enum Stage {
         case start
         case asked
+        case deriving(Derivation, message: String, nonce: String)
         case proved(signature: [UInt8])
         case done
     }
@@ -38,18 +53,22 @@ struct ScramExchange: Sendable {
     /// Whether the server has shown that it knows the password too.
     var isDone: Bool { if case .done = stage { true } else { false } }
 
+    /// What ``derived(_:)`` waits for.
+    var derivation: Derivation? { if case .deriving(let derivation, _, _) = stage { derivation } else { nil } }
+
     /// Answers what the server says; the first time it says nothing.
+    /// - Returns: Nil where ``derivation`` is needed for the answer.
     /// - Throws: ``Failure``.
-    mutating func answer(_ message: String) throws(Failure) -> String {
+    mutating func answer(_ message: String) throws(Failure) -> String? {
         switch stage {
         case .start:
             guard !nonce.isEmpty else { throw Failure(reason: "there is no randomness to begin with") }
             stage = .asked
             return "n,," + firstBare
         case .asked:
-            let (answer, signature) = try prove(message)
-            stage = .proved(signature: signature)
-            return answer
+            stage = try challenged(message)
+            return nil
+        case .deriving: throw Failure(reason: "the server goes on before it was answered")
         case .proved(let signature):
             let values = try Self.values(message)
             guard let text = values["v"], let shown = Base64.decode(text), ConstantTime.areEqual(shown, signature)
@@ -60,7 +79,7 @@ struct ScramExchange: Sendable {
         }
     }
 
-    private func prove(_ message: String) throws(Failure) -> (answer: String, signature: [UInt8]) {
+    private func challenged(_ message: String) throws(Failure) -> Stage {
         let values = try Self.values(message)
         guard let joined = values["r"], joined.hasPrefix(nonce), joined.utf8.count > nonce.utf8.count,
             let salt = values["s"].flatMap(Base64.decode), !salt.isEmpty, let rounds = values["i"].flatMap({ Int($0) })
@@ -69,10 +88,17 @@ struct ScramExchange: Sendable {
             let (least, most) = (Self.rounds.lowerBound, Self.rounds.upperBound)
             throw Failure(reason: "the server asks for \(rounds) rounds; \(least) to \(most) are accepted")
         }
-        guard
-            let salted = PBKDF2.sha256(
-                password: Array(password.utf8), salt: salt, iterations: rounds, length: SHA256.digestLength)
-        else { throw Failure(reason: "OpenSSL cannot derive a key") }
+        let derivation = Derivation(password: password, salt: salt, rounds: rounds)
+        return .deriving(derivation, message: message, nonce: joined)
+    }
+
+    /// Answers the challenge by the key of ``derivation``.
+    /// - Parameter salted: Nil where it could not be derived.
+    /// - Throws: ``Failure``.
+    mutating func derived(_ salted: [UInt8]?) throws(Failure) -> String {
+        guard case .deriving(_, let message, let joined) = stage, let salted else {
+            throw Failure(reason: "OpenSSL cannot derive a key")
+        }
         let clientKey = HMACSHA256.authenticate(key: salted, Array("Client Key".utf8))
         let serverKey = HMACSHA256.authenticate(key: salted, Array("Server Key".utf8))
         // `biws` is the first message's `n,,` in base 64.
@@ -80,7 +106,8 @@ struct ScramExchange: Sendable {
         let all = Array("\(firstBare),\(message),\(withoutProof)".utf8)
         let mask = HMACSHA256.authenticate(key: SHA256.hash(clientKey), all)
         let proof = Base64.encode(zip(clientKey, mask).map { $0 ^ $1 })
-        return ("\(withoutProof),p=\(proof)", HMACSHA256.authenticate(key: serverKey, all))
+        stage = .proved(signature: HMACSHA256.authenticate(key: serverKey, all))
+        return "\(withoutProof),p=\(proof)"
     }
 
     /// The attributes of a message by their letters.
