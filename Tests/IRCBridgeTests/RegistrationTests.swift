@@ -20,6 +20,7 @@ import Testing
     }
 
     private static let hello = ["CAP LS 302", "NICK crow", "USER crowbar 0 * Crowbar"]
+    private static let nickServ = #","nickserv":{"password":"p"}"#
     private static let sasl = #","sasl":{"mechanism":"plain","account":"jilles","password":"sesame"}"#
 
     @Test func aServerWithoutCapabilitiesIsEnough() throws {
@@ -86,13 +87,58 @@ import Testing
             ),
             ("", [":s 464 * :Password incorrect"], "wrong server_password"),
             ("", [":s 465 * :You are banned"], "banned"),
-            ("", [":s 432 * crow :Erroneous nickname"], "does not accept the nick 'crow'"),
+            (
+                "", [":s 432 * crow :Erroneous nickname"],
+                "does not accept the nick 'crow' (Erroneous nickname); set another 'nick'"
+            ),
+            (sasl, [":s CAP * LS :sasl server-time", ":s CAP * ACK :server-time"], "does not grant SASL"),
+            (sasl, [":s CAP * LS :sasl", ":s 001 crow :Welcome"], "without proof of its account"),
+            (
+                sasl, [":s CAP * LS :sasl", ":s CAP * ACK :sasl", "AUTHENTICATE +", ":s 001 crow :Welcome"],
+                "without proof"
+            ),
+            // NickServ is for servers that have no SASL.
+            (sasl + nickServ, [":s CAP * LS :sasl", ":s CAP * ACK :sasl", ":s 001 crow :Welcome"], "without proof"),
+            (sasl + nickServ, [":s CAP * LS :sasl server-time", ":s CAP * ACK :server-time"], "does not grant SASL"),
         ])
     func endsForGood(more: String, lines: [String], reason: String) throws {
         let last = try #require(try play(more, lines).last?.first)
         #expect(last.hasPrefix("final: "))
         #expect(last.contains(reason))
         #expect(!last.contains("sesame"))
+    }
+
+    @Test func anAccountThatWasProvedBeforeIsProved() throws {
+        let steps = try play(
+            Self.sasl,
+            [
+                ":s CAP * LS :sasl", ":s CAP * ACK :sasl", ":s 907 crow :You have already authenticated",
+                ":s 001 crow :x",
+            ])
+        #expect(steps[3...] == [["CAP END"], ["registered crow"]])
+        let twice = try play(
+            Self.sasl,
+            [":s CAP * LS :sasl", ":s CAP * ACK :sasl", "AUTHENTICATE +", ":s 903 crow :x", ":s 907 crow :x"])
+        #expect(twice[4...] == [["CAP END"], []])
+        // Nobody without the password says that they know it.
+        let scram = Self.sasl.replacing("plain", with: "scram-sha-256")
+        let hasty = try play(scram, [":s CAP * LS :sasl", ":s CAP * ACK :sasl", ":s 907 crow :x"])
+        #expect(hasty[3].first?.hasPrefix("final: SASL failed: the server has not shown") == true)
+        // Who did not ask has nothing to end.
+        #expect(try play("", [":s 903 crow :x"])[1] == [])
+    }
+
+    @Test func aListOfCapabilitiesHasAnEnd() throws {
+        let line = ":s CAP * LS * :" + (0..<50).map { "example.org/cap\($0)" }.joined(separator: " ")
+        let steps = try play("", Array(repeating: line, count: Registration.maxListLines + 2))
+        #expect(steps[Registration.maxListLines] == [])
+        #expect(steps.suffix(2) == [["failed: the server's list of capabilities has no end"], []])
+    }
+
+    @Test func aNickThatIsNoneIsNotTaken() throws {
+        for nick in [String(repeating: "x", count: 5000), "a\0b", ""] {
+            #expect(try play("", [":s 001 \(nick) :Welcome"])[1] == ["registered crow"] || nick.isEmpty)
+        }
     }
 
     @Test func aRefusedSetOfCapabilitiesIsTriedWithSASLAlone() throws {

@@ -22,9 +22,14 @@ struct Registration: Sendable {
     static let receipts: Set<String> = ["echo-message", "labeled-response", "batch"]
     /// The most nicks that are tried.
     static let maxNicks = 10
+    /// The most lines in which a server may list its capabilities.
+    static let maxListLines = 100
+    /// What is asked for at all; other capabilities are not noted, so that no list of them grows.
+    private static let known = Set(wanted + ["sasl"])
     private let config: NetworkConfig
     private(set) var nick: String
     private var triedNicks = 0
+    private var listLines = 0
     private var offered: Set<String> = []
     private var sasl: SASLExchange?
     /// How the server lets accounts be proved; empty where it does not say.
@@ -62,8 +67,10 @@ struct Registration: Sendable {
         switch message.verb {
         case "CAP": return capabilities(message.params)
         case "AUTHENTICATE": return authenticate(message.params.first ?? "")
-        case "903":
-            guard sasl?.isComplete != false else {
+        // 907: the account was proved before.
+        case "903", "907":
+            guard let sasl, !isProved else { return [] }
+            guard sasl.isComplete else {
                 return fail("SASL failed: the server has not shown that it knows the password", true)
             }
             isProved = true
@@ -73,16 +80,20 @@ struct Registration: Sendable {
             return []
         case "902", "904", "905", "906": return saslRefused(message.params.last ?? "")
         case "001":
-            if config.sasl != nil, config.nickServ == nil, !asked.contains("sasl") {
-                return fail("the server does not offer SASL, which 'sasl' asks for", true)
+            let wasAsked = asked.contains("sasl")
+            // NickServ is for servers without SASL, not for those that leave it out.
+            if config.sasl != nil, !isProved, wasAsked || config.nickServ == nil {
+                let words = "the server let the bridge in without proof of its account, which 'sasl' asks for"
+                return fail(wasAsked ? words : "the server does not offer SASL, which 'sasl' asks for", true)
             }
             isOver = true
-            return [.registered(nick: message.params.first ?? nick)]
+            return [.registered(nick: message.params.first.flatMap { IRCSource.isName($0) ? $0 : nil } ?? nick)]
         case "433", "436", "437": return otherNick()
         case "432":
             if triedNicks > 0 { return otherNick() }
             hasNoNick = true
-            return fail("the server does not accept the nick '\(nick)': \(message.params.last ?? "")", true)
+            let words = message.params.last ?? ""
+            return fail("the server does not accept the nick '\(nick)' (\(words)); set another 'nick'", true)
         case "464": return fail("wrong server_password: \(message.params.last ?? "")", true)
         case "465", "466": return fail("banned: \(message.params.last ?? "")", true)
         case "451", "461": return []
@@ -97,14 +108,14 @@ struct Registration: Sendable {
         let names = (params.last ?? "").split(separator: " ").map { String($0.prefix { $0 != "=" }) }
         switch params[1].uppercased() {
         case "NEW":
-            offered.formUnion(names)
+            offered.formUnion(Self.known.intersection(names))
             var ask = Self.wanted.filter { offered.contains($0) && !enabled.contains($0) }
             if !Self.receipts.isSubset(of: offered) { ask.removeAll { Self.receipts.contains($0) && $0 != "batch" } }
             return ask.isEmpty ? [] : [.send("CAP REQ :" + ask.joined(separator: " "))]
         case "DEL":
             offered.subtract(names)
             enabled.subtract(names)
-        case "ACK": enabled.formUnion(names)
+        case "ACK": enabled.formUnion(Self.known.intersection(names))
         default: break
         }
         return []
@@ -120,10 +131,12 @@ struct Registration: Sendable {
         let names = (params.last ?? "").split(separator: " ").map(String.init)
         switch params[1].uppercased() {
         case "LS":
-            for name in names {
-                offered.insert(String(name.prefix { $0 != "=" }))
-                if name.hasPrefix("sasl=") { mechanisms = String(name.dropFirst(5)) }
+            listLines += 1
+            guard listLines <= Self.maxListLines else {
+                return fail("the server's list of capabilities has no end", false)
             }
+            offered.formUnion(Self.known.intersection(names.map { String($0.prefix { $0 != "=" }) }))
+            if let sasl = names.last(where: { $0.hasPrefix("sasl=") }) { mechanisms = String(sasl.dropFirst(5)) }
             // A star before the list says that more follows.
             if params.count > 3, params[2] == "*" { return [] }
             var ask = Self.wanted.filter { offered.contains($0) }
@@ -142,7 +155,10 @@ struct Registration: Sendable {
             asked = Set(ask)
             return [.send(ask.isEmpty ? "CAP END" : "CAP REQ :" + ask.joined(separator: " "))]
         case "ACK":
-            enabled.formUnion(names)
+            enabled.formUnion(Self.known.intersection(names))
+            if asked.contains("sasl"), !names.contains("sasl") {
+                return fail("the server does not grant SASL, which 'sasl' asks for", true)
+            }
             return [.send(names.contains("sasl") ? sasl?.begin ?? "CAP END" : "CAP END")]
         case "NAK":
             if asked.contains("sasl") {
