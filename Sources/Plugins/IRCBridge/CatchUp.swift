@@ -7,6 +7,10 @@ struct CatchUp: Sendable {
     static let mostPages = 50
     /// The most new lines held back for one channel; beyond them the rest of the history is not waited for.
     static let mostHeld = 1000
+    /// The most bytes of them, tags included; beyond them as well.
+    static let mostHeldBytes = 1 << 20
+    /// The longest id of a message, and time, that is believed, in bytes; longer ones are as good as none.
+    static let longestID = 200
     /// How long a page is waited for, in seconds.
     static let patience = 30.0
     /// The most ids of messages remembered.
@@ -21,14 +25,16 @@ struct CatchUp: Sendable {
         var last: String?
         var asked: Instant
         var held: [IRCMessage] = []
+        var heldBytes = 0
     }
 
     private var channels: [String: Channel] = [:]
     private var seen: Set<String> = []
     private var seenBefore: Set<String> = []
 
-    /// Whether a message's id is new; it is not from then on.
+    /// Whether a message's id is new; it is not from then on. `id` has the channel before it.
     mutating func isNew(_ id: String) -> Bool {
+        guard id.utf8.count <= 2 * Self.longestID + 1 else { return true }
         guard !seenBefore.contains(id) else { return false }
         // The older half goes at once, so that each is remembered for at least half as many.
         if seen.count >= Self.mostSeen / 2 { (seenBefore, seen) = (seen, []) }
@@ -70,7 +76,9 @@ struct CatchUp: Sendable {
     /// Holds back a new line. False where there are too many: the history is to be ended then.
     mutating func hold(_ channel: String, _ message: IRCMessage) -> Bool {
         channels[channel]?.held.append(message)
-        return channels[channel]?.held.count ?? 0 < Self.mostHeld
+        channels[channel]?.heldBytes += message.size
+        guard let state = channels[channel] else { return false }
+        return state.held.count < Self.mostHeld && state.heldBytes < Self.mostHeldBytes
     }
 
     /// A page has ended: the line that asks for the next one, or nil where there is none.
@@ -107,6 +115,6 @@ struct CatchUp: Sendable {
     }
 
     private static func isWord(_ text: String) -> Bool {
-        !text.isEmpty && text.utf8.count <= 200 && text.utf8.allSatisfy { $0 > 0x20 && $0 != 0x7F }
+        !text.isEmpty && text.utf8.count <= longestID && text.utf8.allSatisfy { $0 > 0x20 && $0 != 0x7F }
     }
 }

@@ -4,9 +4,6 @@ import NIOCore
 final class IRCLineHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 
-    /// The longest line taken, in bytes: 8,191 of tags and 512 (IRCv3 message-tags), with room for a loose server.
-    static let maxLine = 16 << 10
-
     /// What the connection does.
     enum Event {
         case opened
@@ -20,7 +17,7 @@ final class IRCLineHandler: ChannelInboundHandler {
     private let established: Any.Type?
     private let report: (Event) -> Void
     private let skipsTalk: Bool
-    private var partial: [UInt8] = []
+    private var cutter = LineCutter()
     private var isOpen = false
 
     /// - Parameters:
@@ -55,24 +52,12 @@ final class IRCLineHandler: ChannelInboundHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let buffer = unwrapInboundIn(data)
-        var lines: [[UInt8]] = []
-        buffer.withUnsafeReadableBytes { bytes in
-            var start = 0
-            for at in 0..<bytes.count where bytes[at] == 0x0A {
-                var line = partial
-                partial = []
-                line.append(contentsOf: bytes[start..<at])
-                start = at + 1
-                while line.last == 0x0D { line.removeLast() }
-                lines.append(line)
-            }
-            partial.append(contentsOf: bytes[start...])
-        }
+        let (lines, isTooLong) = buffer.withUnsafeReadableBytes { cutter.take($0) }
         for line in lines where !skipsTalk || !TalkFilter.isTalk(line) {
             if let message = IRCMessage(line: line) { report(.line(message)) }
         }
-        if partial.count > Self.maxLine {
-            report(.failed("the server sent a line of over \(Self.maxLine) bytes"))
+        if isTooLong {
+            report(.failed("the server sent a line of over \(LineCutter.maxLine) bytes"))
             context.close(promise: nil)
         }
     }

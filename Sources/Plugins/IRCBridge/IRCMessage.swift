@@ -3,6 +3,9 @@ struct IRCMessage: Equatable, Sendable {
     /// The most parameters a line has (RFC 1459).
     static let maxParameters = 15
 
+    /// The most tags that are read; servers send about ten.
+    static let maxTags = 64
+
     /// Tags with their values unescaped; a tag without a value has an empty one. The last of equal names counts.
     var tags: [String: String] = [:]
     /// Who it is from, without the colon.
@@ -54,7 +57,7 @@ struct IRCMessage: Equatable, Sendable {
 
     private static func tags(_ bytes: ArraySlice<UInt8>) -> [String: String] {
         var tags: [String: String] = [:]
-        for tag in bytes.split(separator: 0x3B) {
+        for tag in bytes.split(separator: 0x3B, maxSplits: Self.maxTags).prefix(Self.maxTags) {
             let parts = tag.split(separator: 0x3D, maxSplits: 1, omittingEmptySubsequences: false)
             guard let name = parts.first, !name.isEmpty else { continue }
             let value = parts.count > 1 ? unescape(parts[1]) : ""
@@ -82,6 +85,12 @@ struct IRCMessage: Equatable, Sendable {
             }
         }
         return String(decoding: out, as: UTF8.self)
+    }
+
+    /// The bytes of its texts, to limit what is held of many.
+    var size: Int {
+        (source?.utf8.count ?? 0) + verb.utf8.count + params.reduce(0) { $0 + $1.utf8.count }
+            + tags.reduce(0) { $0 + $1.key.utf8.count + $1.value.utf8.count }
     }
 
     /// The line, without CR LF. The parameters must hold no CR, LF or NUL, and all but the last no space.

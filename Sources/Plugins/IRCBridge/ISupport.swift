@@ -2,6 +2,9 @@
 ///
 /// UTF8ONLY asks for nothing: all that is written is UTF-8.
 struct ISupport: Equatable, Sendable {
+    /// The most marks of channels or of people that are believed; each name of a list is compared with all of them.
+    static let mostMarks = 32
+
     /// How names are compared.
     var casemapping = Casemapping.rfc1459
     /// The longest nick, in bytes.
@@ -54,9 +57,11 @@ struct ISupport: Equatable, Sendable {
         case "NICKLEN": nickLength = Int(value).map { min(max($0, 1), 255) } ?? nickLength
         case "USERLEN": userLength = Int(value).map { min(max($0, 1), 64) } ?? userLength
         case "HOSTLEN": hostLength = Int(value).map { min(max($0, 1), 255) } ?? hostLength
-        case "CHANTYPES": channelTypes = value
+        case "CHANTYPES": channelTypes = String(value.prefix(Self.mostMarks))
         // `(ov)@+`
-        case "PREFIX": prefixes = value.firstIndex(of: ")").map { String(value[$0...].dropFirst()) } ?? ""
+        case "PREFIX":
+            let marks = value.firstIndex(of: ")").map { value[$0...].dropFirst() } ?? ""
+            prefixes = String(marks.prefix(Self.mostMarks))
         case "TOPICLEN": topicLength = Int(value).map { min(max($0, 1), 4096) } ?? topicLength
         // No less than the RFC promises, and no more than a message of the chat can be of use with.
         case "LINELEN": longestLine = Int(value).map { min(max($0 - 2, RelayLines.maxLine), 8190) } ?? longestLine

@@ -36,6 +36,9 @@ struct Membership: Equatable, Sendable {
     private var kicks: [Instant] = []
     /// The topic, as far as the server has told it.
     var topic: String?
+    /// Whether the end of its names has come, and that of WHO: each comes once, and to take it again and again, with
+    /// all the people of a large channel, would keep the bridge busy.
+    var hasNames = false, hasWho = false
     /// Whether WHO was asked for who is in it.
     var isAskingWho = false
 
@@ -87,6 +90,7 @@ struct Membership: Equatable, Sendable {
             isUnwanted ? reason + " (kicked \(Self.mostKicks) times: it stays out until the next connection)" : reason
         topic = nil
         isAskingWho = false
+        (hasNames, hasWho) = (false, false)
         deadline = nil
         // After a short stay the waits go on, or else whoever is thrown out at once would be back at once for ever.
         if let joinedAt, now - joinedAt >= Self.steady { failures = 0 }

@@ -1,6 +1,11 @@
+import DequeModule
+
 /// People who went because two servers of the network lost each other. Most are back within minutes: only those who are
 /// not have left.
 struct Netsplit: Equatable, Sendable {
+    /// The most people waited for; those past it leave at once.
+    static let mostGone = 20_000
+
     /// How long they are waited for, in seconds.
     static let patience = 300.0
 
@@ -8,11 +13,19 @@ struct Netsplit: Equatable, Sendable {
     static let between = 10.0
 
     private var lastLoss: Instant?
+    private struct Loss: Equatable {
+        var nick: String
+        var until: Instant
+    }
+
     private var gone: [String: (person: Roster.Person, until: Instant)] = [:]
-    /// Their order of time, which is the order of their ends.
-    private var order: [String] = []
+    /// Their order of time, which is the order of their ends; also of some who are back, never of the first.
+    private var order: Deque<Loss> = []
 
     static func == (a: Netsplit, b: Netsplit) -> Bool { a.order == b.order }
+
+    /// Whether nobody more is waited for.
+    var isFull: Bool { gone.count >= Self.mostGone }
 
     /// Whether the reason of a QUIT is that of a split: the names of two servers (RFC 1459 4.1.6), which no server lets
     /// a client say without a mark before it.
@@ -31,8 +44,9 @@ struct Netsplit: Equatable, Sendable {
     mutating func lost(_ nick: String, _ person: Roster.Person, now: Instant) -> Bool {
         let isFirst = lastLoss.map { now - $0 > Self.between } ?? true
         lastLoss = now
-        if gone.updateValue((person, now + Self.patience), forKey: nick) != nil { order.removeAll { $0 == nick } }
-        order.append(nick)
+        gone[nick] = (person, now + Self.patience)
+        order.append(Loss(nick: nick, until: now + Self.patience))
+        tidy()
         return isFirst
     }
 
@@ -41,6 +55,14 @@ struct Netsplit: Equatable, Sendable {
         guard gone[nick] != nil else { return }
         gone[nick]?.person.channels.remove(channel)
         if gone[nick]?.person.channels.isEmpty == true { gone[nick] = nil }
+        tidy()
+    }
+
+    /// Takes those who are back from the beginning of the order, and from all of it once they are most of it.
+    private mutating func tidy() {
+        while let first = order.first, gone[first.nick]?.until != first.until { order.removeFirst() }
+        guard order.count > 2 * gone.count + 64 else { return }
+        order = Deque(order.filter { gone[$0.nick]?.until == $0.until })
     }
 
     /// Whether somebody is waited for in a channel. `nick` is folded.
@@ -54,22 +76,16 @@ struct Netsplit: Equatable, Sendable {
     }
 
     /// When the first of them is given up.
-    var nextEnd: Instant? { order.first { gone[$0] != nil }.flatMap { gone[$0]?.until } }
+    var nextEnd: Instant? { order.first?.until }
 
     /// Takes those who did not come back in time, each with the channels where they are missed.
     mutating func givenUp(now: Instant) -> [Roster.Person] {
         var given: [Roster.Person] = []
-        var kept: [String] = []
-        for nick in order {
-            guard let (person, until) = gone[nick] else { continue }
-            if until <= now {
-                gone[nick] = nil
-                given.append(person)
-            } else {
-                kept.append(nick)
-            }
+        while let first = order.first, first.until <= now {
+            order.removeFirst()
+            if let (person, _) = gone.removeValue(forKey: first.nick) { given.append(person) }
+            tidy()
         }
-        order = kept
         return given
     }
 }

@@ -125,8 +125,8 @@ extension NetworkMachine {
             let who = message.verb == "KICK" ? message.params.dropFirst().first ?? "" : source.nick
             return isOwn(who) ? serverDid(message, source, now) : presence(message, source, now)
         case "366", "315":
-            guard message.params.count > 1, memberships[fold(message.params[1])]?.isJoined == true else { return [] }
-            return namesEnded(fold(message.params[1])) + pump(now)
+            guard message.params.count > 1 else { return [] }
+            return listEnded(fold(message.params[1]), isNames: message.verb == "366") + pump(now)
         case "CAP": return steps(registration.notified(message.params), now)
         case "BATCH":
             return batch(message, now)
@@ -220,7 +220,9 @@ extension NetworkMachine {
 
     /// What a command's event id is derived from.
     func key(_ message: IRCMessage, _ link: LinkConfig) -> String? {
-        message.tags["msgid"].map { "\(link.ref)/\(link.channel)/\($0)" }
+        message.tags["msgid"].flatMap { id in
+            id.utf8.count <= CatchUp.longestID ? "\(link.ref)/\(link.channel)/\(id)" : nil
+        }
     }
 
     /// Whether nothing of somebody is to come into the chat.
@@ -285,7 +287,9 @@ extension NetworkMachine {
         if message.tags["batch"] != nil, wasPuppet(source.nick) { return [] }
         let target = fold(message.params[0])
         if relayMarks.isRepeated(message.params[1], in: target, nick: nick, now: now) { return [] }
-        if let id = message.tags["msgid"], !catchUp.isNew(target + " " + id) { return [] }
+        if let id = message.tags["msgid"], id.utf8.count <= CatchUp.longestID, !catchUp.isNew(target + " " + id) {
+            return []
+        }
         var text = message.params[1]
         var kind = message.verb == "NOTICE" ? "notice" : nil
         if text.utf8.first == 1 {
@@ -303,9 +307,10 @@ extension NetworkMachine {
         if registration.enabled.contains("account-tag") { actions += accountIs(source.nick, message.tags["account"]) }
         let account = message.tags["account"] ?? roster.person(source.nick)?.account
         let speaker = speaker(source.nick, account: account)
+        let time = message.tags["time"].flatMap { $0.utf8.count <= CatchUp.longestID ? $0 : nil }
         for link in inbound(target) {
             let commands = speakers.commands(
-                speaker, link, message: text, kind: kind, key: key(message, link), sentAt: message.tags["time"])
+                speaker, link, message: text, kind: kind, key: key(message, link), sentAt: time)
             actions += commands.map { command in
                 var command = command
                 if command.kind == .message { command.reference = CatchUp.reference(message) }

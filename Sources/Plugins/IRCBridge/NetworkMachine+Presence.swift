@@ -1,7 +1,11 @@
+import DequeModule
 import JSONBytes
 
 // Who of the channels on IRC is in those of the chat.
 extension NetworkMachine {
+    /// People who are introduced to the chat at once, the others following as it takes them (``Presence/full``).
+    static let mostArrivals = 256
+
     /// The links by which a channel on IRC, by its folded name, comes into the chat.
     func inbound(_ target: String) -> [LinkConfig] {
         links.filter { $0.direction != .toIRC && fold($0.target) == target }
@@ -15,7 +19,7 @@ extension NetworkMachine {
         } else {
             id = BridgeUserID.nick(nick, plugin: plugin, network: config.name, supports.casemapping)
         }
-        return Speakers.Speaker(id: id, name: IRCText.plain(nick))
+        return Speakers.Speaker(id: id, name: IRCText.cut(IRCText.plain(nick), IRCSource.longestName))
     }
 
     private func speaker(_ person: Roster.Person) -> Speakers.Speaker {
@@ -28,6 +32,8 @@ extension NetworkMachine {
         guard let first = params.first, !isPuppet, !isOfPuppet(message, source) else { return [] }
         switch message.verb {
         case "JOIN":
+            // Where the client is not to be nobody is of interest, as in the channel that a full one forwards to.
+            guard memberships[fold(first)] != nil else { return [] }
             // extended-join: the account, or a star.
             let account = params.count > 2 && params[1] != "*" ? params[1] : message.tags["account"]
             roster.join(source, fold(first), account: account)
@@ -37,7 +43,7 @@ extension NetworkMachine {
         case "KICK": return params.count > 1 ? left(params[1], fold(first)) : []
         case "QUIT":
             guard let person = roster.quit(source.nick) else { return [] }
-            if Netsplit.isReason(first) || isSplitBatch(message) {
+            if !netsplit.isFull, Netsplit.isReason(first) || isSplitBatch(message) {
                 if netsplit.lost(supports.casemapping.fold(source.nick), person, now: now) { figures.netsplits += 1 }
                 return []
             }
@@ -47,7 +53,7 @@ extension NetworkMachine {
             return changed(before, now: first)
         case "ACCOUNT": return accountIs(source.nick, first == "*" ? nil : first)
         case "353":
-            guard params.count > 2 else { return [] }
+            guard params.count > 2, memberships[fold(params[params.count - 2])] != nil else { return [] }
             for name in params[params.count - 1].split(separator: " ") {
                 let who = IRCSource(String(name.drop { supports.prefixes.contains($0) }))
                 if !isOurs(who.nick), !who.nick.isEmpty { roster.join(who, fold(params[params.count - 2])) }
@@ -82,6 +88,14 @@ extension NetworkMachine {
         message.tags["batch"].map { batches.type(of: $0) == "netsplit" } == true
     }
 
+    /// The list of who is in a channel has ended, by NAMES or WHO.
+    mutating func listEnded(_ target: String, isNames: Bool) -> [NetworkAction] {
+        guard let membership = memberships[target], membership.isJoined else { return [] }
+        guard isNames ? !membership.hasNames : membership.isAskingWho && !membership.hasWho else { return [] }
+        if isNames { memberships[target]?.hasNames = true } else { memberships[target]?.hasWho = true }
+        return namesEnded(target)
+    }
+
     /// All names of a channel have come: who is missing in the chat comes, and who went meanwhile goes.
     mutating func namesEnded(_ target: String) -> [NetworkAction] {
         var actions: [NetworkAction] = []
@@ -95,9 +109,9 @@ extension NetworkMachine {
         }
         actions += settleMembers(target)
         if config.presence == .full {
-            for person in roster.members(of: target) { actions += appear(person.nick, in: [target]) }
+            for person in roster.members(of: target) { arrivals.append((person.nick, target)) }
         }
-        return actions
+        return actions + introduceArrivals()
     }
 
     /// Lets go those in the chat who are in none of the channels on IRC any more, once all of these are known.
@@ -139,18 +153,29 @@ extension NetworkMachine {
         return actions
     }
 
+    /// Lets the next ones appear who are in a channel, unless the chat does not keep up: what is queued for it is held
+    /// in memory, and the names of a large channel would be some hundred thousand commands at once.
+    mutating func introduceArrivals() -> [NetworkAction] {
+        guard isListening else { return [] }
+        var actions: [NetworkAction] = []
+        for _ in 0..<Self.mostArrivals {
+            guard let (nick, target) = arrivals.popFirst() else { break }
+            if roster.contains(nick, in: target) { actions += appear(nick, in: [target]) }
+        }
+        return actions
+    }
+
     /// A channel of the chat was made, maybe anew: nobody is in it yet, and those who are to be come.
     mutating func channelCreated(_ event: [UInt8]) -> [NetworkAction] {
         guard let object = try? JSONObject(parsing: event), object.string("type") == "CHANNEL_CREATED",
             let channel = object.string("channelId")
         else { return [] }
         for id in speakers.members(of: channel) { speakers.forget(id, channel: channel) }
-        var actions: [NetworkAction] = []
         for link in links where link.channel == channel && link.direction != .toIRC {
             let target = fold(link.target)
-            for person in roster.members(of: target) { actions += appear(person.nick, in: [target]) }
+            if config.presence == .full { arrivals += roster.members(of: target).map { ($0.nick, target) } }
         }
-        return actions
+        return introduceArrivals()
     }
 
     /// Somebody is gone from some channels: they leave those of the chat which no other way keeps them in.

@@ -75,6 +75,8 @@ struct NetworkMachine: Sendable {
     var memberships: [String: Membership] = [:]
     var speakers: Speakers
     var roster = Roster()
+    /// People in a channel, by its folded name, who are to appear in the chat.
+    var arrivals: Deque<(nick: String, target: String)> = []
     var netsplit = Netsplit()
     var batches = Batches()
     var backlog = Backlog()
@@ -212,6 +214,7 @@ struct NetworkMachine: Sendable {
         answers = [:]
         toldMissed = []
         roster = Roster()
+        arrivals = []
         netsplit = Netsplit()
         batches = Batches()
         catchUp.connectionLost()
@@ -236,7 +239,7 @@ struct NetworkMachine: Sendable {
     mutating func setListening(_ on: Bool, now: Instant) -> [NetworkAction] {
         isListening = on
         if on { lastHeard = now }
-        return []
+        return introduceArrivals()
     }
 
     /// Time has passed: see ``wake(now:)``.
@@ -263,7 +266,7 @@ struct NetworkMachine: Sendable {
             hasAsked = true
             actions.append(ask("alive", now))
         }
-        actions += tickMemberships(now) + tickServices(now)
+        actions += tickMemberships(now) + tickServices(now) + introduceArrivals()
         if !isWindowOpen, now - since >= Self.joinLimit { actions += openWindow(now) }
         if isWindowOpen, now >= nextWorking, ledger.count > 0 {
             nextWorking = now + Self.workingInterval
@@ -292,6 +295,7 @@ struct NetworkMachine: Sendable {
             for end in ends.compactMap(\.self) {
                 wake = min(wake, end)
             }
+            if isListening, !arrivals.isEmpty { wake = now }
             if let end = netsplit.nextEnd { wake = min(wake, end) }
             if nick != config.nick { wake = min(wake, nickKeeper.next) }
             if let until = nickServ.waitsUntil { wake = min(wake, until) }

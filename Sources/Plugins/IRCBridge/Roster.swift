@@ -45,7 +45,10 @@ struct Roster: Equatable, Sendable {
     /// - Parameter account: Their account; nil where the server does not tell it.
     mutating func join(_ who: IRCSource, _ channel: String, account: String? = nil) {
         let key = casemapping.fold(who.nick)
-        guard people[key] != nil || people.count < Self.mostPeople else { return }
+        // No names of any length, and none that would be more than a word where they are written.
+        guard IRCSource.isName(who.nick), who.user.utf8.count <= IRCSource.longestName,
+            who.host.utf8.count <= IRCSource.longestName, people[key] != nil || people.count < Self.mostPeople
+        else { return }
         people[key, default: Person(nick: who.nick)].channels.insert(channel)
         people[key]?.nick = who.nick
         if !who.host.isEmpty {
@@ -97,6 +100,7 @@ struct Roster: Equatable, Sendable {
     /// - Returns: Who they were before, where that is something new.
     mutating func setAccount(_ nick: String, _ account: String?) -> Person? {
         let key = casemapping.fold(nick)
+        let account = account.flatMap { $0.utf8.count <= IRCSource.longestName ? $0 : nil }
         guard let before = people[key], before.account != account else { return nil }
         dropAccount(key)
         people[key]?.account = account
