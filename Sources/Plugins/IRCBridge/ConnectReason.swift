@@ -22,6 +22,14 @@ enum ConnectReason {
         return "no answer from \(error.host):\(error.port)"
     }
 
+    /// Of a connection that stands, on which nobody answers.
+    /// - Parameter proxy: The proxy, where it has not reached the server yet.
+    static func silence(_ limit: TimeAmount, _ host: String, _ port: Int, proxy: Route.Proxy?) -> String {
+        let seconds = limit.nanoseconds / 1_000_000_000
+        if let proxy { return "the proxy \(proxy.host):\(proxy.port) does not answer" }
+        return "no TLS with '\(host)': it did not answer for \(seconds) s; is \(port) its port for TLS?"
+    }
+
     /// Of an error of the connection that stands.
     static func text(inChannel error: any Error) -> String {
         switch error {

@@ -1,4 +1,5 @@
 import NIOCore
+import NIOSOCKS
 
 /// The network's end of a channel: cuts what comes into lines and hands them on with the connection's end.
 final class IRCLineHandler: ChannelInboundHandler {
@@ -6,6 +7,8 @@ final class IRCLineHandler: ChannelInboundHandler {
 
     /// What the connection does.
     enum Event {
+        /// A proxy has reached the server; TLS may be still to come.
+        case proxied
         case opened
         case line(IRCMessage)
         /// All that has come for now was handed on.
@@ -46,6 +49,7 @@ final class IRCLineHandler: ChannelInboundHandler {
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if event is SOCKSProxyEstablishedEvent { report(.proxied) }
         if let established, type(of: event) == established { open() }
         context.fireUserInboundEventTriggered(event)
     }

@@ -10,7 +10,7 @@ import PluginWire
 /// One network's machine with its socket and its clock. All of it lives on one event loop.
 // Unchecked: every method is called on `loop` alone, which `preconditionInEventLoop` holds callers to.
 final class NetworkConnection: @unchecked Sendable {
-    /// The longest that opening a connection may take.
+    /// The longest that each step of opening a connection may take: TCP, and then the proxy and TLS together.
     private static let connectLimit = TimeAmount.seconds(15)
 
     /// Bytes of randomness in a nonce; a multiple of three leaves no padding.
@@ -27,8 +27,10 @@ final class NetworkConnection: @unchecked Sendable {
     private var isWriteDue = false
     private var failure: String?
     private var timer: Scheduled<Void>?
-    /// Gives a proxy up that does not answer.
+    /// Gives a proxy or a TLS handshake up that does not come to its end.
     private var opening: Scheduled<Void>?
+    /// The proxy has reached the server.
+    private var isProxied = false
     private var timerAt: Instant?
     private var wantsReads = true
     /// Shared with the connections of users.
@@ -213,6 +215,7 @@ final class NetworkConnection: @unchecked Sendable {
 
     private func connect() {
         failure = nil
+        isProxied = false
         let config = machine.config
         let tls: TLSClientContext?
         do throws(TLSError) {
@@ -250,20 +253,17 @@ final class NetworkConnection: @unchecked Sendable {
         do {
             let pipeline = channel.pipeline.syncOperations
             var established: Any.Type?
-            if let proxy = config.route.proxy {
+            if config.route.proxy != nil {
                 let address = try? SocketAddress(ipAddress: config.host, port: config.port)
                 let target = address.map { SOCKSAddress.address($0) } ?? .domain(config.host, port: config.port)
                 try pipeline.addHandler(SOCKSClientHandler(targetAddress: target))
                 established = SOCKSProxyEstablishedEvent.self
-                opening = loop.scheduleTask(in: Self.connectLimit) { [self] in
-                    failure = failure ?? "the proxy \(proxy.host):\(proxy.port) does not answer"
-                    channel.close(promise: nil)
-                }
             }
             if let tls {
                 try pipeline.addHandler(TLSClientHandler(context: tls, host: config.host))
                 established = TLSClientHandler.Established.self
             }
+            if established != nil { limitOpening(channel, config) }
             try pipeline.addHandler(
                 IRCLineHandler(established: established, skipsTalk: machine.isPuppet) { [self] in handle($0) })
             // A handshake is read whatever the chat does.
@@ -275,9 +275,19 @@ final class NetworkConnection: @unchecked Sendable {
         }
     }
 
+    /// Without an end to it, whoever takes connections and says nothing would keep this one for ever.
+    private func limitOpening(_ channel: any Channel, _ config: NetworkConfig) {
+        opening = loop.scheduleTask(in: Self.connectLimit) { [self] in
+            let awaited = isProxied ? nil : config.route.proxy
+            failure = failure ?? ConnectReason.silence(Self.connectLimit, config.host, config.port, proxy: awaited)
+            channel.close(promise: nil)
+        }
+    }
+
     private func handle(_ event: IRCLineHandler.Event) {
         if isDropped { return }
         switch event {
+        case .proxied: isProxied = true
         case .opened:
             opening?.cancel()
             channel?.setOption(.autoRead, value: wantsReads).whenFailure { _ in }
