@@ -51,6 +51,26 @@ import Testing
         #expect(taken == 10_000)
     }
 
+    /// SAFERATE: the server slows clients down by itself, and asks them not to.
+    @Test(arguments: [(":s 005 crow SAFERATE :are supported", 20), (":s 005 crow NICKLEN=9 :are supported", 2)])
+    func aServerThatSlowsClientsDownIsNotSpared(line: String, expected: Int) throws {
+        var config = try Tables.network()
+        (config.burst, config.linesPerSecond) = (3, 1)
+        var machine = NetworkMachine(config: config, links: [try Tables.link()], plugin: "irc")
+        _ = machine.start(now: 0)
+        _ = machine.connected(now: 0)
+        for line in [":s 001 crow :x", line, ":crow!c@host JOIN #room"] {
+            _ = machine.received(Tables.line(line), now: 0)
+        }
+        var lines: [String] = []
+        for i in 1...20 { lines += machine.deliver(Tables.event(Int64(i)), now: 0).lines }
+        #expect(lines.filter { $0.hasPrefix("PRIVMSG") }.count == expected)
+        // Other limits in the configuration change nothing of that.
+        config.linesPerSecond = 2
+        _ = machine.reconfigure(config, links: machine.links, now: 0)
+        #expect(machine.bucket.isLimited == (expected != 20))
+    }
+
     @Test func waitsDoubleToFiveMinutes() {
         var backOff = BackOff()
         let waits = (0..<11).map { _ in backOff.wait(random: 1) }
