@@ -10,18 +10,18 @@ import Testing
             ([0x81], "\u{FFFD}"), ([0xC3], "Ã"), (Array("漢".utf8) + [0xFF], "æ¼¢ÿ"),
         ])
     func decoding(bytes: [UInt8], text: String) {
-        #expect(String(decoding: IRCText.utf8(bytes), as: UTF8.self) == text)
+        #expect(IRCText.decoded(bytes[...]) == text)
     }
 
     /// All of 0x80…0x9F, where CP1252 is not Latin-1; the five bytes without a character are U+FFFD.
     @Test func theUpperControlBytesAreThoseOfCP1252() {
         let table = "€\u{FFFD}‚ƒ„…†‡ˆ‰Š‹Œ\u{FFFD}Ž\u{FFFD}\u{FFFD}‘’“”•–—˜™š›œ\u{FFFD}žŸ"
-        #expect(String(decoding: IRCText.utf8(Array(0x80...0x9F)), as: UTF8.self) == table)
+        #expect(IRCText.decoded(Array(0x80...0x9F)[...]) == table)
     }
 
     /// 0xA0…0xFF are the code points of the same numbers.
     @Test func theRestOfCP1252IsLatin1() {
-        let text = String(decoding: IRCText.utf8(Array(0xA0...0xFF)), as: UTF8.self)
+        let text = IRCText.decoded(Array(0xA0...0xFF)[...])
         #expect(text.unicodeScalars.map(\.value) == Array(0xA0...0xFF))
     }
 
@@ -34,7 +34,36 @@ import Testing
             ([0xA9], "©"), ([0x61, 0xE2, 0x82], "aâ‚"),
         ])
     func falseUTF8(bytes: [UInt8], text: String) {
-        #expect(String(decoding: IRCText.utf8(bytes), as: UTF8.self) == text)
+        #expect(IRCText.decoded(bytes[...]) == text)
+    }
+
+    /// What a server left of a long line: the beginning of its last character goes, where the rest is seen to be UTF-8.
+    @Test(
+        "texts cut inside a character",
+        arguments: [
+            ([0xC3, 0xA9, 0xC3], "é"), ([0xC3, 0xA9, 0x21, 0xE2, 0x82], "é!"), ([0xC3, 0xA9, 0xF0, 0x9F, 0x98], "é"),
+            ([0xC3, 0xA9, 0xF0, 0x9F], "é"), ([0xC3, 0xA9, 0xE2], "é"),
+            // These are no such texts.
+            ([0x61, 0xE9], "aé"), ([0x61, 0xE2, 0x82], "aâ‚"), ([0xC3, 0xA9, 0x82], "Ã©‚"),
+            ([0xC3, 0xA9, 0xFF], "Ã©ÿ"),
+            ([0xE9, 0x61, 0xC3], "éaÃ"), ([0xC3, 0xA9, 0xE2, 0x82, 0xAC], "é€"), ([], ""), ([0xC3], "Ã"),
+            ([0x82, 0x82, 0x82], "‚‚‚"),
+        ])
+    func cutTexts(bytes: [UInt8], text: String) {
+        #expect(IRCText.decoded(bytes[...], mayBeCut: true) == text)
+    }
+
+    /// The channel and the nick are read whatever the text is.
+    @Test func thePartsOfALineAreReadApart() {
+        let line = Array("@a=é\\s\\:;b :Zoé!z@h PRIVMSG #café :h".utf8) + [0xE9, 0x21]
+        let message = IRCMessage(line: line)
+        #expect(
+            message
+                == IRCMessage(tags: ["a": "é ;", "b": ""], source: "Zoé!z@h", "PRIVMSG", ["#café", "hé!"]))
+        let other = IRCMessage(line: Array("@a=".utf8) + [0xE9] + Array(" :Zo".utf8) + [0xEB] + Array("!z@h X é".utf8))
+        #expect(other == IRCMessage(tags: ["a": "é"], source: "Zoë!z@h", "X", ["é"]))
+        let cut = IRCMessage(line: Array("PRIVMSG #r :é".utf8) + [0xE2, 0x82])
+        #expect(cut?.params == ["#r", "é"])
     }
 
     @Test(

@@ -22,9 +22,10 @@ struct IRCMessage: Equatable, Sendable {
         self.params = params
     }
 
-    /// Reads a line without its CR LF; nil where it has no verb. Text that is no UTF-8 is read as CP1252.
+    /// Reads a line without its CR LF; nil where it has no verb. What is no UTF-8 is read as CP1252, each part by
+    /// itself: text of another encoding leaves the channel's name alone.
     init?(line: some Collection<UInt8>) {
-        let bytes = IRCText.utf8(Array(line))
+        let bytes = Array(line)
         var at = 0
         func word() -> Range<Int> {
             let start = at
@@ -33,7 +34,7 @@ struct IRCMessage: Equatable, Sendable {
             while at < bytes.count, bytes[at] == 0x20 { at += 1 }
             return found
         }
-        func text(_ range: Range<Int>) -> String { String(decoding: bytes[range], as: UTF8.self) }
+        func text(_ range: Range<Int>) -> String { IRCText.decoded(bytes[range]) }
         while at < bytes.count, bytes[at] == 0x20 { at += 1 }
         if at < bytes.count, bytes[at] == 0x40 {
             at += 1
@@ -48,7 +49,7 @@ struct IRCMessage: Equatable, Sendable {
         while at < bytes.count {
             if bytes[at] == 0x3A || params.count == Self.maxParameters - 1 {
                 if bytes[at] == 0x3A { at += 1 }
-                params.append(text(at..<bytes.count))
+                params.append(IRCText.decoded(bytes[at...], mayBeCut: true))
                 break
             }
             params.append(text(word()))
@@ -61,13 +62,13 @@ struct IRCMessage: Equatable, Sendable {
             let parts = tag.split(separator: 0x3D, maxSplits: 1, omittingEmptySubsequences: false)
             guard let name = parts.first, !name.isEmpty else { continue }
             let value = parts.count > 1 ? unescape(parts[1]) : ""
-            tags[String(decoding: name, as: UTF8.self)] = value
+            tags[IRCText.decoded(name)] = value
         }
         return tags
     }
 
     private static func unescape(_ value: ArraySlice<UInt8>) -> String {
-        guard value.contains(0x5C) else { return String(decoding: value, as: UTF8.self) }
+        guard value.contains(0x5C) else { return IRCText.decoded(value) }
         var out: [UInt8] = []
         var isEscaped = false
         for byte in value {
@@ -84,7 +85,7 @@ struct IRCMessage: Equatable, Sendable {
             default: out.append(byte)
             }
         }
-        return String(decoding: out, as: UTF8.self)
+        return IRCText.decoded(out[...])
     }
 
     /// The bytes of its texts, to limit what is held of many.

@@ -7,15 +7,36 @@ enum IRCText {
         0x0153, 0xFFFD, 0x017E, 0x0178,
     ]
 
-    /// The text in UTF-8: as it is where it is that, else taken as CP1252.
-    static func utf8(_ bytes: [UInt8]) -> [UInt8] {
-        if bytes.allSatisfy({ $0 < 0x80 }) || String(validating: bytes, as: UTF8.self) != nil { return bytes }
+    /// The text: UTF-8 where it is that, else CP1252.
+    /// - Parameter mayBeCut: Whether a server may have cut it inside a character, to keep a line short. UTF-8 but for
+    ///   the beginning of a character at its end is then taken without that, where it has more than ASCII before.
+    static func decoded(_ bytes: ArraySlice<UInt8>, mayBeCut: Bool = false) -> String {
+        if let text = String(validating: bytes, as: UTF8.self) { return text }
+        if mayBeCut, let rest = withoutCutCharacter(bytes), rest.contains(where: { $0 >= 0x80 }),
+            let text = String(validating: rest, as: UTF8.self)
+        {
+            return text
+        }
         var text = ""
         for byte in bytes {
             let scalar = (0x80...0x9F).contains(byte) ? cp1252[Int(byte) - 0x80] : UInt32(byte)
             text.unicodeScalars.append(Unicode.Scalar(scalar) ?? "\u{FFFD}")
         }
-        return Array(text.utf8)
+        return text
+    }
+
+    /// What is before the beginning of a character that ends the bytes; nil where they do not end so.
+    private static func withoutCutCharacter(_ bytes: ArraySlice<UInt8>) -> ArraySlice<UInt8>? {
+        let trailers = bytes.suffix(3).reversed().prefix { $0 & 0xC0 == 0x80 }.count
+        guard let lead = bytes.dropLast(trailers).last else { return nil }
+        let length: Int
+        switch lead {
+        case 0xC2...0xDF: length = 2
+        case 0xE0...0xEF: length = 3
+        case 0xF0...0xF4: length = 4
+        default: return nil
+        }
+        return trailers + 1 < length ? bytes.dropLast(trailers + 1) : nil
     }
 
     /// The text without mIRC's formatting (colour numbers included) and without control characters.
