@@ -130,6 +130,19 @@ import Testing
         #expect(try problem(json).path == "links[1]")
     }
 
+    @Test func aChannelIsWrittenInOneWay() throws {
+        func links(_ first: String, _ second: String) -> String {
+            let links = #"{"channel":"a","irc":"\#(first)"},{"channel":"b","irc":"\#(second)"}"#
+            return #"{"networks":[{"name":"net","host":"h"},{"name":"two","host":"h"}],"links":[\#(links)]}"#
+        }
+        let problem = try problem(links("net/#a[", "net/#a{"))
+        #expect(problem.path == "links[1].irc")
+        #expect(problem.message.contains("'#a{' and '#a[' are one channel where"))
+        for (first, second) in [("net/#a[", "net/#A["), ("net/#a[", "two/#a{"), ("net/#a", "net/#b")] {
+            #expect(try read(links(first, second)).links.count == 2)
+        }
+    }
+
     @Test(
         "hosts that can be connected to",
         arguments: [

@@ -34,9 +34,27 @@ struct BridgeConfig: Equatable, Sendable {
                     && Casemapping.rfc1459.fold($0.target) == Casemapping.rfc1459.fold(link.target)
             }
             guard !twice else { throw ConfigError(path: path, message: "is the same link as one before") }
+            try Self.checkSpelling(link, against: links, path: path)
             links.append(link)
         }
         guard links.count <= Self.maxLinks else { throw section.fail("links", "are more than \(Self.maxLinks)") }
+    }
+
+    /// Checks that no two links write a channel in two ways that only some servers hold to be the same: the bridge
+    /// compares as RFC 1459 does, and where CASEMAPPING is `ascii` would mix two channels up.
+    private static func checkSpelling(
+        _ link: LinkConfig, against links: [LinkConfig], path: String
+    ) throws(ConfigError) {
+        let like = links.first { other in
+            other.network == link.network
+                && Casemapping.rfc1459.fold(other.target) == Casemapping.rfc1459.fold(link.target)
+                && Casemapping.ascii.fold(other.target) != Casemapping.ascii.fold(link.target)
+        }
+        guard let like else { return }
+        throw ConfigError(
+            path: path + ".irc",
+            message: "'\(link.target)' and '\(like.target)' are one channel where a server holds []\\^ to be the "
+                + "capitals of {}|~: write it the same way in all links, or link one of the two only")
     }
 
     /// Reads the files of certificates, so that a wrong one is an error now and not at the first connection.
