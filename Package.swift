@@ -167,7 +167,9 @@ let package = Package(
                 "IRCBridge", "PluginKit", "PluginWire", "JSONBytes", "OpenSSL", "CrowbarTesting",
                 .product(name: "Yams", package: "Yams"),
             ] + nio,
-            exclude: ["history_server.py", "hostile_server.py", "secure_server.py", "socks_server.py"],
+            exclude: [
+                "history_server.py", "hostile_server.py", "receipts_server.py", "secure_server.py", "socks_server.py",
+            ],
             resources: [.copy("Vectors")],
             swiftSettings: strict),
         .testTarget(

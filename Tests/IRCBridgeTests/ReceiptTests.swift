@@ -31,10 +31,27 @@ import Testing
         #expect(first.acks == [1])
         #expect(first.commands == [])
         #expect(machine.mask == "crow!crow@cloak")
-        let second = hear(&machine, "@label=2 :s ACK")
+        let second = hear(&machine, "@label=2 :crow!crow@cloak PRIVMSG #room :<Ann> a")
         #expect(second.acks == [2])
         let again = hear(&machine, "@label=2 :s ACK")
         #expect(again == [])
+    }
+
+    @Test func anAckInsteadOfTheEchoSaysThatTheServerDroppedTheMessage() throws {
+        var machine = try joined()
+        for delivery in 1...3 { _ = machine.deliver(Tables.event(Int64(delivery)), now: 0) }
+        // Of a server that has not shown that it echoes with labels nothing better may be expected.
+        let first = hear(&machine, "@label=1 :s ACK")
+        #expect(first.acks == [1])
+        _ = hear(&machine, "@label=2 :crow!crow@cloak PRIVMSG #room :<Ann> hello")
+        let third = hear(&machine, "@label=3 :s ACK")
+        let reject = PluginMessage.reject(
+            delivery: 3, code: "channel_unavailable", message: "the server took the message and showed it to nobody",
+            deadLetter: true)
+        #expect(third == [.plugin(reject)])
+        // The next connection may be to another server.
+        _ = machine.closed(reason: "x", random: 0, now: 1)
+        #expect(!machine.hasEcho)
     }
 
     @Test func aMessageOfManyLinesIsSettledWithTheLastAnswer() throws {

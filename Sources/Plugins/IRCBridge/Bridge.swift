@@ -23,6 +23,8 @@ final class Bridge: @unchecked Sendable {
     private var retired: [Int: NetworkConnection] = [:]
     private var lastSerial = 0
     private var isDraining = false
+    /// Whether answers of the chat are not waited for any more, and whether all is over.
+    private var isOverdue = false, isDone = false
     /// Commands that wait until others are answered; what one line of IRC leads to is bounded by ``Roster/mostPeople``.
     private var turns = CommandTurns(most: mostOutstanding, mostOfOne: mostOfOne)
     private var outstanding: [MessageID: CommandTurns.Item] = [:]
@@ -101,15 +103,41 @@ final class Bridge: @unchecked Sendable {
         }
     }
 
-    /// Leaves every network.
+    /// How long before the host loses patience the chat's answers are not waited for any more, in seconds.
+    private static let margin = 1.0
+
+    /// Leaves every network, and lets what was read from them into the chat. Until a network is left it is read as
+    /// always, because the answers to what was said there are among its lines.
     /// - Parameter deadline: Seconds until the host loses patience.
     func drain(deadline: Double) {
+        guard !isDraining else { return }
         isDraining = true
         for name in running.sorted() { networks[name]?.drain(deadline: deadline) }
+        let wait = max(deadline - Self.margin, deadline / 2)
+        loop.scheduleTask(in: .milliseconds(Int64(wait * 1000))) { [weak self] in self?.stopWaiting() }
         endDrain()
     }
 
-    private func endDrain() { if isDraining, running.isEmpty, retired.isEmpty { drained.succeed() } }
+    /// The host says nothing any more, so it does not answer either.
+    /// - Parameter deadline: Seconds for the networks to be left.
+    func hostEnded(deadline: Double) {
+        drain(deadline: deadline)
+        stopWaiting()
+    }
+
+    private func stopWaiting() {
+        isOverdue = true
+        endDrain()
+    }
+
+    private func endDrain() {
+        guard isDraining, !isDone, running.isEmpty, retired.isEmpty, isOverdue || turns.isEmpty && outstanding.isEmpty
+        else { return }
+        isDone = true
+        // With the last messages that the chat has, from which the next start asks the networks on.
+        for name in networks.keys.sorted() { networks[name]?.saveState() }
+        drained.succeed()
+    }
 
     private func handle(_ action: NetworkAction, of network: String, _ serial: Int) {
         guard networks[network]?.serial == serial else {
@@ -175,6 +203,7 @@ final class Bridge: @unchecked Sendable {
         defer {
             emitWaiting()
             readOn()
+            endDrain()
         }
         if command.kind == .message, let reference = command.reference, case .stored = result.outcome {
             networks[network]?.stored(String(command.ref.dropFirst(network.utf8.count + 1)), reference)

@@ -21,6 +21,9 @@ struct CommandTurns: Sendable {
     /// The networks with something that waits, the next one first.
     private var rotation: Deque<String> = []
 
+    /// Whether nothing waits.
+    var isEmpty: Bool { waiting.isEmpty }
+
     init(most: Int, mostOfOne: Int) { (self.most, self.mostOfOne) = (most, mostOfOne) }
 
     /// Takes a command to be emitted after the network's others.

@@ -43,7 +43,8 @@ struct CrowbarIRC {
         loop.execute {
             waiting.forEach(bridge.take)
             // Where the host is gone the drain's end exits the process.
-            pipe.begin(onMessages: { $0.forEach(bridge.take) }, onEnd: { bridge.drain(deadline: deadlineWithoutHost) })
+            pipe.begin(
+                onMessages: { $0.forEach(bridge.take) }, onEnd: { bridge.hostEnded(deadline: deadlineWithoutHost) })
         }
         while true { pause() }
     }

@@ -70,6 +70,9 @@ final class NetworkConnection: @unchecked Sendable {
     /// The chat has a message of a channel.
     func stored(_ target: String, _ reference: String) { step { $0.stored(target, reference, now: $1) } }
 
+    /// Stores what is to be stored, where nothing more is to come.
+    func saveState() { step { machine, _ in machine.saveState() } }
+
     /// Begins to connect.
     /// - Parameter state: The queue's, as it was stored last.
     func start(_ state: NetworkState) {

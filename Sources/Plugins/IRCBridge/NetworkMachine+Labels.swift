@@ -21,8 +21,9 @@ extension NetworkMachine {
             answers[String(reference.dropFirst())] = LabelledAnswer(label: label)
             return received(unlabelled: message, now)
         }
-        takeOwnMask(message)
-        let done = ledger.answered(label, failure: Self.failure(message))
+        let failure = Self.failure(message) ?? unshown(message, label)
+        takeEcho(message)
+        let done = ledger.answered(label, failure: failure)
         return received(unlabelled: message, now) + finish(done) + pump(now)
     }
 
@@ -37,7 +38,7 @@ extension NetworkMachine {
         }
         guard let batch = message.tags["batch"], answers[batch] != nil else { return nil }
         if let failure = Self.failure(message) { answers[batch]?.failure = failure }
-        takeOwnMask(message)
+        takeEcho(message)
         return received(unlabelled: message, now)
     }
 
@@ -51,8 +52,18 @@ extension NetworkMachine {
         return isRefused || message.verb == "FAIL" ? IRCText.words(message.params.last ?? message.verb) : nil
     }
 
+    /// Why a message did not get through, where the server acknowledges it without the echo that it gives of others:
+    /// it dropped it without a word (Ergo does so with a NOTICE to a moderated channel). A server that has not shown
+    /// an echo with a label on this connection may have no better answer; its ACK says that it has the line.
+    private func unshown(_ message: IRCMessage, _ label: String) -> String? {
+        guard message.verb == "ACK", hasEcho, ledger.isSpeech(label) else { return nil }
+        return "the server took the message and showed it to nobody"
+    }
+
     /// The echo shows the client's mask as others see it.
-    private mutating func takeOwnMask(_ message: IRCMessage) {
-        if message.verb == "PRIVMSG", let source = message.source, isOwn(IRCSource(source).nick) { setMask(source) }
+    private mutating func takeEcho(_ message: IRCMessage) {
+        guard message.verb == "PRIVMSG", let source = message.source, isOwn(IRCSource(source).nick) else { return }
+        setMask(source)
+        hasEcho = true
     }
 }

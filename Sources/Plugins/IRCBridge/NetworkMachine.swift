@@ -91,6 +91,8 @@ struct NetworkMachine: Sendable {
     var stateDue: Instant?
     /// When the server last answered a line by its label, or the first of those unanswered was written.
     var lastReceipt: Instant = 0
+    /// Whether the server has answered a message's label by its echo, on this connection.
+    var hasEcho = false
     var recent = RecentMessages()
     var isWindowOpen = false
     /// Events wanted at once.
@@ -218,6 +220,7 @@ struct NetworkMachine: Sendable {
         netsplit = Netsplit()
         batches = Batches()
         catchUp.connectionLost()
+        hasEcho = false
     }
 
     /// No more events come: what was begun is finished and confirmed, the rest is left to the next start.

@@ -285,6 +285,11 @@ struct OutboundLedger: Sendable {
         return finish(part).map { [$0] } ?? []
     }
 
+    /// Whether a label is that of a line of somebody's message, which the server shows to its sender too.
+    func isSpeech(_ label: String) -> Bool {
+        Int(label).map { label in flight.contains { $0.label == label && !$0.refusable.isTopic } } == true
+    }
+
     /// Forgets all deliveries, as they come again.
     mutating func clear() {
         lanes = [:]
