@@ -35,30 +35,74 @@ import Testing
         #expect(state.hasPrefix(##"{"last":{"#general":"msgid="##))
     }
 
-    @Test func whatWasMissedIsFetchedInOrderAndOnce() async throws {
+    /// A scripted server that plays `mode`, with a bridge that has connected to it.
+    private func scripted(_ mode: String) async throws -> (LineProcess, BridgeHost) {
         let folder = #filePath.split(separator: "/").dropLast().map { "/" + $0 }.joined()
-        let server = try LineProcess("/usr/bin/env", arguments: ["python3", folder + "/history_server.py"])
+        let server = try LineProcess(
+            "/usr/bin/env", arguments: ["python3", folder + "/history_server.py", mode])
         let port = try await server.first("the port") { Int(String(decoding: $0, as: UTF8.self)) }
         let host = try BridgeHost()
         try await host.run(BridgeHost.config(port))
+        return (server, host)
+    }
+
+    /// The texts of the next messages from IRC, which the chat takes.
+    private func hear(_ host: BridgeHost, _ count: Int) async throws -> [String] {
         var heard: [String] = []
-        func hear() async throws {
+        for _ in 0..<count {
             let (message, command) = try await host.command("SEND_MESSAGE")
             heard.append(try #require(message.string("message")))
             try await host.store(command)
         }
-        try await hear()
+        return heard
+    }
+
+    @Test(
+        "what was missed is fetched in order and once",
+        arguments: [
+            // Pages of two.
+            "pages",
+            // Most of the history are people's comings and goings; nothing of it may be taken for speech.
+            "events",
+            // The first page is shorter than it was asked for.
+            "short",
+            // The server does not know the message any more, and says so; or knows nothing after it; and times only.
+            "purged", "forgotten", "times",
+            // Answers have labels, and a bouncer repeats old lines unasked meanwhile.
+            "labels",
+        ])
+    func whatWasMissedIsFetchedInOrderAndOnce(mode: String) async throws {
+        let (server, host) = try await scripted(mode)
+        #expect(try await hear(host, 1) == ["text 1"])
         let state: JSON = try await host.plugin.first("the state") {
             if case .state(_, let state) = $0 { state } else { nil }
         }
-        let wanted = ##"{"last":{"#general":"msgid=m1"},"members":{"general":["nick/bob"]}}"##
-        #expect(String(decoding: state.bytes, as: UTF8.self) == wanted)
+        let wanted = ##"{"last":{"#general":"msgid=m1 timestamp=2026-11-24T01:00:01.000Z"},"##
+        #expect(String(decoding: state.bytes, as: UTF8.self).hasPrefix(wanted))
         // With this the server hangs up.
         let said = try await host.say("hello")
-        for _ in 2...5 { try await hear() }
-        #expect(heard == (1...5).map { "text \($0)" })
+        #expect(try await hear(host, 4) == (2...5).map { "text \($0)" })
         // What was not confirmed is said over the second connection.
         try await host.settled([said])
+        server.kill()
+        _ = try await server.end()
+    }
+
+    @Test func whatCouldNotBeFetchedIsAskedForByTheNextConnection() async throws {
+        let (server, host) = try await scripted("gap")
+        #expect(try await hear(host, 1) == ["text 1"])
+        // The server hangs up; the second connection gives no history.
+        try await host.settled([try await host.say("hello")])
+        #expect(try await hear(host, 1) == ["text 5"])
+        // It hangs up once more; the third one gives what was said before the second, and once.
+        try await host.settled([try await host.say("again")])
+        #expect(try await hear(host, 3) == (2...4).map { "text \($0)" })
+        let state: String = try await host.plugin.first("the last state") {
+            guard case .state(_, let state) = $0 else { return nil }
+            let text = String(decoding: state.bytes, as: UTF8.self)
+            return text.contains("msgid=m4") ? text : nil
+        }
+        #expect(!state.contains("msgid=m5"))
         server.kill()
         _ = try await server.end()
     }

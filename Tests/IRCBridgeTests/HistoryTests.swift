@@ -52,14 +52,17 @@ import Testing
                 "@msgid=m3;batch=a :crow!crow@host PRIVMSG #room :own", ":s BATCH -a",
             ])
         #expect(first == ["two", "CHATHISTORY AFTER #room msgid=m3 2"])
-        // What was held back and stands in the history too comes once.
+        // A page that is not full is not the last: that is an empty one. What was held back and stands in the history
+        // too comes once.
         let second = play(
             &machine,
             [
                 ":s BATCH +b draft/chathistory #room", said("m4", "four", batch: "b"), ":s BATCH -b",
-                said("m6", "newer"), said("m5", "new"),
+                ":s BATCH +c chathistory #room", said("m5", "new", batch: "c"), ":s BATCH -c",
+                ":s BATCH +d chathistory #room", ":s BATCH -d", said("m6", "newer"), said("m5", "new"),
             ])
-        #expect(second == ["four", "new", "newer"])
+        let asked = ["m4", "m5"].map { "CHATHISTORY AFTER #room msgid=\($0) 2" }
+        #expect(second == ["four", asked[0], "new", asked[1], "newer"])
     }
 
     @Test(
@@ -137,8 +140,9 @@ import Testing
         #expect((early, later) == ([], []))
         #expect(machine.wake(now: 5.5) == 6)
         let saved = machine.tick(now: 6)
-        let state = try JSON(
-            parsing: Array(##"{"last":{"#room":"msgid=m8"},"members":{"general":["nick/bob"]}}"##.utf8))
+        let wanted =
+            ##"{"last":{"#room":"msgid=m8"},"members":{"general":["nick/bob"]},"nicks":"\##(Tables.marks("crow"))"}"##
+        let state = try JSON(parsing: Array(wanted.utf8))
         #expect(saved == [.plugin(.state(queue: "net", state: state))])
         _ = machine.stored("#room", "msgid=m9", now: 6)
         let lost = machine.closed(reason: "x", random: 0, now: 6)
@@ -148,11 +152,13 @@ import Testing
     @Test(
         "references",
         arguments: [
-            ("@msgid=a;time=t :s X", "msgid=a"),
+            ("@msgid=a;time=t :s X", "msgid=a timestamp=t"),
             ("@time=2026-01-01T00:00:00.000Z :s X", "timestamp=2026-01-01T00:00:00.000Z"),
             (":s X", nil), ("@msgid=a\\sb :s X", nil), ("@msgid= :s X", nil),
         ] as [(String, String?)])
     func references(line: String, reference: String?) {
-        #expect(CatchUp.reference(Tables.line(line)) == reference)
+        let read = MessageReference(Tables.line(line))
+        #expect(read?.text == reference)
+        #expect(reference.flatMap { MessageReference(text: $0) } == read)
     }
 }

@@ -16,9 +16,12 @@ import Testing
         "#room", "#ROOM", "#other", "crow", "Bob", "Eve", "*", "+a", "-a", "chathistory", "netsplit", "a.org b.org", "",
         "\u{1}ACTION x\u{1}", "\u{1}", "!who", "!help", "\u{2}b\u{2} *i* `c", "bob: hi", "@bob", "42", "CHATHISTORY",
         "CHATHISTORY=3", "PREFIX=(ov)@+", "NICKLEN=-1", "TOPICLEN=x", "WHOX", "CASEMAPPING=ascii", "@+Bob!b@h @ +Eve",
-        "crowbar-1", "\0", "a\u{301}\u{85}", "acc",
+        "crowbar-1", "labeled-response", "MSGREFTYPES=timestamp", "\0", "a\u{301}\u{85}", "acc",
     ]
-    private static let tags = ["", "@label=1 ", "@label=x ", "@batch=a ", "@msgid=1 ", "@account=acc ", "@time=; "]
+    private static let tags = [
+        "", "@label=h1 ", "@label=h2;batch=a ", "@batch=a;msgid=2;time=t ", "@label=1 ", "@label=x ", "@batch=a ",
+        "@msgid=1 ", "@account=acc ", "@time=; ",
+    ]
 
     @Test(arguments: ["off", "lazy", "full"]) func nothingOfItBreaks(presence: String) throws {
         var seed: UInt64 = 7

@@ -123,7 +123,7 @@ import Testing
         let stopped = machine.closed(reason: "x", random: 0, now: 0)
         let states = stopped.compactMap { if case .plugin(.state(_, let state)) = $0 { state } else { nil } }
         let state = try #require(states.first)
-        let wanted = #"{"last":{},"members":{"general":["nick/bob","nick/eve"]}}"#
+        let wanted = #"{"last":{},"members":{"general":["nick/bob","nick/eve"]},"nicks":"\#(Tables.marks("crow"))"}"#
         #expect(String(decoding: state.bytes, as: UTF8.self) == wanted)
         var next = try self.machine("full")
         next.restore(NetworkState(state))

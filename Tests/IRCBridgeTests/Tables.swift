@@ -23,6 +23,13 @@ enum Tables {
         return try LinkConfig(JSON(parsing: Array(json.utf8)), path: "links[0]", networks: ["net"])
     }
 
+    /// Nicks as the queue's state has them.
+    static func marks(_ nicks: String...) -> String {
+        var marks = NickMarks()
+        for nick in nicks { _ = marks.note(nick) }
+        return marks.text
+    }
+
     /// A line of the server.
     static func line(_ text: String) -> IRCMessage { IRCMessage(line: Array(text.utf8)) ?? IRCMessage("BAD") }
 

@@ -9,6 +9,8 @@ struct Batches: Equatable, Sendable {
         var params: [String]
         /// The batch it is part of.
         var parent: String?
+        /// The label of the line that it answers, also where that stands on a batch around it.
+        var label: String?
     }
 
     private var open: [String: Batch] = [:]
@@ -20,23 +22,25 @@ struct Batches: Equatable, Sendable {
         let name = String(reference.dropFirst())
         if sign == "-" { return open.removeValue(forKey: name) }
         guard sign == "+", message.params.count > 1, open.count < Self.mostOpen else { return nil }
+        let parent = message.tags["batch"]
         open[name] = Batch(
-            type: message.params[1], params: Array(message.params.dropFirst(2)), parent: message.tags["batch"])
+            type: message.params[1], params: Array(message.params.dropFirst(2)), parent: parent,
+            label: message.tags["label"] ?? parent.flatMap { open[$0]?.label })
         return nil
     }
 
     /// The type of an open batch.
     func type(of name: String) -> String? { open[name]?.type }
 
-    /// Whether an open batch, or one it is part of, is of one of these types.
-    func isPart(_ name: String, of types: Set<String>) -> Bool {
+    /// The batch of one of these types that an open one is, or is part of; nil where there is none.
+    func enclosing(_ name: String, of types: Set<String>) -> Batch? {
         var next: String? = name
         var steps = 0
         while let name = next, let batch = open[name], steps <= Self.mostOpen {
-            if types.contains(batch.type) { return true }
+            if types.contains(batch.type) { return batch }
             next = batch.parent
             steps += 1
         }
-        return false
+        return nil
     }
 }

@@ -44,21 +44,53 @@ extension NetworkMachine {
     mutating func askHistory(_ target: String, _ now: Instant) -> [NetworkAction] {
         let hasHistory = registration.enabled.contains { $0 == "chathistory" || $0 == "draft/chathistory" }
         guard hasHistory, registration.enabled.contains("batch"), !inbound(target).isEmpty,
-            let reference = keptState.references[target], let name = memberships[target]?.name
+            let reference = keptState.references[target].flatMap({ MessageReference(text: $0) }),
+            let name = memberships[target]?.name
         else { return [] }
-        let most = supports.historyLength
-        return askLater(target, catchUp.ask(target, name: name, after: reference, most: most, now: now), now)
+        let line = catchUp.ask(
+            target, name: name, after: reference, kinds: MessageReference.kinds(supports.messageReferenceTypes),
+            most: supports.historyLength, isLabelled: registration.enabled.contains("labeled-response"), now: now)
+        return line.map { askLater(target, $0, now) } ?? []
+    }
+
+    /// The batch by which a server repeats what was said before, where a message is in one.
+    func playback(_ message: IRCMessage) -> Batches.Batch? {
+        message.tags["batch"].flatMap { batches.enclosing($0, of: CatchUp.playbacks) }
+    }
+
+    /// A line of what a server repeats. Of that which was asked for the messages are taken, and nothing else.
+    mutating func repeated(_ message: IRCMessage, _ batch: Batches.Batch, _ now: Instant) -> [NetworkAction] {
+        guard let target = batch.params.first.map({ fold($0) }), catchUp.isAnswered(target, by: batch) else {
+            return []
+        }
+        catchUp.took(target, message)
+        guard message.verb == "PRIVMSG" || message.verb == "NOTICE", message.params.first.map({ fold($0) }) == target,
+            !Self.isEventText(message)
+        else { return [] }
+        return relay(message, now, isPlayback: true)
+    }
+
+    /// Whether a server tells in words, as if somebody had said them, who came and went (Ergo's HistServ).
+    private static func isEventText(_ message: IRCMessage) -> Bool {
+        message.source.map { $0.hasPrefix("HistServ!HistServ@") } == true
     }
 
     /// A batch of the server begins or ends.
     mutating func batch(_ message: IRCMessage, _ now: Instant) -> [NetworkAction] {
-        guard let ended = batches.take(message), CatchUp.playbacks.contains(ended.type),
-            let target = ended.params.first.map({ fold($0) }), catchUp.isAsked(target)
-        else { return [] }
-        if let line = catchUp.nextPage(target, most: supports.historyLength, now: now) {
-            return askLater(target, line, now)
+        guard let ended = batches.take(message) else { return [] }
+        if ended.type == "labeled-response" {
+            return ended.label.map { historyIsEmpty($0, now) } ?? []
         }
-        return endHistory(target, now)
+        guard let target = ended.params.first.map({ fold($0) }), catchUp.isAnswered(target, by: ended) else {
+            return []
+        }
+        return go(on: target, catchUp.pageEnded(target, most: supports.historyLength, now: now), now)
+    }
+
+    /// The server has answered a request for a history by nothing.
+    mutating func historyIsEmpty(_ label: String, _ now: Instant) -> [NetworkAction] {
+        guard let target = catchUp.channel(labelled: label) else { return [] }
+        return go(on: target, catchUp.pageEnded(target, most: supports.historyLength, now: now), now)
     }
 
     /// Asks for a page in its turn; it is waited for from then on.
@@ -68,29 +100,38 @@ extension NetworkMachine {
         return pump(now)
     }
 
-    /// The server cannot give a history: that of the channels it names, else all, is not waited for.
-    mutating func historyFailed(_ message: IRCMessage, _ now: Instant) -> [NetworkAction] {
-        guard message.params.first == "CHATHISTORY" else { return [] }
-        let named = message.params.map { fold($0) }.filter { catchUp.isAsked($0) }
-        return (named.isEmpty ? catchUp.waiting() : named).flatMap { endHistory($0, now) }
+    private mutating func go(on target: String, _ next: CatchUp.Next, _ now: Instant) -> [NetworkAction] {
+        switch next {
+        case .ask(let line): askLater(target, line, now)
+        case .complete: endHistory(target, now, isCut: false)
+        case .cut: endHistory(target, now)
+        }
+    }
+
+    /// The server cannot give a history: that of the channels it names, else all, is asked for by another reference
+    /// or not waited for.
+    /// - Parameter params: What follows on `CHATHISTORY` in the server's answer.
+    mutating func historyFailed(_ message: IRCMessage, _ params: some Sequence<String>, _ now: Instant)
+        -> [NetworkAction]
+    {
+        let named = params.map { fold($0) }.filter { catchUp.isAsked($0) }
+        var failed = named.isEmpty ? catchUp.waiting() : named
+        if let label = message.tags["label"] { failed = catchUp.channel(labelled: label).map { [$0] } ?? [] }
+        return failed.flatMap { go(on: $0, catchUp.failed($0, most: supports.historyLength, now: now), now) }
     }
 
     /// A channel has no more history: what was held back meanwhile comes.
-    mutating func endHistory(_ target: String, _ now: Instant) -> [NetworkAction] {
+    /// - Parameter isCut: Whether some of it may be missing; the next connection asks for it again.
+    mutating func endHistory(_ target: String, _ now: Instant, isCut: Bool = true) -> [NetworkAction] {
         var actions: [NetworkAction] = []
-        for message in catchUp.end(target) { actions += relay(message, now) }
+        for message in catchUp.end(target, isCut: isCut) { actions += relay(message, now) }
         // Some who spoke are not there any more.
         return actions + settleMembers(target)
     }
 
-    /// Whether a message is to be taken now: none that a server repeats unasked, and none before the history is there.
+    /// Whether a message of now is to be taken now, and not before the history is there.
     /// - Returns: Nil where it is; else what is to be done instead.
     mutating func heldBack(_ message: IRCMessage, _ target: String, _ now: Instant) -> [NetworkAction]? {
-        if let batch = message.tags["batch"], batches.isPart(batch, of: CatchUp.playbacks) {
-            guard catchUp.isAsked(target) else { return [] }
-            catchUp.took(target, message)
-            return nil
-        }
         guard catchUp.isAsked(target) else { return nil }
         return catchUp.hold(target, message) ? [] : endHistory(target, now)
     }

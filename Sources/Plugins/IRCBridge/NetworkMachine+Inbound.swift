@@ -6,16 +6,15 @@ extension NetworkMachine {
     mutating func received(_ message: IRCMessage, now: Instant) -> [NetworkAction] {
         lastHeard = now
         hasAsked = false
-        if let label = message.tags["label"] { return labelled(message, label, now) }
+        if let label = message.tags["label"], !CatchUp.isLabel(label) { return labelled(message, label, now) }
         return partOfAnswer(message, now) ?? received(unlabelled: message, now)
     }
 
     mutating func received(unlabelled message: IRCMessage, _ now: Instant) -> [NetworkAction] {
+        if message.verb != "BATCH", let batch = playback(message) { return repeated(message, batch, now) }
         switch message.verb {
         case "PRIVMSG": return relay(message, now)
         case "NOTICE": return services(message, now) + relay(message, now)
-        // What a server repeats of comings and goings is not happening now.
-        case _ where message.tags["batch"].map { batches.isPart($0, of: CatchUp.playbacks) } == true: return []
         case "PING":
             return [.send(SafeLine.of(IRCMessage("PONG", message.params.suffix(1)).line, longest: lines.longest))]
         case "PONG": return fenceAnswered(message.params.last ?? "", now)
@@ -130,7 +129,13 @@ extension NetworkMachine {
         case "CAP": return steps(registration.notified(message.params), now)
         case "BATCH":
             return batch(message, now)
-        case "FAIL": return historyFailed(message, now) + joinFailed(message, now)
+        case "FAIL" where message.params.first == "CHATHISTORY":
+            return historyFailed(message, message.params.dropFirst(), now)
+        case "FAIL": return joinFailed(message, now)
+        case "421", "461":
+            guard message.params.count > 1, message.params[1] == "CHATHISTORY" else { return [] }
+            return historyFailed(message, [], now)
+        case "ACK": return message.tags["label"].map { historyIsEmpty($0, now) } ?? []
         case "TOPIC", "332": return topic(message, source)
         case "INVITE":
             guard message.params.count > 1, isOwn(message.params[0]),
@@ -166,6 +171,7 @@ extension NetworkMachine {
         case "JOIN":
             if !source.host.isEmpty { setMask(message.source ?? mask) }
             memberships[fold(name)]?.joined(now: now)
+            noteOwnNick(now: now)
             return membershipChanged(now) + askHistory(fold(name), now)
         case "KICK":
             memberships[fold(name)]?.kicked(now: now)
@@ -177,6 +183,7 @@ extension NetworkMachine {
             let wasAssumed = isMaskAssumed
             if let mark = mask.firstIndex(of: "!") { setMask(name + mask[mark...]) }
             isMaskAssumed = wasAssumed
+            noteOwnNick(now: now)
             let actions = send(nickKeeper.changed(config.nick, to: name))
             return actions + (isPuppet ? [.news(.nick(name))] : []) + membershipChanged(now)
         default: return []
@@ -273,8 +280,12 @@ extension NetworkMachine {
         return actions
     }
 
-    mutating func relay(_ message: IRCMessage, _ now: Instant) -> [NetworkAction] {
-        if let target = message.params.first, let instead = heldBack(message, fold(target), now) { return instead }
+    /// Takes a message.
+    /// - Parameter isPlayback: Whether it is one of a history, so that what is known of now does not apply to it.
+    mutating func relay(_ message: IRCMessage, _ now: Instant, isPlayback: Bool = false) -> [NetworkAction] {
+        if !isPlayback, let target = message.params.first, let instead = heldBack(message, fold(target), now) {
+            return instead
+        }
         guard message.params.count == 2, let source = message.source.map(IRCSource.init), !isOurs(source.nick),
             !source.host.isEmpty, !isIgnored(message.source ?? "")
         else { return [] }
@@ -284,7 +295,7 @@ extension NetworkMachine {
         }
         // What is said to a channel's operators alone (`@#channel`) or to a whole server is not for the chat.
         guard supports.isChannel(message.params[0]) || memberships[fold(message.params[0])] != nil else { return [] }
-        if message.tags["batch"] != nil, wasPuppet(source.nick) { return [] }
+        if isPlayback, wasOurs(source.nick) { return [] }
         let target = fold(message.params[0])
         if relayMarks.isRepeated(message.params[1], in: target, nick: nick, now: now) { return [] }
         if let id = message.tags["msgid"], id.utf8.count <= CatchUp.longestID, !catchUp.isNew(target + " " + id) {
@@ -304,16 +315,21 @@ extension NetworkMachine {
             }.markdown
         guard text.utf8.contains(where: { $0 != 0x20 }) else { return [] }
         var actions: [NetworkAction] = []
-        if registration.enabled.contains("account-tag") { actions += accountIs(source.nick, message.tags["account"]) }
-        let account = message.tags["account"] ?? roster.person(source.nick)?.account
+        // A nick may have been another's then.
+        var account = message.tags["account"]
+        if !isPlayback {
+            if registration.enabled.contains("account-tag") { actions += accountIs(source.nick, account) }
+            account = account ?? roster.person(source.nick)?.account
+        }
         let speaker = speaker(source.nick, account: account)
         let time = message.tags["time"].flatMap { $0.utf8.count <= CatchUp.longestID ? $0 : nil }
+        let reference = catchUp.reference(of: message, in: target, isPlayback: isPlayback)
         for link in inbound(target) {
             let commands = speakers.commands(
                 speaker, link, message: text, kind: kind, key: key(message, link), sentAt: time)
             actions += commands.map { command in
                 var command = command
-                if command.kind == .message { command.reference = CatchUp.reference(message) }
+                if command.kind == .message { command.reference = reference }
                 return .emit(command)
             }
         }

@@ -5,9 +5,16 @@ extension NetworkMachine {
     /// Whether a nick is the client's own or that of a user's connection.
     func isOurs(_ nick: String) -> Bool { isOwn(nick) || puppets.isOwn(supports.casemapping.fold(nick)) }
 
-    /// Whether somebody in a repeated history was a connection of a user, maybe one of an earlier run.
-    func wasPuppet(_ nick: String) -> Bool {
-        keptState.puppets.contains(supports.casemapping.fold(nick))
+    /// Whether somebody in a repeated history was the client itself or a connection of a user, maybe of an earlier run.
+    func wasOurs(_ nick: String) -> Bool {
+        let folded = supports.casemapping.fold(nick)
+        return folded == supports.casemapping.fold(config.nick) || keptState.nicks.contains(folded)
+    }
+
+    /// The client has a nick, under which a history will show what it says. The usual one is stored with what else is.
+    mutating func noteOwnNick(now: Instant) {
+        guard !isPuppet, keptState.noteNick(supports.casemapping.fold(nick)), nick != config.nick else { return }
+        stateDue = stateDue ?? now + Self.stateDelay
     }
 
     /// Who says an entry, as far as its channels are there.
@@ -126,7 +133,7 @@ extension NetworkMachine {
         case .news(.nick(let nick)):
             let folded = supports.casemapping.fold(nick)
             puppets.isNow(serial, folded, as: nick)
-            if keptState.notePuppet(folded) { stateDue = stateDue ?? now + Self.stateDelay }
+            if keptState.noteNick(folded) { stateDue = stateDue ?? now + Self.stateDelay }
             return pump(now)
         case .news(.lost(let reason)): return puppetClosed(serial, reason, now) + pump(now)
         case .news(.unfit(let reason)): return puppetClosed(serial, reason, isUnfit: true, now) + pump(now)

@@ -170,7 +170,10 @@ struct NetworkMachine: Sendable {
             return [.close]
         }
         registration = Registration(config, nonce: nonce)
+        // Until the server says it again names are compared as before, those of users' connections too.
+        let casemapping = supports.casemapping
         supports = ISupport()
+        supports.casemapping = casemapping
         (lines.topicLength, lines.longest) = (supports.topicLength, supports.longestLine)
         bucket = FloodBucket(burst: config.burst, rate: config.linesPerSecond, now: now)
         refusal = nil
@@ -217,6 +220,7 @@ struct NetworkMachine: Sendable {
         toldMissed = []
         roster = Roster()
         arrivals = []
+        roster.casemapping = supports.casemapping
         netsplit = Netsplit()
         batches = Batches()
         catchUp.connectionLost()

@@ -1,24 +1,22 @@
 import JSONBytes
 
-/// What is kept in the queue's state: the last message of each channel that the chat has, and whom the bridge let join.
+/// What is kept in the queue's state: the last message of each channel that the chat has, whom the bridge let join, and
+/// under what nicks it spoke. All of it together stays below the host's limit (64 KiB).
 struct NetworkState: Equatable, Sendable {
     /// The most channels kept, so that the state stays well below the host's limit.
     static let mostChannels = 200
 
-    /// The most bytes of the members' ids, so that the state stays well below the host's limit; who is past it stays in
-    /// the chat where they leave while the bridge is stopped.
-    static let mostMemberBytes = 40 << 10
+    /// The most bytes of the members' ids and of the nicks, which come first; who is past it stays in the chat where
+    /// they leave while the bridge is stopped.
+    static let mostMemberBytes = 36 << 10
 
     /// The most bytes of the references; channels past it are not caught up with.
-    static let mostReferenceBytes = 20 << 10
-
-    /// The most bytes of the nicks of users' connections, and the most of them.
-    static let mostPuppetBytes = 12 << 10, mostPuppets = 500
+    static let mostReferenceBytes = 26 << 10
 
     /// By the chat's channel the ids of those whom the bridge let join, without what all of them begin with.
     var members: [String: [String]] = [:]
-    /// The folded nicks of users' connections, the latest last.
-    private(set) var puppets: [String] = []
+    /// The nicks of the bridge and of users' connections.
+    private(set) var nicks = NickMarks()
     private(set) var references: [String: String] = [:]
 
     init() {}
@@ -33,17 +31,16 @@ struct NetworkState: Equatable, Sendable {
         for member in state.members?.first(where: { $0.key == "members" })?.value.members ?? [] {
             members[member.key] = member.value.array?.compactMap(\.string)
         }
-        puppets = state.members?.first { $0.key == "puppets" }?.value.array?.compactMap(\.string) ?? []
+        nicks = NickMarks(text: state.members?.first { $0.key == "nicks" }?.value.string ?? "")
+        // As earlier versions wrote them.
+        for nick in state.members?.first(where: { $0.key == "puppets" })?.value.array?.compactMap(\.string) ?? [] {
+            _ = nicks.note(nick)
+        }
     }
 
-    /// Notes the nick of a user's connection.
+    /// Notes a nick of the bridge or of a user's connection, folded.
     /// - Returns: Whether it is new.
-    mutating func notePuppet(_ nick: String) -> Bool {
-        guard !puppets.contains(nick) else { return false }
-        puppets.append(nick)
-        if puppets.count > Self.mostPuppets { puppets.removeFirst() }
-        return true
-    }
+    mutating func noteNick(_ nick: String) -> Bool { nicks.note(nick) }
 
     /// Notes the last message of a channel, by its folded name.
     mutating func note(_ channel: String, _ reference: String) {
@@ -61,13 +58,8 @@ struct NetworkState: Equatable, Sendable {
             room -= JSON.string(channel).bytes.count + JSON.string(reference).bytes.count + 2
             return room > 0 ? JSON.Member(channel, .string(reference)) : nil
         }
-        // The latest nicks stay, and take their room from the members.
-        room = Self.mostPuppetBytes
-        let nicks = puppets.reversed().filter { nick in
-            room -= JSON.string(nick).bytes.count + 1
-            return room > 0
-        }
-        room = Self.mostMemberBytes - nicks.reduce(0) { $0 + JSON.string($1).bytes.count + 1 }
+        let marks = nicks.text
+        room = Self.mostMemberBytes - marks.utf8.count
         var channels: [JSON.Member] = []
         for (channel, ids) in members.sorted(by: { $0.key < $1.key }) {
             let kept = ids.filter { id in
@@ -78,7 +70,7 @@ struct NetworkState: Equatable, Sendable {
         }
         var state = [JSON.Member("last", .object(last))]
         if !channels.isEmpty { state.append(JSON.Member("members", .object(channels))) }
-        if !nicks.isEmpty { state.append(JSON.Member("puppets", .array(nicks.reversed().map { .string($0) }))) }
+        if !nicks.isEmpty { state.append(JSON.Member("nicks", .string(marks))) }
         return .object(state)
     }
 }

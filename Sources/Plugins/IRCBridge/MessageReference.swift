@@ -1,0 +1,54 @@
+/// How a server can be asked for what came after a message (IRCv3 chathistory): by its id, its time, or either.
+struct MessageReference: Equatable, Sendable {
+    /// The kinds of references, as ISUPPORT `MSGREFTYPES` names them.
+    enum Kind: String, Sendable {
+        case id = "msgid"
+        case time = "timestamp"
+    }
+
+    /// The longest id and the longest time, in bytes.
+    static let mostID = 200, mostTime = 40
+
+    var id: String?
+    var time: String?
+
+    /// That of a message; nil where it has neither.
+    init?(_ message: IRCMessage) {
+        id = message.tags["msgid"].flatMap { Self.isWord($0, Self.mostID) ? $0 : nil }
+        time = message.tags["time"].flatMap { Self.isWord($0, Self.mostTime) ? $0 : nil }
+        if id == nil, time == nil { return nil }
+    }
+
+    /// Reads ``text``; nil where it is none.
+    init?(text: String) {
+        for word in text.split(separator: " ") {
+            let parts = word.split(separator: "=", maxSplits: 1).map(String.init)
+            guard parts.count == 2 else { continue }
+            switch Kind(rawValue: parts[0]) {
+            case .id: if Self.isWord(parts[1], Self.mostID) { id = parts[1] }
+            case .time: if Self.isWord(parts[1], Self.mostTime) { time = parts[1] }
+            case nil: break
+            }
+        }
+        if id == nil, time == nil { return nil }
+    }
+
+    /// What of it a request carries.
+    func selector(_ kind: Kind) -> String? {
+        (kind == .id ? id : time).map { "\(kind.rawValue)=\($0)" }
+    }
+
+    /// All of it, as it is kept.
+    var text: String { [selector(.id), selector(.time)].compactMap(\.self).joined(separator: " ") }
+
+    /// The kinds that a server takes, the best first: an id tells messages of the same moment apart.
+    /// - Parameter told: What the server says; where it says nothing it takes both.
+    static func kinds(_ told: [String]) -> [Kind] {
+        let known = [Kind.id, .time].filter { told.contains($0.rawValue) }
+        return known.isEmpty ? [.id, .time] : known
+    }
+
+    private static func isWord(_ text: String, _ most: Int) -> Bool {
+        !text.isEmpty && text.utf8.count <= most && text.utf8.allSatisfy { $0 > 0x20 && $0 != 0x7F }
+    }
+}
