@@ -93,15 +93,17 @@ import Testing
         #expect(gone.commands.count == 1 && gone.commands[0].contains("LEAVE_CHANNEL"))
     }
 
-    @Test func whatIsHeldBackHasAnEndInBytes() {
+    @Test func whatIsHeldBackHasAnEndInBytes() throws {
         var catchUp = CatchUp()
-        _ = catchUp.ask("#room", name: "#room", after: "msgid=0", most: 0, now: 0)
+        let reference = try #require(MessageReference(text: "msgid=0"))
+        _ = catchUp.ask(
+            "#room", name: "#room", after: reference, kinds: [.id], most: 0, isLabelled: false, now: 0)
         let long = IRCMessage(
             tags: ["msgid": "x"], source: "eve!e@h", "PRIVMSG", ["#room", String(repeating: "x", count: 16_000)])
         let count = CatchUp.mostHeldBytes / long.size
         let taken = (0..<count + 1).map { _ in catchUp.hold("#room", long) }
         #expect(taken == Array(repeating: true, count: count) + [false])
-        let held = catchUp.end("#room")
+        let held = catchUp.end("#room", isCut: true)
         #expect(held.count == count + 1)
     }
 

@@ -168,7 +168,9 @@ import Testing
 
     @Test func aHistoryIsWaitedForFromItsQuestionOn() throws {
         var catchUp = CatchUp()
-        _ = catchUp.ask("#room", name: "#room", after: "msgid=1", most: 0, now: 0)
+        let reference = try #require(MessageReference(text: "msgid=1"))
+        _ = catchUp.ask(
+            "#room", name: "#room", after: reference, kinds: [.id], most: 0, isLabelled: false, now: 0)
         catchUp.waits("#room", from: .infinity)
         #expect(catchUp.isAsked("#room"))
         #expect(catchUp.waiting(overdue: 1_000_000).isEmpty)

@@ -43,6 +43,9 @@ import Testing
         let third = try await host.say("three echo")
         #expect(try await rejected(host, dropped).contains("showed it to nobody"))
         try await host.settled([third])
+        // An answer of several lines, one of which says no.
+        let refused = try await host.say("list")
+        #expect(try await rejected(host, refused).contains("Cannot send"))
         // A label that is not answered is not waited for longer than a PING takes.
         let silent = try await host.say("four nothing")
         let fifth = try await host.say("five echo")
