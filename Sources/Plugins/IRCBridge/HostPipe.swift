@@ -11,6 +11,8 @@ final class HostPipe: @unchecked Sendable {
     private var lines: HostLines
     private var channel: (any Channel)?
     private var out = ByteBuffer()
+    /// Deliveries that are settled one behind the other, for one message.
+    private var settled: [Int64] = []
     private var isFlushDue = false
     private var isOver = false
     private var afterwards: [@Sendable () -> Void] = []
@@ -55,12 +57,28 @@ final class HostPipe: @unchecked Sendable {
     func send(_ message: PluginMessage) {
         loop.preconditionInEventLoop()
         if isOver { return }
-        out.writeBytes(message.line)
-        out.writeInteger(0x0A as UInt8)
+        switch message {
+        case .ack(.one(let delivery), state: nil): settled.append(delivery)
+        case .ack(.many(let deliveries), state: nil): settled += deliveries
+        default: put(message)
+        }
         guard !isFlushDue else { return }
         isFlushDue = true
         // After what goes to IRC in this turn of the loop: there somebody waits.
         loop.execute { [self] in loop.execute { self.write() } }
+    }
+
+    private func put(_ message: PluginMessage) {
+        putSettled()
+        out.writeBytes(message.line)
+        out.writeInteger(0x0A as UInt8)
+    }
+
+    private func putSettled() {
+        guard !settled.isEmpty else { return }
+        let all = settled
+        settled = []
+        put(.ack(all.count == 1 ? .one(all[0]) : .many(all), state: nil))
     }
 
     /// Calls back once all that was queued has been handed to the host, or the host is gone.
@@ -70,6 +88,7 @@ final class HostPipe: @unchecked Sendable {
     }
 
     private func write() {
+        putSettled()
         guard let channel, out.readableBytes > 0 || !afterwards.isEmpty else { return }
         isFlushDue = false
         let bytes = out

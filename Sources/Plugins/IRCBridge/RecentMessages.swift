@@ -4,12 +4,13 @@ import DequeModule
 struct RecentMessages: Sendable {
     /// The messages held, and the authors.
     static let most = 1000
-    /// The longest beginning, in characters.
-    static let snippet = 40
+    /// The longest beginning, in characters, and the bytes of a message that it is made of where it is wanted.
+    static let snippet = 40, kept = 512
 
     private var texts: [String: (author: String, text: String)] = [:]
     private var order: Deque<String> = []
     private var authors: [String: String] = [:]
+    private var lastAuthor: String?
     /// Who spoke last in each channel, the latest first.
     private var spoke: [String: [String]] = [:]
     /// The authors held for each channel, and the channels.
@@ -22,6 +23,7 @@ struct RecentMessages: Sendable {
     func speakers(_ channel: String) -> [String] { spoke[channel] ?? [] }
 
     private mutating func noteSpeaker(_ message: ChatMessage) {
+        if spoke[message.channel]?.first == message.author { return }
         if message.isTopic || spoke[message.channel] == nil && spoke.count >= Self.mostChannels { return }
         var names = spoke[message.channel] ?? []
         names.removeAll { $0 == message.author }
@@ -33,16 +35,21 @@ struct RecentMessages: Sendable {
     /// - Parameter isForeign: Whether it came from elsewhere than the network itself, whose people know each other.
     mutating func note(_ message: inout ChatMessage, isForeign: Bool = true) {
         if isForeign { noteSpeaker(message) }
-        if authors.count >= Self.most { authors = [:] }
-        authors[message.author.lowercased()] = message.author
-        if let answered = message.replyTo { message.quote = texts[answered].map { "\($0.author): “\($0.text)”" } }
+        if message.author != lastAuthor {
+            if authors.count >= Self.most { authors = [:] }
+            authors[message.author.lowercased()] = message.author
+            lastAuthor = message.author
+        }
+        if let answered = message.replyTo {
+            message.quote = texts[answered].map { "\($0.author): “\(Self.short($0.text))”" }
+        }
         guard let id = message.id else { return }
         switch message.what {
         case .text(let text), .action(let text), .notice(let text), .edit(let text, _):
             if texts[id] == nil { order.append(id) }
-            texts[id] = (message.author, Self.short(text))
+            texts[id] = (message.author, IRCText.cut(text, Self.kept))
             if order.count > Self.most, let first = order.popFirst() { texts[first] = nil }
-        case .deletion: message.quote = texts[id].map { "“\($0.text)”" }
+        case .deletion: message.quote = texts[id].map { "“\(Self.short($0.text))”" }
         case .topic, .summary: break
         }
     }
