@@ -59,8 +59,9 @@ extension PluginSession {
             }
             if !progress, allowance > 0, useAhead() || useRecent() { progress = true }
         }
-        outgoing.put(chunk + answers)
+        chunk += answers
         answers = []
+        outgoing.put(chunk)
         // Asked again, so that the writer tells when there is room.
         if room <= 0 { _ = outgoing.room() }
         tellCaughtUp()
