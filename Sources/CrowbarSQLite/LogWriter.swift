@@ -12,6 +12,8 @@ final class LogWriter: @unchecked Sendable {
     private let now: @Sendable () -> Int64
     private var lastPosition: Int64
     private var lastTimestamp: Int64
+    /// Pages in the WAL behind the last commit.
+    private(set) var walPages = 0
 
     init(_ db: Database, now: @escaping @Sendable () -> Int64) throws {
         func prepare(_ sql: String) throws -> RawStatement { RawStatement(try db.makeStatement(sql: sql)) }
@@ -30,6 +32,14 @@ final class LogWriter: @unchecked Sendable {
         let last = try Row.fetchOne(db, sql: "SELECT position, timestamp FROM events ORDER BY position DESC LIMIT 1")
         lastPosition = last?[0] ?? 0
         lastTimestamp = last?[1] ?? 0
+        // It takes the place of SQLite's own, which checkpoints within the commit that others wait for. The writer
+        // outlives its last commit, and with it the hook's last call.
+        sqlite3_wal_hook(
+            db.sqliteConnection,
+            { writer, _, _, pages in
+                if let writer { Unmanaged<LogWriter>.fromOpaque(writer).takeUnretainedValue().walPages = Int(pages) }
+                return SQLITE_OK
+            }, Unmanaged.passUnretained(self).toOpaque())
     }
 
     /// Decides and stores a batch; returns once the commit is synced, with what was stored in `tail`.

@@ -1,7 +1,6 @@
 import CrowbarCore
 import GRDB
 import GRDBSQLite
-import Glibc
 
 /// The embedded log: one SQLite file in WAL mode that holds the events and the decision tables.
 ///
@@ -17,11 +16,9 @@ public final class SQLiteLog: EventLog {
         static let readerCache = 1024
         /// Reading connections.
         static let readers = 4
-        /// Pages of the WAL after which a commit moves them into the database, as far as readers let it.
-        static let checkpointPages = 2000
-        /// The length of the WAL, in bytes, at which the writer waits for the readers, so that it cannot grow for ever
+        /// The length of the WAL, in pages, at which the writer waits for the readers, so that it cannot grow for ever
         /// where some page is always being read.
-        static let walBytes = 64 << 20
+        static let walPages = 16 << 10
         /// The longest wait for a lock, in seconds.
         static let busySeconds = 1.0
     }
@@ -30,8 +27,9 @@ public final class SQLiteLog: EventLog {
     public let secret: [UInt8]
     let pool: DatabasePool
     private let writer: LogWriter
+    private let turns = WriterTurns()
     private let tail = LogTail()
-    private let path: String
+    private let checkpointer: Checkpointer
 
     /// Opens a log, or makes it.
     /// - Parameters:
@@ -42,7 +40,6 @@ public final class SQLiteLog: EventLog {
     public init(
         path: String, now: @escaping @Sendable () -> Int64, random32: () -> [UInt8]
     ) throws {
-        self.path = path
         do {
             pool = try DatabasePool(path: path, configuration: Self.configuration)
             (writer, secret) = try pool.writeWithoutTransaction { db in
@@ -51,16 +48,19 @@ public final class SQLiteLog: EventLog {
                 try db.execute(
                     sql: """
                         PRAGMA synchronous = FULL; PRAGMA cache_size = -\(Limit.writerCache);
-                        PRAGMA wal_autocheckpoint = \(Limit.checkpointPages);
-                        PRAGMA journal_size_limit = \(Limit.walBytes / 2);
+                        PRAGMA journal_size_limit = \(Limit.walPages * 4096 / 2);
                         """)
                 try Self.requireDurability(db, path: path)
                 return (try LogWriter(db, now: now), try LogSchema.secret(db))
             }
+            checkpointer = try Checkpointer(path: path, busySeconds: Limit.busySeconds)
         } catch let error as DatabaseError {
             throw StoreError.cannotOpen(path: path, why: "\(error)")
         }
+        pool.asyncWriteWithoutTransaction { [turns] in turns.run($0) }
     }
+
+    deinit { turns.close() }
 
     /// Asks whether commits of a connection are synced.
     /// - Throws: ``StoreError/notDurable(path:synchronous:)``.
@@ -81,26 +81,30 @@ public final class SQLiteLog: EventLog {
     }
 
     public func append(_ batch: [Submission], then done: @escaping @Sendable (AppendOutcome) -> Void) {
-        let (writer, tail, growth, walPath) = (writer, tail, growth, path + "-wal")
-        // Not GRDB's `async` functions: those give up when the task is cancelled, also after the commit.
-        pool.asyncWriteWithoutTransaction { db in
+        turns.put { [writer, tail, growth, checkpointer] db in
             do {
                 let (outcomes, grew) = try writer.append(batch, db, tail)
                 if grew { growth.notify() }
                 done(.success(outcomes))
-                if grew { Self.shorten(walPath, db) }
+                if grew { Self.shorten(writer.walPages, db, checkpointer) }
             } catch {
                 done(.failure(error))
             }
         }
     }
 
-    /// Empties a WAL that readers have kept from being reused.
-    private static func shorten(_ walPath: String, _ db: Database) {
-        var info = stat()
-        guard stat(walPath, &info) == 0, info.st_size > Limit.walBytes else { return }
+    /// Moves what the WAL holds into the database, or empties a WAL that readers have kept from being used anew.
+    private static func shorten(_ pages: Int, _ db: Database, _ checkpointer: Checkpointer) {
+        guard pages > Limit.walPages else { return checkpointer.committed(pages, db) }
         // Where a reader still holds on, the next append tries again.
         sqlite3_wal_checkpoint_v2(db.sqliteConnection, nil, SQLITE_CHECKPOINT_TRUNCATE, nil, nil)
+    }
+
+    /// Does something with the writing connection, behind all appends that were begun before.
+    func withWriter<T: Sendable>(_ body: @escaping @Sendable (Database) throws -> T) async throws -> T {
+        try await withCheckedThrowingContinuation { continuation in
+            turns.put { db in continuation.resume(with: Result { try body(db) }) }
+        }
     }
 
     private func read<T: Sendable>(_ body: @escaping @Sendable (Database) throws -> T) async throws -> T {

@@ -14,7 +14,7 @@ import Testing
     @Test func commitsAreSynced() async throws {
         let folder = try TemporaryFolder()
         let log = try Self.open(folder)
-        let found = try await log.pool.writeWithoutTransaction { try Int.fetchOne($0, sql: "PRAGMA synchronous") }
+        let found = try await log.withWriter { try Int.fetchOne($0, sql: "PRAGMA synchronous") }
         #expect(found == 2)
         let mode = try await log.pool.read { try String.fetchOne($0, sql: "PRAGMA journal_mode") }
         #expect(mode == "wal")
@@ -24,7 +24,7 @@ import Testing
     func aWeakerConnectionIsRefused(_ level: Int) async throws {
         let folder = try TemporaryFolder()
         let log = try Self.open(folder)
-        try await log.pool.writeWithoutTransaction { db in
+        try await log.withWriter { db in
             try db.execute(sql: "PRAGMA synchronous = \(level)")
             #expect(throws: StoreError.notDurable(path: "x", synchronous: level)) {
                 try SQLiteLog.requireDurability(db, path: "x")
@@ -61,7 +61,7 @@ import Testing
 
     @Test func aNewerFormatIsRefused() async throws {
         let folder = try TemporaryFolder()
-        try await Self.open(folder).pool.writeWithoutTransaction { try $0.execute(sql: "PRAGMA user_version = 9") }
+        try await Self.open(folder).withWriter { try $0.execute(sql: "PRAGMA user_version = 9") }
         #expect(throws: StoreError.newerFormat(path: folder.file("log.db"), found: 9, supported: 1)) {
             _ = try Self.open(folder)
         }
@@ -71,7 +71,7 @@ import Testing
         let folder = try TemporaryFolder()
         let log = try Self.open(folder)
         try await LogDriver(log, clock: ManualClock()).settle()
-        try await log.pool.write { try $0.execute(sql: "UPDATE events SET type = 99 WHERE position = 2") }
+        try await log.withWriter { try $0.execute(sql: "UPDATE events SET type = 99 WHERE position = 2") }
         do {
             _ = try await log.read(after: 0, limit: 10, maxBytes: 1000)
             Issue.record("read over it")
@@ -100,7 +100,7 @@ import Testing
         let log = try Self.open(folder)
         let driver = LogDriver(log, clock: ManualClock())
         try await driver.settle()
-        try await log.pool.writeWithoutTransaction { db in
+        try await log.withWriter { db in
             let pages = try Int.fetchOne(db, sql: "PRAGMA page_count") ?? 0
             try db.execute(sql: "PRAGMA max_page_count = \(pages)")
         }
@@ -115,7 +115,7 @@ import Testing
         } catch LogError.unavailable {}
         #expect(try await log.head()?.position == 3)
         #expect(try await log.position(of: "b0") == nil)
-        try await log.pool.writeWithoutTransaction { try $0.execute(sql: "PRAGMA max_page_count = 1000000") }
+        try await log.withWriter { try $0.execute(sql: "PRAGMA max_page_count = 1000000") }
         let outcomes = try await log.append(batch)
         #expect(try outcomes.map { try $0.get().position } == Array(4...53))
     }
