@@ -146,6 +146,8 @@ final class Poller: TaskExecutor {
                     return $0.isAsleep
                 }
                 let count = CSpawn_wait(poller, waker, isIdle, numbers.baseAddress)
+                // What the handlers lead to is run below, without being woken for.
+                if isIdle { state.withLock { $0.isAsleep = false } }
                 for number in numbers[..<Int(count)] {
                     // A watch that was cancelled since is not there any more: its number is nobody else's.
                     state.withLock { $0.handlers[number] }?()
@@ -158,7 +160,6 @@ final class Poller: TaskExecutor {
     private func runJobs() {
         for _ in 0..<Self.rounds {
             let jobs = state.withLock { state in
-                state.isAsleep = false
                 let jobs = state.jobs
                 state.jobs = []
                 return jobs
