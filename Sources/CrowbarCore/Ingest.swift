@@ -134,6 +134,18 @@ public final class Ingest: Sendable {
         }
     }
 
+    /// Stores commands as the function with an answer does, without a task that waits for it.
+    /// - Parameter done: Is told a receipt or a refusal for each, in their order, on any thread; it must return at once.
+    /// - Returns: False where somebody has to be asked about them first; then nothing was done.
+    public func submit(
+        _ requests: [Request], then done: @escaping @Sendable ([Result<Receipt, CommandError>]) -> Void
+    ) -> Bool {
+        let submissions = requests.map { submission($0) }
+        if let checks, submissions.contains(where: checks.concerns) { return false }
+        if submissions.isEmpty { done([]) } else { enqueue(submissions, done) }
+        return true
+    }
+
     private func append(_ submissions: [Submission]) async -> [Outcome] {
         if submissions.isEmpty { return [] }
         return await withCheckedContinuation { continuation in

@@ -3,7 +3,7 @@ import PluginWire
 import Synchronization
 
 /// Takes the commands of one plugin to ingest, in the order emitted, in batches: while one batch is being stored the
-/// next one gathers.
+/// next one gathers. A batch that needs nothing but to be stored goes there at once, on the thread that brings it.
 final class CommandDesk: Sendable {
     /// Waits between tries while ingest is unavailable, in milliseconds.
     static let unavailableWait: Int64 = 200
@@ -38,86 +38,113 @@ final class CommandDesk: Sendable {
         var result: HostMessage.CommandResult.Outcome
     }
 
+    private struct State {
+        var waiting: [Order] = []
+        /// A batch is being decided.
+        var isBusy = false
+        var bucket = TokenBucket(rate: CommandDesk.uncausedRate, burst: CommandDesk.uncausedBurst)
+    }
+
     private let policy: CommandPolicy
     private let environment: HostEnvironment
-    private let waiting = Mutex<[Order]>([])
+    private let report: @Sendable ([Outcome]) -> Void
+    private let state = Mutex(State())
     private let bell: AsyncStream<Void>
     private let ring: AsyncStream<Void>.Continuation
 
-    init(policy: CommandPolicy, environment: HostEnvironment) {
+    /// - Parameter report: Is told what became of commands, in the order emitted.
+    init(policy: CommandPolicy, environment: HostEnvironment, report: @escaping @Sendable ([Outcome]) -> Void) {
         self.policy = policy
         self.environment = environment
+        self.report = report
         (bell, ring) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
     }
 
     func put(_ orders: [Order]) {
-        waiting.withLock { $0.append(contentsOf: orders) }
+        if storesAtOnce(orders) { return }
+        state.withLock { $0.waiting.append(contentsOf: orders) }
         ring.yield()
     }
 
-    /// Ends ``run(_:)`` after what waits.
+    /// Ends ``run()`` after what waits.
     func close() { ring.finish() }
 
-    /// Decides what comes until closed or cancelled.
-    func run(_ report: @Sendable ([Outcome]) -> Void) async {
-        var bucket = TokenBucket(rate: Self.uncausedRate, burst: Self.uncausedBurst)
+    /// Decides what comes, and is not decided at once, until closed or cancelled.
+    func run() async {
         for await _ in bell {
-            while true {
-                let batch = waiting.withLock { waiting in
-                    let batch = Array(waiting.prefix(Self.batch))
-                    waiting.removeFirst(batch.count)
-                    return batch
-                }
-                if batch.isEmpty { break }
-                guard await pace(batch, &bucket), let outcomes = await decide(batch) else { return }
+            while let batch = next() {
+                guard await pace(batch), let outcomes = await decide(batch) else { return }
                 report(outcomes)
+                state.withLock { $0.isBusy = false }
             }
         }
     }
 
+    /// The next batch; nil where nothing waits, or one is under way whose end rings.
+    private func next() -> [Order]? {
+        state.withLock { state in
+            if state.isBusy || state.waiting.isEmpty { return nil }
+            state.isBusy = true
+            let batch = Array(state.waiting.prefix(Self.batch))
+            state.waiting.removeFirst(batch.count)
+            return batch
+        }
+    }
+
     /// Waits until the commands without a cause are within their rate; false when cancelled.
-    private func pace(_ batch: [Order], _ bucket: inout TokenBucket) async -> Bool {
+    private func pace(_ batch: [Order]) async -> Bool {
         for order in batch where order.command.cause == nil {
-            while !bucket.take(now: environment.now()) {
-                if (try? await Task.sleep(for: .milliseconds(bucket.wait()))) == nil { return false }
+            while true {
+                let wait = state.withLock { $0.bucket.take(now: environment.now()) ? nil : $0.bucket.wait() }
+                guard let wait else { break }
+                if (try? await Task.sleep(for: .milliseconds(wait))) == nil { return false }
             }
         }
         return true
     }
 
-    /// Decides a batch; nil when cancelled while ingest was unavailable.
-    private func decide(_ batch: [Order]) async -> [Outcome]? {
-        var requests: [Result<Ingest.Request, CommandError>] = []
-        guard let causes = await causes(of: batch) else { return nil }
-        for order in batch {
-            do throws(CommandError) {
-                if let refusal = order.refusal { throw refusal }
-                var cause: CommandPolicy.Cause?
-                if let named = order.cause {
-                    guard var known = causes[named.position] else {
-                        throw CommandError(.invalidCommand, "the cause is not in the log any more", field: "cause")
-                    }
-                    known.queue = named.queue
-                    known.ordinal = named.ordinal
-                    known.isHistory = named.isHistory
-                    cause = known
-                }
-                if order.command.ref?.utf8.count ?? 0 > Self.maxText
-                    || order.command.key?.utf8.count ?? 0 > Self.maxText
-                {
-                    throw CommandError(.invalidCommand, "'ref' or 'key' is over \(Self.maxText) bytes")
-                }
-                requests.append(
-                    .success(
-                        try policy.request(
-                            order.command.command, cause: cause, key: order.command.key, ref: order.command.ref,
-                            secret: environment.log.secret, hmac: environment.hmac)))
-            } catch {
-                requests.append(.failure(error))
-            }
+    // MARK: At once
+
+    /// Sends a batch to ingest if nothing has to be waited for: other commands, the rate, what the log knows of a cause,
+    /// somebody who is asked about them.
+    private func storesAtOnce(_ orders: [Order]) -> Bool {
+        guard orders.count <= Self.batch, orders.allSatisfy({ $0.command.cause == nil && $0.refusal == nil }) else {
+            return false
         }
-        guard let receipts = await submit(requests) else { return nil }
-        return zip(batch, receipts).map { order, receipt in
+        var requests: [Ingest.Request] = []
+        for order in orders {
+            guard let request = try? request(order, [:]) else { return false }
+            requests.append(request)
+        }
+        let begins = state.withLock { state in
+            guard !state.isBusy, state.waiting.isEmpty,
+                state.bucket.available(now: environment.now()) >= orders.count
+            else { return false }
+            state.isBusy = true
+            return true
+        }
+        guard begins else { return false }
+        let isUnderWay = environment.ingest.submit(requests) { [self] in stored(orders, $0) }
+        state.withLock { if isUnderWay { $0.bucket.spend(orders.count) } else { $0.isBusy = false } }
+        return isUnderWay
+    }
+
+    private func stored(_ orders: [Order], _ receipts: [Result<Receipt, CommandError>]) {
+        // A batch is one append, so that all of it was unavailable if anything was: then it is tried again, by ``run()``.
+        let isUnavailable = receipts.contains {
+            if case .failure(let error) = $0 { error.code == .unavailable } else { false }
+        }
+        if !isUnavailable { report(outcomes(orders, receipts)) }
+        let isWaited = state.withLock { state in
+            state.isBusy = false
+            if isUnavailable { state.waiting.insert(contentsOf: orders, at: 0) }
+            return !state.waiting.isEmpty
+        }
+        if isWaited { ring.yield() }
+    }
+
+    private func outcomes(_ orders: [Order], _ receipts: [Result<Receipt, CommandError>]) -> [Outcome] {
+        zip(orders, receipts).map { order, receipt in
             let result: HostMessage.CommandResult.Outcome =
                 switch receipt {
                 case .success(let receipt):
@@ -126,6 +153,41 @@ final class CommandDesk: Sendable {
                 }
             return Outcome(id: order.command.id, cause: order.command.cause, result: result)
         }
+    }
+
+    /// What ingest is asked for.
+    private func request(
+        _ order: Order, _ causes: [Int64: CommandPolicy.Cause]
+    ) throws(CommandError) -> Ingest.Request {
+        if let refusal = order.refusal { throw refusal }
+        var cause: CommandPolicy.Cause?
+        if let named = order.cause {
+            guard var known = causes[named.position] else {
+                throw CommandError(.invalidCommand, "the cause is not in the log any more", field: "cause")
+            }
+            known.queue = named.queue
+            known.ordinal = named.ordinal
+            known.isHistory = named.isHistory
+            cause = known
+        }
+        if order.command.ref?.utf8.count ?? 0 > Self.maxText || order.command.key?.utf8.count ?? 0 > Self.maxText {
+            throw CommandError(.invalidCommand, "'ref' or 'key' is over \(Self.maxText) bytes")
+        }
+        return try policy.request(
+            order.command.command, cause: cause, key: order.command.key, ref: order.command.ref,
+            secret: environment.log.secret, hmac: environment.hmac)
+    }
+
+    // MARK: In its turn
+
+    /// Decides a batch; nil when cancelled while ingest was unavailable.
+    private func decide(_ batch: [Order]) async -> [Outcome]? {
+        guard let causes = await causes(of: batch) else { return nil }
+        let requests = batch.map { order in
+            Result<Ingest.Request, CommandError> { () throws(CommandError) in try request(order, causes) }
+        }
+        guard let receipts = await submit(requests) else { return nil }
+        return outcomes(batch, receipts)
     }
 
     /// Submits what is well-formed; what ingest could not store now is submitted again, before anything later, until it

@@ -16,14 +16,19 @@ extension PluginSession {
         }
         outgoing.put(answers)
         answers = []
-        if !orders.isEmpty {
-            desk.put(orders)
-            unanswered += orders.count
-            orders = []
-        }
+        sendOrders()
         save(now)
         publish(now)
         alarm.ring(at: nextAlarm(now), now: now)
+    }
+
+    /// Lets commands be decided: at once, and not after all else that can be done, since somebody waits for what they
+    /// lead to.
+    func sendOrders() {
+        if orders.isEmpty { return }
+        unanswered += orders.count
+        desk.put(orders)
+        orders = []
     }
 
     /// Writes events while there is room, and asks for what is needed to go on.

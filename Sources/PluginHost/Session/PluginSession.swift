@@ -156,7 +156,7 @@ final class PluginSession {
         self.mailbox = mailbox
         self.earlier = earlier
         outgoing = Outgoing(poller)
-        desk = CommandDesk(policy: CommandPolicy(manifest), environment: environment)
+        desk = CommandDesk(policy: CommandPolicy(manifest), environment: environment) { mailbox.post(.decided($0)) }
         saver = CursorSaver(environment: environment)
         reader = LogReader(log: environment.log)
         alarm = Alarm { mailbox.post(.alarm) }
@@ -199,7 +199,7 @@ final class PluginSession {
             .init(onRoom: { mailbox.post(.room) }, onBroken: { mailbox.post(.inputBroken) }))
         let wake = environment.log.growth.subscribe { mailbox.post(.logGrew) }
         await withTaskGroup(of: Void.self) { group in
-            group.addTask { await desk.run { mailbox.post(.decided($0)) } }
+            group.addTask { await desk.run() }
             group.addTask { await saver.run { mailbox.post(.saved($0)) } }
             group.addTask { await reader.run(mailbox) }
             send(
@@ -242,7 +242,8 @@ final class PluginSession {
         case .output(let bytes):
             clock.heard(now: now)
             await take(bytes, now)
-            if unanswered + orders.count < Wire.commandsInFlight { output?.next() } else { isReadingPaused = true }
+            sendOrders()
+            if unanswered < Wire.commandsInFlight { output?.next() } else { isReadingPaused = true }
         case .outputEnded:
             outputEnded = now
             phase = .ending
