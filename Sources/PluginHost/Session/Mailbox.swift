@@ -53,7 +53,9 @@ final class Mailbox: Sendable {
         var inputs: [Input] = []
         var grew = false
         var rang = false
-        var waiting: CheckedContinuation<Void, Never>?
+        /// Not a checked one, for each line of a plugin resumes one: whoever takes it from here, under the lock, is the
+        /// only one to resume it.
+        var waiting: UnsafeContinuation<Void, Never>?
     }
 
     private let state = Mutex(State())
@@ -61,7 +63,7 @@ final class Mailbox: Sendable {
     init() {}
 
     func post(_ input: Input) {
-        let waiting = state.withLock { state -> CheckedContinuation<Void, Never>? in
+        let waiting = state.withLock { state -> UnsafeContinuation<Void, Never>? in
             switch input {
             case .logGrew where state.grew, .alarm where state.rang: return nil
             case .logGrew: state.grew = true
@@ -87,7 +89,7 @@ final class Mailbox: Sendable {
                 return inputs
             }
             if !inputs.isEmpty { return inputs }
-            await withCheckedContinuation { continuation in
+            await withUnsafeContinuation { continuation in
                 let now = state.withLock { state in
                     if !state.inputs.isEmpty { return true }
                     state.waiting = continuation
