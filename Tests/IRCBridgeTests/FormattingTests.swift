@@ -90,6 +90,25 @@ import Testing
         }
     }
 
+    /// A text without codes and marks takes a shorter way; a style that changes nothing takes the long one.
+    @Test func plainTextIsTheSameTheShortWay() {
+        let alphabet = ["a", "Z", "9", " ", ".", "é", "\u{301}", "\t", "\n", "\u{2028}", "\u{85}", "€", "\u{7F}", "👍🏽"]
+        var random = SeededGenerator(seed: 7)
+        for _ in 0..<3000 {
+            let text = (0..<Int.random(in: 0...9, using: &random)).map { _ in
+                alphabet.randomElement(using: &random) ?? ""
+            }.joined()
+            let plain = StyledText([StyledText.Run(text: text)])
+            var long = plain
+            long.append("x", .bold)
+            #expect(plain.markdown + "**x**" == long.markdown, "\(text)")
+            #expect(plain.irc + "\u{2}x" == long.irc)
+            // Behind another line, so that it is not taken as a whole.
+            let behind = StyledText([StyledText.Run(text: "x\n" + text)])
+            #expect([StyledText([StyledText.Run(text: "x")])] + plain.lines == behind.lines, "\(text)")
+        }
+    }
+
     @Test func readingIsLinear() {
         // Quadratic readers need minutes for these.
         for part in ["`", "``a`", "*a ", "_a", "\\", "**a*", "http://", "`a``b```"] {

@@ -17,6 +17,12 @@ import Testing
         #expect(!marks.isRepeated("<ann> hi", in: "#room", nick: "crow", now: RelayMarks.memory + 1))
     }
 
+    @Test func aLineThatBeginsWithACombiningMarkIsKnown() {
+        var marks = RelayMarks()
+        marks.said("PRIVMSG #room :\u{301}x", now: 0)
+        #expect(marks.isRepeated("\u{301}x", in: "#room", nick: "crow", now: 5))
+    }
+
     @Test func fewLinesAreRemembered() {
         var marks = RelayMarks()
         for i in 0...RelayMarks.most { marks.said("PRIVMSG #r :\(i)", now: 0) }

@@ -14,6 +14,8 @@ final class Bridge: @unchecked Sendable {
     private static let logInterval = TimeAmount.seconds(60)
     /// How often figures that have changed are told.
     private static let reportInterval = TimeAmount.seconds(15)
+    /// Messages of the host that do not wait for one another.
+    private static let few = 4
 
     private let loop: any EventLoop
     let host: HostPipe
@@ -57,9 +59,11 @@ final class Bridge: @unchecked Sendable {
         lastSerial += 1
         let serial = lastSerial
         let machine = NetworkMachine(config: config, links: links, plugin: plugin)
-        let network = NetworkConnection(machine: machine, serial: serial, loop: loop) { [weak self] action in
-            self?.handle(action, of: config.name, serial)
-        }
+        let network = NetworkConnection(
+            machine: machine, serial: serial, loop: loop,
+            tell: { [weak self] action in self?.handle(action, of: config.name, serial) },
+            // At once, since somebody waits for it in the chat.
+            onRead: { [weak self] in self?.host.write() })
         network.setReading(!paused.contains(config.name))
         networks[config.name] = network
     }
@@ -71,6 +75,16 @@ final class Bridge: @unchecked Sendable {
         guard running.remove(name) != nil else { return }
         retired[network.serial] = network
         network.drain(deadline: Self.farewell)
+    }
+
+    /// Takes what came from the host at once.
+    func take(_ messages: [HostMessage]) {
+        // Of a few each goes on at once; many share a write, and with it the packets.
+        let areFew = messages.count <= Self.few
+        for message in areFew ? Self.ownEventsLast(messages) : messages {
+            take(message)
+            if areFew, case .event(let event) = message { networks[event.queue]?.write() }
+        }
     }
 
     /// Takes a message of the host.

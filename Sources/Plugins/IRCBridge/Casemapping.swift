@@ -17,5 +17,9 @@ enum Casemapping: String, Sendable {
     func fold(_ name: [UInt8]) -> [UInt8] { name.map { fold($0) } }
 
     /// The small form of a name.
-    func fold(_ name: String) -> String { String(decoding: name.utf8.map { fold($0) }, as: UTF8.self) }
+    func fold(_ name: String) -> String {
+        // Most names are small already.
+        guard name.utf8.contains(where: { fold($0) != $0 }) else { return name }
+        return String(decoding: name.utf8.map { fold($0) }, as: UTF8.self)
+    }
 }

@@ -64,8 +64,7 @@ final class HostPipe: @unchecked Sendable {
         }
         guard !isFlushDue else { return }
         isFlushDue = true
-        // After what goes to IRC in this turn of the loop: there somebody waits.
-        loop.execute { [self] in loop.execute { self.write() } }
+        loop.execute(.toHost) { [self] in write() }
     }
 
     private func put(_ message: PluginMessage) {
@@ -87,7 +86,8 @@ final class HostPipe: @unchecked Sendable {
         if isOver { callBack() } else { write() }
     }
 
-    private func write() {
+    /// Hands what is queued to the host now.
+    func write() {
         putSettled()
         guard let channel, out.readableBytes > 0 || !afterwards.isEmpty else { return }
         isFlushDue = false

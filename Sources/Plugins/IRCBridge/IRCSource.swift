@@ -18,17 +18,18 @@ struct IRCSource: Equatable, Sendable {
 
     /// Takes a source apart: `nick[!user][@host]`.
     init(_ source: String) {
-        var rest = source[...]
+        // By bytes: what stands behind a sign could otherwise combine with it.
+        var rest = source.utf8[...]
         host = ""
         user = ""
-        if let at = rest.firstIndex(of: "@") {
-            host = String(rest[rest.index(after: at)...])
+        if let at = rest.firstIndex(of: UInt8(ascii: "@")) {
+            host = String(Substring(rest[rest.index(after: at)...]))
             rest = rest[..<at]
         }
-        if let mark = rest.firstIndex(of: "!") {
-            user = String(rest[rest.index(after: mark)...])
+        if let mark = rest.firstIndex(of: UInt8(ascii: "!")) {
+            user = String(Substring(rest[rest.index(after: mark)...]))
             rest = rest[..<mark]
         }
-        nick = String(rest)
+        nick = String(Substring(rest))
     }
 }

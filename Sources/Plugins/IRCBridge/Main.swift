@@ -44,7 +44,7 @@ struct CrowbarIRC {
             waiting.forEach(bridge.take)
             // Where the host is gone the drain's end exits the process.
             pipe.begin(
-                onMessages: { $0.forEach(bridge.take) }, onEnd: { bridge.hostEnded(deadline: deadlineWithoutHost) })
+                onMessages: bridge.take, onEnd: { bridge.hostEnded(deadline: deadlineWithoutHost) })
         }
         while true { pause() }
     }

@@ -20,11 +20,13 @@ final class NetworkConnection: @unchecked Sendable {
     let serial: Int
     let loop: any EventLoop
     private let tell: (NetworkAction) -> Void
+    private let onRead: () -> Void
     private var machine: NetworkMachine
     private var channel: (any Channel)?
     /// Lines that go out at the end of this turn of the loop.
     private var out = ByteBuffer()
     private var isWriteDue = false
+    private var isAckDue = false
     private var failure: String?
     private var timer: Scheduled<Void>?
     /// Gives a proxy or a TLS handshake up that does not come to its end.
@@ -48,11 +50,16 @@ final class NetworkConnection: @unchecked Sendable {
 
     /// - Parameters:
     ///   - tell: Where the actions go that are not the connection's own.
-    init(machine: NetworkMachine, serial: Int, loop: any EventLoop, tell: @escaping (NetworkAction) -> Void) {
+    ///   - onRead: Is told once all was done that what came at once has led to.
+    init(
+        machine: NetworkMachine, serial: Int, loop: any EventLoop, tell: @escaping (NetworkAction) -> Void,
+        onRead: @escaping () -> Void = {}
+    ) {
         self.machine = machine
         self.serial = serial
         self.loop = loop
         self.tell = tell
+        self.onRead = onRead
     }
 
     private static func now() -> Instant {
@@ -162,7 +169,7 @@ final class NetworkConnection: @unchecked Sendable {
                 traffic.linesOut += 1
                 if isWriteDue { continue }
                 isWriteDue = true
-                loop.execute { [self] in write() }
+                loop.execute(.toNetworks) { [self] in write() }
             case .close:
                 write()
                 channel?.close(promise: nil)
@@ -185,16 +192,19 @@ final class NetworkConnection: @unchecked Sendable {
         }
     }
 
-    /// Writes what one turn of the loop has come to, in one piece.
-    private func write() {
+    /// Writes what has come together, in one piece.
+    func write() {
         isWriteDue = false
         guard out.readableBytes > 0 else { return }
         channel?.writeAndFlush(out, promise: nil)
         out = ByteBuffer()
     }
 
+    /// As the machine's own; by reference, since the machine, which is large, would be copied otherwise.
+    private static func wake(_ machine: inout NetworkMachine, _ now: Instant) -> Instant? { machine.wake(now: now) }
+
     private func schedule(_ now: Instant) {
-        let wake = machine.wake(now: now)
+        let wake = Self.wake(&machine, now)
         // A tick that comes early does nothing, and sets the next one: cheaper than a new timer for each line.
         if let timerAt, let wake, timerAt < wake + 0.001 { return }
         timer?.cancel()
@@ -301,7 +311,11 @@ final class NetworkConnection: @unchecked Sendable {
         case .line(let message):
             traffic.linesIn += 1
             step { $0.received(message, now: $1) }
-        case .caughtUp: acknowledge()
+        case .caughtUp:
+            onRead()
+            guard !isAckDue, !machine.isPuppet else { return }
+            isAckDue = true
+            loop.execute(.confirmations) { [self] in acknowledge() }
         case .failed(let reason): failure = failure ?? reason
         case .closed: if channel != nil { ended("the connection was closed") }
         }
@@ -310,7 +324,7 @@ final class NetworkConnection: @unchecked Sendable {
     /// Has the kernel confirm at once what was read (tcp(7), TCP_QUICKACK, which does not last): a server that waits
     /// for that before it sends the next short line (RFC 896) would be held up by 40 ms now and then.
     private func acknowledge() {
-        guard !machine.isPuppet else { return }
+        isAckDue = false
         try? channel?.syncOptions?.setOption(.tcpOption(Self.quickAcknowledgement), value: 1)
     }
 

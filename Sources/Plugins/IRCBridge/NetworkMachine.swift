@@ -298,14 +298,16 @@ struct NetworkMachine: Sendable {
                 if let next = membership.nextTry { wake = min(wake, next) }
                 if let deadline = membership.deadline { wake = min(wake, deadline) }
             }
-            let ends = [catchUp.nextEnd, stateDue, receiptsDue, backlog.nextSummary, puppets.wake(now: now)]
-            for end in ends.compactMap(\.self) {
-                wake = min(wake, end)
-            }
+            func soon(_ end: Instant?) { if let end { wake = min(wake, end) } }
+            soon(catchUp.nextEnd)
+            soon(stateDue)
+            soon(receiptsDue)
+            soon(backlog.nextSummary)
+            soon(puppets.wake(now: now))
+            soon(netsplit.nextEnd)
+            soon(nickServ.waitsUntil)
             if isListening, !arrivals.isEmpty { wake = now }
-            if let end = netsplit.nextEnd { wake = min(wake, end) }
             if nick != config.nick { wake = min(wake, nickKeeper.next) }
-            if let until = nickServ.waitsUntil { wake = min(wake, until) }
             if !isWindowOpen { wake = min(wake, since + Self.joinLimit) }
             if isWindowOpen, ledger.count > 0 { wake = min(wake, nextWorking) }
             // With a token left all that could be written was: what waits then waits for the server.

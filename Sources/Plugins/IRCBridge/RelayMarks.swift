@@ -24,12 +24,14 @@ struct RelayMarks: Sendable {
 
     /// Channel and text of a written line, without its tags.
     private static func key(_ line: String) -> String? {
-        var rest = line[...]
-        if rest.hasPrefix("@") { rest = rest.drop { $0 != " " }.dropFirst() }
-        for verb in ["PRIVMSG ", "NOTICE "] where rest.hasPrefix(verb) {
-            rest = rest.dropFirst(verb.count)
-            guard let end = rest.firstIndex(of: " ") else { return nil }
-            return key(Casemapping.rfc1459.fold(String(rest[..<end])), String(rest[end...].dropFirst(2)))
+        let space = UInt8(ascii: " ")
+        var rest = line.utf8[...]
+        if rest.first == UInt8(ascii: "@") { rest = rest.drop { $0 != space }.dropFirst() }
+        for verb in ["PRIVMSG ", "NOTICE "] where rest.starts(with: verb.utf8) {
+            rest = rest.dropFirst(verb.utf8.count)
+            guard let end = rest.firstIndex(of: space) else { return nil }
+            let text = Substring(rest[end...].dropFirst(2))
+            return key(Casemapping.rfc1459.fold(String(Substring(rest[..<end]))), String(text))
         }
         return nil
     }

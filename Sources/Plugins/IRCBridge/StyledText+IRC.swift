@@ -60,6 +60,7 @@ extension StyledText {
 
     /// The text with mIRC's codes. What is on at its end stays on: the end of a line ends it.
     var irc: String {
+        if runs.count == 1, runs[0].style.isEmpty { return runs[0].text }
         var out = ""
         var style: Style = []
         for run in runs {

@@ -4,9 +4,19 @@ extension StyledText {
     /// Characters that mean something.
     private static let marks: Set<Character> = ["*", "_", "~", "`", "\\"]
 
+    /// Whether a text may hold ``marks``: by its bytes, as most texts hold none.
+    private static func mayHoldMarks(_ text: String) -> Bool {
+        text.utf8.contains {
+            switch $0 {
+            case UInt8(ascii: "*"), UInt8(ascii: "_"), UInt8(ascii: "~"), UInt8(ascii: "`"), UInt8(ascii: "\\"): true
+            default: false
+            }
+        }
+    }
+
     /// Reads a message of the chat.
     init(markdown text: String) {
-        guard text.contains(where: { Self.marks.contains($0) }) else {
+        guard Self.mayHoldMarks(text) else {
             self.init([Run(text: text)])
             return
         }
@@ -16,6 +26,7 @@ extension StyledText {
 
     /// The text as Markdown. Where it can be read as it stands it has no backslashes.
     var markdown: String {
+        if runs.count == 1, runs[0].style.isEmpty, !Self.mayHoldMarks(runs[0].text) { return runs[0].text }
         let fitted = fittedToMarkdown
         let bare = fitted.written { $0 }
         if StyledText(markdown: bare) == fitted { return bare }

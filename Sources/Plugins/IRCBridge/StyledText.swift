@@ -41,8 +41,16 @@ struct StyledText: Equatable, Sendable {
         return out
     }
 
+    /// Whether a text may hold control characters or ends of lines: by its bytes, as most texts hold none.
+    private static func mayHoldControls(_ text: String) -> Bool {
+        text.utf8.contains { $0 < 0x20 || $0 == 0x7F || $0 == 0xC2 || $0 == 0xE2 }
+    }
+
     /// The lines, each without control characters, empty ones left out.
     var lines: [StyledText] {
+        if runs.count == 1, !Self.mayHoldControls(runs[0].text) {
+            return runs[0].text.utf8.contains { $0 != 0x20 } ? [self] : []
+        }
         var lines: [StyledText] = []
         var line = StyledText()
         for run in runs {
