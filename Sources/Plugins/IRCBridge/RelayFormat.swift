@@ -46,6 +46,8 @@ struct RelayFormat: Equatable, Sendable {
 
     /// The author's name on one line and not over ``maxName`` before it is styled.
     static func short(_ name: String, _ style: NameStyle = NameStyle()) -> String {
-        style.write(MessageSplitter.split(IRCText.name(name), budget: maxName).first ?? "?")
+        // Most names are written as they are.
+        let isPlain = !name.isEmpty && name.utf8.count <= maxName && name.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F }
+        return style.write(isPlain ? name : MessageSplitter.split(IRCText.name(name), budget: maxName).first ?? "?")
     }
 }
