@@ -135,7 +135,7 @@ public final class Ingest: Sendable {
     }
 
     /// Stores commands as the function with an answer does, without a task that waits for it.
-    /// - Parameter done: Is told a receipt or a refusal for each, in their order, on any thread; it must return at once.
+    /// - Parameter done: Is told a receipt or a refusal for each, in order, on any thread; it must return at once.
     /// - Returns: False where somebody has to be asked about them first; then nothing was done.
     public func submit(
         _ requests: [Request], then done: @escaping @Sendable ([Result<Receipt, CommandError>]) -> Void

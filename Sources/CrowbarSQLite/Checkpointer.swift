@@ -2,8 +2,8 @@ import GRDB
 import GRDBSQLite
 import Synchronization
 
-/// Moves pages of the log's WAL into its database, by ``CheckpointPlan``: on a connection of its own beside the appends,
-/// or on the writer's between two of them.
+/// Moves pages of the log's WAL into its database, by ``CheckpointPlan``: on a connection of its own beside the
+/// appends, or on the writer's between two of them.
 final class Checkpointer: Sendable {
     private let aside: DatabaseQueue
     private let plan = Mutex(CheckpointPlan())

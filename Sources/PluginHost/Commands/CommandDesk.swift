@@ -105,8 +105,8 @@ final class CommandDesk: Sendable {
 
     // MARK: At once
 
-    /// Sends a batch to ingest if nothing has to be waited for: other commands, the rate, what the log knows of a cause,
-    /// somebody who is asked about them.
+    /// Sends a batch to ingest if nothing has to be waited for: other commands, the rate, what the log knows of a
+    /// cause, somebody who is asked about them.
     private func storesAtOnce(_ orders: [Order]) -> Bool {
         guard orders.count <= Self.batch, orders.allSatisfy({ $0.command.cause == nil && $0.refusal == nil }) else {
             return false
@@ -130,7 +130,7 @@ final class CommandDesk: Sendable {
     }
 
     private func stored(_ orders: [Order], _ receipts: [Result<Receipt, CommandError>]) {
-        // A batch is one append, so that all of it was unavailable if anything was: then it is tried again, by ``run()``.
+        // A batch is one append, so that all of it was unavailable if anything was: then ``run()`` tries it again.
         let isUnavailable = receipts.contains {
             if case .failure(let error) = $0 { error.code == .unavailable } else { false }
         }
