@@ -10,8 +10,6 @@ import SystemPackage
 final class PipeReader: Sendable {
     /// Bytes a piece at most: as much as a pipe holds.
     static let limit = 64 << 10
-    /// Bytes that are read before the system is asked how many there are.
-    private static let first = 4 << 10
 
     private struct State {
         /// Nil once it is closed.
@@ -108,32 +106,25 @@ final class PipeReader: Sendable {
     }
 
     private func read() -> Found {
-        // By way of the stack, as it may be long until the piece is done with, and is to take no more room than needed.
-        withUnsafeTemporaryAllocation(byteCount: Self.first, alignment: 1) { first in
-            let got = read(into: first)
-            guard got > 0 else { return got < 0 && errno == EAGAIN ? .nothing : .end }
-            take(got < first.count ? [UInt8](first[..<got]) : more(behind: UnsafeRawBufferPointer(first)))
-            return .piece
-        }
-    }
-
-    /// What follows in the pipe on a part of a piece, behind it.
-    private func more(behind first: UnsafeRawBufferPointer) -> [UInt8] {
+        // No more room than needed, as it may be long until the piece is done with. Where nothing is there, the room is
+        // for learning whether that is the end.
         var available: Int32 = 0
         _ = ioctl(descriptor.rawValue, UInt(FIONREAD), &available)
-        let count = first.count + min(Int(available), Self.limit - first.count)
-        return [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
-            let room = UnsafeMutableRawBufferPointer(buffer)
-            room.copyMemory(from: first)
-            // Where the pipe has ended or broken the next reading finds it so again.
-            filled = first.count + (count > first.count ? max(0, read(into: .init(rebasing: room[first.count...]))) : 0)
+        let count = max(1, min(Int(available), Self.limit))
+        var problem: Int32 = 0
+        let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+            var got = -1
+            repeat {
+                got = Glibc.read(descriptor.rawValue, buffer.baseAddress, count)
+            } while got < 0 && errno == EINTR
+            if got < 0 { problem = errno }
+            filled = max(0, got)
         }
-    }
-
-    private func read(into room: UnsafeMutableRawBufferPointer) -> Int {
-        var got = -1
-        repeat { got = Glibc.read(descriptor.rawValue, room.baseAddress, room.count) } while got < 0 && errno == EINTR
-        return got
+        guard bytes.isEmpty else {
+            take(bytes)
+            return .piece
+        }
+        return problem == EAGAIN ? .nothing : .end
     }
 
     private func pace() {
