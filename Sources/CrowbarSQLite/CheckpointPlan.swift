@@ -4,7 +4,7 @@
 /// So most is moved beside the appends, in steps; what is left when the WAL has become long enough to begin anew is
 /// moved between two appends, since it can begin anew only where nothing is left (https://sqlite.org/wal.html,
 /// "Checkpointing").
-struct CheckpointPlan: Sendable, Equatable {
+struct CheckpointPlan: Sendable {
     /// What is to be done after a commit.
     enum Step: Sendable, Equatable {
         case nothing
@@ -64,8 +64,4 @@ struct CheckpointPlan: Sendable, Equatable {
 
     /// A step could not be made; a later one will.
     mutating func failed() { isUnderWay = false }
-
-    static func == (a: CheckpointPlan, b: CheckpointPlan) -> Bool {
-        a.pages == b.pages && a.moved == b.moved && a.isUnderWay == b.isUnderWay && a.tried == b.tried
-    }
 }

@@ -111,11 +111,6 @@ final class CommandDesk: Sendable {
         guard orders.count <= Self.batch, orders.allSatisfy({ $0.command.cause == nil && $0.refusal == nil }) else {
             return false
         }
-        var requests: [Ingest.Request] = []
-        for order in orders {
-            guard let request = try? request(order, [:]) else { return false }
-            requests.append(request)
-        }
         let begins = state.withLock { state in
             guard !state.isBusy, state.waiting.isEmpty,
                 state.bucket.available(now: environment.now()) >= orders.count
@@ -123,8 +118,11 @@ final class CommandDesk: Sendable {
             state.isBusy = true
             return true
         }
+        // Only now: while another batch is under way it would be read in vain.
         guard begins else { return false }
-        let isUnderWay = environment.ingest.submit(requests) { [self] in stored(orders, $0) }
+        let requests = orders.compactMap { try? request($0, [:]) }
+        let isUnderWay =
+            requests.count == orders.count && environment.ingest.submit(requests) { [self] in stored(orders, $0) }
         state.withLock { if isUnderWay { $0.bucket.spend(orders.count) } else { $0.isBusy = false } }
         return isUnderWay
     }
