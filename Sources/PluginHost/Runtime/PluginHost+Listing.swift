@@ -76,8 +76,10 @@ extension PluginHost {
         let stored = try await environment.store.queues(of: plugin)
         var queues: [JSON] = []
         for name in Set(running.keys).union(stored.keys).sorted() {
-            // What the store has is as new as any, and is right also between two processes.
-            let cursor = view.pid == nil ? stored[name]?.cursor : running[name]?.cursor ?? stored[name]?.cursor
+            // What a session shows is of one moment: the store may be ahead of it by a save, and a cursor that is newer
+            // than the strikes, states and figures beside it would say that what led to it has left no trace. Between
+            // two processes only the store knows.
+            let cursor = view.pid == nil ? stored[name]?.cursor : running[name].map(\.cursor) ?? stored[name]?.cursor
             var kept: [JSON.Member] = []
             if running[name] == nil, let dropped = stored[name]?.droppedAt {
                 kept = [.init("droppedAt", .int(dropped))]
