@@ -9,6 +9,10 @@ public protocol EventLog: Sendable {
     ///     stored: no decision of it holds. It must return soon: the next append may wait for it.
     func append(_ batch: [Submission], then done: @escaping @Sendable (AppendOutcome) -> Void)
 
+    /// Says that an append is likely to come at once, as whoever brings it has it and is still reading it, so that the
+    /// log can prepare for it meanwhile. Nothing is lost where none comes, and each append may come without.
+    func expectAppend()
+
     /// The newest entry, or nil where the log is empty.
     func head() async throws -> LogEntryID?
 
@@ -61,6 +65,8 @@ public protocol EventLog: Sendable {
 public typealias AppendOutcome = Result<[Result<Receipt, CommandError>], any Error>
 
 extension EventLog {
+    public func expectAppend() {}
+
     /// As ``append(_:then:)``, and returns once it is durable.
     public func append(_ batch: [Submission]) async throws -> [Result<Receipt, CommandError>] {
         try await withCheckedThrowingContinuation { continuation in append(batch) { continuation.resume(with: $0) } }

@@ -12,6 +12,8 @@ final class LogWriter: @unchecked Sendable {
     private let now: @Sendable () -> Int64
     private var lastPosition: Int64
     private var lastTimestamp: Int64
+    /// A transaction was begun for an append that was expected.
+    private var hasBegun = false
     /// Pages in the WAL behind the last commit.
     private(set) var walPages = 0
 
@@ -42,6 +44,15 @@ final class LogWriter: @unchecked Sendable {
             }, Unmanaged.passUnretained(self).toOpaque())
     }
 
+    /// Begins the transaction of an append that is expected at once. Where that fails the append tries it, and tells.
+    func beginEarly() { if !hasBegun { hasBegun = (try? begin.run()) != nil } }
+
+    /// Ends it, as nothing is to be appended.
+    func endEarly() {
+        if hasBegun { try? rollback.run() }
+        hasBegun = false
+    }
+
     /// Decides and stores a batch; returns once the commit is synced, with what was stored in `tail`.
     /// - Returns: The outcomes, and whether anything was stored.
     /// - Throws: ``LogError``; nothing of the batch is stored then, and the next call begins from the same state.
@@ -54,7 +65,8 @@ final class LogWriter: @unchecked Sendable {
         var appended = LogPage(entries: batch.count)
         let timestamp = max(now(), lastTimestamp)
         do {
-            try begin.run()
+            if !hasBegun { try begin.run() }
+            hasBegun = false
             for submission in batch {
                 do {
                     outcomes.append(.success(try store(submission, at: position + 1, timestamp, &appended)))

@@ -57,7 +57,9 @@ public final class SQLiteLog: EventLog {
         } catch let error as DatabaseError {
             throw StoreError.cannotOpen(path: path, why: "\(error)")
         }
-        pool.asyncWriteWithoutTransaction { [turns] in turns.run($0) }
+        pool.asyncWriteWithoutTransaction { [turns, writer] in
+            turns.run($0, onExpectation: writer.beginEarly, onVain: writer.endEarly)
+        }
     }
 
     deinit { turns.close() }
@@ -93,6 +95,8 @@ public final class SQLiteLog: EventLog {
         }
     }
 
+    public func expectAppend() { turns.expect() }
+
     /// Moves what the WAL holds into the database, or empties a WAL that readers have kept from being used anew.
     private static func shorten(_ pages: Int, _ db: Database, _ checkpointer: Checkpointer) {
         guard pages > Limit.walPages else { return checkpointer.committed(pages, db) }
@@ -103,7 +107,10 @@ public final class SQLiteLog: EventLog {
     /// Does something with the writing connection, behind all appends that were begun before.
     func withWriter<T: Sendable>(_ body: @escaping @Sendable (Database) throws -> T) async throws -> T {
         try await withCheckedThrowingContinuation { continuation in
-            turns.put { db in continuation.resume(with: Result { try body(db) }) }
+            turns.put { [writer] db in
+                writer.endEarly()
+                continuation.resume(with: Result { try body(db) })
+            }
         }
     }
 

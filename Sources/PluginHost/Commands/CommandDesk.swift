@@ -60,6 +60,15 @@ final class CommandDesk: Sendable {
         (bell, ring) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
     }
 
+    /// The beginning of a command as most plugins write it.
+    private static let beginning = Array(#"{"type":"command""#.utf8)
+
+    /// Looks at a piece of the plugin's output that is not read yet: where it begins with a command, the log may
+    /// prepare for it.
+    func foresee(_ output: [UInt8]) {
+        if !policy.commands.isEmpty, output.starts(with: Self.beginning) { environment.log.expectAppend() }
+    }
+
     func put(_ orders: [Order]) {
         if storesAtOnce(orders) { return }
         state.withLock { $0.waiting.append(contentsOf: orders) }

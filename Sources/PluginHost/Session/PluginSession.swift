@@ -191,8 +191,11 @@ final class PluginSession {
         let lines = ErrorLines(log: log, token: plan.token, failure: launchFailure)
         let errors = PipeReader(process.errors, poller, isPaced: false, take: lines.feed, onEnd: lines.finish)
         let output = PipeReader(
-            process.output, poller, isPaced: true, isQuick: true, take: { mailbox.post(.output($0)) },
-            onEnd: { mailbox.post(.outputEnded) })
+            process.output, poller, isPaced: true, isQuick: true,
+            take: { bytes in
+                desk.foresee(bytes)
+                mailbox.post(.output(bytes))
+            }, onEnd: { mailbox.post(.outputEnded) })
         self.output = output
         outgoing.begin(
             process.input,
