@@ -28,6 +28,7 @@ let package = Package(
         .executable(name: "crowbar-bench-pipe", targets: ["BenchmarkPipe"]),
         .executable(name: "crowbar-bench-post", targets: ["BenchmarkPost"]),
         .executable(name: "crowbar-bench-relay", targets: ["BenchmarkRelay"]),
+        .executable(name: "crowbar-bench-talk", targets: ["BenchmarkTalk"]),
         .library(name: "PluginKit", targets: ["PluginKit"]),
     ],
     dependencies: [
@@ -127,6 +128,7 @@ let package = Package(
         .executableTarget(
             name: "BenchmarkPost", path: "Benchmarks/Post", linkerSettings: [.linkedLibrary("curl")]),
         .executableTarget(name: "BenchmarkRelay", path: "Benchmarks/Relay"),
+        .executableTarget(name: "BenchmarkTalk", path: "Benchmarks/Talk"),
 
         // Tests.
         .target(
