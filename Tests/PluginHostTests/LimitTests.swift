@@ -9,7 +9,8 @@ import Testing
     @Test(arguments: [
         ("memory", "memory = \"96MB\"", "hog = 512", "limits.memory allows each process 98304 KB"),
         ("files", "files = 32", "open = 64", "limits.files allows each process 32"),
-        ("processes", "processes = 8", "spawn = 12", "13 processes and threads, 8 are allowed"),
+        // It may be counted before all of them are there.
+        ("processes", "processes = 8", "spawn = 12", "(9|1[0-3]) processes and threads, 8 are allowed"),
     ])
     func overTheLimitItFallsWithTheReasonAndTheOthersGoOn(
         name: String, limit: String, config: String, reason: String
@@ -29,7 +30,8 @@ import Testing
                 return ["backingOff", "failed"].contains(shown?.state) && shown?.reason.isEmpty == false
             }
             let told = scenario.lines.all.filter { $0.contains("starts again") }
-            #expect(told.contains { $0.contains(reason) }, "\(told)")
+            let expected = try Regex(reason)
+            #expect(told.contains { $0.contains(expected) }, "\(told)")
             try await scenario.populate()
             try await scenario.send(["a", "b"])
             try await wait("the control") { scenario.messages("control") == ["a", "b"] }
