@@ -150,7 +150,8 @@ int main(int count, char **arguments) {
         fprintf(stderr, "usage: crowbar-bench-talk PORT PORT\n");
         return 64;
     }
-    for (int i = 0; i < 2; i++) people[i].socket = connected(arguments[1 + i], i == 0 ? "bob" : "eve");
+    // Nobody else's nicks: who was there before may be gone only a moment later.
+    for (int i = 0; i < 2; i++) people[i].socket = connected(arguments[1 + i], i == 0 ? "talker" : "hearer");
     long long end = now(CLOCK_MONOTONIC) + patience;
     while (!people[0].is_in || !people[1].is_in) {
         if (now(CLOCK_MONOTONIC) > end) return fprintf(stderr, "crowbar-bench-talk: cannot join #general\n"), 1;

@@ -9,7 +9,7 @@ import Synchronization
 /// are rare.
 // Unchecked: a semaphore of sem_overview(7) is made for several threads, and its address stays from `init` to `deinit`.
 final class WriterTurns: @unchecked Sendable {
-    /// What is to be done with the connection, outside of a transaction.
+    /// What is to be done with the connection: outside of a transaction, or in the one that was begun for it early.
     typealias Turn = @Sendable (Database) -> Void
 
     private struct State {

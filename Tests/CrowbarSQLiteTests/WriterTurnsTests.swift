@@ -78,6 +78,17 @@ import Testing
 
     private static let message = #"{"type":"SEND_MESSAGE","channelId":"general","message":"a"}"#
 
+    private static func open(_ path: String) throws -> SQLiteLog {
+        try SQLiteLog(path: path, now: { 1000 }, random32: { Array(repeating: 7, count: 32) })
+    }
+
+    /// Who speaks in a log, in a channel of it.
+    private static func settled(_ log: SQLiteLog) async throws -> LogDriver {
+        let driver = LogDriver(log, clock: ManualClock())
+        try await driver.settle()
+        return driver
+    }
+
     /// Whether somebody else could write into the log now.
     private static func isFree(_ path: String) throws -> Bool {
         var configuration = Configuration()
@@ -94,9 +105,8 @@ import Testing
     @Test func aLogThatExpectedAnAppendInVainIsAsBefore() async throws {
         let folder = try TemporaryFolder()
         let path = folder.file("log.db")
-        let log = try SQLiteLog(path: path, now: { 1000 }, random32: { Array(repeating: 7, count: 32) })
-        let driver = LogDriver(log, clock: ManualClock())
-        try await driver.settle()
+        let log = try Self.open(path)
+        let driver = try await Self.settled(log)
         let before = try await log.head()?.position ?? 0
         log.expectAppend()
         // It is read by others meanwhile, and let go of again.
@@ -109,21 +119,16 @@ import Testing
     @Test func aLogThatIsClosedWhileItExpectsAnAppendIsWhole() async throws {
         let folder = try TemporaryFolder()
         let path = folder.file("log.db")
-        func open() throws -> SQLiteLog {
-            try SQLiteLog(path: path, now: { 1000 }, random32: { Array(repeating: 7, count: 32) })
-        }
-        for _ in 0..<20 { try open().expectAppend() }
-        let driver = LogDriver(try open(), clock: ManualClock())
-        try await driver.settle()
+        for _ in 0..<20 { try Self.open(path).expectAppend() }
+        let driver = try await Self.settled(Self.open(path))
         #expect(try await driver.store(Self.message).position == 4)
     }
 
     @Test func appendsThatAreExpectedAreStoredAndRefusedAsOthers() async throws {
         let folder = try TemporaryFolder()
         let path = folder.file("log.db")
-        let log = try SQLiteLog(path: path, now: { 1000 }, random32: { Array(repeating: 7, count: 32) })
-        let driver = LogDriver(log, clock: ManualClock())
-        try await driver.settle()
+        let log = try Self.open(path)
+        let driver = try await Self.settled(log)
         let before = try await log.head()?.position ?? 0
         for number in 1...200 {
             log.expectAppend()
