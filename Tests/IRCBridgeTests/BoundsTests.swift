@@ -181,4 +181,28 @@ import Testing
     }
 
     private static let most = String(repeating: "x", count: LineCutter.maxLine)
+
+    /// Numbers that arithmetic does not end well with.
+    @Test(arguments: [
+        "LINELEN", "NICKLEN", "USERLEN", "HOSTLEN", "TOPICLEN", "CHATHISTORY", "TARGMAX=JOIN:", "TARGMAX=CHATHISTORY:",
+    ])
+    func numbersOfAnySizeDoNoHarm(name: String) throws {
+        for value in ["\(Int.min)", "\(Int.max)", "-1", "0", "99999999999999999999", ""] {
+            var machine = try joined()
+            _ = hear(&machine, ":s 005 crow \(name)\(name.hasSuffix(":") ? "" : "=")\(value) :are supported")
+            let said = machine.deliver(Tables.event(1), now: 0)
+            #expect(said.lines.first == "PRIVMSG #room :<Ann> hello", "\(name) \(value)")
+            #expect((510...8190).contains(machine.lines.longest))
+        }
+    }
+
+    @Test func anotherHostOfAnyLengthIsNotHeld() throws {
+        var machine = try joined()
+        _ = hear(&machine, ":eve!e@h JOIN #room")
+        let long = String(repeating: "x", count: IRCSource.longestName + 1)
+        for line in [":eve!e@h CHGHOST e \(long)", ":eve!e@h CHGHOST \(long) h"] { _ = hear(&machine, line) }
+        #expect(machine.roster.person("eve")?.mask == "eve!e@h")
+        _ = hear(&machine, ":eve!e@h CHGHOST e other")
+        #expect(machine.roster.person("eve")?.mask == "eve!e@other")
+    }
 }

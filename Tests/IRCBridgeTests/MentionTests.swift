@@ -99,4 +99,14 @@ import Testing
         #expect(quote("0") == nil)
         #expect(quote("1") == "“t1”")
     }
+
+    @Test func aRunOfDashesIsNotTriedWithoutEnd() {
+        var tried = 0
+        let text = "@" + String(repeating: "-", count: 16_000)
+        let said = Mentions.toIRC(text) { _ in
+            tried += 1
+            return nil
+        }
+        #expect(said == text && (1...IRCSource.longestName).contains(tried))
+    }
 }

@@ -16,6 +16,7 @@ It writes its port as its first line. MODE is what it does to the client, after 
     missing   each numeric and command with no, one, two and three parameters, from nobody, the server and people
     random    4 MB of random bytes
     silent    from the beginning: it takes connections and says nothing
+    deaf      PINGs without end, whose answers it does not read
     capless   at the next connection a list of capabilities without an end
 
 Whatever leaves the connection open ends with a message of eve's, "survived"; with `nuls` once the PING of 4,000 bytes is
@@ -102,9 +103,15 @@ def returns(send):
         send(survived[:-1] * 1000)
 
 
+def deaf(send):
+    while True:
+        send(b"PING :x\r\n" * 1000)
+
+
 acts = {
     "nuls": nuls, "names": names, "elsewhere": elsewhere, "people": people, "split": split, "ids": ids,
     "missing": missing, "random": noise, "endless": endless, "long": long, "returns": returns,
+    "deaf": deaf,
 }
 
 
@@ -133,6 +140,8 @@ def serve(client):
     for raw in client.makefile("rb"):
         if b"\0" in raw or len(raw) > 512:
             raise OSError("no line of IRC")
+        if mode == "deaf" and is_hostile.is_set():
+            threading.Event().wait()
         words = raw.decode(errors="replace").rstrip("\r\n").split(" ")
         if words[:2] == ["CAP", "LS"]:
             while mode == "capless" and is_hostile.is_set():

@@ -64,7 +64,7 @@ struct ISupport: Equatable, Sendable {
             prefixes = String(marks.prefix(Self.mostMarks))
         case "TOPICLEN": topicLength = Int(value).map { min(max($0, 1), 4096) } ?? topicLength
         // No less than the RFC promises, and no more than a message of the chat can be of use with.
-        case "LINELEN": longestLine = Int(value).map { min(max($0 - 2, RelayLines.maxLine), 8190) } ?? longestLine
+        case "LINELEN": longestLine = Int(value).map { min(max($0, RelayLines.maxLine + 2), 8192) - 2 } ?? longestLine
         case "CHATHISTORY", "draft/CHATHISTORY": historyLength = Int(value).map { max($0, 0) } ?? 0
         case "MSGREFTYPES": messageReferenceTypes = value.split(separator: ",").map(String.init)
         // `JOIN:4,PRIVMSG:1,WHO:`

@@ -4,6 +4,9 @@ enum Mentions {
     /// What an author's name holds with `anti_ping`, so that it highlights nobody: a space without width.
     static let antiPing: Character = "\u{200B}"
 
+    /// The longest name that is looked for, in characters.
+    private static let longestName = IRCSource.longestName
+
     /// Of the chat's text each `@name` that is a nick, as that nick.
     /// - Parameter nick: The nick, as its owner writes it, for a name; nil where there is none.
     static func toIRC(_ text: String, nick: (String) -> String?) -> String {
@@ -13,7 +16,8 @@ enum Mentions {
         while let sign = rest.firstIndex(of: "@") {
             let before = sign > text.startIndex ? text[text.index(before: sign)] : nil
             let start = text.index(after: sign)
-            let name = text[start...].prefix { isNick($0) }
+            // Nobody's name is longer; a run of dashes without end would be tried dash by dash.
+            let name = text[start...].prefix(longestName).prefix { isNick($0) }
             out += rest[..<sign]
             // An address of mail is nobody's name.
             let isStart = before.map { !isNick($0) && $0 != "@" } ?? true

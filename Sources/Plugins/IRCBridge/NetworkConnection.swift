@@ -13,6 +13,10 @@ final class NetworkConnection: @unchecked Sendable {
     /// The longest that each step of opening a connection may take: TCP, and then the proxy and TLS together.
     private static let connectLimit = TimeAmount.seconds(15)
 
+    /// Bytes that may wait for a server which does not read them: more than all that it may leave unconfirmed
+    /// (``NetworkMachine/mostUnconfirmed`` of the longest lines).
+    private static let mostUnread = 4 << 20
+
     /// Bytes of randomness in a nonce; a multiple of three leaves no padding.
     private static let nonceLength = 18
 
@@ -201,6 +205,12 @@ final class NetworkConnection: @unchecked Sendable {
     }
 
     /// As the machine's own; by reference, since the machine, which is large, would be copied otherwise.
+        // What it asks, as by PING, is answered without end otherwise.
+        guard let channel, !channel.isWritable else { return }
+        let waiting = (try? channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
+        guard waiting > Self.mostUnread else { return }
+        failure = failure ?? "the server does not read what it is told"
+        channel.close(promise: nil)
     private static func wake(_ machine: inout NetworkMachine, _ now: Instant) -> Instant? { machine.wake(now: now) }
 
     private func schedule(_ now: Instant) {

@@ -91,6 +91,7 @@ struct Roster: Equatable, Sendable {
 
     /// Somebody is shown with another user name and host (IRCv3 chghost).
     mutating func setHost(_ nick: String, user: String, host: String) {
+        guard user.utf8.count <= IRCSource.longestName, host.utf8.count <= IRCSource.longestName else { return }
         let key = casemapping.fold(nick)
         people[key]?.user = user
         people[key]?.host = host
