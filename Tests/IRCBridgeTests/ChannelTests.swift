@@ -189,4 +189,15 @@ import Testing
         #expect(
             refused.contains { if case .plugin(.reject(1, _, _, _)) = $0 { true } else { false } })
     }
+
+    @Test func theChannelThatIsForwardedToIsLeft() throws {
+        var (machine, _) = try registered(["#room"])
+        let away = hear(&machine, ":s 470 crow #room ##overflow :Forwarding to another channel")
+        #expect(away.lines == ["PART ##overflow"])
+        #expect(away.health?.message.contains("the server sends all to another channel") == true)
+        // Where it is linked itself it is no stranger.
+        var (both, _) = try registered(["#room", "#hall"])
+        let here = hear(&both, ":s 470 crow #room #hall :Forwarding to another channel")
+        #expect(here.lines == [])
+    }
 }

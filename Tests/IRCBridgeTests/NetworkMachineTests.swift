@@ -206,10 +206,11 @@ import Testing
         #expect(back.health?.level == .ok)
     }
 
-    @Test func aMessageThatTheChannelDoesNotTakeIsADeadLetter() throws {
+    @Test(arguments: ["404", "408", "415", "477"])
+    func aMessageThatTheChannelDoesNotTakeIsADeadLetter(numeric: String) throws {
         var machine = try joined()
         let said = machine.deliver(Tables.event(1), now: 0)
-        _ = hear(&machine, ":s 404 crow #room :Cannot send to channel")
+        _ = hear(&machine, ":s \(numeric) crow #room :Cannot send to channel")
         let settled = answer(&machine, said)
         let reject = PluginMessage.reject(
             delivery: 1, code: "channel_unavailable", message: "Cannot send to channel", deadLetter: true)

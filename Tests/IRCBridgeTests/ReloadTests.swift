@@ -1,3 +1,4 @@
+import JSONBytes
 import PluginWire
 import Testing
 
@@ -121,5 +122,47 @@ import Testing
             #expect(actions == [], "\(line)")
         }
         #expect(IgnoreMask("") == nil && IgnoreMask(String(repeating: "x", count: 201)) == nil)
+    }
+
+    @Test func anotherNickIsTriedAtOnceWhereTheServerTookNone() throws {
+        var machine = NetworkMachine(config: try Tables.network(), links: [try Tables.link()], plugin: "irc")
+        _ = machine.start(now: 0)
+        _ = machine.connected(now: 0)
+        _ = machine.received(Tables.line(":s 432 * crow :Erroneous nickname"), now: 0)
+        _ = machine.closed(reason: "closed", random: 0, now: 0)
+        var config = try Tables.network()
+        let same = machine.reconfigure(config, links: [try Tables.link()], now: 1)
+        #expect(same == [])
+        config.nick = "raven"
+        let other = machine.reconfigure(config, links: [try Tables.link()], now: 1)
+        #expect(other.contains(.connect))
+        let begun = machine.connected(now: 2)
+        #expect(begun.lines.contains("NICK raven"))
+    }
+
+    @Test func aNewKeyIsForTheNextJoin() throws {
+        func link(_ key: String) throws -> LinkConfig {
+            let json = ##"{"channel":"general","irc":"net/#room","key":"\##(key)"}"##
+            return try LinkConfig(JSON(parsing: Array(json.utf8)), path: "links[0]", networks: ["net"])
+        }
+        var machine = try joined(links: [try link("old")])
+        let reloaded = machine.reconfigure(try Tables.network(), links: [try link("new")], now: 1)
+        #expect(reloaded == [])
+        _ = machine.received(Tables.line(":op!o@h KICK #room crow :out"), now: 2)
+        let wake = try #require(machine.wake(now: 2))
+        let again = machine.tick(now: wake)
+        #expect(again.lines.contains("JOIN #room new"))
+    }
+
+    @Test func aServerThatTakesARealNameIsToldIt() throws {
+        var machine = NetworkMachine(config: try Tables.network(), links: [try Tables.link()], plugin: "irc")
+        _ = machine.start(now: 0)
+        _ = machine.connected(now: 0)
+        for line in [":s CAP * LS :setname", ":s CAP * ACK :setname", ":s 001 crow :Welcome"] {
+            _ = machine.received(Tables.line(line), now: 0)
+        }
+        let new = try Tables.network(#","realname":"A raven""#)
+        let actions = machine.reconfigure(new, links: [try Tables.link()], now: 1)
+        #expect(actions.lines == ["SETNAME :A raven"])
     }
 }

@@ -109,7 +109,7 @@ import Testing
     func theWordsOfServices(words: String, isKnown: Bool?) throws {
         var nickServ = NickServ()
         let config = NickServ.Config(account: "bridge", password: "sesame")
-        _ = nickServ.identify(config, now: 0)
+        _ = nickServ.identify(config, "crow", has: "crow", now: 0)
         #expect(nickServ.said(words, config) == (isKnown == true))
         #expect((nickServ.problem != nil) == (isKnown == false))
         #expect((nickServ.waitsUntil != nil) == (isKnown == nil))
@@ -258,5 +258,24 @@ import Testing
         services.send("NOTICE \(IRCSource(asked.source ?? "").nick) :You are now identified for crowbar.")
         _ = try await bob.first("the bridge") { $0.verb == "JOIN" && $0.source?.hasPrefix("crowbar!") == true }
         try await host.window { $0 > 0 }
+    }
+
+    /// A nick without an account of its own is known by its name, also while somebody else has it.
+    @Test func whoIsKnownByTheNickAloneIsSoOnceItIsTheirs() throws {
+        let more = #","nickserv":{"password":"sesame"}"#
+        var (machine, written) = try registered(more, as: "crow_")
+        #expect(written == ["PRIVMSG NickServ :IDENTIFY crow sesame"])
+        var other = machine
+        let known = hear(&other, ":NickServ!n@services NOTICE crow_ :You are now identified for crow.", now: 1)
+        #expect(known.lines == ["PRIVMSG NickServ :REGAIN crow", "JOIN #room"])
+        let regained = hear(&other, ":crow_!c@host NICK crow", now: 2)
+        #expect(regained.lines == [])
+        // Services that do not take it so are asked again once the nick is there.
+        _ = hear(&machine, ":NickServ!n@services NOTICE crow_ :Invalid password for crow.", now: 1)
+        let given = hear(&machine, ":crow_!c@host NICK crow", now: 2)
+        #expect(given.lines == ["PRIVMSG NickServ :IDENTIFY sesame"])
+        _ = hear(&machine, ":crow!c@host JOIN #room", now: 3)
+        let late = hear(&machine, ":NickServ!n@services NOTICE crow :You are now identified for crow.", now: 3)
+        #expect(late.health?.level == .ok)
     }
 }

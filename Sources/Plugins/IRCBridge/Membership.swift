@@ -18,8 +18,8 @@ struct Membership: Equatable, Sendable {
 
     /// The channel's name, as configured.
     let name: String
-    /// Its key.
-    let key: String?
+    /// Its key; another one is for the next time that the client joins.
+    var key: String?
     /// Whether the client is in it.
     private(set) var isJoined = false
     /// Why it is not, as the server put it.

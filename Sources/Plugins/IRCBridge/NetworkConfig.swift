@@ -106,14 +106,12 @@ struct NetworkConfig: Equatable, Sendable {
         puppets = try PuppetConfig.read(section)
     }
 
-    /// Whether another configuration connects to the same server as the same client.
+    /// Whether another configuration connects to the same server as the same client, whatever it calls itself.
     func isReached(as other: NetworkConfig) -> Bool {
         (host, port, tls, trust, serverPassword) == (
             other.host, other.port, other.tls, other.trust, other.serverPassword
         )
-            && (user, realname, sasl, nickServ, route) == (
-                other.user, other.realname, other.sasl, other.nickServ, other.route
-            )
+            && (user, sasl, nickServ, route) == (other.user, other.sasl, other.nickServ, other.route)
     }
 
     /// The nick: letters, digits and `-[]\\`_^{|}` (RFC 2812, 2.3.1), and what is not ASCII, which some servers allow.

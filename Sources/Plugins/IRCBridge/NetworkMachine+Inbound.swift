@@ -184,7 +184,8 @@ extension NetworkMachine {
             if let mark = mask.firstIndex(of: "!") { setMask(name + mask[mark...]) }
             isMaskAssumed = wasAssumed
             noteOwnNick(now: now)
-            let actions = send(nickKeeper.changed(config.nick, to: name))
+            var actions = send(nickKeeper.changed(config.nick, to: name))
+            if name == config.nick { actions += hasOwnNick(now) }
             return actions + (isPuppet ? [.news(.nick(name))] : []) + membershipChanged(now)
         default: return []
         }
@@ -252,20 +253,31 @@ extension NetworkMachine {
         "477": "it takes registered nicks only: set 'sasl' or 'nickserv'",
     ]
 
+    /// The numerics that refuse something said in a channel: 404 is everybody's, 408 that of bahamut and hybrid for
+    /// colours, 415 that of Solanum and 477 that of bahamut and others for those without an account.
+    private static let silencing: Set<String> = ["404", "408", "415", "477"]
+
     private mutating func channelRefused(_ message: IRCMessage, _ now: Instant) -> [NetworkAction] {
         guard message.params.count >= 2, let membership = memberships[fold(message.params[1])] else { return [] }
         let words = IRCText.words(message.params.last ?? message.verb)
         if membership.isJoined {
             // The client is in it and may not speak there, or not set the topic.
             if isAnswer(message) { return [] }
-            if message.verb == "404" { ledger.refuse(fold(membership.name), words, isTopic: false) }
+            if Self.silencing.contains(message.verb) { ledger.refuse(fold(membership.name), words, isTopic: false) }
             if message.verb == "482" { ledger.refuse(fold(membership.name), words, isTopic: true) }
             return []
         }
         guard membership.deadline != nil else { return [] }
+        var away: [NetworkAction] = []
+        // The server puts the client into the other channel next, where it has nothing to do.
+        if message.verb == "470", message.params.count > 3, supports.isChannel(message.params[2]),
+            memberships[fold(message.params[2])] == nil
+        {
+            away = [.send(IRCMessage("PART", [message.params[2]]).line)]
+        }
         let reason = Self.refusals[message.verb].map { "\($0) (\(words))" } ?? words
         memberships[fold(membership.name)]?.refused(reason, now: now)
-        return membershipChanged(now)
+        return away + membershipChanged(now)
     }
 
     /// A standard reply that refuses a JOIN: `FAIL JOIN CODE #channel :words`.

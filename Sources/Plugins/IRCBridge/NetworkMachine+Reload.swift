@@ -16,10 +16,17 @@ extension NetworkMachine {
             bucket = FloodBucket(burst: new.burst, rate: new.linesPerSecond, now: now)
         }
         let dropped = relink(all.filter { $0.network == new.name })
-        guard old.isReached(as: new) else { return reconnect(now) }
-        guard case .registered = phase else { return [] }
+        guard old.isReached(as: new), old.realname == new.realname || canRename else { return reconnect(now) }
+        guard case .registered = phase else {
+            // It may be for its nick that the server did not take the client.
+            if case .waiting = phase, old.nick != new.nick { return reconnect(now) }
+            return []
+        }
         if nick != new.nick { nickKeeper.wantsAnother(now: now) }
         var actions = dropped.map { NetworkAction.send(IRCMessage("PART", [$0]).line) }
+        if old.realname != new.realname, hasSetName {
+            actions.append(.send(SafeLine.of("SETNAME :\(new.realname)", longest: lines.longest)))
+        }
         actions += join(now)
         if new.presence == .full, old.presence != .full {
             for target in memberships.keys.sorted() where memberships[target]?.isJoined == true {
@@ -29,21 +36,28 @@ extension NetworkMachine {
         return actions + tick(now: now)
     }
 
+    private var hasSetName: Bool { registration.enabled.contains("setname") }
+
+    /// Whether another real name is no reason to connect anew: that of a user is shown from their next connection on
+    /// where the server knows no `SETNAME`.
+    private var canRename: Bool { isPuppet || hasSetName }
+
     /// Takes other links.
     /// - Returns: The channels that are not linked any more.
     private mutating func relink(_ new: [LinkConfig]) -> [String] {
         links = new
         var dropped: [String] = []
         for (target, membership) in memberships.sorted(by: { $0.key < $1.key }) {
-            let link = links.first { fold($0.target) == target }
-            if link == nil {
+            let theirs = links.filter { fold($0.target) == target }
+            let key = theirs.lazy.compactMap(\.key).first
+            if theirs.isEmpty {
                 memberships[target] = nil
                 roster.forget(channel: target)
                 ledger.forget(target)
                 backlog.forget(target)
                 if membership.isJoined { dropped.append(membership.name) }
-            } else if !membership.isJoined, link?.key != membership.key {
-                memberships[target] = nil
+            } else if key != membership.key {
+                if membership.isJoined { memberships[target]?.key = key } else { memberships[target] = nil }
             }
         }
         return dropped

@@ -5,8 +5,17 @@ extension NetworkMachine {
         nickServ = NickServ()
         nickKeeper.registered(now: now)
         if registration.isProved { return identified(now) }
-        guard let config = config.nickServ else { return [] }
-        return [.send(nickServ.identify(config, now: now))]
+        return identify(now)
+    }
+
+    private mutating func identify(_ now: Instant) -> [NetworkAction] {
+        guard let account = config.nickServ else { return [] }
+        return [.send(nickServ.identify(account, config.nick, has: nick, now: now))]
+    }
+
+    /// The client has the nick that it should have: NickServ may know it by that alone.
+    mutating func hasOwnNick(_ now: Instant) -> [NetworkAction] {
+        registration.isProved || nickServ.isSettled ? [] : identify(now)
     }
 
     /// Whether the channels wait for NickServ.

@@ -53,11 +53,19 @@ struct NickServ: Equatable, Sendable {
     /// Why the client is not known to it.
     var problem: String? { if case .refused(let reason) = state { "NickServ: " + reason } else { nil } }
 
+    /// Whether the client is known to it, or is asking to be.
+    var isSettled: Bool { state == .known || waitsUntil != nil }
+
     /// Asks it.
-    mutating func identify(_ config: Config, now: Instant) -> String {
+    /// - Parameters:
+    ///   - wanted: The configured nick, whose account it is where none is configured.
+    ///   - nick: The one that the client has.
+    mutating func identify(_ config: Config, _ wanted: String, has nick: String, now: Instant) -> String {
         state = .asked(until: now + Self.patience)
-        let account = config.account.map { $0 + " " } ?? ""
-        return IRCMessage("PRIVMSG", ["NickServ", "IDENTIFY \(account)\(config.password)"]).line
+        // Under its own nick the client need not name the account, for which services have different orders of words.
+        let account = config.account ?? (nick == wanted ? nil : wanted)
+        let named = account.map { $0 + " " } ?? ""
+        return IRCMessage("PRIVMSG", ["NickServ", "IDENTIFY \(named)\(config.password)"]).line
     }
 
     /// The client is known (900).

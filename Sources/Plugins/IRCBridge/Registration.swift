@@ -16,7 +16,7 @@ struct Registration: Sendable {
     static let wanted = [
         "account-notify", "account-tag", "batch", "chathistory", "chghost", "draft/chathistory",
         "draft/event-playback", "echo-message", "event-playback", "extended-join", "labeled-response",
-        "message-tags", "multi-prefix", "server-time", "userhost-in-names",
+        "message-tags", "multi-prefix", "server-time", "setname", "userhost-in-names",
     ]
     /// What makes the echo of a line its receipt.
     static let receipts: Set<String> = ["echo-message", "labeled-response", "batch"]
