@@ -95,13 +95,93 @@ import Testing
         _ = machine.puppetDid(1, .news(.nick("ann[c]")), now: 1)
         _ = ack(&machine, 1, 1)
         // Its connection is lost: another one is opened, and says the rest.
-        var actions = machine.puppetDid(1, .news(.lost("gone")), now: 2)
+        let end = 1 + PuppetPool.steady
+        var actions = machine.puppetDid(1, .news(.lost("gone")), now: end)
         #expect(actions.contains { if case .puppet(2, .open) = $0 { true } else { false } })
         // That one cannot be had: the bridge says it.
-        actions = machine.puppetDid(2, .news(.lost("refused")), now: 2)
+        actions = machine.puppetDid(2, .news(.lost("refused")), now: end)
         #expect(actions.lines.dropLast() == ["PRIVMSG #room :<ann> m2", "PRIVMSG #room :<ann> m3"])
         #expect(
             actions.contains { if case .plugin(.log("warning", _, _)) = $0 { true } else { false } })
+    }
+
+    @Test func aUsersConnectionThatDoesNotLastIsNotOpenedAgainAtOnce() throws {
+        var machine = try joined()
+        for i in 1...2 { _ = machine.deliver(said(Int64(i), by: "ann", "m\(i)"), now: 0) }
+        _ = machine.puppetDid(1, .news(.nick("ann[c]")), now: 1)
+        let actions = machine.puppetDid(1, .news(.lost("Killed")), now: 2)
+        #expect(!actions.contains { if case .puppet(_, .open) = $0 { true } else { false } })
+        #expect(actions.lines.dropLast() == ["PRIVMSG #room :<ann> m1", "PRIVMSG #room :<ann> m2"])
+    }
+
+    /// Seconds in which a server takes one line, and the whole message is longer than a connection's patience.
+    @Test func aLongMessageTellsThatItGoesOn() throws {
+        let more = #","max_lines":0,"flood":{"burst":1,"lines_per_second":0.5}"#
+        let json = ##"{"name":"net","host":"h","tls":false,"nick":"crow"\##(more)}"##
+        let config = try NetworkConfig(JSON(parsing: Array(json.utf8)), path: "").ofPuppet("ann", name: "ann")
+        var puppet = NetworkMachine(puppet: config, plugin: "irc")
+        _ = puppet.start(now: 0)
+        _ = puppet.connected(now: 0)
+        _ = hear(&puppet, ":s 001 ann :Welcome")
+        let text = (0..<100).map { "line \($0)" }.joined(separator: "\n")
+        let message = ChatMessage(channel: "general", author: "ann", what: .text(text))
+        let entry = OutboundLedger.Entry(delivery: 1, message: message, targets: ["#room"])
+        var pending = puppet.say(entry, [try Tables.link()], now: 0)
+        pending += hear(&puppet, ":ann!u@h JOIN #room")
+        var now: Instant = 0
+        var written = 0
+        var told: [Instant] = []
+        func take(_ actions: [NetworkAction]) -> [String] {
+            if actions.contains(.news(.working)) { told.append(now) }
+            written += actions.lines.count { $0.hasPrefix("PRIVMSG") }
+            return actions.lines.filter { $0.hasPrefix("PING :") }.map { String($0.dropFirst(5)) }
+        }
+        var asked = take(pending)
+        while written < 100, now < 1000 {
+            if let token = asked.popLast() {
+                asked += take(hear(&puppet, ":s PONG s :" + token.dropFirst(), now: now))
+            } else {
+                now = try #require(puppet.wake(now: now))
+                asked += take(puppet.tick(now: now))
+            }
+        }
+        #expect(written == 100)
+        #expect(now > 2 * PuppetPool.stall)
+        let gaps = zip(told, told.dropFirst() + [now]).map { $1 - $0 }
+        #expect(gaps.allSatisfy { $0 < PuppetPool.stall / 2 }, "\(gaps)")
+        // The server takes nothing any more: there is nothing to tell.
+        let short = ChatMessage(channel: "general", author: "ann", what: .text("bye"))
+        _ = puppet.say(
+            OutboundLedger.Entry(delivery: 2, message: short, targets: ["#room"]), [try Tables.link()], now: now)
+        for i in 1...2 { _ = puppet.tick(now: now + Double(i) * 21) }
+        let silent = (3...5).flatMap { puppet.tick(now: now + Double($0) * 21) }
+        #expect(!silent.contains(.news(.working)))
+    }
+
+    @Test func aUserWithANewNameKeepsTheirConnection() throws {
+        var machine = try joined()
+        _ = machine.deliver(said(1, by: "ann", "one"), now: 0)
+        _ = machine.puppetDid(1, .news(.nick("ann[c]")), now: 1)
+        _ = ack(&machine, 1, 1)
+        var renamed = said(2, by: "ann", "two")
+        renamed.event = Array(
+            String(decoding: renamed.event, as: UTF8.self).replacing(#""userName":"ann""#, with: #""userName":"Anna""#)
+                .utf8)
+        let actions = machine.deliver(renamed, now: 2)
+        guard case .puppet(1, .reconfigure(let config, let links))? = actions.first else {
+            Issue.record("no new name: \(actions)")
+            return
+        }
+        for (caps, lines) in [("", ["NICK Anna[c]"]), ("setname", ["SETNAME :Anna", "NICK Anna[c]"])] {
+            var puppet = NetworkMachine(puppet: try Tables.network().ofPuppet("ann[c]", name: "ann"), plugin: "irc")
+            _ = puppet.start(now: 0)
+            _ = puppet.connected(now: 0)
+            if !caps.isEmpty { for verb in ["LS", "ACK"] { _ = hear(&puppet, ":s CAP * \(verb) :\(caps)") } }
+            _ = hear(&puppet, ":s 001 ann[c] :Welcome")
+            let followed = puppet.follow(config, links, now: 3)
+            #expect(followed.lines == lines)
+        }
+        #expect(given(actions) == ["1 two"])
     }
 
     @Test func whatAChannelDoesNotTakeFromAUserTheBridgeSays() throws {

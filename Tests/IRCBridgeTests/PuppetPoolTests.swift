@@ -21,13 +21,13 @@ import Testing
         #expect(pool.takeOrders(now: 0).isEmpty)
         #expect(voice(&pool, "ann", now: 1) == .wait)
         #expect(pool.wake(now: 1) == PuppetPool.patience)
-        pool.isNow(1, "ann{c}")
+        pool.isNow(1, "ann{c}", now: 0)
         #expect(voice(&pool, "ann", now: 2) == .puppet(1))
         #expect(pool.isOwn("ann{c}"))
         #expect(pool.name(of: "ann{c}") == "ann")
         #expect(pool.nick(of: "Ann") == "ann[c]")
         // Who could not have the wanted nick is addressed by the one they have.
-        pool.isNow(1, "ann{c}_", as: "ann[c]_")
+        pool.isNow(1, "ann{c}_", as: "ann[c]_", now: 0)
         #expect(pool.nick(of: "Ann") == "ann[c]_")
     }
 
@@ -46,11 +46,58 @@ import Testing
         #expect(voice(&pool, "ann", now: 1 + PuppetPool.muteTime) == .wait)
     }
 
+    /// As of a server that lets few in from one address and tells so only once they are in.
+    @Test func whoseConnectionsDoNotLastAreSpokenForLongerEachTime() {
+        var pool = pool(idle: 0)
+        var now: Instant = 0
+        for (serial, wait) in [(1, 10.0), (2, 20), (3, 40), (4, 80), (5, 160), (6, 300)] {
+            #expect(voice(&pool, "ann", now: now) == .wait)
+            #expect(pool.takeOrders(now: now) == [.open(serial, nick: "ann[c]", name: "ann")])
+            pool.isNow(serial, "ann[c]", now: now + 1)
+            #expect(voice(&pool, "ann", now: now + 1) == .puppet(serial))
+            now += 1 + PuppetPool.steady - 0.1
+            #expect(pool.closed(serial, now: now) == true)
+            #expect(voice(&pool, "ann", now: now) == .relay)
+            #expect(voice(&pool, "bob", now: now) == .relay)
+            now += wait
+            #expect(voice(&pool, "ann", now: now - 0.1) == .relay)
+            // Time is told in between, as by the machine.
+            pool.tick(now: now - 0.05)
+        }
+        // One that lasts is a new beginning for the others, and its loss is nobody's fault.
+        now += PuppetPool.muteTime
+        #expect(voice(&pool, "ann", now: now) == .wait)
+        _ = pool.takeOrders(now: now)
+        pool.isNow(7, "ann[c]", now: now)
+        now += PuppetPool.steady
+        pool.tick(now: now)
+        #expect(pool.closed(7, now: now) == false)
+        #expect(voice(&pool, "bob", now: now) == .wait)
+        _ = pool.takeOrders(now: now)
+        #expect(pool.closed(8, now: now) == true)
+        #expect(voice(&pool, "bob", now: now + PuppetPool.firstHold) == .wait)
+    }
+
+    @Test func whatIsLongIsNotGivenUpWhileItGoesOn() {
+        var pool = pool()
+        _ = voice(&pool, "ann")
+        _ = pool.takeOrders(now: 0)
+        pool.isNow(1, "ann", now: 0)
+        pool.gave(1, now: 1)
+        for now in stride(from: 20.0, to: 300, by: 20) {
+            pool.isWorking(1, now: now)
+            pool.tick(now: now)
+            #expect(pool.takeOrders(now: now).isEmpty)
+        }
+        pool.tick(now: 280 + PuppetPool.stall)
+        #expect(pool.takeOrders(now: 280 + PuppetPool.stall) == [.drop(1)])
+    }
+
     @Test func whoseMessagesAreVoidIsNotDroppedForThem() {
         var pool = pool()
         _ = voice(&pool, "ann")
         _ = pool.takeOrders(now: 0)
-        pool.isNow(1, "ann[c]")
+        pool.isNow(1, "ann[c]", now: 0)
         pool.gave(1, now: 1)
         pool.nothingIsGiven()
         _ = voice(&pool, "ann", now: 70)
@@ -74,7 +121,7 @@ import Testing
         var pool = pool(limit: 20)
         for i in 0..<8 { #expect(voice(&pool, "u\(i)") == .wait) }
         #expect(pool.takeOrders(now: 0).count == PuppetPool.mostConnecting)
-        pool.isNow(1, "u0[c]")
+        pool.isNow(1, "u0[c]", now: 0)
         #expect(pool.takeOrders(now: 0) == [.open(6, nick: "u5[c]", name: "u5")])
         #expect(voice(&pool, "u7", now: PuppetPool.patience) == .relay)
     }
@@ -98,7 +145,7 @@ import Testing
         var pool = pool(idle: 60)
         _ = voice(&pool, "ann")
         _ = pool.takeOrders(now: 0)
-        pool.isNow(1, "ann")
+        pool.isNow(1, "ann", now: 0)
         pool.tick(now: 59)
         #expect(pool.takeOrders(now: 59).isEmpty)
         pool.tick(now: 100)
@@ -117,7 +164,7 @@ import Testing
         var pool = pool(idle: 10)
         _ = voice(&pool, "ann")
         _ = pool.takeOrders(now: 0)
-        pool.isNow(1, "ann")
+        pool.isNow(1, "ann", now: 0)
         pool.gave(1, now: 1)
         pool.tick(now: 50)
         #expect(pool.takeOrders(now: 50).isEmpty)
@@ -133,7 +180,7 @@ import Testing
         var pool = pool()
         _ = voice(&pool, "ann")
         _ = pool.takeOrders(now: 0)
-        pool.isNow(1, "ann")
+        pool.isNow(1, "ann", now: 0)
         pool.mute(1, ["#room"], now: 0)
         #expect(voice(&pool, "ann", now: 1) == .relay)
         #expect(pool.voice(of: "ann", name: "ann", targets: ["#other"], longest: 30, now: 1) == .puppet(1))
@@ -144,11 +191,11 @@ import Testing
         var pool = pool()
         _ = voice(&pool, "ann")
         _ = pool.takeOrders(now: 0)
-        pool.isNow(1, "ann[c]")
+        pool.isNow(1, "ann[c]", now: 0)
         let voice = pool.voice(of: "ann", name: "Anna", targets: [], longest: 30, now: 1)
         #expect(voice == .puppet(1))
         #expect(pool.takeOrders(now: 1) == [.rename(1, nick: "Anna[c]", name: "Anna")])
-        pool.renamed("ann[c]", "anna[c]")
+        pool.renamed("ann[c]", "anna[c]", now: 0)
         #expect(pool.isOwn("anna[c]") && !pool.isOwn("ann[c]"))
     }
 
@@ -157,7 +204,7 @@ import Testing
         for (i, user) in ["a", "b", "c"].enumerated() {
             _ = voice(&pool, user, now: Double(i))
             _ = pool.takeOrders(now: Double(i))
-            pool.isNow(i + 1, user)
+            pool.isNow(i + 1, user, now: 0)
         }
         var smaller = PuppetConfig()
         smaller.limit = 1

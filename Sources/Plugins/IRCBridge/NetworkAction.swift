@@ -44,6 +44,8 @@ enum PuppetOrder: Equatable, Sendable {
 enum PuppetNews: Equatable, Sendable {
     /// The server has accepted it by this nick, or has given it this one.
     case nick(String)
+    /// A part of what it was given was written or confirmed since this was told last.
+    case working
     /// The connection is lost, or was not to be had.
     case lost(String)
     /// It was not to be had because the server takes none of the nicks that were tried: another user's may do.

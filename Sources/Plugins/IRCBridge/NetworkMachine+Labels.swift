@@ -13,6 +13,7 @@ extension NetworkMachine {
     /// The server has answered a line that was written with a label: it has it, or does not take it.
     mutating func labelled(_ message: IRCMessage, _ label: String, _ now: Instant) -> [NetworkAction] {
         lastReceipt = now
+        hasProgressed = true
         figures.answered(label, now: now)
         if message.verb == "BATCH", let reference = message.params.first, reference.hasPrefix("+"),
             answers.count < Batches.mostOpen

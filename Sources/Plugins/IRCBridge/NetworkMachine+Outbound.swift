@@ -91,6 +91,7 @@ extension NetworkMachine {
                 if !isPuppet { relayMarks.said(line, now: now) }
             case .settled(let entry):
                 bucket.giveBack()
+                hasProgressed = true
                 settled.append(entry)
             }
         }
@@ -133,6 +134,7 @@ extension NetworkMachine {
         return finish(done) + pump(now)
     }
 
+        hasProgressed = true
     /// Tells the host of deliveries that are done. One that has reached some channel on IRC is said, whatever the
     /// others did with it: as a dead letter it would be said there twice, when it is tried again.
     mutating func finish(_ entries: [OutboundLedger.Entry]) -> [NetworkAction] {

@@ -29,7 +29,9 @@ extension NetworkMachine {
     /// A line that says who is where.
     mutating func presence(_ message: IRCMessage, _ source: IRCSource, _ now: Instant) -> [NetworkAction] {
         let params = message.params
-        guard let first = params.first, !isPuppet, !isOfPuppet(message, source) else { return [] }
+        guard !isPuppet, !isOfPuppet(message, source, now) else { return [] }
+        // Of these lines only QUIT may say nothing more.
+        guard let first = params.first ?? (message.verb == "QUIT" ? "" : nil) else { return [] }
         switch message.verb {
         case "JOIN":
             // Where the client is not to be nobody is of interest, as in the channel that a full one forwards to.
@@ -67,7 +69,7 @@ extension NetworkMachine {
     }
 
     /// Whether a line is about a user's connection; such a one is nobody on IRC.
-    private mutating func isOfPuppet(_ message: IRCMessage, _ source: IRCSource) -> Bool {
+    private mutating func isOfPuppet(_ message: IRCMessage, _ source: IRCSource, _ now: Instant) -> Bool {
         let map = supports.casemapping
         switch message.verb {
         case "QUIT":
@@ -76,7 +78,7 @@ extension NetworkMachine {
             return isOwn
         case "NICK":
             let isOwn = puppets.isOwn(map.fold(source.nick))
-            if isOwn { puppets.renamed(map.fold(source.nick), map.fold(message.params.first ?? "")) }
+            if isOwn { puppets.renamed(map.fold(source.nick), map.fold(message.params.first ?? ""), now: now) }
             return isOwn
         case "KICK": return message.params.count > 1 && puppets.isOwn(map.fold(message.params[1]))
         case "JOIN", "PART", "ACCOUNT": return puppets.isOwn(map.fold(source.nick))

@@ -106,7 +106,8 @@ extension NetworkMachine {
             case .leave(let serial): actions.append(.puppet(serial, .leave(PuppetPool.leaveLimit)))
             case .drop(let serial):
                 actions.append(.puppet(serial, .drop))
-                actions += puppetClosed(serial, "its connection was given up: the server confirmed nothing", now)
+                let reason = "its connection was given up: the server confirmed nothing"
+                actions += puppetClosed(serial, reason, isUnfit: true, now)
             }
         }
         return actions
@@ -132,9 +133,12 @@ extension NetworkMachine {
             return pump(now)
         case .news(.nick(let nick)):
             let folded = supports.casemapping.fold(nick)
-            puppets.isNow(serial, folded, as: nick)
+            puppets.isNow(serial, folded, as: nick, now: now)
             if keptState.noteNick(folded) { stateDue = stateDue ?? now + Self.stateDelay }
             return pump(now)
+        case .news(.working):
+            puppets.isWorking(serial, now: now)
+            return []
         case .news(.lost(let reason)): return puppetClosed(serial, reason, now) + pump(now)
         case .news(.unfit(let reason)): return puppetClosed(serial, reason, isUnfit: true, now) + pump(now)
         case .drained: return puppetClosed(serial, "it left", now) + pump(now)

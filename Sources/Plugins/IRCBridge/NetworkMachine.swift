@@ -116,6 +116,8 @@ struct NetworkMachine: Sendable {
     var nickServ = NickServ()
     var nickKeeper = NickKeeper()
     var nextWorking: Instant = 0
+    /// Whether something was written or confirmed since that was told last.
+    var hasProgressed = false
     var refusal: (reason: String, isFinal: Bool)?
     var lines: RelayLines
     var health: NetworkHealth?
@@ -277,7 +279,12 @@ struct NetworkMachine: Sendable {
         if !isWindowOpen, now - since >= Self.joinLimit { actions += openWindow(now) }
         if isWindowOpen, now >= nextWorking, ledger.count > 0 {
             nextWorking = now + Self.workingInterval
-            actions.append(.plugin(.working(delivery: nil, ms: Int64(Self.workingInterval * 3000))))
+            if !isPuppet {
+                actions.append(.plugin(.working(delivery: nil, ms: Int64(Self.workingInterval * 3000))))
+            } else if hasProgressed {
+                actions.append(.news(.working))
+            }
+            hasProgressed = false
         }
         for target in catchUp.waiting(overdue: now) { actions += endHistory(target, now) }
         for entry in backlog.summaries(now: now) { ledger.accept(entry) }

@@ -31,6 +31,9 @@ struct PuppetPool: Sendable {
     static let firstHold = 10.0
     /// The longest such wait, in seconds.
     static let longestHold = 300.0
+    /// How long a connection has to last, in seconds: one that the server ends sooner, as where it lets few in from one
+    /// address, has failed too.
+    static let steady = 60.0
     /// How long a connection may confirm nothing of what it was given, in seconds.
     static let stall = 60.0
     /// How long one may take to leave, in seconds.
@@ -55,12 +58,23 @@ struct PuppetPool: Sendable {
         /// When a message began to wait for it.
         var askedAt: Instant
         var lastSpoke: Instant
+        /// When the server accepted it.
+        var readyAt: Instant = 0
         /// When it was told to leave, or was given the first of what it has not confirmed, or confirmed some of it.
         var since: Instant = 0
         var unconfirmed = 0
         var hasQuit = false
         var isWantedBack = false
         var muted: [String: Instant] = [:]
+    }
+
+    /// For whom the bridge speaks for a while.
+    private struct Unfit {
+        /// The nick that was wanted: another one may do.
+        var wanted: String
+        var until: Instant
+        /// How often the server has ended their connection soon after it was there.
+        var losses = 0
     }
 
     private(set) var config: PuppetConfig?
@@ -72,9 +86,12 @@ struct PuppetPool: Sendable {
     private var pending: [Int] = []
     private var orders: [Order] = []
     private var lastSerial = 0
+    /// Connections that failed since the last one that lasted.
     private var failures = 0
-    /// Users whose nick the server did not take, and that nick: they are not tried again for a while.
-    private var unfit: [String: (wanted: String, until: Instant)] = [:]
+    /// When the last of them was.
+    private var failedAt: Instant = 0
+    /// Users whose nick the server did not take or did not keep, and that nick: they are not tried again for a while.
+    private var unfit: [String: Unfit] = [:]
     private var holdUntil: Instant = 0
     private var nextSweep: Instant?
 
@@ -148,7 +165,7 @@ struct PuppetPool: Sendable {
     /// - Parameters:
     ///   - nick: Folded.
     ///   - shown: As it is written.
-    mutating func isNow(_ serial: Int, _ nick: String, as shown: String? = nil) {
+    mutating func isNow(_ serial: Int, _ nick: String, as shown: String? = nil, now: Instant) {
         guard let puppet = puppets[serial] else { return }
         if let old = puppet.nick, nicks[old] == serial { nicks[old] = nil }
         nicks[nick] = serial
@@ -158,13 +175,15 @@ struct PuppetPool: Sendable {
         puppets[serial]?.hasQuit = false
         if puppet.stage == .connecting {
             puppets[serial]?.stage = .ready
+            puppets[serial]?.readyAt = now
             pending.removeAll { $0 == serial }
-            (failures, holdUntil) = (0, 0)
         }
     }
 
     /// The server shows that somebody has another nick now. Both are folded.
-    mutating func renamed(_ old: String, _ new: String) { if let serial = nicks[old] { isNow(serial, new) } }
+    mutating func renamed(_ old: String, _ new: String, now: Instant) {
+        if let serial = nicks[old] { isNow(serial, new, now: now) }
+    }
 
     /// The server shows that somebody has quit.
     mutating func quit(_ nick: String) {
@@ -197,6 +216,11 @@ struct PuppetPool: Sendable {
         if puppet.stage == .ready { puppets[serial]?.since = now }
     }
 
+    /// One is writing a long message, or the server has confirmed a part of it.
+    mutating func isWorking(_ serial: Int, now: Instant) {
+        if puppets[serial]?.stage == .ready { puppets[serial]?.since = now }
+    }
+
     /// All that they were given is void.
     mutating func nothingIsGiven() { for serial in puppets.keys { puppets[serial]?.unconfirmed = 0 } }
 
@@ -206,9 +230,9 @@ struct PuppetPool: Sendable {
     }
 
     /// One is gone.
-    /// - Parameter isUnfit: Whether that is for its nick alone: then it is the bridge that speaks for this user for a
-    ///   while, and the others are not held up.
-    /// - Returns: Whether it never got so far as to speak; further ones then wait for a while. Nil where it was none.
+    /// - Parameter isUnfit: Whether that is for its nick alone, or it was given up: then it is the bridge that speaks
+    ///   for this user for a while, and the others are not held up.
+    /// - Returns: Whether it was not to be had, or not for long; the bridge speaks then. Nil where it was none.
     mutating func closed(_ serial: Int, isUnfit: Bool = false, now: Instant) -> Bool? {
         guard let puppet = puppets.removeValue(forKey: serial) else { return nil }
         serials[puppet.user] = nil
@@ -218,16 +242,24 @@ struct PuppetPool: Sendable {
             if former.count >= Self.mostFormer { former = [:] }
             if !puppet.hasQuit { former[nick] = now + Self.formerTime }
         }
-        if puppet.stage == .connecting, isUnfit {
+        let isShort = puppet.stage == .ready && now - puppet.readyAt < Self.steady
+        if puppet.stage != .leaving, isUnfit || isShort {
             if unfit.count >= Self.mostFormer { unfit = [:] }
-            unfit[puppet.user] = (puppet.wanted, now + Self.muteTime)
-            return true
+            let losses = unfit[puppet.user]?.losses ?? 0
+            var entry = Unfit(wanted: puppet.wanted, until: now + Self.muteTime, losses: losses)
+            if !isUnfit {
+                entry.until = now + min(Self.firstHold * Double(1 << min(entry.losses, 6)), Self.muteTime)
+                entry.losses += 1
+            }
+            unfit[puppet.user] = entry
         }
-        if puppet.stage == .connecting {
+        if puppet.stage == .connecting && !isUnfit || isShort {
             holdUntil = now + min(Self.firstHold * Double(1 << min(failures, 6)), Self.longestHold)
             failures += 1
-            return true
+            failedAt = now
         }
+        guard puppet.stage == .leaving || puppet.stage == .queued || puppet.stage == .ready && !isUnfit && !isShort
+        else { return true }
         if puppet.isWantedBack, config != nil { add(puppet.user, name: puppet.name, wanted: puppet.wanted, now) }
         return false
     }
@@ -276,9 +308,14 @@ struct PuppetPool: Sendable {
             case .leaving: if now - puppet.since >= Self.leaveLimit { orders.append(.drop(serial)) }
             }
         }
+        if puppets.values.contains(where: {
+            $0.stage == .ready && $0.readyAt > failedAt && now - $0.readyAt >= Self.steady
+        }) {
+            failures = 0
+        }
         former = former.filter { $0.value > now }
-        unfit = unfit.filter { $0.value.until > now }
-        nextSweep = puppets.isEmpty && former.isEmpty ? nil : now + sweepInterval
+        unfit = unfit.filter { $0.value.until + Self.muteTime > now }
+        nextSweep = puppets.isEmpty && former.isEmpty && unfit.isEmpty ? nil : now + sweepInterval
     }
 
     /// When ``tick(now:)`` or ``takeOrders(now:)`` is due, or a message has waited long enough.
