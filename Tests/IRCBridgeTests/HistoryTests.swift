@@ -103,8 +103,11 @@ import Testing
         let wake = machine.wake(now: 0)
         let late = machine.tick(now: CatchUp.patience)
         #expect((held, wake) == ([], CatchUp.patience))
-        // Bob, whom no NAMES has shown, leaves again.
-        #expect(late.commands.count == 4)
+        #expect(late.commands.count == 3)
+        // Bob is not there any more.
+        _ = play(&machine, [":s 353 crow = #room :crow"])
+        let left = machine.received(Tables.line(":s 366 crow #room :End"), now: CatchUp.patience)
+        #expect(left.commands.count == 1 && left.commands[0].contains("LEAVE_CHANNEL"))
         var refused = try registered()
         _ = join(&refused)
         let told = play(&refused, [said("m2", "new"), ":s FAIL CHATHISTORY MESSAGE_ERROR AFTER #room :No"])

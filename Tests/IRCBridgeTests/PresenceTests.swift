@@ -58,6 +58,7 @@ import Testing
             ("full", [":Ann!a@h JOIN #room acc :Ann"], ["REGISTER acct/acc", "JOIN acct/acc general"]),
             ("full", [":Bob!b@h PART #room :bye"], ["LEAVE nick/bob general"]),
             ("full", [":Bob!b@h QUIT :bye"], ["LEAVE nick/bob general"]),
+            ("full", [":Bob!b@h QUIT"], ["LEAVE nick/bob general"]), ("full", [":Bob!b@h PART"], []),
             ("full", [":Eve!e@h KICK #room Bob :out"], ["LEAVE nick/bob general"]),
             ("full", [":Bob!b@h PART #other"], []), ("full", [":Zoe!z@h QUIT :unknown"], []),
             (
@@ -160,6 +161,58 @@ import Testing
             came == [
                 "REGISTER acct/robert", "JOIN acct/robert general", "REGISTER nick/eve", "JOIN nick/eve general",
             ])
+    }
+
+    /// Robert is in the chat by his account, which no list of names shows; with WHOX it can be asked for.
+    @Test(arguments: ["lazy", "full"], [true, false])
+    func whoIsKnownByAnAccountStaysWhileTheyAreThere(presence: String, hasWHOX: Bool) throws {
+        for isThere in [true, false] {
+            var machine = try machine(presence)
+            if hasWHOX { _ = play(&machine, [":s 005 crow WHOX :are supported"]) }
+            _ = play(&machine, Self.join + [":s 315 crow #room :End"])
+            _ = play(&machine, ["@account=robert :Bob!b@h PRIVMSG #room :hi"])
+            _ = play(&machine, [":op!o@h KICK #room crow :out"])
+            let names = ":s 353 crow = #room :crow Eve" + (isThere ? " Bob" : "")
+            _ = play(&machine, [":crow!c@h JOIN #room * :x", names])
+            let end = machine.received(Tables.line(":s 366 crow #room :End"), now: 0)
+            #expect(end.lines.contains { $0.hasPrefix("WHO ") } == hasWHOX)
+            let who = [":s 354 crow 42 e h Eve 0"] + (isThere ? [":s 354 crow 42 b h Bob robert"] : [])
+            let back = brief(end) + play(&machine, who + [":s 315 crow #room :End"])
+            #expect(back.contains("LEAVE acct/robert general") == (hasWHOX && !isThere))
+        }
+    }
+
+    @Test func nobodyLeavesUntilAllChannelsAreListed() throws {
+        var machine = try machine("lazy", links: [Tables.link(), Tables.link("general", "#two")])
+        _ = play(&machine, Self.join)
+        _ = play(&machine, [":crow!c@h JOIN #two * :x", ":s 353 crow = #two :Zoe", ":s 366 crow #two :End"])
+        _ = play(&machine, [":Zoe!z@h PRIVMSG #two :hi", ":Eve!e@h PRIVMSG #room :hi"])
+        for channel in ["#room", "#two"] { _ = play(&machine, [":op!o@h KICK \(channel) crow :out"]) }
+        let first = play(
+            &machine,
+            [
+                ":crow!c@h JOIN #room * :x", ":crow!c@h JOIN #two * :x", ":s 353 crow = #room :crow",
+                ":s 366 crow #room :End",
+            ])
+        let second = play(&machine, [":s 353 crow = #two :crow Zoe", ":s 366 crow #two :End"])
+        #expect((first, second) == ([], ["LEAVE nick/eve general"]))
+    }
+
+    /// After a restart the chat knows her by the name of then.
+    @Test(arguments: [("Alice", true), ("alice_away", false)])
+    func whoWasKnownByAnotherNameGetsTheNewOne(before: String, isOther: Bool) throws {
+        var machine = try machine("lazy")
+        _ = play(&machine, Self.join)
+        let said = play(&machine, ["@account=alice :alice_away!a@h PRIVMSG #room :hi"])
+        #expect(said == ["REGISTER acct/alice", "JOIN acct/alice general", "SEND acct/alice general"])
+        machine.speakers.existed("irc/net/acct/alice")
+        let who = #""userId":"irc/net/acct/alice","userName":"\#(before)","channelId":"general""#
+        let json = ##"{"type":"MESSAGE_SENT",\##(who),"message":"hi","origin":{"plugin":"irc","ref":"net/#room"}}"##
+        let event = HostMessage.EventDelivery(queue: "net", delivery: 7, position: 7, event: Array(json.utf8))
+        let (first, second) = (machine.deliver(event, now: 0), machine.deliver(event, now: 0))
+        #expect(brief(first) == (isOther ? ["RENAME acct/alice"] : []))
+        #expect(first.commands.allSatisfy { $0.contains(#""name":"alice_away""#) })
+        #expect(first.acks == [7] && brief(second) == [])
     }
 
     @Test func aNetsplitThatHealsIsNotSeen() throws {

@@ -224,7 +224,8 @@ final class Bridge: @unchecked Sendable {
         }
         guard case .refused(let code, let message) = result.outcome else { return }
         switch (command.kind, code) {
-        case (.register, "user_exists"), (.join, "already_a_member"), (.leave, "not_a_member"),
+        case (.register, "user_exists"): return networks[network]?.existed(command.userID) ?? ()
+        case (.join, "already_a_member"), (.leave, "not_a_member"),
             (.leave, "user_not_found"):
             return
         case (.message, "user_not_found"), (.message, "not_a_member"), (.topic, "user_not_found"),

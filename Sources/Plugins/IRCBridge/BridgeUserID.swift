@@ -17,6 +17,11 @@ enum BridgeUserID {
         cut("\(plugin)/\(network)/acct/" + escape(casemapping.fold(account)))
     }
 
+    /// Whether an id is that of somebody known by an account.
+    static func isAccount(_ id: String, plugin: String, network: String) -> Bool {
+        id.hasPrefix("\(plugin)/\(network)/acct/")
+    }
+
     /// An id over ``maxLength`` with a hash of the whole in place of its end, so that it stays that person's own.
     private static func cut(_ id: String) -> String {
         guard id.utf8.count > maxLength else { return id }

@@ -122,6 +122,9 @@ final class NetworkConnection: @unchecked Sendable {
     /// The chat refused a command as of somebody it does not know.
     func forget(_ id: String, channel: String?) { machine.speakers.forget(id, channel: channel) }
 
+    /// The chat knew somebody already who was to be registered.
+    func existed(_ id: String) { machine.speakers.existed(id) }
+
     /// The commands that say a message again which the chat refused as from somebody it does not know.
     func again(_ command: ChatCommand) -> [ChatCommand] { machine.speakers.again(command) }
 
@@ -202,15 +205,15 @@ final class NetworkConnection: @unchecked Sendable {
         guard out.readableBytes > 0 else { return }
         channel?.writeAndFlush(out, promise: nil)
         out = ByteBuffer()
-    }
-
-    /// As the machine's own; by reference, since the machine, which is large, would be copied otherwise.
         // What it asks, as by PING, is answered without end otherwise.
         guard let channel, !channel.isWritable else { return }
         let waiting = (try? channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
         guard waiting > Self.mostUnread else { return }
         failure = failure ?? "the server does not read what it is told"
         channel.close(promise: nil)
+    }
+
+    /// As the machine's own; by reference, since the machine, which is large, would be copied otherwise.
     private static func wake(_ machine: inout NetworkMachine, _ now: Instant) -> Instant? { machine.wake(now: now) }
 
     private func schedule(_ now: Instant) {

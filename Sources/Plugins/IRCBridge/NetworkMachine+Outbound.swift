@@ -10,20 +10,24 @@ extension NetworkMachine {
         }
         let isOwn = message.origin == plugin && message.ref?.hasPrefix(config.name + "/") == true
         recent.note(&message, isForeign: !isOwn)
+        var actions: [NetworkAction] = []
+        if isOwn, let id = message.authorID {
+            actions = speakers.shown(id, as: message.author, ref: config.name).map { .emit($0) }
+        }
         let targets = links.filter { link in
             link.channel == message.channel && link.direction != .toChat
                 && !(message.origin == plugin && message.ref == link.ref)
         }
-        guard !targets.isEmpty else { return [settle([event.delivery])] }
+        guard !targets.isEmpty else { return actions + [settle([event.delivery])] }
         if ledger.count == 0 { nextWorking = now + Self.workingInterval }
         let entry = OutboundLedger.Entry(
             delivery: event.delivery, message: message, targets: targets.map { fold($0.target) })
         if isLeftOut(message, now) {
-            return backlog.leave(entry, now: now).map { [settle([$0])] } ?? []
+            return actions + (backlog.leave(entry, now: now).map { [settle([$0])] } ?? [])
         }
         if let summary = backlog.summary(message.channel) { ledger.accept(summary) }
         ledger.accept(entry)
-        return pump(now)
+        return actions + pump(now)
     }
 
     /// Whether a message of the time without a connection is not worth saying any more.
@@ -87,11 +91,11 @@ extension NetworkMachine {
             case .line(let line):
                 bucket.charge(line)
                 actions.append(.send(line))
+                hasProgressed = true
                 figures.sent(line, now: now)
                 if !isPuppet { relayMarks.said(line, now: now) }
             case .settled(let entry):
                 bucket.giveBack()
-                hasProgressed = true
                 settled.append(entry)
             }
         }
@@ -130,11 +134,11 @@ extension NetworkMachine {
     /// A PONG has come.
     mutating func fenceAnswered(_ token: String, _ now: Instant) -> [NetworkAction] {
         figures.answered(token, now: now)
+        hasProgressed = true
         let done = ledger.pong(token)
         return finish(done) + pump(now)
     }
 
-        hasProgressed = true
     /// Tells the host of deliveries that are done. One that has reached some channel on IRC is said, whatever the
     /// others did with it: as a dead letter it would be said there twice, when it is tried again.
     mutating func finish(_ entries: [OutboundLedger.Entry]) -> [NetworkAction] {

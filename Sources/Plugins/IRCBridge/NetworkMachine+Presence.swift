@@ -101,7 +101,7 @@ extension NetworkMachine {
     /// All names of a channel have come: who is missing in the chat comes, and who went meanwhile goes.
     mutating func namesEnded(_ target: String) -> [NetworkAction] {
         var actions: [NetworkAction] = []
-        if supports.hasWHOX, config.presence == .full {
+        if supports.hasWHOX, config.presence == .full || hasAccounts(target) {
             // NAMES does not tell the accounts; the end of WHO brings us here once more.
             if memberships[target]?.isAskingWho == false {
                 memberships[target]?.isAskingWho = true
@@ -116,20 +116,35 @@ extension NetworkMachine {
         return actions + introduceArrivals()
     }
 
+    /// Whether somebody is in the chat by their account who came from a channel on IRC.
+    private func hasAccounts(_ target: String) -> Bool {
+        inbound(target).contains { speakers.members(of: $0.channel).contains(where: isAccount) }
+    }
+
+    private func isAccount(_ id: String) -> Bool {
+        BridgeUserID.isAccount(id, plugin: plugin, network: config.name)
+    }
+
     /// Lets go those in the chat who are in none of the channels on IRC any more, once all of these are known.
     mutating func settleMembers(_ target: String) -> [NetworkAction] {
         var actions: [NetworkAction] = []
         for link in inbound(target) {
             let sources = Set(
                 links.filter { $0.channel == link.channel && $0.direction != .toIRC }.map { fold($0.target) })
-            guard sources.allSatisfy({ memberships[$0]?.isJoined == true }) else { continue }
+            let there = sources.compactMap { memberships[$0] }.filter { $0.isJoined && $0.hasNames }
+            guard there.count == sources.count, !there.contains(where: { $0.isAskingWho && !$0.hasWho }) else {
+                continue
+            }
+            // Who is there with an account can look like somebody without one where only the names were told.
+            let knowsAccounts = there.allSatisfy(\.hasWho)
             var present: Set<String> = []
             for source in sources {
                 for person in roster.members(of: source) + netsplit.awaited(in: source) {
                     present.insert(speaker(person).id)
                 }
             }
-            for id in speakers.members(of: link.channel) where !present.contains(id) {
+            for id in speakers.members(of: link.channel)
+            where !present.contains(id) && (knowsAccounts || !isAccount(id)) {
                 actions += speakers.leave(id, link).map { .emit($0) }
             }
         }

@@ -145,7 +145,9 @@ struct NetworkMachine: Sendable {
 
     /// The queue as `ready` declares it: its window is closed until there is somebody to talk to.
     var queue: PluginMessage.Queue {
-        let channels = Set(links.filter { $0.direction != .toChat }.map(\.channel)).sorted()
+        // Of the others it is of interest that one is made anew, where people are in it before they speak.
+        let isFull = config.presence == .full
+        let channels = Set(links.filter { isFull || $0.direction != .toChat }.map(\.channel)).sorted()
         return PluginMessage.Queue(
             name: config.name,
             types: ["MESSAGE_SENT", "MESSAGE_EDITED", "MESSAGE_DELETED", "CHANNEL_TOPIC_SET", "CHANNEL_CREATED"],

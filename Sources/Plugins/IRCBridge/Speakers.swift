@@ -14,6 +14,8 @@ struct Speakers: Sendable {
 
     var presence: NetworkConfig.Presence
     private var names: [String: String] = [:]
+    /// Those of them whom the chat knew before, maybe by another name.
+    private var unsure: Set<String> = []
     private var members: Set<String> = [] { didSet { hasChanged = true } }
     /// Whether somebody joined or left since this was last set to false.
     var hasChanged = false
@@ -81,6 +83,16 @@ struct Speakers: Sendable {
         return [Self.naming(.rename, speaker, ref)]
     }
 
+    /// The chat knows somebody already who was to be registered.
+    mutating func existed(_ id: String) { if names[id] != nil { unsure.insert(id) } }
+
+    /// The chat shows somebody by a name for the first time since it said that it knew them.
+    /// - Returns: The command that gives them their new name, where that is another one.
+    mutating func shown(_ id: String, as name: String, ref: String) -> [ChatCommand] {
+        guard unsure.remove(id) != nil, presence != .off, let known = names[id], known != name else { return [] }
+        return [Self.naming(.rename, Speaker(id: id, name: known), ref)]
+    }
+
     /// Takes those who were let join a channel before the bridge was started.
     mutating func restore(_ ids: [String], _ channel: String) {
         for id in ids where members.count < Self.mostRemembered { members.insert(channel + " " + id) }
@@ -127,6 +139,7 @@ struct Speakers: Sendable {
     /// A command was refused in a way that says that the chat knows less than was thought.
     mutating func forget(_ id: String, channel: String?) {
         names[id] = nil
+        unsure.remove(id)
         if let channel { members.remove(channel + " " + id) }
     }
 
@@ -140,6 +153,7 @@ struct Speakers: Sendable {
 
     private mutating func forgetAll() {
         names = [:]
+        unsure = []
         members = []
     }
 }
