@@ -165,4 +165,22 @@ import Testing
         let actions = machine.reconfigure(new, links: [try Tables.link()], now: 1)
         #expect(actions.lines == ["SETNAME :A raven"])
     }
+
+    /// Eve spoke in one channel and Bob in both; the chat's channel is linked to both, and then to the second alone.
+    @Test func whoWasThereByALinkThatIsGoneLeaves() throws {
+        let both = [try Tables.link(), try Tables.link("general", "#two")]
+        for (kept, gone) in [(both.suffix(1), ["eve"]), (both.prefix(0), ["bob", "eve"]), (both.suffix(2), [])] {
+            var machine = try joined(links: both)
+            for line in [
+                ":Eve!e@h JOIN #room", ":Eve!e@h PRIVMSG #room :hi", ":Bob!b@h PRIVMSG #room :hi",
+                ":Bob!b@h PRIVMSG #two :hi",
+            ] { _ = machine.received(Tables.line(line), now: 0) }
+            let actions = machine.reconfigure(try Tables.network(), links: Array(kept), now: 1)
+            let ids = gone.map { #""userId":"irc/net/nick/\#($0)""# }
+            #expect(actions.commands.count == ids.count)
+            for (command, id) in zip(actions.commands, ids) {
+                #expect(command.contains("LEAVE_CHANNEL") && command.contains(id))
+            }
+        }
+    }
 }

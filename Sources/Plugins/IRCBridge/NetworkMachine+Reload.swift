@@ -15,15 +15,17 @@ extension NetworkMachine {
         if (old.burst, old.linesPerSecond) != (new.burst, new.linesPerSecond), !supports.isSafeRate {
             bucket = FloodBucket(burst: new.burst, rate: new.linesPerSecond, now: now)
         }
+        let before = links.filter { $0.direction != .toIRC }
         let dropped = relink(all.filter { $0.network == new.name })
-        guard old.isReached(as: new), old.realname == new.realname || canRename else { return reconnect(now) }
+        let left = leaveUnlinked(before)
+        guard old.isReached(as: new), old.realname == new.realname || canRename else { return left + reconnect(now) }
         guard case .registered = phase else {
             // It may be for its nick that the server did not take the client.
-            if case .waiting = phase, old.nick != new.nick { return reconnect(now) }
-            return []
+            if case .waiting = phase, old.nick != new.nick { return left + reconnect(now) }
+            return left
         }
         if nick != new.nick { nickKeeper.wantsAnother(now: now) }
-        var actions = dropped.map { NetworkAction.send(IRCMessage("PART", [$0]).line) }
+        var actions = left + dropped.map { NetworkAction.send(IRCMessage("PART", [$0]).line) }
         if old.realname != new.realname, hasSetName {
             actions.append(.send(SafeLine.of("SETNAME :\(new.realname)", longest: lines.longest)))
         }
@@ -61,6 +63,19 @@ extension NetworkMachine {
             }
         }
         return dropped
+    }
+
+    /// Lets those leave the chat's channels who were there by a link that is gone, and by no other.
+    private mutating func leaveUnlinked(_ before: [LinkConfig]) -> [NetworkAction] {
+        var actions: [NetworkAction] = []
+        for old in before where !inbound(fold(old.target)).contains(where: { $0.channel == old.channel }) {
+            if let other = links.first(where: { $0.channel == old.channel && $0.direction != .toIRC }) {
+                actions += settleMembers(fold(other.target))
+            } else {
+                actions += speakers.members(of: old.channel).flatMap { speakers.leave($0, old) }.map { .emit($0) }
+            }
+        }
+        return actions
     }
 
     private mutating func reconnect(_ now: Instant) -> [NetworkAction] {
