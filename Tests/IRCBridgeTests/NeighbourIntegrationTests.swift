@@ -93,15 +93,16 @@ import Testing
         #expect(try await host.command("LEAVE_CHANNEL").0.string("userId") == "irc/local/nick/eve")
     }
 
-    @Test(arguments: ServerKind.allCases)
-    func twoBridgesBetweenTheSameChannelsDoNotAnswerEachOtherForEver(kind: ServerKind) async throws {
+    @Test(arguments: ServerKind.allCases, ["<{name}> {text}", "* <{name}> {text}"])
+    func twoBridgesBetweenTheSameChannelsDoNotAnswerEachOtherForEver(kind: ServerKind, format: String) async throws {
         let server = try await kind.start()
         let bob = try await IRCClient(server.port, nick: "bob", join: "#a")
         let eve = try await IRCClient(server.port, nick: "eve", join: "#b")
         let links = #"[{"channel":"general","irc":"local/#a"},{"channel":"general","irc":"local/#b"}]"#
         let hosts = [try BridgeHost(), try BridgeHost()]
         for (i, host) in hosts.enumerated() {
-            try await host.run(BridgeHost.config(server.port, #","nick":"bridge\#(i)""#, links: links))
+            let more = #","nick":"bridge\#(i)","format":"\#(format)""#
+            try await host.run(BridgeHost.config(server.port, more, links: links))
         }
         bob.send("PRIVMSG #a :hello")
         // Each has a chat of its own, which hands back what it is told.
@@ -119,12 +120,14 @@ import Testing
                     guard let text = object.string("message"), let user = object.string("userId") else { continue }
                     stored.append(text)
                     let name = user.split(separator: "/").last.map(String.init) ?? user
-                    try await host.say(text, by: name, origin: ("irc", command.ref ?? ""))
+                    let kind = object.string("kind")
+                    try await host.say(text, by: name, kind: kind, origin: ("irc", command.ref ?? ""))
                 }
             }
         }
         try await circulate()
-        #expect(try await eve.nextText() == "<bob> hello")
+        let hello = format.replacing("{name}", with: "bob").replacing("{text}", with: "hello")
+        #expect(try await eve.nextText() == hello)
         // At most one of them hears the other one's line before it has said the same.
         #expect(stored.count <= 4, "\(stored)")
         #expect(stored.filter { $0 == "hello" }.count == 2)
@@ -133,6 +136,12 @@ import Testing
         eve.send("PRIVMSG #b :hi bob")
         try await circulate()
         #expect(stored.filter { $0 == "hi bob" }.count == 2)
+        #expect(stored.count <= 4, "\(stored)")
+        // An action names its author in another way.
+        stored = []
+        bob.send("PRIVMSG #a :\u{1}ACTION waves\u{1}")
+        try await circulate()
+        #expect(stored.filter { $0 == "waves" }.count == 2)
         #expect(stored.count <= 4, "\(stored)")
     }
 

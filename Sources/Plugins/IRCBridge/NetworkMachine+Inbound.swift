@@ -309,7 +309,7 @@ extension NetworkMachine {
         guard supports.isChannel(message.params[0]) || memberships[fold(message.params[0])] != nil else { return [] }
         if isPlayback, wasOurs(source.nick) { return [] }
         let target = fold(message.params[0])
-        if relayMarks.isRepeated(message.params[1], in: target, nick: nick, now: now) { return [] }
+        if relayMarks.isRepeated(message.params[1], in: target, nick: nick, now: now, isOurs: isOurs) { return [] }
         if let id = message.tags["msgid"], id.utf8.count <= CatchUp.longestID, !catchUp.isNew(target + " " + id) {
             return []
         }
