@@ -74,7 +74,7 @@ import Testing
             (#","nickserv":{"account":"a b","password":"p"}"#, "nickserv.account", "one word"),
             (#","nickserv":{"password":"p q"}"#, "nickserv.password", "no spaces"),
             (#","sasl":{"acount":"a"}"#, "sasl.acount", "did you mean 'account'?"),
-            (#","ignore":"x""#, "ignore", "array"), (#","ignore":["a!b@c","/(/"]"#, "ignore[1]", "/expression/"),
+            (#","ignore":"x""#, "ignore", "array"), (#","ignore":["a!b@c","/(/"]"#, "ignore[1]", "regular expression"),
             (#","catch_up":{"max_age":-1}"#, "catch_up.max_age", "0.0 to"),
             (#","flood":{"burst":1,"rate":1}"#, "flood.rate", "unknown key"),
         ])

@@ -106,7 +106,7 @@ import Testing
         arguments: [
             ("bob", true), ("b*", true), ("BOB!*@*", true), ("*!*@bad.host", true), ("*!~user@*", true),
             ("*@other", false), ("bo", false), ("/^b[o0]b!/", true), ("/^ob/", false), ("/bad\\.host$/", true),
-            ("/", false),
+            ("/b?b/", true),
         ])
     func masks(text: String, isMeant: Bool) throws {
         #expect(try #require(IgnoreMask(text)).matches("Bob!~user@bad.host") == isMeant)
@@ -121,7 +121,18 @@ import Testing
             let actions = machine.received(Tables.line(line), now: 0)
             #expect(actions == [], "\(line)")
         }
-        #expect(IgnoreMask("") == nil && IgnoreMask(String(repeating: "x", count: 201)) == nil)
+    }
+
+    @Test(arguments: [
+        ("", "must not be empty"), (String(repeating: "x", count: 201), "must not be over 200 bytes long"),
+        ("/a", "is an expression where it begins with '/', and must end with one too"),
+        ("/", "is an expression where it begins with '/', and must end with one too"),
+        ("//", "is an expression where it begins with '/', and must end with one too"),
+        ("/(/", "is no regular expression (POSIX extended)"),
+    ])
+    func masksThatAreNone(text: String, problem: String) throws {
+        let config = #","ignore":["ok!*@*","\#(text)"]"#
+        #expect(throws: ConfigError(path: "networks[0].ignore[1]", message: problem)) { try Tables.network(config) }
     }
 
     @Test func anotherNickIsTriedAtOnceWhereTheServerTookNone() throws {

@@ -107,9 +107,14 @@ import Testing
         #expect {
             try TLSClientContext(caFile: "/nonexistent/ca.pem")
         } throws: {
-            guard case .unreadableAuthorities("/nonexistent/ca.pem", _) = $0 as? TLSError else { return false }
-            return true
+            $0 as? TLSError
+                == .unreadableAuthorities(path: "/nonexistent/ca.pem", reason: "No such file or directory")
         }
+        let denied = TLSError.unreadableAuthorities(path: "/x/ca.pem", reason: "Permission denied")
+        #expect(
+            "\(denied)".hasSuffix(
+                "'/x/ca.pem': Permission denied; "
+                    + "a plugin may read the files that its manifest's [sandbox] read names"))
     }
 
     @Test("a host that C would read as another is refused", arguments: ["", "irc.example.org\0.evil.example"])

@@ -17,7 +17,10 @@ enum ConnectReason {
 
     private static func text(_ error: any Error) -> String {
         guard let error = error as? NIOConnectionError else { return "\(error)" }
-        if let first = error.connectionErrors.first?.error { return "\(first)" }
+        if let first = error.connectionErrors.first?.error {
+            return (first as? IOError).map { "\(error.host):\(error.port): " + String(cString: strerror($0.errnoCode)) }
+                ?? "\(first)"
+        }
         if let dns = error.dnsAError ?? error.dnsAAAAError { return "\(error.host) is not known: \(dns)" }
         return "no answer from \(error.host):\(error.port)"
     }

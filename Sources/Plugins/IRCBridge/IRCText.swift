@@ -9,10 +9,12 @@ enum IRCText {
 
     /// The text: UTF-8 where it is that, else CP1252.
     /// - Parameter mayBeCut: Whether a server may have cut it inside a character, to keep a line short. UTF-8 but for
-    ///   the beginning of a character at its end is then taken without that, where it has more than ASCII before.
+    ///   the beginning of a character at its end is then taken without that, where it has more than ASCII before or
+    ///   that beginning has several bytes: a single one may be the last letter of a word in CP1252.
     static func decoded(_ bytes: ArraySlice<UInt8>, mayBeCut: Bool = false) -> String {
         if let text = String(validating: bytes, as: UTF8.self) { return text }
-        if mayBeCut, let rest = withoutCutCharacter(bytes), rest.contains(where: { $0 >= 0x80 }),
+        if mayBeCut, let rest = withoutCutCharacter(bytes),
+            bytes.count - rest.count > 1 || rest.contains(where: { $0 >= 0x80 }),
             let text = String(validating: rest, as: UTF8.self)
         {
             return text

@@ -25,11 +25,24 @@ struct IgnoreMask: Equatable, Sendable {
 
     static func == (a: IgnoreMask, b: IgnoreMask) -> Bool { a.text == b.text }
 
-    /// Reads one; nil where it is empty, too long or no expression. A nick alone stands for all with that nick.
+    /// What is wrong with one that cannot be read.
+    static func problem(_ text: String) -> String {
+        if text.isEmpty { return "must not be empty" }
+        if text.utf8.count > maxLength { return "must not be over \(maxLength) bytes long" }
+        guard text.utf8.count > 2, text.hasSuffix("/") else {
+            return "is an expression where it begins with '/', and must end with one too"
+        }
+        return "is no regular expression (POSIX extended)"
+    }
+
+    /// Reads one; nil where it is empty, too long or no expression (``problem(_:)``). A nick alone stands for all with
+    /// that nick.
     init?(_ text: String) {
         guard !text.isEmpty, text.utf8.count <= Self.maxLength else { return nil }
         self.text = text
-        if text.utf8.count > 2, text.hasPrefix("/"), text.hasSuffix("/") {
+        // No nick begins with a slash.
+        if text.hasPrefix("/") {
+            guard text.utf8.count > 2, text.hasSuffix("/") else { return nil }
             guard let expression = Expression(String(text.dropFirst().dropLast())) else { return nil }
             (self.expression, mask) = (expression, nil)
         } else {

@@ -48,6 +48,21 @@ struct MessageReference: Equatable, Sendable {
         return known.isEmpty ? [.id, .time] : known
     }
 
+    /// Whether a text is a time as servers tell it: `2026-01-31T23:59:59.123Z` (IRCv3 server-time).
+    static func isTime(_ text: String) -> Bool {
+        let bytes = Array(text.utf8)
+        guard (20...30).contains(bytes.count), bytes.count != 21, bytes.last == UInt8(ascii: "Z") else { return false }
+        return bytes.dropLast().enumerated().allSatisfy { i, byte in
+            switch i {
+            case 4, 7: byte == UInt8(ascii: "-")
+            case 10: byte == UInt8(ascii: "T")
+            case 13, 16: byte == UInt8(ascii: ":")
+            case 19: byte == UInt8(ascii: ".")
+            default: (0x30...0x39).contains(byte)
+            }
+        }
+    }
+
     private static func isWord(_ text: String, _ most: Int) -> Bool {
         !text.isEmpty && text.utf8.count <= most && text.utf8.allSatisfy { $0 > 0x20 && $0 != 0x7F }
     }

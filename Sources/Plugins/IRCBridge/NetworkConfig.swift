@@ -134,10 +134,12 @@ struct NetworkConfig: Equatable, Sendable {
         }
         var masks: [IgnoreMask] = []
         for (i, text) in texts.enumerated() {
-            guard let mask = text.string.flatMap(IgnoreMask.init) else {
+            let path = "\(section.path).ignore[\(i)]"
+            guard let text = text.string else {
                 let advice = "must be a mask such as \"nick!user@host\", with * and ?, or \"/expression/\""
-                throw ConfigError(path: "\(section.path).ignore[\(i)]", message: advice)
+                throw ConfigError(path: path, message: advice)
             }
+            guard let mask = IgnoreMask(text) else { throw ConfigError(path: path, message: IgnoreMask.problem(text)) }
             masks.append(mask)
         }
         return masks

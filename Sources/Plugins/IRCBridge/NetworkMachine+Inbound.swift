@@ -334,7 +334,7 @@ extension NetworkMachine {
             account = account ?? roster.person(source.nick)?.account
         }
         let speaker = speaker(source.nick, account: account)
-        let time = message.tags["time"].flatMap { $0.utf8.count <= CatchUp.longestID ? $0 : nil }
+        let time = message.tags["time"].flatMap { MessageReference.isTime($0) ? $0 : nil }
         let reference = catchUp.reference(of: message, in: target, isPlayback: isPlayback)
         for link in inbound(target) {
             let commands = speakers.commands(
