@@ -195,6 +195,13 @@ extension MainJobTests {
             daemon.kill(SIGKILL)
             _ = try await daemon.end()
         }
+        // Both queues are listed with what is wrong with their network, and what was right before is on record.
+        #expect(
+            folder.poll {
+                let table = folder.crowbar("plugins", "list").output.split(separator: "\n")
+                return table.count { $0.contains("Connection refused; next try in") } == 2
+            })
+        #expect(folder.crowbar("plugins", "logs", "irc").output.contains("local: connected to 127.0.0.1 as crowbar"))
         // People talk on; the time itself is the outage.
         let end = ContinuousClock.now + .seconds(60)
         var last = 4

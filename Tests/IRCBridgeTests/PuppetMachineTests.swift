@@ -272,7 +272,7 @@ import Testing
         let answers = (0..<10).flatMap { _ in hear(&puppet, ":eve!u@h PRIVMSG ann[c] :hi").lines }
         #expect(answers.count == NetworkMachine.directBurst - 1)
         #expect(hear(&puppet, ":s PONG s :crowbar-1").acks == [7])
-        #expect(puppet.drain(deadline: 10, now: 2).lines == ["QUIT :Crowbar is stopped"])
+        #expect(puppet.drain(deadline: 10, now: 2).lines == ["QUIT :Gone from the chat"])
         #expect(puppet.closed(reason: "bye", random: 0, now: 2).last == .drained)
     }
 

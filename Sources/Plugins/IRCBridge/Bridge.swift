@@ -222,7 +222,13 @@ final class Bridge: @unchecked Sendable {
         if command.kind == .message, let reference = command.reference, case .stored = result.outcome {
             networks[network]?.stored(String(command.ref.dropFirst(network.utf8.count + 1)), reference)
         }
-        guard case .refused(let code, let message) = result.outcome else { return }
+        guard case .refused(let code, let message) = result.outcome else {
+            if let channel = command.channel { networks[network]?.chatChannel(channel, isThere: true) }
+            return
+        }
+        if code == "channel_not_found", let channel = command.channel {
+            networks[network]?.chatChannel(channel, isThere: false)
+        }
         switch (command.kind, code) {
         case (.register, "user_exists"): return networks[network]?.existed(command.userID) ?? ()
         case (.join, "already_a_member"), (.leave, "not_a_member"),

@@ -2,7 +2,7 @@ import PluginWire
 
 /// What a network's machine wants done.
 enum NetworkAction: Equatable, Sendable {
-    /// Open a connection.
+    /// Open a connection; one that is being opened is not wanted any more.
     case connect
     /// Write a line; CR LF is added.
     case send(String)

@@ -27,6 +27,8 @@ final class NetworkConnection: @unchecked Sendable {
     private let onRead: () -> Void
     private var machine: NetworkMachine
     private var channel: (any Channel)?
+    /// Counts the connections that were begun: what an earlier one tells means nothing.
+    private var attempt = 0
     /// Lines that go out at the end of this turn of the loop.
     private var out = ByteBuffer()
     private var isWriteDue = false
@@ -121,6 +123,13 @@ final class NetworkConnection: @unchecked Sendable {
 
     /// The chat refused a command as of somebody it does not know.
     func forget(_ id: String, channel: String?) { machine.speakers.forget(id, channel: channel) }
+
+    /// The chat has refused a command because it has no such channel, or has taken one there.
+    func chatChannel(_ name: String, isThere: Bool) {
+        // Nearly always nothing has changed.
+        guard machine.missing.contains(name) == isThere else { return }
+        step { machine, _ in machine.chatChannel(name, isThere: isThere) }
+    }
 
     /// The chat knew somebody already who was to be registered.
     func existed(_ id: String) { machine.speakers.existed(id) }
@@ -241,6 +250,12 @@ final class NetworkConnection: @unchecked Sendable {
     }
 
     private func connect() {
+        attempt += 1
+        let attempt = attempt
+        opening?.cancel()
+        let old = channel
+        channel = nil
+        old?.close(promise: nil)
         failure = nil
         isProxied = false
         let config = machine.config
@@ -254,7 +269,7 @@ final class NetworkConnection: @unchecked Sendable {
             context = tls
             contextToLend = nil
         } catch {
-            loop.execute { [self] in ended("\(error)") }
+            loop.execute { [self] in if attempt == self.attempt { ended("\(error)") } }
             return
         }
         let (host, port) = config.route.proxy.map { ($0.host, $0.port) } ?? (config.host, config.port)
@@ -268,14 +283,15 @@ final class NetworkConnection: @unchecked Sendable {
             .hop(to: loop)
             .whenComplete { [self] result in
                 switch result {
-                case .success(let channel): use(channel, tls, config)
+                case .success(let channel): use(channel, tls, config, attempt)
+                case .failure where attempt != self.attempt: break
                 case .failure(let error): ended(ConnectReason.text(error, config.route))
                 }
             }
     }
 
-    private func use(_ channel: any Channel, _ tls: TLSClientContext?, _ config: NetworkConfig) {
-        if isDropped { return channel.close(promise: nil) }
+    private func use(_ channel: any Channel, _ tls: TLSClientContext?, _ config: NetworkConfig, _ attempt: Int) {
+        if isDropped || attempt != self.attempt { return channel.close(promise: nil) }
         self.channel = channel
         do {
             let pipeline = channel.pipeline.syncOperations
@@ -292,7 +308,9 @@ final class NetworkConnection: @unchecked Sendable {
             }
             if established != nil { limitOpening(channel, config) }
             try pipeline.addHandler(
-                IRCLineHandler(established: established, skipsTalk: machine.isPuppet) { [self] in handle($0) })
+                IRCLineHandler(established: established, skipsTalk: machine.isPuppet) { [self] event in
+                    if attempt == self.attempt { handle(event) }
+                })
             // A handshake is read whatever the chat does.
             channel.setOption(.autoRead, value: established != nil || wantsReads).whenFailure { _ in }
         } catch {

@@ -60,7 +60,7 @@ extension NetworkMachine {
                 if isPuppet { actions.append(.news(.nick(accepted))) }
                 isMaskAssumed = true
                 assumeMask()
-                actions += beginCatchUp(now) + greetServices(now)
+                actions += logConnected() + beginCatchUp(now) + greetServices(now)
                 actions += isDraining ? pump(now) : join(now)
             }
         }
@@ -104,16 +104,7 @@ extension NetworkMachine {
         if waitsForServices { return pump(now) }
         var actions: [NetworkAction] = []
         if memberships.values.allSatisfy(\.isDecided) { actions += openWindow(now) }
-        let refused = memberships.values.filter { !$0.isJoined }.sorted { $0.name < $1.name }
-            .compactMap { membership in membership.refusal.map { "\(membership.name): \($0)" } }
-        if let problem = nickServ.problem {
-            let more = refused.isEmpty ? "" : "; not in \(refused.joined(separator: ", "))"
-            actions += setHealth(.degraded, "connected as \(nick); \(problem)\(more)")
-        } else if refused.isEmpty {
-            actions += setHealth(.ok, "connected to \(config.host) as \(nick)")
-        } else {
-            actions += setHealth(.degraded, "connected as \(nick); not in \(refused.joined(separator: ", "))")
-        }
+        actions += tellHealth()
         return actions + pump(now)
     }
 

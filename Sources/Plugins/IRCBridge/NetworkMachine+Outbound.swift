@@ -128,7 +128,7 @@ extension NetworkMachine {
         guard isDraining, case .registered = phase else { return [] }
         guard now >= drainEnds || (!ledger.hasBegun && ledger.sentCount == 0 && puppets.count == 0) else { return [] }
         phase = .registering(since: now)
-        return [.send("QUIT :Crowbar is stopped"), .close]
+        return [.send(isPuppet ? "QUIT :Gone from the chat" : "QUIT :Crowbar is stopped"), .close]
     }
 
     /// A PONG has come.
@@ -157,7 +157,7 @@ extension NetworkMachine {
                     .reject(
                         delivery: entry.delivery, code: "channel_unavailable", message: failure, deadLetter: true)))
         }
-        return actions
+        return actions + noteHeard(entries)
     }
 
     func settle(_ deliveries: [Int64]) -> NetworkAction {

@@ -187,12 +187,13 @@ extension NetworkMachine {
         guard let object = try? JSONObject(parsing: event), object.string("type") == "CHANNEL_CREATED",
             let channel = object.string("channelId")
         else { return [] }
+        let told = chatChannel(channel, isThere: true)
         for id in speakers.members(of: channel) { speakers.forget(id, channel: channel) }
         for link in links where link.channel == channel && link.direction != .toIRC {
             let target = fold(link.target)
             if config.presence == .full { arrivals += roster.members(of: target).map { ($0.nick, target) } }
         }
-        return introduceArrivals()
+        return told + introduceArrivals()
     }
 
     /// Somebody is gone from some channels: they leave those of the chat which no other way keeps them in.

@@ -82,10 +82,8 @@ extension NetworkMachine {
         backOff = BackOff()
         switch phase {
         case .idle: return []
-        case .waiting: return start(now: now)
-        case .connecting:
-            isStale = true
-            return []
+        // One that is being opened is to a server that is not wanted any more, or not so.
+        case .waiting, .connecting: return start(now: now)
         case .registering, .registered:
             refusal = ("the configuration has changed", false)
             return [.send("QUIT :The configuration has changed"), .close]

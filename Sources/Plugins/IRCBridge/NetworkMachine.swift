@@ -109,8 +109,6 @@ struct NetworkMachine: Sendable {
     /// Whether the server has not shown the client's mask yet.
     var isMaskAssumed = true
     var lastHeard: Instant = 0
-    /// Whether the connection that is being opened is to a server that is not wanted any more.
-    var isStale = false
     var isListening = true
     var hasAsked = false
     var nickServ = NickServ()
@@ -121,6 +119,12 @@ struct NetworkMachine: Sendable {
     var refusal: (reason: String, isFinal: Bool)?
     var lines: RelayLines
     var health: NetworkHealth?
+    /// What was logged last of what is wrong.
+    var loggedProblem: String?
+    /// Channels on IRC, folded, that take nothing the client says, and why.
+    var silenced: [String: String] = [:]
+    /// Channels of the chat that are linked and are not there.
+    var missing: Set<String> = []
     var figures = NetworkFigures()
 
     init(config: NetworkConfig, links: [LinkConfig], plugin: String) {
@@ -161,6 +165,8 @@ struct NetworkMachine: Sendable {
     /// Work begins.
     mutating func start(now: Instant) -> [NetworkAction] {
         phase = .connecting
+        // What ended the last connection is not why this one is not to be had.
+        refusal = nil
         return setHealth(.degraded, "connecting to \(config.host):\(config.port)") + [.connect]
     }
 
@@ -168,11 +174,6 @@ struct NetworkMachine: Sendable {
     /// - Parameter nonce: For SASL: random, printable, without commas.
     mutating func connected(nonce: String = "", now: Instant) -> [NetworkAction] {
         phase = .registering(since: now)
-        guard !isStale else {
-            isStale = false
-            refusal = ("the configuration has changed", false)
-            return [.close]
-        }
         registration = Registration(config, nonce: nonce)
         // Until the server says it again names are compared as before, those of users' connections too.
         let casemapping = supports.casemapping
@@ -195,7 +196,6 @@ struct NetworkMachine: Sendable {
         if case .registered(let since) = phase { backOff.wasRegistered(for: now - since) }
         ledger.connectionLost()
         forgetPeople()
-        isStale = false
         let why = IRCText.words(refusal?.reason ?? reason)
         var actions = saveState()
         if isWindowOpen {
@@ -213,12 +213,13 @@ struct NetworkMachine: Sendable {
         let wait = refusal?.isFinal == true ? BackOff.refused : backOff.wait(random: random)
         phase = .waiting(until: now + wait)
         let text = "\(why); next try in \(Int(wait.rounded(.up))) s"
-        return actions + setHealth(.down, text)
+        return actions + logProblem(why) + setHealth(.down, text)
     }
 
     private mutating func forgetPeople() {
         for (target, membership) in memberships { refusedSince[target] = membership.refusedSince }
         memberships = [:]
+        silenced = [:]
         controls = []
         answers = [:]
         toldMissed = []
@@ -336,12 +337,5 @@ struct NetworkMachine: Sendable {
         let line = "PING :" + token
         figures.sent(line, now: now)
         return .send(line)
-    }
-
-    mutating func setHealth(_ level: PluginMessage.Level, _ message: String) -> [NetworkAction] {
-        let new = NetworkHealth(level: level, message: IRCText.words(message, most: Self.longestHealth))
-        if health == new { return [] }
-        health = new
-        return [.health(new)]
     }
 }

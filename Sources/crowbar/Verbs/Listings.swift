@@ -30,10 +30,20 @@ struct Plugins: ParsableCommand {
                         [
                             plugin["name"], plugin["state"], plugin["pid"], queue["name"], queue["lag"],
                             queue["ratePerSecond"], queue["inFlight"], plugin["restarts"], plugin["deadLetters"],
-                            plugin["reason"],
+                            Self.reason(plugin, queue["name"]?.string),
                         ]
                     }
                 })
+        }
+
+        /// Why the host does not run a plugin as it should, else what the plugin says of its own health: of the queue
+        /// where it tells that (`details.QUEUE` with `state` and `message`), else of itself; nil where all is well.
+        private static func reason(_ plugin: JSON, _ queue: String?) -> JSON? {
+            if let reason = plugin["reason"], reason.string != nil { return reason }
+            guard let status = plugin["status"] else { return nil }
+            let part = queue.flatMap { status["details"]?[$0] }
+            if let part, let state = part["state"]?.string { return state == "ok" ? nil : part["message"] }
+            return status["level"]?.string == "ok" ? nil : status["message"]
         }
     }
 }

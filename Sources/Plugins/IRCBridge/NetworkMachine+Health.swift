@@ -1,0 +1,79 @@
+import PluginWire
+
+// How the network is, for the operator: in the status, and in the log what has changed.
+extension NetworkMachine {
+    /// Tells how the network is, where that has changed.
+    mutating func setHealth(_ level: PluginMessage.Level, _ message: String) -> [NetworkAction] {
+        let new = NetworkHealth(level: level, message: IRCText.words(message, most: Self.longestHealth))
+        if health == new { return [] }
+        health = new
+        return [.health(new)]
+    }
+
+    /// Tells how a connection is that the server has accepted.
+    mutating func tellHealth() -> [NetworkAction] {
+        guard case .registered = phase, !waitsForServices else { return [] }
+        let problems = problems
+        guard !problems.isEmpty else {
+            loggedProblem = nil
+            return setHealth(.ok, "connected to \(config.host) as \(nick)")
+        }
+        let told = problems.joined(separator: "; ")
+        return logProblem(told) + setHealth(.degraded, "connected as \(nick); \(told)")
+    }
+
+    /// What of the configuration cannot be had on this connection.
+    private var problems: [String] {
+        var problems = nickServ.problem.map { [$0] } ?? []
+        let refused = memberships.values.filter { !$0.isJoined }.sorted { $0.name < $1.name }
+            .compactMap { membership in membership.refusal.map { "\(membership.name): \($0)" } }
+        if !refused.isEmpty { problems.append("not in " + refused.joined(separator: ", ")) }
+        let unheard = silenced.sorted { $0.key < $1.key }.compactMap { target, reason in
+            memberships[target].flatMap { $0.isJoined ? "\($0.name): \(reason)" : nil }
+        }
+        if !unheard.isEmpty { problems.append("not heard in " + unheard.joined(separator: ", ")) }
+        let there = Set(links.map(\.channel))
+        let unknown = missing.filter { there.contains($0) }.sorted()
+        if !unknown.isEmpty { problems.append("the chat has no channel " + unknown.joined(separator: ", ")) }
+        return problems
+    }
+
+    /// Logs what is wrong, once until it is something else or over.
+    mutating func logProblem(_ problem: String) -> [NetworkAction] {
+        guard !isPuppet, problem != loggedProblem else { return [] }
+        loggedProblem = problem
+        let text = IRCText.words("\(config.name): \(problem)", most: Self.longestHealth)
+        return [.plugin(.log(level: "warning", message: text, fields: nil))]
+    }
+
+    /// Logs that the server has accepted the client.
+    mutating func logConnected() -> [NetworkAction] {
+        loggedProblem = nil
+        guard !isPuppet else { return [] }
+        let text = "\(config.name): connected to \(config.host) as \(nick)"
+        return [.plugin(.log(level: "info", message: text, fields: nil))]
+    }
+
+    /// Notes which channels took of these what was said, and which did not.
+    mutating func noteHeard(_ entries: [OutboundLedger.Entry]) -> [NetworkAction] {
+        guard !isPuppet else { return [] }
+        let before = silenced
+        for entry in entries where !entry.message.isTopic {
+            let miss = entry.failure.flatMap { reason in
+                entry.targets.first.map { OutboundLedger.Miss(target: $0, reason: reason) }
+            }
+            if let miss = miss ?? entry.missed {
+                silenced[miss.target] = miss.reason
+            } else if !silenced.isEmpty {
+                for target in entry.targets { silenced[target] = nil }
+            }
+        }
+        return silenced == before ? [] : tellHealth()
+    }
+
+    /// The chat has no such channel, or has it after all.
+    mutating func chatChannel(_ name: String, isThere: Bool) -> [NetworkAction] {
+        let hasChanged = isThere ? missing.remove(name) != nil : missing.insert(name).inserted
+        return hasChanged ? tellHealth() : []
+    }
+}
