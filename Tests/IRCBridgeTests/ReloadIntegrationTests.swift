@@ -45,6 +45,8 @@ import Testing
         #expect(try await bob.nextText() == "ann: one")
         #expect(try await zoe.nextText() == "<ann> two")
         try await host.settled(deliveries)
+        zoe.send("PRIVMSG #there :hi")
+        #expect(try await host.command("SEND_MESSAGE").0.string("userId") == "irc/second/nick/zoe")
         // What is wrong leaves all as it was.
         let problem = try await configured(host, #"{"networks":[\#(network("local", 0))]}"#)
         #expect(problem?.path == "networks[0].port")
@@ -52,6 +54,8 @@ import Testing
         #expect(try await configured(host, one) == nil)
         let quit = try await zoe.first("QUIT") { $0.verb == "QUIT" }
         #expect(IRCSource(try #require(quit.source)).nick == "crowbar")
+        // Its people are in the chat no more.
+        #expect(try await host.command("LEAVE_CHANNEL").0.string("userId") == "irc/second/nick/zoe")
         let last = try await host.say("three")
         let line = try await bob.first("the last line or the bridge's end") { ["PRIVMSG", "QUIT"].contains($0.verb) }
         #expect(line.params.last == "<ann> three")

@@ -70,6 +70,8 @@ final class Bridge: @unchecked Sendable {
 
     /// Leaves a network that is not wanted any more.
     func retire(_ name: String) {
+        // While it is one of the bridge's still, which what is told of others is not for.
+        networks[name]?.leaveChat()
         guard let network = networks.removeValue(forKey: name) else { return }
         health[name] = nil
         guard running.remove(name) != nil else { return }

@@ -131,6 +131,9 @@ final class NetworkConnection: @unchecked Sendable {
         step { machine, _ in machine.chatChannel(name, isThere: isThere) }
     }
 
+    /// Lets everybody of the network leave the chat's channels, as it is not wanted any more.
+    func leaveChat() { step { machine, _ in machine.leaveChat() } }
+
     /// The chat knew somebody already who was to be registered.
     func existed(_ id: String) { machine.speakers.existed(id) }
 

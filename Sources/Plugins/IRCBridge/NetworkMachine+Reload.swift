@@ -65,6 +65,13 @@ extension NetworkMachine {
         return dropped
     }
 
+    /// Lets everybody of the network leave the chat's channels, as it is not wanted any more.
+    mutating func leaveChat() -> [NetworkAction] {
+        links.filter { $0.direction != .toIRC }.flatMap { link in
+            speakers.members(of: link.channel).flatMap { speakers.leave($0, link) }.map { .emit($0) }
+        }
+    }
+
     /// Lets those leave the chat's channels who were there by a link that is gone, and by no other.
     private mutating func leaveUnlinked(_ before: [LinkConfig]) -> [NetworkAction] {
         var actions: [NetworkAction] = []
