@@ -198,8 +198,9 @@ extension PluginSession {
 
     func takeFetched(_ page: LogPage, _ queue: Int, _ now: Int64) {
         isReading = false
-        // What was asked for before a pause is asked for again after it; after a drain, by the next process.
-        if isPaused || isDraining { return }
+        // What was asked for before a pause is asked for again after it; after a drain, by the next process. A queue
+        // that was dropped meanwhile wants nothing any more.
+        if isPaused || isDraining || queues[queue].droppedAt != nil { return }
         var chunk: [UInt8] = []
         let count = queues[queue].deliver(fetched: page, to: &chunk, from: nextDelivery, now: now)
         replay?.spend(count)
@@ -324,7 +325,8 @@ extension PluginSession {
         }
     }
 
-    private func nextAlarm(_ now: Int64) -> Int64? {
+    /// When something is to be done though nothing happens.
+    func nextAlarm(_ now: Int64) -> Int64? {
         var times: [Int64] = []
         if let next = shutdown?.next { times.append(next) }
         if outputEnded != nil { times.append(now + Limit.endPoll) }
@@ -337,7 +339,8 @@ extension PluginSession {
             if let wait = replay?.wait, wait > 0 { times.append(now + wait) }
         }
         if !isSaving {
-            for queue in queues where queue.isDirty {
+            // A dropped queue is not saved, so that its time would never pass.
+            for queue in queues where queue.isDirty && queue.droppedAt == nil {
                 times.append(max(nextSave, queue.lastSave + CursorSaver.interval))
             }
         }

@@ -240,7 +240,7 @@ final class PluginSession {
         return unanswered == 0 || now - outputEnded > Limit.lastCommands
     }
 
-    private func handle(_ input: Mailbox.Input, now: Int64) async {
+    func handle(_ input: Mailbox.Input, now: Int64) async {
         switch input {
         case .output(let bytes):
             clock.heard(now: now)

@@ -1,0 +1,106 @@
+import CrowbarCore
+import CrowbarTesting
+import Foundation
+import JSONBytes
+import Logging
+import OpenSSL
+import PluginWire
+
+@testable import PluginHost
+
+/// A session without a process: what the plugin says, what the log holds, what becomes of commands and the time are
+/// said by the test, one after the other, so that what hangs on their order is tested without waiting for anything.
+final class SessionWorld {
+    let log = MemoryLog(now: { 1 })
+    let clock = ManualClock(1_000_000)
+    let lines = CapturedLog()
+    let session: PluginSession
+    private let ingest: Ingest
+
+    var now: Int64 { clock.milliseconds }
+
+    /// - Parameters:
+    ///   - suspects: Events that go out one at a time.
+    ///   - keys: Changes the manifest.
+    init(suspects: PoisonWatch.Events = [:], _ keys: (inout Manifest) -> Void = { _ in }) throws {
+        let scenario = try HostScenario()
+        defer { scenario.remove() }
+        let (clock, lines) = (clock, lines)
+        ingest = Ingest(log: log, newEventID: { UUID().uuidString }, hash: { SHA256.hash($0) })
+        var environment = scenario.environment
+        environment.log = log
+        environment.store = MemoryHostStore()
+        environment.ingest = ingest
+        environment.now = { clock.milliseconds }
+        environment.unixNow = { clock.milliseconds }
+        let logger = Logger(label: "test") { _ in lines.handler }
+        environment.logger = logger
+        var manifest = Manifest(name: "p", file: "p.toml", command: ["x"])
+        manifest.start = .beginning
+        manifest.types = [.messageSent]
+        manifest.commands = [.sendMessage]
+        manifest.ackDeadline = 3_000
+        keys(&manifest)
+        let plan = LaunchPlan(
+            launcher: "", program: "", arguments: [], environment: [:], folder: "",
+            rules: LaunchRules(manifest, program: "", folder: "", data: ""),
+            token: "t")
+        session = PluginSession(
+            manifest: manifest, environment: environment, config: .null,
+            log: PluginLog(logger: logger, secrets: [], now: environment.now), board: SessionBoard(), plan: plan,
+            purpose: .live, mailbox: Mailbox(), earlier: [:])
+        session.suspects = suspects
+    }
+
+    /// Puts messages into the log. The first makes Ann, and each first one to a channel the channel, which take
+    /// positions of their own.
+    func send(_ texts: String..., to channel: String = "general") async throws {
+        var commands = [
+            Command(.registerUser, .registerUser(name: "Ann"), userId: "ann"),
+            Command(.createChannel, .createChannel(name: nil, description: nil), channelId: channel),
+        ]
+        commands += texts.map {
+            Command(.sendMessage, .sendMessage($0, messageId: nil, kind: nil, replyTo: nil), channelId: channel)
+        }
+        // What is there already is refused.
+        _ = await ingest.submit(commands.map { Ingest.Request($0, actor: "ann") })
+    }
+
+    /// The plugin says that it is ready, and works.
+    func begin(_ queues: [PluginMessage.Queue]? = nil, pipelined: Bool = false) async throws {
+        await session.take(
+            PluginMessage.Ready(name: "p", programVersion: "1", pipelined: pipelined, queues: queues), now)
+        guard case .working = session.phase else { throw WaitedInVain(what: "its work: \(lines.all)") }
+        await turn()
+    }
+
+    /// The plugin says these lines in one breath, and the host does what it can.
+    func say(_ lines: String...) async {
+        await session.handle(.output(Array(lines.map { $0 + "\n" }.joined().utf8)), now: now)
+        await turn()
+    }
+
+    /// Lets the session do all that it can do now, and reads the log for it.
+    func turn() async {
+        var last: Int64
+        repeat {
+            last = session.nextDelivery
+            await session.step(now)
+            // What it wants to be stored is stored.
+            if session.isSaving { session.take(.saved([:]), now) }
+            guard session.isReading else { continue }
+            if let i = session.queues.firstIndex(where: { !$0.fetching.isEmpty }) {
+                let positions = session.queues[i].fetching.map(\.position)
+                if let page = try? await log.read(positions: positions) { session.takeFetched(page, i, now) }
+            } else if let after = session.queues.filter(\.needsPage).map(\.queue.scanned).min(),
+                let page = try? await log.read(after: after, limit: 1_000, maxBytes: 1 << 20)
+            {
+                session.takePage(page, after)
+            }
+            await session.step(now)
+        } while session.nextDelivery > last || session.isReading
+    }
+
+    /// What the plugin holds of a queue, as positions.
+    func held(_ queue: Int = 0) -> [Int64] { session.queues[queue].queue.heldPositions }
+}
