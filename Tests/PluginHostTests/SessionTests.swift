@@ -22,4 +22,24 @@ import Testing
         session.queues[1].isDirty = false
         #expect(session.nextAlarm(world.now).map { $0 > world.now } ?? true)
     }
+
+    @Test func aStateComesWithAnAckThatNamesWhatIsSettledOrVoidToo() async throws {
+        let world = try SessionWorld()
+        try await world.send("1", "2", "3")
+        try await world.begin()
+        await world.say(#"{"type":"ack","delivery":1}"#)
+        await world.say(#"{"type":"ack","deliveries":[1,2],"state":{"seen":2}}"#)
+        #expect(world.session.queues[0].state == Array(#"{"seen":2}"#.utf8))
+        #expect(world.session.view.strikes == 0 && world.session.view.ignored == 1)
+        #expect(world.held() == [5])
+    }
+
+    @Test func aStateForDeliveriesOfTwoQueuesIsAStrikeAndSettlesNothing() async throws {
+        let world = try SessionWorld()
+        try await world.send("1")
+        try await world.begin([.init(name: "a"), .init(name: "b")])
+        await world.say(#"{"type":"ack","deliveries":[1,2],"state":{"seen":1}}"#)
+        #expect(world.session.view.strikes == 1)
+        #expect(world.held(0) == [3] && world.held(1) == [3])
+    }
 }

@@ -124,7 +124,9 @@ extension PluginSession {
         switch settled {
         case .one(let delivery): settle(delivery, .ack(state: bytes), now)
         case .many(let deliveries):
-            if bytes != nil, Set(deliveries.map { queue(of: $0) }).count > 1 {
+            // What is settled may have left the table, and what was of a queue that is gone is void: no offence either.
+            let named = Set(deliveries.compactMap { queue(of: $0) }.filter { queues[$0].droppedAt == nil })
+            if bytes != nil, named.count > 1 {
                 return strike("ack: a 'state' with deliveries of several queues", now)
             }
             for delivery in deliveries { settle(delivery, .ack(state: bytes), now) }
