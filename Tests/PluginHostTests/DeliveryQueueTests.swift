@@ -34,6 +34,8 @@ private final class Driven {
 
     func ack(_ delivery: Int64) -> Bool { queue.settle(delivery, now: now) }
 
+    func answer(_ delivery: Int64) -> Bool { queue.answer(delivery, now: now) }
+
     func settle(upTo delivery: Int64) -> Int { queue.settle(upTo: delivery, now: now) }
 
     func retry(_ delivery: Int64, after: Int64 = 100, counted: Bool = true) -> DeliveryQueue.Failure {
@@ -89,6 +91,41 @@ func orderTotalHasOneOutAndNoneAll(order: DeliveryQueue.Order, expected: [String
     _ = q.retry(1)
     #expect(!q.ack(1))
     #expect(q.queue.settledThrough == 0)
+}
+
+@Test func whatIsAnsweredHasNoDeadlineAndIsNoSuspectButCountsInTheWindow() {
+    let q = Driven(window: 2)
+    q.offer((1, "a"), (2, "b"), (3, "c"), (4, "b"))
+    #expect(q.deliver() == ["1", "2"])
+    q.now = 50_000
+    #expect(q.answer(1))
+    #expect(q.queue.heldPositions == [2])
+    // It was a sign of life.
+    #expect(q.queue.deadline == 110_000)
+    #expect(q.answer(2))
+    #expect(q.queue.deadline == nil && q.queue.heldPositions == [])
+    #expect(!q.answer(1) && q.retry(1) == .unknown && q.settle(upTo: 2) == 0)
+    #expect(q.deliver() == [] && q.queue.settledThrough == 0)
+    #expect(q.queue.openAttempts.keys.sorted() == [1, 2])
+    q.now = 500_000
+    #expect(q.ack(2))
+    // The first one that it holds again.
+    #expect(q.deliver() == ["3"])
+    #expect(q.queue.deadline == 560_000)
+    #expect(q.ack(1))
+    #expect(q.queue.settledThrough == 2)
+}
+
+@Test func aRetryVoidsWhatWasAnsweredBehindIt() {
+    let q = Driven(pipelined: true)
+    q.offer((1, "a"), (2, "a"))
+    #expect(q.deliver() == ["1", "2"])
+    #expect(q.answer(2))
+    #expect(q.retry(1, after: 0) == .retrying(voidThrough: 2))
+    #expect(!q.ack(2))
+    #expect(q.queue.deadline == nil && q.queue.unsettled == 1)
+    q.queue.wakeRetries(now: 0)
+    #expect(q.deliver() == ["1#2", "2#2"])
 }
 
 @Test func anAckUpToSettlesAllButWhatIsUnderRetry() {

@@ -210,6 +210,7 @@ func randomPlaysWithParkedLanesAndCrashes(kind: (order: DeliveryQueue.Order, pip
                 Int.random(in: 0..<w.held.count, using: &random),
                 after: Int64.random(in: 30_001...400_000, using: &random))
         case 18 where Int.random(in: 0..<4, using: &random) == 0: w.crash()
+        case 19 where !w.held.isEmpty: w.answer(Int.random(in: 0..<w.held.count, using: &random))
         default: break
         }
         w.turn()

@@ -14,6 +14,8 @@ final class QueueWorld {
     private(set) var lanes: [String] = []
     private(set) var settled: Set<Int64> = []
     private(set) var held: [(delivery: Int64, position: Int64)] = []
+    /// Those of them that the plugin has answered.
+    private var answered: Set<Int64> = []
     private(set) var launches: [String] = []
     private var nextDelivery: Int64 = 1
     private var revivals: [(key: String, from: Int64, through: Int64)] = []
@@ -51,6 +53,9 @@ final class QueueWorld {
             }
             revivals = []
         } while deliver() > 0
+        let open = held.filter { !answered.contains($0.delivery) }.map(\.position).sorted()
+        #expect(queue.heldPositions == open)
+        #expect((queue.deadline == nil) == open.isEmpty)
         let parked = Dictionary(uniqueKeysWithValues: queue.parkedLanes.map { ($0.key, $0.position) })
         if queue.settledThrough < 1 { return }
         for position in 1...queue.settledThrough where !settled.contains(position) {
@@ -88,7 +93,14 @@ final class QueueWorld {
         if queue.settle(delivery, now: now) { settled.insert(position) }
     }
 
+    /// The plugin settles what has to wait for what it caused; ``ack(_:)`` follows once that is decided.
+    func answer(_ at: Int) {
+        if queue.answer(held[at].delivery, now: now) { answered.insert(held[at].delivery) }
+    }
+
     func retry(_ at: Int, after: Int64) {
+        // What it has answered it cannot take back.
+        if answered.contains(held[at].delivery) { return }
         let (delivery, position) = held.remove(at: at)
         let outcome = queue.fail(
             delivery, due: now + after, isCounted: true, code: "x", message: "", now: now, unixNow: now)

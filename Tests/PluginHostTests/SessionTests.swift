@@ -42,4 +42,42 @@ import Testing
         #expect(world.session.view.strikes == 1)
         #expect(world.held(0) == [3] && world.held(1) == [3])
     }
+
+    @Test("Fault 28: while the log is away no deadline runs for what the plugin has answered")
+    func answered() async throws {
+        let world = try SessionWorld()
+        try await world.send("1", "2")
+        try await world.begin()
+        await world.say(SessionWorld.command(1, cause: 1), #"{"type":"ack","delivery":1}"#)
+        #expect(world.held() == [] && world.session.queues[0].queue.unsettled == 1)
+        // Said twice or taken back, it stays as it is.
+        await world.say(#"{"type":"ack","delivery":1}"#, #"{"type":"retry","delivery":1,"code":"x"}"#)
+        #expect(world.session.view.ignored == 2)
+        await world.wait(60_000)
+        #expect(world.session.end == nil)
+        await world.decide([1], cause: 1)
+        // The next one of the channel, for which a deadline runs as ever.
+        #expect(world.held() == [4] && world.session.queues[0].queue.settledThrough == 3)
+        await world.wait(2_700)
+        #expect(world.session.end == nil)
+        await world.wait(100)
+        #expect(world.session.end != nil)
+    }
+
+    @Test func theDeadlineBeginsAnewOnceThePluginIsReadFromAgain() async throws {
+        let world = try SessionWorld()
+        try await world.send("1")
+        try await world.begin()
+        world.log.setOutage("the disk is full")
+        let ids = Array(1...Wire.commandsInFlight)
+        await world.say(ids.map { SessionWorld.command($0) })
+        #expect(world.session.isReadingPaused)
+        await world.wait(60_000)
+        await world.decide(ids)
+        #expect(!world.session.isReadingPaused)
+        await world.wait(2_000)
+        #expect(world.session.end == nil)
+        await world.wait(10_000)
+        #expect(world.session.end != nil)
+    }
 }

@@ -40,6 +40,7 @@ final class SessionWorld {
         manifest.types = [.messageSent]
         manifest.commands = [.sendMessage]
         manifest.ackDeadline = 3_000
+        manifest.ping = false
         keys(&manifest)
         let plan = LaunchPlan(
             launcher: "", program: "", arguments: [], environment: [:], folder: "",
@@ -75,7 +76,9 @@ final class SessionWorld {
     }
 
     /// The plugin says these lines in one breath, and the host does what it can.
-    func say(_ lines: String...) async {
+    func say(_ lines: String...) async { await say(lines) }
+
+    func say(_ lines: [String]) async {
         await session.handle(.output(Array(lines.map { $0 + "\n" }.joined().utf8)), now: now)
         await turn()
     }
@@ -99,6 +102,28 @@ final class SessionWorld {
             }
             await session.step(now)
         } while session.nextDelivery > last || session.isReading
+    }
+
+    /// Time goes by, and the session looks twice.
+    func wait(_ milliseconds: Int64) async {
+        clock.advance(by: milliseconds)
+        await turn()
+        clock.advance(by: session.clock.limits.look)
+        await turn()
+    }
+
+    /// A line with a command.
+    static func command(_ id: Int, cause: Int64? = nil) -> String {
+        let cause = cause.map { #","cause":\#($0)"# } ?? ""
+        let command = #"{"type":"SEND_MESSAGE","userId":"p/bot","channelId":"general","message":"\#(id)"}"#
+        return #"{"type":"command","id":\#(id),"command":\#(command)\#(cause)}"#
+    }
+
+    /// Commands are stored at last.
+    func decide(_ ids: [Int], cause: Int64? = nil) async {
+        let stored = HostMessage.CommandResult.Outcome.stored(eventId: "e", position: 99, duplicate: false)
+        session.take(ids.map { .init(id: MessageID($0), cause: cause, result: stored) }, now)
+        await turn()
     }
 
     /// What the plugin holds of a queue, as positions.

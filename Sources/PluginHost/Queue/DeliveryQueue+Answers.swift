@@ -40,9 +40,19 @@ extension DeliveryQueue {
         return found
     }
 
-    /// Settles one delivery; false where it is not held (settled before, void, under retry, unknown).
-    mutating func settle(_ delivery: Int64, now: Int64) -> Bool {
+    /// Notes that the plugin has settled a delivery which cannot be settled yet, for what it caused is not decided: no
+    /// deadline runs for it any more, and it has no part in a crash. False where it is not held.
+    mutating func answer(_ delivery: Int64, now: Int64) -> Bool {
         guard let at = flight(delivery), flights[at].state == .held else { return false }
+        flights[at].state = .answered
+        answered += 1
+        progress(now)
+        return true
+    }
+
+    /// Settles one delivery; false where it is not out (settled before, void, under retry, unknown).
+    mutating func settle(_ delivery: Int64, now: Int64) -> Bool {
+        guard let at = flight(delivery), flights[at].isOut else { return false }
         settleFlight(at)
         progress(now)
         trim()
@@ -69,10 +79,16 @@ extension DeliveryQueue {
     private mutating func progress(_ now: Int64) { deadlineFrom = max(deadlineFrom, now) }
 
     mutating func settleFlight(_ at: Int) {
-        flights[at].state = .done
-        held -= 1
+        takeBack(at, .done)
         settlements += 1
         close(flights[at].slot)
+    }
+
+    /// Notes that a delivery is not out any more.
+    private mutating func takeBack(_ at: Int, _ state: Flight.State) {
+        if flights[at].state == .answered { answered -= 1 }
+        flights[at].state = state
+        held -= 1
     }
 
     /// Marks a slot settled and lets its lane go on.
@@ -185,11 +201,10 @@ extension DeliveryQueue {
         guard lane >= 0 else { return nil }
         var back: [Int] = []
         let through = flights.last?.delivery
-        for other in (at + 1)..<max(at + 1, flights.count) where flights[other].state == .held {
+        for other in (at + 1)..<max(at + 1, flights.count) where flights[other].isOut {
             let index = flights[other].slot
             guard let slot = slot(index), slot.lane == lane else { continue }
-            flights[other].state = .void
-            held -= 1
+            takeBack(other, .void)
             mark(index, .waiting)
             // Delivered once more under a new number, which must say so.
             if attempts[slot.position] == nil { attempts[slot.position] = Attempts(deliveries: 1) }

@@ -92,7 +92,7 @@ extension DeliveryQueue {
             slots[at].state = .settled
         }
         if moved.isEmpty { return }
-        for at in flights.indices where flights[at].state == .held {
+        for at in flights.indices where flights[at].isOut {
             if let now = moved[flights[at].slot] { flights[at].slot = now }
         }
     }

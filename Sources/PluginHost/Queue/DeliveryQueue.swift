@@ -49,12 +49,15 @@ struct DeliveryQueue {
 
     /// A delivery that was written to the plugin.
     struct Flight {
-        enum State: UInt8 { case held, retry, done, void }
+        /// Answered: the plugin settled it, and it waits for what it caused.
+        enum State: UInt8 { case held, answered, retry, done, void }
         var delivery: Int64
         var slot: Int
         /// Milliseconds on the monotonic clock.
         var launched: Int64
         var state: State
+        /// Whether it counts in the window, be it with the plugin or not.
+        var isOut: Bool { state == .held || state == .answered }
     }
 
     struct Lane {
@@ -86,8 +89,10 @@ struct DeliveryQueue {
     var window: Int
     /// The position up to which the log was looked through.
     var scanned: Int64
-    /// Held deliveries.
+    /// Deliveries that are out.
     var held = 0
+    /// Those of them that the plugin has answered.
+    var answered = 0
     /// Slots taken, but not launched yet.
     var taken = 0
     /// Settlements by the plugin so far.
@@ -292,7 +297,7 @@ struct DeliveryQueue {
     mutating func launch(slot index: Int, delivery: Int64, now: Int64) -> Int64 {
         mark(index, .launched)
         taken -= 1
-        if held == 0 { deadlineFrom = now }
+        if held == answered { deadlineFrom = now }
         held += 1
         flights.append(Flight(delivery: delivery, slot: index, launched: now, state: .held))
         guard !attempts.isEmpty, let slot = slot(index), attempts[slot.position] != nil else { return 1 }
@@ -326,10 +331,10 @@ struct DeliveryQueue {
     /// Moves the deadline on: the plugin said that it needs longer.
     mutating func extendDeadline(to time: Int64) { deadlineFrom = max(deadlineFrom, time) }
 
-    /// When the plugin counts as hung on this queue, on the monotonic clock; nil while nothing is held or the queue is
-    /// on hold.
+    /// When the plugin counts as hung on this queue, on the monotonic clock; nil while the plugin has answered all that
+    /// is out or the queue is on hold.
     var deadline: Int64? {
-        guard held > 0, window > 0 else { return nil }
+        guard held > answered, window > 0 else { return nil }
         var deadline = deadlineFrom + settings.ackDeadline
         if let oldest = flights.first(where: { $0.state == .held }) {
             // What was held while the window was 0 is no fault of the plugin's.
@@ -375,7 +380,7 @@ struct DeliveryQueue {
     /// What the next session of this host should know of the open events: retries, and what the plugin held at its end.
     var openAttempts: [Int64: Attempts] {
         var open = attempts.merging(resumed.attempts) { mine, _ in mine }
-        for flight in flights where flight.state == .held {
+        for flight in flights where flight.isOut {
             guard let position = slot(flight.slot)?.position else { continue }
             if open[position] == nil { open[position] = Attempts(deliveries: 1) }
         }

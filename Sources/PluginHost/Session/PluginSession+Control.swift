@@ -49,9 +49,7 @@ extension PluginSession {
 
     /// Holds deliveries back, or lets them go; deadlines stand still meanwhile.
     func pause(_ isPaused: Bool, _ now: Int64) {
-        if self.isPaused, !isPaused {
-            for i in queues.indices { queues[i].queue.extendDeadline(to: now + queues[i].queue.settings.ackDeadline) }
-        }
+        if self.isPaused, !isPaused { renewDeadlines(now) }
         self.isPaused = isPaused
         log.note(.info, isPaused ? "paused by the operator" : "resumed by the operator")
     }

@@ -301,6 +301,11 @@ extension PluginSession {
         return watch
     }
 
+    /// Gives the plugin its time anew: it could not do anything about what it holds, or was not heard.
+    func renewDeadlines(_ now: Int64) {
+        for i in queues.indices { queues[i].queue.extendDeadline(to: now + queues[i].queue.settings.ackDeadline) }
+    }
+
     private func end(_ overdue: SessionClock.Overdue, _ now: Int64) {
         if shutdown != nil, overdue != .configured { return }
         switch overdue {

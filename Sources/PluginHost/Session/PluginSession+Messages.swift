@@ -146,15 +146,17 @@ extension PluginSession {
     /// Settles a delivery, or, where commands that it caused are not decided yet, notes how it is to be settled.
     private func settle(_ delivery: Int64, _ how: Settlement, _ now: Int64) {
         guard let i = queue(of: delivery), queues[i].queue.holds(delivery) else { return ignore() }
-        if let cause = causes[delivery], cause.open > 0 {
-            deferred[delivery] = how
-            return
-        }
-        causes[delivery] = nil
+        guard let cause = causes[delivery], cause.open > 0 else { return complete(delivery, of: i, how, now) }
+        if queues[i].queue.answer(delivery, now: now) { deferred[delivery] = how }
+    }
+
+    /// Settles a delivery whose commands are decided.
+    private func complete(_ delivery: Int64, of i: Int, _ how: Settlement, _ now: Int64) {
         let position = queues[i].queue.position(of: delivery) ?? 0
         let known = queues[i].queue.attempts[position]
         let isRedrive = queues[i].queue.isRedrive(delivery: delivery)
         guard queues[i].queue.settle(delivery, now: now) else { return }
+        causes[delivery] = nil
         clear(position, i)
         queues[i].isDirty = true
         switch how {
@@ -201,7 +203,6 @@ extension PluginSession {
             bury(i, position, attempts.code, attempts.message, attempts: attempts.deliveries, first: attempts.first)
         }
         causes[retry.delivery] = nil
-        deferred[retry.delivery] = nil
         if let position { clear(position, i) }
         queues[i].isDirty = true
         if let through { send(.voided(delivery: retry.delivery, through: through)) }
@@ -245,11 +246,14 @@ extension PluginSession {
             answers.append(0x0A)
             guard let delivery = outcome.cause, let known = causes[delivery] else { continue }
             causes[delivery] = (known.ordinal, known.open - 1)
-            if known.open == 1, let how = deferred.removeValue(forKey: delivery) { settle(delivery, how, now) }
+            if known.open == 1, let how = deferred.removeValue(forKey: delivery), let i = queue(of: delivery) {
+                complete(delivery, of: i, how, now)
+            }
         }
         if isReadingPaused, unanswered < Wire.commandsInFlight {
             isReadingPaused = false
             clock.heard(now: now)
+            renewDeadlines(now)
             output?.next()
         }
     }
