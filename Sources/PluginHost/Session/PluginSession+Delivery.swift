@@ -26,7 +26,6 @@ extension PluginSession {
     /// lead to.
     func sendOrders() {
         if orders.isEmpty { return }
-        unanswered += orders.count
         desk.put(orders)
         orders = []
     }

@@ -50,8 +50,8 @@ extension PluginSession {
             setWindow(queue, to: min(events, Int64(Wire.maxWindow)), now)
         case .state(let queue, let state):
             guard let i = index(of: queue), let bytes = bounded(state, now) else { return ignore() }
-            queues[i].state = bytes
-            queues[i].isDirty = true
+            heldStates.hold(.init(queue: i, state: bytes, after: emitted))
+            applyStates(now)
         case .working(let delivery, let ms): working(delivery, ms, now)
         case .status(let level, let message, let details):
             let count = details?.members?.count ?? 0
@@ -122,24 +122,54 @@ extension PluginSession {
             if bytes == nil { return }
         }
         switch settled {
-        case .one(let delivery): settle(delivery, .ack(state: bytes), now)
+        case .one(let delivery):
+            if let bytes { settle([delivery], with: bytes, now) } else { settle(delivery, .ack(state: nil), now) }
         case .many(let deliveries):
             // What is settled may have left the table, and what was of a queue that is gone is void: no offence either.
             let named = Set(deliveries.compactMap { queue(of: $0) }.filter { queues[$0].droppedAt == nil })
             if bytes != nil, named.count > 1 {
                 return strike("ack: a 'state' with deliveries of several queues", now)
             }
-            for delivery in deliveries { settle(delivery, .ack(state: bytes), now) }
+            if let bytes { return settle(deliveries, with: bytes, now) }
+            for delivery in deliveries { settle(delivery, .ack(state: nil), now) }
         case .upTo(let delivery):
             guard let i = queue(of: delivery), queues[i].droppedAt == nil else { return ignore() }
-            if causes.isEmpty, suspects.isEmpty, !queues[i].queue.hasRedrives {
-                if queues[i].queue.settle(upTo: delivery, now: now) == 0 { ignore() }
+            if causes.isEmpty, suspects.isEmpty, !queues[i].queue.hasRedrives, bytes == nil || unanswered == 0 {
+                // Said twice, it brings an old state.
+                if queues[i].queue.settle(upTo: delivery, now: now) == 0 { return ignore() }
                 if let bytes { queues[i].state = bytes }
                 queues[i].isDirty = true
                 trimRoute()
+            } else if let bytes {
+                settle(queues[i].queue.held(upTo: delivery), with: bytes, now)
             } else {
-                for held in queues[i].queue.held(upTo: delivery) { settle(held, .ack(state: bytes), now) }
+                for held in queues[i].queue.held(upTo: delivery) { settle(held, .ack(state: nil), now) }
             }
+        }
+    }
+
+    /// Settles deliveries of a queue in one write with its new state, once all commands emitted before are decided.
+    private func settle(_ deliveries: [Int64], with state: [UInt8], _ now: Int64) {
+        var answered: [Int64] = []
+        for delivery in deliveries {
+            if let i = queue(of: delivery), queues[i].queue.answer(delivery, now: now) {
+                answered.append(delivery)
+            } else {
+                ignore()
+            }
+        }
+        guard let first = answered.first, let i = queue(of: first) else { return }
+        heldStates.hold(.init(queue: i, deliveries: answered, state: state, after: emitted))
+        applyStates(now)
+    }
+
+    /// Takes over states whose commands are decided, with what is settled by them.
+    private func applyStates(_ now: Int64) {
+        while let next = heldStates.next(decided: decided, isOpen: { causes[$0].map { $0.open > 0 } ?? false }) {
+            for delivery in next.deliveries { complete(delivery, of: next.queue, .ack(state: next.state), now) }
+            if !next.deliveries.isEmpty || queues[next.queue].droppedAt != nil { continue }
+            queues[next.queue].state = next.state
+            queues[next.queue].isDirty = true
         }
     }
 
@@ -219,6 +249,9 @@ extension PluginSession {
 
     // MARK: Commands
 
+    /// Whether the plugin is read from: what waits for the log is bounded.
+    var readsOn: Bool { unanswered < Wire.commandsInFlight && heldStates.bytes < Limit.heldStates }
+
     private func take(_ command: PluginMessage.Command, _ now: Int64) {
         guard case .working = phase else { return strike("'command' before 'start'", now) }
         var order = CommandDesk.Order(command: command)
@@ -236,12 +269,13 @@ extension PluginSession {
                     .invalidCommand, "'cause' is not an unsettled delivery", field: "cause")
             }
         }
+        emitted += 1
         orders.append(order)
     }
 
     func take(_ outcomes: [CommandDesk.Outcome], _ now: Int64) {
         for outcome in outcomes {
-            unanswered -= 1
+            decided += 1
             answers += HostMessage.result(.init(id: outcome.id, outcome: outcome.result)).line
             answers.append(0x0A)
             guard let delivery = outcome.cause, let known = causes[delivery] else { continue }
@@ -250,7 +284,8 @@ extension PluginSession {
                 complete(delivery, of: i, how, now)
             }
         }
-        if isReadingPaused, unanswered < Wire.commandsInFlight {
+        applyStates(now)
+        if isReadingPaused, readsOn {
             isReadingPaused = false
             clock.heard(now: now)
             renewDeadlines(now)

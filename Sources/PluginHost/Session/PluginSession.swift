@@ -15,6 +15,8 @@ final class PluginSession {
         static let queues = 4_096
         /// Changes of the queues that wait for a save to end.
         static let changesOfQueues = 16
+        /// Bytes of states that wait for commands, beyond which the plugin is not read from.
+        static let heldStates = 1 << 20
         /// How long commands may still be decided after the process has ended.
         static let lastCommands: Int64 = 5_000
         /// Between two looks at a process that should have ended.
@@ -85,7 +87,10 @@ final class PluginSession {
     var pings: Int64 = 0
     var strikes: [Int64] = []
     var isReadingPaused = false
-    var unanswered = 0
+    /// Commands that came so far, and how many of them are decided.
+    var emitted: Int64 = 0
+    var decided: Int64 = 0
+    var unanswered: Int { Int(emitted - decided) }
     var orders: [CommandDesk.Order] = []
     /// What became of commands, until it is written: behind the events, which somebody waits for.
     var answers: [UInt8] = []
@@ -107,6 +112,8 @@ final class PluginSession {
     var causes: [Int64: (ordinal: Int, open: Int)] = [:]
     /// Settlements that wait for their commands.
     var deferred: [Int64: Settlement] = [:]
+    /// States that wait for all commands before them.
+    var heldStates = HeldStates()
     var isReading = false
     /// A page that was read before any queue wanted it, and the position behind which it was read.
     var ahead: (page: LogPage, after: Int64)?
@@ -246,7 +253,7 @@ final class PluginSession {
             clock.heard(now: now)
             await take(bytes, now)
             sendOrders()
-            if unanswered < Wire.commandsInFlight { output?.next() } else { isReadingPaused = true }
+            if readsOn { output?.next() } else { isReadingPaused = true }
         case .outputEnded:
             outputEnded = now
             phase = .ending
