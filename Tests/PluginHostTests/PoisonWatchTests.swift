@@ -25,6 +25,17 @@ import Testing
     #expect(watch.suspects == ["main": [1]])
 }
 
+@Test func anotherEventThatIsHeldAtThreeCrashesInTheIsolationBecomesASuspectToo() {
+    var watch = PoisonWatch()
+    for _ in 0..<3 { watch.crashed(holding: ["main": [2, 3]]) }
+    for _ in 0..<2 { watch.crashed(holding: ["main": [1]]) }
+    #expect(watch.suspects == ["main": [2, 3]])
+    watch.crashed(holding: ["main": [1]])
+    #expect(watch.suspects == ["main": [1, 2, 3]])
+    for _ in 0..<3 { watch.crashed(holding: ["other": [1]]) }
+    #expect(watch.suspects == ["main": [1, 2, 3], "other": [1]])
+}
+
 @Test func theIsolationEndsWithTheLastSuspectAndCountsAnew() {
     var watch = PoisonWatch()
     for _ in 0..<3 { watch.crashed(holding: ["main": [1, 2]]) }

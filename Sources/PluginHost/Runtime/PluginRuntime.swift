@@ -227,6 +227,8 @@ final class PluginRuntime: Sendable {
     private func rewind() async {
         let rewinds = shared.withLock { shared in
             for queue in shared.rewinds.keys { shared.attempts[queue] = nil }
+            // Long lists of events that were dealt with may come before the suspects now.
+            shared.poison = PoisonWatch()
             defer { shared.rewinds = [:] }
             return shared.rewinds
         }

@@ -35,21 +35,27 @@ extension PluginSession {
         if saveFailed { return }
         var room = outgoing.room()
         var chunk: [UInt8] = []
+        forgetSettledSuspects()
         let isIsolated = !suspects.isEmpty
-        if isIsolated { forgetSettledSuspects() }
         var allowance = replay?.allowance(now: now) ?? .max
         var progress = allowance > 0
+        // In an isolation: nothing but suspects, until it is plain that none can go out.
+        var isSuspectsTurn = isIsolated
         while progress, room > 0 {
             progress = false
-            for i in queues.indices where room > 0 && allowance > 0 {
-                if isIsolated, queues.contains(where: { $0.queue.held + $0.queue.taken > 0 }) { break }
+            for turn in queues.indices where room > 0 && allowance > 0 {
+                if isIsolated, isAnythingOut { break }
+                // By turns where one event goes out at a time, so that no queue keeps it from the others.
+                let i = isIsolated ? (turn + nextIsolated) % queues.count : turn
                 guard queues[i].hasWork else { continue }
                 if chunk.capacity == 0 { chunk.reserveCapacity(Outgoing.chunk + 4096) }
                 let before = chunk.count
                 let count = queues[i].deliver(
                     to: &chunk, from: nextDelivery, ownEvents: manifest.ownEvents, plugin: manifest.name, now: now,
                     maxBytes: min(Outgoing.chunk, before + room),
-                    only: isIsolated ? suspects[queues[i].id.queue] ?? [] : nil, atMost: allowance)
+                    only: isSuspectsTurn ? suspects[queues[i].id.queue] ?? [] : nil,
+                    atMost: isIsolated ? min(1, allowance) : allowance)
+                if isIsolated, isAnythingOut { nextIsolated = i + 1 }
                 if count == 0 { continue }
                 allowance -= count
                 replay?.spend(count)
@@ -62,6 +68,10 @@ extension PluginSession {
                 }
             }
             if !progress, allowance > 0, useAhead() || useRecent() { progress = true }
+            if !progress, isSuspectsTurn, !isAnythingOut, !awaitsSuspects {
+                isSuspectsTurn = false
+                progress = true
+            }
         }
         chunk += answers
         answers = []
@@ -79,18 +89,6 @@ extension PluginSession {
         guard replay != nil, queues.allSatisfy({ $0.isReplayed || $0.droppedAt != nil }) else { return }
         replay?.isDone = true
         drain("the replay is over", now)
-    }
-
-    /// Takes off the suspects what is not there any more, so that an isolation cannot last for ever.
-    private func forgetSettledSuspects() {
-        for i in queues.indices {
-            for position in suspects[queues[i].id.queue] ?? [] where !queues[i].queue.isOpen(position) {
-                clear(position, i)
-            }
-        }
-        for name in suspects.keys where !queues.contains(where: { $0.id.queue == name && $0.droppedAt == nil }) {
-            suspects[name] = nil
-        }
     }
 
     private func book(_ count: Int, _ queue: Int) {

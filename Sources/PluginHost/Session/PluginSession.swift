@@ -133,6 +133,8 @@ final class PluginSession {
     var replay: ReplayCourse?
     /// Events that may be what brings the plugin down: while there are any, one event at a time goes out.
     var suspects: PoisonWatch.Events = [:]
+    /// The queue whose turn it is then.
+    var nextIsolated = 0
     /// It is at work in the command phase.
     var isChecker = false
     /// Checks that it answered.
@@ -337,30 +339,5 @@ final class PluginSession {
         return Report(
             end: outcome, madeProgress: verdicts > 0 || queues.contains { $0.queue.settlements > 0 },
             attempts: attempts, held: held, suspects: suspects)
-    }
-
-    /// Gives up the one event that was out when an isolated plugin crashed; false where it was not that clear.
-    private func giveUp(_ held: PoisonWatch.Events, _ why: String) async -> Bool {
-        let open = held.flatMap { queue, positions in positions.map { (queue, $0) } }
-        guard !suspects.isEmpty, open.count == 1, let (name, position) = open.first,
-            let i = queues.firstIndex(where: { $0.id.queue == name && $0.droppedAt == nil })
-        else { return false }
-        let known = queues[i].queue.attempts[position]
-        queues[i].queue.abandon(position: position)
-        clear(position, i)
-        bury(
-            i, position, "crash", "the plugin crashed on it again and again: \(why)",
-            attempts: max(1, known?.deliveries ?? 1), first: known?.first ?? 0)
-        await saveAtEnd()
-        return true
-    }
-
-    /// Takes an event off the suspects: the plugin survived it.
-    func clear(_ position: Int64, _ queue: Int) {
-        if suspects.isEmpty { return }
-        let name = queues[queue].id.queue
-        suspects[name]?.remove(position)
-        if suspects[name]?.isEmpty ?? false { suspects[name] = nil }
-        if suspects.isEmpty { log.note(.notice, "every suspect is settled; events go out by the window again") }
     }
 }

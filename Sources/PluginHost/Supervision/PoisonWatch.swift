@@ -25,10 +25,10 @@ struct PoisonWatch {
         // Nothing held says nothing about any event.
         if next.isEmpty { return }
         counts = next
-        guard suspects.isEmpty, next.values.contains(where: { $0.values.contains { $0 >= Self.crashes } }) else {
-            return
-        }
-        suspects = held.filter { !$0.value.isEmpty }
+        let often = next.mapValues { Set($0.filter { $0.value >= Self.crashes }.keys) }.filter { !$0.value.isEmpty }
+        if often.isEmpty { return }
+        // While one goes out at a time it may be another one that does harm: one that the suspects have to wait for.
+        suspects = suspects.isEmpty ? held.filter { !$0.value.isEmpty } : suspects.merging(often) { $0.union($1) }
     }
 
     /// Takes over which suspects are left after a process' life.
