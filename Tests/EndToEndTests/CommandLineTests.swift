@@ -57,7 +57,21 @@ import Testing
         folder.write("other.toml", "data = \"other\"\n[http]\nlisten = \"127.0.0.1:\(server.port)\"\n")
         let port = folder.crowbar("serve", "--config", "other.toml")
         #expect(port.status == 1 && port.error.contains("127.0.0.1:\(server.port) is in use"), "\(port.error)")
+        // Its plugins do not keep it from that.
+        folder.makeFolder("plugins.d")
+        folder.write("plugins.d/p.toml", "command = [\"sh\", \"-c\", '''\(Self.plugin)''']\n")
+        let other = try #require(folder.start(["serve", "--config", "other.toml"], "other"))
+        if !folder.poll({ CommandLineFolder.hasEnded(other) }) { kill(other, SIGKILL) }
+        #expect(CommandLineFolder.wait(other) == 1)
+        #expect(folder.read("other.err").contains("127.0.0.1:\(server.port) is in use"))
     }
+
+    private static let plugin = """
+        while read -r line; do case $line in
+            *hello*) echo '{"type":"ready","protocol":1,"name":"p","version":"1"}';;
+            *drain*) echo '{"type":"drained"}'; exit 0;;
+        esac; done
+        """
 
     @Test func offlineVerbsAndDataThatSurviveSIGKILL() throws {
         let folder = CommandLineFolder()

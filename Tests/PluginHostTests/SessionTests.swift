@@ -80,4 +80,16 @@ import Testing
         await world.wait(10_000)
         #expect(world.session.end != nil)
     }
+
+    @Test func theEndOfAProcessThatIsNotReadFromIsNotWaitedForInTheOutput() async throws {
+        let world = try SessionWorld()
+        try await world.begin()
+        world.log.setOutage("the disk is full")
+        await world.say((1...Wire.commandsInFlight).map { SessionWorld.command($0) })
+        // Its commands may still be decided for a while; there is no process here, as if it had ended.
+        #expect(!world.session.hasEnded(world.now))
+        #expect(world.session.nextAlarm(world.now) == world.now + PluginSession.Limit.endPoll)
+        #expect(!world.session.hasEnded(world.now + PluginSession.Limit.lastCommands))
+        #expect(world.session.hasEnded(world.now + PluginSession.Limit.lastCommands + 1))
+    }
 }

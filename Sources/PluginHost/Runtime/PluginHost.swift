@@ -37,16 +37,21 @@ public final class PluginHost: Sendable {
         _ = try readFolder()
     }
 
-    /// Runs all enabled plugins until ``stop(why:)`` and their ends, or until cancelled.
+    /// Runs all enabled plugins until ``stop(why:)`` and their ends. To be cancelled is to be stopped: the plugins are
+    /// brought to their ends in any case.
     public func run() async {
-        await withDiscardingTaskGroup { keeping in
-            keeping.addTask { await self.purgeDroppedQueues() }
-            await withDiscardingTaskGroup { group in
-                group.addTask { await self.environment.checks.run() }
-                await runPlugins()
-                environment.checks.close()
+        await withTaskCancellationHandler {
+            await withDiscardingTaskGroup { keeping in
+                keeping.addTask { await self.purgeDroppedQueues() }
+                await withDiscardingTaskGroup { group in
+                    group.addTask { await self.environment.checks.run() }
+                    await runPlugins()
+                    environment.checks.close()
+                }
+                keeping.cancelAll()
             }
-            keeping.cancelAll()
+        } onCancel: {
+            stop(why: "the host was cancelled")
         }
     }
 

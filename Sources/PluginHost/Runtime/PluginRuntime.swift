@@ -29,8 +29,7 @@ final class PluginRuntime: Sendable {
     private let environment: HostEnvironment
     private let factory: SessionFactory
     private let shared: Mutex<Shared>
-    private let bell: AsyncStream<Void>
-    private let ring: AsyncStream<Void>.Continuation
+    private let bell = Bell()
 
     init(name: String, environment: HostEnvironment) {
         self.name = name
@@ -38,13 +37,12 @@ final class PluginRuntime: Sendable {
         lines = LogRing(unixNow: environment.unixNow)
         factory = SessionFactory(name: name, environment: environment, lines: lines)
         shared = Mutex(Shared(course: Course(name: name)))
-        (bell, ring) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
-        ring.yield()
+        bell.ring()
     }
 
     /// Changes what is wanted, or notes what happened.
     func tell<Result>(_ change: (inout Course) throws(ControlRefusal) -> Result) throws(ControlRefusal) -> Result {
-        defer { ring.yield() }
+        defer { bell.ring() }
         return try shared.withLock { shared throws(ControlRefusal) in
             defer { enroll(shared.course) }
             return try change(&shared.course)
@@ -57,7 +55,7 @@ final class PluginRuntime: Sendable {
             change(&$0.course)
             enroll($0.course)
         }
-        ring.yield()
+        bell.ring()
     }
 
     /// Has the plugin asked about commands, or not. Under the lock of the course, so that the latest one counts.
@@ -72,12 +70,14 @@ final class PluginRuntime: Sendable {
 
     // MARK: Running
 
-    /// Runs what is wanted until the host ends or the plugin is forgotten.
+    /// Runs what is wanted until the host ends or the plugin is forgotten. To be cancelled is no end: whoever does so
+    /// ends the course too, and the processes are brought to their ends as ever.
     func run() async {
-        let ring = ring
-        let alarm = Alarm { ring.yield() }
+        let bell = bell
+        let alarm = Alarm { bell.ring() }
         await withDiscardingTaskGroup { group in
-            for await _ in bell {
+            while true {
+                await bell.wait()
                 let now = environment.now()
                 let (steps, due, isOver) = shared.withLock {
                     ($0.course.steps(now: now), $0.course.due, $0.course.isOver)
@@ -188,7 +188,7 @@ final class PluginRuntime: Sendable {
                 id, report.end, madeProgress: report.madeProgress, now: now, unixNow: unixNow, random: random)
         }
         if let told { say(told.isError ? .error : .warning, told.text) }
-        ring.yield()
+        bell.ring()
     }
 
     /// Tells the operator something of this plugin: in the host's log, and among its last lines.
@@ -221,7 +221,7 @@ final class PluginRuntime: Sendable {
             for queue in queues { $0.rewinds.updateValue(place, forKey: queue) }
             $0.course.askRewind()
         }
-        ring.yield()
+        bell.ring()
     }
 
     private func rewind() async {

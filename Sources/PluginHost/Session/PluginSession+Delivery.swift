@@ -331,7 +331,7 @@ extension PluginSession {
     func nextAlarm(_ now: Int64) -> Int64? {
         var times: [Int64] = []
         if let next = shutdown?.next { times.append(next) }
-        if outputEnded != nil { times.append(now + Limit.endPoll) }
+        if outputEnded != nil || isReadingPaused { times.append(now + Limit.endPoll) }
         if let next = clock.next(watched) { times.append(next) }
         if case .working = phase {
             for queue in queues {

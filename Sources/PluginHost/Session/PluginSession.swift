@@ -79,6 +79,8 @@ final class PluginSession {
     var configuring: Int?
     var configurations = 0
     var outputEnded: Int64?
+    /// When its process was found to have ended.
+    var endedUnread: Int64?
     var view = SessionBoard.View()
     var lastPublish: Int64 = 0
 
@@ -244,9 +246,13 @@ final class PluginSession {
         }
     }
 
-    private func hasEnded(_ now: Int64) -> Bool {
-        guard let outputEnded, process?.hasEnded ?? true else { return false }
-        return unanswered == 0 || now - outputEnded > Limit.lastCommands
+    /// Whether the process has ended and nothing more is to be waited for.
+    func hasEnded(_ now: Int64) -> Bool {
+        // While the plugin is not read from, the end of its output is not seen, and may never be.
+        guard outputEnded != nil || isReadingPaused, process?.hasEnded ?? true else { return false }
+        let since = outputEnded ?? endedUnread ?? now
+        endedUnread = since
+        return unanswered == 0 || now - since > Limit.lastCommands
     }
 
     func handle(_ input: Mailbox.Input, now: Int64) async {

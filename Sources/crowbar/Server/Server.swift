@@ -52,13 +52,17 @@ struct Server {
             )
         }
         // They end in the reverse order: first the listeners, then the plugins, ingest last, so that what was taken is
-        // decided.
+        // decided. So they do where a listener cannot listen.
         var group = ServiceGroupConfiguration(
             services: [
                 .init(service: IngestService(ingest: ingest)),
                 .init(service: plugins),
-                .init(service: Listener(server: control, address: socket)),
-                .init(service: Listener(server: people, address: "\(listen)")),
+                .init(
+                    service: Listener(server: control, address: socket),
+                    failureTerminationBehavior: .gracefullyShutdownGroup),
+                .init(
+                    service: Listener(server: people, address: "\(listen)"),
+                    failureTerminationBehavior: .gracefullyShutdownGroup),
             ],
             gracefulShutdownSignals: [.sigint, .sigterm], logger: Self.quiet)
         group.maximumGracefulShutdownDuration = .seconds(Self.shutdownSeconds)

@@ -3,7 +3,8 @@
 
 mode: ack (default), retry-once, retry-always, reject, hang-once, crash-at N, echo (a command for each message), fatal,
 deaf (ignores drain and SIGTERM), noisy, daemon, early (a command before start), later (exit status 75), poison (dies
-of an event each time), away (a channel's first event is tried again after `wait` ms), swap (changes its queues).
+of an event each time), away (a channel's first event is tried again after `wait` ms), swap (changes its queues), flood
+(emits more than is read from it at once, and dies).
 It notes what it gets in dataDir/seen, one JSON line each.
 """
 import json
@@ -127,6 +128,10 @@ class Plugin:
                 self.note(**message)
                 if kind == "start" and "window" in self.config:
                     say(type="window", queue="main", events=self.config["window"])
+                if kind == "start" and self.mode == "flood":
+                    for _ in range(1100):
+                        self.command(None)
+                    os._exit(1)
             elif kind == "drain" and self.mode != "deaf":
                 say(type="drained")
                 return
