@@ -50,7 +50,7 @@ struct AdminRoutes: Sendable {
             let actions = try actions(path)
             let body = try await fields(request, known: ["user", "scopes", "lifetime"])
             let token = try await actions.makeToken(
-                try Self.user(body, "user"), try Self.scopes(body), body.int("lifetime"))
+                try Self.user(body, "user"), try Self.scopes(body), try Self.lifetime(body))
             var json = JSONWriter()
             json.beginObject()
             json.member("token", token)
@@ -128,6 +128,19 @@ struct AdminRoutes: Sendable {
                 .invalidCommand, "a user's name is 1 to 128 of A-Z a-z 0-9 . _ : ~ -", field: field.description)
         }
         return name
+    }
+
+    /// Seconds; nil where the token is to be good until it is revoked, and only where nothing else is said.
+    private static func lifetime(_ body: JSONObject) throws(APIFailure) -> Int64? {
+        guard body.span("lifetime") != nil else { return nil }
+        guard let seconds = body.int("lifetime"), AdminActions.lifetimes.contains(seconds) else {
+            let range = AdminActions.lifetimes
+            throw APIFailure(
+                .invalidCommand,
+                "'lifetime' is a whole number of seconds from \(range.lowerBound) to \(range.upperBound)",
+                field: "lifetime")
+        }
+        return seconds
     }
 
     private static func scopes(_ body: JSONObject) throws(APIFailure) -> Principal.Scopes? {

@@ -16,6 +16,9 @@ public enum Door: Sendable {
 
 /// What the command line does to accounts through a running server.
 public struct AdminActions: Sendable {
+    /// Seconds that a token may be good for: up to a hundred years.
+    public static let lifetimes: ClosedRange<Int64> = 1...36_525 * 86_400
+
     /// Registers a user, in the log and in the accounts.
     public var addUser: @Sendable (_ name: String, _ isAdmin: Bool) async throws -> Void
     /// Makes a token of a user and gives its text; nil scopes mean all the user's.

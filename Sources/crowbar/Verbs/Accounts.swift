@@ -112,7 +112,7 @@ enum Lifetime {
     static func seconds(_ text: String) -> Int64? {
         let units: [Character: Int64] = ["s": 1, "m": 60, "h": 3_600, "d": 86_400]
         guard let unit = text.last.flatMap({ units[$0] }), let number = Int64(text.dropLast()), number > 0,
-            number <= 36_525 * 86_400 / unit
+            number <= AdminActions.lifetimes.upperBound / unit
         else { return nil }
         return number * unit
     }
