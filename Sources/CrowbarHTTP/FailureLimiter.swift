@@ -10,19 +10,25 @@ struct FailureLimiter: Sendable {
     /// For each address the time at which its last failure will be forgotten.
     private var full: [String: Int64] = [:]
 
+    /// When an address' last failure will be forgotten; nil where there is none. A time further off than failures can
+    /// bring about is of before the clock was set back, and says nothing any more.
+    private func until(_ address: String, _ now: Int64) -> Int64? {
+        full[address].flatMap { $0 - now > Self.burst * Self.refill ? nil : $0 }
+    }
+
     /// Whether an address has failed too often to be let try again now.
     func isBlocked(_ address: String, now: Int64) -> Bool {
-        guard let until = full[address] else { return false }
+        guard let until = until(address, now) else { return false }
         return until - now > (Self.burst - 1) * Self.refill
     }
 
     /// Notes a failure.
     mutating func fail(_ address: String, now: Int64) {
         if full.count >= Self.maxAddresses, full[address] == nil {
-            full = full.filter { $0.value > now }
+            full = full.filter { $0.value > now && until($0.key, now) != nil }
             // With so many addresses at it at once, those known no longer help: begin anew rather than grow.
             if full.count >= Self.maxAddresses { full.removeAll() }
         }
-        full[address] = min(max(full[address] ?? now, now) + Self.refill, now + Self.burst * Self.refill)
+        full[address] = min(max(until(address, now) ?? now, now) + Self.refill, now + Self.burst * Self.refill)
     }
 }

@@ -113,6 +113,20 @@ import Testing
         #expect(!limiter.isBlocked("a", now: 0))
     }
 
+    @Test func theLimiterLocksNobodyOutWhenTheClockIsSetBack() {
+        var limiter = FailureLimiter()
+        let (hour, burst) = (Int64(3_600_000), Int(FailureLimiter.burst))
+        for _ in 0..<burst { limiter.fail("a", now: hour) }
+        #expect(limiter.isBlocked("a", now: hour))
+        // By an hour, and by less than the failures take to be forgotten.
+        for now in [0, hour - 10_000] { #expect(!limiter.isBlocked("a", now: now), "at \(now)") }
+        // From then on it has what it had at first.
+        for _ in 0..<(burst - 1) { limiter.fail("a", now: 0) }
+        #expect(!limiter.isBlocked("a", now: 0))
+        limiter.fail("a", now: 0)
+        #expect(limiter.isBlocked("a", now: 0) && !limiter.isBlocked("a", now: FailureLimiter.refill))
+    }
+
     @Test func theDateIsHTTPs() {
         #expect(DateLine.format(784_111_777) == "Sun, 06 Nov 1994 08:49:37 GMT")
     }
