@@ -69,7 +69,9 @@ extension PluginMessage {
         }
         var many: [Int64] = []
         for element in elements {
-            guard let number = read.object.int(element) else { throw read.fail("deliveries", "an array of numbers") }
+            guard let number = read.object.int(element), number >= 0 else {
+                throw read.fail("deliveries", "an array of whole numbers, none negative")
+            }
             many.append(number)
         }
         return .many(many)

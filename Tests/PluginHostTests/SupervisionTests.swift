@@ -99,6 +99,14 @@ func otherEndsAreFinalOrTriedLater(end: Supervisor.End, expected: Supervisor.Act
     #expect(!atRest)
 }
 
+@Test(arguments: [(1e-3, 1_000_000), (1e-20, 86_400_000), (.leastNonzeroMagnitude, 86_400_000)])
+func aRateOfAlmostNothingIsAskedAgainInADay(rate: Double, wait: Int64) {
+    var bucket = TokenBucket(rate: rate, burst: 1)
+    let first = bucket.take(now: 0)
+    #expect(first)
+    #expect(bucket.wait() == wait)
+}
+
 @Test func theHostsOwnDelayDoublesUpToFiveMinutes() {
     let middle = (1...12).map { RetryDelay.milliseconds(attempt: $0, random: 0.5) }
     #expect(middle == [500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 64_000, 128_000, 256_000, 300_000, 300_000])

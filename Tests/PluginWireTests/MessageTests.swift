@@ -75,6 +75,7 @@ import Testing
     @Test(arguments: [
         "{}", "x", #"{"type":"ack"}"#, #"{"type":"ready"}"#, #"{"type":"command","id":1}"#,
         #"{"type":"command","id":{},"command":{}}"#, #"{"type":"pong","n":"1"}"#, #"{"type":"pong","n":-1}"#,
+        #"{"type":"ack","deliveries":[1,-9223372036854775808]}"#, #"{"type":"ack","deliveries":[-1]}"#,
     ])
     func brokenPluginLines(_ line: String) {
         #expect(throws: WireError.self) { _ = try PluginMessage(line: Array(line.utf8)) }

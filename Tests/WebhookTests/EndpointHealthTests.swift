@@ -97,6 +97,7 @@ import Testing
         let backThen = EndpointHealth(kept: paused, now: clock.milliseconds - Self.day)
         #expect(backThen.nextProbe == clock.milliseconds - Self.day + Self.hour)
         #expect(EndpointHealth(kept: .string("x"), now: 0) == EndpointHealth())
+        #expect(EndpointHealth(kept: .object([.init("since", .int(.min))]), now: 0) == EndpointHealth())
         health = EndpointHealth()
         #expect(health.kept(now: clock.milliseconds) == nil)
     }

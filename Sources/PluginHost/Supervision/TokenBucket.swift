@@ -32,6 +32,9 @@ struct TokenBucket {
     /// Takes tokens that were ``available(now:)``.
     mutating func spend(_ count: Int) { tokens -= Double(count) }
 
-    /// Milliseconds until there is a token.
-    func wait() -> Int64 { tokens >= 1 ? 0 : Int64(((1 - tokens) * 1000 / rate).rounded(.up)) }
+    /// The longest wait that is told, in milliseconds: at a rate of almost nothing it would be no number of these.
+    private static let longestWait = 86_400_000.0
+
+    /// Milliseconds until there is a token, or until it is worth asking again.
+    func wait() -> Int64 { tokens >= 1 ? 0 : Int64(min((1 - tokens) * 1000 / rate, Self.longestWait).rounded(.up)) }
 }

@@ -130,7 +130,7 @@ struct EndpointHealth: Equatable, Sendable {
 
     /// Takes up what was kept; nothing where it is not understood.
     init(kept json: JSON, now: Int64) {
-        guard let since = json["since"]?.int, since <= now else { return }
+        guard let since = json["since"]?.int, since >= 0, since <= now else { return }
         failingSince = since
         failuresInRow = Int(clamping: max(1, json["failures"]?.int ?? 1))
         if let reason = json["paused"]?.string.flatMap(Reason.init) {
