@@ -127,6 +127,47 @@ import Testing
         #expect(!lines.contains { $0.contains("hunter2") })
     }
 
+    @Test("Fault 30: a secret is masked wherever and however a plugin tells it") func leaks() async throws {
+        let scenario = try HostScenario()
+        defer { scenario.remove() }
+        scenario.variables["CROWBAR_TEST_WORD"] = #"p"w0rd\secret"#
+        scenario.variables["CROWBAR_TEST_PLAIN"] = "plain-secret-of-a-test"
+        let pem = "-----BEGIN KEY-----\nFIRSTSECRETLINE\nSECONDSECRETLINE\n-----END KEY-----\n"
+        for (name, text) in [("key.pem", pem), ("token", "token-with-a-break\r\n")] {
+            try text.write(to: scenario.folder.appending(path: name), atomically: true, encoding: .utf8)
+        }
+        let config = """
+            mode = "leaky"
+            word = { env = "CROWBAR_TEST_WORD" }
+            plain = { env = "CROWBAR_TEST_PLAIN" }
+            pem = { file = "../key.pem" }
+            token = { file = "../token" }
+            """
+        try scenario.add("leaky", config: config, #"types = ["MESSAGE_SENT"]"#)
+        var told: [JSON] = []
+        try await scenario.run { host in
+            try await wait("live") { try await scenario.states(host)["leaky"]?.state == "live" }
+            try await scenario.populate()
+            try await scenario.send(["reject", "retry"])
+            try await wait("the dead letters") { try await scenario.states(host)["leaky"]?.deadLetters == 2 }
+            try await wait("its words") { scenario.lines.all.filter { $0.contains("stderr") }.count == 6 }
+            try await wait("its status") { try await scenario.states(host)["leaky"]?.status?.hasPrefix("yyy") == true }
+            told = [
+                try await host.listing(), try await host.show("leaky"),
+                try await host.deadLetters(of: "leaky", queue: nil),
+                try await host.logs(of: "leaky", after: 0, limit: 1_000),
+            ]
+        }
+        // The break that an editor left is no part of it.
+        #expect(scenario.seen("leaky").compactMap { $0["token"]?.string } == ["token-with-a-break"])
+        let shown = scenario.lines.all + told.map { String(decoding: $0.bytes, as: UTF8.self) }
+        for secret in ["w0rd", "plain-s", "SECRETLINE", "token-with"] {
+            #expect(!shown.contains { $0.contains(secret) }, "\(secret)")
+        }
+        #expect(told[0].array?.first?["status"]?["details"]?["word"]?.string == "***")
+        #expect(told[2].array?.allSatisfy { $0["code"]?.string == "***" && $0["message"]?.string == "***" } == true)
+    }
+
     @Test func nothingThatAPluginStartsSurvivesIt() async throws {
         let scenario = try HostScenario()
         defer { scenario.remove() }

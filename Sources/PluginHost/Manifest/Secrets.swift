@@ -64,15 +64,20 @@ struct Secrets: Sendable {
 
     /// A secret from a file, without the line break that editors leave at its end.
     private static func read(_ file: String, _ path: String) throws(Unresolved) -> String {
-        let bytes: [UInt8]
+        var bytes: [UInt8]
         do {
             bytes = try FileBytes.read(file, limit: maxFile)
         } catch {
             throw Unresolved(path: path, reason: "\(file) cannot be read: \(error.reason)")
         }
+        // By bytes: in a text CR and LF together are one character.
+        if bytes.last == 0x0A {
+            bytes.removeLast()
+            if bytes.last == 0x0D { bytes.removeLast() }
+        }
         guard let text = String(validating: bytes, as: UTF8.self) else {
             throw Unresolved(path: path, reason: "\(file) is not UTF-8")
         }
-        return text.hasSuffix("\n") ? String(text.dropLast()) : text
+        return text
     }
 }

@@ -1,3 +1,4 @@
+import JSONBytes
 import Logging
 import PluginWire
 import Synchronization
@@ -12,7 +13,7 @@ final class PluginLog: Sendable {
     private let logger: Logger
     /// The last lines, for whoever asks.
     private let lines: LogRing?
-    private let secrets: Mutex<[String]>
+    private let secrets: Mutex<SecretMask>
     private let now: @Sendable () -> Int64
     private let bucket = Mutex((TokenBucket(rate: PluginLog.rate, burst: PluginLog.rate), 0))
     private let last = Mutex("")
@@ -20,39 +21,33 @@ final class PluginLog: Sendable {
     init(logger: Logger, secrets: [String], now: @escaping @Sendable () -> Int64, lines: LogRing? = nil) {
         self.logger = logger
         self.lines = lines
-        self.secrets = Mutex(Self.sorted(secrets))
+        self.secrets = Mutex(SecretMask(secrets))
         self.now = now
     }
 
-    /// A longer secret first, so that one that is a part of another does not leave the rest behind.
-    private static func sorted(_ secrets: [String]) -> [String] {
-        Set(secrets).filter { $0.utf8.count >= 4 }.sorted { $0.utf8.count > $1.utf8.count }
-    }
-
     /// Masks further secrets beside those known: a plugin may still speak of an old one.
-    func learn(_ more: [String]) { secrets.withLock { $0 = Self.sorted($0 + more) } }
+    func learn(_ more: [String]) { secrets.withLock { $0.learn(more) } }
 
     /// The last line that was not sent as a `log` message, for the reason of a failure.
     var lastLine: String { last.withLock { $0 } }
 
-    /// Text with every secret replaced.
-    func mask(_ text: String) -> String {
-        var text = text
-        for secret in secrets.withLock({ $0 }) where text.contains(secret) {
-            text = text.replacing(secret, with: "***")
-        }
-        return text
-    }
+    private var known: SecretMask { secrets.withLock { $0 } }
+
+    /// Text with every secret replaced, cut at so many bytes.
+    func mask(_ text: String, limit: Int = .max) -> String { known.mask(text, limit: limit) }
+
+    /// JSON with every secret replaced.
+    func mask(_ json: JSON) -> JSON { known.mask(json) }
 
     /// Logs a line of standard error, or a stray one of standard output.
     func line(_ bytes: UnsafeRawBufferPointer, stray: Bool) {
-        let text = String(decoding: bytes.prefix(Self.maxLine), as: UTF8.self)
-        last.withLock { $0 = mask(text) }
+        let text = known.mask(bytes, limit: Self.maxLine)
+        last.withLock { $0 = text }
         write(.info, text, ["from": stray ? "stdout" : "stderr"])
     }
 
     /// Logs a `log` message.
-    func message(level: String, _ text: String, fields: String?) {
+    func message(level: String, _ text: String, fields: JSON?) {
         let level: Logger.Level =
             switch level {
             case "trace", "debug": .debug
@@ -60,7 +55,8 @@ final class PluginLog: Sendable {
             case "error", "critical", "fatal": .error
             default: .info
             }
-        write(level, text, fields.map { ["fields": .string(mask(String($0.prefix(Self.maxLine))))] } ?? [:])
+        let fields = fields.map { String(decoding: mask($0).bytes.prefix(Self.maxLine), as: UTF8.self) }
+        write(level, mask(text, limit: Self.maxLine), fields.map { ["fields": .string($0)] } ?? [:])
     }
 
     /// Logs what the host itself has to say of this plugin.
@@ -70,6 +66,7 @@ final class PluginLog: Sendable {
         lines?.keep(level.rawValue, "host", shown)
     }
 
+    /// Writes what is masked and cut already.
     private func write(_ level: Logger.Level, _ text: String, _ metadata: Logger.Metadata) {
         let time = now()
         let (allowed, dropped) = bucket.withLock { state -> (Bool, Int) in
@@ -85,9 +82,7 @@ final class PluginLog: Sendable {
         if dropped > 0 {
             note(.warning, "\(dropped) log lines of this plugin were dropped: over \(Int(Self.rate)) a second")
         }
-        let cut =
-            text.utf8.count > Self.maxLine ? String(decoding: text.utf8.prefix(Self.maxLine), as: UTF8.self) : text
-        let shown = String(mask(cut).unicodeScalars.map { $0.value < 0x20 && $0 != "\t" ? "\u{FFFD}" : Character($0) })
+        let shown = String(text.unicodeScalars.map { $0.value < 0x20 && $0 != "\t" ? "\u{FFFD}" : Character($0) })
         logger.log(level: level, "\(shown)", metadata: metadata)
         let source = if case .string(let from)? = metadata["from"] { from } else { "log" }
         lines?.keep(level.rawValue, source, shown)

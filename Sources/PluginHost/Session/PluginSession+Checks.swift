@@ -30,8 +30,8 @@ extension PluginSession {
         switch verdict {
         case .allow(let asked, let command): (id, answer) = (asked, .allow(command))
         case .deny(let asked, let code, let message):
-            let reason = log.mask(String(message.prefix(CheckChain.Limit.reason)))
-            (id, answer) = (asked, .deny(code: String(code.prefix(64)), message: reason))
+            let reason = log.mask(message, limit: CheckChain.Limit.reason)
+            (id, answer) = (asked, .deny(code: log.mask(code, limit: 64), message: reason))
         }
         // An answer after its time is no offence: the plugin could not know.
         guard let number = id.number, environment.checks.take(answer, to: number, from: manifest.name) else {

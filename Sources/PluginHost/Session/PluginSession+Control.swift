@@ -43,7 +43,7 @@ extension PluginSession {
         tell(
             .configured(
                 problem.map {
-                    .init(path: String($0.path.prefix(256)), message: log.mask(String($0.message.prefix(1024))))
+                    .init(path: log.mask($0.path, limit: 256), message: log.mask($0.message, limit: 1024))
                 }))
     }
 

@@ -55,12 +55,12 @@ extension PluginSession {
         case .working(let delivery, let ms): working(delivery, ms, now)
         case .status(let level, let message, let details):
             let count = details?.members?.count ?? 0
-            view.status = (level, log.mask(String(message.prefix(1024))), count <= 100 ? details.flatMap(masked) : nil)
-        case .log(let level, let message, let fields):
-            log.message(level: level, message, fields: fields.map { String(decoding: $0.bytes, as: UTF8.self) })
+            view.status = (level, log.mask(message, limit: 1024), count <= 100 ? details.map { log.mask($0) } : nil)
+        case .log(let level, let message, let fields): log.message(level: level, message, fields: fields)
         case .drained: if !isDraining { strike("'drained' was not expected", now) }
         case .fatal(let code, let problem, let retry):
-            let reason = "\(place(problem.path))\(log.mask(String(problem.message.prefix(1024)))) (\(code.prefix(64)))"
+            let message = log.mask(problem.message, limit: 1024)
+            let reason = "\(place(problem.path))\(message) (\(log.mask(code, limit: 64)))"
             end = retry ? .tryLater(reason) : .failed(reason)
             phase = .ending
             if shutdown == nil { shutdown = .awaitingExit(now: now) }
@@ -75,14 +75,7 @@ extension PluginSession {
     /// Where in the manifest a path of the plugin's configuration stands, as `FILE:LINE: config.PATH: `.
     private func place(_ path: String) -> String {
         if path.isEmpty { return "" }
-        return ManifestReader.place(ofConfig: String(path.prefix(256)), in: manifest.file) + ": "
-    }
-
-    /// Details without the plugin's secrets; nil where nothing readable is left of them.
-    private func masked(_ details: JSON) -> JSON? {
-        let text = String(decoding: details.bytes, as: UTF8.self)
-        let masked = log.mask(text)
-        return masked == text ? details : try? JSON(parsing: masked.utf8)
+        return ManifestReader.place(ofConfig: log.mask(path, limit: 256), in: manifest.file) + ": "
     }
 
     private func ignore() { view.ignored += 1 }
@@ -206,7 +199,7 @@ extension PluginSession {
         _ queue: Int, _ position: Int64, _ code: String, _ message: String, attempts: Int64, first: Int64
     ) {
         let unixNow = environment.unixNow()
-        let (code, message) = (String(code.prefix(64)), log.mask(String(message.prefix(1024))))
+        let (code, message) = (log.mask(code, limit: 64), log.mask(message, limit: 1024))
         letters.append(
             .init(
                 id: queues[queue].id, position: position, code: code, message: message, attempts: attempts,
@@ -222,7 +215,7 @@ extension PluginSession {
         let wait = retry.afterMs ?? RetryDelay.milliseconds(attempt: attempt, random: environment.random())
         let outcome = queues[i].queue.fail(
             retry.delivery, due: now + min(wait, 30 * 86_400_000), isCounted: retry.counted,
-            code: String(retry.code.prefix(64)), message: log.mask(String(retry.message.prefix(1024))), now: now,
+            code: log.mask(retry.code, limit: 64), message: log.mask(retry.message, limit: 1024), now: now,
             unixNow: environment.unixNow())
         var through: Int64?
         switch outcome {

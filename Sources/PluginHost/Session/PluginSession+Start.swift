@@ -22,7 +22,7 @@ extension PluginSession {
             isPipelined = ready.pipelined
             answerable = Set(ready.asks.prefix(Question.maxOpen))
             let specifications = try specifications(asked(ready))
-            view.version = String(ready.programVersion.prefix(64))
+            view.version = log.mask(ready.programVersion, limit: 64)
             view.isReady = true
             view.pid = process?.pluginPid
             if purpose == .check {
@@ -44,7 +44,8 @@ extension PluginSession {
         }
         phase = .working
         clock.begin(now: now)
-        log.note(.info, "ready: \(ready.name.prefix(64)) \(ready.programVersion.prefix(64)), queues: \(queues.count)")
+        let program = "\(log.mask(ready.name, limit: 64)) \(log.mask(ready.programVersion, limit: 64))"
+        log.note(.info, "ready: \(program), queues: \(queues.count)")
         send(Self.start(queues))
         if manifest.phase == .command { beginChecks() }
         tell(.ready(takesConfig: ready.reload))

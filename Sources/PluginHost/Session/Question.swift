@@ -49,10 +49,8 @@ extension PluginSession {
             return
         }
         switch answer {
-        case .told(let json):
-            let text = log.mask(String(decoding: json.bytes, as: UTF8.self))
-            question.reply((try? JSON(parsing: Array(text.utf8))).map { .told($0) } ?? .none)
-        case .refused(let message): question.reply(.refused(log.mask(String(message.prefix(1024)))))
+        case .told(let json): question.reply(.told(log.mask(json)))
+        case .refused(let message): question.reply(.refused(log.mask(message, limit: 1024)))
         }
     }
 

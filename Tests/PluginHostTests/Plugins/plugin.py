@@ -2,9 +2,9 @@
 """A plugin for the host's tests, from the protocol's page alone. What it does to each event is said by its `config`:
 
 mode: ack (default), retry-once, retry-always, reject, hang-once, crash-at N, echo (a command for each message), fatal,
-deaf (ignores drain and SIGTERM), noisy, daemon, early (a command before start), later (exit status 75), poison (dies
-of an event each time), away (a channel's first event is tried again after `wait` ms), swap (changes its queues), flood
-(emits more than is read from it at once, and dies).
+deaf (ignores drain and SIGTERM), noisy, leaky (tells its secrets in every way), daemon, early (a command before start),
+later (exit status 75), poison (dies of an event each time), away (a channel's first event is tried again after `wait`
+ms), swap (changes its queues), flood (emits more than is read from it at once, and dies).
 It notes what it gets in dataDir/seen, one JSON line each.
 """
 import json
@@ -64,6 +64,16 @@ class Plugin:
             secret = self.config.get("secret", "")
             say(type="status", level="degraded", message="I know " + secret, details={"secret": secret, "n": 1})
 
+    def leak(self):
+        config = self.config
+        self.note(token=config["token"])
+        say(type="status", level="ok", message=config["word"], details={config["word"]: config["word"], "n": 1})
+        say(type="log", level="info", message="connecting", fields={"config": config})
+        say(type="log", level="info", message="x" * 8180 + config["plain"])
+        say(type="status", level="ok", message="y" * 1020 + config["plain"], details={"word": config["word"]})
+        for text in (config["pem"], json.dumps(config), config["token"]):
+            print(text, file=sys.stderr, flush=True)
+
     def command(self, cause, text="echo"):
         self.commands += 1
         user = self.config.get("user", self.plugin + "/bot")
@@ -87,6 +97,10 @@ class Plugin:
             say(type="retry", delivery=number, afterMs=10, code="never", message="no luck with this")
         elif self.mode == "reject" and "bad" in text:
             say(type="reject", delivery=number, code="bad", message="bad text", deadLetter=True)
+        elif self.mode == "leaky" and text == "retry" and message["attempt"] == 1:
+            say(type="retry", delivery=number, afterMs=10, code=self.config["plain"], message=self.config["pem"])
+        elif self.mode == "leaky":
+            say(type="reject", delivery=number, code=self.config["plain"], message=self.config["pem"], deadLetter=True)
         elif self.mode == "hang-once" and "hang" in text and message["attempt"] == 1:
             return
         elif self.mode == "crash" and "crash" in text and message["attempt"] == 1:
@@ -126,6 +140,8 @@ class Plugin:
                 say(type="pong", n=message["n"])
             elif kind in ("start", "result", "caughtUp", "voided"):
                 self.note(**message)
+                if kind == "start" and self.mode == "leaky":
+                    self.leak()
                 if kind == "start" and "window" in self.config:
                     say(type="window", queue="main", events=self.config["window"])
                 if kind == "start" and self.mode == "flood":
