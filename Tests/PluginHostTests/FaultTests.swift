@@ -31,6 +31,7 @@ import Testing
         arguments: [
             Case(number: "4", fault: "stdout-flood", logged: "log lines of this plugin were dropped"),
             Case(number: "5", fault: "stderr-flood", logged: "on standard error was dropped"),
+            Case(number: "5", fault: "stderr-lines", logged: "log lines of this plugin were dropped"),
             Case(number: "7", fault: "cut-ack", strikes: 1...1),
             Case(number: "8", fault: "long-line", strikes: 1...1, logged: "at most 1048576 are taken"),
             Case(number: "9", fault: "garbage", strikes: 4...8, ignored: 0...3),
@@ -58,6 +59,50 @@ import Testing
         #expect(fault.logged.isEmpty || scenario.lines.all.contains { $0.contains(fault.logged) })
         // A flood does not become the operator's.
         #expect(scenario.lines.all.count < 2_000)
+    }
+
+    @Test("Fault 9: a flood of offences ends the process at the twentieth", arguments: [false, true])
+    func offences(isDraining: Bool) async throws {
+        let scenario = try HostScenario()
+        defer { scenario.remove() }
+        try add(isDraining ? "drain-flood" : "strike-flood", to: scenario, #"types = ["MESSAGE_SENT"]"#)
+        try scenario.add("control", #"types = ["MESSAGE_SENT"]"#)
+        try await scenario.run { host in
+            try await wait("live") { try await scenario.states(host).values.allSatisfy { $0.state == "live" } }
+            try await scenario.populate()
+            try await scenario.send(Self.texts)
+            if isDraining {
+                try await wait("the faulty one") { scenario.messages("faulty") == Self.texts }
+                _ = try await host.act(.stop, on: "faulty")
+                try await wait("its end") { try await scenario.states(host)["faulty"]?.pid == nil }
+            } else {
+                try await wait("the restart") { try await scenario.states(host)["faulty"]?.restarts == 1 }
+                try await wait("the faulty one") { try await scenario.states(host)["faulty"]?.lag == 0 }
+            }
+            let reason = try #require(try await host.show("faulty")["lastEnd"]?["reason"]?.string)
+            #expect(reason.contains("20 offences"), "\(reason)")
+            try await wait("the healthy one") { scenario.messages("control") == Self.texts }
+        }
+        #expect(scenario.lines.all.filter { $0.contains("protocol: ") }.count == 20)
+    }
+
+    @Test("Fault 6: nothing that a plugin says looks like a line of the host's") func forgedLines() async throws {
+        let scenario = try HostScenario()
+        defer { scenario.remove() }
+        try add("forger", to: scenario, #"types = ["MESSAGE_SENT"]"#)
+        try await scenario.run { host in
+            try await wait("live") { try await scenario.states(host)["faulty"]?.state == "live" }
+            try await scenario.populate()
+            try await scenario.send(["hi"])
+            try await wait("the dead letter") { try await scenario.states(host)["faulty"]?.deadLetters == 1 }
+            try await wait("its log") { scenario.lines.all.contains { $0.contains("c\u{FFFD}2026") } }
+        }
+        let lines = scenario.lines.all
+        for beginning in ["ready: 1", "position 3: a", "c"] {
+            #expect(lines.contains { $0.contains(beginning + "\u{FFFD}") }, "\(beginning)")
+        }
+        let controls: Set<Unicode.Scalar> = ["\n", "\u{1B}", "\u{2028}", "\u{85}"]
+        #expect(!lines.contains { $0.unicodeScalars.contains(where: controls.contains) })
     }
 
     @Test("Fault 10: a text with every kind of line break is one line, and the log's bytes")

@@ -87,6 +87,26 @@ func otherEndsAreFinalOrTriedLater(end: Supervisor.End, expected: Supervisor.Act
     #expect(shutdown.next == nil)
 }
 
+@Test(
+    arguments: [
+        // The time of each offence, and after which of them there were too many.
+        (Array(repeating: 0, count: 25), 20), (Array(stride(from: 0, to: 60_000 * 3, by: 3_000)), 20),
+        (Array(stride(from: 0, to: 60_000 * 9, by: 3_200)), nil), (Array(repeating: 0, count: 19) + [60_001], nil),
+        (Array(repeating: 0, count: 19) + [60_001, 60_001] + Array(repeating: 60_002, count: 18), 39),
+        (Array(repeating: 0, count: 20) + [900_000], 20),
+    ] as [([Int64], Int?)])
+func twentyOffencesInAMinuteAreTooMany(times: [Int64], which: Int?) {
+    var strikes = Strikes()
+    var found: Int?
+    for (index, time) in times.enumerated() {
+        strikes.add(now: time)
+        if strikes.areTooMany, found == nil { found = index + 1 }
+    }
+    #expect(found == which)
+    // It does not pass.
+    #expect(strikes.areTooMany == (which != nil))
+}
+
 @Test func aTokenBucketGivesItsBurstAndThenItsRate() {
     var bucket = TokenBucket(rate: 10, burst: 3)
     let first = (0..<5).map { _ in bucket.take(now: 0) }

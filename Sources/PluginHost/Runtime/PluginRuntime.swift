@@ -195,8 +195,10 @@ final class PluginRuntime: Sendable {
     func say(_ level: Logger.Level, _ text: String) {
         var logger = environment.logger
         logger[metadataKey: "plugin"] = .string(name)
-        logger.log(level: level, "\(text)")
-        lines.keep(level.rawValue, "host", text)
+        // A reason may quote the plugin.
+        let shown = PluginLog.printable(text)
+        logger.log(level: level, "\(shown)")
+        lines.keep(level.rawValue, "host", shown)
     }
 
     /// Tells the process that works of dead letters to be delivered once more; a later one finds them in the store.

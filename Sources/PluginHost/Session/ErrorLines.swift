@@ -28,7 +28,7 @@ final class ErrorLines: Sendable {
         case .line(let line) where line.starts(with: mark):
             failure.note(String(decoding: line.dropFirst(mark.count), as: UTF8.self))
         case .line(let line): log.line(line, stray: false)
-        case .tooLong(let count): log.note(.warning, "a line of \(count) bytes on standard error was dropped")
+        case .tooLong(let count): log.remark(.warning, "a line of \(count) bytes on standard error was dropped")
         }
     }
 }

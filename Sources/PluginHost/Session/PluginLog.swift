@@ -3,11 +3,14 @@ import Logging
 import PluginWire
 import Synchronization
 
-/// What a plugin says in free text, on its way into the host's log: cut, rate-limited, secrets masked.
+/// What a plugin says in free text, and what the host says of it, on the way into the host's log: cut, rate-limited,
+/// secrets masked.
 final class PluginLog: Sendable {
     /// Bytes of a line that are kept.
     static let maxLine = 8 << 10
-    /// Lines a second.
+    /// Bytes that are kept of the last line, for the reason of a failure.
+    static let maxLast = 1 << 10
+    /// Lines a second, with what the host has to say of the plugin's doing.
     static let rate = 200.0
 
     private let logger: Logger
@@ -41,13 +44,18 @@ final class PluginLog: Sendable {
 
     /// Logs a line of standard error, or a stray one of standard output.
     func line(_ bytes: UnsafeRawBufferPointer, stray: Bool) {
-        let text = known.mask(bytes, limit: Self.maxLine)
-        last.withLock { $0 = text }
-        write(.info, text, ["from": stray ? "stdout" : "stderr"])
+        let known = known
+        // Also of one that is dropped: it may be what the plugin has to say of its own end.
+        let last = Self.printable(known.mask(bytes, limit: Self.maxLast))
+        self.last.withLock { $0 = last }
+        guard isWithinRate() else { return }
+        let source = stray ? "stdout" : "stderr"
+        write(.info, source, known.mask(bytes, limit: Self.maxLine), ["from": .string(source)])
     }
 
     /// Logs a `log` message.
     func message(level: String, _ text: String, fields: JSON?) {
+        guard isWithinRate() else { return }
         let level: Logger.Level =
             switch level {
             case "trace", "debug": .debug
@@ -56,18 +64,21 @@ final class PluginLog: Sendable {
             default: .info
             }
         let fields = fields.map { String(decoding: mask($0).bytes.prefix(Self.maxLine), as: UTF8.self) }
-        write(level, mask(text, limit: Self.maxLine), fields.map { ["fields": .string($0)] } ?? [:])
+        let metadata: Logger.Metadata = fields.map { ["fields": .string(Self.printable($0))] } ?? [:]
+        write(level, "log", mask(text, limit: Self.maxLine), metadata)
+    }
+
+    /// Logs what the host has to say of something that the plugin did, and may do as often as it likes: as sparingly as
+    /// what it says itself.
+    func remark(_ level: Logger.Level, _ text: String) {
+        if isWithinRate() { note(level, text) }
     }
 
     /// Logs what the host itself has to say of this plugin.
-    func note(_ level: Logger.Level, _ text: String) {
-        let shown = mask(text)
-        logger.log(level: level, "\(shown)")
-        lines?.keep(level.rawValue, "host", shown)
-    }
+    func note(_ level: Logger.Level, _ text: String) { write(level, "host", mask(text, limit: Self.maxLine)) }
 
-    /// Writes what is masked and cut already.
-    private func write(_ level: Logger.Level, _ text: String, _ metadata: Logger.Metadata) {
+    /// Whether another line may be logged now; what was dropped before it is told first.
+    private func isWithinRate() -> Bool {
         let time = now()
         let (allowed, dropped) = bucket.withLock { state -> (Bool, Int) in
             guard state.0.take(now: time) else {
@@ -78,13 +89,33 @@ final class PluginLog: Sendable {
             state.1 = 0
             return (true, dropped)
         }
-        guard allowed else { return }
         if dropped > 0 {
             note(.warning, "\(dropped) log lines of this plugin were dropped: over \(Int(Self.rate)) a second")
         }
-        let shown = String(text.unicodeScalars.map { $0.value < 0x20 && $0 != "\t" ? "\u{FFFD}" : Character($0) })
+        return allowed
+    }
+
+    /// Writes what is masked and cut already.
+    private func write(
+        _ level: Logger.Level, _ source: String, _ text: String, _ metadata: Logger.Metadata = [:]
+    ) {
+        let shown = Self.printable(text)
         logger.log(level: level, "\(shown)", metadata: metadata)
-        let source = if case .string(let from)? = metadata["from"] { from } else { "log" }
         lines?.keep(level.rawValue, source, shown)
+    }
+
+    /// A text as one line for any reader, without what moves a terminal's cursor.
+    static func printable(_ text: String) -> String {
+        func isControl(_ scalar: Unicode.Scalar) -> Bool {
+            switch scalar.value {
+            case 0x09: false
+            case 0..<0x20, 0x7F..<0xA0, 0x2028, 0x2029: true
+            default: false
+            }
+        }
+        guard text.unicodeScalars.contains(where: isControl) else { return text }
+        var shown = String.UnicodeScalarView()
+        for scalar in text.unicodeScalars { shown.append(isControl(scalar) ? "\u{FFFD}" : scalar) }
+        return String(shown)
     }
 }

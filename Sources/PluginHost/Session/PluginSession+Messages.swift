@@ -11,6 +11,8 @@ extension PluginSession {
         var lines: [PluginMessage] = []
         bytes.withUnsafeBytes { buffer in
             splitter.feed(buffer) { piece in
+                // A process that is to end for its offences can no more make the host work.
+                if strikes.areTooMany { return }
                 switch piece {
                 case .tooLong(let count): strike("a line of \(count) bytes; at most \(Wire.maxLine) are taken", now)
                 case .line(let line) where line.first == 0x7B:
@@ -28,12 +30,12 @@ extension PluginSession {
 
     /// Counts an offence against the protocol; too many in a minute end the process.
     func strike(_ what: String, _ now: Int64) {
+        if strikes.areTooMany { return }
         view.strikes += 1
-        log.note(.warning, "protocol: \(what)")
-        strikes.append(now)
-        strikes.removeAll { now - $0 > Limit.strikeWindow }
-        if strikes.count >= Limit.strikes, shutdown == nil {
-            kill(.crashed("\(Limit.strikes) offences against the protocol in a minute; the last: \(what)"), now)
+        log.remark(.warning, "protocol: \(what)")
+        strikes.add(now: now)
+        if strikes.areTooMany {
+            kill(.crashed("\(Strikes.most) offences against the protocol in a minute; the last: \(what)"), now)
         }
     }
 
@@ -204,7 +206,7 @@ extension PluginSession {
             .init(
                 id: queues[queue].id, position: position, code: code, message: message, attempts: attempts,
                 first: first > 0 ? first : unixNow, last: unixNow))
-        log.note(
+        log.remark(
             .warning, "queue '\(queues[queue].id.queue)': dead letter at position \(position): \(code): \(message)")
     }
 

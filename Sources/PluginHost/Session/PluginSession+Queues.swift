@@ -51,7 +51,7 @@ extension PluginSession {
             let added = try await place(fresh, besides: Set(kept.map(\.name)))
             queues += added
             if !added.isEmpty { send(Self.start(added)) }
-            log.note(.info, "queues: \(wanted.count), new or changed: \(added.count)")
+            log.remark(.info, "queues: \(wanted.count), new or changed: \(added.count)")
         } catch let refusal as Refusal {
             kill(refusal.end, now)
         } catch {

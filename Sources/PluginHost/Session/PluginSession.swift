@@ -10,8 +10,6 @@ import Synchronization
 final class PluginSession {
     /// The limits of a session besides those of its ``SessionClock``; waits in milliseconds.
     enum Limit {
-        static let strikes = 20
-        static let strikeWindow: Int64 = 60_000
         static let queues = 4_096
         /// Changes of the queues that wait for a save to end.
         static let changesOfQueues = 16
@@ -87,7 +85,7 @@ final class PluginSession {
     var splitter = LineSplitter()
     var clock: SessionClock
     var pings: Int64 = 0
-    var strikes: [Int64] = []
+    var strikes = Strikes()
     var isReadingPaused = false
     /// Commands that came so far, and how many of them are decided.
     var emitted: Int64 = 0

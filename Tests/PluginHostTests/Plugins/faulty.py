@@ -21,6 +21,23 @@ def misbehave(fault, delivery):
     elif fault == "stderr-flood":
         sys.stderr.buffer.write(b"x" * (8 << 20))
         sys.stderr.flush()
+    elif fault == "stderr-lines":
+        for _ in range(1_000):
+            sys.stderr.buffer.write((b"x" * 8200 + b"\n") * 5)
+        sys.stderr.flush()
+    elif fault == "strike-flood":
+        # In one piece or in many: the host does not take it to the end.
+        try:
+            for _ in range(500):
+                out.write(b"{\n" * 16384)
+            out.flush()
+        except BrokenPipeError:
+            pass
+        time.sleep(60)
+    elif fault == "forger":
+        forged = "\n2026-11-01T00:00:00 error forged: \x1b[2J\u2028\u0085the end"
+        say(type="reject", delivery=delivery, code="a" + forged, message="b" + forged, deadLetter=True)
+        say(type="log", level="info", message="c" + forged)
     elif fault == "cut-ack":
         out.write(b'{"type":"ack","deliverya log line cut into it\n')
     elif fault == "long-line":
@@ -50,6 +67,8 @@ def main():
                     file.write("x")
                 sys.exit(1)
             ready = dict(type="ready", protocol=2 if fault == "protocol" else 1, name="faulty", version="1")
+            if fault == "forger":
+                ready["name"] = ready["version"] = "1\nforged"
             if fault == "rights":
                 ready["queues"] = [{"name": "all", "channels": ["secret"]}]
             say(**ready)
@@ -69,6 +88,9 @@ def main():
                 say(type="ack", upTo=message["delivery"])
         elif kind == "ping":
             say(type="pong", n=message["n"])
+        elif kind == "drain" and fault == "drain-flood":
+            while True:
+                out.write(b"{\n" * 16384)
         elif kind == "drain":
             say(type="drained")
             return
