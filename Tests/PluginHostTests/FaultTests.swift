@@ -190,6 +190,47 @@ import Testing
         }
     }
 
+    @Test("Fault 3: a plugin that asks and takes no answer is read no further, and does not stay so for ever")
+    func deafTalk() async throws {
+        let scenario = try HostScenario()
+        defer { scenario.remove() }
+        (scenario.limits.ping, scenario.limits.silence) = (500, 3_000)
+        try add("deaf-talk", to: scenario, #"types = ["MESSAGE_SENT"]"#)
+        try scenario.add("control", #"types = ["MESSAGE_SENT"]"#)
+        try await scenario.run { host in
+            try await wait("the control") { try await scenario.states(host)["control"]?.state == "live" }
+            try await wait("its end", seconds: 60) { try await scenario.states(host)["faulty"]?.restarts ?? 0 > 0 }
+            let reason = try #require(try await host.show("faulty")["lastEnd"]?["reason"]?.string)
+            #expect(reason.contains("it took no line"), "\(reason)")
+            try await scenario.populate()
+            try await scenario.send(Self.texts)
+            try await wait("the healthy one") { scenario.messages("control") == Self.texts }
+        }
+        // 64 MiB were not read while 8 MiB of answers waited.
+        let talked = scenario.folder.appending(path: "plugins/faulty/talked").path
+        #expect(!FileManager.default.fileExists(atPath: talked))
+    }
+
+    @Test("Fault 3: a plugin that reads only between two writes is not waited for while it writes")
+    func inTurns() async throws {
+        let scenario = try HostScenario()
+        defer { scenario.remove() }
+        let keys = "types = [\"MESSAGE_SENT\"]\ncommands = [\"SEND_MESSAGE\"]\norder = \"none\"\nwindow = 10_000"
+        try scenario.add("echo", config: #"mode = "echo""#, keys)
+        // More than may wait for the pipe, twice; and each of its answers is as long as what it answers.
+        let long = String(repeating: "x", count: 8_000)
+        let texts = (1...400).map { "\(long) \($0)" }
+        try await scenario.run { host in
+            try await wait("live") { try await scenario.states(host)["echo"]?.state == "live" }
+            try await scenario.populate()
+            try await scenario.admit("echo")
+            try await scenario.send(texts)
+            try await wait("all of it", seconds: 60) { try await scenario.states(host)["echo"]?.lag == 0 }
+            #expect(scenario.messages("echo").count == 400)
+            #expect(try await scenario.states(host)["echo"]?.restarts == 0)
+        }
+    }
+
     @Test("Fault 22: a filter that matches nothing moves the cursor to the head") func nothingMatches() async throws {
         let scenario = try HostScenario()
         defer { scenario.remove() }

@@ -10,16 +10,6 @@ import Testing
 @Suite(.serialized) struct HostCommandTests {
     private static let echo = "types = [\"MESSAGE_SENT\"]\ncommands = [\"SEND_MESSAGE\"]"
 
-    /// Registers a plugin's user and lets it in.
-    private func admit(_ plugin: String, _ scenario: HostScenario) async throws {
-        let user = plugin + "/bot"
-        let requests = [
-            Ingest.Request(Command(.registerUser, .registerUser(name: "Bot"), userId: user), actor: user),
-            Ingest.Request(Command(.joinChannel, .joinChannel, channelId: "general"), actor: user),
-        ]
-        for result in await scenario.ingest.submit(requests) { _ = try result.get() }
-    }
-
     private func events(_ scenario: HostScenario) async throws -> [JSONObject] {
         let page = try await scenario.log.read(after: 0, limit: 10_000, maxBytes: 16 << 20)
         return try page.entries.map { try JSONObject(parsing: page.json($0)) }
@@ -32,7 +22,7 @@ import Testing
         try await scenario.run { host in
             try await wait("live") { try await scenario.states(host)["echo"]?.state == "live" }
             try await scenario.populate()
-            try await admit("echo", scenario)
+            try await scenario.admit("echo")
             try await scenario.send(["one", "two"])
             try await wait("the answers") { scenario.seen("echo").filter { $0["type"]?.string == "result" }.count == 2 }
             try await wait("no lag") { try await scenario.states(host)["echo"]?.lag == 0 }
@@ -56,7 +46,7 @@ import Testing
         try await scenario.run { host in
             try await wait("live") { try await scenario.states(host)["echo"]?.state == "live" }
             try await scenario.populate()
-            try await admit("echo", scenario)
+            try await scenario.admit("echo")
             try await scenario.send(["one"])
             try await wait("the second delivery") { scenario.messages("echo") == ["one", "one#2"] }
             try await wait("no lag") { try await scenario.states(host)["echo"]?.lag == 0 }
@@ -75,8 +65,8 @@ import Testing
         try await scenario.run { host in
             try await wait("live") { try await scenario.states(host).values.allSatisfy { $0.state == "live" } }
             try await scenario.populate()
-            try await admit("a", scenario)
-            try await admit("b", scenario)
+            try await scenario.admit("a")
+            try await scenario.admit("b")
             try await scenario.send(["hi"])
             try await wait("the refusal") {
                 (scenario.seen("a") + scenario.seen("b")).contains { $0["error"]?["code"]?.string == "loop" }

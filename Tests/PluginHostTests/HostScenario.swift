@@ -121,6 +121,16 @@ final class HostScenario {
             })
     }
 
+    /// Registers a plugin's user and lets it into the channel.
+    func admit(_ plugin: String) async throws {
+        let user = plugin + "/bot"
+        let requests = [
+            Ingest.Request(Command(.registerUser, .registerUser(name: "Bot"), userId: user), actor: user),
+            Ingest.Request(Command(.joinChannel, .joinChannel, channelId: "general"), actor: user),
+        ]
+        for result in await ingest.submit(requests) { _ = try result.get() }
+    }
+
     /// What a plugin noted, oldest first.
     func seen(_ plugin: String) -> [JSON] {
         let file = folder.appending(path: "plugins/\(plugin)/seen")

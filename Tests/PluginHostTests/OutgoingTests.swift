@@ -71,6 +71,25 @@ struct OutgoingTests {
         try end.close()
     }
 
+    @Test func farMoreThanThereIsRoomForIsTooMuchUntilThereIsRoomAgain() async throws {
+        let (end, writer) = try FileDescriptor.pipe()
+        let (outgoing, told) = (Outgoing(), Told())
+        outgoing.begin(writer, told.events)
+        var put = 0
+        while !outgoing.isOverfull {
+            #expect(put - outgoing.taken <= Outgoing.overfull)
+            outgoing.put([UInt8](repeating: 7, count: 100_000))
+            put += 100_000
+        }
+        #expect(told.room == 0 && outgoing.taken < put - Outgoing.overfull)
+        var got = 0
+        while got < put { got += try read(end, 1 << 16).count }
+        try await wait("room") { told.room == 1 && outgoing.taken == put }
+        #expect(!outgoing.isOverfull)
+        outgoing.close()
+        try end.close()
+    }
+
     @Test func aReaderThatGoesIsToldOnceAndWhatIsLeftIsDropped() throws {
         _ = Self.ignoreBrokenPipes
         let (end, writer) = try FileDescriptor.pipe()

@@ -89,6 +89,21 @@ import Testing
         #expect(first == nil && moved == nil && again == nil && other == nil && sure == .queue("b"))
     }
 
+    @Test func whoTakesNothingIsJudgedLikeWhoSaysNothing() {
+        var clock = working()
+        let watch = SessionClock.Watch(reading: 30_000)
+        let early = clock.judge(watch, now: 29_999)
+        #expect(early == nil && clock.next(watch) == 30_000)
+        let first = clock.judge(watch, now: 30_000)
+        #expect(first == nil && clock.next(watch) == 30_250)
+        let sure = clock.judge(watch, now: 30_250)
+        #expect(sure == .reading)
+        // It takes something between the looks.
+        let again = clock.judge(watch, now: 31_000)
+        let moved = clock.judge(.init(reading: 61_100), now: 31_250)
+        #expect(again == nil && moved == nil && clock.next(.init(reading: 61_100)) == 61_100)
+    }
+
     @Test func anAnswerToConfigIsWaitedForBesideTheWork() {
         var clock = working()
         clock.awaitConfigured(now: 5_000)

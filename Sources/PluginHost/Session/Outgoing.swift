@@ -10,6 +10,9 @@ import SystemPackage
 final class Outgoing: Sendable {
     /// Bytes that may wait for the pipe.
     static let limit = 1 << 20
+    /// Bytes that may wait before the plugin is not listened to either: what it says asks for lines that come on top,
+    /// and a plugin that reads only between two writes must not be waited for before it has written.
+    static let overfull = 8 << 20
     /// Bytes a write.
     static let chunk = 64 << 10
 
@@ -38,6 +41,8 @@ final class Outgoing: Sendable {
         /// Bytes of the first chunk that are written.
         var written = 0
         var bytes = 0
+        /// Bytes that the pipe has taken so far.
+        var taken = 0
         var wantsRoom = false
         /// Nothing more comes; what there is is written.
         var isClosed = false
@@ -74,6 +79,17 @@ final class Outgoing: Sendable {
             return room
         }
     }
+
+    /// Whether so much waits that nothing more may come about. Then `onRoom` tells when there is room.
+    var isOverfull: Bool {
+        state.withLock {
+            if $0.bytes > Self.overfull { $0.wantsRoom = true }
+            return $0.bytes > Self.overfull
+        }
+    }
+
+    /// Bytes that the pipe has taken so far.
+    var taken: Int { state.withLock { $0.taken } }
 
     func put(_ chunk: [UInt8]) {
         if chunk.isEmpty { return }
@@ -141,6 +157,7 @@ final class Outgoing: Sendable {
         switch result {
         case .wrote(let count):
             state.bytes -= count
+            state.taken += count
             state.written += count
             if state.written == state.chunks.first?.count {
                 state.chunks.removeFirst()

@@ -276,7 +276,7 @@ extension PluginSession {
 
     private func watch(_ now: Int64) {
         if let due = readRetry, due <= now { readRetry = nil }
-        if let overdue = clock.judge(watched, now: now) { end(overdue, now) }
+        if let overdue = clock.judge(watched(now), now: now) { end(overdue, now) }
         if case .working = phase, manifest.ping, !isReadingPaused, shutdown == nil, clock.takePing(now: now) {
             pings += 1
             send(.ping(n: pings))
@@ -285,9 +285,11 @@ extension PluginSession {
     }
 
     /// What the plugin may be overdue with as things are.
-    private var watched: SessionClock.Watch {
+    private func watched(_ now: Int64) -> SessionClock.Watch {
         var watch = SessionClock.Watch()
-        guard case .working = phase, !isReadingPaused, shutdown == nil else { return watch }
+        guard case .working = phase, shutdown == nil else { return watch }
+        watch.reading = deafDeadline(now)
+        if isReadingPaused { return watch }
         watch.pings = manifest.ping
         if isPaused { return watch }
         for queue in queues {
@@ -308,6 +310,7 @@ extension PluginSession {
         switch overdue {
         case .ready: kill(.crashed("no 'ready' within \(clock.limits.ready / 1000) s"), now)
         case .silence: kill(.crashed("not a byte for \(clock.limits.silence / 1000) s: it hangs"), now)
+        case .reading: kill(.crashed("it took no line for \(clock.limits.silence / 1000) s: it hangs"), now)
         case .configured:
             configuring = nil
             clock.configured()
@@ -332,7 +335,7 @@ extension PluginSession {
         var times: [Int64] = []
         if let next = shutdown?.next { times.append(next) }
         if outputEnded != nil || isReadingPaused { times.append(now + Limit.endPoll) }
-        if let next = clock.next(watched) { times.append(next) }
+        if let next = clock.next(watched(now)) { times.append(next) }
         if case .working = phase {
             for queue in queues {
                 if let due = queue.queue.nextRetry { times.append(due) }

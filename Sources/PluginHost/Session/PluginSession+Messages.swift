@@ -244,9 +244,6 @@ extension PluginSession {
 
     // MARK: Commands
 
-    /// Whether the plugin is read from: what waits for the log is bounded.
-    var readsOn: Bool { unanswered < Wire.commandsInFlight && heldStates.bytes < Limit.heldStates }
-
     private func take(_ command: PluginMessage.Command, _ now: Int64) {
         guard case .working = phase else { return strike("'command' before 'start'", now) }
         var order = CommandDesk.Order(command: command)
@@ -280,11 +277,6 @@ extension PluginSession {
             }
         }
         applyStates(now)
-        if isReadingPaused, readsOn {
-            isReadingPaused = false
-            clock.heard(now: now)
-            renewDeadlines(now)
-            output?.next()
-        }
+        resumeReading(now)
     }
 }

@@ -87,6 +87,8 @@ final class PluginSession {
     var pings: Int64 = 0
     var strikes = Strikes()
     var isReadingPaused = false
+    /// What the pipe had taken when reading was paused because too much waits for it, and since when it took no more.
+    var deafness: (taken: Int, since: Int64)?
     /// Commands that came so far, and how many of them are decided.
     var emitted: Int64 = 0
     var decided: Int64 = 0
@@ -259,12 +261,13 @@ final class PluginSession {
             clock.heard(now: now)
             await take(bytes, now)
             sendOrders()
-            if readsOn { output?.next() } else { isReadingPaused = true }
+            readOutput(now)
         case .outputEnded:
             outputEnded = now
             phase = .ending
             if shutdown == nil || !isDraining { shutdown = .awaitingExit(now: now) }
-        case .inputBroken, .room, .alarm: break
+        case .inputBroken, .room: resumeReading(now)
+        case .alarm: break
         case .logGrew:
             grewWhileReading = isReading
             for i in queues.indices { queues[i].isAtEnd = false }

@@ -11,6 +11,8 @@ struct SessionClock {
         /// Any byte at all.
         case silence
         case configured
+        /// Taking anything of what waits for it.
+        case reading
         /// A settlement in a queue.
         case queue(String)
     }
@@ -19,6 +21,8 @@ struct SessionClock {
     struct Watch: Equatable {
         /// Whether it is sent pings and must therefore say something.
         var pings = false
+        /// When it must have taken something of what waits for it.
+        var reading: Int64?
         /// The deadlines of queues that hold something.
         var deadlines: [Deadline] = []
 
@@ -110,6 +114,7 @@ struct SessionClock {
         if let readyUntil { times.append((.ready, readyUntil)) }
         if let configuredUntil { times.append((.configured, configuredUntil)) }
         if watch.pings { times.append((.silence, lastByte + limits.silence)) }
+        if let reading = watch.reading { times.append((.reading, reading)) }
         for deadline in watch.deadlines { times.append((.queue(deadline.queue), deadline.time)) }
         return times
     }

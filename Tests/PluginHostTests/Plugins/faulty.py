@@ -55,6 +55,19 @@ def misbehave(fault, delivery):
         say(type="reject", delivery=delivery, code="late", deadLetter=True)
 
 
+def talk(folder):
+    """Asks for answers that it does not take, far more than the host may keep."""
+    line = json.dumps(dict(type="command", id="x" * 200, cause=999_999, command={})).encode() + b"\n"
+    # After 'start', which is in the pipe until then: a command before it is an offence.
+    sys.stdin.buffer.readline()
+    for _ in range(64):
+        out.write(line * ((1 << 20) // len(line)))
+        out.flush()
+    with open(os.path.join(folder, "talked"), "w"):
+        pass
+    time.sleep(60)
+
+
 def main():
     fault, folder, first = "", ".", True
     for line in sys.stdin.buffer:
@@ -72,6 +85,8 @@ def main():
             if fault == "rights":
                 ready["queues"] = [{"name": "all", "channels": ["secret"]}]
             say(**ready)
+            if fault == "deaf-talk":
+                talk(folder)
             if fault == "deaf-ears":
                 while not os.path.exists(os.path.join(folder, "listen")):
                     time.sleep(0.02)
