@@ -137,6 +137,23 @@ public enum HostMessage: Sendable, Equatable {
 }
 
 extension HostMessage {
+    /// The `start` lines of queues, as many as it takes so that none is too long for the plugin to read.
+    public static func starts(_ queues: [QueueStart]) -> [HostMessage] {
+        var lines: [[QueueStart]] = [[]]
+        var room = Wire.maxLine
+        for queue in queues {
+            // With what stands around the queues, so that it is never too little.
+            let bytes = HostMessage.start([queue]).line.count
+            if bytes > room, !lines[lines.count - 1].isEmpty {
+                lines.append([])
+                room = Wire.maxLine
+            }
+            lines[lines.count - 1].append(queue)
+            room -= bytes
+        }
+        return lines.map { .start($0) }
+    }
+
     /// The message as one line of JSON, without LF.
     public var line: [UInt8] {
         var json = JSONWriter()

@@ -17,3 +17,22 @@ func aSecretsFileEndsBeforeItsLastBreak(text: String, secret: String) throws {
     #expect(Array((secrets.config["key"]?.string ?? "?").utf8) == Array(secret.utf8))
     #expect(secrets.values == [secret])
 }
+
+@Test(arguments: [(1, false), (15, false), (17, true)])
+func aConfigurationThatNoLineHoldsIsRefused(secrets: Int, isRefused: Bool) throws {
+    let scenario = try HostScenario()
+    defer { scenario.remove() }
+    // Quotes are two bytes each in JSON.
+    let text = String(repeating: "\"", count: 32 << 10)
+    try text.write(to: scenario.folder.appending(path: "key"), atomically: true, encoding: .utf8)
+    let keys = (0..<secrets).map { JSON.Member("k\($0)", .object([.init("file", .string("key"))])) }
+    var manifest = Manifest(name: "x", file: scenario.folder.path + "/x.toml", command: ["x"])
+    manifest.config = .object(keys)
+    let factory = SessionFactory(name: "x", environment: scenario.environment, lines: nil)
+    guard isRefused else {
+        #expect(try factory.secrets(manifest).values.count == secrets)
+        return
+    }
+    let refusal = #expect(throws: SessionFactory.Refusal.self) { try factory.secrets(manifest) }
+    #expect(refusal?.reason.contains("x.toml: config: is 1114") == true, "\(refusal?.reason ?? "")")
+}

@@ -143,6 +143,28 @@ import Testing
         }
     }
 
+    @Test func moreStateThanALineHoldsComesInSeveral() async throws {
+        let scenario = try HostScenario()
+        defer { scenario.remove() }
+        let names = (10..<27).map { "q\($0)" }
+        let queues = names.map { #"{ name = "\#($0)" }"# }.joined(separator: ", ")
+        try scenario.add("p", config: "queues = [\(queues)]")
+        let state = JSON.string(String(repeating: "s", count: 65_534))
+        let record = QueueRecord(cursor: nil, bornAt: 0, state: state.bytes)
+        let records = names.map { (QueueID(plugin: "p", queue: $0), record) }
+        try await scenario.store.save(Dictionary(uniqueKeysWithValues: records), deadLetters: [])
+        try await scenario.run { host in
+            try await wait("live") { try await scenario.states(host)["p"]?.state == "live" }
+            func starts() -> [[JSON]] {
+                scenario.seen("p").filter { $0["type"]?.string == "start" }.compactMap { $0["queues"]?.array }
+            }
+            try await wait("all of it") { starts().joined().count == names.count }
+            #expect(starts().map(\.count) == [15, 2])
+            #expect(starts().joined().compactMap { $0["name"]?.string } == names)
+            #expect(starts().joined().allSatisfy { $0["state"] == state })
+        }
+    }
+
     @Test func aQueueThatIsNotNamedAnyMoreIsKeptForAWeek() async throws {
         let scenario = try HostScenario()
         defer { scenario.remove() }

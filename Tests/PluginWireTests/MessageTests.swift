@@ -67,6 +67,31 @@ import Testing
         #expect(try PluginMessage(line: message.line) == message)
     }
 
+    @Test(
+        arguments: [
+            // The bytes of each queue's state, and the queues of each line.
+            ([], [0]), ([0], [1]), (Array(repeating: 0, count: 4_096), [4_096]),
+            (Array(repeating: Wire.maxState, count: 17), [15, 2]),
+            ([10, Wire.maxState, 10] + Array(repeating: Wire.maxState, count: 31), [17, 15, 2]),
+        ] as [([Int], [Int])])
+    func noStartLineIsTooLong(states: [Int], expected: [Int]) throws {
+        let queues = states.enumerated().map { index, bytes in
+            HostMessage.QueueStart(
+                name: "q\(index)", cursor: "0192f3c4-0000-7000-8000-000000000000",
+                state: bytes == 0 ? .null : .string(String(repeating: "s", count: bytes - 2)))
+        }
+        let starts = HostMessage.starts(queues)
+        #expect(starts.allSatisfy { $0.line.count <= Wire.maxLine })
+        var got: [HostMessage.QueueStart] = []
+        var counts: [Int] = []
+        for line in starts {
+            guard case .start(let part) = try HostMessage(line: line.line) else { continue }
+            counts.append(part.count)
+            got += part
+        }
+        #expect(got == queues && counts == expected)
+    }
+
     @Test(arguments: ["{}", #"{"type":1}"#, "[]", "x", #"{"type":"ping"}"#, #"{"type":"event","queue":"q"}"#])
     func brokenHostLines(_ line: String) {
         #expect(throws: WireError.self) { _ = try HostMessage(line: Array(line.utf8)) }

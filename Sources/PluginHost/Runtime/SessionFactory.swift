@@ -11,6 +11,9 @@ struct SessionFactory: Sendable {
         var reason: String
     }
 
+    /// Bytes of a configuration, its secrets resolved, so that it fits into a line with what stands beside it.
+    static let maxConfig = Wire.maxLine - (32 << 10)
+
     let name: String
     let environment: HostEnvironment
     /// Where the last lines of the plugin are kept.
@@ -18,12 +21,20 @@ struct SessionFactory: Sendable {
 
     /// The configuration of a manifest with its secrets.
     func secrets(_ manifest: Manifest) throws(Refusal) -> Secrets {
+        let secrets: Secrets
         do {
-            return try Secrets.resolve(
+            secrets = try Secrets.resolve(
                 manifest.config, environment: environment.environment, folder: Self.folder(of: manifest.file))
         } catch {
             throw Refusal(reason: "\(ManifestReader.place(ofConfig: error.path, in: manifest.file)): \(error.reason)")
         }
+        let bytes = secrets.config.bytes.count
+        guard bytes <= Self.maxConfig else {
+            throw Refusal(
+                reason: "\(manifest.file): config: is \(bytes) bytes long as JSON, its secrets included; at most "
+                    + "\(Self.maxConfig) go to a plugin")
+        }
+        return secrets
     }
 
     /// A session that is ready to run.

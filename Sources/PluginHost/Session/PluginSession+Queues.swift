@@ -50,7 +50,7 @@ extension PluginSession {
             let fresh = wanted.filter { new in !kept.contains { $0.name == new.name } }
             let added = try await place(fresh, besides: Set(kept.map(\.name)))
             queues += added
-            if !added.isEmpty { send(Self.start(added)) }
+            if !added.isEmpty { Self.starts(added).forEach(send) }
             log.remark(.info, "queues: \(wanted.count), new or changed: \(added.count)")
         } catch let refusal as Refusal {
             kill(refusal.end, now)
@@ -77,9 +77,9 @@ extension PluginSession {
         for i in dropped { queues[i].drop(at: unixNow) }
     }
 
-    /// The `start` line of queues.
-    static func start(_ queues: [QueueRunner]) -> HostMessage {
-        .start(
+    /// The `start` lines of queues.
+    static func starts(_ queues: [QueueRunner]) -> [HostMessage] {
+        HostMessage.starts(
             queues.map {
                 let state = $0.state.flatMap { try? JSON(parsing: $0) } ?? .null
                 return .init(name: $0.id.queue, cursor: $0.savedCursor?.eventId, state: state)

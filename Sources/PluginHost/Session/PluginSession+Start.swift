@@ -46,7 +46,7 @@ extension PluginSession {
         clock.begin(now: now)
         let program = "\(log.mask(ready.name, limit: 64)) \(log.mask(ready.programVersion, limit: 64))"
         log.note(.info, "ready: \(program), queues: \(queues.count)")
-        send(Self.start(queues))
+        Self.starts(queues).forEach(send)
         if manifest.phase == .command { beginChecks() }
         tell(.ready(takesConfig: ready.reload))
     }
