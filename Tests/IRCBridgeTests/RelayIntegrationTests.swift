@@ -48,7 +48,7 @@ import Testing
         // Refused again it is reported, and not said a third time.
         try await host.refuse(command, "not_a_member")
         let log: String = try await host.plugin.first("a log line") {
-            if case .log(_, let text, _) = $0 { text } else { nil }
+            if case .log("warning", let text, _) = $0 { text } else { nil }
         }
         #expect(log.contains("SEND_MESSAGE of irc/local/nick/bob from local/#general was refused: not_a_member"))
         bob.send("PRIVMSG #general :next")
