@@ -83,16 +83,25 @@ struct RelayMarks: Sendable {
     /// Whether words name the bridge and then end with what it has said anywhere: another bridge's line of it,
     /// whatever that one's format is.
     private func repeats(_ words: Words, _ nick: String, _ now: Instant) -> Bool {
-        let folded = Casemapping.rfc1459.fold(words.text.filter { $0 != Mentions.antiPing })
-        let nick = Casemapping.rfc1459.fold(nick)
-        guard !nick.isEmpty, folded.contains(nick) else { return false }
+        guard Self.holds(words.text, nick) else { return false }
         return order.contains { said in
             let text = said.line.words.text
             guard now - said.at <= Self.longMemory, said.line.words.isAction == words.isAction,
                 words.text.utf8.count > text.utf8.count, words.text.hasSuffix(text)
             else { return false }
-            let before = words.text.dropLast(text.count).filter { $0 != Mentions.antiPing }
-            return Casemapping.rfc1459.fold(before).contains(nick)
+            return Self.holds(String(words.text.dropLast(text.count)), nick)
+        }
+    }
+
+    /// Whether a text holds a nick. Byte by byte, as this is asked of each line.
+    private static func holds(_ text: String, _ nick: String) -> Bool {
+        let wanted = Casemapping.rfc1459.fold(Array(nick.utf8))
+        let isASCII = text.utf8.allSatisfy { $0 < 0x80 }
+        let plain = isASCII ? text : text.filter { $0 != Mentions.antiPing }
+        let bytes = Casemapping.rfc1459.fold(Array(plain.utf8))
+        guard let first = wanted.first, bytes.count >= wanted.count else { return false }
+        return (0...(bytes.count - wanted.count)).contains { start in
+            bytes[start] == first && bytes[start..<(start + wanted.count)].elementsEqual(wanted)
         }
     }
 
