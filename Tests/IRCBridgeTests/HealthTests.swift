@@ -67,6 +67,26 @@ import Testing
         #expect(told.acks == [3] && told.health?.level == .ok)
     }
 
+    /// The message is done with the last of its channels; each of them is told by itself.
+    @Test(arguments: ["#room", "#two"]) func ofTwoChannelsTheOneThatTakesItIsNotTold(refusing: String) throws {
+        var machine = try joined()
+        machine.links.append(try Tables.link("general", "#two"))
+        _ = machine.reconfigure(try Tables.network(), links: machine.links, now: 0)
+        _ = hear(&machine, ":crow!crow@host JOIN #two")
+        for (delivery, isRefused) in [(Int64(1), true), (2, false)] {
+            var lines = machine.deliver(Tables.event(delivery), now: 0).lines
+            if isRefused { _ = hear(&machine, ":s 404 crow \(refusing) :No") }
+            // One by one where a channel has refused something.
+            while let line = lines.popLast() {
+                guard line.hasPrefix("PING") else { continue }
+                lines += hear(&machine, ":s PONG s \(line.dropFirst(5))").lines
+            }
+            let refused = "connected as crow; not heard in \(refusing): No"
+            let told = isRefused ? refused : "connected to irc.example.org as crow"
+            #expect(machine.health?.message == told)
+        }
+    }
+
     @Test func aChannelThatTheChatDoesNotHaveIsToldUntilItHas() throws {
         var machine = try joined()
         let missing = machine.chatChannel("general", isThere: false)

@@ -62,11 +62,10 @@ extension NetworkMachine {
             let miss = entry.failure.flatMap { reason in
                 entry.targets.first.map { OutboundLedger.Miss(target: $0, reason: reason) }
             }
-            if let miss = miss ?? entry.missed {
-                silenced[miss.target] = miss.reason
-            } else if !silenced.isEmpty {
+            if entry.failure == nil, !silenced.isEmpty {
                 for target in entry.targets { silenced[target] = nil }
             }
+            if let miss = miss ?? entry.missed { silenced[miss.target] = miss.reason }
         }
         return silenced == before ? [] : tellHealth()
     }

@@ -67,9 +67,11 @@ extension NetworkMachine {
 
     /// Lets everybody of the network leave the chat's channels, as it is not wanted any more.
     mutating func leaveChat() -> [NetworkAction] {
-        links.filter { $0.direction != .toIRC }.flatMap { link in
-            speakers.members(of: link.channel).flatMap { speakers.leave($0, link) }.map { .emit($0) }
-        }
+        links.filter { $0.direction != .toIRC }.flatMap { leaveChannel($0) }
+    }
+
+    private mutating func leaveChannel(_ link: LinkConfig) -> [NetworkAction] {
+        speakers.members(of: link.channel).flatMap { speakers.leave($0, link) }.map { .emit($0) }
     }
 
     /// Lets those leave the chat's channels who were there by a link that is gone, and by no other.
@@ -79,7 +81,7 @@ extension NetworkMachine {
             if let other = links.first(where: { $0.channel == old.channel && $0.direction != .toIRC }) {
                 actions += settleMembers(fold(other.target))
             } else {
-                actions += speakers.members(of: old.channel).flatMap { speakers.leave($0, old) }.map { .emit($0) }
+                actions += leaveChannel(old)
             }
         }
         return actions

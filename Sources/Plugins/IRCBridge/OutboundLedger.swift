@@ -62,6 +62,8 @@ struct OutboundLedger: Sendable {
     private struct Open {
         var left: Int
         var isHeard = false
+        /// The targets that have taken theirs.
+        var heard: [String] = []
         var missed: Miss?
     }
 
@@ -138,7 +140,8 @@ struct OutboundLedger: Sendable {
     }
 
     /// Notes that a part is done.
-    /// - Returns: Its delivery, where it was the last of it: failed where no target took it.
+    /// - Returns: Its delivery, where it was the last of it, with the targets that took it: failed where none did, with
+    ///   the one that the reason is of.
     mutating func finish(_ part: Entry) -> Entry? {
         guard var delivery = open[part.delivery] else { return nil }
         delivery.left -= 1
@@ -146,12 +149,14 @@ struct OutboundLedger: Sendable {
             delivery.missed = delivery.missed ?? Miss(target: part.targets.first ?? "", reason: failure)
         } else {
             delivery.isHeard = true
+            delivery.heard += part.targets
         }
         open[part.delivery] = delivery.left > 0 ? delivery : nil
         guard delivery.left <= 0 else { return nil }
         var whole = part
         whole.failure = delivery.isHeard ? nil : delivery.missed?.reason
         whole.missed = delivery.isHeard ? delivery.missed : nil
+        whole.targets = delivery.isHeard ? delivery.heard : delivery.missed.map { [$0.target] } ?? []
         return whole
     }
 
