@@ -5,12 +5,7 @@ import Testing
 /// What a server can make the bridge hold, which has an end each.
 @Suite(.timeLimit(.minutes(2))) struct BoundsTests {
     private func joined(_ more: String = "", links: [LinkConfig]? = nil) throws -> NetworkMachine {
-        var machine = NetworkMachine(
-            config: try Tables.network(more), links: try links ?? [Tables.link()], plugin: "irc")
-        _ = machine.start(now: 0)
-        _ = machine.connected(now: 0)
-        for line in [":s 001 crow :x", ":crow!c@host JOIN #room"] { _ = hear(&machine, line) }
-        return machine
+        try Tables.machine(more, links: links, hearing: [":s 001 crow :x", ":crow!c@host JOIN #room"])
     }
 
     private func hear(_ machine: inout NetworkMachine, _ line: String, now: Instant = 0) -> [NetworkAction] {

@@ -5,14 +5,12 @@ import Testing
 /// Questions to the bridge in private.
 @Suite struct DirectTests {
     private func machine(_ more: String = "") throws -> NetworkMachine {
-        var machine = NetworkMachine(config: try Tables.network(more), links: [try Tables.link()], plugin: "irc")
-        _ = machine.start(now: 0)
-        _ = machine.connected(now: 0)
-        for line in [
-            ":s 001 crow :Welcome", ":crow!crow@host JOIN #room", ":s 353 crow = #room :crow Bob",
-            ":s 366 crow #room :x",
-        ] { _ = machine.received(Tables.line(line), now: 0) }
-        return machine
+        try Tables.machine(
+            more,
+            hearing: [
+                ":s 001 crow :Welcome", ":crow!crow@host JOIN #room", ":s 353 crow = #room :crow Bob",
+                ":s 366 crow #room :x",
+            ])
     }
 
     @Test(

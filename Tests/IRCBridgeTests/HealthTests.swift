@@ -6,11 +6,7 @@ import Testing
 /// What the operator is told of a network, and what is logged.
 @Suite struct HealthTests {
     private func joined(_ more: String = "") throws -> NetworkMachine {
-        var machine = NetworkMachine(config: try Tables.network(more), links: [try Tables.link()], plugin: "irc")
-        _ = machine.start(now: 0)
-        _ = machine.connected(now: 0)
-        for line in [":s 001 crow :Welcome", ":crow!crow@host JOIN #room"] { _ = hear(&machine, line) }
-        return machine
+        try Tables.machine(more, hearing: [":s 001 crow :Welcome", ":crow!crow@host JOIN #room"])
     }
 
     private func hear(_ machine: inout NetworkMachine, _ line: String, now: Instant = 0) -> [NetworkAction] {

@@ -30,6 +30,17 @@ enum Tables {
         return marks.text
     }
 
+    /// A machine that is connected and has heard these lines at the time 0.
+    static func machine(
+        _ more: String = "", links: [LinkConfig]? = nil, hearing lines: [String]
+    ) throws -> NetworkMachine {
+        var machine = NetworkMachine(config: try network(more), links: try links ?? [link()], plugin: "irc")
+        _ = machine.start(now: 0)
+        _ = machine.connected(now: 0)
+        for text in lines { _ = machine.received(line(text), now: 0) }
+        return machine
+    }
+
     /// A line of the server.
     static func line(_ text: String) -> IRCMessage { IRCMessage(line: Array(text.utf8)) ?? IRCMessage("BAD") }
 
