@@ -135,7 +135,7 @@ let package = Package(
             name: "CrowbarTesting",
             dependencies: ["CrowbarCore", "PluginWire", "JSONBytes", logging],
             swiftSettings: strict),
-        .testTarget(name: "JSONBytesTests", dependencies: ["JSONBytes"], swiftSettings: strict),
+        .testTarget(name: "JSONBytesTests", dependencies: ["JSONBytes", "CrowbarTesting"], swiftSettings: strict),
         .testTarget(name: "SettingsTests", dependencies: ["Settings", "JSONBytes"], swiftSettings: strict),
         .testTarget(
             name: "CrowbarCoreTests", dependencies: ["CrowbarCore", "CrowbarTesting", "JSONBytes"],
@@ -151,7 +151,8 @@ let package = Package(
                 .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: strict),
-        .testTarget(name: "PluginWireTests", dependencies: ["PluginWire", "JSONBytes"], swiftSettings: strict),
+        .testTarget(
+            name: "PluginWireTests", dependencies: ["PluginWire", "JSONBytes", "CrowbarTesting"], swiftSettings: strict),
         .testTarget(
             name: "PluginHostTests",
             dependencies: [
@@ -190,7 +191,7 @@ let package = Package(
         .testTarget(
             name: "CrowbarHTTPTests",
             dependencies: [
-                "CrowbarHTTP", "CrowbarCore", "CrowbarSQLite", "JSONBytes", logging, http1,
+                "CrowbarHTTP", "CrowbarCore", "CrowbarSQLite", "CrowbarTesting", "JSONBytes", logging, http1,
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
             ] + nio,

@@ -8,7 +8,7 @@ extension Command {
     public init(parsing bytes: [UInt8]) throws(CommandError) {
         let object: JSONObject
         do {
-            object = try JSONObject(parsing: bytes)
+            object = try JSONObject(parsing: bytes, maxDepth: Limit.depth)
         } catch {
             throw CommandError(.malformed, "the command is not one JSON object: \(error)")
         }
@@ -91,23 +91,14 @@ struct CommandReader {
     func refuseUnknown(allowing type: CommandType) throws(CommandError) {
         let own = type.ownFields
         members: for member in object.members {
-            for field in Self.common where matches(member, field) { continue members }
-            if type.hasChannel, matches(member, "channelId") { continue }
-            for field in own where matches(member, field) { continue members }
+            for field in Self.common where object.isKey(field, of: member) { continue members }
+            if type.hasChannel, object.isKey("channelId", of: member) { continue }
+            for field in own where object.isKey(field, of: member) { continue members }
             let key = object.key(member)
             let why =
                 key == "origin" || key == "checks" ? "is set by the server alone" : "is not a field of \(type.rawValue)"
             throw CommandError(.invalidCommand, "'\(key.prefix(64))' \(why)", field: String(key.prefix(64)))
         }
-    }
-
-    private func matches(_ member: JSONObject.Member, _ field: StaticString) -> Bool {
-        let count = field.utf8CodeUnitCount
-        guard member.key.isPlain, member.key.end - member.key.start == count + 2 else {
-            return !member.key.isPlain && object.key(member) == field.description
-        }
-        for i in 0..<count where object.bytes[member.key.start + 1 + i] != field.utf8Start[i] { return false }
-        return true
     }
 
     func text(_ field: StaticString, limit: Int) throws(CommandError) -> String {
@@ -192,6 +183,10 @@ struct CommandReader {
         }
         if span.end - span.start > Command.Limit.meta {
             throw CommandError(.invalidCommand, "'meta' is over \(Command.Limit.meta) bytes", field: "meta")
+        }
+        // Readers differ in which of two they take, so that one could be shown what another was not asked about.
+        if object.repeatsKey(in: span) {
+            throw CommandError(.invalidCommand, "'meta' has an object with the same key twice", field: "meta")
         }
         return JSONString.singleLine(object.bytes[span.range])
     }

@@ -12,6 +12,8 @@ public struct Command: Sendable, Equatable {
         public static let topic = 4 << 10
         /// The free object `meta`, as JSON.
         public static let meta = 4 << 10
+        /// How deep a command's JSON may be nested, in levels.
+        public static let depth = 64
     }
 
     /// How a message is meant.

@@ -24,7 +24,7 @@ public indirect enum JSON: Sendable, Equatable {
     }
 
     /// Reads a text that must be one value.
-    /// - Throws: ``JSONError`` where it is no JSON (RFC 8259) or nested deeper than 64.
+    /// - Throws: ``JSONError`` where it is no JSON (RFC 8259) or nested deeper than ``JSONObject/maxDepth``.
     public init(parsing bytes: some Collection<UInt8>) throws(JSONError) {
         let bytes = Array(bytes)
         var span: JSONSpan?
@@ -49,10 +49,9 @@ public indirect enum JSON: Sendable, Equatable {
         case .bool: self = .bool(bytes[span.start] == 0x74)
         case .string: self = .string(JSONString.decode(bytes, span))
         case .number:
-            let text = String(decoding: bytes[span.range], as: UTF8.self)
-            if let whole = Int64(text) {
+            if let whole = bytes.withUnsafeBufferPointer({ JSONNumber.whole($0, span.range) }) {
                 self = .int(whole)
-            } else if let number = Double(text), number.isFinite {
+            } else if let number = Double(String(decoding: bytes[span.range], as: UTF8.self)), number.isFinite {
                 self = .double(number)
             } else {
                 throw JSONError(offset: span.start, reason: "a number out of range")
@@ -80,7 +79,8 @@ public indirect enum JSON: Sendable, Equatable {
     /// The value of an object's member, or nil.
     public subscript(key: String) -> JSON? {
         guard case .object(let members) = self else { return nil }
-        return members.first { $0.key == key }?.value
+        // By code point: Swift's strings are equal where they look the same.
+        return members.first { $0.key.utf8.elementsEqual(key.utf8) }?.value
     }
 
     /// The text, where this is a string.
@@ -89,7 +89,7 @@ public indirect enum JSON: Sendable, Equatable {
         return nil
     }
 
-    /// The number, where this is a whole one.
+    /// The number, where this is a whole one; in a text it may be written `1.0` or `1e0`.
     public var int: Int64? {
         if case .int(let number) = self { return number }
         return nil

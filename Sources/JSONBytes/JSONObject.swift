@@ -10,21 +10,27 @@ public struct JSONObject: Sendable {
         public var value: JSONSpan
     }
 
+    /// The deepest nesting of a text. It is deeper than what a command may have (`Command.Limit.depth`), so that an
+    /// event can be read with everything that is put around it on its way.
+    public static let maxDepth = JSONScanner.maxDepth
+
     /// The text, as it came.
     public let bytes: [UInt8]
     /// The members of the outermost object, in their order.
     public let members: [Member]
 
     /// Scans a text that must be one object, with white space around it at most.
-    /// - Parameter bytes: The text in UTF-8.
-    /// - Throws: ``JSONError`` where it is no JSON (RFC 8259), no object, nested deeper than 64, or names a member
-    ///   twice.
-    public init(parsing bytes: [UInt8]) throws(JSONError) {
+    /// - Parameters:
+    ///   - bytes: The text in UTF-8.
+    ///   - maxDepth: The deepest nesting, the object's own level counted.
+    /// - Throws: ``JSONError`` where it is no JSON (RFC 8259), no object, nested too deep, or names a member twice;
+    ///   keys are the same where they are once their escapes are resolved.
+    public init(parsing bytes: [UInt8], maxDepth: Int = JSONObject.maxDepth) throws(JSONError) {
         var members: [Member] = []
         members.reserveCapacity(12)
         var failure: JSONError?
         bytes.withUnsafeBufferPointer { buffer in
-            var scanner = JSONScanner(buffer)
+            var scanner = JSONScanner(buffer, maxDepth: maxDepth)
             do throws(JSONError) {
                 scanner.skipSpace()
                 guard scanner.at < buffer.count, buffer[scanner.at] == 0x7B else {
@@ -41,7 +47,7 @@ public struct JSONObject: Sendable {
         if let failure { throw failure }
         self.bytes = bytes
         self.members = members
-        if let twice = firstDuplicate() {
+        if let twice = JSONKey.firstRepeated(bytes, members) {
             throw JSONError(offset: twice.start, reason: "a key that was there before")
         }
     }
@@ -52,40 +58,17 @@ public struct JSONObject: Sendable {
         try self.init(parsing: Array(bytes))
     }
 
-    private func firstDuplicate() -> JSONSpan? {
-        // Quadratic, but for the few members of honest texts; a long list goes through a set.
-        if members.count > 32 {
-            var seen: Set<String> = []
-            for member in members where !seen.insert(string(member.key)).inserted { return member.key }
+    /// The place of the value under `key`, or nil. The key may be written with escapes.
+    public func span(_ key: StaticString) -> JSONSpan? {
+        bytes.withUnsafeBufferPointer { buffer in
+            for member in members where JSONKey.isSame(buffer, member.key, key) { return member.value }
             return nil
         }
-        for i in members.indices.dropFirst() {
-            for j in 0..<i {
-                let (a, b) = (members[i].key, members[j].key)
-                if a.isPlain && b.isPlain {
-                    if a.end - a.start == b.end - b.start, bytes[a.range] == bytes[b.range] { return a }
-                } else if string(a) == string(b) {
-                    return a
-                }
-            }
-        }
-        return nil
     }
 
-    /// The place of the value under `key`, or nil.
-    public func span(_ key: StaticString) -> JSONSpan? {
-        let count = key.utf8CodeUnitCount
-        return bytes.withUnsafeBufferPointer { buffer in
-            for member in members where member.key.isPlain && member.key.end - member.key.start == count + 2 {
-                var same = true
-                for i in 0..<count where buffer[member.key.start + 1 + i] != key.utf8Start[i] {
-                    same = false
-                    break
-                }
-                if same { return member.value }
-            }
-            return nil
-        }
+    /// Whether a member's key is `key`, however it is written.
+    public func isKey(_ key: StaticString, of member: Member) -> Bool {
+        bytes.withUnsafeBufferPointer { JSONKey.isSame($0, member.key, key) }
     }
 
     /// The key's text, decoded.
@@ -102,7 +85,8 @@ public struct JSONObject: Sendable {
         return string(span)
     }
 
-    /// The whole number under `key`, or nil where it is absent, no number, has a fraction or exponent, or does not fit.
+    /// The whole number under `key`, or nil where it is absent, no number, has a fraction, or does not fit. `1.0` and
+    /// `1e0` are whole numbers.
     public func int(_ key: StaticString) -> Int64? {
         guard let span = span(key) else { return nil }
         return int(span)
@@ -111,20 +95,7 @@ public struct JSONObject: Sendable {
     /// The whole number at `span`, or nil where it is none that fits.
     public func int(_ span: JSONSpan) -> Int64? {
         guard span.kind == .number else { return nil }
-        var magnitude: UInt64 = 0
-        var at = span.start
-        let negative = bytes[at] == 0x2D
-        if negative { at += 1 }
-        while at < span.end {
-            guard bytes[at] >= 0x30, bytes[at] <= 0x39 else { return nil }
-            let (product, tooBig) = magnitude.multipliedReportingOverflow(by: 10)
-            let (sum, over) = product.addingReportingOverflow(UInt64(bytes[at] - 0x30))
-            if tooBig || over { return nil }
-            magnitude = sum
-            at += 1
-        }
-        if negative { return magnitude <= UInt64(Int64.max) + 1 ? Int64(truncatingIfNeeded: 0 &- magnitude) : nil }
-        return Int64(exactly: magnitude)
+        return bytes.withUnsafeBufferPointer { JSONNumber.whole($0, span.range) }
     }
 
     /// The truth value under `key`, or nil where it is absent or none.
@@ -148,6 +119,10 @@ public struct JSONObject: Sendable {
     /// The elements of the array under `key`, or nil where it is absent or no array.
     public func elements(_ key: StaticString) -> [JSONSpan]? {
         guard let span = span(key), span.kind == .array else { return nil }
+        return elements(at: span)
+    }
+
+    private func elements(at span: JSONSpan) -> [JSONSpan] {
         var found: [JSONSpan] = []
         bytes.withUnsafeBufferPointer { buffer in
             var scanner = JSONScanner(buffer)
@@ -156,6 +131,17 @@ public struct JSONObject: Sendable {
             try? scanner.elements(depth: 0) { (element) in found.append(element) }
         }
         return found
+    }
+
+    /// Whether an object at `span` or within it names a member twice, which the scan of the text around it lets pass.
+    public func repeatsKey(in span: JSONSpan) -> Bool {
+        switch span.kind {
+        case .object:
+            guard let inner = try? JSONObject(parsing: Array(bytes[span.range])) else { return true }
+            return inner.members.contains { inner.repeatsKey(in: $0.value) }
+        case .array: return elements(at: span).contains { repeatsKey(in: $0) }
+        case .string, .number, .bool, .null: return false
+        }
     }
 
     /// The strings of the array under `key`, or nil where it is absent, no array, or has an element that is no string.

@@ -42,12 +42,16 @@ public struct JSONSpan: Equatable, Sendable {
 /// values costs microseconds an event.
 struct JSONScanner {
     /// The deepest nesting that is taken; deeper is an error, so that no input can exhaust the stack.
-    static let maxDepth = 64
+    static let maxDepth = 80
 
     let bytes: UnsafeBufferPointer<UInt8>
+    let maxDepth: Int
     var at: Int = 0
 
-    init(_ bytes: UnsafeBufferPointer<UInt8>) { self.bytes = bytes }
+    init(_ bytes: UnsafeBufferPointer<UInt8>, maxDepth: Int = JSONScanner.maxDepth) {
+        self.bytes = bytes
+        self.maxDepth = maxDepth
+    }
 
     @inline(__always)
     mutating func skipSpace() {
@@ -99,7 +103,7 @@ struct JSONScanner {
 
     /// Scans an object; the body gets the key's span and the value's.
     mutating func members(depth: Int, _ body: (JSONSpan, JSONSpan) throws(JSONError) -> Void) throws(JSONError) {
-        guard depth < Self.maxDepth else { throw fail("nested deeper than \(Self.maxDepth)") }
+        guard depth < maxDepth else { throw fail("nested deeper than \(maxDepth)") }
         at += 1
         skipSpace()
         if at < bytes.count, bytes[at] == 0x7D {
@@ -132,7 +136,7 @@ struct JSONScanner {
 
     /// Scans an array; the body gets each element's span.
     mutating func elements(depth: Int, _ body: (JSONSpan) throws(JSONError) -> Void) throws(JSONError) {
-        guard depth < Self.maxDepth else { throw fail("nested deeper than \(Self.maxDepth)") }
+        guard depth < maxDepth else { throw fail("nested deeper than \(maxDepth)") }
         at += 1
         skipSpace()
         if at < bytes.count, bytes[at] == 0x5D {

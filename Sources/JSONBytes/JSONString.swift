@@ -7,36 +7,52 @@ public enum JSONString {
         var out: [UInt8] = []
         out.reserveCapacity(inner.count)
         bytes.withUnsafeBufferPointer { buffer in
-            let scanner = JSONScanner(buffer)
-            var at = span.start + 1
-            let end = span.end - 1
-            while at < end {
-                guard buffer[at] == 0x5C else {
-                    out.append(buffer[at])
-                    at += 1
-                    continue
-                }
-                at += 2
-                switch buffer[at - 1] {
-                case 0x62: out.append(0x08)
-                case 0x66: out.append(0x0C)
-                case 0x6E: out.append(0x0A)
-                case 0x72: out.append(0x0D)
-                case 0x74: out.append(0x09)
-                case 0x75:
-                    var scalar = UInt32((try? scanner.hex4(at)) ?? 0xFFFD)
-                    at += 4
-                    if scalar & 0xFC00 == 0xD800 {
-                        let low = UInt32((try? scanner.hex4(at + 2)) ?? 0xDC00)
-                        scalar = 0x10000 + (scalar & 0x3FF) << 10 + (low & 0x3FF)
-                        at += 6
-                    }
-                    out.append(contentsOf: Array(String(Unicode.Scalar(scalar) ?? "\u{FFFD}").utf8))
-                default: out.append(buffer[at - 1])
-                }
+            _ = decode(buffer, inner.indices) { byte in
+                out.append(byte)
+                return true
             }
         }
         return String(decoding: out, as: UTF8.self)
+    }
+
+    /// Hands on the bytes of what stands between a scanned string's quotes, escapes resolved, one by one.
+    /// - Returns: Whether all were taken: `take` ends it by returning false.
+    static func decode(
+        _ buffer: UnsafeBufferPointer<UInt8>, _ inner: Range<Int>, _ take: (UInt8) -> Bool
+    ) -> Bool {
+        let scanner = JSONScanner(buffer)
+        var at = inner.lowerBound
+        while at < inner.upperBound {
+            guard buffer[at] == 0x5C else {
+                guard take(buffer[at]) else { return false }
+                at += 1
+                continue
+            }
+            at += 2
+            let byte: UInt8
+            switch buffer[at - 1] {
+            case 0x62: byte = 0x08
+            case 0x66: byte = 0x0C
+            case 0x6E: byte = 0x0A
+            case 0x72: byte = 0x0D
+            case 0x74: byte = 0x09
+            case 0x75:
+                var scalar = UInt32((try? scanner.hex4(at)) ?? 0xFFFD)
+                at += 4
+                if scalar & 0xFC00 == 0xD800 {
+                    let low = UInt32((try? scanner.hex4(at + 2)) ?? 0xDC00)
+                    scalar = 0x10000 + (scalar & 0x3FF) << 10 + (low & 0x3FF)
+                    at += 6
+                }
+                for byte in UTF8.encode(Unicode.Scalar(scalar) ?? "\u{FFFD}") ?? UTF8.encodedReplacementCharacter {
+                    guard take(byte) else { return false }
+                }
+                continue
+            default: byte = buffer[at - 1]
+            }
+            guard take(byte) else { return false }
+        }
+        return true
     }
 
     /// Appends `text` in quotes, escaping what JSON demands and, besides, every character at which a line reader of

@@ -64,8 +64,8 @@ public struct MessageID: Hashable, Sendable, CustomStringConvertible {
         token = String(decoding: object.bytes[span.range], as: UTF8.self)
     }
 
-    /// The number, where it is a whole one.
-    public var number: Int64? { Int64(token) }
+    /// The number, where it is a whole one, however it is written: the side that asked compares by it.
+    public var number: Int64? { JSONNumber.whole(token: token) }
 
     public var description: String { token }
 }

@@ -1,3 +1,4 @@
+import CrowbarTesting
 import JSONBytes
 import Testing
 
@@ -31,14 +32,41 @@ import Testing
         #expect(single("[\"\u{2028}x\u{2029}y\u{85}\"]") == #"["\u2028x\u2029y\u0085"]"#)
     }
 
+    @Test(arguments: HostileJSON.numbers.map { ($0.token, $0.value) })
+    func wholeNumbers(_ token: String, _ value: Int64?) throws {
+        #expect(try JSONObject(parsing: Array("{\"n\":\(token)}".utf8)).int("n") == value)
+        #expect(try JSON(parsing: Array(token.utf8)).int == value)
+        #expect(JSONNumber.whole(token: token) == value)
+    }
+
+    /// Where no whole number is read a number keeps its value as far as a `Double` has it.
     @Test(
-        arguments: [
-            ("0", 0), ("-0", 0), ("42", 42), ("9223372036854775807", Int64.max), ("-9223372036854775808", Int64.min),
-            ("9223372036854775808", nil), ("-9223372036854775809", nil), ("1.0", nil), ("1e2", nil), ("\"1\"", nil),
-            ("99999999999999999999999", nil),
-        ] as [(String, Int64?)])
-    func wholeNumbers(_ text: String, _ value: Int64?) throws {
-        #expect(try JSONObject(parsing: Array("{\"n\":\(text)}".utf8)).int("n") == value)
+        arguments: [("1e400", nil), ("-1e400", nil), ("1e19", 1e19), ("1.5", 1.5), ("10e-1", 1)] as [(String, Double?)])
+    func numbersOfATree(_ token: String, _ value: Double?) {
+        #expect((try? JSON(parsing: Array(token.utf8)))?.double == value)
+    }
+
+    @Test(arguments: HostileJSON.userIdKeys) func aKeyIsFoundHoweverItIsWritten(_ key: String) throws {
+        let object = try JSONObject(parsing: Array("{\"a\":0,\(key):1}".utf8))
+        #expect(object.int("userId") == 1 && object.isKey("userId", of: object.members[1]))
+        #expect(try JSON(parsing: object.bytes)["userId"]?.int == 1)
+    }
+
+    @Test(arguments: HostileJSON.otherKeys) func aKeyThatLooksLikeItIsAnother(_ key: String) throws {
+        let object = try JSONObject(parsing: Array("{\"a\":0,\(key):1}".utf8))
+        #expect(object.span("userId") == nil && !object.isKey("userId", of: object.members[1]))
+        #expect(try JSON(parsing: object.bytes)["userId"] == nil)
+    }
+
+    /// Swift's strings are equal where they look the same; keys are not.
+    @Test(arguments: [#"{"é":1,"e\u0301":2}"#, #"{"K":1,"\u212a":2}"#]) func keysAreComparedByCodePoint(_ text: String)
+        throws
+    {
+        let tree = try JSON(parsing: Array(text.utf8))
+        #expect(tree.members?.count == 2)
+        #expect(
+            tree["\u{212A}"]?.int == (tree["K"] == nil ? nil : 2)
+                && tree["e\u{301}"]?.int == (tree["é"] == nil ? nil : 2))
     }
 
     @Test func membersByKindAndAbsence() throws {

@@ -33,7 +33,7 @@ extension PluginSession {
     }
 
     func take(configured id: MessageID, _ problem: PluginMessage.Problem?) {
-        guard let number = configuring, MessageID(number) == id else {
+        guard let number = configuring, id.number == Int64(number) else {
             // An answer after its time, or to nothing.
             view.ignored += 1
             return

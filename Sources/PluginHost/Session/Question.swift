@@ -42,7 +42,7 @@ extension PluginSession {
 
     /// Takes an answer; what the plugin tells may quote a secret.
     func take(answer: PluginMessage.Answer, to id: MessageID) {
-        guard let number = questions.keys.first(where: { MessageID($0) == id }),
+        guard let number = id.number.flatMap({ Int(exactly: $0) }),
             let question = questions.removeValue(forKey: number)
         else {
             view.ignored += 1
