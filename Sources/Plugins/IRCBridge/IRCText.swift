@@ -1,3 +1,5 @@
+import PluginKit
+
 /// The text of messages: from bytes of unknown encoding, without control codes.
 enum IRCText {
     /// The characters of CP1252 at 0x80…0x9F; bytes without one become U+FFFD.
@@ -79,10 +81,7 @@ enum IRCText {
     /// the direction of text (Unicode's bidirectional ones), and cut.
     static func words(_ text: String, most: Int = longestWords) -> String {
         // A character has several bytes, and formatting as many again: no more than that is looked at.
-        let scalars = plain(cut(text, most * 4)).unicodeScalars.filter { scalar in
-            !(0x202A...0x202E).contains(scalar.value) && !(0x2066...0x2069).contains(scalar.value)
-        }
-        let shown = String(String.UnicodeScalarView(scalars))
+        let shown = ShownText.line(plain(cut(text, most * 4)))
         return shown.utf8.count > most ? cut(shown, most - 3) + "…" : shown
     }
 

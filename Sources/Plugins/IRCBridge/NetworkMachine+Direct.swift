@@ -1,3 +1,5 @@
+import PluginKit
+
 // What people on IRC ask the bridge in private.
 extension NetworkMachine {
     /// Answers at once after a rest, and a second in the long run; what is over that is not answered.
@@ -34,7 +36,9 @@ extension NetworkMachine {
         let seen = links.filter { $0.direction != .toChat && roster.contains(nick, in: fold($0.target)) }
         if seen.isEmpty { return ["you are in no channel that shows one of the chat"] }
         return seen.prefix(Self.directBurst).map { link in
-            let names = recent.speakers(link.channel).prefix(Self.mostNames).map { RelayFormat.short($0) }
+            let names = recent.speakers(link.channel).prefix(Self.mostNames).map {
+                RelayFormat.short($0, without: RelayFormat.speakerSigns.adding(","))
+            }
             return "\(link.target): " + (names.isEmpty ? "nobody spoke lately" : names.joined(separator: ", "))
         }
     }

@@ -1,3 +1,4 @@
+import PluginKit
 import PluginWire
 
 /// From IRC to the chat, and what the server says about the connection.
@@ -207,7 +208,9 @@ extension NetworkMachine {
         }
         let speaker = speaker(source.nick, account: message.tags["account"] ?? roster.person(source.nick)?.account)
         return inbound(fold(name)).flatMap { link in
-            speakers.topic(speaker, link, IRCText.plain(text), key: key(message, link)).map { .emit($0) }
+            speakers.topic(speaker, link, ShownText.line(IRCText.plain(text)), key: key(message, link)).map {
+                .emit($0)
+            }
         }
     }
 

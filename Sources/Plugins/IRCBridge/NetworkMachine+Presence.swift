@@ -1,5 +1,6 @@
 import DequeModule
 import JSONBytes
+import PluginKit
 
 // Who of the channels on IRC is in those of the chat.
 extension NetworkMachine {
@@ -19,7 +20,9 @@ extension NetworkMachine {
         } else {
             id = BridgeUserID.nick(nick, plugin: plugin, network: config.name, supports.casemapping)
         }
-        return Speakers.Speaker(id: id, name: IRCText.cut(IRCText.plain(nick), IRCSource.longestName))
+        // The id, where a server lets somebody have a nick of which nothing can be seen.
+        let name = ShownText.name(IRCText.plain(nick), most: IRCSource.longestName)
+        return Speakers.Speaker(id: id, name: name.isEmpty ? id : name)
     }
 
     private func speaker(_ person: Roster.Person) -> Speakers.Speaker {

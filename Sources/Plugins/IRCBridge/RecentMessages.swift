@@ -1,4 +1,5 @@
 import DequeModule
+import PluginKit
 
 /// The beginnings of the chat's last messages, so that an answer or a deletion can say of which, and their authors.
 struct RecentMessages: Sendable {
@@ -41,7 +42,7 @@ struct RecentMessages: Sendable {
             lastAuthor = message.author
         }
         if let answered = message.replyTo {
-            message.quote = texts[answered].map { "\($0.author): “\(Self.short($0.text))”" }
+            message.quote = texts[answered].map { "\(Self.shown($0.author)): “\(Self.short($0.text))”" }
         }
         guard let id = message.id else { return }
         switch message.what {
@@ -54,8 +55,15 @@ struct RecentMessages: Sendable {
         }
     }
 
+    /// An author's name beside a quotation: without what tells it from that.
+    private static func shown(_ author: String) -> String {
+        RelayFormat.short(author, without: RelayFormat.speakerSigns.adding(":\"()"))
+    }
+
+    /// The beginning of a text on one line, which cannot end its own quotation.
     private static func short(_ text: String) -> String {
-        let line = IRCText.name(StyledText(markdown: text).plain)
+        let quoted = IRCText.name(StyledText(markdown: text).plain)
+        let line = String(ShownText.line(quoted).map { $0 == "“" || $0 == "”" ? "\"" : $0 })
         let short = line.prefix(snippet)
         return short.endIndex < line.endIndex ? short + "…" : line
     }

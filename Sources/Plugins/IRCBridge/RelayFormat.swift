@@ -1,3 +1,5 @@
+import PluginKit
+
 /// How a message of the chat reads on IRC: a template with `{name}` and `{text}`.
 struct RelayFormat: Equatable, Sendable {
     /// The template if none is configured.
@@ -9,13 +11,23 @@ struct RelayFormat: Equatable, Sendable {
 
     private let before: String
     private let between: String
+    /// By which a reader tells the name from the text, so that none stands in a name.
+    private let delimiters: ShownText.Signs
+    /// Whether only spaces stand between name and text, so that none stands in a name either.
+    private let isSpaced: Bool
     /// Whether no name is written, as the nick says who speaks.
     let isBare: Bool
 
     /// The text alone.
     static let bare = RelayFormat()
 
-    private init() { (before, between, isBare) = ("", "", true) }
+    /// Clients of IRC show all that is said as `<nick> text`.
+    static let speakerSigns = ShownText.Signs("<>")
+
+    private init() {
+        (before, between, isBare) = ("", "", true)
+        (delimiters, isSpaced) = (Self.speakerSigns, false)
+    }
 
     /// Reads a template; nil where it does not hold both places once each with the text last.
     init?(_ template: String) {
@@ -26,6 +38,12 @@ struct RelayFormat: Equatable, Sendable {
         else { return nil }
         (before, between) = parts
         isBare = false
+        let signs = (parts.0 + parts.1).unicodeScalars.filter { scalar in
+            let properties = scalar.properties
+            return !properties.isAlphabetic && !properties.isWhitespace && properties.numericType == nil
+        }
+        delimiters = Self.speakerSigns.adding(String(String.UnicodeScalarView(signs)))
+        isSpaced = !parts.1.isEmpty && parts.1.allSatisfy { $0 == " " }
     }
 
     private static func cut(_ text: String, at place: String) -> (String, String)? {
@@ -40,14 +58,30 @@ struct RelayFormat: Equatable, Sendable {
     }
 
     /// What stands before the text on each line of this author.
-    func prefix(name: String, style: NameStyle = NameStyle()) -> String {
-        isBare ? "" : before + Self.short(name, style) + between
+    /// - Parameter id: The author's id, which stands for a name of which nothing is left.
+    func prefix(name: String, id: String? = nil, style: NameStyle = NameStyle()) -> String {
+        if isBare { return "" }
+        let name = Self.cleaned(name, id, delimiters)
+        return before + style.write(isSpaced ? String(name.map { $0 == " " ? "_" : $0 }) : name) + between
     }
 
-    /// The author's name on one line and not over ``maxName`` before it is styled.
-    static func short(_ name: String, _ style: NameStyle = NameStyle()) -> String {
+    /// The author's name on one line and not over ``maxName`` before it is styled, without the signs that tell who
+    /// speaks.
+    static func short(
+        _ name: String, _ style: NameStyle = NameStyle(), id: String? = nil,
+        without delimiters: ShownText.Signs = speakerSigns
+    ) -> String {
+        style.write(cleaned(name, id, delimiters))
+    }
+
+    private static func cleaned(_ name: String, _ id: String?, _ delimiters: ShownText.Signs) -> String {
+        let clean = ShownText.name(name, without: delimiters)
         // Most names are written as they are.
-        let isPlain = !name.isEmpty && name.utf8.count <= maxName && name.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F }
-        return style.write(isPlain ? name : MessageSplitter.split(IRCText.name(name), budget: maxName).first ?? "?")
+        if !clean.isEmpty { return clean.utf8.count <= maxName ? clean : first(clean) }
+        return first(ShownText.name(id ?? "", without: delimiters))
+    }
+
+    private static func first(_ name: String) -> String {
+        MessageSplitter.split(name, budget: maxName).first ?? "?"
     }
 }

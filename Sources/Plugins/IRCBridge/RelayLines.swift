@@ -1,3 +1,5 @@
+import PluginKit
+
 /// Writes a chat message as lines of IRC that no server cuts.
 struct RelayLines: Sendable {
     /// The longest line without CR LF, as the server sends it on, in bytes (RFC 1459).
@@ -18,7 +20,7 @@ struct RelayLines: Sendable {
     /// The lines for one channel, each without CR LF; none where nothing is left to say.
     /// - Parameter nick: The nick in this channel for a name; nil where there is none.
     func lines(_ message: ChatMessage, target: String, nick: (String) -> String? = { _ in nil }) -> [String] {
-        var prefix = format.prefix(name: message.author, style: style)
+        var prefix = format.prefix(name: message.author, id: message.authorID, style: style)
         var verb = "PRIVMSG"
         var (before, after) = ("", "")
         var text: StyledText
@@ -27,7 +29,7 @@ struct RelayLines: Sendable {
         case .notice(let said): (text, verb) = (StyledText(markdown: said), "NOTICE")
         case .action(let done):
             (text, before, after) = (StyledText(markdown: done), "\u{1}ACTION ", "\u{1}")
-            prefix = format.isBare ? "" : RelayFormat.short(message.author, style) + " "
+            prefix = format.isBare ? "" : RelayFormat.short(message.author, style, id: message.authorID) + " "
         case .edit(let now, let previous): text = Self.correction(now, previous)
         case .topic(let topic): return [self.topic(topic, target)]
         case .summary(let count):
@@ -55,7 +57,7 @@ struct RelayLines: Sendable {
     private func topic(_ text: String, _ target: String) -> String {
         let head = "TOPIC \(target) :"
         let budget = min(topicLength, longest - (mask.utf8.count + 2) - head.utf8.count)
-        return head + (MessageSplitter.split(IRCText.name(text), budget: budget).first ?? "")
+        return head + (MessageSplitter.split(ShownText.line(IRCText.name(text)), budget: budget).first ?? "")
     }
 
     /// An edit as `s/old/new/` where one short run of text changed, else the whole text, marked.
