@@ -1,4 +1,5 @@
 import JSONBytes
+import PluginKit
 
 /// What an event says to people in a chat.
 struct ChatLine: Equatable, Sendable {
@@ -14,8 +15,10 @@ struct ChatLine: Equatable, Sendable {
         case created, destroyed
     }
 
-    /// The author's name, else their id, on one line.
+    /// The author's name, else their id, safe to stand beside other text.
     var author: String
+    /// The author's id, for a service to which nothing of the name is left.
+    var authorID: String
     /// The channel.
     var channel: String
     var what: What
@@ -30,20 +33,27 @@ struct ChatLine: Equatable, Sendable {
         case "MESSAGE_DELETED": what = .deleted
         case "USER_JOINED_CHANNEL": what = .joined
         case "USER_LEFT_CHANNEL": what = .left
-        case "CHANNEL_TOPIC_SET": what = .setTopic(event.string("topic") ?? "")
+        case "CHANNEL_TOPIC_SET": what = .setTopic(ShownText.line(event.string("topic") ?? ""))
         case "CHANNEL_CREATED": what = .created
         case "CHANNEL_DESTROYED": what = .destroyed
         default: return nil
         }
-        self.channel = channel
-        author = Self.oneLine(event.string("userName") ?? event.string("userId") ?? "?")
+        self.channel = ShownText.name(channel)
+        authorID = ShownText.name(event.string("userId") ?? "")
+        author = ShownText.name(event.string("userName") ?? "")
+        if author.isEmpty { author = authorID.isEmpty ? "?" : authorID }
     }
 
-    init(author: String, channel: String, what: What) {
-        (self.author, self.channel, self.what) = (author, channel, what)
+    init(author: String, channel: String, what: What, authorID: String = "") {
+        (self.author, self.channel, self.what, self.authorID) = (author, channel, what, authorID)
     }
 
-    private static func oneLine(_ name: String) -> String {
-        String(name.map { $0.isNewline || $0.unicodeScalars.allSatisfy { $0.value < 0x20 } ? " " : $0 })
+    /// The author's name without the signs by which a service tells it from the text.
+    func author(without signs: ShownText.Signs) -> String {
+        for candidate in [author, authorID] {
+            let name = ShownText.name(candidate, without: signs)
+            if !name.isEmpty { return name }
+        }
+        return "?"
     }
 }

@@ -1,4 +1,5 @@
 import JSONBytes
+import PluginKit
 
 /// The chat services whose incoming webhooks are spoken to in their own words.
 enum ChatPreset: String, CaseIterable, Sendable {
@@ -21,13 +22,13 @@ enum ChatPreset: String, CaseIterable, Sendable {
         var json = JSONWriter(capacity: 512)
         json.beginObject()
         switch self {
-        case .slack, .mattermost: json.member("text", text(line, by: emphasized(line.author), namesChannel))
+        case .slack, .mattermost: json.member("text", text(line, by: emphasized(line), namesChannel))
         case .discord:
             if let username = Self.username(line.author) {
                 json.member("content", text(line, by: nil, namesChannel))
                 json.member("username", username)
             } else {
-                json.member("content", text(line, by: emphasized(line.author), namesChannel))
+                json.member("content", text(line, by: emphasized(line), namesChannel))
             }
             // What people write must not call everybody by the webhook's right to do so.
             json.key("allowed_mentions")
@@ -55,50 +56,46 @@ enum ChatPreset: String, CaseIterable, Sendable {
         }
         let subject = author.map { $0 + " " } ?? ""
         switch line.what {
-        case .said(let text): return fitted.fit(colon, text)
-        case .did(let text): return fitted.fit("\(subject)\(namesChannel ? "(\(place)) " : "")_", text, "_")
-        case .edited(let text): return fitted.fit("\(subject)edited a message\(inPlace): ", text)
+        case .said(let text): return fit(colon, text)
+        case .did(let text): return fit("\(subject)\(namesChannel ? "(\(place)) " : "")_", text, "_")
+        case .edited(let text): return fit("\(subject)edited a message\(inPlace): ", text)
         case .deleted: return "\(subject)deleted a message\(inPlace)"
         case .joined: return "\(subject)joined #\(line.channel)"
         case .left: return "\(subject)left #\(line.channel)"
         case .setTopic(""): return "\(subject)took away the topic of #\(line.channel)"
-        case .setTopic(let topic): return fitted.fit("\(subject)set the topic of #\(line.channel): ", topic)
+        case .setTopic(let topic): return fit("\(subject)set the topic of #\(line.channel): ", topic)
         case .created: return "\(subject)created #\(line.channel)"
         case .destroyed: return "\(subject)closed #\(line.channel)"
         }
     }
 
-    private var fitted: ChatText {
+    private func fit(_ head: String, _ text: String, _ tail: String = "") -> String {
         switch self {
-        case .slack: ChatText(limit: 40_000, unit: .utf16, escape: Self.slackEscaped)
-        case .discord: ChatText(limit: 2000, unit: .utf16) { String($0) }
-        // @all, @channel and @here call everybody: a space without width makes them plain text.
-        case .mattermost: ChatText(limit: 16_383, unit: .runes) { $0 == "@" ? "@\u{200B}" : String($0) }
+        // By character, so that none of its escapes is cut.
+        case .slack: ChatText(limit: 40_000, unit: .utf16) { ChatMarkup.slack(String($0)) }.fit(head, text, tail)
+        case .discord: ChatText(limit: 2000, unit: .utf16).fit(head, ChatMarkup.discord(text), tail)
+        case .mattermost: ChatText(limit: 16_383, unit: .runes).fit(head, ChatMarkup.mattermost(text), tail)
         }
     }
+
+    /// What tells a name from the text: the bold it is in, the colon behind it, and what links and calls. Slack's
+    /// bold has no escape for its own sign.
+    private static let signsOfSlack = ShownText.Signs("*`~:"), signsOfMarkdown = ShownText.Signs("<>|:")
 
     /// An author's name, in bold.
-    private func emphasized(_ name: String) -> String {
+    private func emphasized(_ line: ChatLine) -> String {
         switch self {
-        case .slack: "*\(name.map(Self.slackEscaped).joined())*"
+        case .slack: return "*\(ChatMarkup.slack(line.author(without: Self.signsOfSlack)))*"
         case .discord, .mattermost:
-            "**\(name.map { "\\`*_~|<>[]()#@".contains($0) ? "\\\($0)" : String($0) }.joined())**"
-        }
-    }
-
-    /// Slack's three characters (docs.slack.dev, "Formatting message text"); also keeps `<!channel>` from calling.
-    private static func slackEscaped(_ character: Character) -> String {
-        // By code point: a mark that follows joins with the character, which is then another one to Swift.
-        var out = ""
-        for scalar in character.unicodeScalars {
-            switch scalar {
-            case "&": out += "&amp;"
-            case "<": out += "&lt;"
-            case ">": out += "&gt;"
-            default: out.unicodeScalars.append(scalar)
+            var out = String.UnicodeScalarView()
+            for scalar in line.author(without: Self.signsOfMarkdown).unicodeScalars {
+                if "\\`*_~[]()#!".unicodeScalars.contains(scalar) { out.append("\\") }
+                out.append(scalar)
+                // Mattermost looks for mentions and entities after it has taken backslashes away.
+                if scalar == "@" || scalar == "&" { out.append(ChatMarkup.part) }
             }
+            return "**\(String(out))**"
         }
-        return out
     }
 
     /// The name as Discord takes it; nil where it refuses it.
@@ -106,6 +103,6 @@ enum ChatPreset: String, CaseIterable, Sendable {
         let lower = name.lowercased()
         if namesOfDiscord.contains(where: { lower.contains($0) }) || rolesOfDiscord.contains(lower) { return nil }
         if name.allSatisfy(\.isWhitespace) { return nil }
-        return ChatText(limit: maxUsername, unit: .utf16) { String($0) }.fit("", name)
+        return ChatText(limit: maxUsername, unit: .utf16).fit("", name)
     }
 }

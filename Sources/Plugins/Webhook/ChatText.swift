@@ -24,7 +24,7 @@ struct ChatText: Sendable {
     /// What it counts.
     var unit: Unit
     /// How a character is written so that it means itself.
-    var escape: @Sendable (Character) -> String
+    var escape: @Sendable (Character) -> String = { String($0) }
 
     /// A head that stands as it is, then a text, which is escaped and where it is too long cut between two characters
     /// as people see them, with a mark.

@@ -1,4 +1,5 @@
 import JSONBytes
+import PluginKit
 
 extension Template {
     /// A body's length at most, in bytes.
@@ -21,6 +22,10 @@ extension Template {
         return renderer.out
     }
 
+    /// Fields that stand beside others' words, where they are not taken as they are: names, and what is on one line.
+    private static let names: Set<String> = ["userName", "name", "channelName", "username"]
+    private static let lines: Set<String> = ["topic", "channelDescription"]
+
     private struct Renderer {
         let event: [UInt8]
         var out: [UInt8] = []
@@ -37,7 +42,9 @@ extension Template {
                 switch node {
                 case .text(let text): out += text
                 case .variable(["event"], let isRaw): append(event, isRaw: isRaw)
-                case .variable(let path, let isRaw): append(Self.text(find(path, contexts)), isRaw: isRaw)
+                case .variable(let path, let isRaw):
+                    let value = find(path, contexts)
+                    append(Self.text(isRaw ? value : Self.shown(value, path)), isRaw: isRaw)
                 case .section(let path, let isInverted, let inner):
                     let value = find(path, contexts)
                     if isInverted {
@@ -68,6 +75,12 @@ extension Template {
             guard var value = contexts.reversed().lazy.compactMap({ $0[first] }).first else { return .null }
             for part in path.dropFirst() { value = value[part] ?? .null }
             return value
+        }
+
+        private static func shown(_ value: JSON, _ path: [String]) -> JSON {
+            guard let text = value.string, let field = path.last else { return value }
+            if Template.names.contains(field) { return .string(ShownText.name(text)) }
+            return Template.lines.contains(field) ? .string(ShownText.line(text)) : value
         }
 
         private static func text(_ value: JSON) -> [UInt8] {
