@@ -56,6 +56,19 @@ import Testing
         #expect(plain.lines(nil, at: 0).contains("x-amz-target: AmazonSQS.SendMessageBatch"))
     }
 
+    /// The table of docs/aws.md: SQS and SNS take the characters of XML only, a function the event as it is.
+    @Test(arguments: [("a\u{FFFF}\u{FFFE}b", #"a\uffff\ufffeb"#), ("\u{FFFD}\u{202E}é😀", "\u{FFFD}\u{202E}é😀")])
+    func whatAWSTakesInATextIsTheSameJSON(said: String, sent: String) throws {
+        func json(_ text: String) -> [UInt8] { Array(#"{"userName":"\#(text)"}"#.utf8) }
+        let job = Job(delivery: 1, position: 1, eventId: "e1", group: "general", body: json(said))
+        let queue = try JSON(parsing: try Self.target(Self.queue).call([job]).request.body)
+        #expect(queue["Entries"]?.array?.first?["MessageBody"]?.string.map { Array($0.utf8) } == json(sent))
+        #expect(try JSON(parsing: json(sent)) == JSON(parsing: json(said)))
+        let topic = String(decoding: try Self.target(Self.topic).call([job]).request.body, as: UTF8.self)
+        #expect(topic.contains("%EF%BF%BF") == false && topic.contains("%EF%BF%BE") == false)
+        #expect(try Self.target(Self.function).call([job]).request.body == json(said))
+    }
+
     @Test func aTopicGetsABatch() throws {
         let call = try Self.target(Self.topic).call([Self.job(1)])
         #expect(

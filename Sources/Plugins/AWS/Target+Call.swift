@@ -49,7 +49,7 @@ extension Target {
         for (i, job) in jobs.enumerated() {
             body.beginObject()
             body.member("Id", String(i))
-            body.member("MessageBody", String(decoding: job.body, as: UTF8.self))
+            body.member("MessageBody", Self.characters(job.body))
             if isFIFO {
                 body.member("MessageGroupId", job.group)
                 body.member("MessageDeduplicationId", job.eventId)
@@ -71,7 +71,7 @@ extension Target {
         for (i, job) in jobs.enumerated() {
             let entry = "PublishBatchRequestEntries.member.\(i + 1)"
             fields.append(("\(entry).Id", String(i)))
-            fields.append(("\(entry).Message", String(decoding: job.body, as: UTF8.self)))
+            fields.append(("\(entry).Message", Self.characters(job.body)))
             if isFIFO {
                 fields.append(("\(entry).MessageGroupId", job.group))
                 fields.append(("\(entry).MessageDeduplicationId", job.eventId))
@@ -80,5 +80,21 @@ extension Target {
         return SigV4.Request(
             method: "POST", path: "/", headers: [("content-type", "application/x-www-form-urlencoded")],
             body: PercentEncoding.form(fields))
+    }
+
+    /// An event's JSON in the characters that SQS and SNS take, which are those of XML: U+FFFE and U+FFFF, which only
+    /// strings of JSON can hold, are written as escapes. One text would otherwise have its whole batch refused.
+    static func characters(_ json: [UInt8]) -> String {
+        let text = String(decoding: json, as: UTF8.self)
+        guard text.utf8.contains(0xEF) else { return text }
+        var out = ""
+        for scalar in text.unicodeScalars {
+            switch scalar.value {
+            case 0xFFFE: out += "\\ufffe"
+            case 0xFFFF: out += "\\uffff"
+            default: out.unicodeScalars.append(scalar)
+            }
+        }
+        return out
     }
 }
