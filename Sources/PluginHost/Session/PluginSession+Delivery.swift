@@ -308,7 +308,7 @@ extension PluginSession {
     private func end(_ overdue: SessionClock.Overdue, _ now: Int64) {
         if shutdown != nil, overdue != .configured { return }
         switch overdue {
-        case .ready: kill(.crashed("no 'ready' within \(clock.limits.ready / 1000) s"), now)
+        case .ready: kill(.crashed("no 'ready' within \(clock.limits.ready / 1000) s\(lastRefusal)"), now)
         case .silence: kill(.crashed("not a byte for \(clock.limits.silence / 1000) s: it hangs"), now)
         case .reading: kill(.crashed("it took no line for \(clock.limits.silence / 1000) s: it hangs"), now)
         case .configured:
@@ -318,7 +318,7 @@ extension PluginSession {
         case .queue(let name):
             let deadline = queues.first { $0.id.queue == name && $0.droppedAt == nil }?.queue.settings.ackDeadline
             let seconds = (deadline ?? manifest.ackDeadline) / 1000
-            kill(.crashed("queue '\(name)' made no progress for \(seconds) s: it hangs"), now)
+            kill(.crashed("queue '\(name)' made no progress for \(seconds) s: it hangs\(lastRefusal)"), now)
         }
     }
 
@@ -327,6 +327,9 @@ extension PluginSession {
         case .closeInput: outgoing.close()
         case .terminate: process?.terminate()
         case .kill: process?.killAll()
+    /// What may be why the plugin does not get on.
+    private var lastRefusal: String { view.refusal.map { "; before that \($0)" } ?? "" }
+
         }
     }
 

@@ -88,6 +88,7 @@ final class PluginSession {
     var strikes = Strikes()
     var isReadingPaused = false
     /// What the pipe had taken when reading was paused because too much waits for it, and since when it took no more.
+    var errorBucket = TokenBucket(rate: ErrorLimit.rate, burst: ErrorLimit.burst)
     var deafness: (taken: Int, since: Int64)?
     /// Commands that came so far, and how many of them are decided.
     var emitted: Int64 = 0
@@ -288,7 +289,7 @@ final class PluginSession {
             await release(earlier, now)
         case .configure(let secrets): configure(secrets, now)
         case .pause(let isPaused): pause(isPaused, now)
-        case .offence(let what): strike(what, now)
+        case .offence(let message, let reason): strike(message, reason, now)
         case .ask(let question): ask(question)
         }
     }
@@ -314,7 +315,7 @@ final class PluginSession {
 
     /// Ends the process by force, for a reason that the operator is shown.
     func kill(_ end: Supervisor.End, _ now: Int64) {
-        if self.end == nil || self.end == .stopped { self.end = end }
+        if self.end == nil || self.end == .stopped { self.end = end.mapReason { log.mask($0, limit: 2048) } }
         phase = .ending
         shutdown = .killing(now: now)
     }

@@ -27,6 +27,10 @@ final class SessionBoard: Sendable {
         var queues: [Queue] = []
         var strikes = 0
         var ignored = 0
+        /// The last message of the plugin's that was not taken, and why.
+        var refusal: String?
+        /// What of these the operator is to be shown first.
+        var trouble: String? { refusal }
     }
 
     private let view = Mutex(View())
@@ -42,6 +46,7 @@ final class SessionBoard: Sendable {
             $0.isReady = false
             $0.isCaughtUp = false
             $0.isDraining = false
+            $0.refusal = nil
             for i in $0.queues.indices {
                 $0.queues[i].inFlight = 0
                 $0.queues[i].ratePerSecond = 0

@@ -115,7 +115,7 @@ final class Bridge: @unchecked Sendable {
             }
             host.send(
                 .configured(id: id, problem: problem.map { PluginMessage.Problem(path: $0.path, message: $0.message) }))
-        case .hello, .caughtUp, .voided, .check, .ask, .unknown: break
+        case .hello, .caughtUp, .voided, .check, .ask, .error, .unknown: break
         }
     }
 
