@@ -242,6 +242,8 @@ extension PluginSession {
         while let first = route.first {
             if let oldest = queues[Int(first)].queue.firstDelivery, oldest <= routeBase { return }
             route.removeFirst()
+            // Of a void delivery: what it caused is counted until it can cause nothing more.
+            if !causes.isEmpty, causes[routeBase]?.open == 0 { causes[routeBase] = nil }
             routeBase += 1
         }
     }
@@ -257,6 +259,7 @@ extension PluginSession {
             if let i = queue(of: delivery), let position = queues[i].queue.position(of: delivery) {
                 let known = causes[delivery] ?? (0, 0)
                 causes[delivery] = (known.ordinal + 1, known.open + 1)
+                if known.open == 0 { queues[i].queue.awaitCommands(of: delivery, now: now) }
                 order.cause = .init(
                     queue: queues[i].id.queue, position: position, ordinal: known.ordinal,
                     isHistory: position <= queues[i].bornAt)
@@ -275,7 +278,10 @@ extension PluginSession {
             answers += HostMessage.result(.init(id: outcome.id, outcome: outcome.result)).line
             answers.append(0x0A)
             guard let delivery = outcome.cause, let known = causes[delivery] else { continue }
-            causes[delivery] = (known.ordinal, known.open - 1)
+            // One that left the table meanwhile is named no more.
+            let isKept = known.open > 1 || delivery >= routeBase
+            causes[delivery] = isKept ? (known.ordinal, known.open - 1) : nil
+            if known.open == 1, let i = queue(of: delivery) { queues[i].queue.commandsDecided(of: delivery, now: now) }
             if known.open == 1, let how = deferred.removeValue(forKey: delivery), let i = queue(of: delivery) {
                 complete(delivery, of: i, how, now)
             }
