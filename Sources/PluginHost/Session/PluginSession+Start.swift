@@ -199,8 +199,8 @@ extension PluginSession {
             let known = remembered[retry.position]
             return DeliveryQueue.Attempts(
                 deliveries: max(retry.deliveries, known?.deliveries ?? 0), counted: retry.counted,
-                due: known?.due ?? now + max(0, retry.due - unixNow), code: retry.code, message: retry.message,
-                first: retry.first)
+                due: known?.due ?? now + record.wait(retry, unixNow: unixNow, longest: Wire.maxRetry),
+                code: retry.code, message: retry.message, first: retry.first)
         }
         for retry in record.retries { attempts[retry.position] = known(retry) }
         let position = record.cursor?.position ?? 0
