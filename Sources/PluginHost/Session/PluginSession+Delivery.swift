@@ -245,12 +245,15 @@ extension PluginSession {
             }
             if saveFailed { log.note(.info, "cursors can be stored again; delivery goes on") }
             saveFailed = false
+            view.storeTrouble = nil
             lettersUnderSave = []
             for i in queues.indices {
                 if let cursor = cursors[queues[i].id] { queues[i].savedCursor = cursor }
             }
         case .failed(let why):
-            if !saveFailed { log.note(.error, "cursors cannot be stored, delivery stops until they can: \(why)") }
+            let trouble = "cursors cannot be stored, delivery stops until they can: \(why)"
+            if !saveFailed { log.note(.error, trouble) }
+            view.storeTrouble = trouble
             saveFailed = true
             letters = lettersUnderSave + letters
             lettersUnderSave = []
@@ -262,14 +265,16 @@ extension PluginSession {
         }
     }
 
-    /// The last save of a session, which waits for its outcome.
-    func saveAtEnd() async {
-        if queues.isEmpty { return }
+    /// The last save of a session, which waits for its outcome; false where it failed.
+    @discardableResult func saveAtEnd() async -> Bool {
+        if queues.isEmpty { return true }
         let (now, unixNow) = (environment.now(), environment.unixNow())
         let changes = queues.filter { $0.droppedAt == nil }.map { $0.change(unixNow: unixNow, now: now) }
         if case .failed(let why) = await saver.save(changes, lettersUnderSave + letters) {
             log.note(.error, "the last cursors could not be stored; what they would have settled comes again: \(why)")
+            return false
         }
+        return true
     }
 
     // MARK: Deadlines
@@ -322,14 +327,14 @@ extension PluginSession {
         }
     }
 
+    /// What may be why the plugin does not get on.
+    private var lastRefusal: String { view.refusal.map { "; before that \($0)" } ?? "" }
+
     private func take(_ step: Shutdown.Step) {
         switch step {
         case .closeInput: outgoing.close()
         case .terminate: process?.terminate()
         case .kill: process?.killAll()
-    /// What may be why the plugin does not get on.
-    private var lastRefusal: String { view.refusal.map { "; before that \($0)" } ?? "" }
-
         }
     }
 
@@ -352,6 +357,7 @@ extension PluginSession {
                 times.append(max(nextSave, queue.lastSave + CursorSaver.interval))
             }
         }
+        if view.commandTrouble == nil, let since = undecidedSince { times.append(since + Limit.commandsWait) }
         if lastPublish + Limit.publish > now { times.append(lastPublish + Limit.publish) }
         return times.min()
     }
@@ -359,6 +365,7 @@ extension PluginSession {
     // MARK: What is shown
 
     private func publish(_ now: Int64) {
+        noteWaitingCommands(now)
         guard now - lastPublish >= Limit.publish || queues.count != publishedQueues || board.current.pid == nil else {
             return
         }

@@ -268,6 +268,7 @@ extension PluginSession {
                     .invalidCommand, "'cause' is not an unsettled delivery", field: "cause")
             }
         }
+        if unanswered == 0 { undecidedSince = now }
         emitted += 1
         orders.append(order)
     }
@@ -286,6 +287,7 @@ extension PluginSession {
                 complete(delivery, of: i, how, now)
             }
         }
+        undecidedSince = unanswered > 0 ? now : nil
         applyStates(now)
         resumeReading(now)
     }

@@ -93,6 +93,12 @@ extension PluginSession {
     }
 
     func ignore() { view.ignored += 1 }
+
+    /// Has the operator see that commands wait for the log: the plugin may do nothing else meanwhile.
+    func noteWaitingCommands(_ now: Int64) {
+        let isLong = undecidedSince.map { now - $0 >= Limit.commandsWait } ?? false
+        view.commandTrouble = isLong ? "its commands wait for the log; the server's own lines say why" : nil
+    }
 }
 
 extension Supervisor.End {
