@@ -34,6 +34,10 @@ public protocol HostStore: Sendable {
     /// Removes queues that their plugins dropped before a time, in Unix milliseconds, with their dead letters.
     func purge(droppedBefore milliseconds: Int64) async throws
 
+    /// Has queues that were dropped after the present, by a clock that was set back since, count as dropped now: else
+    /// they would be kept for longer by the difference.
+    func capDropTimes(at now: Int64) async throws
+
     /// Drops all that is kept of a plugin, in one transaction. One that is not known is fine.
     func forget(plugin: String) async throws
 }
@@ -128,11 +132,13 @@ public struct QueueRecord: Sendable, Equatable {
     public var state: [UInt8]?
     /// When the plugin ceased to name the queue, Unix milliseconds; nil while it is in use.
     public var droppedAt: Int64?
+    /// When this was stored, Unix milliseconds: by the same clock as the times in it, which may have been set since.
+    public var savedAt: Int64?
 
     /// Makes a record.
     public init(
         cursor: LogEntryID?, bornAt: Int64, settled: [ClosedRange<Int64>] = [], retries: [Retry] = [],
-        parked: [Parked] = [], state: [UInt8]? = nil, droppedAt: Int64? = nil
+        parked: [Parked] = [], state: [UInt8]? = nil, droppedAt: Int64? = nil, savedAt: Int64? = nil
     ) {
         self.cursor = cursor
         self.bornAt = bornAt
@@ -141,6 +147,21 @@ public struct QueueRecord: Sendable, Equatable {
         self.parked = parked
         self.state = state
         self.droppedAt = droppedAt
+        self.savedAt = savedAt
+    }
+
+    /// How long a retry of this record has to wait, in milliseconds: never longer than it had to when it was stored, so
+    /// that a clock that was set back makes nothing wait for the difference.
+    /// - Parameters:
+    ///   - retry: One of the record's.
+    ///   - unixNow: Unix milliseconds.
+    ///   - longest: The longest wait that there is, for records that do not say when they were stored.
+    public func wait(_ retry: Retry, unixNow: Int64, longest: Int64) -> Int64 {
+        func distance(from time: Int64) -> Int64 {
+            let (wait, isFar) = retry.due.subtractingReportingOverflow(time)
+            return isFar ? longest : min(max(0, wait), longest)
+        }
+        return min(distance(from: unixNow), savedAt.map { distance(from: $0) } ?? longest)
     }
 
     /// The same, no longer in use since a time, or in use again.

@@ -25,8 +25,12 @@ public final class Ingest: Sendable {
         public var isAdmin: Bool
         /// The plugin it came from.
         public var origin: Submission.Origin?
-        /// An id derived from a cause, which wins over the client's.
+        /// An id derived from a cause or a key, which wins over the client's.
         public var derivedId: String?
+        /// Whether that id was derived from a key, under which another command is a conflict.
+        public var isKeyed = false
+        /// As ``Submission/formerId``.
+        public var formerId: String?
         /// How many-th link of a chain of causes it is.
         public var depth: UInt8
 
@@ -248,11 +252,11 @@ public final class Ingest: Sendable {
     private func submission(_ request: Request) -> Submission {
         let command = request.command
         let id = request.derivedId ?? command.eventId
-        let source: Submission.IDSource =
-            request.derivedId != nil ? .derived : command.eventId != nil ? .client : .fresh
+        let derived: Submission.IDSource = request.isKeyed ? .keyed : .derived
+        let source = request.derivedId != nil ? derived : command.eventId != nil ? .client : .fresh
         return Submission(
-            command: command, eventId: id ?? newEventID(), idSource: source, actor: request.actor,
-            isAdmin: request.isAdmin, origin: request.origin, depth: request.depth,
+            command: command, eventId: id ?? newEventID(), idSource: source, formerId: request.formerId,
+            actor: request.actor, isAdmin: request.isAdmin, origin: request.origin, depth: request.depth,
             commandHash: hash(command.canonicalBytes(actor: request.actor)))
     }
 

@@ -22,6 +22,9 @@ public struct Submission: Sendable {
         case client
         /// Derived from a cause under the log's secret: whatever stands there is the first result.
         case derived
+        /// Derived from a plugin's key under the log's secret: the same command again is a duplicate, another one a
+        /// conflict.
+        case keyed
     }
 
     /// The command.
@@ -30,6 +33,9 @@ public struct Submission: Sendable {
     public var eventId: String
     /// Where that id comes from.
     public var idSource: IDSource
+    /// The id that the event would have if it was stored before keys had a queue
+    /// (docs/decisions/0059-keys-have-a-queue.md).
+    public var formerId: String?
     /// Who acts.
     public var actor: String
     /// Whether that user may do what only a creator or author may.
@@ -45,12 +51,13 @@ public struct Submission: Sendable {
 
     /// Makes a submission.
     public init(
-        command: Command, eventId: String, idSource: IDSource, actor: String, isAdmin: Bool = false,
-        origin: Origin? = nil, depth: UInt8 = 0, checks: [UInt8]? = nil, commandHash: [UInt8]
+        command: Command, eventId: String, idSource: IDSource, formerId: String? = nil, actor: String,
+        isAdmin: Bool = false, origin: Origin? = nil, depth: UInt8 = 0, checks: [UInt8]? = nil, commandHash: [UInt8]
     ) {
         self.command = command
         self.eventId = eventId
         self.idSource = idSource
+        self.formerId = formerId
         self.actor = actor
         self.isAdmin = isAdmin
         self.origin = origin

@@ -35,6 +35,18 @@ enum LogSchema {
         return Array(rows.bytes(0))
     }
 
+    /// The log's head when a version first opened it that derives ids from keys and queues: which events may have an id
+    /// of the form before (docs/decisions/0059-keys-have-a-queue.md).
+    static func keysScopedAfter(_ db: Database) throws -> Int64 {
+        let key = "keysScopedAfter"
+        if let known = try Int64.fetchOne(db, sql: "SELECT value FROM meta WHERE key = ?", arguments: [key]) {
+            return known
+        }
+        let head = try Int64.fetchOne(db, sql: "SELECT max(position) FROM events") ?? 0
+        try db.execute(sql: "INSERT INTO meta (key, value) VALUES (?, ?)", arguments: [key, head])
+        return head
+    }
+
     // `json` stands last, so that a row's other columns are found on its first page however long the event is.
     // AUTOINCREMENT on channels: a key must never come again, since messages of a destroyed channel stay under theirs.
     private static let first = """

@@ -10,6 +10,8 @@ final class LogWriter: @unchecked Sendable {
     private var tables: SQLiteDecisionTables
     private let begin, commit, rollback, find, insert: RawStatement
     private let now: @Sendable () -> Int64
+    /// Behind it no event has an id of the form that keys had before they had a queue.
+    private let keysScopedAfter: Int64
     private var lastPosition: Int64
     private var lastTimestamp: Int64
     /// A transaction was begun for an append that was expected.
@@ -31,6 +33,7 @@ final class LogWriter: @unchecked Sendable {
             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """)
         self.now = now
+        keysScopedAfter = try LogSchema.keysScopedAfter(db)
         let last = try Row.fetchOne(db, sql: "SELECT position, timestamp FROM events ORDER BY position DESC LIMIT 1")
         lastPosition = last?[0] ?? 0
         lastTimestamp = last?[1] ?? 0
@@ -123,13 +126,24 @@ final class LogWriter: @unchecked Sendable {
     }
 
     private func known(_ submission: Submission) throws -> Receipt? {
-        defer { find.reset() }
-        find.bind(1, submission.eventId)
-        guard try find.step() else { return nil }
-        if submission.idSource == .client, !find.bytes(2).elementsEqual(submission.commandHash) {
-            throw CommandError.eventIdConflict(submission.eventId)
+        if let (receipt, isSame) = try stored(submission.eventId, submission.commandHash) {
+            if !isSame, submission.idSource != .derived { throw CommandError.eventIdConflict(submission.eventId) }
+            return receipt
         }
-        return Receipt(
-            eventId: submission.eventId, position: find.int(0), timestamp: find.int(1), isDuplicate: true)
+        // Another command there may be another queue's, which is no conflict now.
+        guard keysScopedAfter > 0, let former = submission.formerId,
+            let (receipt, isSame) = try stored(former, submission.commandHash), isSame,
+            receipt.position <= keysScopedAfter
+        else { return nil }
+        return receipt
+    }
+
+    /// The event of an id, and whether it came from the command of that hash; nil where there is none.
+    private func stored(_ eventId: String, _ hash: [UInt8]) throws -> (Receipt, isSame: Bool)? {
+        defer { find.reset() }
+        find.bind(1, eventId)
+        guard try find.step() else { return nil }
+        let receipt = Receipt(eventId: eventId, position: find.int(0), timestamp: find.int(1), isDuplicate: true)
+        return (receipt, find.bytes(2).elementsEqual(hash))
     }
 }

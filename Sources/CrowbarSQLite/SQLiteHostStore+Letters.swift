@@ -55,6 +55,14 @@ extension SQLiteHostStore {
         }
     }
 
+    public func capDropTimes(at now: Int64) async throws {
+        try await run { db in
+            let cap = try RawStatement(cached: "UPDATE queues SET droppedAt = ?1 WHERE droppedAt > ?1", db)
+            cap.bind(1, now)
+            try cap.run()
+        }
+    }
+
     public func purge(droppedBefore milliseconds: Int64) async throws {
         try await run { db in
             try db.inTransaction(.immediate) {

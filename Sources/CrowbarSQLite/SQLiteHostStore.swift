@@ -32,14 +32,15 @@ public final class SQLiteHostStore: HostStore {
         ALTER TABLE queues ADD COLUMN droppedAt INTEGER;
         ALTER TABLE deadLetters ADD COLUMN redrive INTEGER NOT NULL DEFAULT 0;
         """,
+        "ALTER TABLE queues ADD COLUMN savedAt INTEGER;",
     ]
 
     public func queues(of plugin: String) async throws -> [String: QueueRecord] {
         try await run { db in
             let rows = try RawStatement(
                 cached: """
-                    SELECT queue, cursorPosition, cursorEventId, bornAt, settled, retries, state, parked, droppedAt
-                    FROM queues WHERE plugin = ?
+                    SELECT queue, cursorPosition, cursorEventId, bornAt, settled, retries, state, parked, droppedAt,
+                    savedAt FROM queues WHERE plugin = ?
                     """, db)
             defer { rows.reset() }
             rows.bind(1, plugin)
@@ -54,7 +55,7 @@ public final class SQLiteHostStore: HostStore {
                     cursor: rows.isNull(1) ? nil : LogEntryID(position: rows.int(1), eventId: rows.text(2)),
                     bornAt: rows.int(3), settled: settled, retries: retries, parked: parked,
                     state: rows.isNull(6) ? nil : Array(rows.bytes(6)),
-                    droppedAt: rows.isNull(8) ? nil : rows.int(8))
+                    droppedAt: rows.isNull(8) ? nil : rows.int(8), savedAt: rows.isNull(9) ? nil : rows.int(9))
             }
             return found
         }
@@ -79,8 +80,8 @@ public final class SQLiteHostStore: HostStore {
         let put = try RawStatement(
             cached: """
                 INSERT OR REPLACE INTO queues
-                (plugin, queue, cursorPosition, cursorEventId, bornAt, settled, retries, state, parked, droppedAt)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                (plugin, queue, cursorPosition, cursorEventId, bornAt, settled, retries, state, parked, droppedAt,
+                savedAt) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """, db)
         put.bind(1, id.plugin)
         put.bind(2, id.queue)
@@ -92,6 +93,7 @@ public final class SQLiteHostStore: HostStore {
         put.bind(8, blobIfPresent: record.state)
         put.bind(9, blob: QueueBytes.bytes(record.parked))
         put.bind(10, record.droppedAt)
+        put.bind(11, record.savedAt)
         try put.run()
     }
 

@@ -36,7 +36,8 @@ public struct HostStoreConformance: Sendable, CustomStringConvertible {
                 lane: "=12",
                 first: QueueRecord.Retry(
                     position: 12, deliveries: 0, counted: 0, due: 0, code: "", message: "", first: 0)),
-        ], state: Array(#"{"n":1}"#.utf8), droppedAt: 1_700_000_000_456)
+        ], state: Array(#"{"n":1}"#.utf8), droppedAt: 1_700_000_000_456,
+        savedAt: 1_700_000_000_789)
 
     private static func letter(_ plugin: String, _ queue: String, _ position: Int64, last: Int64 = 9) -> DeadLetter {
         DeadLetter(
@@ -110,6 +111,15 @@ public struct HostStoreConformance: Sendable, CustomStringConvertible {
             try await store.purge(droppedBefore: 20)
             try expectEqual(try await store.queues(of: "p").keys.sorted(), ["b", "c"])
             try expectEqual(try await store.deadLetterCounts(), ["p": 1])
+        },
+        HostStoreConformance("a queue that was dropped in the future counts as dropped now") { store in
+            for (name, droppedAt) in [("a", Int64(10)), ("b", 20), ("c", nil), ("d", 900)] as [(String, Int64?)] {
+                let record = QueueRecord(cursor: nil, bornAt: 0, droppedAt: droppedAt)
+                try await store.save([QueueID(plugin: "p", queue: name): record], deadLetters: [])
+            }
+            try await store.capDropTimes(at: 20)
+            let queues = try await store.queues(of: "p").mapValues(\.droppedAt)
+            try expectEqual(queues, ["a": 10, "b": 20, "c": nil, "d": 20])
         },
         HostStoreConformance("the same event given up on again is one dead letter, as it was last") { store in
             try await store.save([:], deadLetters: [letter("p", "a", 3), letter("p", "a", 4)])

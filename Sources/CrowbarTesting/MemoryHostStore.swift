@@ -93,6 +93,14 @@ public final class MemoryHostStore: HostStore {
         }
     }
 
+    public func capDropTimes(at now: Int64) async throws {
+        state.withLock { state in
+            for (id, record) in state.records {
+                if let droppedAt = record.droppedAt { state.records[id]?.droppedAt = min(droppedAt, now) }
+            }
+        }
+    }
+
     public func purge(droppedBefore milliseconds: Int64) async throws {
         state.withLock { state in
             for (id, record) in state.records where record.droppedAt.map({ $0 < milliseconds }) ?? false {

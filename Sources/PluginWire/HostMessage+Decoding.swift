@@ -33,6 +33,11 @@ extension HostMessage {
         case "ask":
             self = .ask(id: try read.id(), what: try read.string("what"), queue: try read.optionalString("queue"))
         case "ping": self = .ping(n: try read.int("n"))
+        case "error":
+            self = .error(
+                Refused(
+                    message: try read.string("message"), delivery: try read.optionalInt("delivery"),
+                    id: MessageID(object, "id"), reason: try read.string("reason")))
         case "drain":
             self = .drain(deadlineMs: try read.int("deadlineMs"), why: try read.optionalString("why") ?? "")
         default: self = .unknown(type: type)

@@ -24,6 +24,8 @@ public enum HostMessage: Sendable, Equatable {
     case ping(n: Int64)
     /// No more events come; finish, answer `drained`, exit.
     case drain(deadlineMs: Int64, why: String)
+    /// A message of the plugin's was not taken.
+    case error(Refused)
     /// A type this version does not know; to be ignored.
     case unknown(type: String)
 
@@ -112,6 +114,39 @@ public enum HostMessage: Sendable, Equatable {
             self.mode = mode
             self.event = event
         }
+    }
+
+    /// The fields of `error`.
+    public struct Refused: Sendable, Equatable {
+        /// The type of the message that was not taken; `line` where the line had none.
+        public var message: String
+        /// The delivery it named, where it named one.
+        public var delivery: Int64?
+        /// Its `id`, where it had one.
+        public var id: MessageID?
+        /// What is wrong with it.
+        public var reason: String
+
+        /// Makes one.
+        public init(message: String, delivery: Int64? = nil, id: MessageID? = nil, reason: String) {
+            self.message = message
+            self.delivery = delivery
+            self.id = id
+            self.reason = reason
+        }
+
+        /// What is said of a line, as far as the line can be read.
+        public init(line: some Collection<UInt8>, reason: String) {
+            let object = try? JSONObject(parsing: Array(line))
+            let type = object?.string("type")
+            message = type.map { Wire.isWord($0) ? $0 : Self.line } ?? Self.line
+            delivery = object?.int("delivery") ?? object?.int("upTo")
+            id = object.flatMap { MessageID($0, "id") }
+            self.reason = reason
+        }
+
+        /// What stands for the type of a line that has none.
+        public static let line = "line"
     }
 
     /// The fields of `result`.
@@ -213,10 +248,19 @@ extension HostMessage {
             json.member("type", "drain")
             json.member("deadlineMs", deadline)
             json.member("why", why)
+        case .error(let refused): Self.write(refused, &json)
         case .unknown(let type): json.member("type", type)
         }
         json.endObject()
         return json.bytes
+    }
+
+    private static func write(_ refused: Refused, _ json: inout JSONWriter) {
+        json.member("type", "error")
+        json.member("message", refused.message)
+        if let delivery = refused.delivery { json.member("delivery", delivery) }
+        if let id = refused.id { json.member("id", id) }
+        json.member("reason", refused.reason)
     }
 
     private static func write(_ hello: Hello, _ json: inout JSONWriter) {

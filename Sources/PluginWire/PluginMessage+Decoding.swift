@@ -2,15 +2,18 @@ import JSONBytes
 
 extension PluginMessage {
     /// Reads a line that a plugin wrote.
-    /// - Parameter line: The line without its LF; it starts with `{`.
+    /// - Parameters:
+    ///   - line: The line without its LF; it starts with `{`.
+    ///   - isStrict: Whether types and fields that this version does not know are errors.
     /// - Throws: ``WireError``; the host counts a strike.
-    public init(line: some Collection<UInt8>) throws(WireError) {
+    public init(line: some Collection<UInt8>, isStrict: Bool = false) throws(WireError) {
         let object: JSONObject
         do { object = try JSONObject(parsing: Array(line)) } catch { throw .malformed(error) }
         guard let type = object.string("type") else {
             throw .invalid(type: "?", field: "type", expected: "a string")
         }
         let read = FieldReader(object: object, type: type)
+        if isStrict { try Self.refuseUnknown(read) }
         switch type {
         case "ack": self = .ack(try Self.settled(read), state: try read.json("state"))
         case "command": self = .command(try Self.command(read))

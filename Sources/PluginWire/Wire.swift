@@ -14,6 +14,14 @@ public enum Wire {
     public static let maxWindow = 65_536
     /// The queue of a plugin whose `ready` names none.
     public static let mainQueue = "main"
+    /// The longest `afterMs` of a `retry`, in milliseconds (30 days); a longer one counts as this.
+    public static let maxRetry: Int64 = 30 * 86_400_000
+    /// The longest `ms` of a `working`, in milliseconds (an hour); a longer one counts as this.
+    public static let maxWorking: Int64 = 3_600_000
+    /// Words that `ready` may list in `asks`.
+    public static let maxAsks = 16
+    /// Members of a status' `details`.
+    public static let maxDetails = 100
     /// Exit status: stopped for want of something outside; try again later.
     public static let exitTryLater: Int32 = 75
     /// Exit status: the configuration is wrong; not restarted until it changes.
@@ -26,6 +34,12 @@ public enum Wire {
         func isAlphanumeric(_ byte: UInt8) -> Bool { (0x61...0x7A).contains(byte) || (0x30...0x39).contains(byte) }
         return isAlphanumeric(first) && utf8.allSatisfy { isAlphanumeric($0) || $0 == 0x5F || $0 == 0x2D }
     }
+
+    /// Whether a text may be repeated as a message's type: letters alone, and few.
+    static func isWord(_ text: String) -> Bool {
+        (1...32).contains(text.utf8.count)
+            && text.utf8.allSatisfy { (0x61...0x7A).contains($0) || (0x41...0x5A).contains($0) }
+    }
 }
 
 /// Why a line that starts with `{` is no message of the protocol. The host counts each as a strike.
@@ -34,13 +48,29 @@ public enum WireError: Error, Equatable, Sendable, CustomStringConvertible {
     case malformed(JSONError)
     /// A field of a known message is missing or of the wrong type.
     case invalid(type: String, field: String, expected: String)
+    /// To a strict reader: there is no such message; `known` is the nearest one that there is.
+    case unknownType(String, known: String?)
+    /// To a strict reader: the message has no such field; `known` is the nearest one that it has.
+    case unknownField(type: String, field: String, known: String?)
 
     public var description: String {
         switch self {
-        case .malformed(let error): "no JSON: \(error)"
-        case .invalid(let type, let field, let expected): "\(type): '\(field)' must be \(expected)"
+        case .malformed, .unknownType: reason
+        case .invalid(let type, _, _), .unknownField(let type, _, _): "\(type): \(reason)"
         }
     }
+
+    /// What is wrong, without the message's type.
+    public var reason: String {
+        switch self {
+        case .malformed(let error): "no JSON: \(error)"
+        case .invalid(_, let field, let expected): "'\(field)' must be \(expected)"
+        case .unknownType(let type, let known): "there is no message '\(type)'\(Self.hint(known))"
+        case .unknownField(_, let field, let known): "there is no field '\(field)'\(Self.hint(known))"
+        }
+    }
+
+    private static func hint(_ known: String?) -> String { known.map { "; did you mean '\($0)'?" } ?? "" }
 }
 
 /// The `id` of a request and its answer: a JSON string or number of the asker's choice, handed back as it came.

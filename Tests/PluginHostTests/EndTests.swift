@@ -45,6 +45,29 @@ import Testing
         #expect(try await scenario.store.queues(of: "a")["main"]?.cursor == head)
     }
 
+    @Test func anEndThatWasAskedForIsNotTakenForACleanOne() async throws {
+        let scenario = try HostScenario()
+        defer { scenario.remove() }
+        try scenario.add("sloppy", config: #"mode = "sloppy""#)
+        try scenario.add("clean")
+        try await scenario.run { host in
+            try await wait("both") { try await scenario.states(host).values.allSatisfy { $0.state == "live" } }
+        }
+        let told = scenario.lines.all.filter { $0.contains("did not end as it should") }
+        #expect(told.count == 1 && told.allSatisfy { $0.contains("sloppy") && $0.contains("exit status 3") }, "\(told)")
+    }
+
+    @Test func aCheckThatEndsInAWrongConfigurationFoundOneThoughItWasReadyBefore() async throws {
+        let scenario = try HostScenario()
+        defer { scenario.remove() }
+        try scenario.add("unsure", config: #"mode = "unsure""#)
+        try scenario.add("sure")
+        let findings = try await PluginCheck.run(
+            folder: scenario.folder.appending(path: "plugins.d").path, environment: scenario.environment)
+        let errors = findings.filter(\.isError).map(\.text)
+        #expect(errors.count == 1 && errors.allSatisfy { $0.contains("unsure.toml: its configuration is wrong") })
+    }
+
     @Test func aPluginThatDiesWhileItIsNotReadFromIsStartedAgain() async throws {
         let scenario = try HostScenario()
         defer { scenario.remove() }

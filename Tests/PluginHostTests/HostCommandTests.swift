@@ -57,6 +57,46 @@ import Testing
         #expect(echoes.count == 1)
     }
 
+    @Test func anotherCommandUnderAKeyIsRefusedAndTheSameOneIsADuplicate() async throws {
+        let scenario = try HostScenario()
+        defer { scenario.remove() }
+        try scenario.add("echo", config: "mode = \"keyed\"", Self.echo)
+        func results() -> [JSON] { scenario.seen("echo").filter { $0["type"]?.string == "result" } }
+        try await scenario.run { host in
+            try await wait("live") { try await scenario.states(host)["echo"]?.state == "live" }
+            try await scenario.populate()
+            try await scenario.admit("echo")
+            try await scenario.send(["one", "two", "one"])
+            try await wait("the answers") { results().count == 3 }
+            try await wait("no lag") { try await scenario.states(host)["echo"]?.lag == 0 }
+        }
+        #expect(results().map { $0["duplicate"]?.bool } == [false, nil, true])
+        #expect(results()[1]["error"]?["code"]?.string == "event_id_conflict")
+        #expect(results()[1]["error"]?["message"]?.string?.contains("'the key'") == true)
+        let echoes = try await events(scenario).compactMap { $0.string("message") }.filter { $0.hasPrefix("echo") }
+        #expect(echoes == ["echo of one"])
+    }
+
+    @Test func aPluginIsToldOfAnAckThatIsRefusedAndSoIsTheOperator() async throws {
+        let scenario = try HostScenario()
+        defer { scenario.remove() }
+        try scenario.add("large", config: "mode = \"oversized\"", #"types = ["MESSAGE_SENT"]"#)
+        try await scenario.run { host in
+            try await wait("live") { try await scenario.states(host)["large"]?.state == "live" }
+            try await scenario.populate()
+            try await scenario.send(["one"])
+            try await wait("the second ack") { try await scenario.states(host)["large"]?.lag == 0 }
+            try await wait("the reason") {
+                try await scenario.states(host)["large"]?.reason
+                    == "its 'ack' was refused: a state of 70002 bytes; at most 65536 are kept; nothing is settled"
+            }
+            #expect(try await scenario.states(host)["large"]?.restarts == 0)
+        }
+        let told = scenario.seen("large").filter { $0["type"]?.string == "error" }
+        #expect(told.count == 1 && told[0]["message"]?.string == "ack" && told[0]["delivery"]?.int == 1)
+        #expect(told[0]["reason"]?.string?.contains("at most 65536") == true)
+    }
+
     @Test func twoPluginsThatAnswerEachOtherAreStopped() async throws {
         let scenario = try HostScenario()
         defer { scenario.remove() }

@@ -139,6 +139,11 @@ import Testing
         ("channels", #"queues = [{name = "q", channels = ["*"]}]"#, #"channels = ["general"]"#, "manifest allows"),
         ("names", #"queues = [{name = "Q"}]"#, "", "no name of a queue"),
         ("twice", #"queues = [{name = "q"}, {name = "q"}]"#, "", "twice"),
+        ("malformed", #"queues = "main""#, "", "its 'ready' is not in order: 'queues' must be an array of objects"),
+        (
+            "strict", #"queues = [{name = "q", channel = "x"}]"#, "strict = true",
+            "there is no field 'channel'; did you mean 'channels'?"
+        ),
         ("order", #"queues = [{name = "q", order = "random"}]"#, "", "'order'"),
         ("fatal", "mode = \"fatal\"", "", ": config.networks[0]: unlucky (no_luck)"),
     ])

@@ -1,4 +1,5 @@
 import CrowbarCore
+import CrowbarSQLite
 import CrowbarTesting
 import Foundation
 import PluginWire
@@ -37,6 +38,18 @@ import Testing
         #expect(world.held() == [5])
         #expect(await world.session.giveUp(["main": [5]], "a crash"))
         #expect(world.session.letters.map(\.position) == [5])
+    }
+
+    @Test func whatCannotBeStoredAsADeadLetterStaysUnderSuspicion() async throws {
+        let scenario = try HostScenario()
+        defer { scenario.remove() }
+        let world = try SessionWorld(suspects: ["main": [3]], store: scenario.store)
+        try await world.send("1")
+        try await world.begin()
+        #expect(world.held() == [3])
+        try scenario.store.close()
+        #expect(await !world.session.giveUp(["main": [3]], "a crash"))
+        #expect(world.session.suspects == ["main": [3]])
     }
 
     @Test func suspectsGoFirstOverAllQueuesAndAHeldQueueHoldsUpNoOther() async throws {

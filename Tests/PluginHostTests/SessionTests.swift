@@ -64,6 +64,39 @@ import Testing
         #expect(world.session.end != nil)
     }
 
+    @Test func theOperatorSeesThatCommandsWaitForTheLog() async throws {
+        let world = try SessionWorld()
+        try await world.begin()
+        world.log.setOutage("the disk is full")
+        await world.say(SessionWorld.command(1), SessionWorld.command(2))
+        #expect(world.session.view.commandTrouble == nil)
+        #expect(world.session.nextAlarm(world.now).map { $0 <= world.now + PluginSession.Limit.commandsWait } ?? false)
+        await world.wait(PluginSession.Limit.commandsWait)
+        #expect(world.session.view.trouble?.contains("its commands wait for the log") == true)
+        // The log is slow, and not away.
+        await world.decide([1])
+        #expect(world.session.view.trouble == nil)
+        await world.wait(PluginSession.Limit.commandsWait)
+        #expect(world.session.view.trouble != nil)
+        await world.decide([2])
+        #expect(world.session.view.trouble == nil && world.session.undecidedSince == nil)
+    }
+
+    @Test func whatStopsDeliveryIsShownUntilItIsOver() async throws {
+        let world = try SessionWorld()
+        try await world.send("1")
+        try await world.begin()
+        world.session.take(.failed("the disk is full"), world.now)
+        #expect(world.session.view.trouble?.contains("cursors cannot be stored") == true)
+        world.session.take(.saved([:]), world.now)
+        #expect(world.session.view.trouble == nil)
+        await world.session.handle(.readFailed("no such page"), now: world.now)
+        #expect(world.session.view.trouble?.contains("the log could not be read") == true)
+        let page = try await world.log.read(after: 0, limit: 9, maxBytes: 1 << 20)
+        await world.session.handle(.page(page, after: 0), now: world.now)
+        #expect(world.session.view.trouble == nil)
+    }
+
     @Test func theDeadlineBeginsAnewOnceThePluginIsReadFromAgain() async throws {
         let world = try SessionWorld()
         try await world.send("1")

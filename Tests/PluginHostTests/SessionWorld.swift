@@ -22,14 +22,17 @@ final class SessionWorld {
     /// - Parameters:
     ///   - suspects: Events that go out one at a time.
     ///   - keys: Changes the manifest.
-    init(suspects: PoisonWatch.Events = [:], _ keys: (inout Manifest) -> Void = { _ in }) throws {
+    init(
+        suspects: PoisonWatch.Events = [:], store: any HostStore = MemoryHostStore(),
+        _ keys: (inout Manifest) -> Void = { _ in }
+    ) throws {
         let scenario = try HostScenario()
         defer { scenario.remove() }
         let (clock, lines) = (clock, lines)
         ingest = Ingest(log: log, newEventID: { UUID().uuidString }, hash: { SHA256.hash($0) })
         var environment = scenario.environment
         environment.log = log
-        environment.store = MemoryHostStore()
+        environment.store = store
         environment.ingest = ingest
         environment.now = { clock.milliseconds }
         environment.unixNow = { clock.milliseconds }

@@ -71,6 +71,33 @@ import Testing
         }
     }
 
+    @Test("Fault 29: a clock that was set over a restart of the host parks no channel for longer", arguments: [1, -1])
+    func jumpOverARestart(direction: Int64) async throws {
+        let scenario = try HostScenario()
+        defer { scenario.remove() }
+        try scenario.add("far", config: "mode = \"away\"\nwait = 3_600_000", "start = \"beginning\"")
+        let id = QueueID(plugin: "far", queue: "main")
+        try await scenario.run { host in
+            try await live(scenario, host)
+            try await scenario.populate()
+            try await scenario.send(["away 1", "next"])
+            try await wait("the parked channel") {
+                try await scenario.store.queues(of: "far")["main"]?.parked.isEmpty == false
+            }
+        }
+        var record = try #require(try await scenario.store.queues(of: "far")["main"])
+        // Nearly all of its hour has passed; then the clock is set.
+        let savedAt = try #require(record.savedAt)
+        record.parked[0].first.due = savedAt + 200
+        try await scenario.store.save([id: record], deadLetters: [])
+        try scenario.add("far", "start = \"beginning\"")
+        let again = try HostScenario(reopening: scenario.folder)
+        again.jump.set(direction * 86_400_000)
+        try await again.run { _ in
+            try await wait("the next try") { again.messages("far").suffix(2) == ["away 1#2", "next"] }
+        }
+    }
+
     @Test("Fault 24: a history is caught up over a crash while others stay current") func history() async throws {
         let scenario = try HostScenario()
         defer { scenario.remove() }

@@ -21,6 +21,8 @@ import Testing
         .result(.init(id: MessageID(1), outcome: .stored(eventId: "e", position: 5, duplicate: true))),
         .result(.init(id: MessageID("a\"b"), outcome: .refused(code: "forbidden", message: "no"))),
         .ping(n: 7), .drain(deadlineMs: 10_000, why: "shutdown"), .unknown(type: "later"),
+        .error(.init(message: "ack", delivery: 7, reason: "a state of 70000 bytes")),
+        .error(.init(message: "command", id: MessageID("a\"b"), reason: "'command' must be object")),
     ]
 
     @Test(arguments: host) func hostLinesComeBack(_ message: HostMessage) throws {

@@ -156,10 +156,17 @@ final class CommandDesk: Sendable {
                 switch receipt {
                 case .success(let receipt):
                     .stored(eventId: receipt.eventId, position: receipt.position, duplicate: receipt.isDuplicate)
-                case .failure(let error): .refused(code: error.code.rawValue, message: error.message)
+                case .failure(let error):
+                    .refused(code: error.code.rawValue, message: Self.message(error, order.command.key))
                 }
             return Outcome(id: order.command.id, cause: order.command.cause, result: result)
         }
+    }
+
+    /// What the plugin is told: it knows its key, and not the id that was derived from it.
+    private static func message(_ error: CommandError, _ key: String?) -> String {
+        guard error.code == .eventIdConflict, let key else { return error.message }
+        return "the key '\(key)' came with another command before, which stands; give each command a key of its own"
     }
 
     /// What ingest is asked for.

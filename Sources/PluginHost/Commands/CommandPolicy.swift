@@ -1,5 +1,6 @@
 import CrowbarCore
 import JSONBytes
+import PluginWire
 
 /// What a plugin may emit, and under which id: the manifest is the authority (docs/protocol.md, "Who a plugin may be").
 struct CommandPolicy: Sendable {
@@ -56,9 +57,17 @@ struct CommandPolicy: Sendable {
             throw CommandError(.loop, "a chain of over \(Ingest.Limit.depth) causes: plugins are answering each other")
         }
         let id = eventId(cause: cause, key: key, secret: secret, hmac: hmac)
-        return Ingest.Request(
+        var request = Ingest.Request(
             command, actor: actor, origin: .init(plugin: plugin, ref: ref), derivedId: id, depth: UInt8(depth))
+        request.isKeyed = key != nil
+        if let key, Self.queue(of: cause) != Wire.mainQueue {
+            request.formerId = Self.eventId(["key", plugin, key], nil, secret, hmac)
+        }
+        return request
     }
+
+    /// The queue that a command's key belongs to.
+    private static func queue(of cause: Cause?) -> String { cause?.queue ?? Wire.mainQueue }
 
     /// Whether the plugin may act for a user.
     func mayBe(_ user: String) -> Bool {
@@ -70,20 +79,28 @@ struct CommandPolicy: Sendable {
     func eventId(
         cause: Cause?, key: String?, secret: [UInt8], hmac: (_ key: [UInt8], _ message: [UInt8]) -> [UInt8]
     ) -> String? {
-        func message(_ parts: [String]) -> [UInt8] {
-            var out: [UInt8] = []
-            for part in parts {
-                out.appendDecimal(Int64(part.utf8.count))
-                out.append(0x3A)
-                out.append(contentsOf: part.utf8)
-            }
-            return out
-        }
         if let key {
-            return EventIDSource.derived(milliseconds: nil, digest: hmac(secret, message(["key", plugin, key])))
+            // Those of `main` keep the form of before keys had a queue, so that they are the same after an upgrade.
+            let queue = Self.queue(of: cause)
+            let scope = queue == Wire.mainQueue ? [plugin] : [plugin, queue]
+            return Self.eventId(["key"] + scope + [key], nil, secret, hmac)
         }
         guard let cause else { return nil }
         let parts = ["cause", plugin, cause.queue, cause.eventId, String(cause.ordinal)]
-        return EventIDSource.derived(milliseconds: cause.timestamp, digest: hmac(secret, message(parts)))
+        return Self.eventId(parts, cause.timestamp, secret, hmac)
+    }
+
+    /// - Parameter milliseconds: The time that the id begins with; nil for none.
+    private static func eventId(
+        _ parts: [String], _ milliseconds: Int64?, _ secret: [UInt8],
+        _ hmac: (_ key: [UInt8], _ message: [UInt8]) -> [UInt8]
+    ) -> String {
+        var message: [UInt8] = []
+        for part in parts {
+            message.appendDecimal(Int64(part.utf8.count))
+            message.append(0x3A)
+            message.append(contentsOf: part.utf8)
+        }
+        return EventIDSource.derived(milliseconds: milliseconds, digest: hmac(secret, message))
     }
 }

@@ -75,6 +75,8 @@ public struct Manifest: Sendable, Equatable {
     public var commandsInHistory = false
     /// Whether it is sent `ping`.
     public var ping = true
+    /// Whether messages and fields that the protocol does not know are errors, as a plugin's author wants to have it.
+    public var isStrict = false
     /// Whether it may be replayed to.
     public var replay = true
     /// Counted attempts before the dead letter.

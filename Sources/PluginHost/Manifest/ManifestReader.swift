@@ -8,8 +8,8 @@ struct ManifestReader {
     static let keys = [
         "command", "phase", "enabled", "types", "channels", "start", "order", "window", "commands", "own_events",
         "act_as",
-        "priority", "on_failure", "ping", "replay", "commands_in_history", "retry", "limits", "sandbox", "env",
-        "config",
+        "priority", "on_failure", "ping", "strict", "replay", "commands_in_history", "retry", "limits", "sandbox",
+        "env", "config",
     ]
 
     /// Keys that mean nothing in phase `command`, where no events are delivered.
@@ -73,6 +73,7 @@ struct ManifestReader {
         manifest.ownEvents = try settings.bool("own_events") ?? false
         manifest.actAs = try settings.strings("act_as") ?? []
         manifest.ping = try settings.bool("ping") ?? true
+        manifest.isStrict = try settings.bool("strict") ?? false
         manifest.replay = try settings.bool("replay") ?? true
         manifest.commandsInHistory = try settings.bool("commands_in_history") ?? false
         if let retry = try settings.table("retry") {

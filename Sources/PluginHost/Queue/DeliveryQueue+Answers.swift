@@ -44,6 +44,7 @@ extension DeliveryQueue {
     /// deadline runs for it any more, and it has no part in a crash. False where it is not held.
     mutating func answer(_ delivery: Int64, now: Int64) -> Bool {
         guard let at = flight(delivery), flights[at].state == .held else { return false }
+        endWait(at)
         flights[at].state = .answered
         answered += 1
         progress(now)
@@ -75,9 +76,6 @@ extension DeliveryQueue {
         return count
     }
 
-    /// Something was settled or failed: the deadline runs from now, or from when the plugin said that it needs longer.
-    private mutating func progress(_ now: Int64) { deadlineFrom = max(deadlineFrom, now) }
-
     mutating func settleFlight(_ at: Int) {
         takeBack(at, .done)
         settlements += 1
@@ -86,6 +84,7 @@ extension DeliveryQueue {
 
     /// Notes that a delivery is not out any more.
     private mutating func takeBack(_ at: Int, _ state: Flight.State) {
+        endWait(at)
         if flights[at].state == .answered { answered -= 1 }
         flights[at].state = state
         held -= 1
@@ -113,6 +112,7 @@ extension DeliveryQueue {
     mutating func abandon(position: Int64) {
         guard let at = flights.firstIndex(where: { $0.state == .held && slot($0.slot)?.position == position })
         else { return }
+        endWait(at)
         flights[at].state = .done
         held -= 1
         close(flights[at].slot)
@@ -156,21 +156,24 @@ extension DeliveryQueue {
         if isCounted { record.counted += 1 }
         record.code = code
         record.message = message
-        progress(now)
         if slot.isRedrive {
             settleFlight(at)
+            progress(now)
             trim()
             return .exhausted(position: position, record, voidThrough: nil)
         }
         let through = pipelines ? void(lane: slot.lane, above: at) : nil
         if record.counted >= settings.maxAttempts {
             settleFlight(at)
+            progress(now)
             if pipelines { unblock(Int(slot.lane)) }
             trim()
             return .exhausted(position: position, record, voidThrough: through)
         }
+        endWait(at)
         flights[at].state = .retry
         held -= 1
+        progress(now)
         if parks(slot, due: due, now: now) {
             attempts[position] = record
             park(index, slot, due: due)

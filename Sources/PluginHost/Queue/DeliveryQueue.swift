@@ -56,6 +56,8 @@ struct DeliveryQueue {
         /// Milliseconds on the monotonic clock.
         var launched: Int64
         var state: State
+        /// Commands that it caused are not decided: the plugin may be waiting for them.
+        var isWaiting = false
         /// Whether it counts in the window, be it with the plugin or not.
         var isOut: Bool { state == .held || state == .answered }
     }
@@ -93,14 +95,18 @@ struct DeliveryQueue {
     var held = 0
     /// Those of them that the plugin has answered.
     var answered = 0
+    /// Those of the others that wait for commands.
+    var waiting = 0
     /// Slots taken, but not launched yet.
     var taken = 0
     /// Settlements by the plugin so far.
     var settlements: Int64 = 0
     /// From when the ack deadline runs, on the monotonic clock.
     var deadlineFrom: Int64 = 0
+    /// Since when it stands still, as all that the plugin holds waits for commands; nil while it runs.
+    var stoppedAt: Int64?
     /// When the window was last raised from 0.
-    private var openSince: Int64 = 0
+    var openSince: Int64 = 0
     var attempts: [Int64: Attempts] = [:]
     var retries: [Int64: Int] = [:]
 
@@ -297,7 +303,7 @@ struct DeliveryQueue {
     mutating func launch(slot index: Int, delivery: Int64, now: Int64) -> Int64 {
         mark(index, .launched)
         taken -= 1
-        if held == answered { deadlineFrom = now }
+        if held == answered + waiting { (deadlineFrom, stoppedAt) = (now, nil) }
         held += 1
         flights.append(Flight(delivery: delivery, slot: index, launched: now, state: .held))
         guard !attempts.isEmpty, let slot = slot(index), attempts[slot.position] != nil else { return 1 }
@@ -318,30 +324,6 @@ struct DeliveryQueue {
         let waiting = lanes[lane].waiting
         lanes[lane].waiting = []
         for index in waiting { enqueue(index) }
-    }
-
-    // MARK: Window and deadline
-
-    /// Sets the number of unsettled events wanted.
-    mutating func setWindow(_ events: Int, now: Int64) {
-        if window == 0, events > 0 { (deadlineFrom, openSince) = (now, now) }
-        window = events
-    }
-
-    /// Moves the deadline on: the plugin said that it needs longer.
-    mutating func extendDeadline(to time: Int64) { deadlineFrom = max(deadlineFrom, time) }
-
-    /// When the plugin counts as hung on this queue, on the monotonic clock; nil while the plugin has answered all that
-    /// is out or the queue is on hold.
-    var deadline: Int64? {
-        guard held > answered, window > 0 else { return nil }
-        var deadline = deadlineFrom + settings.ackDeadline
-        if let oldest = flights.first(where: { $0.state == .held }) {
-            // What was held while the window was 0 is no fault of the plugin's.
-            let since = max(oldest.launched, openSince)
-            deadline = min(deadline, max(since + Limit.heldDeadlines * settings.ackDeadline, deadlineFrom))
-        }
-        return deadline
     }
 
     // MARK: What is kept

@@ -13,9 +13,9 @@ extension Course {
             return runs ? resting(problem) : stopped
         }
         if !runs || current.isDraining || isBetweenProcesses || view.isDraining { return (.draining, problem) }
-        if !view.isReady { return (isPaused ? .paused : .starting, problem) }
+        if !view.isReady { return (isPaused ? .paused : .starting, problem ?? view.trouble) }
         if isPaused { return (.paused, problem) }
-        return (view.isCaughtUp ? .live : .catchingUp, problem)
+        return (view.isCaughtUp ? .live : .catchingUp, problem ?? view.trouble)
     }
 
     private func resting(_ problem: String?) -> (State, String?) {

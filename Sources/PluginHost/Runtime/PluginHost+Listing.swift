@@ -121,7 +121,7 @@ extension PluginHost {
         func strings(_ names: [String]) -> JSON { .array(names.map { .string($0) }) }
         var members: [JSON.Member] = [
             .init("file", .string(manifest.file)), .init("command", strings(manifest.command)),
-            .init("enabled", .bool(manifest.isEnabled)),
+            .init("enabled", .bool(manifest.isEnabled)), .init("strict", .bool(manifest.isStrict)),
             .init(
                 "types", (manifest.types?.map(\.name) ?? manifest.commandTypes?.map(\.rawValue)).map(strings) ?? .null),
             .init("channels", manifest.channels.map(strings) ?? .null),

@@ -12,7 +12,9 @@ extension PluginHost {
     func purgeDroppedQueues() async {
         repeat {
             do {
-                try await environment.store.purge(droppedBefore: environment.unixNow() - Self.keepsDropped)
+                let now = environment.unixNow()
+                try await environment.store.capDropTimes(at: now)
+                try await environment.store.purge(droppedBefore: now - Self.keepsDropped)
             } catch {
                 environment.logger.error("queues that were dropped a week ago cannot be removed: \(error)")
             }

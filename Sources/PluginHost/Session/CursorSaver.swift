@@ -21,6 +21,8 @@ final class CursorSaver: Sendable {
         var droppedAt: Int64?
         /// Positions of dead letters that were redriven with success.
         var redriven: [Int64] = []
+        /// The time of this, Unix milliseconds.
+        var savedAt: Int64?
     }
 
     /// A dead letter whose event is known by its place.
@@ -81,7 +83,8 @@ final class CursorSaver: Sendable {
                 cursors[change.id] = cursor
                 records[change.id] = QueueRecord(
                     cursor: cursor, bornAt: change.bornAt, settled: change.settled, retries: change.retries,
-                    parked: change.parked, state: change.state, droppedAt: change.droppedAt)
+                    parked: change.parked, state: change.state, droppedAt: change.droppedAt,
+                    savedAt: change.savedAt)
                 if !change.redriven.isEmpty { redriven[change.id] = change.redriven }
             }
             var deadLetters: [DeadLetter] = []

@@ -41,8 +41,8 @@ final class Mailbox: Sendable {
         case release(earlier: [String: [Int64: DeliveryQueue.Attempts]], suspects: PoisonWatch.Events)
         /// The plugin's configuration changed.
         case configure(Secrets)
-        /// What the plugin said to a check was nonsense.
-        case offence(String)
+        /// A message of the plugin's was nonsense, for this reason.
+        case offence(_ message: String, _ reason: String)
         /// The operator holds deliveries back, or lets them go.
         case pause(Bool)
         /// The operator asks something of the plugin.

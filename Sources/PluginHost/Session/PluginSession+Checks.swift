@@ -20,11 +20,11 @@ extension PluginSession {
                         HostMessage.check(id: MessageID(Int(id)), deadlineMs: within, command: command).line + [0x0A])
                     return true
                 },
-                complain: { mailbox.post(.offence("'verdict': \($0)")) }))
+                complain: { mailbox.post(.offence("verdict", $0)) }))
     }
 
     func take(_ verdict: PluginMessage.Verdict, _ now: Int64) {
-        guard isChecker else { return strike("'verdict' from a plugin that was asked nothing", now) }
+        guard isChecker else { return strike("verdict", "it was asked nothing", now) }
         let id: MessageID
         let answer: CheckChain.Answer
         switch verdict {

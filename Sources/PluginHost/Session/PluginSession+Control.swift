@@ -32,11 +32,9 @@ extension PluginSession {
         send(.config(id: MessageID(configurations), config: secrets.config))
     }
 
-    func take(configured id: MessageID, _ problem: PluginMessage.Problem?) {
+    func take(configured id: MessageID, _ problem: PluginMessage.Problem?, _ now: Int64) {
         guard let number = configuring, id.number == Int64(number) else {
-            // An answer after its time, or to nothing.
-            view.ignored += 1
-            return
+            return ignore("configured", id: id, asked: configurations, now)
         }
         configuring = nil
         clock.configured()

@@ -245,12 +245,15 @@ extension PluginSession {
             }
             if saveFailed { log.note(.info, "cursors can be stored again; delivery goes on") }
             saveFailed = false
+            view.storeTrouble = nil
             lettersUnderSave = []
             for i in queues.indices {
                 if let cursor = cursors[queues[i].id] { queues[i].savedCursor = cursor }
             }
         case .failed(let why):
-            if !saveFailed { log.note(.error, "cursors cannot be stored, delivery stops until they can: \(why)") }
+            let trouble = "cursors cannot be stored, delivery stops until they can: \(why)"
+            if !saveFailed { log.note(.error, trouble) }
+            view.storeTrouble = trouble
             saveFailed = true
             letters = lettersUnderSave + letters
             lettersUnderSave = []
@@ -262,14 +265,16 @@ extension PluginSession {
         }
     }
 
-    /// The last save of a session, which waits for its outcome.
-    func saveAtEnd() async {
-        if queues.isEmpty { return }
+    /// The last save of a session, which waits for its outcome; false where it failed.
+    @discardableResult func saveAtEnd() async -> Bool {
+        if queues.isEmpty { return true }
         let (now, unixNow) = (environment.now(), environment.unixNow())
         let changes = queues.filter { $0.droppedAt == nil }.map { $0.change(unixNow: unixNow, now: now) }
         if case .failed(let why) = await saver.save(changes, lettersUnderSave + letters) {
             log.note(.error, "the last cursors could not be stored; what they would have settled comes again: \(why)")
+            return false
         }
+        return true
     }
 
     // MARK: Deadlines
@@ -308,7 +313,7 @@ extension PluginSession {
     private func end(_ overdue: SessionClock.Overdue, _ now: Int64) {
         if shutdown != nil, overdue != .configured { return }
         switch overdue {
-        case .ready: kill(.crashed("no 'ready' within \(clock.limits.ready / 1000) s"), now)
+        case .ready: kill(.crashed("no 'ready' within \(clock.limits.ready / 1000) s\(lastRefusal)"), now)
         case .silence: kill(.crashed("not a byte for \(clock.limits.silence / 1000) s: it hangs"), now)
         case .reading: kill(.crashed("it took no line for \(clock.limits.silence / 1000) s: it hangs"), now)
         case .configured:
@@ -318,9 +323,12 @@ extension PluginSession {
         case .queue(let name):
             let deadline = queues.first { $0.id.queue == name && $0.droppedAt == nil }?.queue.settings.ackDeadline
             let seconds = (deadline ?? manifest.ackDeadline) / 1000
-            kill(.crashed("queue '\(name)' made no progress for \(seconds) s: it hangs"), now)
+            kill(.crashed("queue '\(name)' made no progress for \(seconds) s: it hangs\(lastRefusal)"), now)
         }
     }
+
+    /// What may be why the plugin does not get on.
+    private var lastRefusal: String { view.refusal.map { "; before that \($0)" } ?? "" }
 
     private func take(_ step: Shutdown.Step) {
         switch step {
@@ -349,6 +357,7 @@ extension PluginSession {
                 times.append(max(nextSave, queue.lastSave + CursorSaver.interval))
             }
         }
+        if view.commandTrouble == nil, let since = undecidedSince { times.append(since + Limit.commandsWait) }
         if lastPublish + Limit.publish > now { times.append(lastPublish + Limit.publish) }
         return times.min()
     }
@@ -356,6 +365,7 @@ extension PluginSession {
     // MARK: What is shown
 
     private func publish(_ now: Int64) {
+        noteWaitingCommands(now)
         guard now - lastPublish >= Limit.publish || queues.count != publishedQueues || board.current.pid == nil else {
             return
         }

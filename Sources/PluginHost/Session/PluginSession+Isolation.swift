@@ -35,11 +35,12 @@ extension PluginSession {
         else { return false }
         let known = queues[i].queue.attempts[position]
         queues[i].queue.abandon(position: position)
-        clear(position, i)
         bury(
             i, position, "crash", "the plugin crashed on it again and again: \(why)",
             attempts: max(1, known?.deliveries ?? 1), first: known?.first ?? 0)
-        await saveAtEnd()
+        // Where that is not stored it comes again, and is under suspicion as before.
+        guard await saveAtEnd() else { return false }
+        clear(position, i)
         return true
     }
 

@@ -14,12 +14,14 @@ extension PluginSession {
                 // A process that is to end for its offences can no more make the host work.
                 if strikes.areTooMany { return }
                 switch piece {
-                case .tooLong(let count): strike("a line of \(count) bytes; at most \(Wire.maxLine) are taken", now)
+                case .tooLong(let count):
+                    strike(
+                        HostMessage.Refused.line, "it has \(count) bytes; at most \(Wire.maxLine) are taken", now)
                 case .line(let line) where line.first == 0x7B:
                     do throws(WireError) {
-                        lines.append(try PluginMessage(line: line))
+                        lines.append(try PluginMessage(line: line, isStrict: manifest.isStrict))
                     } catch {
-                        strike("\(error)", now)
+                        refuse(line: line, error, now)
                     }
                 case .line(let line): if !line.isEmpty { log.line(line, stray: true) }
                 }
@@ -28,46 +30,34 @@ extension PluginSession {
         for message in lines { await take(message, now) }
     }
 
-    /// Counts an offence against the protocol; too many in a minute end the process.
-    func strike(_ what: String, _ now: Int64) {
-        if strikes.areTooMany { return }
-        view.strikes += 1
-        log.remark(.warning, "protocol: \(what)")
-        strikes.add(now: now)
-        if strikes.areTooMany {
-            kill(.crashed("\(Strikes.most) offences against the protocol in a minute; the last: \(what)"), now)
-        }
-    }
-
     private func take(_ message: PluginMessage, _ now: Int64) async {
         switch message {
         case .ack(let settled, let state): acknowledge(settled, state, now)
         case .command(let command): take(command, now)
         case .retry(let retry): take(retry, now)
         case .reject(let delivery, let code, let message, let deadLetter):
-            settle(delivery, .reject(code: code, message: message, deadLetter: deadLetter), now)
+            settle(delivery, .reject(code: code, message: message, deadLetter: deadLetter), as: "reject", now)
         case .ready(let ready): await take(ready, now)
         case .pong: break
         case .window(let queue, let events):
             setWindow(queue, to: min(events, Int64(Wire.maxWindow)), now)
         case .state(let queue, let state):
-            guard let i = index(of: queue), let bytes = bounded(state, now) else { return ignore() }
+            guard let i = index(of: queue) else { return ignore("state", queue: queue, now) }
+            guard let bytes = bounded(state, of: "state", now) else { return }
             heldStates.hold(.init(queue: i, state: bytes, after: emitted))
             applyStates(now)
         case .working(let delivery, let ms): working(delivery, ms, now)
-        case .status(let level, let message, let details):
-            let count = details?.members?.count ?? 0
-            view.status = (level, log.mask(message, limit: 1024), count <= 100 ? details.map { log.mask($0) } : nil)
+        case .status(let level, let message, let details): show(level, message, details, now)
         case .log(let level, let message, let fields): log.message(level: level, message, fields: fields)
-        case .drained: if !isDraining { strike("'drained' was not expected", now) }
+        case .drained: if !isDraining { strike("drained", "it was not expected: there was no 'drain'", now) }
         case .fatal(let code, let problem, let retry):
             let message = log.mask(problem.message, limit: 1024)
             let reason = "\(place(problem.path))\(message) (\(log.mask(code, limit: 64)))"
             end = retry ? .tryLater(reason) : .failed(reason)
             phase = .ending
             if shutdown == nil { shutdown = .awaitingExit(now: now) }
-        case .configured(let id, let problem): take(configured: id, problem)
-        case .answer(let id, let answer): take(answer: answer, to: id)
+        case .configured(let id, let problem): take(configured: id, problem, now)
+        case .answer(let id, let answer): take(answer: answer, to: id, now)
         case .queues(let asked): take(queues: asked, now)
         case .verdict(let verdict): take(verdict, now)
         case .unknown: ignore()
@@ -80,22 +70,32 @@ extension PluginSession {
         return ManifestReader.place(ofConfig: log.mask(path, limit: 256), in: manifest.file) + ": "
     }
 
-    private func ignore() { view.ignored += 1 }
+    private func show(_ level: PluginMessage.Level, _ message: String, _ details: JSON?, _ now: Int64) {
+        let count = details?.members?.count ?? 0
+        let isShown = count <= Wire.maxDetails
+        view.status = (level, log.mask(message, limit: 1024), isShown ? details.map { log.mask($0) } : nil)
+        if isShown { return }
+        refuse("status", "'details' has \(count) members and is left out; at most \(Wire.maxDetails) are shown", now)
+    }
 
     func index(of queue: String) -> Int? {
         queues.firstIndex { $0.id.queue == queue && $0.droppedAt == nil }
     }
 
-    private func bounded(_ state: JSON, _ now: Int64) -> [UInt8]? {
+    /// The bytes of a state, or nil where they are too many; then all that came with it is refused.
+    private func bounded(_ state: JSON, of message: String, delivery: Int64? = nil, _ now: Int64) -> [UInt8]? {
         let bytes = state.bytes
         if bytes.count <= Wire.maxState { return bytes }
-        strike("a state of \(bytes.count) bytes; at most \(Wire.maxState) are kept", now)
+        let settled = message == "ack" ? "; nothing is settled" : ""
+        let reason = "a state of \(bytes.count) bytes; at most \(Wire.maxState) are kept\(settled)"
+        strike(message, reason, delivery: delivery, now)
         return nil
     }
 
     private func working(_ delivery: Int64?, _ ms: Int64, _ now: Int64) {
-        let until = now + min(ms, 3_600_000)
+        let until = now + min(ms, Wire.maxWorking)
         clock.extendReady(to: until)
+        if let delivery, queue(of: delivery) == nil { return ignore("working", delivery, now) }
         for i in queues.indices where delivery == nil || queues[i].queue.holds(delivery ?? 0) {
             queues[i].queue.extendDeadline(to: until)
         }
@@ -113,22 +113,24 @@ extension PluginSession {
     private func acknowledge(_ settled: PluginMessage.Settled, _ state: JSON?, _ now: Int64) {
         var bytes: [UInt8]?
         if let state {
-            bytes = bounded(state, now)
+            bytes = bounded(state, of: "ack", delivery: settled.number, now)
             if bytes == nil { return }
         }
         switch settled {
         case .one(let delivery):
-            if let bytes { settle([delivery], with: bytes, now) } else { settle(delivery, .ack(state: nil), now) }
+            if let bytes { return settle([delivery], with: bytes, now) }
+            settle(delivery, .ack(state: nil), as: "ack", now)
         case .many(let deliveries):
             // What is settled may have left the table, and what was of a queue that is gone is void: no offence either.
             let named = Set(deliveries.compactMap { queue(of: $0) }.filter { queues[$0].droppedAt == nil })
             if bytes != nil, named.count > 1 {
-                return strike("ack: a 'state' with deliveries of several queues", now)
+                let reason = "a 'state' with deliveries of several queues; nothing is settled"
+                return strike("ack", reason, delivery: deliveries.first, now)
             }
             if let bytes { return settle(deliveries, with: bytes, now) }
-            for delivery in deliveries { settle(delivery, .ack(state: nil), now) }
+            for delivery in deliveries { settle(delivery, .ack(state: nil), as: "ack", now) }
         case .upTo(let delivery):
-            guard let i = queue(of: delivery), queues[i].droppedAt == nil else { return ignore() }
+            guard let i = queue(of: delivery), queues[i].droppedAt == nil else { return ignore("ack", delivery, now) }
             if causes.isEmpty, suspects.isEmpty, !queues[i].queue.hasRedrives, bytes == nil || unanswered == 0 {
                 // Said twice, it brings an old state.
                 if queues[i].queue.settle(upTo: delivery, now: now) == 0 { return ignore() }
@@ -138,7 +140,7 @@ extension PluginSession {
             } else if let bytes {
                 settle(queues[i].queue.held(upTo: delivery), with: bytes, now)
             } else {
-                for held in queues[i].queue.held(upTo: delivery) { settle(held, .ack(state: nil), now) }
+                for held in queues[i].queue.held(upTo: delivery) { settle(held, .ack(state: nil), as: "ack", now) }
             }
         }
     }
@@ -150,7 +152,7 @@ extension PluginSession {
             if let i = queue(of: delivery), queues[i].queue.answer(delivery, now: now) {
                 answered.append(delivery)
             } else {
-                ignore()
+                ignore("ack", delivery, now)
             }
         }
         guard let first = answered.first, let i = queue(of: first) else { return }
@@ -169,8 +171,10 @@ extension PluginSession {
     }
 
     /// Settles a delivery, or, where commands that it caused are not decided yet, notes how it is to be settled.
-    private func settle(_ delivery: Int64, _ how: Settlement, _ now: Int64) {
-        guard let i = queue(of: delivery), queues[i].queue.holds(delivery) else { return ignore() }
+    private func settle(_ delivery: Int64, _ how: Settlement, as message: String, _ now: Int64) {
+        guard let i = queue(of: delivery), queues[i].queue.holds(delivery) else {
+            return ignore(message, delivery, now)
+        }
         guard let cause = causes[delivery], cause.open > 0 else { return complete(delivery, of: i, how, now) }
         if queues[i].queue.answer(delivery, now: now) { deferred[delivery] = how }
     }
@@ -211,12 +215,12 @@ extension PluginSession {
     }
 
     private func take(_ retry: PluginMessage.Retry, _ now: Int64) {
-        guard let i = queue(of: retry.delivery) else { return ignore() }
+        guard let i = queue(of: retry.delivery) else { return ignore("retry", retry.delivery, now) }
         let attempt = queues[i].queue.countedAttempts(retry.delivery)
         let position = queues[i].queue.position(of: retry.delivery)
         let wait = retry.afterMs ?? RetryDelay.milliseconds(attempt: attempt, random: environment.random())
         let outcome = queues[i].queue.fail(
-            retry.delivery, due: now + min(wait, 30 * 86_400_000), isCounted: retry.counted,
+            retry.delivery, due: now + min(wait, Wire.maxRetry), isCounted: retry.counted,
             code: log.mask(retry.code, limit: 64), message: log.mask(retry.message, limit: 1024), now: now,
             unixNow: environment.unixNow())
         var through: Int64?
@@ -238,6 +242,8 @@ extension PluginSession {
         while let first = route.first {
             if let oldest = queues[Int(first)].queue.firstDelivery, oldest <= routeBase { return }
             route.removeFirst()
+            // Of a void delivery: what it caused is counted until it can cause nothing more.
+            if !causes.isEmpty, causes[routeBase]?.open == 0 { causes[routeBase] = nil }
             routeBase += 1
         }
     }
@@ -245,7 +251,7 @@ extension PluginSession {
     // MARK: Commands
 
     private func take(_ command: PluginMessage.Command, _ now: Int64) {
-        guard case .working = phase else { return strike("'command' before 'start'", now) }
+        guard case .working = phase else { return strike("command", "'command' before 'start'", now) }
         var order = CommandDesk.Order(command: command)
         if replay != nil {
             order.refusal = CommandError(.replay, "a replay takes no commands")
@@ -253,6 +259,7 @@ extension PluginSession {
             if let i = queue(of: delivery), let position = queues[i].queue.position(of: delivery) {
                 let known = causes[delivery] ?? (0, 0)
                 causes[delivery] = (known.ordinal + 1, known.open + 1)
+                if known.open == 0 { queues[i].queue.awaitCommands(of: delivery, now: now) }
                 order.cause = .init(
                     queue: queues[i].id.queue, position: position, ordinal: known.ordinal,
                     isHistory: position <= queues[i].bornAt)
@@ -261,6 +268,7 @@ extension PluginSession {
                     .invalidCommand, "'cause' is not an unsettled delivery", field: "cause")
             }
         }
+        if unanswered == 0 { undecidedSince = now }
         emitted += 1
         orders.append(order)
     }
@@ -271,12 +279,26 @@ extension PluginSession {
             answers += HostMessage.result(.init(id: outcome.id, outcome: outcome.result)).line
             answers.append(0x0A)
             guard let delivery = outcome.cause, let known = causes[delivery] else { continue }
-            causes[delivery] = (known.ordinal, known.open - 1)
+            // One that left the table meanwhile is named no more.
+            let isKept = known.open > 1 || delivery >= routeBase
+            causes[delivery] = isKept ? (known.ordinal, known.open - 1) : nil
+            if known.open == 1, let i = queue(of: delivery) { queues[i].queue.commandsDecided(of: delivery, now: now) }
             if known.open == 1, let how = deferred.removeValue(forKey: delivery), let i = queue(of: delivery) {
                 complete(delivery, of: i, how, now)
             }
         }
+        undecidedSince = unanswered > 0 ? now : nil
         applyStates(now)
         resumeReading(now)
+    }
+}
+
+extension PluginMessage.Settled {
+    /// The delivery that an error names, of several the first.
+    var number: Int64? {
+        switch self {
+        case .one(let delivery), .upTo(let delivery): delivery
+        case .many(let deliveries): deliveries.first
+        }
     }
 }

@@ -7,7 +7,7 @@ import PluginWire
 extension PluginSession {
     /// Takes a plugin's word on its queues; it is acted upon once no save is under way, which would know the old ones.
     func take(queues asked: [PluginMessage.Queue], _ now: Int64) {
-        guard case .working = phase else { return strike("'queues' before 'start'", now) }
+        guard case .working = phase else { return strike("queues", "'queues' before 'start'", now) }
         guard askedQueues.count < Limit.changesOfQueues else {
             return kill(.crashed("it changed its queues faster than they can be stored"), now)
         }
@@ -20,10 +20,7 @@ extension PluginSession {
         for i in askedQueues.indices {
             for k in askedQueues[i].indices where askedQueues[i][k].name == queue { askedQueues[i][k].window = events }
         }
-        guard let i = index(of: queue) else {
-            view.ignored += 1
-            return
-        }
+        guard let i = index(of: queue) else { return ignore("window", queue: queue, now) }
         queues[i].queue.setWindow(Int(events), now: now)
     }
 

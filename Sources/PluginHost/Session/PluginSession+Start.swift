@@ -14,13 +14,16 @@ extension PluginSession {
 
     func take(_ ready: PluginMessage.Ready, _ now: Int64) async {
         if isDraining { return }
-        guard case .awaitingReady = phase else { return strike("'ready' was not expected", now) }
+        guard case .awaitingReady = phase else { return strike("ready", "it was not expected", now) }
         do {
             guard ready.version == Wire.version else {
                 throw Refusal("it speaks protocol \(ready.version), the host speaks \(Wire.version)")
             }
             isPipelined = ready.pipelined
-            answerable = Set(ready.asks.prefix(Question.maxOpen))
+            guard ready.asks.count <= Wire.maxAsks else {
+                throw Refusal("'asks' lists \(ready.asks.count) words; at most \(Wire.maxAsks) are taken")
+            }
+            answerable = Set(ready.asks)
             let specifications = try specifications(asked(ready))
             view.version = log.mask(ready.programVersion, limit: 64)
             view.isReady = true
@@ -196,8 +199,8 @@ extension PluginSession {
             let known = remembered[retry.position]
             return DeliveryQueue.Attempts(
                 deliveries: max(retry.deliveries, known?.deliveries ?? 0), counted: retry.counted,
-                due: known?.due ?? now + max(0, retry.due - unixNow), code: retry.code, message: retry.message,
-                first: retry.first)
+                due: known?.due ?? now + record.wait(retry, unixNow: unixNow, longest: Wire.maxRetry),
+                code: retry.code, message: retry.message, first: retry.first)
         }
         for retry in record.retries { attempts[retry.position] = known(retry) }
         let position = record.cursor?.position ?? 0

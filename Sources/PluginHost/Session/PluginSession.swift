@@ -20,6 +20,8 @@ final class PluginSession {
         /// Between two looks at a process that should have ended.
         static let endPoll: Int64 = 20
         static let publish: Int64 = 100
+        /// How long commands wait for the log before the operator is shown that.
+        static let commandsWait: Int64 = 5_000
     }
 
     enum Phase {
@@ -86,6 +88,7 @@ final class PluginSession {
     var clock: SessionClock
     var pings: Int64 = 0
     var strikes = Strikes()
+    var errorBucket = TokenBucket(rate: ErrorLimit.rate, burst: ErrorLimit.burst)
     var isReadingPaused = false
     /// What the pipe had taken when reading was paused because too much waits for it, and since when it took no more.
     var deafness: (taken: Int, since: Int64)?
@@ -93,6 +96,8 @@ final class PluginSession {
     var emitted: Int64 = 0
     var decided: Int64 = 0
     var unanswered: Int { Int(emitted - decided) }
+    /// Since when none of those that are not decided was, while there are any.
+    var undecidedSince: Int64?
     var orders: [CommandDesk.Order] = []
     /// What became of commands, until it is written: behind the events, which somebody waits for.
     var answers: [UInt8] = []
@@ -271,14 +276,21 @@ final class PluginSession {
         case .logGrew:
             grewWhileReading = isReading
             for i in queues.indices { queues[i].isAtEnd = false }
-        case .page(let page, let after): takePage(page, after)
-        case .fetched(let page, let queue): takeFetched(page, queue, now)
-        case .lane(let page, let key, let through, let queue): takeLane(page, key, through, queue)
+        case .page(let page, let after):
+            view.logTrouble = nil
+            takePage(page, after)
+        case .fetched(let page, let queue):
+            view.logTrouble = nil
+            takeFetched(page, queue, now)
+        case .lane(let page, let key, let through, let queue):
+            view.logTrouble = nil
+            takeLane(page, key, through, queue)
         case .redrive(let letters): redrive(letters)
         case .readFailed(let why):
             isReading = false
             for i in queues.indices { queues[i].queue.failedToRead() }
             readRetry = now + CursorSaver.failedInterval
+            view.logTrouble = "the log could not be read, trying again in a second: \(why)"
             log.note(.error, "the log could not be read, trying again in a second: \(why)")
         case .decided(let outcomes): take(outcomes, now)
         case .saved(let outcome): take(outcome, now)
@@ -288,7 +300,7 @@ final class PluginSession {
             await release(earlier, now)
         case .configure(let secrets): configure(secrets, now)
         case .pause(let isPaused): pause(isPaused, now)
-        case .offence(let what): strike(what, now)
+        case .offence(let message, let reason): strike(message, reason, now)
         case .ask(let question): ask(question)
         }
     }
@@ -314,7 +326,7 @@ final class PluginSession {
 
     /// Ends the process by force, for a reason that the operator is shown.
     func kill(_ end: Supervisor.End, _ now: Int64) {
-        if self.end == nil || self.end == .stopped { self.end = end }
+        if self.end == nil || self.end == .stopped { self.end = end.mapReason { log.mask($0, limit: 2048) } }
         phase = .ending
         shutdown = .killing(now: now)
     }
@@ -329,8 +341,14 @@ final class PluginSession {
             outcome = .crashed("killed for a limit: \(launchFailure.dropFirst(LaunchFailure.limitMark.count))")
         } else if let launchFailure {
             outcome = .failed("cannot run '\(plan.program)': \(launchFailure)")
+        } else if purpose == .check, end == .stopped, how == .exited(Wire.exitBadConfiguration) {
+            // It was ready, and found more behind that.
+            outcome = .failed("its configuration is wrong: \(reason)")
         } else if let end {
             outcome = end
+            if end == .stopped, purpose != .check, how != .exited(0) {
+                log.note(.warning, "it was asked to finish, and did not end as it should: \(reason)")
+            }
         } else if how == .exited(Wire.exitTryLater) {
             outcome = .tryLater(reason)
         } else if how == .exited(Wire.exitBadConfiguration) {

@@ -4,7 +4,7 @@ import PluginWire
 /// What the operator wants to know of a plugin, or have it do, while it runs.
 struct Question: Sendable {
     /// Questions to one process that wait for their answer, at most.
-    static let maxOpen = 16
+    static let maxOpen = Wire.maxAsks
     /// How long an answer is waited for.
     static let patience = Duration.seconds(60)
 
@@ -41,13 +41,10 @@ extension PluginSession {
     }
 
     /// Takes an answer; what the plugin tells may quote a secret.
-    func take(answer: PluginMessage.Answer, to id: MessageID) {
+    func take(answer: PluginMessage.Answer, to id: MessageID, _ now: Int64) {
         guard let number = id.number.flatMap({ Int(exactly: $0) }),
             let question = questions.removeValue(forKey: number)
-        else {
-            view.ignored += 1
-            return
-        }
+        else { return ignore("answer", id: id, asked: asked, now) }
         switch answer {
         case .told(let json): question.reply(.told(log.mask(json)))
         case .refused(let message): question.reply(.refused(log.mask(message, limit: 1024)))

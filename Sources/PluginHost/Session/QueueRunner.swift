@@ -286,7 +286,7 @@ struct QueueRunner {
             id: id, settledThrough: queue.settledThrough, settled: queue.settledRanges,
             retries: retries.sorted { $0.position < $1.position },
             parked: queue.parkedLanes.map { parked($0, unixNow - now) }, state: state, bornAt: bornAt,
-            droppedAt: droppedAt, redriven: redriven)
+            droppedAt: droppedAt, redriven: redriven, savedAt: unixNow)
     }
 
     private func parked(_ lane: DeliveryQueue.ParkedLane, _ offset: Int64) -> QueueRecord.Parked {

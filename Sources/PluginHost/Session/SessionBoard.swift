@@ -27,6 +27,16 @@ final class SessionBoard: Sendable {
         var queues: [Queue] = []
         var strikes = 0
         var ignored = 0
+        /// The last message of the plugin's that was not taken, and why.
+        var refusal: String?
+        /// Why nothing is delivered while the store cannot be written.
+        var storeTrouble: String?
+        /// Why nothing is delivered while the log cannot be read.
+        var logTrouble: String?
+        /// That commands have been waiting for long.
+        var commandTrouble: String?
+        /// What of these the operator is to be shown first.
+        var trouble: String? { storeTrouble ?? logTrouble ?? commandTrouble ?? refusal }
     }
 
     private let view = Mutex(View())
@@ -42,6 +52,10 @@ final class SessionBoard: Sendable {
             $0.isReady = false
             $0.isCaughtUp = false
             $0.isDraining = false
+            $0.refusal = nil
+            $0.storeTrouble = nil
+            $0.logTrouble = nil
+            $0.commandTrouble = nil
             for i in $0.queues.indices {
                 $0.queues[i].inFlight = 0
                 $0.queues[i].ratePerSecond = 0

@@ -38,7 +38,7 @@ struct AWSPlugin {
             case .check(let id, _, _):
                 connection.send(.verdict(.deny(id: id, code: "unsupported", message: "targets check no commands")))
             case .result(let result): courier?.answer(result)
-            case .caughtUp, .voided, .ask, .unknown: break
+            case .caughtUp, .voided, .ask, .error, .unknown: break
             }
         }
         exit(0)

@@ -115,7 +115,7 @@ final class Bridge: @unchecked Sendable {
             }
             host.send(
                 .configured(id: id, problem: problem.map { PluginMessage.Problem(path: $0.path, message: $0.message) }))
-        case .hello, .caughtUp, .voided, .check, .ask, .unknown: break
+        case .hello, .caughtUp, .voided, .check, .ask, .error, .unknown: break
         }
     }
 
@@ -221,10 +221,13 @@ final class Bridge: @unchecked Sendable {
             readOn()
             endDrain()
         }
-        if command.kind == .message, let reference = command.reference, case .stored = result.outcome {
+        // A key is the line's own id: the chat has that line, though its author or a mention may be read otherwise now.
+        var isThere = true
+        if case .refused(let code, _) = result.outcome { isThere = command.key != nil && code == "event_id_conflict" }
+        if command.kind == .message, let reference = command.reference, isThere {
             networks[network]?.stored(String(command.ref.dropFirst(network.utf8.count + 1)), reference)
         }
-        guard case .refused(let code, let message) = result.outcome else {
+        guard case .refused(let code, let message) = result.outcome, !isThere else {
             if let channel = command.channel { networks[network]?.chatChannel(channel, isThere: true) }
             return
         }

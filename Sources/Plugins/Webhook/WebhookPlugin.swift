@@ -42,7 +42,7 @@ struct WebhookPlugin {
                 } else {
                     connection.send(.answer(id: id, .refused("it has not begun yet")))
                 }
-            case .caughtUp, .voided, .result, .unknown: break
+            case .caughtUp, .voided, .result, .error, .unknown: break
             }
         }
         exit(0)

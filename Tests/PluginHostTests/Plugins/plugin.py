@@ -4,7 +4,9 @@
 mode: ack (default), retry-once, retry-always, reject, hang-once, crash-at N, echo (a command for each message), fatal,
 deaf (ignores drain and SIGTERM), noisy, leaky (tells its secrets in every way), daemon, early (a command before start),
 later (exit status 75), poison (dies of an event each time), away (a channel's first event is tried again after `wait`
-ms), swap (changes its queues), flood (emits more than is read from it at once, and dies).
+ms), swap (changes its queues), flood (emits more than is read from it at once, and dies), oversized (acks with a state
+that is too large, and again without it once it is told), keyed (a command for each message, all under one key),
+sloppy (exit status 3 after a drain), unsure (exit status 78 after all).
 It notes what it gets in dataDir/seen, one JSON line each.
 """
 import json
@@ -74,11 +76,11 @@ class Plugin:
         for text in (config["pem"], json.dumps(config), config["token"]):
             print(text, file=sys.stderr, flush=True)
 
-    def command(self, cause, text="echo"):
+    def command(self, cause, text="echo", **more):
         self.commands += 1
         user = self.config.get("user", self.plugin + "/bot")
         command = {"type": "SEND_MESSAGE", "userId": user, "channelId": "general", "message": text}
-        message = dict(type="command", id=self.commands, command=command, ref="test")
+        message = dict(type="command", id=self.commands, command=command, ref="test", **more)
         if cause is not None:
             message["cause"] = cause
         say(**message)
@@ -119,6 +121,11 @@ class Plugin:
         elif self.mode == "echo" and event["type"] == "MESSAGE_SENT":
             self.command(number, "echo of " + text)
             say(type="ack", delivery=number)
+        elif self.mode == "oversized":
+            say(type="ack", delivery=number, state="x" * 70_000)
+        elif self.mode == "keyed" and event["type"] == "MESSAGE_SENT":
+            self.command(number, "echo of " + text, key="the key")
+            say(type="ack", delivery=number)
         elif self.mode == "echo-crash" and event["type"] == "MESSAGE_SENT":
             self.command(number, "echo of " + text)
             if message["attempt"] == 1:
@@ -138,8 +145,10 @@ class Plugin:
                 self.event(message, line)
             elif kind == "ping":
                 say(type="pong", n=message["n"])
-            elif kind in ("start", "result", "caughtUp", "voided"):
+            elif kind in ("start", "result", "caughtUp", "voided", "error"):
                 self.note(**message)
+                if kind == "error" and self.mode == "oversized":
+                    say(type="ack", delivery=message["delivery"])
                 if kind == "start" and self.mode == "leaky":
                     self.leak()
                 if kind == "start" and "window" in self.config:
@@ -148,9 +157,13 @@ class Plugin:
                     for _ in range(1100):
                         self.command(None)
                     os._exit(1)
+            elif kind == "drain" and self.mode == "sloppy":
+                sys.exit(3)
             elif kind == "drain" and self.mode != "deaf":
                 say(type="drained")
                 return
+        if self.mode == "unsure":
+            sys.exit(78)
         if self.mode == "deaf":
             while True:
                 time.sleep(60)
