@@ -64,7 +64,8 @@ public final class DataFolder: Sendable {
         var info = stat()
         if stat(path, &info) != 0 { throw failure(path, "stat") }
         // It holds the hashes of tokens and every private channel.
-        if info.st_mode & 0o077 != 0, chmod(path, 0o700) != 0 { throw failure(path, "chmod") }
+        // Plugins that are users of their own may have to pass through it (0711).
+        if info.st_mode & 0o066 != 0, chmod(path, 0o700) != 0 { throw failure(path, "chmod") }
     }
 
     private static func pid(_ lock: Int32) -> Int32? {

@@ -4,9 +4,13 @@
 #define _GNU_SOURCE
 #include "rules.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -18,7 +22,8 @@ enum {
     RESTRICT_SELF = 446,
     ASK_VERSION = 1,
     RULE_PATH_BENEATH = 1,
-    // Rules for TCP, and for signals and abstract sockets, came with these versions.
+    // Rules for renaming across folders, for TCP, and for signals and abstract sockets, came with these versions.
+    VERSION_REFER = 2,
     VERSION_NETWORK = 4,
     VERSION_SCOPES = 6,
 };
@@ -40,7 +45,8 @@ enum {
 #define CONTROL_DEVICE BIT(15)
 #define TCP (BIT(0) | BIT(1))
 // Abstract sockets and signals beyond the sandbox.
-#define SCOPES (BIT(0) | BIT(1))
+#define ABSTRACT_SOCKETS BIT(0)
+#define SIGNALS BIT(1)
 
 #define READING (EXECUTE | READ_FILE | READ_FOLDER)
 #define WRITING (READING | WRITE_FILE | CHANGE_FOLDER | REFER | TRUNCATE)
@@ -82,17 +88,25 @@ static uint64_t known_to(int version) {
     return rights;
 }
 
+// A ruleset being filled: the rights it knows, and the rules with what stays hidden, if anything.
+struct allowing {
+    int ruleset;
+    uint64_t known;
+    const struct rules *hidden;
+};
+
 // Allows something under a path; false with errno where there is none, or no room.
-static bool allow(int ruleset, const char *path, uint64_t rights, uint64_t known) {
-    int file = open(path, O_PATH | O_CLOEXEC);
+static bool allow(struct allowing to, const char *path, uint64_t rights, int flags) {
+    int file = open(path, O_PATH | O_CLOEXEC | flags);
     if (file < 0) return false;
     struct stat info;
     bool done = fstat(file, &info) == 0;
     if (done) {
-        uint64_t allowed = rights & known;
+        uint64_t allowed = rights & to.known;
         if (!S_ISDIR(info.st_mode)) allowed &= FOR_FILES;
         struct path_rule rule = {allowed, file};
-        done = syscall(ADD_RULE, ruleset, RULE_PATH_BENEATH, &rule, 0) == 0;
+        // A link is nothing itself, and there may be nothing to allow.
+        done = allowed == 0 || S_ISLNK(info.st_mode) || syscall(ADD_RULE, to.ruleset, RULE_PATH_BENEATH, &rule, 0) == 0;
     }
     int error = errno;
     close(file);
@@ -100,46 +114,110 @@ static bool allow(int ruleset, const char *path, uint64_t rights, uint64_t known
     return done;
 }
 
-static bool allow_paths(int ruleset, const struct rules *rules, const char *program, uint64_t known,
-                        struct trouble *trouble) {
+static bool holds_hidden(const struct rules *rules, const char *path, bool *is_hidden) {
+    bool holds = false;
+    *is_hidden = false;
+    for (int i = 0; rules != NULL && i < rules->hides; i++) {
+        if (is_within(path, rules->hide[i])) *is_hidden = true;
+        if (is_within(rules->hide[i], path)) holds = true;
+    }
+    return holds;
+}
+
+// Landlock cannot take a folder out of one that is allowed, so what holds a hidden one is allowed entry by entry. What
+// is made later beside these entries is out of reach.
+static bool allow_entries(struct allowing to, const char *path, uint64_t rights) {
+    bool is_hidden;
+    bool holds = holds_hidden(to.hidden, path, &is_hidden);
+    if (is_hidden) return true;
+    // Through these a plugin could change other processes of its user and, as root, the kernel.
+    if (strcmp(path, "/proc") == 0 || strcmp(path, "/sys") == 0) rights &= READING;
+    if (!holds) return allow(to, path, rights, O_NOFOLLOW);
+    DIR *folder = opendir(path);
+    if (folder == NULL) return errno == EACCES;
+    bool done = true;
+    for (struct dirent *entry; done && (entry = readdir(folder)) != NULL;) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) continue;
+        char next[PATH_MAX];
+        snprintf(next, sizeof next, "%s/%s", strcmp(path, "/") == 0 ? "" : path, entry->d_name);
+        // Something may end meanwhile, or not be this user's.
+        done = allow_entries(to, next, rights) || errno == ENOENT || errno == EACCES;
+    }
+    closedir(folder);
+    return done;
+}
+
+// Allows what is under a path but for what stays hidden.
+static bool allow_path(struct allowing to, const char *path, uint64_t rights) {
+    // The present folder is the plugin's own, wherever it is.
+    if (to.hidden == NULL || strcmp(path, ".") == 0) return allow(to, path, rights, 0);
+    char *real = realpath(path, NULL);
+    if (real == NULL) return false;
+    bool done = allow_entries(to, real, rights);
+    int error = errno;
+    free(real);
+    errno = error;
+    return done;
+}
+
+static bool allow_paths(struct allowing to, const struct rules *rules, const char *program, struct trouble *trouble) {
     for (size_t i = 0; i < sizeof system_folders / sizeof *system_folders; i++) {
-        if (!allow(ruleset, system_folders[i], READING, known) && errno != ENOENT && errno != EACCES) {
+        if (!allow_path(to, system_folders[i], READING) && errno != ENOENT && errno != EACCES) {
             return note_trouble(trouble, "cannot allow", system_folders[i]);
         }
     }
     for (size_t i = 0; i < sizeof devices / sizeof *devices; i++) {
-        if (!allow(ruleset, devices[i], READ_FILE | WRITE_FILE | TRUNCATE, known) && errno != ENOENT) {
+        if (!allow_path(to, devices[i], READ_FILE | WRITE_FILE | TRUNCATE) && errno != ENOENT) {
             return note_trouble(trouble, "cannot allow", devices[i]);
         }
     }
-    if (!allow(ruleset, program, READING, known)) return note_trouble(trouble, program, NULL);
+    if (!allow_path(to, program, READING)) return note_trouble(trouble, program, NULL);
     for (int i = 0; i < rules->reads; i++) {
-        if (!allow(ruleset, rules->read[i], READING, known)) return note_trouble(trouble, "[sandbox] read:", rules->read[i]);
+        if (!allow_path(to, rules->read[i], READING)) {
+            return note_trouble(trouble, "[sandbox] read:", rules->read[i]);
+        }
     }
     for (int i = 0; i < rules->writes; i++) {
-        if (!allow(ruleset, rules->write[i], WRITING, known)) {
+        if (!allow_path(to, rules->write[i], WRITING)) {
             return note_trouble(trouble, "[sandbox] write:", rules->write[i]);
         }
     }
     return true;
 }
 
-bool restrict_files(const struct rules *rules, const char *program, struct trouble *trouble) {
+// The rights that are denied unless a rule allows them.
+static uint64_t handled_rights(const struct rules *rules, bool hides, int version) {
+    if (rules->sandbox || hides) return known_to(version);
+    // Every plugin is in a domain, for nobody in one can look into a process outside of it, and so into what that sees
+    // of the file system (/proc/PID/root). One that restricts no files is possible from version 6 on; before, it is made
+    // by a right that no plugin has anyway. In version 1 nothing could be renamed across folders any more.
+    return version >= VERSION_REFER && version < VERSION_SCOPES ? REFER | MAKE_DEVICE : 0;
+}
+
+bool restrict_files(const struct rules *rules, const char *program, bool hides, struct trouble *trouble) {
     int version = landlock_version();
     if (version == 0) {
         errno = ENOSYS;
         return !(rules->sandbox && rules->require) || note_trouble(trouble, "[sandbox] needs Landlock", NULL);
     }
-    struct ruleset handled = {0, 0, 0};
-    if (rules->sandbox) handled.files = known_to(version);
+    struct ruleset handled = {handled_rights(rules, hides, version), 0, 0};
     if (rules->no_network && version >= VERSION_NETWORK) handled.network = TCP;
-    // A sandboxed plugin must not end the host or its own launcher.
-    if (rules->sandbox && version >= VERSION_SCOPES) handled.scopes = SCOPES;
-    if (handled.files == 0 && handled.network == 0) return true;
+    // No plugin may end the host or its own launcher.
+    if (version >= VERSION_SCOPES) handled.scopes = rules->sandbox ? SIGNALS | ABSTRACT_SOCKETS : SIGNALS;
+    if (handled.files == 0 && handled.network == 0 && handled.scopes == 0) return true;
     size_t size = version >= VERSION_SCOPES ? 24 : version >= VERSION_NETWORK ? 16 : 8;
     int ruleset = (int)syscall(CREATE_RULESET, &handled, size, 0);
     if (ruleset < 0) return note_trouble(trouble, "cannot make a Landlock ruleset", NULL);
-    bool done = handled.files == 0 || allow_paths(ruleset, rules, program, handled.files, trouble);
+    struct allowing to = {ruleset, handled.files, hides ? rules : NULL};
+    bool done = true;
+    if (rules->sandbox) {
+        done = allow_paths(to, rules, program, trouble);
+    } else if (hides) {
+        done = (allow_path(to, "/", ~MAKE_DEVICE) && allow_path(to, ".", ~MAKE_DEVICE)) ||
+               note_trouble(trouble, "cannot allow all but the data folder", NULL);
+    } else if (handled.files != 0) {
+        done = allow_path(to, "/", REFER) || note_trouble(trouble, "cannot allow renaming", NULL);
+    }
     if (done && syscall(RESTRICT_SELF, ruleset, 0) != 0) done = note_trouble(trouble, "cannot enforce Landlock", NULL);
     close(ruleset);
     return done;

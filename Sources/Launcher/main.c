@@ -14,13 +14,14 @@
 // TOKEN is made by the host for this start, so that a plugin's own output is not mistaken for it. A plugin that is killed
 // for the number of its processes is reported the same way, the reason beginning with "limit: ".
 //
-// Options (rules.h): --memory=BYTES --files=NUMBER --processes=NUMBER --no-network --sandbox --read=PATH --write=PATH
-// --require. --probe tells what of them this machine can enforce: "landlock VERSION" and "sockets 0" or "sockets 1".
+// Options (rules.h): --memory=BYTES --files=NUMBER --processes=NUMBER --user=NUMBER --group=NUMBER --hide=PATH
+// --may-expose --no-network --sandbox --read=PATH --write=PATH --require. --probe tells what this machine can enforce:
+// "landlock VERSION"; "sockets 1" where system calls can be refused, else 0; "mounts 2" where a plugin can get mounts of
+// its own by root's right, 1 by that of an ordinary user, else 0.
 
 #define _GNU_SOURCE
 #include "rules.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -38,8 +39,8 @@
 
 enum {
     EXIT_CANNOT_RUN = 126,
-    // Descendants looked at in one pass; the rest is found by the next pass, for passes go on until none is left.
-    MAX_DESCENDANTS = 4096,
+    // Passes over all descendants to stop them before they are killed: what is stopped does not fork.
+    STOP_PASSES = 2,
     // Milliseconds between passes while killed processes have not been reaped yet.
     PASS_INTERVAL_MS = 5,
     // Milliseconds between two counts of the plugin's processes, where they are limited.
@@ -49,58 +50,6 @@ enum {
 static int fail(const char *token, const char *what, int error) {
     dprintf(STDERR_FILENO, "crowbar-launch %s: %s: %s\n", token, what, strerror(error));
     return EXIT_CANNOT_RUN;
-}
-
-// The parent of a process, or 0 where it is gone, and the number of its threads. The command's name may hold spaces and
-// parentheses, so the fields are read from behind the last one (proc(5)).
-static pid_t parent_of(pid_t pid, int *threads) {
-    char path[64], text[512];
-    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-    int file = open(path, O_RDONLY | O_CLOEXEC);
-    if (file < 0) return 0;
-    ssize_t count = read(file, text, sizeof text - 1);
-    close(file);
-    if (count <= 0) return 0;
-    text[count] = 0;
-    const char *behind = strrchr(text, ')');
-    int parent = 0;
-    const char *fields = " %*c %d %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %d";
-    if (behind == NULL || sscanf(behind + 1, fields, &parent, threads) != 2) return 0;
-    return parent;
-}
-
-// Sends a signal to every descendant (0: none is sent); returns how many threads they have together.
-static int signal_descendants(int signal_number) {
-    static pid_t pids[MAX_DESCENDANTS * 4], parents[MAX_DESCENDANTS * 4];
-    static int threads[MAX_DESCENDANTS * 4];
-    static bool mine[MAX_DESCENDANTS * 4];
-    int count = 0, found = 0;
-    DIR *folder = opendir("/proc");
-    if (folder == NULL) return 0;
-    for (struct dirent *entry; (entry = readdir(folder)) != NULL;) {
-        pid_t pid = atoi(entry->d_name);
-        if (pid <= 0 || count == MAX_DESCENDANTS * 4) continue;
-        pids[count] = pid;
-        parents[count] = parent_of(pid, &threads[count]);
-        mine[count] = false;
-        count++;
-    }
-    closedir(folder);
-    for (bool grew = true; grew;) {
-        grew = false;
-        for (int i = 0; i < count; i++) {
-            if (mine[i]) continue;
-            bool is_child = parents[i] == getpid();
-            for (int j = 0; !is_child && j < count; j++) is_child = mine[j] && pids[j] == parents[i];
-            if (is_child) mine[i] = grew = true;
-        }
-    }
-    for (int i = 0; i < count; i++) {
-        if (!mine[i]) continue;
-        found += threads[i];
-        kill(pids[i], signal_number);
-    }
-    return found;
 }
 
 // Reaps what has ended; notes how the plugin's own process did. Returns false when no child is left.
@@ -117,10 +66,20 @@ static bool reap(pid_t plugin, int *status, bool *ended) {
     }
 }
 
-// Kills and reaps until nothing is left. Killing a process hands its children to this one, so passes are repeated.
-static void kill_all(pid_t plugin, int *status, bool *ended) {
+// The plugin's own process by a descriptor, which needs neither /proc nor memory.
+static void signal_plugin(int process, int signal_number) {
+    if (process >= 0) syscall(SYS_pidfd_send_signal, process, signal_number, NULL, 0);
+}
+
+// Kills and reaps until nothing is left. Killing a process hands its children to this one, so passes are repeated, and
+// whatever else fails, a child of this process is found and killed in each.
+static void kill_all(pid_t plugin, int process, int *status, bool *ended) {
     while (reap(plugin, status, ended)) {
+        kill_group();
+        for (int i = 0; i < STOP_PASSES; i++) signal_descendants(SIGSTOP);
+        signal_plugin(process, SIGKILL);
         signal_descendants(SIGKILL);
+        signal_children(SIGKILL);
         poll(NULL, 0, PASS_INTERVAL_MS);
     }
 }
@@ -141,17 +100,23 @@ static int end_like(int status) {
 }
 
 // The child: becomes the plugin, or reports the trouble through the pipe.
-static void become_plugin(pid_t launcher, int report, const sigset_t *mask, const struct rules *rules, char **arguments) {
+static void become_plugin(pid_t launcher, int report, const sigset_t *mask, struct rules *rules, char **arguments) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != launcher) _exit(EXIT_CANNOT_RUN);
     setsid();
+    join_group();
     signal(SIGPIPE, SIG_DFL);
     sigprocmask(SIG_SETMASK, mask, NULL);
     struct trouble trouble = {0, ""};
     if (apply_rules(rules, arguments[0], &trouble)) {
+        // A change of user takes it off.
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (getppid() != launcher) _exit(EXIT_CANNOT_RUN);
         execv(arguments[0], arguments);
         note_trouble(&trouble, arguments[0], NULL);
-        if (trouble.error == EACCES && rules->sandbox) {
+        if (trouble.error == EACCES && rules->user > 0) {
+            note_trouble(&trouble, "(the plugin's user may not run it, or what its first line names)", arguments[0]);
+        } else if (trouble.error == EACCES && rules->sandbox) {
             note_trouble(&trouble, "(what its first line names may be outside of [sandbox] read)", arguments[0]);
         }
     }
@@ -167,32 +132,52 @@ struct watched_limit {
     const char *token;
 };
 
-static int watch(int signals, int host, pid_t plugin, struct watched_limit limit) {
+// Tells of a plugin over its limit, or that cannot be counted, which is treated as the same.
+static void tell_limit(struct watched_limit limit, int running) {
+    if (running < 0) {
+        dprintf(limit.errors, "crowbar-launch %s: limit: its processes cannot be counted, %lld are allowed\n",
+                limit.token, limit.processes);
+    } else {
+        dprintf(limit.errors, "crowbar-launch %s: limit: %d processes and threads, %lld are allowed\n", limit.token,
+                running, limit.processes);
+    }
+}
+
+static int watch(int signals, int host, pid_t plugin, int process, struct watched_limit limit) {
     int status = 0;
-    bool ended = false;
+    bool ended = false, is_killed = false;
     struct pollfd watched[2] = {{.fd = signals, .events = POLLIN}, {.fd = host, .events = POLLIN}};
     while (!ended) {
         if (poll(watched, 2, limit.processes > 0 ? COUNT_INTERVAL_MS : -1) < 0 && errno != EINTR) break;
         if (watched[1].revents != 0) break;
         struct signalfd_siginfo info;
         while (read(signals, &info, sizeof info) == (ssize_t)sizeof info) {
-            if (info.ssi_signo == SIGTERM) signal_descendants(SIGTERM);
-            if (info.ssi_signo == SIGUSR1) signal_descendants(SIGKILL);
+            if (info.ssi_signo == SIGTERM && signal_descendants(SIGTERM) < 0) signal_plugin(process, SIGTERM);
+            if (info.ssi_signo == SIGUSR1) is_killed = true;
         }
+        if (is_killed) break;
         reap(plugin, &status, &ended);
         int running = limit.processes > 0 ? signal_descendants(0) : 0;
-        if (!ended && running > limit.processes) {
-            dprintf(limit.errors, "crowbar-launch %s: limit: %d processes and threads, %lld are allowed\n", limit.token,
-                    running, limit.processes);
+        if (!ended && limit.processes > 0 && (running < 0 || running > limit.processes)) {
+            tell_limit(limit, running);
             break;
         }
     }
-    kill_all(plugin, &status, &ended);
+    kill_all(plugin, process, &status, &ended);
+    remove_group();
     return end_like(status);
 }
 
+// As many descriptors as it may have: each look at a process takes one.
+static void raise_limit(void) {
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+}
+
 static int probe(void) {
-    printf("landlock %d\nsockets %d\n", landlock_version(), can_refuse_sockets() ? 1 : 0);
+    printf("landlock %d\nsockets %d\nmounts %d\n", landlock_version(), can_filter() ? 1 : 0, (int)possible_mounts());
     return 0;
 }
 
@@ -224,12 +209,17 @@ int main(int count, char **arguments) {
     // Where the system allows no more, the pipe stays as it is.
     fcntl(STDIN_FILENO, F_SETPIPE_SZ, EVENTS_PIPE);
     setsid();
+    // Nobody of the same user looks into it or traces it.
+    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     if (prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) return fail(token, "cannot become a subreaper", errno);
     int host = (int)syscall(SYS_pidfd_open, host_pid, 0);
     if (host < 0) return fail(token, "cannot watch the host", errno);
     // The host may have ended before it was watched, and its number may be another's by now.
     if (getppid() != host_pid) return fail(token, "the host is gone", ESRCH);
 
+    // Before the plugin could do anything about it.
+    if (!open_processes()) return fail(token, "cannot open /proc, by which a plugin's processes are found", errno);
+    make_group(getpid());
     int report[2];
     if (pipe2(report, O_CLOEXEC) != 0) return fail(token, "pipe", errno);
     pid_t launcher = getpid();
@@ -238,6 +228,8 @@ int main(int count, char **arguments) {
     if (plugin == 0) become_plugin(launcher, report[1], &before, &rules, arguments + first);
 
     close(report[1]);
+    raise_limit();
+    int process = (int)syscall(SYS_pidfd_open, plugin, 0);
     struct trouble trouble;
     ssize_t got;
     do got = read(report[0], &trouble, sizeof trouble);
@@ -245,6 +237,7 @@ int main(int count, char **arguments) {
     close(report[0]);
     if (got == (ssize_t)sizeof trouble) {
         waitpid(plugin, NULL, 0);
+        remove_group();
         return fail(token, trouble.what, trouble.error);
     }
     struct watched_limit limit = {.processes = rules.processes, .errors = -1, .token = token};
@@ -257,5 +250,5 @@ int main(int count, char **arguments) {
         dup2(nothing, STDOUT_FILENO);
         dup2(nothing, STDERR_FILENO);
     }
-    return watch(signals, host, plugin, limit);
+    return watch(signals, host, plugin, process, limit);
 }

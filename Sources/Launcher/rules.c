@@ -47,18 +47,24 @@ static bool read_option(const char *option, struct rules *rules) {
     if (strncmp(option, "--memory=", 9) == 0) return (rules->memory = number(option + 9)) > 0;
     if (strncmp(option, "--files=", 8) == 0) return (rules->files = number(option + 8)) > 0;
     if (strncmp(option, "--processes=", 12) == 0) return (rules->processes = number(option + 12)) > 0;
+    if (strncmp(option, "--user=", 7) == 0) return (rules->user = number(option + 7)) > 0;
+    if (strncmp(option, "--group=", 8) == 0) return (rules->group = number(option + 8)) > 0;
+    if (strncmp(option, "--hide=", 7) == 0) return add_path(option + 7, rules->hide, &rules->hides);
     if (strncmp(option, "--read=", 7) == 0) return add_path(option + 7, rules->read, &rules->reads);
     if (strncmp(option, "--write=", 8) == 0) return add_path(option + 8, rules->write, &rules->writes);
     if (strcmp(option, "--no-network") == 0) return rules->no_network = true;
     if (strcmp(option, "--sandbox") == 0) return rules->sandbox = true;
     if (strcmp(option, "--require") == 0) return rules->require = true;
+    if (strcmp(option, "--may-expose") == 0) return rules->may_expose = true;
     return false;
 }
 
 int read_rules(int count, char **arguments, int from, struct rules *rules) {
     memset(rules, 0, sizeof *rules);
     for (int i = from; i < count; i++) {
-        if (strcmp(arguments[i], "--") == 0) return i + 1 < count ? i + 1 : -1;
+        if (strcmp(arguments[i], "--") == 0) {
+            return i + 1 < count && (rules->user > 0) == (rules->group > 0) ? i + 1 : -1;
+        }
         if (!read_option(arguments[i], rules)) return -1;
     }
     return -1;
@@ -83,33 +89,73 @@ static bool inherit_nothing(struct trouble *trouble) {
     return true;
 }
 
-// What root could undo the rules with, or reach around them (capability.h): network administration, raw sockets, kernel
-// modules, raw devices, tracing, administration, reboot, resource limits, device files, performance counters, BPF.
-// Without privilege there is nothing to take away, and the kernel says so.
-static void drop_privileges(void) {
-    static const int capabilities[] = {12, 13, 16, 17, 19, 21, 22, 24, 27, 38, 39};
-    for (size_t i = 0; i < sizeof capabilities / sizeof *capabilities; i++) prctl(PR_CAPBSET_DROP, capabilities[i]);
+// Keeps the hidden folders from the plugin by mounts, or leaves it to Landlock. `mounts` says which of them it was.
+static bool hide(struct rules *rules, bool *mounts, struct trouble *trouble) {
+    bool shares_user = rules->user == 0;
+    *mounts = false;
+    // Where another user runs it, what only owners may change needs no mounts.
+    if (rules->hides == 0 && !(rules->sandbox && shares_user)) return true;
+    if (!find_hidden(rules, trouble)) return false;
+    enum mounts how = possible_mounts();
+    if (how == MOUNTS_NONE) {
+        errno = ENOSYS;
+        if (rules->hides == 0 || landlock_version() > 0 || rules->may_expose) return true;
+        return note_trouble(trouble,
+                            "the data folder cannot be kept from it on this machine, which offers neither Landlock nor "
+                            "mount namespaces; see docs/sandbox.md, or set expose_data = true", NULL);
+    }
+    // By root it is done before the user changes, by a user after.
+    if (how == MOUNTS_BY_USER && !shares_user) {
+        if (!become_user((uid_t)rules->user, (gid_t)rules->group, trouble)) return false;
+        prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+    }
+    *mounts = true;
+    return hide_folders(rules, how, rules->sandbox && shares_user, trouble);
 }
 
-bool apply_rules(const struct rules *rules, const char *program, struct trouble *trouble) {
+// Folders above the plugin's own that its user has to pass, where they are not covered by mounts.
+static bool open_way(const struct rules *rules, struct trouble *trouble) {
+    for (int i = 0; i < rules->hides; i++) {
+        struct stat info;
+        if (stat(rules->hide[i], &info) != 0 || !S_ISDIR(info.st_mode) || (info.st_mode & 0001) != 0) continue;
+        if (chmod(rules->hide[i], 0711) != 0) return note_trouble(trouble, "cannot open a way through", rules->hide[i]);
+    }
+    return chmod("..", 0711) == 0 || note_trouble(trouble, "cannot open a way to the plugin's folder", NULL);
+}
+
+// Files and identity: what has to be done while this process may still do it.
+static bool confine(struct rules *rules, const char *program, bool *no_attributes, struct trouble *trouble) {
+    bool mounts, has_user = rules->user > 0;
+    // The bounding set needs privilege that is gone later.
+    drop_bounding_set();
+    if (has_user && !give_folder((uid_t)rules->user, (gid_t)rules->group, trouble)) return false;
+    // One that had a user of its own before. Without hidden folders the present one is not known to be the plugin's.
+    if (!has_user && geteuid() == 0 && rules->hides > 0 && !give_folder(0, 0, trouble)) return false;
+    // The files of a user namespace belong to root unless this is set.
+    prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+    if (!hide(rules, &mounts, trouble)) return false;
+    if (has_user && geteuid() != (uid_t)rules->user) {
+        if (!mounts && !open_way(rules, trouble)) return false;
+        if (!become_user((uid_t)rules->user, (gid_t)rules->group, trouble)) return false;
+    }
+    if (!drop_capabilities(trouble)) return false;
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return note_trouble(trouble, "cannot set no_new_privs", NULL);
+    *no_attributes = !mounts && !has_user && (rules->sandbox || rules->hides > 0) && !rules->may_expose;
+    return restrict_files(rules, program, rules->hides > 0 && !mounts, trouble);
+}
+
+bool apply_rules(struct rules *rules, const char *program, struct trouble *trouble) {
     umask(077);
     // One byte, not none: a kernel that pipes dumps to a program ignores 0 but not 1 (core(5)), and no dump fits in it.
     if (!limit(RLIMIT_CORE, 1, "core dumps", trouble)) return false;
     if (!inherit_nothing(trouble)) return false;
-    bool restricted = rules->sandbox || rules->memory > 0 || rules->files > 0 || rules->processes > 0;
-    if (restricted) drop_privileges();
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return note_trouble(trouble, "cannot set no_new_privs", NULL);
-    if (rules->sandbox || rules->no_network) {
-        if (!restrict_files(rules, program, trouble)) return false;
-    }
+    bool no_attributes = false;
+    if (!confine(rules, program, &no_attributes, trouble)) return false;
     // RLIMIT_DATA, not RLIMIT_AS: runtimes such as Node's and Go's reserve address space by the gigabyte that they never
     // touch. Since Linux 4.7 it counts all private memory that can be written, from mmap(2) too.
     if (rules->memory > 0 && !limit(RLIMIT_DATA, rules->memory, "memory", trouble)) return false;
     if (rules->files > 0 && !limit(RLIMIT_NOFILE, rules->files, "open files", trouble)) return false;
-    if (rules->no_network) {
-        if (can_refuse_sockets()) return refuse_sockets(trouble);
-        errno = ENOSYS;
-        if (rules->require) return note_trouble(trouble, "[sandbox] network = false cannot be enforced", NULL);
-    }
-    return true;
+    if (can_filter()) return refuse_calls(rules->no_network, no_attributes, trouble);
+    errno = ENOSYS;
+    return !rules->require || note_trouble(trouble, "[sandbox] cannot be enforced without seccomp filters", NULL);
 }

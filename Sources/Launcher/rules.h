@@ -4,6 +4,8 @@
 #define CROWBAR_RULES_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
 
 enum {
     // Paths of each kind (a manifest's list and what the host adds).
@@ -17,14 +19,20 @@ struct rules {
     long long files;
     // Processes and threads of the plugin and all it starts; 0: no limit. Watched by the launcher.
     long long processes;
+    // The user and group that the plugin runs as; 0: those of the host.
+    long long user, group;
     // No sockets but those of this machine's file system.
     bool no_network;
     // The file system is closed but for the system's folders and the paths below.
     bool sandbox;
     // What this machine cannot enforce is an error.
     bool require;
-    const char *read[MAX_PATHS], *write[MAX_PATHS];
-    int reads, writes;
+    // The plugin runs even where `hide` cannot be enforced.
+    bool may_expose;
+    // Folders that the plugin never reaches, but for the one it starts in: the data folder. Written without links, once
+    // the rules are laid; the other places where the same folders are mounted are added.
+    const char *read[MAX_PATHS], *write[MAX_PATHS], *hide[MAX_PATHS];
+    int reads, writes, hides;
 };
 
 // What went wrong, in a form that goes through a pipe in one write.
@@ -37,18 +45,53 @@ struct trouble {
 int read_rules(int count, char **arguments, int from, struct rules *rules);
 
 // Lays the rules on this process and all it will start. Returns false with the trouble noted.
-bool apply_rules(const struct rules *rules, const char *program, struct trouble *trouble);
+bool apply_rules(struct rules *rules, const char *program, struct trouble *trouble);
 
 // Notes a trouble with the error in errno; returns false.
 bool note_trouble(struct trouble *trouble, const char *what, const char *detail);
 
+// Whether a path is a folder or lies below it. Both without links.
+bool is_within(const char *path, const char *folder);
+
 // The version of Landlock that the kernel offers; 0 for none.
 int landlock_version(void);
-// Restricts the file system and, as far as the kernel can, the network. `program` may be read and run.
-bool restrict_files(const struct rules *rules, const char *program, struct trouble *trouble);
+// Restricts the file system and, as far as the kernel can, the network and signals. `program` may be read and run.
+// `hides`: the hidden folders are left out of what is allowed.
+bool restrict_files(const struct rules *rules, const char *program, bool hides, struct trouble *trouble);
 
-// Whether sockets can be refused here: a known processor, and a kernel with seccomp filters.
-bool can_refuse_sockets(void);
-bool refuse_sockets(struct trouble *trouble);
+// Whether system calls can be refused here: a known processor, and a kernel with seccomp filters.
+bool can_filter(void);
+bool refuse_calls(bool no_network, bool no_attributes, struct trouble *trouble);
+
+// How a process gets mounts of its own: not at all, as the owner of a new user namespace, or as root.
+enum mounts { MOUNTS_NONE, MOUNTS_BY_USER, MOUNTS_BY_ROOT };
+// Finds out by trying, in a process that ends.
+enum mounts possible_mounts(void);
+// Gives this process mounts of its own, in which the hidden folders are empty but for the present folder and, with
+// `read_only`, nothing can be changed but below the present folder and `write`.
+bool hide_folders(struct rules *rules, enum mounts how, bool read_only, struct trouble *trouble);
+// Replaces the hidden folders by their paths without links and adds the other places where they are mounted.
+bool find_hidden(struct rules *rules, struct trouble *trouble);
+
+// Gives up what root may do.
+void drop_bounding_set(void);
+bool drop_capabilities(struct trouble *trouble);
+// Gives the present folder and all below to a user, where it is another's.
+bool give_folder(uid_t user, gid_t group, struct trouble *trouble);
+bool become_user(uid_t user, gid_t group, struct trouble *trouble);
+
+// The launcher's side: finds and ends all that the plugin started.
+bool open_processes(void);
+// Sends a signal to every descendant (0: none is sent). Returns how many threads they have together, or -1 where they
+// could not be counted; then the direct children have had it.
+int signal_descendants(int signal_number);
+// Sends a signal to the direct children, which needs nothing that is not open already.
+void signal_children(int signal_number);
+
+// A control group for the plugin, where this process may make one; else these do nothing.
+void make_group(pid_t launcher);
+void join_group(void);
+void kill_group(void);
+void remove_group(void);
 
 #endif

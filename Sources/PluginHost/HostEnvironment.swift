@@ -14,6 +14,8 @@ public struct HostEnvironment: Sendable {
     public var checks: CheckDesk
     /// The folder that holds a folder for each plugin.
     public var dataFolder: String
+    /// What keeps plugins from the host's own files and processes.
+    public var isolation = PluginIsolation()
     /// The program that starts plugins (`crowbar-launch`).
     public var launcher: String
     /// Folders in which a manifest's bare command is looked for, in order: beside the binary, then PATH.

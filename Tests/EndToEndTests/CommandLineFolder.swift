@@ -60,8 +60,9 @@ final class CommandLineFolder: Sendable {
     }
 
     /// Starts a verb whose output goes to `TAG.out` and `TAG.err`.
-    func start(_ arguments: [String], _ tag: String) -> pid_t? {
-        Self.spawn([Self.binary] + arguments, in: path, output: file(tag + ".out"), error: file(tag + ".err"))
+    /// - Parameter prefix: A program that runs it, with its arguments.
+    func start(_ arguments: [String], _ tag: String, under prefix: [String] = []) -> pid_t? {
+        Self.spawn(prefix + [Self.binary] + arguments, in: path, output: file(tag + ".out"), error: file(tag + ".err"))
     }
 
     /// How many processes work in a folder below this one: plugins do, each in its own.

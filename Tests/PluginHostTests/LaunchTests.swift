@@ -90,4 +90,84 @@ import Testing
         // Some slack for what the tests' own process opens meanwhile; a leak would be of a thousand or more.
         #expect(try descriptors() < before + 50)
     }
+
+    /// A host that starts a launcher, tells its number, waits for a line and for the launcher's end.
+    private func host(_ options: [String], _ command: [String]) throws -> LineProcess {
+        let script = """
+            import os, subprocess, sys
+            child = subprocess.Popen([sys.argv[1], str(os.getpid()), "token"] + sys.argv[2:],
+                stdin=subprocess.PIPE, stderr=subprocess.STDOUT)
+            print("launcher", child.pid, flush=True)
+            sys.stdin.readline()
+            child.stdin.write(b"go\\n")
+            child.stdin.flush()
+            print("end", child.wait(), flush=True)
+            """
+        return try LineProcess(
+            "/usr/bin/env", arguments: ["python3", "-c", script, Self.launcher] + options + ["--"] + command)
+    }
+
+    private func line(_ host: LineProcess, _ beginning: String) async throws -> String {
+        try await host.first(beginning, within: .seconds(20)) {
+            let line = String(decoding: $0, as: UTF8.self)
+            return line.hasPrefix(beginning) ? String(line.dropFirst(beginning.count)) : nil
+        }
+    }
+
+    /// What is done to a launcher that can open nothing any more, as a plugin could once bring about.
+    private enum Ending: CaseIterable { case count, kill, terminate }
+
+    @Test(arguments: Ending.allCases)
+    private func aLauncherThatCanOpenNothingKillsAllTheSame(_ ending: Ending) async throws {
+        let command = ["/bin/sh", "-c", "read x; setsid sleep 1000 & echo daemon $!; wait"]
+        let host = try host(ending == .count ? ["--processes=64"] : [], command)
+        let launcher = try #require(pid_t(try await line(host, "launcher ")))
+        try await host.send(line: Array("go".utf8))
+        let daemon = try #require(Int64(try await line(host, "daemon ")))
+        #expect(isAlive(daemon))
+        let limits = Process()
+        limits.executableURL = URL(filePath: "/usr/bin/prlimit")
+        limits.arguments = ["--pid", "\(launcher)", "--nofile=0:0"]
+        try limits.run()
+        limits.waitUntilExit()
+        #expect(limits.terminationStatus == 0)
+        switch ending {
+        case .count:
+            let told = try await line(host, "crowbar-launch token: ")
+            #expect(told == "limit: its processes cannot be counted, 64 are allowed")
+        case .kill: kill(launcher, SIGUSR1)
+        case .terminate: kill(launcher, SIGTERM)
+        }
+        let end = try await line(host, "end ")
+        #expect(end == (ending == .terminate ? "-15" : "-9"))
+        #expect(!isAlive(daemon))
+    }
+
+    @Test func whatForksWithoutEndIsCaughtUpWith() async throws {
+        // Eight chains: each process is gone as soon as it has a child.
+        let mark = "crowbar-chain-\(UUID().uuidString)"
+        let script = """
+            import os, sys
+            sys.stdin.readline()
+            print("begun", flush=True)
+            for _ in range(8):
+                if os.fork() == 0:
+                    os.setsid()
+                    while True:
+                        if os.fork(): os._exit(0)
+            sys.stdin.read()
+            """
+        let host = try host([], ["/usr/bin/env", "python3", "-c", script, mark])
+        let launcher = try #require(pid_t(try await line(host, "launcher ")))
+        try await host.send(line: Array("go".utf8))
+        _ = try await line(host, "begun")
+        kill(launcher, SIGUSR1)
+        #expect(try await line(host, "end ") == "-9")
+        let left = try FileManager.default.contentsOfDirectory(atPath: "/proc").filter {
+            if $0 == "\(host.pid)" { return false }
+            let text = try? String(contentsOfFile: "/proc/\($0)/cmdline", encoding: .utf8)
+            return text?.hasSuffix(mark + "\0") == true && isAlive(Int64($0) ?? 0)
+        }
+        #expect(left.isEmpty)
+    }
 }

@@ -81,8 +81,11 @@ import Testing
     @Test(arguments: [
         ("landlock 7\nsockets 1\n", [] as [String]),
         ("landlock 2\nsockets 1\n", ["sandbox.write cannot"]),
-        ("landlock 0\nsockets 0\n", ["sandbox.read and sandbox.write cannot", "sandbox.network = false cannot"]),
-        ("", ["sandbox.read and sandbox.write cannot", "sandbox.network = false cannot"]),
+        (
+            "landlock 0\nsockets 0\n",
+            ["sandbox.read and sandbox.write cannot", "sandbox.network = false cannot", "sandbox cannot"]
+        ),
+        ("", ["sandbox.read and sandbox.write cannot", "sandbox.network = false cannot", "sandbox cannot"]),
     ])
     func whatTheMachineCannotIsSaidForEachKey(answer: String, expected: [String]) {
         var manifest = Manifest(name: "x", file: "x.toml", command: ["x"])

@@ -47,7 +47,10 @@ import Testing
             try await wait("the daemon's answers") { scenario.found("closed", "run /bin/true", daemon: true) != nil }
         }
         for daemon in [false, true] {
-            func found(_ key: String) -> String? { scenario.found("closed", key, daemon: daemon) }
+            // Where the plugin runs as the tests' user, its mounts are read-only too.
+            func found(_ key: String) -> String? {
+                scenario.found("closed", key, daemon: daemon).map { $0 == "EROFS" ? "EACCES" : $0 }
+            }
             #expect(found("read \(root)/secret") == denied)
             #expect(found("write \(root)/secret") == denied)
             #expect(found("read \(root)/plugins.d/closed.toml") == denied)

@@ -5,8 +5,10 @@ import SystemPackage
 struct MachineAbility: Sendable, Equatable {
     /// The version of Landlock; 0 for none. 3 (Linux 6.2) is the first that closes all of what a manifest names.
     var landlock: Int
-    /// Whether sockets can be refused.
+    /// Whether system calls can be refused, sockets among them.
     var sockets: Bool
+    /// Whether plugins can be given mounts of their own.
+    var mounts = false
 
     /// Bytes of the launcher's answer.
     private static let answerLimit = 1024
@@ -25,6 +27,7 @@ struct MachineAbility: Sendable, Equatable {
             guard words.count == 2, let value = Int(words[1]) else { continue }
             if words[0] == "landlock" { landlock = value }
             if words[0] == "sockets" { sockets = value == 1 }
+            if words[0] == "mounts" { mounts = value > 0 }
         }
     }
 
@@ -34,6 +37,18 @@ struct MachineAbility: Sendable, Equatable {
             .path(FilePath(launcher)), arguments: ["--probe"], environment: .custom([:]), input: .none,
             output: .string(limit: answerLimit), error: .discarded)
         return MachineAbility(answer: outcome?.standardOutput ?? "")
+    }
+
+    /// How the data folder is kept from plugins, where that is not by mounts; nil where it is.
+    var dataNote: String? {
+        if mounts { return nil }
+        if landlock > 0 {
+            return "this machine lets crowbar make no mount namespace, so the data folder is kept from plugins by "
+                + "Landlock; files made later beside the folders that lead there are out of their reach, and as "
+                + "crowbar's own user they cannot change modes, owners, times or attributes of files"
+        }
+        return "this machine offers neither mount namespaces nor Landlock, so the data folder cannot be kept from "
+            + "plugins; none runs unless expose_data = true"
     }
 
     /// What a manifest asks for and cannot have here, one line a key; empty where all of it is enforced.
@@ -58,6 +73,12 @@ struct MachineAbility: Sendable, Equatable {
         // Without a table the network is closed where it can be; the operator who asked for nothing is told too.
         if manifest.sandbox?.network != true, !sockets {
             add("sandbox.network = false", "sockets cannot be refused on its processor or by its kernel (seccomp)")
+        }
+        if manifest.sandbox != nil, !sockets {
+            add(
+                "sandbox",
+                "system calls cannot be refused on its processor or by its kernel (seccomp), so that the plugin can "
+                    + "change limits and priorities of other processes of its user")
         }
         return lines
     }

@@ -24,6 +24,7 @@ public struct PluginCheck: Sendable {
         let contents = try PluginFolder.read(folder)
         var findings = contents.errors.map { Finding(isError: true, text: $0.error.description) }
         let ability = await MachineAbility.probe(launcher: environment.launcher)
+        if let note = ability.dataNote { findings.append(Finding(isError: false, text: note)) }
         for manifest in contents.manifests {
             // Where the sandbox is required, the start below is refused for the same reasons.
             for line in ability.shortfalls(manifest) where manifest.sandbox?.require != true {
@@ -37,6 +38,9 @@ public struct PluginCheck: Sendable {
             do {
                 let session = try await factory.make(
                     manifest, purpose: .check, board: SessionBoard(), mailbox: Mailbox())
+                if let note = session.plan.note {
+                    findings.append(Finding(isError: false, text: "\(manifest.file): \(note)"))
+                }
                 end = await session.run().end
             } catch {
                 end = .failed(error.reason)

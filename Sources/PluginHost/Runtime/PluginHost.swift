@@ -57,6 +57,7 @@ public final class PluginHost: Sendable {
 
     private func runPlugins() async {
         let ability = await MachineAbility.probe(launcher: environment.launcher)
+        if let note = ability.dataNote { environment.logger.warning("plugins: \(note)") }
         let watcher = FolderWatcher(folder: folder, logger: environment.logger)
         await withDiscardingTaskGroup { group in
             group.addTask { await self.follow(watcher) }

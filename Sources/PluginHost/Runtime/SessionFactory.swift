@@ -75,11 +75,13 @@ struct SessionFactory: Sendable {
         variables["LANG"] = environment.environment["LANG"] ?? "C.UTF-8"
         for name in manifest.passedEnvironment { variables[name] = environment.environment[name] }
         variables.merge(manifest.environment) { _, set in set }
+        var rules = LaunchRules(manifest, program: program, folder: folder, data: environment.dataFolder)
+        let isolated = try isolated(manifest, program: program, variables: variables)
+        rules.options += isolated.options
+        if let note = isolated.note { environment.logger.warning("plugin '\(name)': \(note)") }
         return LaunchPlan(
             launcher: environment.launcher, program: program, arguments: Array(manifest.command.dropFirst()),
-            environment: variables, folder: data,
-            rules: LaunchRules(manifest, program: program, folder: folder, data: environment.dataFolder),
-            token: environment.newID())
+            environment: variables, folder: data, rules: rules, token: environment.newID(), note: isolated.note)
     }
 
     /// The folder that is the plugin's own.

@@ -14,6 +14,8 @@ struct LaunchPlan: Sendable {
     var rules: LaunchRules
     /// Marks the launcher's own report of a program that cannot be run.
     var token: String
+    /// What the operator should know of how it is run.
+    var note: String?
 }
 
 /// How a process ended.

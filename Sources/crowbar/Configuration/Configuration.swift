@@ -1,3 +1,4 @@
+import PluginHost
 import Settings
 
 /// What `crowbar.toml` and the environment say.
@@ -10,6 +11,31 @@ struct Configuration: Sendable, Equatable {
     var listen: ListenAddress
     /// Whether events may be read without a token.
     var anonymousRead: Bool
+    /// The users that plugins run as, where the server is root.
+    var pluginUsers = PluginUserPolicy.automatic
+    /// Whether plugins run where the data folder cannot be kept from them.
+    var exposeData = false
+}
+
+/// Whether plugins run as users of their own.
+enum PluginUserPolicy: Sendable, Equatable {
+    /// They do where nothing speaks against it.
+    case automatic
+    /// They do, with these numbers, or do not run.
+    case range(ClosedRange<UInt32>)
+    /// They run as the server's user.
+    case off
+
+    /// Reads `auto`, `off` or `61184-65519`.
+    init?(_ text: String) {
+        switch text {
+        case "auto": self = .automatic
+        case "off": self = .off
+        default:
+            guard let range = PluginUsers.range(text) else { return nil }
+            self = .range(range)
+        }
+    }
 }
 
 /// A host and a port.

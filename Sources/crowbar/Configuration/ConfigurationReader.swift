@@ -18,7 +18,8 @@ struct ConfigurationReader {
         let text = try read(file)
         if text == nil, named != nil { throw Refusal("there is no file '\(file)'; name another with --config") }
         let root = try SettingsReader(parsing: text ?? [], file: file)
-        try root.refuseUnknown(knowing: ["data", "plugins", "log", "http", "auth", "views"])
+        try root.refuseUnknown(
+            knowing: ["data", "plugins", "plugin_users", "expose_data", "log", "http", "auth", "views"])
         try log(root)
         try auth(try root.table("auth"))
         if let views = try root.table("views") {
@@ -34,7 +35,30 @@ struct ConfigurationReader {
             data: path(try self.path(root, "data", "CROWBAR_DATA") ?? "data"),
             plugins: path(try self.path(root, "plugins", "CROWBAR_PLUGINS") ?? "plugins.d"),
             listen: try listen(try root.table("http")),
-            anonymousRead: try anonymousRead(try root.table("auth")))
+            anonymousRead: try anonymousRead(try root.table("auth")),
+            pluginUsers: try pluginUsers(root), exposeData: try exposeData(root))
+    }
+
+    private func exposeData(_ root: SettingsReader) throws -> Bool {
+        let name = "CROWBAR_EXPOSE_DATA"
+        switch environment[name] {
+        case "true": return true
+        case "false": return false
+        case nil: return try root.bool("expose_data") ?? false
+        default: throw variable(name, "must be true or false")
+        }
+    }
+
+    private func pluginUsers(_ root: SettingsReader) throws -> PluginUserPolicy {
+        let name = "CROWBAR_PLUGIN_USERS"
+        let shape = "must be \"auto\", \"off\" or a range of numbers, as \"61184-65519\""
+        if let value = environment[name] {
+            guard let policy = PluginUserPolicy(value) else { throw variable(name, shape) }
+            return policy
+        }
+        guard let value = try root.string("plugin_users") else { return .automatic }
+        guard let policy = PluginUserPolicy(value) else { throw root.error("plugin_users", shape) }
+        return policy
     }
 
     static func later(_ what: String) -> String { "\(what) is not supported by this version yet; leave it out" }

@@ -21,7 +21,7 @@ struct PluginService: Service {
         let environment = Self.environment(
             log: stores.log, store: stores.host, ingest: ingest, checks: checks,
             dataFolder: Self.absolute(configuration.data) + "/plugins",
-            logger: logger)
+            isolation: Self.isolation(configuration), logger: logger)
         if access(configuration.plugins, F_OK) != 0 {
             logger.notice("there is no folder '\(configuration.plugins)', so no plugin runs")
         }
@@ -78,6 +78,8 @@ struct PluginService: Service {
         guard mkdtemp(&template) != nil else { throw Refusal("no temporary folder can be made under /tmp") }
         let folder = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
         defer { remove(folder) }
+        // Plugins may be asked as users of their own, which have to come through.
+        chmod(folder, 0o711)
         var quiet = Logger(label: "crowbar.check") { StreamLogHandler.standardError(label: $0) }
         quiet.logLevel = .critical
         let store: SQLiteHostStore
@@ -92,7 +94,8 @@ struct PluginService: Service {
         let ids = EventIDSource(now: Clock.milliseconds, random: { UInt64.random(in: 0 ... .max) })
         let ingest = Ingest(log: log, newEventID: { ids.next() }, hash: { SHA256.hash($0) })
         let environment = environment(
-            log: log, store: store, ingest: ingest, dataFolder: folder + "/plugins", logger: quiet)
+            log: log, store: store, ingest: ingest, dataFolder: folder + "/plugins",
+            isolation: isolation(configuration, beside: folder), logger: quiet)
         do {
             return try await PluginCheck.run(folder: absolute(configuration.plugins), environment: environment)
         } catch {
@@ -101,14 +104,40 @@ struct PluginService: Service {
     }
 
     /// What a replay works with: bookkeeping of its own, and no way into the log.
-    static func replayEnvironment(log: SQLiteLog, folder: String) throws -> HostEnvironment {
+    static func replayEnvironment(
+        _ configuration: Configuration, log: SQLiteLog, folder: String
+    ) throws -> HostEnvironment {
         var logger = Logger(label: "crowbar.replay") { StreamLogHandler.standardError(label: $0) }
         logger.logLevel = .warning
         // Never run: a replay refuses commands before they come here, and one that did would wait for ever.
         let ingest = Ingest(log: log, newEventID: { "" }, hash: { SHA256.hash($0) })
         return environment(
             log: log, store: try SQLiteHostStore(path: folder + "/host.db"), ingest: ingest,
-            dataFolder: folder + "/plugins", logger: logger)
+            dataFolder: folder + "/plugins", isolation: isolation(configuration), logger: logger)
+    }
+
+    /// What keeps plugins from the data folder.
+    /// - Parameter beside: Where nothing may be written to the data folder: another folder for what is noted.
+    private static func isolation(_ configuration: Configuration, beside: String? = nil) -> PluginIsolation {
+        let data = absolute(configuration.data)
+        let name = "/plugin-users"
+        if let beside, let known = try? SmallFile.read(data + name) { write(known, to: beside + name) }
+        let file = (beside ?? data) + name
+        let users: PluginUsers?
+        switch configuration.pluginUsers {
+        case .off: users = nil
+        case .automatic: users = PluginUsers(range: PluginUsers.usualRange, isRequired: false, file: file)
+        case .range(let range): users = PluginUsers(range: range, isRequired: true, file: file)
+        }
+        return PluginIsolation(
+            hidden: [data] + (beside.map { [$0] } ?? []), mayExpose: configuration.exposeData, users: users)
+    }
+
+    private static func write(_ bytes: [UInt8], to path: String) {
+        let file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        guard file >= 0 else { return }
+        _ = Glibc.write(file, bytes, bytes.count)
+        close(file)
     }
 
     private static func remove(_ folder: String) {
@@ -126,18 +155,20 @@ struct PluginService: Service {
 
     private static func environment(
         log: any EventLog, store: any HostStore, ingest: Ingest, checks: CheckDesk = CheckDesk(now: Clock.monotonic),
-        dataFolder: String, logger: Logger
+        dataFolder: String, isolation: PluginIsolation, logger: Logger
     ) -> HostEnvironment {
         let variables = Self.variables
         let beside = Self.binaryFolder
         let ids = EventIDSource(now: Clock.milliseconds, random: { UInt64.random(in: 0 ... .max) })
-        return HostEnvironment(
+        var environment = HostEnvironment(
             log: log, store: store, ingest: ingest, checks: checks, dataFolder: dataFolder,
             launcher: beside + "/crowbar-launch",
             searchPath: [beside] + (variables["PATH"] ?? "").split(separator: ":").map(String.init),
             now: Clock.monotonic, unixNow: Clock.milliseconds, random: { Double.random(in: 0..<1) },
             hmac: { HMACSHA256.authenticate(key: $0, $1) }, newID: { ids.next() }, environment: variables,
             logger: logger)
+        environment.isolation = isolation
+        return environment
     }
 
     /// A path from the root: a plugin works in a folder of its own, where a relative one would mean another place.

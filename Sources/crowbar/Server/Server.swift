@@ -24,6 +24,7 @@ struct Server {
         signal(SIGXFSZ, SIG_IGN)
         var logger = Logger(label: "crowbar") { StreamLogHandler.standardError(label: $0) }
         logger.logLevel = .info
+        try DataLocation.check(configuration.data)
         let stores = try Stores(configuration)
         let checks = CheckDesk(now: Clock.monotonic)
         let ingest = stores.makeIngest(checks: checks.checks) { [logger] in

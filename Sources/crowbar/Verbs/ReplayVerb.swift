@@ -55,7 +55,7 @@ struct ReplayVerb: AsyncParsableCommand {
         let files = ReplayFiles(folder: folder.path)
         let environment: HostEnvironment
         do {
-            environment = try PluginService.replayEnvironment(log: log, folder: folder.path)
+            environment = try PluginService.replayEnvironment(configuration, log: log, folder: folder.path)
         } catch {
             throw Refusal("\(error)")
         }

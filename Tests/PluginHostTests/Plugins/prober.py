@@ -3,13 +3,17 @@
 
 read, write, run: lists of paths. connect: a port of 127.0.0.1. families: numbers of socket families. open: how many files.
 hog: megabytes to fill. spawn: how many children. daemon = true: the same once more in a session of its own.
+attack = "/data": what a plugin must not do to its host and to that data folder, and under "may" what it must be able to.
 """
+import ctypes
 import errno
 import json
 import os
+import resource
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 
@@ -43,6 +47,161 @@ def attempt(config):
     return found
 
 
+# Numbers of system calls on x86-64 and aarch64.
+CALLS = {
+    "prlimit64": (302, 261), "setpriority": (141, 140), "sched_setaffinity": (203, 122),
+    "sched_setscheduler": (144, 119),
+    "sched_setparam": (142, 118), "sched_setattr": (314, 274), "ioprio_set": (251, 30), "unshare": (272, 97),
+    "clone": (56, 220), "clone3": (435, 435), "setns": (308, 268), "mount": (165, 40), "umount2": (166, 39),
+    "pivot_root": (155, 41), "chroot": (161, 51), "open_tree": (428, 428), "move_mount": (429, 429),
+    "fsopen": (430, 430),
+    "mount_setattr": (442, 442), "userfaultfd": (323, 282), "keyctl": (250, 219), "add_key": (248, 217),
+    "request_key": (249, 218), "bpf": (321, 280), "perf_event_open": (298, 241), "ptrace": (101, 117),
+    "process_vm_readv": (310, 270), "process_vm_writev": (311, 271), "kcmp": (312, 272), "pidfd_getfd": (438, 438),
+    "process_madvise": (440, 440), "process_mrelease": (448, 448), "migrate_pages": (256, 238),
+    "move_pages": (279, 239),
+    "io_uring_setup": (425, 425), "name_to_handle_at": (303, 264), "open_by_handle_at": (304, 265),
+    "kexec_load": (246, 104), "init_module": (175, 105), "finit_module": (313, 273), "delete_module": (176, 106),
+    "swapon": (167, 224), "reboot": (169, 142), "clock_settime": (227, 112), "adjtimex": (159, 171),
+    "quotactl": (179, 60), "acct": (163, 89), "personality": (135, 92), "syslog": (103, 116),
+}
+LIBC = ctypes.CDLL(None, use_errno=True)
+NEW_USER, NEW_MOUNTS, ADDR_NO_RANDOMIZE, TIOCSTI, SCHED_CORE = 0x10000000, 0x20000, 0x40000, 0x5412, 62
+
+
+def call(name, *arguments):
+    number = CALLS[name][os.uname().machine == "aarch64"]
+    words = [ctypes.c_long(word) if isinstance(word, int) else word for word in arguments]
+    ctypes.set_errno(0)
+    if LIBC.syscall(number, *words) >= 0:
+        return "ok"
+    return errno.errorcode[ctypes.get_errno()]
+
+
+def attacks_on_processes(pid, name):
+    """What may be done to the host and to the launcher."""
+    room = (ctypes.c_ulong * 16)()
+    parameter = ctypes.c_int(0)
+    # One processor, and a scheduler's attributes: size 48, batch.
+    room[0] = 1
+    attributes = (ctypes.c_uint32 * 12)(48, 3)
+    found = {
+        f"limit {number}": call("prlimit64", pid, number, (ctypes.c_ulong * 2)(1 << 40, 1 << 40), 0) for number in (0, 1)}
+    found |= {
+        "priority": call("setpriority", 0, pid, 19), "affinity": call("sched_setaffinity", pid, 128, room),
+        "scheduler": call("sched_setscheduler", pid, 3, ctypes.byref(parameter)),
+        "parameter": call("sched_setparam", pid, ctypes.byref(parameter)),
+        "scheduler's attributes": call("sched_setattr", pid, attributes, 0),
+        "priority of I/O": call("ioprio_set", 1, pid, 3 << 13), "trace": call("ptrace", 0x4206, pid, 0, 0),
+        "read memory": call("process_vm_readv", pid, room, 0, room, 0, 0),
+        "write memory": call("process_vm_writev", pid, room, 0, room, 0, 0),
+        "compare": call("kcmp", pid, pid, 0, 1, 1), "migrate": call("migrate_pages", pid, 0, 0, 0),
+        "move": call("move_pages", pid, 0, 0, 0, 0, 0), "core": outcome_of(LIBC.prctl(SCHED_CORE, 2, pid, 0, 0)),
+        "root": outcome(lambda: os.listdir(f"/proc/{pid}/root")),
+        "memory killer": outcome(lambda: open(f"/proc/{pid}/oom_score_adj", "w")),
+        "group of the scheduler": outcome(lambda: open(f"/proc/{pid}/autogroup", "w")),
+        "files": outcome(lambda: os.readlink(f"/proc/{pid}/fd/0")),
+        "memory": outcome(lambda: open(f"/proc/{pid}/mem", "rb")),
+        "environment": outcome(lambda: open(f"/proc/{pid}/environ", "rb").read()),
+    }
+    return {f"{name}: {key}": value for key, value in found.items()}
+
+
+def outcome_of(result):
+    return "ok" if result >= 0 else errno.errorcode[ctypes.get_errno()]
+
+
+def attacks_on_kernel():
+    room = (ctypes.c_ulong * 16)()
+    return {
+        "all of the user's priorities": call("setpriority", 2, 0, 19), "new user": call("unshare", NEW_USER),
+        "new mounts": call("unshare", NEW_MOUNTS), "all of the user's I/O": call("ioprio_set", 3, 0, 3 << 13),
+        "clone into a new user": call("clone", NEW_USER | 17, 0, 0, 0, 0), "clone3": call("clone3", room, 64),
+        "setns": call("setns", 0, 0), "mount": call("mount", 0, b"/", 0, 1 << 18, 0),
+        "umount": call("umount2", b"/", 0),
+        "pivot_root": call("pivot_root", b".", b"."), "chroot": call("chroot", b"/"),
+        "open_tree": call("open_tree", -100, b".", 0), "move_mount": call("move_mount", -100, b".", -100, b".", 0),
+        "fsopen": call("fsopen", b"tmpfs", 0), "mount_setattr": call("mount_setattr", -100, b".", 0, room, 32),
+        "userfaultfd": call("userfaultfd", 1), "keyctl": call("keyctl", 0, -3, 0, 0, 0),
+        "add_key": call("add_key", b"user", b"crowbar", b"x", 1, -3), "bpf": call("bpf", 0, room, 64),
+        "request_key": call("request_key", b"user", b"crowbar", 0, -3), "io_uring": call("io_uring_setup", 1, room),
+        "perf_event_open": call("perf_event_open", room, 0, -1, -1, 0), "pidfd_getfd": call("pidfd_getfd", -1, 0, 0),
+        "process_madvise": call("process_madvise", -1, room, 0, 0, 0),
+        "process_mrelease": call("process_mrelease", -1, 0),
+        "name_to_handle_at": call("name_to_handle_at", -100, b".", room, room, 0),
+        "open_by_handle_at": call("open_by_handle_at", -100, room, 0),
+        "personality": call("personality", ADDR_NO_RANDOMIZE),
+        "kexec_load": call("kexec_load", 0, 0, 0, 0), "init_module": call("init_module", room, 0, b""),
+        "finit_module": call("finit_module", 0, b"", 0), "delete_module": call("delete_module", b"x", 0),
+        "swapon": call("swapon", b"/none", 0), "reboot": call("reboot", 0, 0, 0, 0), "acct": call("acct", 0),
+        "clock_settime": call("clock_settime", 0, (ctypes.c_long * 2)(1, 1)), "syslog": call("syslog", 10, 0, 0),
+        "adjtimex": call("adjtimex", (ctypes.c_ulong * 32)()), "quotactl": call("quotactl", 0, b"x", 0, 0),
+        "kernel's settings": outcome(lambda: open("/proc/sys/kernel/core_pattern", "w")),
+        "terminal": outcome_of(LIBC.ioctl(0, TIOCSTI, b"x")),
+    }
+
+
+def attacks_on_files(data):
+    found = {}
+    for name in ("", "admin.key", "log.db", "host.db", "accounts.db", "crowbar.sock", "plugins",
+    "plugins/other/secret"):
+        path = os.path.join(data, name)
+        tried = {
+            "chmod": lambda: os.chmod(path, 0o777), "chmod to none": lambda: os.chmod(path, 0),
+            "utime": lambda: os.utime(path),
+            "chown": lambda: os.chown(path, os.getuid(), os.getgid()), "xattr": lambda: os.setxattr(path,
+            "user.x", b"x"),
+            "truncate": lambda: os.truncate(path, 0), "write": lambda: open(path, "r+b"),
+            "unlink": lambda: os.unlink(path),
+            "read": lambda: open(path, "rb").read(1), "rename": lambda: os.rename(path, "taken"),
+            "link": lambda: os.link(path, "linked"), "append": lambda: open(path, "ab"),
+        }
+        found |= {f"{name or 'data'}: {key}": outcome(action) for key, action in tried.items()}
+    found["make"] = outcome(lambda: open(data + "/made", "x"))
+    found["make in plugins"] = outcome(lambda: open(data + "/plugins/made", "x"))
+    found["list of other"] = outcome(lambda: os.listdir(data + "/plugins/other"))
+    return found
+
+
+def harmless():
+    """What runtimes do, which must go on working."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+    def thread():
+        other = threading.Thread(target=lambda: None)
+        other.start()
+        other.join()
+
+    def times():
+        with open("mine", "w") as file:
+            file.write("x")
+        os.utime("mine")
+
+    return {
+        "may: limit": outcome(lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 512), hard))),
+        "may: affinity": outcome(lambda: os.sched_setaffinity(0, os.sched_getaffinity(0))),
+        "may: priority": outcome(lambda: os.setpriority(os.PRIO_PROCESS, 0, os.getpriority(os.PRIO_PROCESS, 0))),
+        "may: thread": outcome(thread), "may: run": outcome(lambda: subprocess.run(["/bin/true"], check=True)),
+        "may: times": outcome(times), "may: absolute": outcome(lambda: open(os.getcwd() + "/mine", "r+").close()),
+        "may: personality": call("personality", 0xFFFFFFFF), "may: list": outcome(lambda: os.listdir(".")),
+    }
+
+
+def attack(data):
+    launcher = os.getppid()
+    fields = dict(line.split(":", 1) for line in open(f"/proc/{launcher}/status").read().splitlines())
+    host = int(fields["PPid"])
+    own = dict(line.split(":", 1) for line in open("/proc/self/status").read().splitlines())
+    return {
+        "attacks": attacks_on_kernel() | attacks_on_processes(host, "host") | attacks_on_processes(launcher,
+        "launcher")
+        | attacks_on_files(data),
+        "may": harmless(), "user": os.getuid(),
+        "socket": outcome(lambda: socket.socket(socket.AF_UNIX).connect(data + "/crowbar.sock")),
+        "capabilities": [own[name].strip() for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")],
+    }
+
+
 def status():
     fields = dict(line.split(":", 1) for line in open("/proc/self/status").read().splitlines())
     umask = os.umask(0)
@@ -67,6 +226,8 @@ def main():
     if "delay" in config:
         time.sleep(config["delay"])
     note(".", status=status(), **attempt(config))
+    if "attack" in config:
+        note(".", **attack(config["attack"]))
     if config.get("daemon"):
         subprocess.Popen([sys.executable, __file__, json.dumps(config)], start_new_session=True)
     files = [open("/dev/null") for _ in range(config.get("open", 0))]

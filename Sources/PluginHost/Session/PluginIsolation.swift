@@ -1,0 +1,94 @@
+import Glibc
+
+/// What keeps plugins from the server's own files and processes, with or without a `[sandbox]` (docs/sandbox.md).
+public struct PluginIsolation: Sendable {
+    /// Folders that plugins never reach, besides the one that holds their own: the whole data folder.
+    public var hidden: [String]
+    /// Whether plugins run even where the machine cannot hide these.
+    public var mayExpose: Bool
+    /// The users they run as; nil: the host's.
+    public var users: PluginUsers?
+
+    /// Makes what holds where nobody says otherwise: only the plugins' folders are hidden, and no user changes.
+    public init(hidden: [String] = [], mayExpose: Bool = false, users: PluginUsers? = nil) {
+        self.hidden = hidden
+        self.mayExpose = mayExpose
+        self.users = users
+    }
+
+    /// The outermost of the folders to hide, of those that are there, without links.
+    func folders(_ dataFolder: String) -> [String] {
+        let all = ([dataFolder] + hidden).filter { access($0, F_OK) == 0 }.map(FileBytes.resolved)
+        var outermost: [String] = []
+        for folder in Set(all).sorted() where !outermost.contains(where: { Self.is(folder, within: $0) }) {
+            outermost.append(folder)
+        }
+        return outermost
+    }
+
+    static func `is`(_ path: String, within folder: String) -> Bool {
+        path == folder || folder == "/" || path.hasPrefix(folder + "/")
+    }
+}
+
+extension SessionFactory {
+    /// How the launcher isolates a plugin.
+    struct Isolated {
+        var options: [String] = []
+        /// Why it does not run as a user of its own though others do.
+        var note: String?
+    }
+
+    /// The launcher's options that keep a plugin from the host, whatever its manifest says.
+    /// - Throws: ``Refusal`` where the manifest names what no plugin reaches, or where its user could not run it.
+    func isolated(_ manifest: Manifest, program: String, variables: [String: String]) throws(Refusal) -> Isolated {
+        let isolation = environment.isolation
+        let folders = isolation.folders(environment.dataFolder)
+        try refuseHidden(manifest, program, folders)
+        var isolated = Isolated(options: folders.map { "--hide=\($0)" })
+        if isolation.mayExpose { isolated.options.append("--may-expose") }
+        guard let users = isolation.users, geteuid() == 0 else { return isolated }
+        let number: UInt32
+        do {
+            number = try users.number(of: name)
+        } catch {
+            throw Refusal(reason: "it has no user of its own: \(error.reason)")
+        }
+        let data = FileBytes.resolved(environment.dataFolder)
+        let outside = Self.folder(of: folders.first { PluginIsolation.is(data, within: $0) } ?? data)
+        let obstacle = UserReach(number: number, path: variables["PATH"] ?? "")
+            .obstacle(manifest, program: program, outside: outside, hidden: folders)
+        guard let obstacle else {
+            isolated.options += ["--user=\(number)", "--group=\(number)"]
+            return isolated
+        }
+        let reason = "its user \(number) cannot run it: \(obstacle)"
+        let advice = "open it by chmod o+rx, move it, or set plugin_users = \"off\""
+        if users.isRequired || manifest.sandbox?.require == true {
+            throw Refusal(reason: "\(manifest.file): \(reason); \(advice)")
+        }
+        isolated.note = "it runs as root, without root's capabilities: \(reason); \(advice)"
+        return isolated
+    }
+
+    /// What lies in a hidden folder would not be found, which is better said with its reason.
+    private func refuseHidden(_ manifest: Manifest, _ program: String, _ folders: [String]) throws(Refusal) {
+        let own = FileBytes.resolved(Self.dataFolder(of: name, environment))
+        func hider(_ path: String) -> String? {
+            let path = FileBytes.resolved(path)
+            return PluginIsolation.is(path, within: own)
+                ? nil : folders.first { PluginIsolation.is(path, within: $0) }
+        }
+        let arguments = manifest.command.dropFirst().filter { $0.hasPrefix("/") && FileBytes.isFile($0) }
+        let named =
+            [("command", program)] + arguments.map { ("command", $0) }
+            + (manifest.sandbox?.read ?? []).map { ("sandbox.read", $0) }
+            + (manifest.sandbox?.write ?? []).map { ("sandbox.write", $0) }
+        for (key, path) in named {
+            guard let folder = hider(path) else { continue }
+            throw Refusal(
+                reason: "\(manifest.file): \(key): '\(path)' lies in the data folder '\(folder)', which no plugin "
+                    + "reaches but for its own folder; move it out of there")
+        }
+    }
+}

@@ -1,0 +1,100 @@
+import Glibc
+
+/// A user and group of its own for each plugin, where the host is root. A plugin keeps its number as long as the data
+/// folder is kept.
+public final class PluginUsers: Sendable {
+    /// Numbers that systemd hands out to services for as long as they run, and no distribution gives to people.
+    public static let usualRange: ClosedRange<UInt32> = 61_184...65_519
+
+    /// Why there is no number.
+    struct Failure: Error {
+        var reason: String
+    }
+
+    /// Bytes of the file.
+    private static let maxFile = 1 << 20
+
+    private let range: ClosedRange<UInt32>
+    private let file: String
+    /// Whether a plugin that its user cannot run does not run at all. Else it runs as root, and that is logged.
+    let isRequired: Bool
+
+    /// - Parameters:
+    ///   - range: The numbers that may be given.
+    ///   - isRequired: Whether a plugin that its user cannot run does not run at all.
+    ///   - file: Where they are kept: a line `NUMBER NAME` each, the last one of a name counts.
+    public init(range: ClosedRange<UInt32>, isRequired: Bool, file: String) {
+        self.range = range
+        self.isRequired = isRequired
+        self.file = file
+    }
+
+    /// Reads `61184-65519`; nil where it is no range of numbers from 1 up.
+    public static func range(_ text: String) -> ClosedRange<UInt32>? {
+        let halves = text.split(separator: "-", omittingEmptySubsequences: false).map { UInt32($0) }
+        guard halves.count == 2, let first = halves[0], let last = halves[1], first > 0, first <= last,
+            last < UInt32(Int32.max)
+        else { return nil }
+        return first...last
+    }
+
+    /// The number of a plugin, given now if it has none.
+    func number(of name: String) throws(Failure) -> UInt32 {
+        func failure(_ what: String) -> Failure {
+            Failure(reason: "'\(file)' cannot be \(what): \(String(cString: strerror(errno)))")
+        }
+        let descriptor = open(file, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard descriptor >= 0 else { throw failure("opened") }
+        defer { close(descriptor) }
+        // Replays are processes of their own, which give numbers too.
+        while flock(descriptor, LOCK_EX) != 0 { if errno != EINTR { throw failure("locked") } }
+        let bytes: [UInt8]
+        do {
+            bytes = try FileBytes.read(file, limit: Self.maxFile)
+        } catch {
+            throw Failure(reason: "'\(file)' cannot be read: \(error.reason)")
+        }
+        let known = Self.read(bytes)
+        if let number = known[name], range.contains(number) { return number }
+        guard let number = Self.free(in: range, known: Set(known.values), isTaken: Self.isTaken) else {
+            throw Failure(reason: "no number from \(range.lowerBound) to \(range.upperBound) is free for its user")
+        }
+        // After a line that a crash has cut off.
+        let start = bytes.last == 0x0A || bytes.isEmpty ? "" : "\n"
+        let line = Array("\(start)\(number) \(name)\n".utf8)
+        guard write(descriptor, line, line.count) == line.count, fsync(descriptor) == 0 else {
+            throw failure("written")
+        }
+        return number
+    }
+
+    /// What a file of numbers says.
+    static func read(_ bytes: [UInt8]) -> [String: UInt32] {
+        var numbers: [String: UInt32] = [:]
+        // What follows the last line feed was cut off.
+        for line in bytes.split(separator: 0x0A, omittingEmptySubsequences: false).dropLast() {
+            let words = line.split(separator: 0x20)
+            guard words.count == 2, let number = UInt32(String(decoding: words[0], as: UTF8.self)) else { continue }
+            numbers[String(decoding: words[1], as: UTF8.self)] = number
+        }
+        return numbers
+    }
+
+    /// The lowest number that neither a plugin has nor anybody else.
+    static func free(
+        in range: ClosedRange<UInt32>, known: Set<UInt32>, isTaken: (UInt32) -> Bool
+    ) -> UInt32? {
+        range.first { !known.contains($0) && !isTaken($0) }
+    }
+
+    /// Whether the machine knows a user or group of that number.
+    private static func isTaken(_ number: UInt32) -> Bool {
+        var buffer = [CChar](repeating: 0, count: 16 << 10)
+        var user = passwd()
+        var foundUser: UnsafeMutablePointer<passwd>?
+        if getpwuid_r(number, &user, &buffer, buffer.count, &foundUser) == 0, foundUser != nil { return true }
+        var group = group()
+        var foundGroup: UnsafeMutablePointer<group>?
+        return getgrgid_r(number, &group, &buffer, buffer.count, &foundGroup) == 0 && foundGroup != nil
+    }
+}

@@ -1,0 +1,266 @@
+import Foundation
+import JSONBytes
+import Testing
+
+/// How a server runs, and what its machine offers to keep plugins from it.
+private struct Situation: Sendable, CustomTestStringConvertible {
+    /// Users that the server runs as.
+    static let ordinary: uid_t = 54_321
+
+    var name: String
+    /// 0: root.
+    var user: uid_t = 0
+    /// What crowbar.toml says.
+    var keys = ""
+    /// Options of old_kernel.py; nil: this kernel as it is.
+    var kernel: String?
+    /// Whether plugins run as users of their own.
+    var hasUsers = false
+
+    var testDescription: String { name }
+
+    static let all = [
+        Situation(name: "root, plugins as users of their own", keys: "plugin_users = \"61184-65519\"", hasUsers: true),
+        Situation(name: "root, plugins as root", keys: "plugin_users = \"off\""),
+        Situation(name: "ordinary user", user: ordinary),
+        Situation(
+            name: "root, plugins as users of their own, no mounts", keys: "plugin_users = \"61184-65519\"",
+            kernel: "--no-mounts", hasUsers: true),
+        Situation(name: "root, plugins as root, no mounts", keys: "plugin_users = \"off\"", kernel: "--no-mounts"),
+        Situation(name: "ordinary user, no mounts", user: ordinary, kernel: "--no-mounts"),
+    ]
+}
+
+/// Whether an ordinary user can run what was built, and another one be made of this.
+private var canRun: Bool {
+    guard geteuid() == 0, access("/usr/bin/python3", X_OK) == 0 else { return false }
+    var path = CommandLineFolder.binary
+    while let slash = path.lastIndex(of: "/"), slash != path.startIndex {
+        var info = stat()
+        guard stat(path, &info) == 0, info.st_mode & 1 == 1 else { return false }
+        path = String(path[..<slash])
+    }
+    return true
+}
+
+/// What plugins can do to the server, its launchers and its data folder: real servers, with plugins that try.
+@Suite(.serialized, .enabled(if: canRun, "needs root, /usr/bin/python3 and a build that others can run"))
+struct AttackTests {
+    private static let plugins = URL(filePath: #filePath).deletingLastPathComponent()
+        .appending(path: "../PluginHostTests/Plugins").path
+
+    /// A folder with a plugin without a sandbox and one with, which attack.
+    private func folder(_ situation: Situation) throws -> CommandLineFolder {
+        let folder = CommandLineFolder()
+        for name in ["plugins.d", "data", "data/plugins", "data/plugins/other"] { folder.makeFolder(name) }
+        folder.write("data/plugins/other/secret", "secret")
+        for name in ["prober.py", "old_kernel.py"] {
+            folder.write(name, try String(contentsOfFile: Self.plugins + "/" + name, encoding: .utf8))
+        }
+        folder.write("crowbar.toml", situation.keys + "\n[http]\nlisten = \"127.0.0.1:0\"\n")
+        let sandbox = "[sandbox]\nrequire = true\n"
+        for (name, tables) in [("open", ""), ("closed", sandbox), ("limited", "[limits]\nprocesses = 64\n" + sandbox)] {
+            let config = "[config]\nattack = \"\(folder.file("data"))\"\n"
+            let command = "command = [\"/usr/bin/python3\", \"\(folder.file("prober.py"))\"]\n"
+            folder.write("plugins.d/\(name).toml", command + tables + config)
+        }
+        // Programs and what leads to them may be read by others; the data may not.
+        for name in ["", "plugins.d"] { chmod(folder.file(name), 0o755) }
+        for name in ["prober.py", "old_kernel.py", "crowbar.toml"] { chmod(folder.file(name), 0o644) }
+        if situation.user > 0 {
+            for name in ["", "plugins.d", "data", "data/plugins", "data/plugins/other", "data/plugins/other/secret"] {
+                chown(folder.file(name), situation.user, situation.user)
+            }
+            for name in ["open", "closed", "limited"] {
+                chown(folder.file("plugins.d/\(name).toml"), situation.user, situation.user)
+            }
+        }
+        return folder
+    }
+
+    private func start(_ situation: Situation, _ folder: CommandLineFolder) -> pid_t? {
+        var prefix: [String] = []
+        if let kernel = situation.kernel { prefix = ["/usr/bin/python3", folder.file("old_kernel.py"), kernel] }
+        if situation.user > 0 {
+            let user = "\(situation.user)"
+            prefix = ["/usr/bin/setpriv", "--reuid", user, "--regid", user, "--clear-groups"] + prefix
+        }
+        return folder.start(["serve"], "serve", under: prefix)
+    }
+
+    /// What a plugin found, once it has.
+    private func found(_ plugin: String, _ folder: CommandLineFolder) -> JSON? {
+        folder.read("data/plugins/\(plugin)/seen").split(separator: "\n").lazy
+            .compactMap { try? JSON(parsing: Array($0.utf8)) }.first { $0["attacks"] != nil }
+    }
+
+    private func entries(_ json: JSON?) -> [(key: String, value: String)] {
+        guard case .object(let members)? = json else { return [] }
+        return members.map { ($0.key, $0.value.string ?? "") }
+    }
+
+    @Test(arguments: Situation.all) fileprivate func noPluginHarmsItsHost(_ situation: Situation) throws {
+        let folder = try folder(situation)
+        let pid = try #require(start(situation, folder))
+        defer {
+            kill(pid, SIGTERM)
+            #expect(CommandLineFolder.wait(pid) == 0)
+        }
+        var users: Set<Int64> = []
+        for plugin in ["open", "closed", "limited"] {
+            #expect(folder.poll { found(plugin, folder) != nil }, "\(plugin): \(folder.read("serve.err").suffix(2000))")
+            let seen = try #require(found(plugin, folder))
+            let attacks = entries(seen["attacks"])
+            #expect(attacks.count > 150)
+            for (key, value) in attacks { #expect(value != "ok", "\(plugin): \(key)") }
+            // Where neither mounts nor users keep the attributes of files, no plugin may change them.
+            let mayChange = situation.kernel == nil || situation.hasUsers
+            for (key, value) in entries(seen["may"]) {
+                #expect(value == (key == "may: times" && !mayChange ? "EPERM" : "ok"), "\(plugin): \(key)")
+            }
+            // Without mounts the socket is there, and the key that it asks for is not.
+            if situation.kernel == nil { #expect(seen["socket"]?.string != "ok", "\(plugin)") }
+            let user = try #require(seen["user"]?.int)
+            users.insert(user)
+            if !situation.hasUsers { #expect(user == Int64(situation.user)) }
+            let capabilities = (seen["capabilities"]?.array ?? []).map { $0.string }
+            // Without privilege the bounding set cannot be changed, nor be used under no_new_privs.
+            let bounding = situation.user > 0 && situation.kernel != nil
+            for (index, set) in capabilities.enumerated() where !(bounding && index == 3) {
+                #expect(set == "0000000000000000", "\(plugin): set \(index)")
+            }
+        }
+        if situation.hasUsers { #expect(users.count == 3 && users.allSatisfy { (61_184...65_519).contains($0) }) }
+        let limits = CommandLineFolder.text(of: "/proc/\(pid)/limits")
+        #expect(limits.contains("Max file size") && !limits.contains("\(1 << 40)"))
+        for (name, mode) in [("data", mode_t(0o700)), ("data/admin.key", 0o600), ("data/log.db", 0o600)] {
+            var info = stat()
+            #expect(stat(folder.file(name), &info) == 0)
+            // Users of their own have to come through where there are no mounts.
+            let mayPass = name == "data" && situation.hasUsers && situation.kernel != nil
+            #expect(info.st_mode & 0o7777 == (mayPass ? 0o711 : mode), "\(name)")
+        }
+        #expect(folder.read("data/plugins/other/secret") == "secret")
+    }
+
+    @Test(arguments: [(uid_t(0), "off"), (0, "auto"), (Situation.ordinary, "auto")])
+    func whereNothingKeepsThemFromTheDataTheyDoNotRunUnlessTheOperatorSaysSo(user: uid_t, users: String) throws {
+        for isExposed in [false, true] {
+            let keys = "plugin_users = \"\(users)\"\nexpose_data = \(isExposed)"
+            let situation = Situation(name: "neither", user: user, keys: keys, kernel: "--neither")
+            let folder = try folder(situation)
+            let pid = try #require(start(situation, folder))
+            let reason = "the data folder cannot be kept from it on this machine"
+            if isExposed {
+                #expect(folder.poll { found("open", folder) != nil }, "\(folder.read("serve.err").suffix(2000))")
+            } else {
+                #expect(folder.poll { folder.read("serve.err").contains(reason) })
+                #expect(found("open", folder) == nil)
+            }
+            #expect(folder.read("serve.err").contains("neither mount namespaces nor Landlock"))
+            kill(pid, SIGTERM)
+            #expect(CommandLineFolder.wait(pid) == 0)
+        }
+    }
+
+    @Test(arguments: ["/usr/lib/crowbar-test-data", "/opt/crowbar-test-data", "/bin/../usr/x/data"])
+    func aDataFolderThatSandboxesMayReadIsRefused(data: String) {
+        let folder = CommandLineFolder()
+        folder.write("crowbar.toml", "data = \"\(data)\"\n")
+        let outcome = folder.crowbar("serve")
+        #expect(outcome.status != 0)
+        #expect(outcome.error.contains("which plugins with a [sandbox] may read; move it"), "\(outcome.error)")
+        #expect(access(data, F_OK) != 0)
+    }
+
+    /// Manifests of what should go on working, by name.
+    private static var honest: [String: String] {
+        let ready = #"{"type":"ready","protocol":1,"name":"x","version":"1"}"#
+        let network = "[sandbox]\nnetwork = true\nrequire = true\n"
+        var manifests = [
+            "bash": "command = [\"/bin/bash\", \"-c\", '''read a; echo '\(ready)'; read b; read c''']\n[sandbox]\n",
+            "irc": "command = [\"crowbar-irc\"]\n\(network)[[config.networks]]\nname = \"a\"\nhost = \"127.0.0.1\"\n"
+                + "port = 1\ntls = false\nnick = \"c\"\n[[config.links]]\nchannel = \"general\"\nirc = \"a/#c\"\n",
+            "webhook": "command = [\"crowbar-webhook\"]\n\(network)[[config.endpoints]]\nname = \"a\"\n"
+                + "url = \"http://127.0.0.1:1/\"\nallow_private = true\n"
+                + "secret = \"whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\"\n",
+            "aws": "command = [\"crowbar-aws\"]\n\(network)[env.set]\nAWS_ACCESS_KEY_ID = \"a\"\n"
+                + "AWS_SECRET_ACCESS_KEY = \"b\"\n[[config.targets]]\nname = \"a\"\n"
+                + "arn = \"arn:aws:sqs:eu-central-1:123456789012:chat.fifo\"\n",
+        ]
+        if access("/usr/bin/node", X_OK) == 0 {
+            let script =
+                "process.stdin.on('data', data => { if (('' + data).includes('drain')) process.exit() }); "
+                + "console.log(JSON.stringify(\(ready)))"
+            manifests["node"] = "command = [\"/usr/bin/node\", \"-e\", '''\(script)''']\n[sandbox]\n"
+        }
+        return manifests
+    }
+
+    @Test(arguments: [0, 2, 3, 5]) func honestPluginsRun(number: Int) throws {
+        let situation = Situation.all[number]
+        let folder = try folder(situation)
+        for name in ["open", "closed", "limited"] { unlink(folder.file("plugins.d/\(name).toml")) }
+        for (name, text) in Self.honest {
+            folder.write("plugins.d/\(name).toml", text)
+            chown(folder.file("plugins.d/\(name).toml"), situation.user, situation.user)
+        }
+        let pid = try #require(start(situation, folder))
+        let errors = { folder.read("serve.err") }
+        #expect(folder.poll { errors().components(separatedBy: "ready: ").count > Self.honest.count }, "\(errors())")
+        kill(pid, SIGTERM)
+        #expect(CommandLineFolder.wait(pid) == 0)
+        for name in Self.honest.keys {
+            var info = stat()
+            #expect(stat(folder.file("data/plugins/\(name)"), &info) == 0)
+            #expect((61_184...65_519).contains(info.st_uid) == situation.hasUsers, "\(name)")
+        }
+    }
+
+    @Test(arguments: [("auto", true), ("61184-65519", false), ("off", true)])
+    func aPluginThatItsUserCannotRunSaysWhyAndWhatToDo(users: String, runs: Bool) throws {
+        let situation = Situation(name: users, keys: "plugin_users = \"\(users)\"")
+        let folder = try folder(situation)
+        chmod(folder.file(""), 0o700)
+        for name in ["closed", "limited"] { unlink(folder.file("plugins.d/\(name).toml")) }
+        let pid = try #require(start(situation, folder))
+        let reason = "'\(folder.path)' is closed to it (mode 0700); open it by chmod o+rx, move it, or set"
+        if runs {
+            #expect(folder.poll { found("open", folder) != nil }, "\(folder.read("serve.err"))")
+            for (key, value) in entries(found("open", folder)?["attacks"]) { #expect(value != "ok", "\(key)") }
+        }
+        if users != "off" { #expect(folder.poll { folder.read("serve.err").contains(reason) }) }
+        kill(pid, SIGTERM)
+        #expect(CommandLineFolder.wait(pid) == 0)
+        #expect((found("open", folder) != nil) == runs)
+        let check = folder.crowbar("check")
+        #expect(check.error.contains(reason) == (users != "off"), "\(check.error)")
+        #expect(check.status == (runs ? 0 : 1), "\(check.error)")
+    }
+
+    @Test func aFolderIsGivenToTheUserOfItsPlugin() throws {
+        let situation = Situation.all[0]
+        let folder = try folder(situation)
+        for name in ["closed", "limited"] { unlink(folder.file("plugins.d/\(name).toml")) }
+        // As a server without users left them. A second name may lie outside, so that such a file is left alone.
+        for name in ["data/plugins/open", "data/plugins/open/below"] { folder.makeFolder(name) }
+        for name in ["open/below/file", "open/twice"] { folder.write("data/plugins/" + name, "") }
+        link(folder.file("data/plugins/open/twice"), folder.file("data/plugins/other/twice"))
+        symlink(folder.file("data/plugins/other/secret"), folder.file("data/plugins/open/link"))
+        for policy in ["61184-65519", "off"] {
+            folder.write("crowbar.toml", "plugin_users = \"\(policy)\"\n[http]\nlisten = \"127.0.0.1:0\"\n")
+            unlink(folder.file("data/plugins/open/seen"))
+            let pid = try #require(start(situation, folder))
+            #expect(folder.poll { found("open", folder) != nil }, "\(folder.read("serve.err"))")
+            kill(pid, SIGTERM)
+            #expect(CommandLineFolder.wait(pid) == 0)
+            let own: uid_t = policy == "off" ? 0 : 61_184
+            for (name, owner) in [
+                ("open", own), ("open/below", own), ("open/below/file", own), ("open/twice", 0), ("other/secret", 0),
+            ] {
+                var info = stat()
+                #expect(stat(folder.file("data/plugins/" + name), &info) == 0 && info.st_uid == owner, "\(name)")
+            }
+        }
+    }
+}

@@ -1,0 +1,122 @@
+import Foundation
+import JSONBytes
+import Testing
+
+@testable import PluginHost
+
+/// Users of plugins' own: which numbers they get, and what they could not open.
+@Suite struct PluginUserTests {
+    @Test(
+        arguments: [
+            ("61184-65519", 61_184...65_519), ("1-1", 1...1), ("0-5", nil), ("5-1", nil), ("5", nil), ("", nil),
+            ("-", nil),
+            ("a-b", nil), ("1-2-3", nil), ("1 - 2", nil), ("1-2147483647", nil), ("-1-5", nil), ("1-99999999999", nil),
+        ] as [(String, ClosedRange<UInt32>?)])
+    func aRangeIsTwoNumbers(text: String, range: ClosedRange<UInt32>?) {
+        #expect(PluginUsers.range(text) == range)
+    }
+
+    @Test(
+        arguments: [
+            ("", [:]), ("5 a\n6 b\n", ["a": 5, "b": 6]), ("5 a\n7 a\n", ["a": 7]), ("5 a\n6 b", ["a": 5]),
+            ("x a\n5\n\n 5 a b\n-1 c\n6 d\n", ["d": 6]),
+        ] as [(String, [String: UInt32])])
+    func theFileIsReadLineByLine(text: String, numbers: [String: UInt32]) {
+        #expect(PluginUsers.read(Array(text.utf8)) == numbers)
+    }
+
+    @Test func theLowestNumberThatIsFreeIsGiven() {
+        #expect(PluginUsers.free(in: 5...8, known: [5, 7], isTaken: { $0 == 6 }) == 8)
+        #expect(PluginUsers.free(in: 5...6, known: [5], isTaken: { $0 == 6 }) == nil)
+    }
+
+    @Test func aPluginKeepsItsNumber() throws {
+        let file = FileManager.default.temporaryDirectory.appending(path: "crowbar-users-\(UUID().uuidString)").path
+        defer { unlink(file) }
+        func users(_ range: ClosedRange<UInt32>) -> PluginUsers { .init(range: range, isRequired: true, file: file) }
+        #expect(try users(900_001...900_003).number(of: "a") == 900_001)
+        #expect(try users(900_001...900_003).number(of: "b") == 900_002)
+        #expect(try users(900_001...900_003).number(of: "a") == 900_001)
+        // A line that a crash has cut off is no number, and does not spoil the next one.
+        try String("900001 a\n900002 b\n9000").write(toFile: file, atomically: true, encoding: .utf8)
+        #expect(try users(900_001...900_003).number(of: "c") == 900_003)
+        #expect(try users(900_001...900_003).number(of: "c") == 900_003)
+        #expect(throws: PluginUsers.Failure.self) { try users(900_001...900_003).number(of: "d") }
+        // Another range: another number, from then on.
+        #expect(try users(900_010...900_011).number(of: "a") == 900_010)
+        #expect(try users(900_010...900_011).number(of: "a") == 900_010)
+    }
+
+    /// A folder with files of all kinds, by what of it user 900,001 cannot use.
+    @Test(
+        arguments: [
+            ("bin/run", "", nil), ("bin/closed", "", "'ROOT/bin/closed' is closed to it (mode 0700)"),
+            ("private/run", "", "'ROOT/private/run' is out of its reach: the folder 'ROOT/private' is closed to it"),
+            ("bin/script", "", "the folder 'ROOT/private' is closed to it (mode 0700)"),
+            ("bin/byname", "", "the folder 'ROOT/private' is closed to it (mode 0700)"),
+            ("bin/link", "", "the folder 'ROOT/private' is closed to it (mode 0700)"),
+            ("bin/run", "args = \"ROOT/bin/key\"", "'ROOT/bin/key' is closed to it (mode 0600)"),
+            ("bin/run", "config = \"ROOT/bin/key\"", "'ROOT/bin/key' is closed to it (mode 0600)"),
+            ("bin/run", "config = \"ROOT/none\"", nil), ("bin/run", "config = \"ROOT/hidden/key\"", nil),
+            ("bin/run", "read = \"ROOT/private\"", "'ROOT/private' is closed to it (mode 0700)"),
+            ("bin/run", "write = \"ROOT/bin\"", "'ROOT/bin' is closed to it (mode 0755)"),
+        ] as [(String, String, String?)])
+    func whatItsUserCannotOpenIsNamed(program: String, key: String, obstacle: String?) throws {
+        let root = FileBytes.resolved("/tmp") + "/crowbar-reach-\(UUID().uuidString)"
+        defer { try? FileManager.default.removeItem(atPath: root) }
+        for folder in ["", "/bin", "/private", "/hidden"] { mkdir(root + folder, 0o755) }
+        let files = [
+            ("bin/run", "", 0o755), ("bin/closed", "", 0o700), ("private/run", "", 0o755),
+            ("bin/script", "#!\(root)/private/run\n", 0o755), ("bin/byname", "#!/usr/bin/env run\n", 0o755),
+            ("bin/key", "", 0o600), ("hidden/key", "", 0o600),
+        ]
+        for (name, text, mode) in files {
+            try text.write(toFile: "\(root)/\(name)", atomically: false, encoding: .utf8)
+            chmod("\(root)/\(name)", mode_t(mode))
+        }
+        symlink("\(root)/private/run", "\(root)/bin/link")
+        chmod(root + "/private", 0o700)
+        var manifest = Manifest(name: "x", file: "x.toml", command: ["\(root)/\(program)"])
+        let words = key.replacingOccurrences(of: "ROOT", with: root).split(separator: "\"").map(String.init)
+        if key.hasPrefix("args") { manifest.command.append(words[1]) }
+        if key.hasPrefix("config") { manifest.config = .object([.init("a", .array([.string(words[1])]))]) }
+        if key.hasPrefix("read") { manifest.sandbox = .init(read: [words[1]]) }
+        if key.hasPrefix("write") { manifest.sandbox = .init(write: [words[1]]) }
+        let found = UserReach(number: 900_001, path: "\(root)/none:\(root)/private")
+            .obstacle(manifest, program: manifest.command[0], outside: "/", hidden: [root + "/hidden"])
+        guard let obstacle else {
+            #expect(found == nil)
+            return
+        }
+        #expect(found?.contains(obstacle.replacingOccurrences(of: "ROOT", with: root)) == true, "\(found ?? "nothing")")
+    }
+
+    @Test func whatLiesInTheDataFolderIsRefusedWithItsReason() throws {
+        let scenario = try HostScenario()
+        defer { scenario.remove() }
+        let data = FileBytes.resolved(scenario.folder.path) + "/plugins"
+        for folder in [data, data + "/x", data + "/other"] { mkdir(folder, 0o700) }
+        for name in ["x/run", "other/run"] {
+            try "#!/bin/sh\n".write(toFile: "\(data)/\(name)", atomically: false, encoding: .utf8)
+            chmod("\(data)/\(name)", 0o755)
+        }
+        let factory = SessionFactory(name: "x", environment: scenario.environment, lines: nil)
+        func refusal(_ command: [String], _ sandbox: Manifest.Sandbox? = nil) -> String? {
+            var manifest = Manifest(name: "x", file: "x.toml", command: command)
+            manifest.sandbox = sandbox
+            do throws(SessionFactory.Refusal) {
+                _ = try factory.isolated(manifest, program: command[0], variables: [:])
+                return nil
+            } catch {
+                return error.reason
+            }
+        }
+        #expect(refusal(["/bin/sh"]) == nil)
+        #expect(refusal([data + "/x/run", data + "/x/run"], .init(read: [data + "/x"], write: [data + "/x"])) == nil)
+        let reason = "lies in the data folder '\(data)', which no plugin reaches but for its own folder; move it"
+        #expect(refusal([data + "/other/run"])?.contains("x.toml: command: '\(data)/other/run' \(reason)") == true)
+        #expect(refusal(["/bin/sh", data + "/other/run"])?.contains(reason) == true)
+        #expect(refusal(["/bin/sh"], .init(read: [data]))?.contains("sandbox.read: '\(data)' \(reason)") == true)
+        #expect(refusal(["/bin/sh"], .init(write: [data + "/other"]))?.contains("sandbox.write") == true)
+    }
+}
