@@ -1,6 +1,7 @@
 import CrowbarCore
 import GRDB
 import GRDBSQLite
+import Glibc
 
 /// The embedded log: one SQLite file in WAL mode that holds the events and the decision tables.
 ///
@@ -30,6 +31,8 @@ public final class SQLiteLog: EventLog {
     private let turns = WriterTurns()
     private let tail = LogTail()
     private let checkpointer: Checkpointer
+    private let path: String
+    private let health = SharedWriteHealth()
 
     /// Opens a log, or makes it.
     /// - Parameters:
@@ -54,9 +57,11 @@ public final class SQLiteLog: EventLog {
                 return (try LogWriter(db, now: now), try LogSchema.secret(db))
             }
             checkpointer = try Checkpointer(path: path, busySeconds: Limit.busySeconds)
-        } catch let error as DatabaseError {
-            throw StoreError.cannotOpen(path: path, why: "\(error)")
+        } catch {
+            guard let cause = StorageCause(error, path: path) else { throw error }
+            throw StoreError.cannotOpen(path: path, why: "\(cause)")
         }
+        self.path = path
         pool.asyncWriteWithoutTransaction { [turns, writer] in
             turns.run($0, onExpectation: writer.beginEarly, onVain: writer.endEarly)
         }
@@ -83,16 +88,39 @@ public final class SQLiteLog: EventLog {
     }
 
     public func append(_ batch: [Submission], then done: @escaping @Sendable (AppendOutcome) -> Void) {
-        turns.put { [writer, tail, growth, checkpointer] db in
+        turns.put { [writer, tail, growth, checkpointer, health] db in
             do {
                 let (outcomes, grew) = try writer.append(batch, db, tail)
+                if grew { health.succeeded() }
                 if grew { growth.notify() }
                 done(.success(outcomes))
                 if grew { Self.shorten(writer.walPages, db, checkpointer) }
             } catch {
+                health.failed(error)
                 done(.failure(error))
             }
         }
+    }
+
+    public func requireWritable() async throws {
+        if StorageCause.isFull(StorageCause.folder(of: path)) { throw LogError(.diskFull, path: path) }
+        guard health.beginProbe(now: Self.monotonic()) else {
+            if let failure = health.failure { throw failure }
+            return
+        }
+        do {
+            try await withWriter { [writer] in try writer.probe($0) }
+            health.succeeded()
+        } catch {
+            health.failed(error)
+            throw error
+        }
+    }
+
+    private static func monotonic() -> Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000
     }
 
     public func expectAppend() { turns.expect() }
@@ -116,13 +144,14 @@ public final class SQLiteLog: EventLog {
 
     private func read<T: Sendable>(_ body: @escaping @Sendable (Database) throws -> T) async throws -> T {
         try await withCheckedThrowingContinuation { continuation in
-            pool.asyncRead { access in
+            pool.asyncRead { [path] access in
                 do {
                     continuation.resume(returning: try body(try access.get()))
                 } catch let error as LogError {
                     continuation.resume(throwing: error)
                 } catch {
-                    continuation.resume(throwing: LogError.unavailable("\(error)"))
+                    let why = StorageCause(error, path: path).map { "\(path): \($0)" } ?? "\(error)"
+                    continuation.resume(throwing: LogError.unavailable(why))
                 }
             }
         }

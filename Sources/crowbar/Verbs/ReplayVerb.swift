@@ -37,6 +37,7 @@ struct ReplayVerb: AsyncParsableCommand {
         do { try DataFolder.requireExisting(configuration.data) } catch { throw Refusal("\(error)") }
         let manifest = try manifest(configuration)
         umask(0o077)
+        signal(SIGXFSZ, SIG_IGN)
         let folder: DataFolder
         let log: SQLiteLog
         do {
