@@ -17,9 +17,8 @@ public final class SQLiteLog: EventLog {
         static let readerCache = 1024
         /// Reading connections.
         static let readers = 4
-        /// The length of the WAL, in pages, at which the writer waits for the readers, so that it cannot grow for ever
-        /// where some page is always being read.
-        static let walPages = 16 << 10
+        /// The pages of a WAL that readers let grow beyond them which its file keeps once it begins anew.
+        static let walPages = 8 << 10
         /// The longest wait for a lock, in seconds.
         static let busySeconds = 1.0
     }
@@ -30,7 +29,7 @@ public final class SQLiteLog: EventLog {
     private let writer: LogWriter
     private let turns = WriterTurns()
     private let tail = LogTail()
-    private let checkpointer: Checkpointer
+    let checkpointer: Checkpointer
     private let path: String
     private let health = SharedWriteHealth()
 
@@ -51,7 +50,7 @@ public final class SQLiteLog: EventLog {
                 try db.execute(
                     sql: """
                         PRAGMA synchronous = FULL; PRAGMA cache_size = -\(Limit.writerCache);
-                        PRAGMA journal_size_limit = \(Limit.walPages * 4096 / 2);
+                        PRAGMA journal_size_limit = \(Limit.walPages * 4096);
                         """)
                 try Self.requireDurability(db, path: path)
                 return (try LogWriter(db, now: now), try LogSchema.secret(db))
@@ -94,7 +93,7 @@ public final class SQLiteLog: EventLog {
                 if grew { health.succeeded() }
                 if grew { growth.notify() }
                 done(.success(outcomes))
-                if grew { Self.shorten(writer.walPages, db, checkpointer) }
+                if grew { checkpointer.committed(writer.walPages, db) }
             } catch {
                 health.failed(error)
                 done(.failure(error))
@@ -124,13 +123,6 @@ public final class SQLiteLog: EventLog {
     }
 
     public func expectAppend() { turns.expect() }
-
-    /// Moves what the WAL holds into the database, or empties a WAL that readers have kept from being used anew.
-    private static func shorten(_ pages: Int, _ db: Database, _ checkpointer: Checkpointer) {
-        guard pages > Limit.walPages else { return checkpointer.committed(pages, db) }
-        // Where a reader still holds on, the next append tries again.
-        sqlite3_wal_checkpoint_v2(db.sqliteConnection, nil, SQLITE_CHECKPOINT_TRUNCATE, nil, nil)
-    }
 
     /// Does something with the writing connection, behind all appends that were begun before.
     func withWriter<T: Sendable>(_ body: @escaping @Sendable (Database) throws -> T) async throws -> T {
