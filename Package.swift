@@ -149,6 +149,7 @@ let package = Package(
             dependencies: [
                 "CrowbarSQLite", "CrowbarCore", "CrowbarTesting", "JSONBytes", "CrashWriter",
                 .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ],
             swiftSettings: strict),
         .testTarget(

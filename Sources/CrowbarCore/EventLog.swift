@@ -5,7 +5,7 @@ public protocol EventLog: Sendable {
     /// - Parameters:
     ///   - batch: In the order in which they are decided.
     ///   - done: Called once what was stored is durable, on any thread and before this returns or later, with a receipt
-    ///     or a refusal for each, in the same order; or with ``LogError/unavailable(_:)`` where nothing of the batch is
+    ///     or a refusal for each, in the same order; or with ``LogError`` where nothing of the batch is
     ///     stored: no decision of it holds. It must return soon: the next append may wait for it.
     func append(_ batch: [Submission], then done: @escaping @Sendable (AppendOutcome) -> Void)
 
@@ -54,6 +54,11 @@ public protocol EventLog: Sendable {
     /// The entries between two positions, `after` not counted.
     func count(after position: Int64, through end: Int64) async throws -> Int64
 
+    /// Whether an append can be stored now, as far as can be seen without one. Where the last one failed it is tried
+    /// again with something that changes nothing, so that the answer turns by itself once the reason is gone.
+    /// - Throws: ``LogError``: why not.
+    func requireWritable() async throws
+
     /// Wakes readers after each append. Carries no data: a reader reads after its own position.
     var growth: GrowthSignal { get }
 
@@ -66,6 +71,8 @@ public typealias AppendOutcome = Result<[Result<Receipt, CommandError>], any Err
 
 extension EventLog {
     public func expectAppend() {}
+
+    public func requireWritable() async throws {}
 
     /// As ``append(_:then:)``, and returns once it is durable.
     public func append(_ batch: [Submission]) async throws -> [Result<Receipt, CommandError>] {
@@ -99,13 +106,26 @@ public struct LogEntryID: Sendable, Equatable, Hashable {
 public enum LogError: Error, Sendable, CustomStringConvertible {
     /// It cannot be written now, for a reason outside (a full disk, a lost connection); it may be tried again.
     case unavailable(String)
+    /// It cannot be written now; it may be tried again. The reason is for callers and says what to do; the detail, which
+    /// names the file, is for the operator.
+    case unwritable(reason: String, detail: String)
     /// It holds something that it should not.
     case damaged(String)
 
     public var description: String {
         switch self {
         case .unavailable(let why): "the log is unavailable: \(why)"
+        case .unwritable(_, let detail): "the log cannot be written: \(detail)"
         case .damaged(let why): "the log is damaged: \(why)"
+        }
+    }
+
+    /// The reason without what only the operator should know.
+    public var callersReason: String {
+        switch self {
+        case .unwritable(let reason, _): reason
+        case .unavailable: "the log cannot be read now; the server's log says why"
+        case .damaged: "the log is damaged; the server's log says how"
         }
     }
 }

@@ -285,8 +285,12 @@ public final class Ingest: Sendable {
             }
         case .failure(let error):
             onFailure(error)
-            let refusal = CommandError(
-                .unavailable, "the event could not be stored; nothing was; try again in a second")
+            let refusal: CommandError =
+                if case LogError.unwritable(let reason, _) = error {
+                    CommandError(.unavailable, "the event could not be stored, nothing was: \(reason)")
+                } else {
+                    CommandError(.unavailable, "the event could not be stored; nothing was; try again in a second")
+                }
             for waiting in batch { waiting.resume(waiting.submissions.map { _ in .failure(refusal) }) }
         }
     }

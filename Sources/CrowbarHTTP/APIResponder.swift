@@ -66,8 +66,13 @@ final class APIResponder: Sendable {
             return .json(Array(#"{"status":"alive"}"#.utf8))
         case "/readyz":
             try Self.expect(.get, request, path)
-            // Ready is: the log answers, and this was reached.
-            _ = try await configuration.log.head()
+            // Ready is: the log answers and can be written, and this was reached.
+            do {
+                try await configuration.log.requireWritable()
+                _ = try await configuration.log.head()
+            } catch let error as LogError {
+                return APIFailure(.unavailable, "not ready: \(error.callersReason)").response
+            }
             return .json(Array(#"{"status":"ready"}"#.utf8))
         default:
             if path.hasPrefix(HookRoute.prefix) { return try await hooks.respond(request, path, address: address) }

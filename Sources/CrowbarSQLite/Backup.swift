@@ -13,18 +13,20 @@ public struct Backup: Sendable {
         case notEmpty(path: String)
         /// There is no log in the data folder.
         case noLog(path: String)
-        /// A call of the system failed; `code` is its `errno`.
-        case system(path: String, call: String, code: Int32)
-        /// A database could not be read or written; with the reason.
-        case database(path: String, why: String)
+        /// Something could not be done with a file or folder of the copy.
+        case file(StorageFault)
+        /// A database could not be read, or copied to another.
+        case database(path: String, action: String, why: String)
+        /// The caller gave it up.
+        case interrupted
 
         public var description: String {
             switch self {
             case .notEmpty(let path): "\(path) is not empty; a copy wants a folder of its own"
-            case .noLog(let path): "there is no log in \(path)"
-            case .system(let path, let call, let code):
-                "\(call) failed for \(path): \(String(cString: strerror(code)))"
-            case .database(let path, let why): "\(path) could not be copied: \(why)"
+            case .noLog(let path): "there is no log in \(path); set data (or CROWBAR_DATA) to the server's data folder"
+            case .file(let fault): "\(fault)"
+            case .database(let path, let action, let why): "\(path) \(action): \(why)"
+            case .interrupted: "interrupted; nothing was copied"
             }
         }
     }
@@ -62,22 +64,45 @@ public struct Backup: Sendable {
     }
 
     /// Copies.
-    /// - Parameter onProgress: Told of each step.
-    /// - Throws: ``Failure``; what was copied so far stays, for the operator to look at or to remove.
-    public func run(onProgress: @escaping (Progress) -> Void) throws -> Summary {
+    /// - Parameter onProgress: Told of each step; what it throws ends the copy.
+    /// - Throws: ``Failure``, or what `onProgress` threw. Whatever was made until then is removed again, folders
+    ///   included.
+    public func run(onProgress: @escaping (Progress) throws -> Void) throws -> Summary {
         guard access(source + "/log.db", F_OK) == 0 else { throw Failure.noLog(path: source) }
-        try makeFolder()
-        var summary = Summary(bytes: 0, head: nil)
-        for file in Self.files where access(source + "/" + file, F_OK) == 0 {
-            try copy(file, &summary, onProgress)
+        var made: [String] = []
+        do {
+            try makeFolder(&made)
+            var summary = Summary(bytes: 0, head: nil)
+            for file in Self.files where access(source + "/" + file, F_OK) == 0 {
+                try copy(file, &summary, onProgress)
+            }
+            try sync(target, O_RDONLY | O_DIRECTORY)
+            return summary
+        } catch {
+            // A folder that holds what is somebody else's is not touched.
+            if case Failure.notEmpty = error { throw error }
+            remove(made)
+            throw error
         }
-        try sync(target, O_RDONLY | O_DIRECTORY)
-        return summary
     }
 
-    private func makeFolder() throws {
-        if mkdir(target, 0o700) != 0, errno != EEXIST { throw failure(target, "mkdir") }
-        guard let folder = opendir(target) else { throw failure(target, "opendir") }
+    /// Makes the folder and those above it; those that were not there before are put into `made`.
+    private func makeFolder(_ made: inout [String]) throws {
+        var path = ""
+        for part in target.split(separator: "/", omittingEmptySubsequences: false) {
+            path += String(part)
+            if !path.isEmpty {
+                if mkdir(path, path == target ? 0o700 : 0o755) == 0 {
+                    made.append(path)
+                } else if errno != EEXIST {
+                    let fault = StorageFault.last(path, "cannot be made")
+                    // Of a folder that is there some systems say that nothing can be made in its place.
+                    if access(path, F_OK) != 0 { throw Failure.file(fault) }
+                }
+            }
+            path += "/"
+        }
+        guard let folder = opendir(target) else { throw failure(target, "cannot be opened") }
         defer { closedir(folder) }
         while let entry = readdir(folder) {
             let name = withUnsafePointer(to: &entry.pointee.d_name) {
@@ -85,51 +110,75 @@ public struct Backup: Sendable {
             }
             if name != ".", name != ".." { throw Failure.notEmpty(path: target) }
         }
-        if chmod(target, 0o700) != 0 { throw failure(target, "chmod") }
+        if chmod(target, 0o700) != 0 { throw failure(target, "cannot be closed to other users") }
     }
 
-    private func copy(_ file: String, _ summary: inout Summary, _ onProgress: @escaping (Progress) -> Void) throws {
-        let path = target + "/" + file
+    private func remove(_ folders: [String]) {
+        for file in Self.files {
+            for suffix in ["", "-journal", "-wal", "-shm"] { unlink(target + "/" + file + suffix) }
+        }
+        for folder in folders.reversed() { rmdir(folder) }
+    }
+
+    private func copy(
+        _ file: String, _ summary: inout Summary, _ onProgress: @escaping (Progress) throws -> Void
+    ) throws {
+        let (from, path) = (source + "/" + file, target + "/" + file)
         // Made beforehand, for nobody else's eyes.
         let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-        if descriptor < 0 { throw failure(path, "open") }
+        if descriptor < 0 { throw failure(path, "cannot be made") }
         close(descriptor)
-        do {
-            var reading = Configuration()
-            reading.readonly = true
-            reading.busyMode = .timeout(StoreDatabase.busySeconds)
-            let from = try DatabaseQueue(path: source + "/" + file, configuration: reading)
-            let to = try DatabaseQueue(path: path)
-            // One transaction around all steps: without it each change by the server would begin the copy anew.
-            try from.read { source in
-                _ = try Int.fetchOne(source, sql: "PRAGMA schema_version")
-                try to.writeWithoutTransaction { target in
+        var reading = Configuration()
+        reading.readonly = true
+        reading.busyMode = .timeout(StoreDatabase.busySeconds)
+        let original = try explain(from, "cannot be read") { try DatabaseQueue(path: from, configuration: reading) }
+        let made = try explain(path, "cannot be written") { try DatabaseQueue(path: path) }
+        // One transaction around all steps: without it each change by the server would begin the copy anew.
+        try original.read { source in
+            _ = try explain(from, "cannot be read") { try Int.fetchOne(source, sql: "PRAGMA schema_version") }
+            try made.writeWithoutTransaction { target in
+                try explain(from, "cannot be copied to \(path)", target: path) {
                     try source.backup(to: target, pagesPerStep: Self.step) {
-                        onProgress(Progress(file: file, done: $0.completedPageCount, total: $0.totalPageCount))
+                        try onProgress(Progress(file: file, done: $0.completedPageCount, total: $0.totalPageCount))
                     }
                 }
             }
-            try to.writeWithoutTransaction { db in
+        }
+        try explain(path, "cannot be written") {
+            try made.writeWithoutTransaction { db in
                 // A copy is one file until a server opens it.
                 try db.execute(sql: "PRAGMA journal_mode = DELETE")
                 if file == "log.db" { summary.head = try LogReader.entry(db, atOrBefore: .max)?.id }
             }
-            try to.close()
-            try from.close()
-        } catch let error as DatabaseError {
-            throw Failure.database(path: source + "/" + file, why: "\(error)")
+            try made.close()
         }
+        try? original.close()
         try sync(path, O_RDONLY)
         var info = stat()
         if stat(path, &info) == 0 { summary.bytes += Int64(info.st_size) }
     }
 
-    private func sync(_ path: String, _ flags: Int32) throws {
-        let descriptor = open(path, flags | O_CLOEXEC)
-        if descriptor < 0 { throw failure(path, "open") }
-        defer { close(descriptor) }
-        if fsync(descriptor) != 0 { throw failure(path, "fsync") }
+    /// Runs `body`; SQLite's errors become a ``Failure`` with the cause in words.
+    /// - Parameter target: Where both a source and a target are at work, the target: what can only be its fault is
+    ///   told of it.
+    private func explain<T>(
+        _ path: String, _ action: String, target: String? = nil, _ body: () throws -> T
+    ) throws -> T {
+        do { return try body() } catch {
+            guard let cause = StorageCause(error, path: target ?? path) else { throw error }
+            if let target, cause.isFull || cause == .readOnly {
+                throw Failure.database(path: target, action: "cannot be written", why: "\(cause)")
+            }
+            throw Failure.database(path: path, action: action, why: "\(cause)")
+        }
     }
 
-    private func failure(_ path: String, _ call: String) -> Failure { .system(path: path, call: call, code: errno) }
+    private func sync(_ path: String, _ flags: Int32) throws {
+        let descriptor = open(path, flags | O_CLOEXEC)
+        if descriptor < 0 { throw failure(path, "cannot be opened") }
+        defer { close(descriptor) }
+        if fsync(descriptor) != 0 { throw failure(path, "cannot be written to the disk") }
+    }
+
+    private func failure(_ path: String, _ action: String) -> Failure { .file(.last(path, action)) }
 }

@@ -4,6 +4,9 @@
 /// So most is moved beside the appends, in steps; what is left when the WAL has become long enough to begin anew is
 /// moved between two appends, since it can begin anew only where nothing is left (https://sqlite.org/wal.html,
 /// "Checkpointing").
+///
+/// No step waits for readers. While one holds the WAL, however long it grows, steps are made aside only: once the reader
+/// is gone there may be much to be moved, and no append is to wait for that.
 struct CheckpointPlan: Sendable {
     /// What is to be done after a commit.
     enum Step: Sendable, Equatable {
@@ -22,14 +25,16 @@ struct CheckpointPlan: Sendable {
         static let length = 2_000
         /// Pages that may be left for a step between two appends.
         static let rest = 100
-        /// Pages after which what is left is moved between two appends however much it is, so that the WAL cannot grow
-        /// for ever where appends are faster than the steps.
+        /// Pages after which what was appended since the last step is moved between two appends however much it is, so
+        /// that the WAL cannot grow for ever where appends are faster than the steps.
         static let bound = 4_000
     }
 
     private var pages = 0
     private var moved = 0
     private var isUnderWay = false
+    /// A reader kept the last step from moving all that was there.
+    private(set) var isHeldUp = false
     /// Pages when the last step of each kind was begun: where readers hold it up, it is not tried at each commit.
     private var tried = (aside: 0, now: 0)
 
@@ -39,11 +44,13 @@ struct CheckpointPlan: Sendable {
         if pages < self.pages {
             moved = 0
             tried = (0, 0)
+            isHeldUp = false
         }
         self.pages = pages
         if isUnderWay { return .nothing }
         let isAlmostDone = pages - moved <= Limit.rest && pages > moved
-        if pages >= Limit.length, isAlmostDone || pages >= Limit.bound && pages - tried.now >= Limit.step {
+        let isOverdue = pages >= Limit.bound && !isHeldUp && pages - tried.now >= Limit.step
+        if pages >= Limit.length, isAlmostDone || isOverdue {
             (tried.now, isUnderWay) = (pages, true)
             return .now
         }
@@ -59,7 +66,10 @@ struct CheckpointPlan: Sendable {
     mutating func copied(_ moved: Int, of pages: Int) {
         isUnderWay = false
         // It may have begun anew since.
-        if pages <= self.pages { self.moved = max(self.moved, moved) }
+        guard pages <= self.pages else { return }
+        self.moved = max(self.moved, moved)
+        // The shortest readers are behind by a few pages.
+        isHeldUp = pages - moved > Limit.rest
     }
 
     /// A step could not be made; a later one will.

@@ -5,8 +5,29 @@ import Synchronization
 /// Moves pages of the log's WAL into its database, by ``CheckpointPlan``: on a connection of its own beside the
 /// appends, or on the writer's between two of them.
 final class Checkpointer: Sendable {
+    /// What has been done so far.
+    struct Tally: Equatable {
+        /// Steps beside the appends.
+        var aside = 0
+        /// Steps between two appends.
+        var now = 0
+        /// The most pages that were moved between two appends.
+        var mostNow = 0
+        /// Whether a reader held up the last step.
+        var isHeldUp = false
+    }
+
     private let aside: DatabaseQueue
-    private let plan = Mutex(CheckpointPlan())
+    private let state = Mutex((plan: CheckpointPlan(), tally: Tally(), moved: 0))
+
+    /// What has been done so far.
+    var tally: Tally {
+        state.withLock { state in
+            var tally = state.tally
+            tally.isHeldUp = state.plan.isHeldUp
+            return tally
+        }
+    }
 
     /// - Parameters:
     ///   - path: The database, in WAL mode.
@@ -28,18 +49,29 @@ final class Checkpointer: Sendable {
     ///   - pages: What the WAL holds behind it.
     ///   - writer: The connection that committed, on its queue and outside of a transaction.
     func committed(_ pages: Int, _ writer: Database) {
-        switch plan.withLock({ $0.committed(pages) }) {
+        switch state.withLock({ $0.plan.committed(pages) }) {
         case .nothing: break
-        case .aside: aside.asyncWriteWithoutTransaction { [self] in move($0) }
-        case .now: move(writer)
+        case .aside: aside.asyncWriteWithoutTransaction { [self] in move($0, isNow: false) }
+        case .now: move(writer, isNow: true)
         }
     }
 
-    private func move(_ db: Database) {
+    /// Passive: it waits neither for readers nor for another checkpoint.
+    private func move(_ db: Database, isNow: Bool) {
         var (pages, moved): (CInt, CInt) = (0, 0)
         let code = sqlite3_wal_checkpoint_v2(db.sqliteConnection, nil, SQLITE_CHECKPOINT_PASSIVE, &pages, &moved)
-        plan.withLock { plan in
-            if code == SQLITE_OK, pages >= 0 { plan.copied(Int(moved), of: Int(pages)) } else { plan.failed() }
+        state.withLock { state in
+            guard code == SQLITE_OK, pages >= 0 else { return state.plan.failed() }
+            state.plan.copied(Int(moved), of: Int(pages))
+            // A WAL that has begun anew counts from nothing.
+            let before = Int(moved) < state.moved ? 0 : state.moved
+            state.moved = Int(moved)
+            if isNow {
+                state.tally.now += 1
+                state.tally.mostNow = max(state.tally.mostNow, Int(moved) - before)
+            } else {
+                state.tally.aside += 1
+            }
         }
     }
 }

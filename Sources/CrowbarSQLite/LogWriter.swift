@@ -82,8 +82,7 @@ final class LogWriter: @unchecked Sendable {
         } catch {
             // After some errors (a full disk) SQLite has rolled back by itself.
             if sqlite3_get_autocommit(db.sqliteConnection) == 0 { try? rollback.run() }
-            if error is LogError { throw error }
-            throw LogError.unavailable("\(error)")
+            throw Self.reason(error)
         }
         let grew = position > lastPosition
         if grew {
@@ -92,6 +91,27 @@ final class LogWriter: @unchecked Sendable {
             lastTimestamp = timestamp
         }
         return (outcomes, grew)
+    }
+
+    /// Writes a page that stays as it is, to see whether anything can be stored.
+    /// - Throws: ``LogError``.
+    func probe(_ db: Database) throws {
+        endEarly()
+        do {
+            try begin.run()
+            let format = try Int.fetchOne(db, sql: "PRAGMA user_version") ?? LogSchema.version
+            try db.execute(sql: "PRAGMA user_version = \(format)")
+            try commit.run()
+        } catch {
+            if sqlite3_get_autocommit(db.sqliteConnection) == 0 { try? rollback.run() }
+            throw Self.reason(error, path: sqlite3_db_filename(db.sqliteConnection, nil).map { String(cString: $0) })
+        }
+    }
+
+    /// Why the log cannot be written, for callers and for the operator.
+    private static func reason(_ error: any Error, path: String? = nil) -> any Error {
+        guard let cause = StorageCause(error, path: path) else { return error }
+        return LogError(cause, path: path ?? (error as? RawStatement.Failure)?.path ?? "log.db")
     }
 
     /// Stores one event and puts it behind `appended`, or does nothing.

@@ -12,6 +12,10 @@ struct RawStatement {
         var code: Int32
         /// Its words.
         var message: String
+        /// The `errno` of the call that failed, where SQLite keeps it; otherwise 0.
+        var systemError: Int32 = 0
+        /// The database's file, where it has one.
+        var path: String?
 
         /// Whether a row broke a UNIQUE or PRIMARY KEY rule.
         var isDuplicate: Bool { code & 0xFF == SQLITE_CONSTRAINT }
@@ -77,7 +81,10 @@ struct RawStatement {
         case SQLITE_DONE: return false
         default:
             let db = sqlite3_db_handle(pointer)
-            let failure = Failure(code: sqlite3_extended_errcode(db), message: String(cString: sqlite3_errmsg(db)))
+            let failure = Failure(
+                code: sqlite3_extended_errcode(db), message: String(cString: sqlite3_errmsg(db)),
+                systemError: sqlite3_system_errno(db),
+                path: sqlite3_db_filename(db, nil).map { String(cString: $0) })
             sqlite3_reset(pointer)
             throw failure
         }

@@ -181,8 +181,8 @@ public final class SQLiteHostStore: HostStore {
     /// server that stops saves its cursors in just such tasks.
     func run<T: Sendable>(_ body: @escaping @Sendable (Database) throws -> T) async throws -> T {
         try await withCheckedThrowingContinuation { continuation in
-            database.asyncWriteWithoutTransaction { db in
-                continuation.resume(with: Result { try StoreDatabase.mapErrors { try body(db) } })
+            database.asyncWriteWithoutTransaction { [path = database.path] db in
+                continuation.resume(with: Result { try StoreDatabase.mapErrors(of: path) { try body(db) } })
             }
         }
     }

@@ -1,6 +1,7 @@
 import CrowbarCore
 import GRDB
 import GRDBSQLite
+import Glibc
 
 /// The embedded log: one SQLite file in WAL mode that holds the events and the decision tables.
 ///
@@ -16,9 +17,8 @@ public final class SQLiteLog: EventLog {
         static let readerCache = 1024
         /// Reading connections.
         static let readers = 4
-        /// The length of the WAL, in pages, at which the writer waits for the readers, so that it cannot grow for ever
-        /// where some page is always being read.
-        static let walPages = 16 << 10
+        /// The pages of a WAL that readers let grow beyond them which its file keeps once it begins anew.
+        static let walPages = 8 << 10
         /// The longest wait for a lock, in seconds.
         static let busySeconds = 1.0
     }
@@ -29,7 +29,9 @@ public final class SQLiteLog: EventLog {
     private let writer: LogWriter
     private let turns = WriterTurns()
     private let tail = LogTail()
-    private let checkpointer: Checkpointer
+    let checkpointer: Checkpointer
+    private let path: String
+    private let health = SharedWriteHealth()
 
     /// Opens a log, or makes it.
     /// - Parameters:
@@ -48,15 +50,17 @@ public final class SQLiteLog: EventLog {
                 try db.execute(
                     sql: """
                         PRAGMA synchronous = FULL; PRAGMA cache_size = -\(Limit.writerCache);
-                        PRAGMA journal_size_limit = \(Limit.walPages * 4096 / 2);
+                        PRAGMA journal_size_limit = \(Limit.walPages * 4096);
                         """)
                 try Self.requireDurability(db, path: path)
                 return (try LogWriter(db, now: now), try LogSchema.secret(db))
             }
             checkpointer = try Checkpointer(path: path, busySeconds: Limit.busySeconds)
-        } catch let error as DatabaseError {
-            throw StoreError.cannotOpen(path: path, why: "\(error)")
+        } catch {
+            guard let cause = StorageCause(error, path: path) else { throw error }
+            throw StoreError.cannotOpen(path: path, why: "\(cause)")
         }
+        self.path = path
         pool.asyncWriteWithoutTransaction { [turns, writer] in
             turns.run($0, onExpectation: writer.beginEarly, onVain: writer.endEarly)
         }
@@ -83,26 +87,42 @@ public final class SQLiteLog: EventLog {
     }
 
     public func append(_ batch: [Submission], then done: @escaping @Sendable (AppendOutcome) -> Void) {
-        turns.put { [writer, tail, growth, checkpointer] db in
+        turns.put { [writer, tail, growth, checkpointer, health] db in
             do {
                 let (outcomes, grew) = try writer.append(batch, db, tail)
+                if grew { health.succeeded() }
                 if grew { growth.notify() }
                 done(.success(outcomes))
-                if grew { Self.shorten(writer.walPages, db, checkpointer) }
+                if grew { checkpointer.committed(writer.walPages, db) }
             } catch {
+                health.failed(error)
                 done(.failure(error))
             }
         }
     }
 
-    public func expectAppend() { turns.expect() }
-
-    /// Moves what the WAL holds into the database, or empties a WAL that readers have kept from being used anew.
-    private static func shorten(_ pages: Int, _ db: Database, _ checkpointer: Checkpointer) {
-        guard pages > Limit.walPages else { return checkpointer.committed(pages, db) }
-        // Where a reader still holds on, the next append tries again.
-        sqlite3_wal_checkpoint_v2(db.sqliteConnection, nil, SQLITE_CHECKPOINT_TRUNCATE, nil, nil)
+    public func requireWritable() async throws {
+        if StorageCause.isFull(StorageCause.folder(of: path)) { throw LogError(.diskFull, path: path) }
+        guard health.beginProbe(now: Self.monotonic()) else {
+            if let failure = health.failure { throw failure }
+            return
+        }
+        do {
+            try await withWriter { [writer] in try writer.probe($0) }
+            health.succeeded()
+        } catch {
+            health.failed(error)
+            throw error
+        }
     }
+
+    private static func monotonic() -> Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000
+    }
+
+    public func expectAppend() { turns.expect() }
 
     /// Does something with the writing connection, behind all appends that were begun before.
     func withWriter<T: Sendable>(_ body: @escaping @Sendable (Database) throws -> T) async throws -> T {
@@ -116,13 +136,14 @@ public final class SQLiteLog: EventLog {
 
     private func read<T: Sendable>(_ body: @escaping @Sendable (Database) throws -> T) async throws -> T {
         try await withCheckedThrowingContinuation { continuation in
-            pool.asyncRead { access in
+            pool.asyncRead { [path] access in
                 do {
                     continuation.resume(returning: try body(try access.get()))
                 } catch let error as LogError {
                     continuation.resume(throwing: error)
                 } catch {
-                    continuation.resume(throwing: LogError.unavailable("\(error)"))
+                    let why = StorageCause(error, path: path).map { "\(path): \($0)" } ?? "\(error)"
+                    continuation.resume(throwing: LogError.unavailable(why))
                 }
             }
         }

@@ -33,13 +33,16 @@ enum StoreDatabase {
         }
     }
 
-    /// Runs `body`; errors of GRDB and SQLite become ``StoreError``.
-    /// - Parameter opening: The path, where it is being opened.
-    static func mapErrors<T>(_ opening: String? = nil, _ body: () throws -> T) throws -> T {
-        do { return try body() } catch let error as DatabaseError {
-            throw opening.map { StoreError.cannotOpen(path: $0, why: "\(error)") } ?? StoreError.failed("\(error)")
-        } catch let failure as RawStatement.Failure {
-            throw StoreError.failed("\(failure)")
+    /// Runs `body`; errors of GRDB and SQLite become ``StoreError``, with the cause in words.
+    /// - Parameters:
+    ///   - opening: The path, where it is being opened.
+    ///   - path: The path, where it is open.
+    static func mapErrors<T>(_ opening: String? = nil, of path: String? = nil, _ body: () throws -> T) throws -> T {
+        do { return try body() } catch {
+            guard let cause = StorageCause(error, path: opening ?? path) else { throw error }
+            if let opening { throw StoreError.cannotOpen(path: opening, why: "\(cause)") }
+            let file = path ?? (error as? RawStatement.Failure)?.path
+            throw StoreError.failed(file.map { "\($0) cannot be used: \(cause)" } ?? "the database failed: \(cause)")
         }
     }
 }

@@ -1,12 +1,12 @@
 /// Why a database of the data folder cannot be used.
 public enum StoreError: Error, Sendable, Equatable, CustomStringConvertible {
-    /// SQLite refused; what it said.
+    /// It cannot be opened; the cause in words.
     case cannotOpen(path: String, why: String)
     /// A newer version of Crowbar wrote it.
     case newerFormat(path: String, found: Int, supported: Int)
     /// Commits would not be synced: `PRAGMA synchronous` is not 2 (FULL).
     case notDurable(path: String, synchronous: Int)
-    /// An operation on it failed; what SQLite said.
+    /// An operation on it failed; which file and why, in words.
     case failed(String)
 
     public var description: String {
@@ -15,7 +15,7 @@ public enum StoreError: Error, Sendable, Equatable, CustomStringConvertible {
         case .newerFormat(let path, let found, let supported):
             "\(path) has format \(found), this version knows up to \(supported); a newer Crowbar wrote it"
         case .notDurable(let path, let found): "\(path) would not sync its commits (synchronous is \(found), not 2)"
-        case .failed(let why): "the database failed: \(why)"
+        case .failed(let why): why
         }
     }
 }

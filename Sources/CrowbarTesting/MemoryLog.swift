@@ -38,6 +38,10 @@ public final class MemoryLog: EventLog {
     /// From now on appends throw ``LogError/unavailable(_:)`` with these words; nil: they work again.
     public func setOutage(_ why: String?) { state.withLock { $0.outage = why } }
 
+    public func requireWritable() async throws {
+        if let why = state.withLock({ $0.outage }) { throw LogError.unavailable(why) }
+    }
+
     public func append(_ batch: [Submission], then done: @escaping @Sendable (AppendOutcome) -> Void) {
         let now = now()
         let outcome = AppendOutcome {

@@ -1,3 +1,4 @@
+import CrowbarSQLite
 import Glibc
 
 /// Standard output and error, written without a buffer between: the same bytes on a terminal and in a pipe.
@@ -18,8 +19,12 @@ enum StandardStream: Int32 {
                     var wait = pollfd(fd: rawValue, events: Int16(POLLOUT), revents: 0)
                     poll(&wait, 1, -1)
                 } else if errno != EINTR {
-                    if self == .output { Glibc.exit(errno == EPIPE ? 0 : 1) }
-                    return
+                    guard self == .output else { return }
+                    if errno == EPIPE { Glibc.exit(0) }
+                    let fault = StorageFault(
+                        path: "standard output", action: "cannot be written", cause: StorageCause(errno: errno))
+                    StandardStream.error.write(line: "crowbar: \(fault)")
+                    Glibc.exit(1)
                 }
             }
         }

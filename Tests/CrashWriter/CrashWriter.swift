@@ -30,7 +30,7 @@ struct CrashWriter {
             clock.advance(by: 1)
             do {
                 for case .success(let receipt) in try await log.append(batch) { say(receipt.eventId) }
-            } catch LogError.unavailable where fileLimit != nil {
+            } catch LogError.unwritable where fileLimit != nil {
                 say("unavailable")
                 limitFiles(to: UInt.max)
                 for case .success(let receipt) in try await log.append(batch) { say(receipt.eventId) }

@@ -112,10 +112,13 @@ import Testing
         do {
             _ = try await log.append(batch)
             Issue.record("stored without room")
-        } catch LogError.unavailable {}
+        } catch LogError.unwritable(let reason, _) {
+            #expect(reason.hasPrefix("disk full; "))
+        }
         #expect(try await log.head()?.position == 3)
         #expect(try await log.position(of: "b0") == nil)
         try await log.withWriter { try $0.execute(sql: "PRAGMA max_page_count = 1000000") }
+        try await log.requireWritable()
         let outcomes = try await log.append(batch)
         #expect(try outcomes.map { try $0.get().position } == Array(4...53))
     }

@@ -53,10 +53,30 @@ final class CommandLineFolder: Sendable {
     }
 
     /// Runs a verb to its end.
-    func crowbar(_ arguments: String...) -> Outcome {
+    func crowbar(_ arguments: String...) -> Outcome { end([Self.binary] + arguments) }
+
+    /// Runs another program to its end.
+    func run(_ arguments: String...) -> Outcome { end(arguments) }
+
+    private func end(_ arguments: [String]) -> Outcome {
         let tag = "run\(UInt32.random(in: 0 ... .max))"
-        guard let pid = start(arguments, tag) else { return Outcome(status: -1, output: "", error: "cannot start") }
+        let pid = Self.spawn(arguments, in: path, output: file(tag + ".out"), error: file(tag + ".err"))
+        guard let pid else { return Outcome(status: -1, output: "", error: "cannot start") }
         return Outcome(status: Self.wait(pid), output: read(tag + ".out"), error: read(tag + ".err"))
+    }
+
+    /// The names in a folder, sorted.
+    func list(_ name: String) -> [String] {
+        guard let handle = opendir(file(name)) else { return [] }
+        defer { closedir(handle) }
+        var names: [String] = []
+        while let entry = readdir(handle) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            if name != ".", name != ".." { names.append(name) }
+        }
+        return names.sorted()
     }
 
     /// Starts a verb whose output goes to `TAG.out` and `TAG.err`.

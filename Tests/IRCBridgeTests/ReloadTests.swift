@@ -127,7 +127,7 @@ import Testing
         ("/a", "is an expression where it begins with '/', and must end with one too"),
         ("/", "is an expression where it begins with '/', and must end with one too"),
         ("//", "is an expression where it begins with '/', and must end with one too"),
-        ("/(/", "is no regular expression (POSIX extended)"),
+        ("/(/", "is no regular expression (POSIX extended): a '(' is not closed"),
     ])
     func masksThatAreNone(text: String, problem: String) throws {
         let config = #","ignore":["ok!*@*","\#(text)"]"#

@@ -1,27 +1,15 @@
-import Glibc
-
 /// Whom nothing is taken from: a mask `nick!user@host` with `*` and `?`, or a regular expression between slashes.
 struct IgnoreMask: Equatable, Sendable {
     /// The longest one, in bytes.
     static let maxLength = 200
 
-    /// An expression of POSIX (extended, case ignored) over the bytes of a source.
-    // Unchecked: the expression is not changed after init, and regexec may be called by several threads (POSIX).
-    private final class Expression: @unchecked Sendable {
-        private var compiled = regex_t()
-
-        init?(_ pattern: String) {
-            guard regcomp(&compiled, pattern, REG_EXTENDED | REG_ICASE | REG_NOSUB) == 0 else { return nil }
-        }
-
-        deinit { regfree(&compiled) }
-
-        func matches(_ text: String) -> Bool { regexec(&compiled, text, 0, nil, 0) == 0 }
-    }
+    /// The longest source that is looked at, in bytes: no server has longer ones. Whoever has one is ignored, since
+    /// nobody can say whether they are meant.
+    static let longestSource = 512
 
     private let text: String
     private let mask: IRCMask?
-    private let expression: Expression?
+    private let expression: RegularExpression?
 
     static func == (a: IgnoreMask, b: IgnoreMask) -> Bool { a.text == b.text }
 
@@ -32,7 +20,12 @@ struct IgnoreMask: Equatable, Sendable {
         guard text.utf8.count > 2, text.hasSuffix("/") else {
             return "is an expression where it begins with '/', and must end with one too"
         }
-        return "is no regular expression (POSIX extended)"
+        do throws(RegularExpression.Problem) {
+            _ = try RegularExpression(text.utf8.dropFirst().dropLast())
+            return "is refused"
+        } catch {
+            return "is no regular expression (POSIX extended): \(error.message)"
+        }
     }
 
     /// Reads one; nil where it is empty, too long or no expression (``problem(_:)``). A nick alone stands for all with
@@ -43,7 +36,7 @@ struct IgnoreMask: Equatable, Sendable {
         // No nick begins with a slash.
         if text.hasPrefix("/") {
             guard text.utf8.count > 2, text.hasSuffix("/") else { return nil }
-            guard let expression = Expression(String(text.dropFirst().dropLast())) else { return nil }
+            guard let expression = try? RegularExpression(text.utf8.dropFirst().dropLast()) else { return nil }
             (self.expression, mask) = (expression, nil)
         } else {
             let isWhole = text.contains("!") || text.contains("@")
@@ -54,6 +47,10 @@ struct IgnoreMask: Equatable, Sendable {
     /// Whether somebody is meant.
     /// - Parameter source: `nick!user@host`.
     func matches(_ source: String) -> Bool {
-        expression?.matches(source) == true || mask?.matches(source) == true
+        if source.utf8.count > Self.longestSource { return true }
+        return expression?.matches(Array(source.utf8)) == true || mask?.matches(source) == true
     }
+
+    /// What it costs to look at a byte: the steps of its expression.
+    var steps: Int { expression?.size ?? 0 }
 }

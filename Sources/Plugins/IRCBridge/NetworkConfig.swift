@@ -21,6 +21,8 @@ struct NetworkConfig: Equatable, Sendable {
 
     /// The most ignore masks.
     static let maxIgnores = 200
+    /// Steps of all their expressions, so that a message cannot hold up the bridge.
+    static let maxIgnoreSteps = 4_000
     /// The longest nick that can be configured, in bytes; servers allow 9 to about 32.
     static let longestNick = 64
     /// The longest user name, in bytes; servers cut it to about 10.
@@ -141,6 +143,12 @@ struct NetworkConfig: Equatable, Sendable {
             }
             guard let mask = IgnoreMask(text) else { throw ConfigError(path: path, message: IgnoreMask.problem(text)) }
             masks.append(mask)
+        }
+        // Each message is looked at by all of them.
+        guard masks.reduce(0, { $0 + $1.steps }) <= maxIgnoreSteps else {
+            throw section.fail(
+                "ignore",
+                "has expressions of over \(maxIgnoreSteps) steps together, their repetitions written out; shorten them")
         }
         return masks
     }

@@ -1,4 +1,4 @@
-import Glibc
+import CrowbarSQLite
 
 /// The files in the data folder by which the command line finds and opens its door to a running server.
 enum ControlFiles {
@@ -24,17 +24,8 @@ enum ControlFiles {
         if try SmallFile.read(path)?.isEmpty == false { return try key(in: folder) }
         let digits = Array("0123456789abcdef".utf8)
         let key = try random(keyBytes).flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
-        // Written aside and then named, so that a crash in between leaves no half of a key.
-        let draft = path + ".new"
-        unlink(draft)
-        let file = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-        guard file >= 0 else { throw Refusal("'\(draft)' cannot be made: \(String(cString: strerror(errno)))") }
-        let written = write(file, key + [0x0A], key.count + 1)
-        let isSynced = fsync(file) == 0
-        close(file)
-        guard written == key.count + 1, isSynced, rename(draft, path) == 0 else {
-            throw Refusal("'\(path)' cannot be written: \(String(cString: strerror(errno)))")
-        }
+        // Whole or not at all, so that a crash in between leaves no half of a key.
+        do { try PrivateFile.write(path, key + [0x0A]) } catch { throw Refusal("\(error)") }
         return String(decoding: key, as: UTF8.self)
     }
 }

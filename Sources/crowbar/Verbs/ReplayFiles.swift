@@ -1,3 +1,4 @@
+import CrowbarSQLite
 import Glibc
 import PluginHost
 
@@ -24,12 +25,7 @@ struct ReplayFiles {
     /// Begins with an empty bookkeeping.
     func begin(_ plan: ReplayPlan) throws {
         end()
-        let descriptor = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
-        let bytes = plan.bytes
-        guard descriptor >= 0, write(descriptor, bytes, bytes.count) == bytes.count, fsync(descriptor) == 0 else {
-            throw Refusal("\(file) cannot be written: \(String(cString: strerror(errno)))")
-        }
-        close(descriptor)
+        do { try PrivateFile.write(file, plan.bytes) } catch { throw Refusal("\(error)") }
     }
 
     /// Drops the plan and the bookkeeping.
