@@ -21,7 +21,7 @@ struct Stores: Sendable {
         umask(0o077)
         do {
             let random = try SecureRandom.bytes(32)
-            folder = try DataFolder(path: configuration.data)
+            folder = try DataFolder(path: configuration.data, create: true)
             log = try SQLiteLog(
                 path: folder.file("log.db"), now: Clock.milliseconds, random32: { random })
             host = try SQLiteHostStore(path: folder.file("host.db"))

@@ -34,9 +34,7 @@ struct ReplayVerb: AsyncParsableCommand {
 
     func run() async throws {
         let configuration = try settings.load()
-        guard access(configuration.data + "/log.db", F_OK) == 0 else {
-            throw Refusal("there is no log in \(configuration.data)")
-        }
+        do { try DataFolder.requireExisting(configuration.data) } catch { throw Refusal("\(error)") }
         let manifest = try manifest(configuration)
         umask(0o077)
         let folder: DataFolder
@@ -45,7 +43,8 @@ struct ReplayVerb: AsyncParsableCommand {
             // No lock on the data: the log is only read, beside a server too. The replay's own folder is locked.
             log = try SQLiteLog(
                 path: configuration.data + "/log.db", now: Clock.milliseconds, random32: { [] })
-            folder = try DataFolder(path: PluginService.absolute(configuration.data) + "/replays/" + name)
+            folder = try DataFolder(
+                path: PluginService.absolute(configuration.data) + "/replays/" + name, create: true)
         } catch DataFolderError.inUse(_, let pid) {
             throw Refusal("a replay of '\(name)' is under way already (process \(pid.map(String.init) ?? "unknown"))")
         } catch {
