@@ -13,8 +13,26 @@ struct AdminRoutes: Sendable {
     let bodies: BodyReader
     let door: Door
 
-    /// Takes a request of an admin.
+    private let repeats = RepeatedRequests()
+
+    init(listings: APIConfiguration.Listings, plugins: PluginActions?, bodies: BodyReader, door: Door) {
+        self.listings = listings
+        self.plugins = plugins
+        self.bodies = bodies
+        self.door = door
+    }
+
+    /// Answers a request of an admin. The command line's changes carry a key, under which they are made once.
     func respond(_ request: Request, _ path: Substring, _ query: () throws -> Query) async throws -> Response {
+        guard door.isCommandLine, request.method != .get, let key = request.headers[.idempotencyKey] else {
+            return try await route(request, path, query)
+        }
+        return try await repeats.respond(to: request, key: "\(request.method) \(path) \(key)") {
+            try await route(request, path, query)
+        }
+    }
+
+    private func route(_ request: Request, _ path: Substring, _ query: () throws -> Query) async throws -> Response {
         let parts = path.split(separator: "/").dropFirst(2).map { $0 }
         switch (parts.first, parts.count) {
         case ("plugins", 1):

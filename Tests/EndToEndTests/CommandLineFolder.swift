@@ -53,9 +53,21 @@ final class CommandLineFolder: Sendable {
     }
 
     /// Runs a verb to its end.
-    func crowbar(_ arguments: String...) -> Outcome {
+    func crowbar(_ arguments: String...) -> Outcome { run(arguments) }
+
+    /// Runs a verb to its end.
+    func run(_ arguments: [String]) -> Outcome {
         let tag = "run\(UInt32.random(in: 0 ... .max))"
         guard let pid = start(arguments, tag) else { return Outcome(status: -1, output: "", error: "cannot start") }
+        return Outcome(status: Self.wait(pid), output: read(tag + ".out"), error: read(tag + ".err"))
+    }
+
+    /// Runs a shell's script to its end; `"$0"` is the binary.
+    func shell(_ script: String) -> Outcome {
+        let tag = "run\(UInt32.random(in: 0 ... .max))"
+        let pid = Self.spawn(
+            ["/bin/sh", "-c", script, Self.binary], in: path, output: file(tag + ".out"), error: file(tag + ".err"))
+        guard let pid else { return Outcome(status: -1, output: "", error: "cannot start") }
         return Outcome(status: Self.wait(pid), output: read(tag + ".out"), error: read(tag + ".err"))
     }
 
