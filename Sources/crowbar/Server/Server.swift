@@ -24,7 +24,7 @@ struct Server {
         signal(SIGXFSZ, SIG_IGN)
         var logger = Logger(label: "crowbar") { StreamLogHandler.standardError(label: $0) }
         logger.logLevel = .info
-        let stores = try Stores(configuration)
+        let stores = try Stores(configuration, create: true)
         let checks = CheckDesk(now: Clock.monotonic)
         let ingest = stores.makeIngest(checks: checks.checks) { [logger] in
             logger.error("an append failed; nothing of it was stored", metadata: ["error": "\($0)"])
@@ -41,7 +41,9 @@ struct Server {
             anonymousRead: configuration.anonymousRead, now: Clock.milliseconds, logger: logger)
         let control = APIServer(
             api, address: .unix(path: socket),
-            door: .commandLine(keyHash: SHA256.hash(Array(key.utf8)), stores.accountActions(ingest)))
+            door: .commandLine(
+                keyHash: SHA256.hash(Array(key.utf8)),
+                stores.accountActions(ingest) { [logger] in logger.notice("\($0)") }))
         let listen = configuration.listen
         let people = APIServer(api, address: .tcp(host: listen.host, port: listen.port), door: .people) { port in
             let address = ListenAddress(host: listen.host, port: port ?? listen.port)
@@ -55,6 +57,7 @@ struct Server {
         // decided. So they do where a listener cannot listen.
         var group = ServiceGroupConfiguration(
             services: [
+                .init(service: AccountsService(accounts: accounts, logger: logger)),
                 .init(service: IngestService(ingest: ingest)),
                 .init(service: plugins),
                 .init(

@@ -19,23 +19,3 @@ struct Send: AsyncParsableCommand {
         StandardStream.output.write(line: eventId)
     }
 }
-
-/// `crowbar channel …`.
-struct Channel: ParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Channels.", subcommands: [Add.self])
-
-    /// `crowbar channel add NAME`.
-    struct Add: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Create a channel; prints the event's id.")
-
-        @OptionGroup var settings: ConfigurationOption
-        @Argument(help: "The channel's id: a-z 0-9 _ . - and at most 64 of them.") var name: String
-        @Option(name: .customLong("as"), help: "The user who creates it.") var user: String?
-
-        func run() async throws {
-            let caller = Caller(client: ControlClient(folder: try settings.load().data))
-            let eventId = try await caller.sendJoined(.createChannel, channel: nil, as: user, ["channelId": name])
-            StandardStream.output.write(line: eventId)
-        }
-    }
-}
