@@ -13,8 +13,26 @@ struct AdminRoutes: Sendable {
     let bodies: BodyReader
     let door: Door
 
-    /// Takes a request of an admin.
+    private let repeats = RepeatedRequests()
+
+    init(listings: APIConfiguration.Listings, plugins: PluginActions?, bodies: BodyReader, door: Door) {
+        self.listings = listings
+        self.plugins = plugins
+        self.bodies = bodies
+        self.door = door
+    }
+
+    /// Answers a request of an admin. The command line's changes carry a key, under which they are made once.
     func respond(_ request: Request, _ path: Substring, _ query: () throws -> Query) async throws -> Response {
+        guard door.isCommandLine, request.method != .get, let key = request.headers[.idempotencyKey] else {
+            return try await route(request, path, query)
+        }
+        return try await repeats.respond(to: request, key: "\(request.method) \(path) \(key)") {
+            try await route(request, path, query)
+        }
+    }
+
+    private func route(_ request: Request, _ path: Substring, _ query: () throws -> Query) async throws -> Response {
         let parts = path.split(separator: "/").dropFirst(2).map { $0 }
         switch (parts.first, parts.count) {
         case ("plugins", 1):
@@ -38,24 +56,8 @@ struct AdminRoutes: Sendable {
         case ("dead-letters", 2...3):
             try APIResponder.expect(.get, request, path)
             return try listing(try await listings.deadLetters(try Self.name(parts)), parts)
-        case ("users", 1):
-            try APIResponder.expect(.post, request, path)
-            let actions = try actions(path)
-            let body = try await fields(request, known: ["name", "admin"])
-            let name = try Self.user(body, "name")
-            try await actions.addUser(name, body.bool("admin") ?? false)
-            return .json(Array("{}".utf8))
-        case ("tokens", 1):
-            try APIResponder.expect(.post, request, path)
-            let actions = try actions(path)
-            let body = try await fields(request, known: ["user", "scopes", "lifetime"])
-            let token = try await actions.makeToken(
-                try Self.user(body, "user"), try Self.scopes(body), try Self.lifetime(body))
-            var json = JSONWriter()
-            json.beginObject()
-            json.member("token", token)
-            json.endObject()
-            return .json(json.bytes)
+        case ("users", 1...2), ("tokens", 1...2), ("channels", 1), ("status", 1):
+            return try await respond(request, path, parts, try query(), try actions(path))
         case ("hooks", 1...2):
             guard let hooks = try actions(path).hooks else { throw APIResponder.unknown(path) }
             return try await respond(request, path, parts, hooks)
@@ -107,7 +109,7 @@ struct AdminRoutes: Sendable {
         return actions
     }
 
-    private func fields(_ request: Request, known: [String]) async throws -> JSONObject {
+    func fields(_ request: Request, known: [String]) async throws -> JSONObject {
         let body = try await bodies.read(request, upTo: Self.maxBody, tooLarge: "at most \(Self.maxBody) bytes")
         let object: JSONObject
         do {
@@ -120,39 +122,5 @@ struct AdminRoutes: Sendable {
             throw APIFailure(.invalidCommand, "'\(key)' is not known here", field: key)
         }
         return object
-    }
-
-    private static func user(_ body: JSONObject, _ field: StaticString) throws(APIFailure) -> String {
-        guard let name = body.string(field), Identifier.isEvent(name) else {
-            throw APIFailure(
-                .invalidCommand, "a user's name is 1 to 128 of A-Z a-z 0-9 . _ : ~ -", field: field.description)
-        }
-        return name
-    }
-
-    /// Seconds; nil where the token is to be good until it is revoked, and only where nothing else is said.
-    private static func lifetime(_ body: JSONObject) throws(APIFailure) -> Int64? {
-        guard body.span("lifetime") != nil else { return nil }
-        guard let seconds = body.int("lifetime"), AdminActions.lifetimes.contains(seconds) else {
-            let range = AdminActions.lifetimes
-            throw APIFailure(
-                .invalidCommand,
-                "'lifetime' is a whole number of seconds from \(range.lowerBound) to \(range.upperBound)",
-                field: "lifetime")
-        }
-        return seconds
-    }
-
-    private static func scopes(_ body: JSONObject) throws(APIFailure) -> Principal.Scopes? {
-        guard body.span("scopes") != nil else { return nil }
-        var scopes: Principal.Scopes = []
-        for name in body.strings("scopes") ?? [""] {
-            guard let known = Principal.Scopes.names.first(where: { $0.name == name }) else {
-                let names = Principal.Scopes.names.map(\.name).joined(separator: ", ")
-                throw APIFailure(.invalidCommand, "scopes are an array of \(names)", field: "scopes")
-            }
-            scopes.insert(known.scope)
-        }
-        return scopes
     }
 }

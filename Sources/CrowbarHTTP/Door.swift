@@ -26,6 +26,12 @@ public struct AdminActions: Sendable {
         @Sendable (_ user: String, _ scopes: Principal.Scopes?, _ lifetimeSeconds: Int64?) async throws -> String
     /// What is done to incoming hooks; nil where there are none.
     public var hooks: HookActions?
+    /// What is shown and changed of users and tokens; nil where there is nothing.
+    public var accounts: AccountAdministration?
+    /// Pages of the channels, as JSON: behind a channel's id, or from the first.
+    public var channels: (@Sendable (_ after: String?, _ limit: Int) async throws -> [UInt8])?
+    /// How the server is, as JSON.
+    public var status: (@Sendable () async throws -> [UInt8])?
 
     /// Makes the actions.
     public init(
@@ -34,10 +40,15 @@ public struct AdminActions: Sendable {
             @escaping @Sendable (
                 _ user: String, _ scopes: Principal.Scopes?, _ lifetimeSeconds: Int64?
             ) async throws -> String,
-        hooks: HookActions? = nil
+        hooks: HookActions? = nil, accounts: AccountAdministration? = nil,
+        channels: (@Sendable (_ after: String?, _ limit: Int) async throws -> [UInt8])? = nil,
+        status: (@Sendable () async throws -> [UInt8])? = nil
     ) {
         self.addUser = addUser
         self.makeToken = makeToken
         self.hooks = hooks
+        self.accounts = accounts
+        self.channels = channels
+        self.status = status
     }
 }

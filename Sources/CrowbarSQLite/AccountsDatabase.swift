@@ -12,6 +12,12 @@ public final class AccountsDatabase: Sendable {
         public static let cacheMilliseconds: Int64 = 1000
         /// Tokens that are remembered at most.
         public static let cachedTokens = 4096
+        /// The bytes of a token's hash that make its id.
+        public static let tokenIdBytes = 8
+        /// The digits of a token's id that are enough to name it.
+        public static let tokenIdDigits = 4...16
+        /// Accounts or tokens of a page at most.
+        public static let page = 1_000
     }
 
     /// A person's or a program's account.
@@ -24,13 +30,18 @@ public final class AccountsDatabase: Sendable {
         public var passwordHash: String?
         /// Unix milliseconds.
         public var created: Int64
+        /// Whether none of its tokens work.
+        public var isDisabled: Bool
 
         /// Makes one.
-        public init(userId: String, isAdmin: Bool, passwordHash: String? = nil, created: Int64) {
+        public init(
+            userId: String, isAdmin: Bool, passwordHash: String? = nil, created: Int64, isDisabled: Bool = false
+        ) {
             self.userId = userId
             self.isAdmin = isAdmin
             self.passwordHash = passwordHash
             self.created = created
+            self.isDisabled = isDisabled
         }
     }
 
@@ -48,11 +59,20 @@ public final class AccountsDatabase: Sendable {
         public var created: Int64
         /// Whether it was taken back.
         public var isRevoked: Bool
+        /// When it was last used, Unix milliseconds, to the minute; nil: never, or before that was noted.
+        public var lastUsed: Int64?
+
+        /// What a person names it by: the first 16 hexadecimal digits of its hash.
+        public var id: String {
+            let digits = Array("0123456789abcdef".utf8)
+            let text = hash.prefix(Limit.tokenIdBytes).flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
+            return String(decoding: text, as: UTF8.self)
+        }
 
         /// Makes one.
         public init(
             hash: [UInt8], userId: String, scopes: Principal.Scopes, expires: Int64? = nil, created: Int64,
-            isRevoked: Bool = false
+            isRevoked: Bool = false, lastUsed: Int64? = nil
         ) {
             self.hash = hash
             self.userId = userId
@@ -60,6 +80,7 @@ public final class AccountsDatabase: Sendable {
             self.expires = expires
             self.created = created
             self.isRevoked = isRevoked
+            self.lastUsed = lastUsed
         }
     }
 
@@ -73,6 +94,12 @@ public final class AccountsDatabase: Sendable {
         case tokenExists
         /// There is a hook of that name.
         case hookExists(String)
+        /// Without that account there would be no enabled admin.
+        case lastAdmin(String)
+        /// There is no token of that id.
+        case noToken(String)
+        /// There are several tokens whose ids begin so.
+        case ambiguousToken(String)
 
         public var description: String {
             switch self {
@@ -80,6 +107,10 @@ public final class AccountsDatabase: Sendable {
             case .noAccount(let name): "there is no account '\(name)'"
             case .tokenExists: "that token is stored already"
             case .hookExists(let name): "there is a hook '\(name)' already; 'crowbar hooks revoke \(name)' ends it"
+            case .lastAdmin(let name):
+                "'\(name)' is the last enabled admin; make another user an admin first: 'crowbar user role USER admin'"
+            case .noToken(let id): "there is no token '\(id)'; 'crowbar token list' shows their ids"
+            case .ambiguousToken(let id): "several tokens' ids begin with '\(id)'; give all 16 digits"
             }
         }
     }
@@ -90,29 +121,38 @@ public final class AccountsDatabase: Sendable {
         var read: Int64
     }
 
+    /// What brings the database from each format to the next.
+    static let formats = [
+        """
+        CREATE TABLE accounts (
+            userId TEXT PRIMARY KEY, isAdmin INTEGER NOT NULL, passwordHash TEXT, created INTEGER NOT NULL);
+        CREATE TABLE tokens (
+            hash BLOB PRIMARY KEY, userId TEXT NOT NULL, scopes INTEGER NOT NULL, expires INTEGER,
+            created INTEGER NOT NULL, revoked INTEGER NOT NULL DEFAULT 0);
+        CREATE INDEX tokensByUser ON tokens (userId, created);
+        """,
+        """
+        CREATE TABLE hooks (
+            name TEXT PRIMARY KEY, channelId TEXT NOT NULL, hash BLOB NOT NULL UNIQUE,
+            created INTEGER NOT NULL);
+        """,
+        """
+        ALTER TABLE accounts ADD COLUMN disabled INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE tokens ADD COLUMN lastUsed INTEGER;
+        """,
+    ]
+
     let database: DatabaseQueue
     private let cache = Mutex<[[UInt8]: Known]>([:])
+    /// When tokens were last used, as far as it is not written yet.
+    let uses = Mutex<[[UInt8]: Int64]>([:])
 
     /// Opens the accounts, or makes them.
     /// - Throws: ``StoreError``.
     public init(path: String) throws {
         database = try StoreDatabase.open(
             path: path, label: "crowbar.accounts", synchronous: "FULL",
-            formats: [
-                """
-                CREATE TABLE accounts (
-                    userId TEXT PRIMARY KEY, isAdmin INTEGER NOT NULL, passwordHash TEXT, created INTEGER NOT NULL);
-                CREATE TABLE tokens (
-                    hash BLOB PRIMARY KEY, userId TEXT NOT NULL, scopes INTEGER NOT NULL, expires INTEGER,
-                    created INTEGER NOT NULL, revoked INTEGER NOT NULL DEFAULT 0);
-                CREATE INDEX tokensByUser ON tokens (userId, created);
-                """,
-                """
-                CREATE TABLE hooks (
-                    name TEXT PRIMARY KEY, channelId TEXT NOT NULL, hash BLOB NOT NULL UNIQUE,
-                    created INTEGER NOT NULL);
-                """,
-            ])
+            formats: Self.formats)
     }
 
     /// Adds an account.
@@ -121,23 +161,14 @@ public final class AccountsDatabase: Sendable {
         try change { db in
             if try Self.account(db, account.userId) != nil { throw Failure.accountExists(account.userId) }
             let put = try RawStatement(
-                cached: "INSERT INTO accounts (userId, isAdmin, passwordHash, created) VALUES (?, ?, ?, ?)", db)
+                cached: """
+                    INSERT INTO accounts (userId, isAdmin, passwordHash, created, disabled) VALUES (?, ?, ?, ?, ?)
+                    """, db)
             put.bind(1, account.userId)
             put.bind(2, account.isAdmin ? 1 : 0)
             put.bind(3, account.passwordHash)
             put.bind(4, account.created)
-            try put.run()
-        }
-    }
-
-    /// Makes an account an admin's, or no longer one.
-    /// - Throws: ``Failure/noAccount(_:)``, ``StoreError``.
-    public func setAdmin(_ userId: String, _ isAdmin: Bool) throws {
-        try change { db in
-            if try Self.account(db, userId) == nil { throw Failure.noAccount(userId) }
-            let put = try RawStatement(cached: "UPDATE accounts SET isAdmin = ? WHERE userId = ?", db)
-            put.bind(1, isAdmin ? 1 : 0)
-            put.bind(2, userId)
+            put.bind(5, account.isDisabled ? 1 : 0)
             try put.run()
         }
     }
@@ -169,8 +200,8 @@ public final class AccountsDatabase: Sendable {
         }
     }
 
-    /// Takes a token back.
-    /// - Returns: Whether there was one that held.
+    /// Revokes a token.
+    /// - Returns: Whether there was one that was valid.
     /// - Throws: ``StoreError``.
     @discardableResult
     public func revoke(tokenHash hash: [UInt8]) throws -> Bool {
@@ -182,46 +213,27 @@ public final class AccountsDatabase: Sendable {
         }
     }
 
-    /// The tokens of a user, or of all, oldest first.
-    /// - Throws: ``StoreError``.
-    public func tokens(of userId: String? = nil) throws -> [Token] {
-        try StoreDatabase.mapErrors {
-            try database.read { db in
-                let rows = try RawStatement(
-                    cached: """
-                        SELECT hash, userId, scopes, expires, created, revoked FROM tokens
-                        WHERE ?1 IS NULL OR userId = ?1 ORDER BY created, rowid
-                        """, db)
-                defer { rows.reset() }
-                rows.bind(1, userId)
-                var tokens: [Token] = []
-                while try rows.step() {
-                    tokens.append(
-                        Token(
-                            hash: Array(rows.bytes(0)), userId: rows.text(1),
-                            scopes: Principal.Scopes(rawValue: Int(rows.int(2))),
-                            expires: rows.isNull(3) ? nil : rows.int(3), created: rows.int(4),
-                            isRevoked: rows.int(5) != 0))
-                }
-                return tokens
-            }
-        }
-    }
-
-    /// Whom a token stands for, or nil where it is unknown, revoked or over.
+    /// Whom a token stands for, or nil where it is unknown, revoked or expired, or its account is disabled.
     ///
     /// The scope `admin` is given only while the account is an admin's.
     /// - Parameter now: The Unix time in milliseconds.
     /// - Throws: ``StoreError``.
     public func principal(forTokenHash hash: [UInt8], now: Int64) throws -> Principal? {
+        let known = try known(hash, now)
+        guard let known, known.expires.map({ $0 > now }) ?? true else { return nil }
+        noteUse(ofTokenHash: hash, now: now)
+        return known.principal
+    }
+
+    private func known(_ hash: [UInt8], _ now: Int64) throws -> Known? {
         let fresh = cache.withLock { $0[hash].flatMap { Self.isFresh($0, now) ? $0 : nil } }
-        if let fresh { return fresh.expires.map { $0 <= now } ?? false ? nil : fresh.principal }
+        if let fresh { return fresh }
         let found = try StoreDatabase.mapErrors { try database.read { try Self.find($0, hash, now) } }
         cache.withLock {
             if $0.count >= Limit.cachedTokens { $0.removeAll(keepingCapacity: true) }
             $0[hash] = found
         }
-        return found.flatMap { known in known.expires.map { $0 <= now } ?? false ? nil : known.principal }
+        return found
     }
 
     private static func isFresh(_ known: Known, _ now: Int64) -> Bool {
@@ -232,7 +244,7 @@ public final class AccountsDatabase: Sendable {
         let rows = try RawStatement(
             cached: """
                 SELECT t.userId, t.scopes, t.expires, a.isAdmin FROM tokens t JOIN accounts a USING (userId)
-                WHERE t.hash = ? AND t.revoked = 0
+                WHERE t.hash = ? AND t.revoked = 0 AND a.disabled = 0
                 """, db)
         defer { rows.reset() }
         rows.bind(1, blob: hash)
@@ -244,15 +256,15 @@ public final class AccountsDatabase: Sendable {
             read: now)
     }
 
-    private static func account(_ db: Database, _ userId: String) throws -> Account? {
+    static func account(_ db: Database, _ userId: String) throws -> Account? {
         let rows = try RawStatement(
-            cached: "SELECT isAdmin, passwordHash, created FROM accounts WHERE userId = ?", db)
+            cached: "SELECT isAdmin, passwordHash, created, disabled FROM accounts WHERE userId = ?", db)
         defer { rows.reset() }
         rows.bind(1, userId)
         guard try rows.step() else { return nil }
         return Account(
             userId: userId, isAdmin: rows.int(0) != 0, passwordHash: rows.isNull(1) ? nil : rows.text(1),
-            created: rows.int(2))
+            created: rows.int(2), isDisabled: rows.int(3) != 0)
     }
 
     /// Writes, after which nothing is believed that was remembered.

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CrowbarCore
 import Glibc
 
 /// The command line. Exit status: 0 done, 1 refused or failed, 64 wrong usage.
@@ -7,8 +8,10 @@ struct Crowbar: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "crowbar",
         abstract: "An event-sourced chat core with a plugin host.",
+        version: "crowbar \(CrowbarVersion.current)",
         subcommands: [
-            Serve.self, Check.self, Send.self, Channel.self, Events.self, User.self, Token.self, Hooks.self,
+            Serve.self, Status.self, Check.self, Send.self, Channel.self, Events.self, User.self, Token.self,
+            Hooks.self,
             Plugins.self, Cursor.self, DeadLetters.self, ReplayVerb.self, BackupVerb.self,
         ])
 

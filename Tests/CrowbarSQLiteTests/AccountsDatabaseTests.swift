@@ -65,7 +65,8 @@ import Testing
         try accounts.add(.init(userId: "ann", isAdmin: true, created: 1))
         try accounts.storeToken(.init(hash: Self.hash, userId: "ann", scopes: [.admin, .read], created: 1))
         #expect(try accounts.principal(forTokenHash: Self.hash, now: 1)?.isAdmin == true)
-        try accounts.setAdmin("ann", false)
+        try accounts.add(.init(userId: "root", isAdmin: true, created: 1))
+        try accounts.changeUser("ann", isAdmin: false)
         #expect(try accounts.principal(forTokenHash: Self.hash, now: 1)?.scopes == [.read])
     }
 

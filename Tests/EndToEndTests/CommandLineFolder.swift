@@ -53,10 +53,16 @@ final class CommandLineFolder: Sendable {
     }
 
     /// Runs a verb to its end.
-    func crowbar(_ arguments: String...) -> Outcome { end([Self.binary] + arguments) }
+    func crowbar(_ arguments: String...) -> Outcome { run(arguments) }
+
+    /// Runs a verb to its end.
+    func run(_ arguments: [String]) -> Outcome { end([Self.binary] + arguments) }
 
     /// Runs another program to its end.
-    func run(_ arguments: String...) -> Outcome { end(arguments) }
+    func program(_ arguments: String...) -> Outcome { end(arguments) }
+
+    /// Runs a shell's script to its end; `"$0"` is the binary.
+    func shell(_ script: String) -> Outcome { end(["/bin/sh", "-c", script, Self.binary]) }
 
     private func end(_ arguments: [String]) -> Outcome {
         let tag = "run\(UInt32.random(in: 0 ... .max))"

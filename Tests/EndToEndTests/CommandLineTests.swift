@@ -76,6 +76,9 @@ import Testing
     @Test func offlineVerbsAndDataThatSurviveSIGKILL() throws {
         let folder = CommandLineFolder()
         folder.write("crowbar.toml", Self.toml)
+        let first = try #require(folder.serve())
+        kill(first.pid, SIGTERM)
+        #expect(CommandLineFolder.wait(first.pid) == 0)
         #expect(folder.crowbar("user", "add", "alice").status == 0)
         #expect(folder.crowbar("token", "alice").output.hasPrefix("cb_"))
         #expect(folder.crowbar("token", "alice", "--scope", "admin").status == 1)

@@ -136,14 +136,14 @@ private final class SmallDisk {
         chmod(folder.path, 0o755)
         chmod(folder.file("crowbar.toml"), 0o644)
         folder.makeFolder("data")
-        let outcome = folder.run(
+        let outcome = folder.program(
             "/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", CommandLineFolder.binary, "serve")
         #expect(outcome.status == 1)
         #expect(outcome.error.contains("permission denied; this process runs as user 65534"), "\(outcome.error)")
         // The folder is theirs, a database in it is not.
         chown(folder.file("data"), 65534, 65534)
         folder.write("data/log.db", "")
-        let file = folder.run(
+        let file = folder.program(
             "/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", CommandLineFolder.binary, "serve")
         #expect(file.error.contains("data/log.db cannot be opened: permission denied; "), "\(file.error)")
     }
@@ -188,7 +188,7 @@ private final class SmallDisk {
         #expect(folder.crowbar("channel", "add", "general").status == 0)
         kill(server.pid, SIGTERM)
         #expect(CommandLineFolder.wait(server.pid) == 0)
-        let export = folder.run("/bin/sh", "-c", "exec \"$0\" events export > /dev/full", CommandLineFolder.binary)
+        let export = folder.program("/bin/sh", "-c", "exec \"$0\" events export > /dev/full", CommandLineFolder.binary)
         #expect(export.status == 1)
         #expect(
             export.error

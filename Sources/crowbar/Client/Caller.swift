@@ -20,18 +20,27 @@ struct Caller {
         return ("cli/\(name)", name)
     }
 
-    /// Sends one command.
+    /// Makes the id of an event before its command is first sent, so that a repeated command is stored once.
+    static func newEventId() -> String {
+        EventIDSource(now: Clock.milliseconds, random: { UInt64.random(in: 0 ... .max) }).next()
+    }
+
+    /// Sends one command; a lost connection is retried under the same event id.
     /// - Returns: The event's id, or the refusal's code and message.
-    func send(_ type: CommandType, as user: String, _ fields: Fields) async throws -> Outcome {
+    func send(
+        _ type: CommandType, as user: String, eventId: String = newEventId(), _ fields: Fields
+    ) async throws -> Outcome {
         var json = JSONWriter()
         json.beginObject()
         json.member("type", type.rawValue)
         json.member("userId", user)
+        json.member("eventId", eventId)
         for (name, value) in fields { json.member(name, value) }
         json.endObject()
-        let answer = try await client.request(.POST, "/api/commands", body: json.bytes)
+        let answer = try await client.request(
+            .POST, "/api/commands", body: json.bytes, advice: "if it was stored, the event's id is \(eventId)")
         if let refusal = answer.refusal { return .refused(code: refusal.code, message: refusal.message) }
-        return .done(eventId: (try? JSONObject(parsing: answer.body))?.string("eventId") ?? "")
+        return .done(eventId: (try? JSONObject(parsing: answer.body))?.string("eventId") ?? eventId)
     }
 
     /// What became of a command.
@@ -46,15 +55,16 @@ struct Caller {
     }
 
     /// Sends a command and, the first time a user speaks here, registers the command line's own and joins the channel.
+    /// - Parameter eventId: The id that the event gets; the same id again stores nothing twice.
     /// - Returns: The event's id.
     func sendJoined(
-        _ type: CommandType, channel: String?, as user: String?, _ fields: Fields
+        _ type: CommandType, channel: String?, as user: String?, eventId: String = newEventId(), _ fields: Fields
     ) async throws -> String {
         let login = Self.login()
         let actor = user ?? login.id
         // Three tries: as it is, after registering, after joining.
         for _ in 0..<3 {
-            let outcome = try await send(type, as: actor, fields)
+            let outcome = try await send(type, as: actor, eventId: eventId, fields)
             guard case .refused(let code, let message) = outcome else { return outcome.eventId }
             if code == "user_not_found", user == nil {
                 try accept(try await send(.registerUser, as: actor, ["name": login.name]))

@@ -11,10 +11,14 @@ enum ControlFiles {
 
     /// The key, for one who may read it.
     static func key(in folder: String) throws -> String {
-        guard let bytes = try SmallFile.read(folder + "/" + keyFile) else {
-            throw Refusal("no server runs on the data folder '\(folder)'; start one with 'crowbar serve'")
-        }
+        guard let bytes = try SmallFile.read(folder + "/" + keyFile) else { throw noServer(in: folder) }
         return String(decoding: bytes.filter { $0 > 0x20 }, as: UTF8.self)
+    }
+
+    /// Why nobody answers: there is no data folder, or no server on it.
+    static func noServer(in folder: String) -> Refusal {
+        do { try DataFolder.requireExisting(folder) } catch { return Refusal("\(error)") }
+        return Refusal("no server runs on the data folder '\(folder)'; start one with 'crowbar serve'")
     }
 
     /// The key, made where there is none yet. For the one who holds the folder's lock.

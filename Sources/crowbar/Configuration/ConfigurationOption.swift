@@ -9,7 +9,11 @@ struct ConfigurationOption: ParsableArguments {
 
     /// Reads the configuration.
     /// - Throws: ``Refusal`` in one line.
-    func load() throws -> Configuration {
+    func load() throws -> Configuration { try Self.load(file) }
+
+    /// Reads the configuration from a file, or the default one where none is named.
+    /// - Throws: ``Refusal`` in one line.
+    static func load(_ file: String?) throws -> Configuration {
         do {
             return try ConfigurationReader(environment: ProcessEnvironment.all, read: SmallFile.read)
                 .configuration(named: file)

@@ -5,11 +5,22 @@ import OpenSSL
 
 extension Stores {
     /// What the command line does to accounts, with or without a server.
-    func accountActions(_ ingest: Ingest) -> AdminActions {
+    /// - Parameter note: Is called with each change that was made, in words.
+    func accountActions(
+        _ ingest: Ingest, note: @escaping @Sendable (String) -> Void = { _ in }
+    ) -> AdminActions {
         AdminActions(
-            addUser: { name, isAdmin in try await addUser(name, isAdmin, ingest) },
-            makeToken: { user, scopes, lifetime in try await makeToken(user, scopes, lifetime) },
-            hooks: hookActions(ingest))
+            addUser: { name, isAdmin in
+                try await addUser(name, isAdmin, ingest)
+                note("user '\(name)' added\(isAdmin ? " as an admin" : "")")
+            },
+            makeToken: { user, scopes, lifetime in
+                let token = try await makeToken(user, scopes, lifetime)
+                note("token made for '\(user)'")
+                return token
+            },
+            hooks: hookActions(ingest), accounts: accountAdministration(note),
+            channels: { after, limit in try await channels(after, limit) })
     }
 
     private func addUser(_ name: String, _ isAdmin: Bool, _ ingest: Ingest) async throws {
@@ -31,6 +42,11 @@ extension Stores {
         guard let account = try accounts.user(user) else {
             throw CommandError(
                 .userNotFound, "there is no account '\(user)'; 'crowbar user add \(user)' makes one", field: "user")
+        }
+        if account.isDisabled {
+            throw CommandError(
+                .forbidden, "the account '\(user)' is disabled; 'crowbar user enable \(user)' enables it", field: "user"
+            )
         }
         let allowed: Principal.Scopes = account.isAdmin ? [.commands, .read, .admin] : [.commands, .read]
         let wanted = scopes ?? allowed

@@ -7,7 +7,6 @@ import NIOCore
 import OpenSSL
 import PluginHost
 import ServiceLifecycle
-import UnixSignals
 
 /// The composition root: opens the stores and runs everything on them until a signal comes.
 struct Server {
@@ -15,17 +14,17 @@ struct Server {
     static let shutdownSeconds = 30
 
     let configuration: Configuration
+    /// Reads the configuration again.
+    let reload: @Sendable () throws -> Configuration
 
-    /// Runs until SIGINT or SIGTERM.
+    /// Runs until a signal asks for a shutdown (``SignalPolicy``).
     /// - Throws: ``Refusal`` where it cannot start.
     func run() async throws {
-        signal(SIGPIPE, SIG_IGN)
-        // A limit on file sizes is a full disk like any other: an error to live with, not the end.
-        signal(SIGXFSZ, SIG_IGN)
+        let signals = try SignalPipe.install(SignalPolicy.table)
         var logger = Logger(label: "crowbar") { StreamLogHandler.standardError(label: $0) }
         logger.logLevel = .info
         try DataLocation.check(configuration.data)
-        let stores = try Stores(configuration)
+        let stores = try Stores(configuration, create: true)
         let checks = CheckDesk(now: Clock.monotonic)
         let ingest = stores.makeIngest(checks: checks.checks) { [logger] in
             logger.error("an append failed; nothing of it was stored", metadata: ["error": "\($0)"])
@@ -40,12 +39,17 @@ struct Server {
             hash: { SHA256.hash($0) }, listings: plugins.listings, plugins: plugins.actions,
             hook: { try accounts.hook(forTokenHash: $0).map { IncomingHook($0) } },
             anonymousRead: configuration.anonymousRead, now: Clock.milliseconds, logger: logger)
+        let status = ServerStatus(
+            dataFolder: PluginService.absolute(configuration.data), log: stores.log, plugins: plugins.listings.plugins)
+        var actions = stores.accountActions(ingest) { [logger] in logger.notice("\($0)") }
+        actions.status = { try await status.json() }
         let control = APIServer(
             api, address: .unix(path: socket),
-            door: .commandLine(keyHash: SHA256.hash(Array(key.utf8)), stores.accountActions(ingest)))
+            door: .commandLine(keyHash: SHA256.hash(Array(key.utf8)), actions))
         let listen = configuration.listen
         let people = APIServer(api, address: .tcp(host: listen.host, port: listen.port), door: .people) { port in
             let address = ListenAddress(host: listen.host, port: port ?? listen.port)
+            status.note(address: "http://\(address)")
             StandardStream.output.write(
                 line:
                     "crowbar listens on http://\(address); "
@@ -54,8 +58,16 @@ struct Server {
         }
         // They end in the reverse order: first the listeners, then the plugins, ingest last, so that what was taken is
         // decided. So they do where a listener cannot listen.
+        let (requests, shutdown) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        let reload = ServerReload(
+            running: configuration, load: reload, reloadPlugins: { _ = try plugins.host.reload() }, logger: logger)
         var group = ServiceGroupConfiguration(
             services: [
+                .init(
+                    service: SignalService(
+                        descriptor: signals, table: SignalPolicy.table, reload: reload, shutdown: shutdown,
+                        logger: logger)),
+                .init(service: AccountsService(accounts: accounts, logger: logger)),
                 .init(service: IngestService(ingest: ingest)),
                 .init(service: plugins),
                 .init(
@@ -64,8 +76,10 @@ struct Server {
                 .init(
                     service: Listener(server: people, address: "\(listen)"),
                     failureTerminationBehavior: .gracefullyShutdownGroup),
-            ],
-            gracefulShutdownSignals: [.sigint, .sigterm], logger: Self.quiet)
+                .init(
+                    service: ShutdownService(requests: requests),
+                    successTerminationBehavior: .gracefullyShutdownGroup),
+            ], logger: Self.quiet)
         group.maximumGracefulShutdownDuration = .seconds(Self.shutdownSeconds)
         do {
             try await ServiceGroup(configuration: group).run()

@@ -14,14 +14,15 @@ struct Stores: Sendable {
     /// The accounts.
     let accounts: AccountsDatabase
 
-    /// Opens the stores, making what is not there yet.
+    /// Opens the stores.
+    /// - Parameter create: Makes the data folder where there is none; only the server does.
     /// - Throws: ``Refusal`` where another process has the folder, or a file cannot be opened.
-    init(_ configuration: Configuration) throws {
+    init(_ configuration: Configuration, create: Bool = false) throws {
         // All that is made from here on is for the owner's eyes.
         umask(0o077)
         do {
             let random = try SecureRandom.bytes(32)
-            folder = try DataFolder(path: configuration.data, create: true)
+            folder = try DataFolder(path: configuration.data, create: create)
             log = try SQLiteLog(
                 path: folder.file("log.db"), now: Clock.milliseconds, random32: { random })
             host = try SQLiteHostStore(path: folder.file("host.db"))
@@ -70,5 +71,15 @@ enum Clock {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)
         return Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000
+    }
+
+    /// `2026-11-01T00:00:00Z` of Unix milliseconds.
+    static func text(_ milliseconds: Int64) -> String {
+        var seconds = time_t(milliseconds / 1_000)
+        var parts = tm()
+        gmtime_r(&seconds, &parts)
+        var text = [CChar](repeating: 0, count: 64)
+        let count = strftime(&text, text.count, "%Y-%m-%dT%H:%M:%SZ", &parts)
+        return String(decoding: text[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 }

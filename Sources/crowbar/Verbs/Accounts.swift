@@ -1,12 +1,15 @@
 import ArgumentParser
 import CrowbarCore
 import CrowbarHTTP
+import CrowbarSQLite
 import JSONBytes
 import NIOHTTP1
 
 /// `crowbar user …`.
 struct User: ParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Local accounts.", subcommands: [Add.self])
+    static let configuration = CommandConfiguration(
+        abstract: "Local accounts.",
+        subcommands: [Add.self, List.self, Show.self, Role.self, Disable.self, Enable.self])
 
     /// `crowbar user add NAME`.
     struct Add: AsyncParsableCommand {
@@ -27,93 +30,89 @@ struct User: ParsableCommand {
             guard Identifier.isEvent(name) else {
                 throw Refusal("'\(name)' is no user's name: 1 to 128 of A-Z a-z 0-9 . _ : ~ -")
             }
-            let configuration = try settings.load()
-            let client = ControlClient(folder: configuration.data)
-            if await client.isServerRunning() {
-                var json = JSONWriter()
-                json.beginObject()
-                json.member("name", name)
-                json.member("admin", admin)
-                json.endObject()
-                let answer = try await client.request(.POST, "/api/admin/users", body: json.bytes)
-                if let refusal = answer.refusal { throw Refusal(refusal.message) }
-            } else {
-                let stores = try Stores(configuration)
+            var json = JSONWriter()
+            json.beginObject()
+            json.member("name", name)
+            json.member("admin", admin)
+            json.endObject()
+            _ = try await AccountCaller(settings).call(.POST, "users", body: json.bytes) { stores in
                 try await stores.withIngest { try await stores.accountActions($0).addUser(name, admin) }
+                return Array("{}".utf8)
             }
         }
     }
 }
 
-/// `crowbar token USER`.
-struct Token: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        abstract: "Make a token for the API and print it; works without a running server too.")
+/// Asks a running server about accounts, or opens the data folder under its lock where none runs.
+struct AccountCaller {
+    private let configuration: Configuration
+    private let client: ControlClient
 
-    @OptionGroup var settings: ConfigurationOption
-    @Argument(help: "The user.") var user: String
-    @Option(
-        name: .customLong("scope"), parsing: .upToNextOption,
-        help: "What it allows: commands, read, admin (default: all that the user may).")
-    var scopes: [String] = []
-    @Option(help: "How long it is good: 30d, 12h, 45m, 90s (default: until it is revoked).") var expires: String?
-
-    func validate() throws {
-        _ = try parsedScopes()
-        if let expires, Lifetime.seconds(expires) == nil {
-            throw ValidationError("'\(expires)' is no time: use a number and d, h, m or s, as 30d")
-        }
+    init(_ settings: ConfigurationOption) throws {
+        configuration = try settings.load()
+        client = ControlClient(folder: configuration.data)
     }
 
-    private func parsedScopes() throws -> [String]? {
-        let names = scopes.flatMap { $0.split(separator: ",").map(String.init) }
-        for name in names where !Principal.Scopes.names.contains(where: { $0.name == name }) {
-            let known = Principal.Scopes.names.map(\.name).joined(separator: ", ")
-            throw ValidationError("there is no scope '\(name)'; there are \(known)")
+    /// - Parameters:
+    ///   - path: What follows `/api/admin/`.
+    ///   - offline: Does the same to the stores.
+    /// - Returns: The answer, which is JSON.
+    /// - Throws: ``Refusal``.
+    func call(
+        _ method: HTTPMethod, _ path: String, body: [UInt8]? = nil, offline: (Stores) async throws -> [UInt8]
+    ) async throws -> [UInt8] {
+        if await client.isServerRunning() {
+            let answer = try await client.request(method, "/api/admin/" + path, body: body)
+            if let refusal = answer.refusal { throw Refusal(refusal.message) }
+            return answer.body
         }
-        return names.isEmpty ? nil : names
+        let stores = try Stores(configuration)
+        do { return try await offline(stores) } catch let error as CommandError { throw Refusal(error.message) }
     }
 
-    func run() async throws {
-        let configuration = try settings.load()
-        let names = try parsedScopes()
-        let lifetime = expires.flatMap(Lifetime.seconds)
-        let client = ControlClient(folder: configuration.data)
-        guard await client.isServerRunning() else {
-            let stores = try Stores(configuration)
-            let scopes = names.map { names in
-                Principal.Scopes(Principal.Scopes.names.filter { names.contains($0.name) }.map(\.scope))
+    /// All pages of a listing.
+    /// - Parameters:
+    ///   - path: What follows `/api/admin/`, with a `?` and maybe parameters.
+    ///   - key: The member of an element behind which the next page starts.
+    ///   - offline: Gives the page behind such a member.
+    func pages(
+        _ path: String, key: String, offline: @Sendable (Stores, _ after: String?) async throws -> [UInt8]
+    ) async throws -> [JSON] {
+        var (all, after): ([JSON], String?) = ([], nil)
+        while true {
+            let parameter = after.map { "&after=" + Listing.escape($0) } ?? ""
+            let bytes = try await call(.GET, path + parameter) { [after] stores in try await offline(stores, after) }
+            guard let page = (try? JSON(parsing: bytes))?.array else {
+                throw Refusal("the server's answer is not a list")
             }
-            return StandardStream.output.write(line: try await stores.makeToken(user, scopes, lifetime))
+            all += page
+            guard page.count >= Self.page, let last = page.last?[key]?.string else { return all }
+            after = last
         }
-        var json = JSONWriter()
-        json.beginObject()
-        json.member("user", user)
-        if let names {
-            json.key("scopes")
-            json.beginArray()
-            for name in names { json.string(name) }
-            json.endArray()
-        }
-        if let lifetime { json.member("lifetime", lifetime) }
-        json.endObject()
-        let answer = try await client.request(.POST, "/api/admin/tokens", body: json.bytes)
-        if let refusal = answer.refusal { throw Refusal(refusal.message) }
-        guard let token = (try? JSONObject(parsing: answer.body))?.string("token") else {
-            throw Refusal("the server gave no token")
-        }
-        StandardStream.output.write(line: token)
     }
+
+    /// The elements of a page, as server and stores give them where nothing else is asked for.
+    private static let page = 1_000
 }
 
-/// A time as people write it.
-enum Lifetime {
-    /// The seconds of `30d`, `12h`, `45m` or `90s`, up to a hundred years; nil for anything else.
-    static func seconds(_ text: String) -> Int64? {
-        let units: [Character: Int64] = ["s": 1, "m": 60, "h": 3_600, "d": 86_400]
-        guard let unit = text.last.flatMap({ units[$0] }), let number = Int64(text.dropLast()), number > 0,
-            number <= AdminActions.lifetimes.upperBound / unit
-        else { return nil }
-        return number * unit
+/// A listing for people or as JSON.
+enum AccountTable {
+    /// Prints JSON as one line, or a table.
+    static func print(_ elements: [JSON], json: Bool, header: [String], row: (JSON) -> [String]) {
+        if json { return StandardStream.output.write(JSON.array(elements).bytes + [0x0A]) }
+        let table = [header] + elements.map(row)
+        let widths = header.indices.map { column in table.map { $0[column].count }.max() ?? 0 }
+        for row in table {
+            var line = zip(row, widths).map { $0 + String(repeating: " ", count: $1 - $0.count) }
+                .joined(separator: "  ")
+            while line.last == " " { line.removeLast() }
+            StandardStream.output.write(line: line)
+        }
     }
+
+    /// A text or number of an element; `-` where there is none.
+    static func cell(_ value: JSON?) -> String { value?.string ?? value?.int.map(String.init) ?? "-" }
+
+    /// A time of an element.
+    static func time(_ value: JSON?) -> String { value?.int.map(Clock.text) ?? "-" }
 }

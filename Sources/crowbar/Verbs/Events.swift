@@ -14,11 +14,18 @@ struct Events: ParsableCommand {
 
         @OptionGroup var settings: ConfigurationOption
         @Option(help: "The last event that is not wanted again.") var after: String?
+        @Option(help: "Only events of this channel; several by commas or given again.") var channel: [String] = []
+        @Option(help: "Only events of this type, as MESSAGE_SENT; several by commas or given again.")
+        var type: [String] = []
 
         func run() async throws {
             let client = ControlClient(folder: try settings.load().data)
             let data = Array("data: ".utf8)
-            try await client.lines("/api/events/stream" + (try after.map { "?after=" + (try Events.id($0)) } ?? "")) {
+            var parameters = try after.map { ["after=" + (try Events.id($0))] } ?? []
+            if !channel.isEmpty { parameters.append("channel=" + Events.names(channel)) }
+            if !type.isEmpty { parameters.append("type=" + Events.names(type)) }
+            let query = parameters.isEmpty ? "" : "?" + parameters.joined(separator: "&")
+            try await client.lines("/api/events/stream" + query) {
                 if $0.starts(with: data) {
                     StandardStream.output.write(Events.event($0.dropFirst(data.count)) + [0x0A])
                 }
@@ -77,6 +84,11 @@ struct Events: ParsableCommand {
                 at = last.position
             }
         }
+    }
+
+    /// Names as one parameter, whose commas part them.
+    private static func names(_ texts: [String]) -> String {
+        texts.flatMap { $0.split(separator: ",") }.map { Listing.escape(part: String($0)) }.joined(separator: ",")
     }
 
     /// An event's id that can stand in a path as it is.

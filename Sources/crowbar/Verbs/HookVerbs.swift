@@ -21,22 +21,17 @@ struct Hooks: ParsableCommand {
         @Argument(help: "The channel that it speaks in.") var channel: String
 
         func run() async throws {
-            let configuration = try settings.load()
-            let client = ControlClient(folder: configuration.data)
-            var token: String?
-            if await client.isServerRunning() {
-                var json = JSONWriter()
-                json.beginObject()
-                json.member("name", name)
-                json.member("channel", channel)
-                json.endObject()
-                let answer = try await client.request(.POST, "/api/admin/hooks", body: json.bytes)
-                if let refusal = answer.refusal { throw Refusal(refusal.message) }
-                token = (try? JSONObject(parsing: answer.body))?.string("token")
-            } else {
-                let stores = try Stores(configuration)
+            var json = JSONWriter()
+            json.beginObject()
+            json.member("name", name)
+            json.member("channel", channel)
+            json.endObject()
+            let answer = try await AccountCaller(settings).call(.POST, "hooks", body: json.bytes) { stores in
+                var token = ""
                 try await stores.withIngest { token = try await stores.hookActions($0).add(name, channel) }
+                return JSON.object([.init("token", .string(token))]).bytes
             }
+            let token = (try? JSONObject(parsing: answer))?.string("token")
             guard let token else { throw Refusal("the server gave no token") }
             StandardStream.output.write(line: "/hooks/\(token)")
         }
@@ -67,11 +62,10 @@ struct Hooks: ParsableCommand {
         @Argument(help: "The hook's name.") var name: String
 
         func run() async throws {
-            let configuration = try settings.load()
-            let client = ControlClient(folder: configuration.data)
-            guard await client.isServerRunning() else { return try Stores(configuration).revokeHook(name) }
-            let answer = try await client.request(.DELETE, "/api/admin/hooks/" + Listing.escape(name))
-            if let refusal = answer.refusal { throw Refusal(refusal.message) }
+            _ = try await AccountCaller(settings).call(.DELETE, "hooks/" + Listing.escape(part: name)) {
+                try $0.revokeHook(name)
+                return []
+            }
         }
     }
 }

@@ -4,11 +4,15 @@ import ArgumentParser
 struct Serve: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Run the server: log, API, plugins.",
-        discussion: "Ends on SIGINT or SIGTERM, after what is under way is done. Logs go to standard error.")
+        discussion: """
+            Shuts down on SIGINT, SIGTERM or SIGQUIT, after what is under way is done; SIGHUP reloads crowbar.toml and \
+            the plugin folder. Logs go to standard error.
+            """)
 
     @OptionGroup var settings: ConfigurationOption
 
     func run() async throws {
-        try await Server(configuration: try settings.load()).run()
+        let file = settings.file
+        try await Server(configuration: try settings.load(), reload: { try ConfigurationOption.load(file) }).run()
     }
 }

@@ -1,0 +1,46 @@
+import GRDB
+
+extension SQLiteLog {
+    /// A channel, as listings have it.
+    public struct ListedChannel: Sendable, Equatable {
+        /// Its id.
+        public var id: String
+        /// Who created it.
+        public var creator: String
+        /// How many are in it.
+        public var members: Int64
+        /// The time of its last event, Unix milliseconds.
+        public var lastEvent: Int64?
+    }
+
+    /// Channels that a page has at most.
+    public static let maxChannels = 1_000
+
+    /// A page of the channels, by id.
+    /// - Parameters:
+    ///   - id: The last channel of the page before, or nil.
+    ///   - limit: Channels at most.
+    /// - Throws: `LogError`.
+    public func channels(after id: String?, limit: Int = maxChannels) async throws -> [ListedChannel] {
+        try await read { db in
+            let rows = try RawStatement(
+                cached: """
+                    SELECT c.channelId, c.creator, (SELECT count(*) FROM members m WHERE m.channelKey = c.key),
+                        (SELECT e.timestamp FROM events e WHERE e.channelId = c.channelId
+                            ORDER BY e.position DESC LIMIT 1)
+                    FROM channels c WHERE ?1 IS NULL OR c.channelId > ?1 ORDER BY c.channelId LIMIT ?2
+                    """, db)
+            defer { rows.reset() }
+            rows.bind(1, id)
+            rows.bind(2, Int64(min(limit, Self.maxChannels)))
+            var channels: [ListedChannel] = []
+            while try rows.step() {
+                channels.append(
+                    ListedChannel(
+                        id: rows.text(0), creator: rows.text(1), members: rows.int(2),
+                        lastEvent: rows.isNull(3) ? nil : rows.int(3)))
+            }
+            return channels
+        }
+    }
+}

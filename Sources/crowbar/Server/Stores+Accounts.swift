@@ -1,0 +1,126 @@
+import CrowbarCore
+import CrowbarHTTP
+import CrowbarSQLite
+import JSONBytes
+
+// Users, tokens and channels as the command line sees them, with or without a server. All of it is JSON.
+extension Stores {
+    /// What the command line does to users and tokens.
+    /// - Parameter note: Is called with each change that was made, in words.
+    func accountAdministration(
+        _ note: @escaping @Sendable (String) -> Void = { _ in }
+    ) -> AccountAdministration {
+        AccountAdministration(
+            listUsers: { after, limit in
+                Self.array(try accounts.accounts(after: after, limit: limit, now: Clock.milliseconds())) {
+                    $1.write(&$0)
+                }
+            },
+            showUser: { user in try showUser(user) },
+            changeUser: { user, isAdmin, isDisabled in
+                try Self.refusing { try accounts.changeUser(user, isAdmin: isAdmin, isDisabled: isDisabled) }
+                if let isAdmin { note("user '\(user)' has the role \(isAdmin ? "admin" : "member")") }
+                if let isDisabled { note("user '\(user)' is \(isDisabled ? "disabled" : "enabled")") }
+                return try showUser(user)
+            },
+            listTokens: { query in
+                if let user = query.user { _ = try showUser(user) }
+                let page = try Self.refusing {
+                    try accounts.tokens(
+                        of: query.user, after: query.after, limit: query.limit, includesRevoked: query.includesRevoked)
+                }
+                let now = Clock.milliseconds()
+                return Self.array(page) { $1.write(&$0, now: now) }
+            },
+            revokeToken: { id in
+                let token = try Self.refusing { try accounts.revoke(tokenId: id) }
+                note("token \(token.id) of '\(token.userId)' revoked")
+                var json = JSONWriter()
+                token.write(&json, now: Clock.milliseconds())
+                return json.bytes
+            })
+    }
+
+    private func showUser(_ user: String) throws -> [UInt8] {
+        guard let found = try accounts.accounts(of: user, now: Clock.milliseconds()).first else {
+            throw Self.refusal(.noAccount(user))
+        }
+        var json = JSONWriter()
+        found.write(&json)
+        return json.bytes
+    }
+
+    /// A page of the channels.
+    func channels(_ after: String?, _ limit: Int) async throws -> [UInt8] {
+        Self.array(try await log.channels(after: after, limit: limit)) { json, channel in
+            json.beginObject()
+            json.member("channelId", channel.id)
+            json.member("creator", channel.creator)
+            json.member("members", channel.members)
+            if let time = channel.lastEvent { json.member("lastEvent", time) }
+            json.endObject()
+        }
+    }
+
+    private static func array<T>(_ elements: [T], _ write: (inout JSONWriter, T) -> Void) -> [UInt8] {
+        var json = JSONWriter()
+        json.beginArray()
+        for element in elements { write(&json, element) }
+        json.endArray()
+        return json.bytes
+    }
+
+    /// Runs `body`; a refusal of the accounts becomes one in the API's codes.
+    @discardableResult
+    private static func refusing<T>(_ body: () throws -> T) throws -> T {
+        do { return try body() } catch let failure as AccountsDatabase.Failure { throw refusal(failure) }
+    }
+
+    private static func refusal(_ failure: AccountsDatabase.Failure) -> CommandError {
+        switch failure {
+        case .noAccount(let user):
+            CommandError(
+                .userNotFound, "there is no account '\(user.prefix(128))'; 'crowbar user list' shows all", field: "user"
+            )
+        case .lastAdmin: CommandError(.forbidden, "\(failure)", field: "user")
+        case .noToken(let id):
+            CommandError(.notFound, "\(AccountsDatabase.Failure.noToken(String(id.prefix(64))))", field: "id")
+        default: CommandError(.invalidCommand, "\(failure)")
+        }
+    }
+}
+
+extension AccountsDatabase.ListedAccount {
+    /// Writes it as listings have it.
+    fileprivate func write(_ json: inout JSONWriter) {
+        json.beginObject()
+        json.member("userId", account.userId)
+        json.member("role", account.isAdmin ? "admin" : "member")
+        json.member("roleSource", "local")
+        json.member("disabled", account.isDisabled)
+        json.member("created", account.created)
+        if let lastUsed { json.member("lastSeen", lastUsed) }
+        json.member("tokens", tokens)
+        json.endObject()
+    }
+}
+
+extension AccountsDatabase.Token {
+    /// Writes it as listings have it: without its hash.
+    fileprivate func write(_ json: inout JSONWriter, now: Int64) {
+        json.beginObject()
+        json.member("id", id)
+        json.member("userId", userId)
+        json.member("kind", "token")
+        json.key("scopes")
+        json.beginArray()
+        for (name, scope) in Principal.Scopes.names where scopes.contains(scope) { json.string(name) }
+        json.endArray()
+        json.member("created", created)
+        if let expires { json.member("expires", expires) }
+        if let lastUsed { json.member("lastUsed", lastUsed) }
+        let isExpired = expires.map { $0 <= now } ?? false
+        json.member("state", isRevoked ? "revoked" : isExpired ? "expired" : "valid")
+        json.endObject()
+    }
+}
