@@ -199,7 +199,9 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["CrowbarTesting", "JSONBytes", "crowbar", "IRCBridge", "Webhook", "AWS", "Launcher"],
+            dependencies: [
+                "CrowbarTesting", "JSONBytes", "PluginHost", "crowbar", "IRCBridge", "Webhook", "AWS", "Launcher",
+            ],
             exclude: ["irc_client.py"],
             swiftSettings: strict),
         .testTarget(name: "RepositoryTests", swiftSettings: strict),

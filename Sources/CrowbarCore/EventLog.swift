@@ -59,6 +59,9 @@ public protocol EventLog: Sendable {
     /// - Throws: ``LogError``: why not.
     func requireWritable() async throws
 
+    /// The entries between two positions by type, channel and plugin, `after` not counted; each kind once, in no order.
+    func tally(after position: Int64, through end: Int64) async throws -> [LogTally]
+
     /// Wakes readers after each append. Carries no data: a reader reads after its own position.
     var growth: GrowthSignal { get }
 

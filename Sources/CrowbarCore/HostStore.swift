@@ -12,8 +12,8 @@ public protocol HostStore: Sendable {
     /// Dead letters of a plugin, or of one of its queues, oldest first.
     func deadLetters(of plugin: String, queue: String?, limit: Int) async throws -> [DeadLetter]
 
-    /// How many dead letters each plugin has.
-    func deadLetterCounts() async throws -> [String: Int]
+    /// How many dead letters each queue has that has any.
+    func deadLetterCounts() async throws -> [QueueID: Int]
 
     /// Lets dead letters be delivered once more.
     /// - Parameter eventIds: Those meant; nil: all.

@@ -49,6 +49,9 @@ struct AdminRoutes: Sendable {
         case ("cursors", 2...3):
             try APIResponder.expect(.get, request, path)
             return try listing(try await listings.cursors(try Self.name(parts)), parts)
+        case ("dead-letters", 1):
+            try APIResponder.expect(.get, request, path)
+            return try listing(try await listings.deadLetters(nil), parts)
         case ("dead-letters", 2...3) where request.method != .get:
             guard let plugins else { throw APIResponder.unknown(path) }
             try APIResponder.expect(.post, request, path)

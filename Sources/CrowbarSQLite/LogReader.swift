@@ -114,4 +114,27 @@ enum LogReader {
         let head = try entry(db, atOrBefore: .max)?.id.position ?? 0
         return max(0, min(end, head) - max(0, position))
     }
+
+    /// The columns stand before the JSON, so that no more of a long event is read than its beginning.
+    static func tally(_ db: Database, after position: Int64, through end: Int64) throws -> [LogTally] {
+        let rows = try RawStatement(
+            cached: """
+                SELECT type, channelId, originPlugin, count(*) FROM events WHERE position > ? AND position <= ?
+                GROUP BY type, channelId, originPlugin
+                """, db)
+        defer { rows.reset() }
+        rows.bind(1, position)
+        rows.bind(2, end)
+        var tallies: [LogTally] = []
+        while try rows.step() {
+            guard let type = UInt8(exactly: rows.int(0)).flatMap(EventType.init(rawValue:)) else {
+                throw LogError.damaged("an event after position \(position) has the unknown type \(rows.int(0))")
+            }
+            tallies.append(
+                LogTally(
+                    type: type, channel: rows.isNull(1) ? nil : rows.text(1),
+                    origin: rows.isNull(2) ? nil : rows.text(2), count: rows.int(3)))
+        }
+        return tallies
+    }
 }

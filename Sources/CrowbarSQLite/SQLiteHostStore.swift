@@ -141,12 +141,15 @@ public final class SQLiteHostStore: HostStore {
         }
     }
 
-    public func deadLetterCounts() async throws -> [String: Int] {
+    public func deadLetterCounts() async throws -> [QueueID: Int] {
         try await run { db in
-            let rows = try RawStatement(cached: "SELECT plugin, count(*) FROM deadLetters GROUP BY plugin", db)
+            let rows = try RawStatement(
+                cached: "SELECT plugin, queue, count(*) FROM deadLetters GROUP BY plugin, queue", db)
             defer { rows.reset() }
-            var counts: [String: Int] = [:]
-            while try rows.step() { counts[rows.text(0)] = Int(rows.int(1)) }
+            var counts: [QueueID: Int] = [:]
+            while try rows.step() {
+                counts[QueueID(plugin: rows.text(0), queue: rows.text(1))] = Int(rows.int(2))
+            }
             return counts
         }
     }

@@ -186,4 +186,8 @@ public final class SQLiteLog: EventLog {
     public func count(after position: Int64, through end: Int64) async throws -> Int64 {
         try await read { try LogReader.count($0, after: position, through: end) }
     }
+
+    public func tally(after position: Int64, through end: Int64) async throws -> [LogTally] {
+        try await read { try LogReader.tally($0, after: position, through: end) }
+    }
 }

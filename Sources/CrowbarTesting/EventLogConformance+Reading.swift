@@ -140,6 +140,25 @@ extension EventLogConformance {
             try expectEqual(try await log.count(after: receipts[0].position, through: receipts[3].position), 3)
             try expectEqual(try await log.count(after: receipts[3].position, through: receipts[0].position), 0)
         },
+        EventLogConformance("tally(after:through:) counts what the pages have") { driver in
+            let receipts = try await fill(driver, 5)
+            let log = driver.log
+            let ranges: [(Int64, Int64)] = [
+                (0, .max), (0, receipts[2].position), (receipts[1].position, .max), (receipts[3].position, 0),
+            ]
+            for (after, through) in ranges {
+                let page = try await log.read(after: after, limit: 100, maxBytes: 1 << 20)
+                var expected: [String: Int64] = [:]
+                for entry in page.entries where entry.position <= through {
+                    let kind = "\(entry.type) \(page.name(entry.channel) ?? "-") \(page.name(entry.origin) ?? "-")"
+                    expected[kind, default: 0] += 1
+                }
+                let tallies = try await log.tally(after: after, through: through)
+                let counted = tallies.map { ("\($0.type) \($0.channel ?? "-") \($0.origin ?? "-")", $0.count) }
+                try expectEqual(Dictionary(counted) { $0 + $1 }, expected)
+                try expectEqual(tallies.count, expected.count)
+            }
+        },
         EventLogConformance("lastEntry(before:) finds the edge between times") { driver in
             let receipts = try await fill(driver, 9)
             let log = driver.log

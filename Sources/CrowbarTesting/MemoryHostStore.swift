@@ -58,8 +58,8 @@ public final class MemoryHostStore: HostStore {
         }
     }
 
-    public func deadLetterCounts() async throws -> [String: Int] {
-        state.withLock { $0.letters.reduce(into: [:]) { $0[$1.id.plugin, default: 0] += 1 } }
+    public func deadLetterCounts() async throws -> [QueueID: Int] {
+        state.withLock { $0.letters.reduce(into: [:]) { $0[$1.id, default: 0] += 1 } }
     }
 
     public func redrive(_ plugin: String, queue: String?, eventIds: [String]?) async throws -> Int {

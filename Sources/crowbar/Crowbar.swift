@@ -37,7 +37,8 @@ struct Refusal: Error, CustomStringConvertible {
     var description: String
 
     init(_ description: String) {
-        // One line, whatever came from elsewhere.
-        self.description = description.split(whereSeparator: \.isNewline).joined(separator: " ")
+        // One line that moves no cursor, whatever came from elsewhere.
+        self.description = TerminalText.line(
+            description.split(whereSeparator: \.isNewline).joined(separator: " "))
     }
 }

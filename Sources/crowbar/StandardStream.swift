@@ -6,9 +6,14 @@ enum StandardStream: Int32 {
     case output = 1
     case error = 2
 
-    /// Writes all of it. A reader that has gone away ends the process, as for any tool in a pipe.
+    /// Writes all of it; to a terminal without what a terminal would obey (see ``TerminalText``).
     func write(_ bytes: some Sequence<UInt8>) {
         let bytes = Array(bytes)
+        write(raw: isatty(rawValue) == 1 ? TerminalText.lines(bytes) : bytes)
+    }
+
+    /// Writes all of it as it is. A reader that has gone away ends the process, as for any tool in a pipe.
+    func write(raw bytes: [UInt8]) {
         bytes.withUnsafeBytes { buffer in
             var at = 0
             while at < buffer.count {

@@ -62,6 +62,8 @@ import Testing
         unlink(folder.file(replayed))
         let part = folder.crowbar("replay", "p", "--from", "id:\(third)", "--channel", "ev*")
         #expect(part.status == 0, "\(part.error)")
+        // Of channels 'odd' and 'even' the latter's two, and what is in no channel.
+        #expect(part.error.contains("100 % of 2 events"), "\(part.error)")
         #expect(seen(replayed) == ["replay:m4", "replay:m6"])
         unlink(folder.file(replayed))
         #expect(folder.crowbar("replay", "p", "--from", "beginning", "--until", "id:\(third)").status == 0)

@@ -186,23 +186,30 @@ import Testing
 
     @Test func fiveFailuresGiveItARestAndATrialEndsIt() {
         var breaker = Breaker()
-        for time in [0, 8_000, 16_000, 24_000] as [Int64] { breaker.failed(now: time) }
-        // The first is out of the window by now.
-        breaker.failed(now: 30_000)
-        #expect(!breaker.isOpen(now: 30_000))
-        breaker.failed(now: 31_000)
-        #expect(breaker.isOpen(now: 31_000))
+        // The first is out of the window by the fifth.
+        for time in [0, 8_000, 16_000, 24_000, 30_000] as [Int64] {
+            let change = breaker.failed(now: time)
+            #expect(change == nil)
+        }
+        #expect(!breaker.isOpen(now: 30_000) && !breaker.isTripped)
+        let opened = breaker.failed(now: 31_000)
+        #expect(opened == .opened && breaker.isOpen(now: 31_000) && breaker.isTripped)
         let resting = breaker.admit(now: 60_999)
         // An answer to what was asked before it opened does not close it.
-        breaker.succeeded(isTrial: false)
+        let late = breaker.succeeded(isTrial: false)
+        #expect(late == nil)
+        // Its rest is over, and nothing says yet that it is well.
+        #expect(!breaker.isOpen(now: 61_000) && breaker.isTripped)
         let trial = breaker.admit(now: 61_000)
         let beside = breaker.admit(now: 61_000)
         #expect(resting == .rest && trial == .ask(isTrial: true) && beside == .rest)
-        breaker.failed(now: 61_100)
+        let failed = breaker.failed(now: 61_100)
+        #expect(failed == nil && breaker.isTripped)
         let after = breaker.admit(now: 90_000)
         let second = breaker.admit(now: 91_000)
         #expect(after == .rest && second == .ask(isTrial: true))
-        breaker.succeeded(isTrial: true)
+        let closed = breaker.succeeded(isTrial: true)
+        #expect(closed == .closed && !breaker.isTripped)
         let open = breaker.admit(now: 91_001)
         #expect(open == .ask(isTrial: false))
     }

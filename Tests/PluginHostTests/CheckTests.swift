@@ -173,7 +173,21 @@ import Testing
             let resting = try await event(try await submit("deny me", scenario), scenario)
             #expect(resting["checks"]?.array?.first?["reason"] == .string("breaker"))
             #expect(scenario.seen("filter").count == 5)
-            #expect(try await host.show("filter")["checks"]?["resting"] == .bool(true))
+            let shown = try await host.show("filter")
+            #expect(shown["checks"]?["resting"] == .bool(true))
+            // Whoever looks sees it, whoever reads the log too, and once.
+            #expect(shown["health"]?.string == "down" && shown["state"]?.string == "live")
+            #expect(shown["healthReason"]?.string?.contains("its checks are suspended") == true)
+            #expect(try await host.listing().array?.first?["health"]?.string == "down")
+            let opened = scenario.lines.all.filter { $0.contains("its checks are suspended for 30 s: 5 failures") }
+            #expect(opened.count == 1 && opened[0].contains("the last: timeout; meanwhile on_failure = \"allow\""))
+            #expect(!scenario.lines.all.contains { $0.contains("its checks go on") })
+            _ = try await host.act(.restart, on: "filter")
+            try await wait("the new process") {
+                try await host.show("filter")["health"]?.string == "ok"
+                    && scenario.lines.all.count { $0.contains("its checks go on: a new process") } == 1
+            }
+            #expect(try await refusal("deny me", scenario).contains("mind your words"))
         }
     }
 

@@ -123,7 +123,7 @@ import Testing
             }
             await #expect(throws: ControlRefusal.self) { try await host.act(.start, on: "broken") }
             await #expect(throws: ControlRefusal.running("a")) { try await host.forget("a", isConfirmed: true) }
-            await #expect(throws: ControlRefusal.noQueue(plugin: "a", queue: "x")) {
+            await #expect(throws: ControlRefusal.noQueue(plugin: "a", queue: "x", known: ["main"])) {
                 try await host.setCursor(of: "a", queue: "x", to: .beginning)
             }
             await #expect(throws: ControlRefusal.noEvent("none")) {

@@ -106,4 +106,30 @@ import Testing
         }
         #expect(lane.inFlight == 0)
     }
+
+    @Test func whatTheReceiverSaidStandsBehindTheReason() throws {
+        var lane = try makeLane()
+        let refused = lane.settle(
+            try taken(job(1, attempt: 2), by: &lane), .answered(status: 400), quote: "no such field", now: 0, chance: 0)
+        guard case .messages(let messages) = refused, case .reject(_, let code, let message, true)? = messages.last
+        else {
+            Issue.record("no dead letter: \(refused)")
+            return
+        }
+        #expect(code == "http_400" && message == "the receiver answered 400: no such field")
+    }
+
+    @Test(arguments: [
+        ("", ""), ("ok\n", "ok"), ("two\r\n  lines", "two lines"), ("\u{1B}[2Jgone", "\u{FFFD}[2Jgone"),
+        (String(repeating: "x", count: 300), String(repeating: "x", count: 199) + "…"),
+    ])
+    func anAnswerIsQuotedOnOneLine(answer: String, quote: String) throws {
+        let configuration = try WebhookConfiguration(
+            .object([.init("endpoints", .array([endpoint("a", "https://example.org/")]))]), isCheck: false)
+        let url = try #require(configuration.endpoints.first).url
+        let record = DeliveryRecord(
+            endpoint: "a", url: url, at: 0, eventId: "x", attempt: 1, outcome: .answered(status: 400), milliseconds: 1,
+            answer: Array(answer.utf8))
+        #expect(record.quote == quote)
+    }
 }

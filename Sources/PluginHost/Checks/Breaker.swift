@@ -17,11 +17,22 @@ struct Breaker {
         case rest
     }
 
+    /// What an answer does to it.
+    enum Change: Equatable {
+        /// Questions are held back from now on.
+        case opened
+        /// Questions are asked again.
+        case closed
+    }
+
     private var failures: [Int64] = []
     private var openUntil: Int64?
 
     /// Whether questions are held back.
     func isOpen(now: Int64) -> Bool { openUntil.map { now < $0 } ?? false }
+
+    /// Whether it opened and no trial has closed it yet, be its rest over or not.
+    var isTripped: Bool { openUntil != nil }
 
     /// Says whether a question may be asked now.
     mutating func admit(now: Int64) -> Admission {
@@ -33,19 +44,21 @@ struct Breaker {
     }
 
     /// A question was answered. Only a trial closes an open breaker: another may have been asked before it opened.
-    mutating func succeeded(isTrial: Bool) {
-        guard isTrial else { return }
+    mutating func succeeded(isTrial: Bool) -> Change? {
+        guard isTrial else { return nil }
         openUntil = nil
         failures = []
+        return .closed
     }
 
     /// A question was not answered, or by nonsense.
-    mutating func failed(now: Int64) {
-        if openUntil != nil { return }
+    mutating func failed(now: Int64) -> Change? {
+        if openUntil != nil { return nil }
         failures.removeAll { now - $0 >= Limit.window }
         failures.append(now)
-        guard failures.count >= Limit.failures else { return }
+        guard failures.count >= Limit.failures else { return nil }
         failures = []
         openUntil = now + Limit.rest
+        return .opened
     }
 }

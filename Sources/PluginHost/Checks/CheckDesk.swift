@@ -27,6 +27,27 @@ public final class CheckDesk: Sendable {
     struct Glance {
         var tally: Checker.Tally
         var isResting: Bool
+        /// It failed too often and has not answered since.
+        var isTripped: Bool
+    }
+
+    /// That a plugin is left in peace, or asked again, and why.
+    struct BreakerNews: Equatable {
+        var change: Breaker.Change
+        /// What holds for commands while it is not asked.
+        var onFailure: Manifest.OnFailure
+        /// Why it is so.
+        var reason: String
+
+        /// In words, for the host's log.
+        var text: String {
+            switch change {
+            case .opened:
+                "its checks are suspended for \(Breaker.Limit.rest / 1000) s: \(reason); meanwhile "
+                    + "on_failure = \"\(onFailure.rawValue)\" decides, then one command tries it"
+            case .closed: "its checks go on: \(reason)"
+            }
+        }
     }
 
     private struct Question {
@@ -44,6 +65,8 @@ public final class CheckDesk: Sendable {
         /// In the order in which they are asked.
         var checkers: [Checker] = []
         var ports: [String: Port] = [:]
+        /// Who is told of breakers, by plugin.
+        var listeners: [String: @Sendable (BreakerNews) -> Void] = [:]
         var questions: [Int64: Question] = [:]
         var lastID: Int64 = 0
         var isRunning = false
@@ -83,8 +106,10 @@ public final class CheckDesk: Sendable {
     // MARK: Who is asked
 
     /// Has a plugin asked from now on, whether its process is there or not; or by another manifest.
-    func enroll(_ manifest: Manifest) {
+    /// - Parameter tell: Called, on any thread and under no lock, when its breaker opens or closes.
+    func enroll(_ manifest: Manifest, tell: (@Sendable (BreakerNews) -> Void)? = nil) {
         state.withLock { state in
+            state.listeners[manifest.name] = tell
             if let i = state.index(manifest.name) {
                 state.checkers[i].take(manifest)
             } else {
@@ -100,6 +125,7 @@ public final class CheckDesk: Sendable {
         let closed = state.withLock { state in
             let closed = state.close(.failed(.absent)) { $0.plugin == plugin }
             state.checkers.removeAll { $0.name == plugin }
+            state.listeners[plugin] = nil
             return closed
         }
         for tell in closed { tell() }
@@ -107,10 +133,17 @@ public final class CheckDesk: Sendable {
 
     /// A plugin's process is at work, and asked from now on in place of any other of that plugin.
     func attach(_ plugin: String, _ port: Port) {
-        state.withLock { state in
+        let news = state.withLock { state -> (BreakerNews, (@Sendable (BreakerNews) -> Void)?)? in
             state.ports[plugin] = port
-            if let i = state.index(plugin) { state.checkers[i].presence = .present }
+            guard let i = state.index(plugin) else { return nil }
+            let wasTripped = state.checkers[i].isTripped
+            state.checkers[i].presence = .present
+            guard wasTripped else { return nil }
+            let news = BreakerNews(
+                change: .closed, onFailure: state.checkers[i].onFailure, reason: "a new process answers them")
+            return (news, state.listeners[plugin])
         }
+        if let (news, tell) = news { tell?(news) }
     }
 
     /// A plugin's process is asked to go; what it was asked before it may still answer.
@@ -138,7 +171,9 @@ public final class CheckDesk: Sendable {
         let now = now()
         return state.withLock { state in
             state.index(plugin).map {
-                Glance(tally: state.checkers[$0].tally, isResting: state.checkers[$0].isResting(now: now))
+                let checker = state.checkers[$0]
+                return Glance(
+                    tally: checker.tally, isResting: checker.isResting(now: now), isTripped: checker.isTripped)
             }
         }
     }
@@ -163,7 +198,11 @@ public final class CheckDesk: Sendable {
             case .ask(let plugin, let shown, let within):
                 let reply = await question(plugin, shown, within)
                 let outcome = chain.take(reply.answer)
-                if let isTrial = reply.isTrial { note(plugin, outcome, isTrial, chain.complaint) }
+                if let isTrial = reply.isTrial {
+                    var failure = CheckChain.Failure.nonsense
+                    if case .failed(let why) = reply.answer { failure = why }
+                    note(plugin, outcome, isTrial, failure, chain.complaint)
+                }
             }
         }
     }
@@ -201,13 +240,24 @@ public final class CheckDesk: Sendable {
         }
     }
 
-    private func note(_ plugin: String, _ outcome: CheckChain.Outcome, _ isTrial: Bool, _ complaint: String?) {
+    private func note(
+        _ plugin: String, _ outcome: CheckChain.Outcome, _ isTrial: Bool, _ failure: CheckChain.Failure,
+        _ complaint: String?
+    ) {
         let now = now()
-        let port = state.withLock { state in
-            if let i = state.index(plugin) { state.checkers[i].note(outcome, isTrial: isTrial, now: now) }
-            return state.ports[plugin]
+        let (port, news, tell) = state.withLock { state in
+            var news: BreakerNews?
+            if let i = state.index(plugin), let change = state.checkers[i].note(outcome, isTrial: isTrial, now: now) {
+                let (count, seconds) = (Breaker.Limit.failures, Breaker.Limit.window / 1000)
+                news = BreakerNews(
+                    change: change, onFailure: state.checkers[i].onFailure,
+                    reason: change == .closed
+                        ? "it answers again" : "\(count) failures within \(seconds) s, the last: \(failure.rawValue)")
+            }
+            return (state.ports[plugin], news, state.listeners[plugin])
         }
         if let complaint { port?.complain(complaint) }
+        if let news { tell?(news) }
     }
 
     private func put(_ id: Int64, _ question: Question, _ port: Port) {

@@ -72,6 +72,9 @@ struct Checker {
     /// Whether it is left in peace because it failed too often.
     func isResting(now: Int64) -> Bool { breaker.isOpen(now: now) }
 
+    /// Whether it failed too often and has not answered since.
+    var isTripped: Bool { breaker.isTripped }
+
     /// Says whether a question can be asked now, and counts on it where it can.
     mutating func admit(now: Int64) -> Admission {
         if presence == .absent { return refuse(.absent) }
@@ -91,7 +94,8 @@ struct Checker {
     mutating func settle() { inFlight -= 1 }
 
     /// Counts what came of a question that was asked.
-    mutating func note(_ outcome: CheckChain.Outcome, isTrial: Bool, now: Int64) {
+    /// - Returns: Whether it is left in peace from now on, or asked again.
+    mutating func note(_ outcome: CheckChain.Outcome, isTrial: Bool, now: Int64) -> Breaker.Change? {
         switch outcome {
         case .allowed: tally.allowed += 1
         case .changed: tally.changed += 1
@@ -100,6 +104,6 @@ struct Checker {
             tally.failed += 1
             return breaker.failed(now: now)
         }
-        breaker.succeeded(isTrial: isTrial)
+        return breaker.succeeded(isTrial: isTrial)
     }
 }

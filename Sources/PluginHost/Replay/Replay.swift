@@ -28,6 +28,27 @@ public final class Replay: Sendable {
         public var settled: Int64
         /// Events that wait for another try.
         public var waiting: Int
+        /// Events of the part that match, as far as they are counted; one that two queues get is two.
+        public var matching: Int64
+        /// Whether all that match are counted.
+        public var isCounted: Bool
+        /// Those of them that are settled, in this run and before it.
+        public var done: Int64
+
+        /// Says how far a replay is.
+        public init(
+            from: Int64, through: Int64, position: Int64, settled: Int64, waiting: Int, matching: Int64,
+            isCounted: Bool, done: Int64
+        ) {
+            self.from = from
+            self.through = through
+            self.position = position
+            self.settled = settled
+            self.waiting = waiting
+            self.matching = matching
+            self.isCounted = isCounted
+            self.done = done
+        }
     }
 
     private struct State {
@@ -36,6 +57,11 @@ public final class Replay: Sendable {
         var settled: Int64 = 0
         var position: Int64
         var isCancelled = false
+        /// Where the queues stood before this run, by name.
+        var resumed: [String: Int64] = [:]
+        /// The queues of the last process that had some.
+        var filters: [String: QueueFilter] = [:]
+        var measure: ReplayMeasure?
     }
 
     private let manifest: Manifest
@@ -70,11 +96,43 @@ public final class Replay: Sendable {
         state.withLock { state in
             let queues = state.board.current.queues
             let position = queues.map { $0.cursor?.position ?? 0 }.min() ?? 0
+            let settled = state.settled + queues.reduce(0) { $0 + $1.settlements }
+            let matching = state.measure?.matching ?? 0
             return Progress(
                 from: plan.start?.position ?? 0, through: plan.through,
                 position: min(plan.through, max(state.position, position)),
-                settled: state.settled + queues.reduce(0) { $0 + $1.settlements },
-                waiting: queues.reduce(0) { $0 + $1.parked })
+                settled: settled, waiting: queues.reduce(0) { $0 + $1.parked }, matching: matching,
+                isCounted: state.measure?.isWhole ?? false,
+                // What was out when a process died is settled twice.
+                done: min(matching, (state.measure?.settledBefore ?? 0) + settled))
+        }
+    }
+
+    /// Counts another piece of the part's events that match, for ``Progress/matching``.
+    /// - Returns: Whether there may be more to count now.
+    public func measure() async -> Bool {
+        let piece = state.withLock { state -> (after: Int64, through: Int64)? in
+            let shown = state.board.current.queues
+            // A plugin may change its queues; between two processes there are none.
+            if !shown.isEmpty { state.filters = .init(shown.map { ($0.name, $0.filter) }, uniquingKeysWith: { $1 }) }
+            let queues = state.filters.sorted { $0.key < $1.key }.map { name, filter in
+                ReplayMeasure.Queue(name: name, filter: filter, resumed: state.resumed[name] ?? 0)
+            }
+            if !queues.isEmpty, state.measure?.queues != queues {
+                state.measure = ReplayMeasure(
+                    plan: plan, plugin: manifest.name, ownEvents: manifest.ownEvents, queues: queues)
+            }
+            return state.measure?.next
+        }
+        guard let piece else { return false }
+        guard let tallies = try? await environment.log.tally(after: piece.after, through: piece.through) else {
+            // It is for a percentage; what reads the log for the plugin reports what is wrong.
+            return false
+        }
+        return state.withLock { state in
+            // It may have begun anew meanwhile.
+            if state.measure?.counted == piece.after { state.measure?.add(tallies, through: piece.through) }
+            return state.measure?.isWhole == false
         }
     }
 
@@ -83,6 +141,8 @@ public final class Replay: Sendable {
         var supervisor = Supervisor()
         var poison = PoisonWatch()
         var attempts: [String: [Int64: DeliveryQueue.Attempts]] = [:]
+        let stored = (try? await environment.store.queues(of: manifest.name)) ?? [:]
+        state.withLock { $0.resumed = stored.compactMapValues { $0.cursor?.position } }
         while true {
             let started = environment.now()
             let mailbox = Mailbox()
@@ -126,6 +186,8 @@ public final class Replay: Sendable {
     private func settle(_ session: PluginSession) {
         state.withLock { state in
             state.mailbox = nil
+            let queues = session.queues.filter { $0.droppedAt == nil }.map { ($0.id.queue, $0.filter) }
+            if !queues.isEmpty { state.filters = .init(queues, uniquingKeysWith: { $1 }) }
             state.settled += session.queues.reduce(0) { $0 + $1.queue.settlements }
             let position = session.queues.map { min($0.queue.settledThrough, plan.through) }.min() ?? 0
             state.position = max(state.position, position)

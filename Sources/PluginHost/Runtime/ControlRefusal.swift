@@ -12,8 +12,8 @@ public enum ControlRefusal: Error, Sendable, Equatable, CustomStringConvertible 
     case notRunning(String)
     /// It runs, and this is for plugins that are down.
     case running(String)
-    /// It has no such queue.
-    case noQueue(plugin: String, queue: String)
+    /// It has no such queue; with those that it has.
+    case noQueue(plugin: String, queue: String, known: [String])
     /// It has no queue at all yet.
     case noQueues(String)
     /// It has no dead letter of that event.
@@ -41,7 +41,7 @@ public enum ControlRefusal: Error, Sendable, Equatable, CustomStringConvertible 
         case .notEnabled(let file): "\(file) says enabled = false; change that, and it starts"
         case .notRunning(let name): "'\(name)' is not running; 'crowbar plugins start \(name)' starts it"
         case .running(let name): "'\(name)' is running; stop it first: crowbar plugins stop \(name)"
-        case .noQueue(let plugin, let queue): "'\(plugin)' has no queue '\(queue.prefix(80))'"
+        case .noQueue(let plugin, let queue, let known): Self.noQueue(plugin, queue, known)
         case .noQueues(let name): "'\(name)' has no queue yet; 'start' in its manifest says where a new one begins"
         case .noDeadLetter(let name, let id):
             "'\(name)' has no dead letter of the event '\(id.prefix(128))': "
@@ -55,5 +55,13 @@ public enum ControlRefusal: Error, Sendable, Equatable, CustomStringConvertible 
         case .folder(let reason): reason
         case .store(let reason): "the bookkeeping could not be read or written: \(reason)"
         }
+    }
+
+    private static func noQueue(_ plugin: String, _ queue: String, _ known: [String]) -> String {
+        let most = 10
+        if known.isEmpty { return "'\(plugin)' has no queue '\(queue.prefix(80))'; it has none yet" }
+        let rest = known.count > most ? " and \(known.count - most) more" : ""
+        return "'\(plugin)' has no queue '\(queue.prefix(80))'; it has: "
+            + known.prefix(most).joined(separator: ", ") + rest
     }
 }

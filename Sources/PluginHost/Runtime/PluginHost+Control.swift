@@ -86,7 +86,9 @@ extension PluginHost {
             var queues = try await environment.store.queues(of: name).keys.sorted()
             if queues.isEmpty { throw ControlRefusal.noQueues(name) }
             if let queue {
-                guard queues.contains(queue) else { throw ControlRefusal.noQueue(plugin: name, queue: queue) }
+                guard queues.contains(queue) else {
+                    throw ControlRefusal.noQueue(plugin: name, queue: queue, known: queues)
+                }
                 queues = [queue]
             }
             runtime.rewind(queues, to: try await entry(at: place))
@@ -122,7 +124,8 @@ extension PluginHost {
         do {
             let store = environment.store
             let queues = try await store.queues(of: name).count
-            let letters = try await store.deadLetterCounts()[name] ?? 0
+            let letters = try await store.deadLetterCounts()
+                .reduce(0) { $0 + ($1.key.plugin == name ? $1.value : 0) }
             let folder = SessionFactory.dataFolder(of: name, environment)
             let hasFolder = !FolderRemoval.isEmpty(folder)
             if queues > 0 || letters > 0 || hasFolder, !isConfirmed {

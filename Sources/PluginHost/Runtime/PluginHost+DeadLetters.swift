@@ -20,10 +20,74 @@ extension PluginHost {
         }
     }
 
+    // MARK: Listing
+
+    /// Dead letters of one listing.
+    public static let maxLetters = 10_000
+    /// Characters of an event's text in a listing.
+    static let maxText = 80
+    /// Events of dead letters that are read at once.
+    private static let batch = 256
+
+    /// The dead letters of all plugins, of one, or of one of its queues, as `crowbar dead-letters list --json` prints
+    /// them: oldest first, plugin by plugin.
+    /// - Parameter plugin: Nil for all.
+    public func deadLetters(of plugin: String?, queue: String?, limit: Int = maxLetters) async throws -> JSON {
+        if let plugin { try await expect(queue, of: plugin) }
+        let plugins =
+            if let plugin { [plugin] } else {
+                Set(try await environment.store.deadLetterCounts().keys.map(\.plugin)).sorted()
+            }
+        var letters: [DeadLetter] = []
+        for plugin in plugins where letters.count < limit {
+            letters += try await environment.store.deadLetters(
+                of: plugin, queue: queue, limit: limit - letters.count)
+        }
+        var listed: [JSON] = []
+        for start in stride(from: 0, to: letters.count, by: Self.batch) {
+            let some = letters[start..<min(letters.count, start + Self.batch)]
+            let page = try await environment.log.read(positions: some.map(\.entry.position))
+            let entries = Dictionary(page.entries.map { ($0.position, $0) }, uniquingKeysWith: { $1 })
+            for letter in some {
+                var members = Self.json(letter)
+                if let entry = entries[letter.entry.position] {
+                    members.append(.init("type", .string(entry.type.name)))
+                    members.append(.init("channelId", page.name(entry.channel).map { .string($0) } ?? .null))
+                    members.append(.init("text", Self.text(page.json(entry)).map { .string($0) } ?? .null))
+                }
+                listed.append(.object(members))
+            }
+        }
+        return .array(listed)
+    }
+
+    /// The beginning of what an event says, or nil where it has no words.
+    private static func text(_ event: ArraySlice<UInt8>) -> String? {
+        guard let object = try? JSONObject(parsing: Array(event)) else { return nil }
+        for key in ["message", "topic", "name"] as [StaticString] {
+            guard let text = object.string(key) else { continue }
+            return text.count > maxText ? text.prefix(maxText - 1) + "…" : text
+        }
+        return nil
+    }
+
+    private static func json(_ letter: DeadLetter) -> [JSON.Member] {
+        [
+            .init("plugin", .string(letter.id.plugin)), .init("queue", .string(letter.id.queue)),
+            .init("eventId", .string(letter.entry.eventId)), .init("position", .int(letter.entry.position)),
+            .init("code", .string(letter.code)), .init("message", .string(letter.message)),
+            .init("attempts", .int(letter.attempts)), .init("first", .int(letter.first)),
+            .init("last", .int(letter.last)),
+        ]
+    }
+
+    // MARK: Verbs
+
     /// Has dead letters delivered once more, now where the plugin runs, otherwise as soon as it does.
     /// - Returns: `{"name", "count"}`.
     public func retry(_ letters: Letters) async throws(ControlRefusal) -> JSON {
         let runtime = try await known(letters.plugin)
+        try await expect(letters.queue, of: letters.plugin)
         let count: Int
         do {
             count = try await environment.store.redrive(
@@ -38,7 +102,7 @@ extension PluginHost {
     /// Removes dead letters.
     /// - Returns: `{"name", "count"}`.
     public func drop(_ letters: Letters) async throws(ControlRefusal) -> JSON {
-        _ = try await known(letters.plugin)
+        try await expect(letters.queue, of: letters.plugin)
         let count: Int
         do {
             count = try await environment.store.dropDeadLetters(
@@ -57,7 +121,7 @@ extension PluginHost {
 
     /// Dead letters with their events, as `crowbar dead-letters show --json` prints them.
     public func show(_ letters: Letters) async throws(ControlRefusal) -> JSON {
-        _ = try await known(letters.plugin)
+        try await expect(letters.queue, of: letters.plugin)
         var shown: [JSON] = []
         do {
             let all = try await environment.store.deadLetters(

@@ -4,18 +4,28 @@ import PluginWire
 
 // What the host tells about its plugins. Everything comes from the host's own state and store; no plugin is asked.
 extension PluginHost {
+    /// What several plugins are listed by, at one moment.
+    private struct Moment {
+        /// The log's last position.
+        var head: Int64
+        var deadLetters: [QueueID: Int]
+    }
+
+    private func moment() async throws -> Moment {
+        Moment(
+            head: try await environment.log.head()?.position ?? 0,
+            deadLetters: try await environment.store.deadLetterCounts())
+    }
+
     /// All plugins, as `crowbar plugins list --json` prints them: those in the folder, and those that left queues.
     public func listing() async throws -> JSON {
-        let deadLetters = try await environment.store.deadLetterCounts()
-        let head = try await environment.log.head()?.position ?? 0
+        let moment = try await moment()
         var entries: [String: JSON] = [:]
-        for runtime in runtimes {
-            entries[runtime.name] = .object(try await members(runtime, deadLetters[runtime.name] ?? 0, head))
-        }
+        for runtime in runtimes { entries[runtime.name] = .object(try await members(runtime, moment)) }
         for name in try await environment.store.plugins() where entries[name] == nil {
             // Nothing of it runs, so nothing of it is kept but this.
-            let runtime = PluginRuntime(name: name, environment: environment)
-            entries[name] = .object(try await members(runtime, deadLetters[name] ?? 0, head))
+            entries[name] = .object(
+                try await members(PluginRuntime(name: name, environment: environment), moment))
         }
         return .array(entries.sorted { $0.key < $1.key }.map(\.value))
     }
@@ -23,9 +33,7 @@ extension PluginHost {
     /// One plugin, as `crowbar plugins show --json` prints it: the listing's members, and what its manifest says.
     public func show(_ name: String) async throws -> JSON {
         let runtime = try await known(name)
-        let deadLetters = try await environment.store.deadLetterCounts()[name] ?? 0
-        let head = try await environment.log.head()?.position ?? 0
-        var members = try await members(runtime, deadLetters, head)
+        var members = try await members(runtime, try await moment())
         let (course, view) = runtime.glance
         members.append(.init("strikes", .int(Int64(view.strikes))))
         members.append(.init("ignored", .int(Int64(view.ignored))))
@@ -51,14 +59,22 @@ extension PluginHost {
         return .object(members)
     }
 
-    private func members(_ runtime: PluginRuntime, _ deadLetters: Int, _ head: Int64) async throws -> [JSON.Member] {
+    private func members(_ runtime: PluginRuntime, _ moment: Moment) async throws -> [JSON.Member] {
         let (course, view) = runtime.glance
+        let (state, reason) = course.state(view)
+        let checks = environment.checks.glance(runtime.name)
+        var base = PluginHealth(state, reason: reason)
+        if checks?.isTripped ?? false, state != .paused { base.noteTrippedBreaker() }
+        let (queues, health) = try await queues(runtime.name, view, state, base, moment)
         var members = brief(runtime).members ?? []
+        members.append(.init("health", .string(health.level.rawValue)))
+        if let reason = health.reason { members.append(.init("healthReason", .string(reason))) }
         members.append(.init("phase", .string((course.manifest?.phase ?? .event).rawValue)))
         if let version = view.version { members.append(.init("version", .string(version))) }
         if let pid = view.pid { members.append(.init("pid", .int(Int64(pid)))) }
         members.append(.init("restarts", .int(Int64(course.supervisor.restarts))))
-        members.append(.init("deadLetters", .int(Int64(deadLetters))))
+        let letters = moment.deadLetters.reduce(0) { $0 + ($1.key.plugin == runtime.name ? $1.value : 0) }
+        members.append(.init("deadLetters", .int(Int64(letters))))
         if let status = view.status {
             var shown: [JSON.Member] = [
                 .init("level", .string(status.level.rawValue)), .init("message", .string(status.message)),
@@ -66,35 +82,66 @@ extension PluginHost {
             if let details = status.details { shown.append(.init("details", details)) }
             members.append(.init("status", .object(shown)))
         }
-        if let checks = environment.checks.glance(runtime.name) { members.append(.init("checks", Self.json(checks))) }
-        members.append(.init("queues", .array(try await queues(runtime.name, view, head))))
+        if let checks { members.append(.init("checks", Self.json(checks))) }
+        members.append(.init("queues", .array(queues)))
         return members
     }
 
-    private func queues(_ plugin: String, _ view: SessionBoard.View, _ head: Int64) async throws -> [JSON] {
+    /// The queues of a plugin, and how it does with all of them.
+    /// - Parameter base: How it does apart from its queues and from what it says of itself.
+    private func queues(
+        _ plugin: String, _ view: SessionBoard.View, _ state: Course.State, _ base: PluginHealth, _ moment: Moment
+    ) async throws -> ([JSON], PluginHealth) {
         let running = Dictionary(view.queues.map { ($0.name, $0) }, uniquingKeysWith: { $1 })
         let stored = try await environment.store.queues(of: plugin)
+        let names = Set(running.keys).union(stored.keys).sorted()
+        // What a process said of itself goes with it.
+        let status = view.pid == nil ? nil : view.status
+        let parts = names.reduce(into: [:]) { $0[$1] = PluginHealth.part($1, of: status?.details) }
+        // A plugin that says how each queue is means those, and not the others, by what it says of all.
+        let isExplained = parts.values.contains { $0.level != .ok }
+        var whole = base
+        if let status { whole.note(status: status.level, status.message) }
         var queues: [JSON] = []
-        for name in Set(running.keys).union(stored.keys).sorted() {
-            // What a session shows is of one moment: the store may be ahead of it by a save, and a cursor that is newer
-            // than the strikes, states and figures beside it would say that what led to it has left no trace. Between
-            // two processes only the store knows.
-            let cursor = view.pid == nil ? stored[name]?.cursor : running[name].map(\.cursor) ?? stored[name]?.cursor
-            var kept: [JSON.Member] = []
-            if running[name] == nil, let dropped = stored[name]?.droppedAt {
-                kept = [.init("droppedAt", .int(dropped))]
-            }
+        for name in names {
+            let queue = running[name]
+            let isDropped = queue == nil && stored[name]?.droppedAt != nil
+            let letters = moment.deadLetters[QueueID(plugin: plugin, queue: name)] ?? 0
+            var health = isExplained ? base : whole
+            if let part = parts[name] { health.note(status: part.level, part.message) }
+            if let queue, view.pid != nil { health.note(queue.waiting) }
+            health.note(deadLetters: letters)
+            if !isDropped { whole.note(name, health) }
+            let word = isDropped ? "dropped" : queue?.state(in: state, view) ?? state.rawValue
             queues.append(
                 .object(
-                    [
-                        .init("name", .string(name)), .init("cursor", Self.json(cursor)),
-                        .init("lag", .int(try await lag(cursor, head))),
-                        .init("inFlight", .int(Int64(running[name]?.inFlight ?? 0))),
-                        .init("parked", .int(Int64(running[name]?.parked ?? stored[name]?.parked.count ?? 0))),
-                        .init("ratePerSecond", .double(((running[name]?.ratePerSecond ?? 0) * 10).rounded() / 10)),
-                    ] + kept))
+                    try await members(queue, stored[name], view.pid != nil, moment.head, name) + [
+                        .init("state", .string(word)),
+                        .init("health", .string(isDropped ? "off" : health.level.rawValue)),
+                        .init("deadLetters", .int(Int64(letters))),
+                    ] + (health.reason.map { [.init("reason", .string($0))] } ?? [])))
         }
-        return queues
+        return (queues, whole)
+    }
+
+    private func members(
+        _ running: SessionBoard.Queue?, _ stored: QueueRecord?, _ hasProcess: Bool, _ head: Int64, _ name: String
+    ) async throws -> [JSON.Member] {
+        // What a session shows is of one moment: the store may be ahead of it by a save, and a cursor that is newer
+        // than the strikes, states and figures beside it would say that what led to it has left no trace. Between
+        // two processes only the store knows.
+        let cursor = hasProcess ? running.map(\.cursor) ?? stored?.cursor : stored?.cursor
+        let parked = running?.parked ?? stored?.parked.count ?? 0
+        let retries = running.map { $0.waiting.count - $0.waiting.parked } ?? stored?.retries.count ?? 0
+        var members: [JSON.Member] = [
+            .init("name", .string(name)), .init("cursor", Self.json(cursor)),
+            .init("lag", .int(try await lag(cursor, head))),
+            .init("inFlight", .int(Int64(running?.inFlight ?? 0))), .init("parked", .int(Int64(parked))),
+            .init("waiting", .int(Int64(parked + max(0, retries)))),
+            .init("ratePerSecond", .double(((running?.ratePerSecond ?? 0) * 10).rounded() / 10)),
+        ]
+        if running == nil, let dropped = stored?.droppedAt { members.append(.init("droppedAt", .int(dropped))) }
+        return members
     }
 
     private static func json(_ checks: CheckDesk.Glance) -> JSON {
@@ -144,10 +191,11 @@ extension PluginHost {
         return .object(members)
     }
 
-    // MARK: Cursors and dead letters
+    // MARK: Cursors
 
     /// Where the queues of a plugin stand, as `crowbar cursor show --json` prints it.
     public func cursors(of plugin: String, queue: String?) async throws -> JSON {
+        try await expect(queue, of: plugin)
         let head = try await environment.log.head()?.position ?? 0
         var listed: [JSON] = []
         for (name, record) in try await environment.store.queues(of: plugin).sorted(by: { $0.key < $1.key })
@@ -163,21 +211,29 @@ extension PluginHost {
         return .array(listed)
     }
 
-    /// The dead letters of a plugin, as `crowbar dead-letters list --json` prints them.
-    public func deadLetters(of plugin: String, queue: String?, limit: Int = 10_000) async throws -> JSON {
-        let letters = try await environment.store.deadLetters(of: plugin, queue: queue, limit: limit)
-        return .array(letters.map { .object(Self.json($0)) })
+    /// Refuses a queue that the plugin has not, neither running nor stored.
+    func expect(_ queue: String?, of plugin: String) async throws(ControlRefusal) {
+        let runtime = try await known(plugin)
+        guard let queue else { return }
+        var names: Set<String>
+        do {
+            names = Set(try await environment.store.queues(of: plugin).keys)
+        } catch {
+            throw .store("\(error)")
+        }
+        names.formUnion(runtime.glance.view.queues.map(\.name))
+        if !names.contains(queue) {
+            throw .noQueue(plugin: plugin, queue: queue, known: names.sorted())
+        }
     }
+}
 
-    /// Dead letters of one listing.
-    static let maxLetters = 10_000
-
-    static func json(_ letter: DeadLetter) -> [JSON.Member] {
-        [
-            .init("queue", .string(letter.id.queue)), .init("eventId", .string(letter.entry.eventId)),
-            .init("position", .int(letter.entry.position)), .init("code", .string(letter.code)),
-            .init("message", .string(letter.message)), .init("attempts", .int(letter.attempts)),
-            .init("first", .int(letter.first)), .init("last", .int(letter.last)),
-        ]
+extension SessionBoard.Queue {
+    /// How this queue is, in a word: as its plugin is, unless it has something of its own.
+    func state(in plugin: Course.State, _ view: SessionBoard.View) -> String {
+        guard view.pid != nil, plugin == .live || plugin == .catchingUp else { return plugin.rawValue }
+        if isHeld { return "held" }
+        if waiting.count > 0 { return "waiting" }
+        return (hasCaughtUp ? Course.State.live : .catchingUp).rawValue
     }
 }

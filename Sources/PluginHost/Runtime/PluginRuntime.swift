@@ -60,7 +60,10 @@ final class PluginRuntime: Sendable {
 
     /// Has the plugin asked about commands, or not. Under the lock of the course, so that the latest one counts.
     private func enroll(_ course: Course) {
-        if let checker = course.checker { environment.checks.enroll(checker) } else { environment.checks.dismiss(name) }
+        guard let checker = course.checker else { return environment.checks.dismiss(name) }
+        environment.checks.enroll(checker) { [weak self] news in
+            self?.say(news.change == .opened ? .error : .notice, news.text)
+        }
     }
 
     /// Everything that is to be shown, at one moment.

@@ -381,11 +381,13 @@ extension PluginSession {
             SessionBoard.Queue(
                 name: queue.id.queue, cursor: queue.savedCursor, scanned: queue.queue.scanned,
                 inFlight: queue.queue.unsettled, parked: queue.queue.strands.count, settlements: settlements[i],
-                ratePerSecond: i < base.settlements.count ? Double(settlements[i] - base.settlements[i]) / seconds : 0)
+                ratePerSecond: i < base.settlements.count ? Double(settlements[i] - base.settlements[i]) / seconds : 0,
+                filter: queue.filter, waiting: queue.queue.waitingForRetry, isHeld: queue.queue.window == 0,
+                hasCaughtUp: queue.hasCaughtUp)
         }
         let isChanged = zip(shown, view.queues).contains {
             $0.settlements != $1.settlements || $0.inFlight != $1.inFlight
-                || $0.ratePerSecond != $1.ratePerSecond || $0.cursor != $1.cursor
+                || $0.ratePerSecond != $1.ratePerSecond || $0.cursor != $1.cursor || $0.waiting != $1.waiting
         }
         view.queues = shown
         board.show(view)

@@ -14,6 +14,12 @@ final class SessionBoard: Sendable {
         var parked: Int
         var settlements: Int64
         var ratePerSecond: Double
+        var filter = QueueFilter(types: nil, channels: nil)
+        var waiting = DeliveryQueue.Waiting()
+        /// The plugin wants nothing of it for now: a window of 0.
+        var isHeld = false
+        /// What was there when the process began is through.
+        var hasCaughtUp = false
     }
 
     /// A plugin's process at a glance.

@@ -217,13 +217,12 @@ final class CourierLoop {
         let (lane, isOld) = (transfer.lane, isStale(transfer) || retired.contains(transfer.lane))
         if let job = transfer.finish() {
             let time = Self.now()
-            note(
-                job,
-                DeliveryRecord(
-                    endpoint: transfer.endpoint.name, url: transfer.endpoint.url, at: time + offset,
-                    eventId: job.eventId, attempt: job.attempt, outcome: outcome,
-                    milliseconds: time - transfer.postedAt, answer: transfer.answer), of: lane)
-            settle(job, of: lane, outcome, now, isStale: isOld)
+            let record = DeliveryRecord(
+                endpoint: transfer.endpoint.name, url: transfer.endpoint.url, at: time + offset,
+                eventId: job.eventId, attempt: job.attempt, outcome: outcome,
+                milliseconds: time - transfer.postedAt, answer: transfer.answer)
+            note(job, record, of: lane)
+            settle(job, of: lane, outcome, now, quote: outcome.isSuccess ? "" : record.quote, isStale: isOld)
         }
         if !isOld, idleCount < room.kept {
             idle[lane].append(transfer)
@@ -241,8 +240,12 @@ final class CourierLoop {
         transfers.removeLast()
     }
 
-    /// - Parameter isStale: The try was made under a configuration that is no more.
-    private func settle(_ job: Job, of lane: Int, _ outcome: Outcome, _ now: Int64, isStale: Bool = false) {
+    /// - Parameters:
+    ///   - quote: What the receiver said, for the operator.
+    ///   - isStale: The try was made under a configuration that is no more.
+    private func settle(
+        _ job: Job, of lane: Int, _ outcome: Outcome, _ now: Int64, quote: String = "", isStale: Bool = false
+    ) {
         inFlight -= 1
         if job.test != nil { return }
         if isStale, !outcome.isSuccess {
@@ -251,7 +254,8 @@ final class CourierLoop {
             return list(lane)
         }
         let wasFailing = lanes[lane].failing > 0
-        let settlement = lanes[lane].settle(job, outcome, now: now, chance: Double.random(in: 0..<1))
+        let settlement = lanes[lane].settle(
+            job, outcome, quote: quote, now: now, chance: Double.random(in: 0..<1))
         switch settlement {
         case .ack(let delivery): acks.append(delivery)
         case .messages(let messages): messages.forEach(send)

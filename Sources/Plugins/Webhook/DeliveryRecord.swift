@@ -39,6 +39,17 @@ struct DeliveryRecord: Sendable {
         return .object(members)
     }
 
+    /// Characters of an answer in the reason of a retry or a dead letter.
+    static let maxQuote = 200
+
+    /// The beginning of the answer on one line, for the reason of a failure; empty where there is none.
+    var quote: String {
+        guard case .answered = outcome, !answer.isEmpty else { return "" }
+        let text = url.mask(String(decoding: answer, as: UTF8.self))
+        let line = Self.plain(text.split(whereSeparator: \.isWhitespace).joined(separator: " "))
+        return line.count > Self.maxQuote ? line.prefix(Self.maxQuote - 1) + "…" : line
+    }
+
     /// A receiver's text without what a terminal would obey.
     private static func plain(_ text: String) -> String {
         var plain = String.UnicodeScalarView()

@@ -105,4 +105,15 @@ enum Judgement: Equatable, Sendable {
         case .failed(let failure, let text): self = again(failure.rawValue, text)
         }
     }
+
+    /// The same with what the receiver said behind the reason.
+    func quoting(_ quote: String) -> Judgement {
+        if quote.isEmpty { return self }
+        switch self {
+        case .retry(let afterMs, let code, let message):
+            return .retry(afterMs: afterMs, code: code, message: "\(message): \(quote)")
+        case .deadLetter(let code, let message): return .deadLetter(code: code, message: "\(message): \(quote)")
+        case .delivered, .hold, .gone: return self
+        }
+    }
 }

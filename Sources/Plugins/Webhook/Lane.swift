@@ -107,12 +107,15 @@ struct Lane {
 
     /// Says what becomes of a delivery whose try has ended.
     /// - Parameters:
+    ///   - quote: What the receiver said, which stands behind the reason of a failure.
     ///   - now: Milliseconds of a clock that never goes back.
     ///   - chance: A random number in 0..<1.
-    mutating func settle(_ job: Job, _ outcome: Outcome, now: Int64, chance: Double) -> Settlement {
+    mutating func settle(
+        _ job: Job, _ outcome: Outcome, quote: String = "", now: Int64, chance: Double
+    ) -> Settlement {
         inFlight -= 1
         let attempt = max(1, job.attempt - (uncounted[job.position] ?? 0))
-        let judgement = Judgement(outcome, attempt: attempt, chance: chance)
+        let judgement = Judgement(outcome, attempt: attempt, chance: chance).quoting(quote)
         note(outcome, judgement)
         let wasPaused = health.isPaused
         let changes = judge(judgement, now: now)

@@ -49,7 +49,7 @@ extension PluginService {
     }
 
     /// The answer's bytes; a refusal in the API's codes.
-    private static func answer(_ body: () async throws -> JSON) async throws -> [UInt8] {
+    static func answer(_ body: () async throws -> JSON) async throws -> [UInt8] {
         do {
             return try await body().bytes
         } catch let refusal as ControlRefusal {

@@ -49,12 +49,13 @@ struct PluginService: Service {
             cursors: { name in
                 let (plugin, queue) = Self.parts(name)
                 guard try await host.knows(plugin) else { return nil }
-                return try await host.cursors(of: plugin, queue: queue).bytes
+                return try await Self.answer { try await host.cursors(of: plugin, queue: queue) }
             },
             deadLetters: { name in
+                guard let name else { return try await host.deadLetters(of: nil, queue: nil).bytes }
                 let (plugin, queue) = Self.parts(name)
                 guard try await host.knows(plugin) else { return nil }
-                return try await host.deadLetters(of: plugin, queue: queue).bytes
+                return try await Self.answer { try await host.deadLetters(of: plugin, queue: queue) }
             })
     }
 

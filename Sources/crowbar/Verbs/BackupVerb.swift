@@ -37,7 +37,7 @@ struct BackupVerb: AsyncParsableCommand {
                 if text == last { return }
                 last = text
                 StandardStream.error.write(
-                    Array((isTerminal ? "\r\(text)\u{1B}[K" + (percent == 100 ? "\n" : "") : "\(text)\n").utf8))
+                    raw: Array((isTerminal ? "\r\(text)\u{1B}[K" + (percent == 100 ? "\n" : "") : "\(text)\n").utf8))
             }
         } catch {
             throw Refusal("\(error)")

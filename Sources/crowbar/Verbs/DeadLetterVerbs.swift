@@ -48,13 +48,12 @@ extension DeadLetters {
             let answer = try await choice.ask("show", settings)
             if choice.json { return StandardStream.output.write(answer.body) }
             for letter in (try? JSON(parsing: answer.body))?.array ?? [] {
-                func text(_ key: String) -> String { letter[key]?.string ?? letter[key]?.int.map(String.init) ?? "" }
+                func text(_ key: String) -> String { Table.cell(letter[key]) }
+                let last = Table.cell(DisplayTime.json(letter["last"]))
                 StandardStream.output.write(
                     line: "\(text("eventId")) at \(text("position")) in queue \(text("queue")): \(text("code")) after "
-                        + "\(text("attempts")) attempts: \(text("message"))")
-                if let event = letter["event"] {
-                    StandardStream.output.write(line: "  " + String(decoding: event.bytes, as: UTF8.self))
-                }
+                        + "\(text("attempts")) attempts, last at \(last): \(text("message"))")
+                if let event = letter["event"] { StandardStream.output.write(line: "  " + Table.cell(event)) }
             }
         }
     }

@@ -1,12 +1,12 @@
 import ArgumentParser
-import Glibc
 import JSONBytes
 import NIOHTTP1
 
 extension Plugins {
     /// `crowbar plugins show NAME`.
     struct Show: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Show all that is known of a plugin.")
+        static let configuration = CommandConfiguration(
+            abstract: "Show a plugin: how it is, its queues, its manifest. --json has all that is known.")
 
         @OptionGroup var settings: ConfigurationOption
         @Argument(help: "The plugin.") var name: String
@@ -20,18 +20,7 @@ extension Plugins {
             guard let plugin = try? JSON(parsing: answer.body) else {
                 throw Refusal("the server's answer is not JSON")
             }
-            for (key, value) in Self.lines(plugin, "") { StandardStream.output.write(line: "\(key): \(value)") }
-        }
-
-        /// `key: value` for each member, those of inner objects as `outer.inner`; a queue's under its name.
-        private static func lines(_ value: JSON, _ path: String) -> [(String, String)] {
-            if let members = value.members {
-                return members.flatMap { lines($0.value, path.isEmpty ? $0.key : "\(path).\($0.key)") }
-            }
-            if let elements = value.array, elements.contains(where: { $0.members != nil }) {
-                return elements.flatMap { lines($0, "\(path).\($0["name"]?.string ?? "")") }
-            }
-            return [(path, Listing.cell(value))]
+            for line in PluginPage(plugin).lines { StandardStream.output.write(line: line) }
         }
     }
 
@@ -88,20 +77,13 @@ extension Plugins {
                     let time = Self.time(line["time"]?.int ?? 0)
                     StandardStream.output.write(
                         line: "\(time) \(line["level"]?.string ?? "") \(line["source"]?.string ?? ""): "
-                            + "\(line["text"]?.string ?? "")")
+                            + TerminalText.line(line["text"]?.string ?? ""))
                 }
             }
             return lines.last?["number"]?.int
         }
 
-        /// `2026-11-01T00:00:00Z` of Unix milliseconds.
-        static func time(_ milliseconds: Int64) -> String {
-            var seconds = time_t(milliseconds / 1000)
-            var parts = tm()
-            gmtime_r(&seconds, &parts)
-            var text = [CChar](repeating: 0, count: 32)
-            let count = strftime(&text, text.count, "%Y-%m-%dT%H:%M:%SZ", &parts)
-            return String(decoding: text[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        }
+        /// `2026-11-01T00:00:00.000Z` of Unix milliseconds.
+        static func time(_ milliseconds: Int64) -> String { DisplayTime.text(milliseconds) }
     }
 }

@@ -25,7 +25,7 @@ enum PluginOutcome {
         if let refusal = answer.refusal { throw Refusal(refusal.message) }
         if json { return StandardStream.output.write(answer.body) }
         let plugin = try? JSON(parsing: answer.body)
-        let reason = plugin?["reason"]?.string.map { " (\($0))" } ?? ""
+        let reason = plugin?["reason"]?.string.map { " (\(TerminalText.line($0)))" } ?? ""
         StandardStream.output.write(
             line: "\(plugin?["name"]?.string ?? ""): \(plugin?["state"]?.string ?? "")\(reason)")
     }
@@ -119,7 +119,7 @@ extension Plugins {
             let changes = (try? JSON(parsing: answer.body))?.array ?? []
             if changes.isEmpty { StandardStream.output.write(line: "nothing changed") }
             for change in changes {
-                let reason = change["reason"]?.string.map { " (\($0))" } ?? ""
+                let reason = change["reason"]?.string.map { " (\(TerminalText.line($0)))" } ?? ""
                 StandardStream.output.write(
                     line: "\(change["name"]?.string ?? ""): \(change["change"]?.string ?? "")\(reason)")
             }

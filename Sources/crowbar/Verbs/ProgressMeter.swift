@@ -4,12 +4,15 @@ import PluginHost
 struct ProgressMeter {
     /// Milliseconds between two looks.
     static let interval = 200
+    /// Pieces of the log that are counted between two looks, at most.
+    static let pieces = 10
+    /// Those that are counted at the end, so that an interrupted replay ends soon.
+    static let lastPieces = 50
     private static let width = 30
 
     let isTerminal: Bool
     let began: Int64
     private var told = -1
-    private var first: Int64?
 
     init(isTerminal: Bool, began: Int64) {
         self.isTerminal = isTerminal
@@ -19,27 +22,31 @@ struct ProgressMeter {
     /// What is to be written now, or nil.
     /// - Parameter isLast: Nothing comes after it.
     mutating func text(_ progress: Replay.Progress, now: Int64, isLast: Bool = false) -> String? {
-        let first = self.first ?? progress.position
-        self.first = first
-        let whole = max(1, progress.through - progress.from)
-        let percent = Int((progress.position - progress.from) * 100 / whole)
+        let isDone = progress.position >= progress.through
         let seconds = max(0.001, Double(now - began) / 1000)
-        let rate = Int(Double(progress.settled) / seconds)
-        let speed = Double(progress.position - first) / seconds
+        let rate = Double(progress.settled) / seconds
+        // All is done when the last position is looked at, not when the last event that matches is settled.
+        let percent: Int? =
+            isDone ? 100 : progress.isCounted ? Int(min(99, progress.done * 100 / max(1, progress.matching))) : nil
         let left =
-            progress.position >= progress.through
+            isDone
             ? "done"
-            : speed > 0 ? Self.duration(Double(progress.through - progress.position) / speed) + " left" : "waiting"
+            : progress.isCounted && rate > 0
+                ? Self.duration(Double(progress.matching - progress.done) / rate) + " left"
+                : progress.isCounted ? "waiting" : "counting"
+        let share =
+            percent.map { "\($0) % of \(progress.isCounted ? "" : "at least ")\(progress.matching) events" }
+            ?? "\(progress.done) of at least \(progress.matching) events"
         let words =
-            "\(percent) %, \(rate) events/s, \(left)"
+            "\(share), \(Int(rate)) events/s, \(left)"
             + (progress.waiting > 0 ? ", waiting for tries: \(progress.waiting)" : "")
         if isTerminal {
-            let full = min(Self.width, Self.width * percent / 100)
+            let full = min(Self.width, Self.width * (percent ?? 0) / 100)
             let bar = String(repeating: "#", count: full) + String(repeating: "-", count: Self.width - full)
-            told = percent
+            told = percent ?? told
             return "\r[\(bar)] \(words)\u{1B}[K" + (isLast ? "\n" : "")
         }
-        guard percent / 10 > told / 10 || told < 0 || isLast && percent > told else { return nil }
+        guard let percent, percent / 10 > told / 10 || told < 0 || isLast && percent > told else { return nil }
         told = percent
         return "\(words)\n"
     }

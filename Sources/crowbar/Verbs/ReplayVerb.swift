@@ -34,6 +34,7 @@ struct ReplayVerb: AsyncParsableCommand {
 
     func run() async throws {
         let configuration = try settings.load()
+        if name.contains("/") { throw Refusal("'\(name)' names a queue; a replay is of a whole plugin: give its name") }
         do { try DataFolder.requireExisting(configuration.data) } catch { throw Refusal("\(error)") }
         let manifest = try manifest(configuration)
         umask(0o077)
@@ -137,12 +138,15 @@ struct ReplayVerb: AsyncParsableCommand {
             group.addTask {
                 var meter = ProgressMeter(isTerminal: isatty(STDERR_FILENO) == 1, began: began)
                 while (try? await Task.sleep(for: .milliseconds(ProgressMeter.interval))) != nil {
+                    for _ in 0..<ProgressMeter.pieces where await !replay.measure() { break }
                     if let text = meter.text(replay.progress, now: Clock.monotonic()) {
-                        StandardStream.error.write(Array(text.utf8))
+                        StandardStream.error.write(raw: Array(text.utf8))
                     }
                 }
+                // Also of one that was over before the first look.
+                for _ in 0..<ProgressMeter.lastPieces where await !replay.measure() { break }
                 if let text = meter.text(replay.progress, now: Clock.monotonic(), isLast: true) {
-                    StandardStream.error.write(Array(text.utf8))
+                    StandardStream.error.write(raw: Array(text.utf8))
                 }
                 return nil
             }
@@ -172,7 +176,8 @@ struct ReplayVerb: AsyncParsableCommand {
                 }
             let members: [JSON.Member] = [
                 .init("name", .string(name)), .init("outcome", .string(word)), .init("settled", .int(progress.settled)),
-                .init("position", .int(progress.position)), .init("through", .int(progress.through)),
+                .init("matching", .int(progress.matching)), .init("position", .int(progress.position)),
+                .init("through", .int(progress.through)),
                 .init("deadLetters", .int(Int64(letters.count))),
             ]
             StandardStream.output.write(JSON.object(members).bytes + [0x0A])
@@ -181,7 +186,8 @@ struct ReplayVerb: AsyncParsableCommand {
             StandardStream.output.write(
                 line: "\(name): \(progress.settled) events settled, \(rate) a second, dead letters: \(letters.count)")
             for letter in letters.prefix(20) {
-                StandardStream.output.write(line: "  \(letter.entry.eventId): \(letter.code): \(letter.message)")
+                let answer = TerminalText.line("\(letter.code): \(letter.message)")
+                StandardStream.output.write(line: "  \(letter.entry.eventId): \(answer)")
             }
         }
         switch outcome {

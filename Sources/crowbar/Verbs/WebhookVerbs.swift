@@ -28,10 +28,10 @@ extension Plugins {
                 StandardStream.output.write(answer.body)
             } else {
                 let word = record["delivered"]?.bool == true ? "delivered" : "not delivered"
-                let cells = [record["outcome"], record["reason"]].compactMap(\.self).map { Listing.cell($0) }
+                let cells = [record["outcome"], record["reason"]].compactMap(\.self).map { Table.cell($0) }
                 StandardStream.output.write(
                     line: "\(endpoint): \(word): \(cells.joined(separator: ": ")), \(record["ms"]?.int ?? 0) ms")
-                if let text = record["answer"]?.string { StandardStream.output.write(line: text) }
+                if let text = record["answer"]?.string { StandardStream.output.write(line: TerminalText.line(text)) }
             }
             if record["delivered"]?.bool != true { throw ExitCode.failure }
         }
@@ -39,9 +39,6 @@ extension Plugins {
 
     /// `crowbar plugins deliveries NAME [ENDPOINT]`.
     struct Deliveries: AsyncParsableCommand {
-        /// Characters of an answer in the table; --json has all that is kept.
-        private static let shown = 60
-
         static let configuration = CommandConfiguration(
             abstract: "List the last tries of a webhook plugin, the newest first: ten an endpoint, since its start.")
 
@@ -54,14 +51,15 @@ extension Plugins {
             var path = "/api/admin/plugins/\(Listing.escape(part: name))/deliveries"
             if let endpoint { path += "?endpoint=\(Listing.escape(part: endpoint))" }
             try await Listing(settings, path, json: json).print(
-                header: ["TIME", "ENDPOINT", "EVENT", "TRY", "OUTCOME", "MS", "ANSWER"],
+                columns: [
+                    .init("TIME"), .init("ENDPOINT"), .init("EVENT"), .init("TRY"), .init("OUTCOME"), .init("MS"),
+                    .init("ANSWER", limit: 80),
+                ],
                 rows: { record in
-                    let text = record["reason"]?.string ?? record["answer"]?.string
-                    return [
+                    [
                         [
-                            record["at"]?.int.map { .string(Logs.time($0)) }, record["endpoint"], record["eventId"],
-                            record["attempt"], record["outcome"], record["ms"],
-                            text.map { .string(String($0.prefix(Self.shown))) },
+                            DisplayTime.json(record["at"]), record["endpoint"], record["eventId"], record["attempt"],
+                            record["outcome"], record["ms"], record["reason"] ?? record["answer"],
                         ]
                     ]
                 })

@@ -1,0 +1,97 @@
+import JSONBytes
+
+/// What `crowbar plugins show` prints of a plugin for people. A pure value.
+struct PluginPage {
+    private static let columns: [Table.Column] = [
+        .init("QUEUE"), .init("STATE"), .init("HEALTH"), .init("LAG"), .init("RATE/S"), .init("IN FLIGHT"),
+        .init("WAITING"), .init("DEAD"), .init("POSITION"), .init("CURSOR"), .init("REASON", limit: 200),
+    ]
+
+    private let plugin: JSON
+
+    init(_ plugin: JSON) { self.plugin = plugin }
+
+    /// The page: how the plugin is, its queues, what it says of itself, its manifest.
+    var lines: [String] {
+        var parts = [head, queues]
+        if let details = plugin["status"]?["details"] {
+            parts.append(["status details:"] + Self.flat(details, "").map { "  \($0): \($1)" })
+        }
+        parts.append(manifest)
+        return Array(parts.filter { !$0.isEmpty }.joined(separator: [""]))
+    }
+
+    private var head: [String] {
+        var lines: [(String, String?)] = [
+            ("name", cell("name")), ("state", Self.joined(cell("state"), cell("reason"))),
+            ("health", Self.joined(cell("health"), cell("healthReason"))), ("phase", cell("phase")),
+            ("version", cell("version")), ("pid", cell("pid")), ("restarts", cell("restarts")),
+            ("dead letters", cell("deadLetters")),
+        ]
+        // Of interest only where there is something of the kind.
+        for (key, name) in [("strikes", "strikes"), ("ignored", "ignored lines")] where plugin[key]?.int ?? 0 > 0 {
+            lines.append((name, cell(key)))
+        }
+        if let end = plugin["lastEnd"] {
+            lines.append(
+                ("last end", "\(Table.cell(DisplayTime.json(end["at"]))): \(Table.cell(end["reason"]))"))
+        }
+        if let wait = plugin["nextStartInMs"]?.int {
+            lines.append(("next start", "in \(ProgressMeter.duration(Double(wait) / 1000))"))
+        }
+        if let status = plugin["status"] {
+            lines.append(("status", "\(Table.cell(status["level"])): \(Table.cell(status["message"]))"))
+        }
+        if let checks = plugin["checks"] {
+            let counts = ["asked", "allowed", "changed", "refused", "failed"].map { "\(Table.cell(checks[$0])) \($0)" }
+            let rest = checks["resting"]?.bool == true ? "; not asked for now: it failed too often" : ""
+            lines.append(("checks", counts.joined(separator: ", ") + rest))
+        }
+        return lines.compactMap { name, value in value.map { "\(name): \($0)" } }
+    }
+
+    private var queues: [String] {
+        guard let queues = plugin["queues"]?.array, !queues.isEmpty else { return [] }
+        let rows = queues.map { queue -> [JSON?] in
+            let dropped = DisplayTime.json(queue["droppedAt"])?.string.map { JSON.string("dropped \($0)") }
+            return [
+                queue["name"], dropped ?? queue["state"], queue["health"], queue["lag"], QueueRow.rate(queue),
+                queue["inFlight"], queue["waiting"], queue["deadLetters"], queue["cursor"]?["position"],
+                queue["cursor"]?["eventId"], queue["reason"],
+            ]
+        }
+        return ["queues:"] + Table(columns: Self.columns, rows: rows).lines.map { "  " + $0 }
+    }
+
+    private var manifest: [String] {
+        guard let manifest = plugin["manifest"], let members = manifest.members else { return [] }
+        return ["manifest: \(Table.cell(manifest["file"]))"]
+            + members.filter { $0.key != "file" }.flatMap { member -> [String] in
+                switch member.value {
+                // No list of types or channels is no limit.
+                case .null: ["  \(member.key): all"]
+                default: Self.flat(member.value, member.key).map { "  \($0): \($1)" }
+                }
+            }
+    }
+
+    private func cell(_ key: String) -> String? { plugin[key].map { Table.cell($0) } }
+
+    private static func joined(_ word: String?, _ reason: String?) -> String? {
+        word.map { word in reason.map { "\(word) (\($0))" } ?? word }
+    }
+
+    /// `path, value` for each member, those of inner objects as `outer.inner`; lists of words on one line.
+    private static func flat(_ value: JSON, _ path: String) -> [(String, String)] {
+        if let members = value.members {
+            return members.flatMap { member in
+                let key = TerminalText.line(member.key)
+                return flat(member.value, path.isEmpty ? key : "\(path).\(key)")
+            }
+        }
+        if let elements = value.array, elements.allSatisfy({ $0.string != nil }) {
+            return [(path, elements.isEmpty ? "none" : elements.map { Table.cell($0) }.joined(separator: ", "))]
+        }
+        return [(path, Table.cell(value))]
+    }
+}
