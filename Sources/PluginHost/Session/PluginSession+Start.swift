@@ -22,6 +22,7 @@ extension PluginSession {
             isPipelined = ready.pipelined
             answerable = Set(ready.asks.prefix(Question.maxOpen))
             let specifications = try specifications(asked(ready))
+            noteChannels(specifications, ready.writes)
             view.version = log.mask(ready.programVersion, limit: 64)
             view.isReady = true
             view.pid = process?.pluginPid
@@ -48,6 +49,7 @@ extension PluginSession {
         log.note(.info, "ready: \(program), queues: \(queues.count)")
         Self.starts(queues).forEach(send)
         if manifest.phase == .command { beginChecks() }
+        await warnOfMissingChannels()
         tell(.ready(takesConfig: ready.reload))
     }
 

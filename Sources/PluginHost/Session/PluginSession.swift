@@ -20,6 +20,8 @@ final class PluginSession {
         /// Between two looks at a process that should have ended.
         static let endPoll: Int64 = 20
         static let publish: Int64 = 100
+        /// Reasons that a plugin gives for its end.
+        static let problems = 100
     }
 
     enum Phase {
@@ -40,6 +42,10 @@ final class PluginSession {
         var held: PoisonWatch.Events = [:]
         /// Which of the suspects it began with are left.
         var suspects: PoisonWatch.Events = [:]
+        /// All reasons that the plugin gave for its end, the first being that of ``end``.
+        var problems: [String] = []
+        /// The channels that its queues name, by queue.
+        var channels: [String: [String]] = [:]
     }
 
     let manifest: Manifest
@@ -70,6 +76,9 @@ final class PluginSession {
     var shutdown: Shutdown?
     /// Why the host ends this session, or what the plugin said of its own end.
     var end: Supervisor.End?
+    var problems: [String] = []
+    /// The channels that its queues name, by queue.
+    var namedChannels: [String: [String]] = [:]
     var isDraining = false
     /// The operator holds deliveries back.
     var isPaused = false
@@ -345,6 +354,6 @@ final class PluginSession {
         for queue in queues { attempts[queue.id.queue] = queue.queue.openAttempts }
         return Report(
             end: outcome, madeProgress: verdicts > 0 || queues.contains { $0.queue.settlements > 0 },
-            attempts: attempts, held: held, suspects: suspects)
+            attempts: attempts, held: held, suspects: suspects, problems: problems, channels: namedChannels)
     }
 }
