@@ -197,7 +197,9 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["CrowbarTesting", "JSONBytes", "crowbar", "IRCBridge", "Webhook", "AWS", "Launcher"],
+            dependencies: [
+                "CrowbarTesting", "JSONBytes", "crowbar", "IRCBridge", "Webhook", "AWS", "Launcher", logging,
+            ],
             exclude: ["irc_client.py"],
             swiftSettings: strict),
         .testTarget(name: "RepositoryTests", swiftSettings: strict),

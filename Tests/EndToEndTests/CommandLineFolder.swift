@@ -53,9 +53,14 @@ final class CommandLineFolder: Sendable {
     }
 
     /// Runs a verb to its end.
-    func crowbar(_ arguments: String...) -> Outcome {
+    func crowbar(_ arguments: String...) -> Outcome { run([Self.binary] + arguments) }
+
+    /// Runs a program to its end.
+    func run(_ command: [String]) -> Outcome {
         let tag = "run\(UInt32.random(in: 0 ... .max))"
-        guard let pid = start(arguments, tag) else { return Outcome(status: -1, output: "", error: "cannot start") }
+        guard let pid = Self.spawn(command, in: path, output: file(tag + ".out"), error: file(tag + ".err")) else {
+            return Outcome(status: -1, output: "", error: "cannot start")
+        }
         return Outcome(status: Self.wait(pid), output: read(tag + ".out"), error: read(tag + ".err"))
     }
 

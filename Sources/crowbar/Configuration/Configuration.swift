@@ -10,6 +10,8 @@ struct Configuration: Sendable, Equatable {
     var listen: ListenAddress
     /// Whether events may be read without a token.
     var anonymousRead: Bool
+    /// How the server logs.
+    var log = LogSettings.Values()
 }
 
 /// A host and a port.

@@ -18,10 +18,11 @@ struct PluginService: Service {
     init(
         _ configuration: Configuration, _ stores: Stores, _ ingest: Ingest, _ checks: CheckDesk, _ logger: Logger
     ) throws {
-        let environment = Self.environment(
+        var environment = Self.environment(
             log: stores.log, store: stores.host, ingest: ingest, checks: checks,
             dataFolder: Self.absolute(configuration.data) + "/plugins",
             logger: logger)
+        environment.missingChannels = ChannelCheck(stores).missing
         if access(configuration.plugins, F_OK) != 0 {
             logger.notice("there is no folder '\(configuration.plugins)', so no plugin runs")
         }
@@ -70,16 +71,15 @@ struct PluginService: Service {
     /// notice and a folder without data is left as it is.
     static func check(_ configuration: Configuration) async throws -> [PluginCheck.Finding] {
         guard access(configuration.plugins, F_OK) == 0 else {
-            return [
-                .init(isError: false, text: "there is no folder '\(configuration.plugins)', so no plugin would run")
-            ]
+            let text = "there is no folder '\(configuration.plugins)', so no plugin would run"
+            return [.init(isError: false, text: text)]
+                + (await ChannelCheck.open(configuration).check?.hookFindings() ?? [])
         }
         var template = Array("/tmp/crowbar-check-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else { throw Refusal("no temporary folder can be made under /tmp") }
         let folder = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
         defer { remove(folder) }
-        var quiet = Logger(label: "crowbar.check") { StreamLogHandler.standardError(label: $0) }
-        quiet.logLevel = .critical
+        let quiet = Logger("crowbar.check", LogSettings(configuration.log), level: .critical)
         let store: SQLiteHostStore
         let log: SQLiteLog
         do {
@@ -91,19 +91,23 @@ struct PluginService: Service {
         }
         let ids = EventIDSource(now: Clock.milliseconds, random: { UInt64.random(in: 0 ... .max) })
         let ingest = Ingest(log: log, newEventID: { ids.next() }, hash: { SHA256.hash($0) })
-        let environment = environment(
+        var environment = environment(
             log: log, store: store, ingest: ingest, dataFolder: folder + "/plugins", logger: quiet)
+        let (channels, notes) = ChannelCheck.open(configuration)
+        environment.missingChannels = channels?.missing
         do {
-            return try await PluginCheck.run(folder: absolute(configuration.plugins), environment: environment)
+            let findings = try await PluginCheck.run(folder: absolute(configuration.plugins), environment: environment)
+            return findings + notes + (await channels?.hookFindings() ?? [])
         } catch {
             throw Refusal("\(error)")
         }
     }
 
     /// What a replay works with: bookkeeping of its own, and no way into the log.
-    static func replayEnvironment(log: SQLiteLog, folder: String) throws -> HostEnvironment {
-        var logger = Logger(label: "crowbar.replay") { StreamLogHandler.standardError(label: $0) }
-        logger.logLevel = .warning
+    static func replayEnvironment(
+        log: SQLiteLog, folder: String, logging: LogSettings.Values
+    ) throws -> HostEnvironment {
+        let logger = Logger("crowbar.replay", LogSettings(logging), level: max(.warning, logging.level))
         // Never run: a replay refuses commands before they come here, and one that did would wait for ever.
         let ingest = Ingest(log: log, newEventID: { "" }, hash: { SHA256.hash($0) })
         return environment(

@@ -7,7 +7,6 @@ import NIOCore
 import OpenSSL
 import PluginHost
 import ServiceLifecycle
-import UnixSignals
 
 /// The composition root: opens the stores and runs everything on them until a signal comes.
 struct Server {
@@ -22,8 +21,13 @@ struct Server {
         signal(SIGPIPE, SIG_IGN)
         // A limit on file sizes is a full disk like any other: an error to live with, not the end.
         signal(SIGXFSZ, SIG_IGN)
-        var logger = Logger(label: "crowbar") { StreamLogHandler.standardError(label: $0) }
-        logger.logLevel = .info
+        let logging = LogSettings(configuration.log)
+        let logger = Logger("crowbar", logging)
+        let end = ServerEnd(logger: logger)
+        let socket = configuration.data + "/" + ControlFiles.socket
+        if socket.utf8.count > ListenProblem.maxSocketPath {
+            throw Refusal(ListenProblem.text(socket, errno: ENAMETOOLONG))
+        }
         let stores = try Stores(configuration)
         let checks = CheckDesk(now: Clock.monotonic)
         let ingest = stores.makeIngest(checks: checks.checks) { [logger] in
@@ -31,7 +35,7 @@ struct Server {
         }
         let plugins = try PluginService(configuration, stores, ingest, checks, logger)
         let key = try ControlFiles.makeKey(in: configuration.data, random: { try SecureRandom.bytes($0) })
-        let socket = configuration.data + "/" + ControlFiles.socket
+        for line in await ChannelCheck(stores).hookLines() { logger.warning("\(line)") }
         let accounts = stores.accounts
         let api = APIConfiguration(
             ingest: ingest, log: stores.log,
@@ -63,24 +67,20 @@ struct Server {
                 .init(
                     service: Listener(server: people, address: "\(listen)"),
                     failureTerminationBehavior: .gracefullyShutdownGroup),
+                .init(service: StopSignals(logger: logger), successTerminationBehavior: .gracefullyShutdownGroup),
+                .init(service: end, successTerminationBehavior: .ignore),
             ],
-            gracefulShutdownSignals: [.sigint, .sigterm], logger: Self.quiet)
+            logger: Logger("crowbar.services", logging, level: .critical))
         group.maximumGracefulShutdownDuration = .seconds(Self.shutdownSeconds)
         do {
             try await ServiceGroup(configuration: group).run()
-        } catch let refusal as Refusal {
-            throw refusal
         } catch {
-            throw Refusal("the server stopped: \(error)")
+            let reason = (error as? Refusal)?.description ?? "\(error)"
+            end.log(reason, limit: Int64(Self.shutdownSeconds) * 1_000)
+            throw error as? Refusal ?? Refusal("the server stopped: \(error)")
         }
         unlink(socket)
-    }
-
-    /// For the libraries: only what a person should act upon.
-    private static var quiet: Logger {
-        var logger = Logger(label: "crowbar.services") { StreamLogHandler.standardError(label: $0) }
-        logger.logLevel = .critical
-        return logger
+        end.log(nil, limit: Int64(Self.shutdownSeconds) * 1_000)
     }
 }
 
@@ -101,17 +101,8 @@ private struct Listener: Service {
     func run() async throws {
         do {
             try await server.run()
-        } catch let error as IOError {
-            switch error.errnoCode {
-            case EADDRINUSE:
-                throw Refusal(
-                    "\(address) is in use; end what listens there, or set [http] listen (or CROWBAR_HTTP_LISTEN) to "
-                        + "another address")
-            case EACCES: throw Refusal("\(address) may not be listened on by this user; take a port from 1024 on")
-            default: throw Refusal("\(address) cannot be listened on: \(error)")
-            }
         } catch {
-            throw Refusal("\(address) cannot be listened on: \(error)")
+            throw Refusal(ListenProblem.text(address, error))
         }
     }
 }

@@ -55,7 +55,8 @@ struct ReplayVerb: AsyncParsableCommand {
         let files = ReplayFiles(folder: folder.path)
         let environment: HostEnvironment
         do {
-            environment = try PluginService.replayEnvironment(log: log, folder: folder.path)
+            environment = try PluginService.replayEnvironment(
+                log: log, folder: folder.path, logging: configuration.log)
         } catch {
             throw Refusal("\(error)")
         }
