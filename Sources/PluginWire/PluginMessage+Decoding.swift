@@ -93,6 +93,7 @@ extension PluginMessage {
             queues: read.object.span("queues") == nil ? nil : try queues(read))
         ready.version = try read.int("protocol")
         ready.asks = try read.optionalStrings("asks") ?? []
+        ready.writes = try read.optionalStrings("writes") ?? []
         return ready
     }
 

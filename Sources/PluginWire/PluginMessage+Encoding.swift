@@ -106,6 +106,7 @@ extension PluginMessage {
         if ready.pipelined { json.member("pipelined", true) }
         if let queues = ready.queues { write(queues, &json) }
         if !ready.asks.isEmpty { json.member("asks", ifPresent: ready.asks) }
+        if !ready.writes.isEmpty { json.member("writes", ifPresent: ready.writes) }
     }
 
     private static func write(_ retry: Retry, _ json: inout JSONWriter) {

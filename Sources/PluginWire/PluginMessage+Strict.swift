@@ -4,7 +4,7 @@ import JSONBytes
 extension PluginMessage {
     /// The fields of each message, its type aside.
     static let fields: [String: [String]] = [
-        "ready": ["protocol", "name", "version", "reload", "pipelined", "queues", "asks"],
+        "ready": ["protocol", "name", "version", "reload", "pipelined", "queues", "asks", "writes"],
         "ack": ["delivery", "deliveries", "upTo", "state"],
         "state": ["queue", "state"],
         "retry": ["delivery", "afterMs", "counted", "code", "message"],

@@ -147,6 +147,8 @@ public enum PluginMessage: Sendable, Equatable {
         public var queues: [Queue]?
         /// The questions of the operator's that it answers.
         public var asks: [String] = []
+        /// Channels that its commands go to, so that the operator is told of those that do not exist.
+        public var writes: [String] = []
 
         /// Makes one of this protocol version.
         public init(

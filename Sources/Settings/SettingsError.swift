@@ -20,4 +20,10 @@ public struct SettingsError: Error, Equatable, Sendable, CustomStringConvertible
     public var description: String {
         "\(file)\(line.map { ":\($0)" } ?? ""): \(key.map { "\($0): " } ?? "")\(reason)"
     }
+
+    /// Errors in the order of their lines, for a person who goes through a file; those without a line come last.
+    public static func sorted(_ errors: [SettingsError]) -> [SettingsError] {
+        errors.enumerated().sorted { ($0.element.line ?? .max, $0.offset) < ($1.element.line ?? .max, $1.offset) }
+            .map(\.element)
+    }
 }

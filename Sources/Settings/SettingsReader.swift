@@ -13,8 +13,10 @@ public struct SettingsReader: Sendable {
     public let file: String
     /// The table's own path: empty for the whole file.
     public let path: [String]
-    private let members: [JSON.Member]
+    private var members: [JSON.Member]
     private let lines: KeyLines
+    /// The whole file, and what was taken away of it.
+    private var tree: PrunedJSON
 
     /// Reads a whole file's text.
     /// - Parameters:
@@ -42,8 +44,8 @@ public struct SettingsReader: Sendable {
             throw SettingsError(file: file, reason: "\(error)")
         }
         lines = KeyLines(text)
-        let tree = TOMLTree(file: file, lines: lines)
-        members = try tree.members(table, at: [])
+        members = try TOMLTree(file: file, lines: lines).members(table, at: [])
+        tree = PrunedJSON(.object(members))
         self.file = file
         path = []
     }
@@ -51,6 +53,7 @@ public struct SettingsReader: Sendable {
     private init(_ parent: SettingsReader, _ key: [String], _ members: [JSON.Member]) {
         file = parent.file
         lines = parent.lines
+        tree = parent.tree
         path = parent.path + key
         self.members = members
     }
@@ -64,16 +67,36 @@ public struct SettingsReader: Sendable {
     /// The value under a key as it stands, or nil.
     public subscript(key: String) -> JSON? { members.first { $0.key == key }?.value }
 
+    /// The value at a path of keys, or nil.
+    public func value(at path: [String]) -> JSON? {
+        path.reduce(Optional(json)) { value, key in value?.members?.first { $0.key == key }?.value }
+    }
+
     /// An error about a key of this table.
     public func error(_ key: String, _ reason: String) -> SettingsError {
-        let full = path + [key]
-        return SettingsError(file: file, line: lines.line(of: full), key: Self.text(full), reason: reason)
+        error(at: [key], reason)
     }
 
     /// An error about a value deeper within this table, by its path from here; elements of arrays are `[0]`, `[1]` …
     public func error(at below: [String], _ reason: String) -> SettingsError {
-        let full = path + below
+        var full: [String] = []
+        for part in path + below {
+            if part.hasPrefix("["), part.hasSuffix("]"), let index = Int(part.dropFirst().dropLast()) {
+                full.append("[\(tree.original(index, of: Self.text(full)))]")
+            } else {
+                full.append(part)
+            }
+        }
         return SettingsError(file: file, line: lines.line(of: full), key: Self.text(full), reason: reason)
+    }
+
+    /// Takes away the setting that an error of this file is about, so that the rest can be read: this is how all
+    /// mistakes of a file are found. For the whole file's table.
+    /// - Returns: Whether it was there: a setting that is missing cannot be taken away.
+    public mutating func remove(_ error: SettingsError) -> Bool {
+        guard path.isEmpty, error.file == file, let key = error.key, tree.remove(key) else { return false }
+        members = tree.json.members ?? []
+        return true
     }
 
     static func text(_ path: [String]) -> String {

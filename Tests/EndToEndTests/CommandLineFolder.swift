@@ -61,6 +61,9 @@ final class CommandLineFolder: Sendable {
     /// Runs another program to its end.
     func program(_ arguments: String...) -> Outcome { end(arguments) }
 
+    /// Runs another program to its end.
+    func program(_ arguments: [String]) -> Outcome { end(arguments) }
+
     /// Runs a shell's script to its end; `"$0"` is the binary.
     func shell(_ script: String) -> Outcome { end(["/bin/sh", "-c", script, Self.binary]) }
 

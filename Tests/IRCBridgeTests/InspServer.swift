@@ -19,9 +19,11 @@ final class InspServer: Sendable {
     ///   - certificate: What it shows of itself by TLS.
     ///   - penalties: Whether it slows clients down, as it does in the configuration that comes with it.
     ///   - ipv6: Whether it listens on ::1 too.
+    ///   - password: What clients must give.
     init(
         _ more: String = "", port: Int? = nil, name: String = "irc.test.local", id: String = "001",
-        certificate: CertificateAuthority.Identity? = nil, penalties: Bool = false, ipv6: Bool = false
+        certificate: CertificateAuthority.Identity? = nil, penalties: Bool = false, ipv6: Bool = false,
+        password: String? = nil
     ) async throws {
         try #require(access(Self.path, X_OK) == 0, "inspircd is missing: apt-get install inspircd")
         self.port = try port ?? LoopbackPort.free()
@@ -53,7 +55,8 @@ final class InspServer: Sendable {
             <server name="\(name)" id="\(id)" description="Test" network="Test">
             <admin name="a" email="a@test.local" nick="a">
             \(binds)
-            <connect allow="*" timeout="60" \(limits) localmax="100" globalmax="100" resolvehostnames="no">
+            <connect allow="*" timeout="60" \(limits) localmax="100" globalmax="100" resolvehostnames="no"
+                \(password.map { "password=\"\($0)\"" } ?? "")>
             <dns timeout="1">
             <options defaultmodes="not" allowhalfop="no">
             \(modules.map { "<module name=\"\($0)\">" }.joined(separator: "\n"))

@@ -251,8 +251,8 @@ import Testing
     @Test(
         "last words",
         arguments: [
-            ("Access denied: Bad password?", "wrong server_password", true), ("Closing Link: K-lined", "banned", true),
-            ("You are banned from this server", "banned", true),
+            ("Closing Link: K-lined", "banned", true), ("You are banned from this server", "banned", true),
+            ("Access denied: Bad password?", "the server wants a password, set server_password", true),
             ("Closing Link: Too many connections", "the server closed the link", false),
         ])
     func lastWords(words: String, reason: String, isFinal: Bool) throws {

@@ -21,6 +21,7 @@ import Testing
 
     private static let hello = ["CAP LS 302", "NICK crow", "USER crowbar 0 * Crowbar"]
     private static let nickServ = #","nickserv":{"password":"p"}"#
+    private static let password = #","server_password":"open""#
     private static let sasl = #","sasl":{"mechanism":"plain","account":"jilles","password":"sesame"}"#
 
     @Test func aServerWithoutCapabilitiesIsEnough() throws {
@@ -85,7 +86,9 @@ import Testing
                 sasl, [":s CAP * LS :sasl", ":s CAP * ACK :sasl", ":s 904 crow :SASL authentication failed"],
                 "SASL failed"
             ),
-            ("", [":s 464 * :Password incorrect"], "wrong server_password"),
+            ("", [":s 464 * :Password incorrect"], "the server wants a password, set server_password: Password"),
+            (password, [":s 464 * :Password incorrect"], "wrong server_password: Password incorrect"),
+            (password, [":s 465 * :Bad Password"], "wrong server_password: Bad Password"),
             ("", [":s 465 * :You are banned"], "banned"),
             (
                 "", [":s 432 * crow :Erroneous nickname"],

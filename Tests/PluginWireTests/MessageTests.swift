@@ -94,6 +94,15 @@ import Testing
         #expect(got == queues && counts == expected)
     }
 
+    @Test func readyNamesWhatItAnswersAndWritesTo() throws {
+        var ready = PluginMessage.Ready(name: "n", programVersion: "1")
+        ready.asks = ["deliveries"]
+        ready.writes = ["general", "ops"]
+        let line = PluginMessage.ready(ready).line
+        #expect(String(decoding: line, as: UTF8.self).hasSuffix(#""writes":["general","ops"]}"#))
+        #expect(try PluginMessage(line: line) == .ready(ready))
+    }
+
     @Test(arguments: ["{}", #"{"type":1}"#, "[]", "x", #"{"type":"ping"}"#, #"{"type":"event","queue":"q"}"#])
     func brokenHostLines(_ line: String) {
         #expect(throws: WireError.self) { _ = try HostMessage(line: Array(line.utf8)) }

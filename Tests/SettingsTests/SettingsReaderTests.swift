@@ -73,4 +73,44 @@ import Testing
         let long = [UInt8](repeating: 0x20, count: SettingsReader.maxBytes + 1)
         #expect(throws: SettingsError.self) { try SettingsReader(parsing: long, file: "a.toml") }
     }
+
+    @Test func allMistakesAreFoundByTakingEachAway() throws {
+        var reader = try read(
+            """
+            list = ["a", 1, "b", 2]
+            knwon = 1
+            [[target]]
+            url = "x"
+            [[target]]
+            ulr = "y"
+            [[target]]
+            url = 5
+            """)
+        var errors: [String] = []
+        while errors.count < 20 {
+            do throws(SettingsError) {
+                try reader.refuseUnknown(knowing: ["known", "list", "target"])
+                _ = try reader.strings("list")
+                for target in try reader.tables("target") ?? [] {
+                    try target.refuseUnknown(knowing: ["url"])
+                    _ = try target.string("url")
+                }
+                break
+            } catch {
+                errors.append(error.description)
+                let isRemoved = reader.remove(error)
+                #expect(isRemoved)
+            }
+        }
+        #expect(
+            errors == [
+                "a.toml:2: knwon: unknown key; did you mean 'known'?", "a.toml:1: list[1]: must be a string, in quotes",
+                "a.toml:1: list[3]: must be a string, in quotes",
+                "a.toml:6: target[1].ulr: unknown key; did you mean 'url'?",
+                "a.toml:8: target[2].url: must be a string, in quotes",
+            ])
+        // What is missing cannot be taken away.
+        let isRemoved = reader.remove(reader.error("absent", "is missing"))
+        #expect(!isRemoved)
+    }
 }

@@ -26,8 +26,10 @@ import Testing
         let problem = try await webhook.fatal()
         #expect(problem.path == "endpoints[1].url")
         #expect(problem.message.contains("'meta'") && problem.message.contains("169.254.169.254"))
-        #expect(problem.message.contains("endpoints[2].url") && problem.message.contains("'local'"))
-        #expect(!problem.message.contains("secret"))
+        // Each by itself, so that the host can show the line of each.
+        let other = try await webhook.fatal()
+        #expect(other.path == "endpoints[2].url" && other.message.contains("'local'"))
+        #expect(!problem.message.contains("secret") && !other.message.contains("secret"))
         #expect(try await webhook.plugin.end() == .exited(78))
     }
 

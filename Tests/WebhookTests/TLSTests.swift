@@ -67,8 +67,11 @@ struct TLSWorld {
     private static let rows = [
         Row(server: "good", result: .delivered(client: nil, version: "TLSv1.3")),
         Row(server: "good", least: "1.3", result: .delivered(client: nil, version: "TLSv1.3")),
-        Row(server: "good", ca: nil, result: .refused("unable to get local issuer certificate")),
-        Row(server: "good", ca: "stranger.pem", result: .refused("unable to get local issuer certificate")),
+        Row(
+            server: "good", ca: nil, result: .refused("unable to get local issuer certificate; no authority that")),
+        Row(
+            server: "good", ca: "stranger.pem",
+            result: .refused("unable to get local issuer certificate; no authority in ca_file '")),
         Row(server: "expired", result: .refused("certificate has expired")),
         Row(server: "future", result: .refused("certificate is not yet valid")),
         Row(server: "misnamed", result: .refused("no alternative certificate subject name matches")),

@@ -37,6 +37,36 @@ struct ManifestReader {
         return try ManifestReader(settings: SettingsReader(parsing: bytes, file: file)).manifest(name)
     }
 
+    /// The most problems that are told of one manifest.
+    static let maxProblems = 100
+
+    /// Everything that is wrong with a manifest, in the order of its lines.
+    /// - Parameters: As of ``read(_:name:file:)``.
+    static func problems(_ bytes: [UInt8], name: String, file: String) -> [SettingsError] {
+        var problems: [SettingsError] = []
+        do throws(SettingsError) {
+            _ = try read(bytes, name: name, file: file)
+            return []
+        } catch {
+            problems.append(error)
+        }
+        guard problems[0].key != nil, var settings = try? SettingsReader(parsing: bytes, file: file) else {
+            return problems
+        }
+        // What is wrong is taken away, and the rest read again.
+        while problems.count < maxProblems, let last = problems.last, settings.remove(last) {
+            do throws(SettingsError) {
+                _ = try ManifestReader(settings: settings).manifest(name)
+                break
+            } catch {
+                // What was taken away is missing now.
+                if problems.contains(where: { $0.key == error.key }) { break }
+                problems.append(error)
+            }
+        }
+        return SettingsError.sorted(problems)
+    }
+
     /// Names a key of a manifest's `[config]` the way errors of the host's own do.
     /// - Parameters:
     ///   - path: The path within the configuration, as `networks[0].port`.
@@ -56,13 +86,9 @@ struct ManifestReader {
 
     private func manifest(_ name: String) throws(SettingsError) -> Manifest {
         try settings.refuseUnknown(knowing: Self.keys)
-        guard let command = try settings.strings("command") else {
-            throw settings.error("command", "is missing: the program and its arguments, as [\"crowbar-irc\"]")
-        }
-        guard let program = command.first, !program.isEmpty else {
-            throw settings.error("command", "must name a program")
-        }
-        var manifest = Manifest(name: name, file: settings.file, command: command)
+        let command = try settings.strings("command")
+        if let command, command.first?.isEmpty ?? true { throw settings.error("command", "must name a program") }
+        var manifest = Manifest(name: name, file: settings.file, command: command ?? [])
         manifest.isEnabled = try settings.bool("enabled") ?? true
         try readPhase(&manifest)
         manifest.channels = try channels()
@@ -85,6 +111,10 @@ struct ManifestReader {
         manifest.sandbox = try sandbox()
         try readEnvironment(&manifest)
         if let config = try settings.table("config") { manifest.config = config.json }
+        // Last, so that it hides none of the mistakes in what is there.
+        if command == nil {
+            throw settings.error("command", "is missing: the program and its arguments, as [\"crowbar-irc\"]")
+        }
         return manifest
     }
 

@@ -14,6 +14,13 @@ public enum PluginFolder {
         public var errors: [(name: String, error: SettingsError)] = []
     }
 
+    /// Everything that is wrong with a manifest, where the first thing is known already.
+    static func problems(_ name: String, _ first: SettingsError) -> [SettingsError] {
+        guard let bytes = try? FileBytes.read(first.file, limit: SettingsReader.maxBytes) else { return [first] }
+        let problems = ManifestReader.problems(bytes, name: name, file: first.file)
+        return problems.isEmpty ? [first] : problems
+    }
+
     /// Reads the folder. One that is not there is empty.
     /// - Throws: ``SettingsError`` where the folder is there and cannot be read.
     public static func read(_ folder: String) throws(SettingsError) -> Contents {

@@ -27,6 +27,26 @@ struct Secrets: Sendable {
         return secrets
     }
 
+    /// Every reference that cannot be resolved.
+    static func problems(_ config: JSON, environment: [String: String], folder: String) -> [Unresolved] {
+        var problems: [Unresolved] = []
+        var rest = PrunedJSON(config)
+        while problems.count < maxProblems {
+            do throws(Unresolved) {
+                _ = try resolve(rest.json, environment: environment, folder: folder)
+                break
+            } catch {
+                let path = rest.original(error.path)
+                problems.append(Unresolved(path: path, reason: error.reason))
+                if !rest.remove(path) { break }
+            }
+        }
+        return problems
+    }
+
+    /// The most problems that are told of one configuration.
+    static let maxProblems = 100
+
     private mutating func resolve(
         _ value: JSON, _ path: String, _ environment: [String: String], _ folder: String
     ) throws(Unresolved) -> JSON {

@@ -22,7 +22,10 @@ public struct PluginCheck: Sendable {
     /// - Throws: ``SettingsError`` where the folder itself cannot be read.
     public static func run(folder: String, environment: HostEnvironment) async throws(SettingsError) -> [Finding] {
         let contents = try PluginFolder.read(folder)
-        var findings = contents.errors.map { Finding(isError: true, text: $0.error.description) }
+        var findings: [Finding] = []
+        for (name, error) in contents.errors {
+            findings += PluginFolder.problems(name, error).map { Finding(isError: true, text: $0.description) }
+        }
         let ability = await MachineAbility.probe(launcher: environment.launcher)
         if let note = ability.dataNote { findings.append(Finding(isError: false, text: note)) }
         for manifest in contents.manifests {
@@ -33,26 +36,47 @@ public struct PluginCheck: Sendable {
             if !manifest.isEnabled {
                 findings.append(Finding(isError: false, text: "\(manifest.file): enabled = false: it will not run"))
             }
-            let factory = SessionFactory(name: manifest.name, environment: environment, lines: nil)
-            let end: Supervisor.End
-            do {
-                let session = try await factory.make(
-                    manifest, purpose: .check, board: SessionBoard(), mailbox: Mailbox())
-                if let note = session.plan.note {
-                    findings.append(Finding(isError: false, text: "\(manifest.file): \(note)"))
-                }
-                end = await session.run().end
-            } catch {
-                end = .failed(error.reason)
-            }
-            switch end {
-            case .stopped, .drained: break
-            case .failed(let reason), .crashed(let reason), .tryLater(let reason), .diverged(let reason):
-                // A disabled one may well be unfinished.
-                let text = reason.hasPrefix(manifest.file) ? reason : "\(manifest.file): \(reason)"
-                findings.append(Finding(isError: manifest.isEnabled, text: text))
-            }
+            findings += await start(manifest, environment)
         }
         return findings
+    }
+
+    /// Starts a plugin to ask it about its configuration.
+    private static func start(_ manifest: Manifest, _ environment: HostEnvironment) async -> [Finding] {
+        let secrets = Secrets.problems(
+            manifest.config, environment: environment.environment, folder: SessionFactory.folder(of: manifest.file))
+        if !secrets.isEmpty {
+            return secrets.map {
+                let place = ManifestReader.place(ofConfig: $0.path, in: manifest.file)
+                return Finding(isError: manifest.isEnabled, text: "\(place): \($0.reason)")
+            }
+        }
+        let factory = SessionFactory(name: manifest.name, environment: environment, lines: nil)
+        var report: PluginSession.Report
+        var findings: [Finding] = []
+        do {
+            let session = try await factory.make(
+                manifest, purpose: .check, board: SessionBoard(), mailbox: Mailbox())
+            if let note = session.plan.note {
+                findings.append(Finding(isError: false, text: "\(manifest.file): \(note)"))
+            }
+            report = await session.run()
+        } catch {
+            report = .init(end: .failed(error.reason), madeProgress: false, attempts: [:])
+        }
+        switch report.end {
+        case .stopped, .drained:
+            return findings
+                + (await MissingChannels.lines(report.channels, environment)).map {
+                    Finding(isError: false, text: "\(manifest.file): \($0)")
+                }
+        case .failed(let reason), .crashed(let reason), .tryLater(let reason), .diverged(let reason):
+            // A disabled one may well be unfinished.
+            return findings
+                + (report.problems.isEmpty ? [reason] : report.problems).map {
+                    let text = $0.hasPrefix(manifest.file) ? $0 : "\(manifest.file): \($0)"
+                    return Finding(isError: manifest.isEnabled, text: text)
+                }
+        }
     }
 }

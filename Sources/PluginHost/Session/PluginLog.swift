@@ -63,9 +63,7 @@ final class PluginLog: Sendable {
             case "error", "critical", "fatal": .error
             default: .info
             }
-        let fields = fields.map { String(decoding: mask($0).bytes.prefix(Self.maxLine), as: UTF8.self) }
-        let metadata: Logger.Metadata = fields.map { ["fields": .string(Self.printable($0))] } ?? [:]
-        write(level, "log", mask(text, limit: Self.maxLine), metadata)
+        write(level, "log", mask(text, limit: Self.maxLine), fields.map { ["fields": Self.field(mask($0))] } ?? [:])
     }
 
     /// Logs what the host has to say of something that the plugin did, and may do as often as it likes: as sparingly as
@@ -95,6 +93,13 @@ final class PluginLog: Sendable {
         return allowed
     }
 
+    /// The fields of a `log` message, which are masked already. What is too long is cut, and then it is a text.
+    private static func field(_ json: JSON) -> Logger.MetadataValue {
+        let bytes = json.bytes
+        if bytes.count <= maxLine { return .stringConvertible(LoggedJSON(json)) }
+        return .string(printable(String(decoding: bytes.prefix(maxLine), as: UTF8.self)))
+    }
+
     /// Writes what is masked and cut already.
     private func write(
         _ level: Logger.Level, _ source: String, _ text: String, _ metadata: Logger.Metadata = [:]
@@ -104,12 +109,12 @@ final class PluginLog: Sendable {
         lines?.keep(level.rawValue, source, shown)
     }
 
-    /// A text as one line for any reader, without what moves a terminal's cursor.
+    /// A text as one line for any reader, without what moves a terminal's cursor or changes the order of what is shown.
     static func printable(_ text: String) -> String {
         func isControl(_ scalar: Unicode.Scalar) -> Bool {
             switch scalar.value {
             case 0x09: false
-            case 0..<0x20, 0x7F..<0xA0, 0x2028, 0x2029: true
+            case 0..<0x20, 0x7F..<0xA0, 0x61C, 0x200E, 0x200F, 0x2028...0x202E, 0x2066...0x2069: true
             default: false
             }
         }
@@ -118,4 +123,15 @@ final class PluginLog: Sendable {
         for scalar in text.unicodeScalars { shown.append(isControl(scalar) ? "\u{FFFD}" : scalar) }
         return String(shown)
     }
+}
+
+/// JSON as a field of a log line: a handler that writes JSON keeps its structure, any other one shows its text.
+public struct LoggedJSON: Sendable, CustomStringConvertible {
+    /// The value.
+    public let json: JSON
+
+    /// Makes a field.
+    public init(_ json: JSON) { self.json = json }
+
+    public var description: String { PluginLog.printable(String(decoding: json.bytes, as: UTF8.self)) }
 }

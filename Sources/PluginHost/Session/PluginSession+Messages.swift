@@ -53,6 +53,9 @@ extension PluginSession {
         case .fatal(let code, let problem, let retry):
             let message = log.mask(problem.message, limit: 1024)
             let reason = "\(place(problem.path))\(message) (\(log.mask(code, limit: 64)))"
+            // The first says why it ends; what else is wrong is for `crowbar check`.
+            if problems.count < Limit.problems { problems.append(reason) }
+            if problems.count > 1 { return }
             end = retry ? .tryLater(reason) : .failed(reason)
             phase = .ending
             if shutdown == nil { shutdown = .awaitingExit(now: now) }

@@ -25,6 +25,7 @@ extension PluginSession {
             }
             answerable = Set(ready.asks)
             let specifications = try specifications(asked(ready))
+            noteChannels(specifications, ready.writes)
             view.version = log.mask(ready.programVersion, limit: 64)
             view.isReady = true
             view.pid = process?.pluginPid
@@ -51,6 +52,7 @@ extension PluginSession {
         log.note(.info, "ready: \(program), queues: \(queues.count)")
         Self.starts(queues).forEach(send)
         if manifest.phase == .command { beginChecks() }
+        await warnOfMissingChannels()
         tell(.ready(takesConfig: ready.reload))
     }
 

@@ -22,6 +22,8 @@ final class PluginSession {
         static let publish: Int64 = 100
         /// How long commands wait for the log before the operator is shown that.
         static let commandsWait: Int64 = 5_000
+        /// Reasons that a plugin gives for its end.
+        static let problems = 100
     }
 
     enum Phase {
@@ -42,6 +44,10 @@ final class PluginSession {
         var held: PoisonWatch.Events = [:]
         /// Which of the suspects it began with are left.
         var suspects: PoisonWatch.Events = [:]
+        /// All reasons that the plugin gave for its end, the first being that of ``end``.
+        var problems: [String] = []
+        /// The channels that its queues name, by queue.
+        var channels: [String: [String]] = [:]
     }
 
     let manifest: Manifest
@@ -72,6 +78,9 @@ final class PluginSession {
     var shutdown: Shutdown?
     /// Why the host ends this session, or what the plugin said of its own end.
     var end: Supervisor.End?
+    var problems: [String] = []
+    /// The channels that its queues name, by queue.
+    var namedChannels: [String: [String]] = [:]
     var isDraining = false
     /// The operator holds deliveries back.
     var isPaused = false
@@ -363,6 +372,6 @@ final class PluginSession {
         for queue in queues { attempts[queue.id.queue] = queue.queue.openAttempts }
         return Report(
             end: outcome, madeProgress: verdicts > 0 || queues.contains { $0.queue.settlements > 0 },
-            attempts: attempts, held: held, suspects: suspects)
+            attempts: attempts, held: held, suspects: suspects, problems: problems, channels: namedChannels)
     }
 }

@@ -61,6 +61,13 @@ struct AWSPlugin {
                 name: "crowbar-aws", programVersion: Self.version, queues: configuration.queues)
             connection.send(.ready(ready))
         } catch {
+            if hello.purpose == .check {
+                // A check is told each by itself.
+                for problem in error.problems.dropLast() {
+                    connection.send(.fatal(code: "configuration", problem: problem, retry: false))
+                }
+                if let last = error.problems.last { stop("configuration", last) }
+            }
             stop("configuration", error.first)
         }
         if hello.purpose == .check {

@@ -20,14 +20,19 @@ final class IRCLineHandler: ChannelInboundHandler {
     private let established: Any.Type?
     private let report: (Event) -> Void
     private let skipsTalk: Bool
+    private let trust: TLSOptions?
     private var cutter = LineCutter()
     private var isOpen = false
 
     /// - Parameters:
     ///   - established: The event that says that the connection can be used; nil: once it is open.
     ///   - skipsTalk: Whether ``TalkFilter`` keeps from it what people say.
+    ///   - trust: Whom the connection trusts, for the reason of its failure.
     ///   - report: Where to.
-    init(established: Any.Type?, skipsTalk: Bool = false, report: @escaping (Event) -> Void) {
+    init(
+        established: Any.Type?, skipsTalk: Bool = false, trust: TLSOptions? = nil, report: @escaping (Event) -> Void
+    ) {
+        self.trust = trust
         self.established = established
         self.skipsTalk = skipsTalk
         self.report = report
@@ -72,7 +77,7 @@ final class IRCLineHandler: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        report(.failed(ConnectReason.text(inChannel: error)))
+        report(.failed(ConnectReason.text(inChannel: error, trust)))
         context.close(promise: nil)
     }
 

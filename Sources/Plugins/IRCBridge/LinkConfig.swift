@@ -45,7 +45,7 @@ struct LinkConfig: Equatable, Sendable {
         guard networks.contains(network) else {
             let near = NearestName.to(network, among: networks).map { "; did you mean '\($0)'?" }
             let known = networks.isEmpty ? "; there are none" : "; there are \(networks.joined(separator: ", "))"
-            throw section.fail("irc", "unknown network '\(network)'" + (near ?? known))
+            throw section.fail("irc", BridgeConfig.unknownNetwork + "'\(network)'" + (near ?? known))
         }
         key = try section.value("key") == nil ? nil : section.word("key", default: "", most: Self.longestKey)
         guard key?.contains(",") != true else {

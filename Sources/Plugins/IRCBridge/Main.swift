@@ -28,7 +28,9 @@ struct CrowbarIRC {
             config = try BridgeConfig(hello.config)
             try config.checkFiles()
         } catch {
-            refuse(error)
+            let all = BridgeConfig.problems(hello.config)
+            // A check is told everything, a server that starts the first reason.
+            refuse(hello.purpose == .check && all.first == error ? all : [error])
         }
         ready(config, hello.plugin).write()
         if hello.purpose == .check { exit(0) }
@@ -68,16 +70,19 @@ struct CrowbarIRC {
             NetworkMachine(config: $0, links: config.links, plugin: plugin).queue
         }
         // Nothing is ever sent back with `retry`, so the duty that comes with taking several at once is void.
-        return .ready(
-            PluginMessage.Ready(
-                name: "crowbar-irc", programVersion: version, reload: true, pipelined: true, queues: queues))
+        var ready = PluginMessage.Ready(
+            name: "crowbar-irc", programVersion: version, reload: true, pipelined: true, queues: queues)
+        ready.writes = Set(config.links.filter { $0.direction != .toIRC }.map(\.channel)).sorted()
+        return .ready(ready)
     }
 
-    private static func refuse(_ error: ConfigError) -> Never {
-        PluginMessage.fatal(
-            code: "bad_configuration", problem: PluginMessage.Problem(path: error.path, message: error.message),
-            retry: false
-        ).write()
+    private static func refuse(_ errors: [ConfigError]) -> Never {
+        for error in errors {
+            PluginMessage.fatal(
+                code: "bad_configuration", problem: PluginMessage.Problem(path: error.path, message: error.message),
+                retry: false
+            ).write()
+        }
         exit(Wire.exitBadConfiguration)
     }
 }

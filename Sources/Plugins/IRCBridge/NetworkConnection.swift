@@ -311,7 +311,9 @@ final class NetworkConnection: @unchecked Sendable {
             }
             if established != nil { limitOpening(channel, config) }
             try pipeline.addHandler(
-                IRCLineHandler(established: established, skipsTalk: machine.isPuppet) { [self] event in
+                IRCLineHandler(
+                    established: established, skipsTalk: machine.isPuppet, trust: config.tls ? config.trust : nil
+                ) { [self] event in
                     if attempt == self.attempt { handle(event) }
                 })
             // A handshake is read whatever the chat does.

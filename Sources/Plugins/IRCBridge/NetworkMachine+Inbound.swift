@@ -20,7 +20,7 @@ extension NetworkMachine {
             return [.send(SafeLine.of(IRCMessage("PONG", message.params.suffix(1)).line, longest: lines.longest))]
         case "PONG": return fenceAnswered(message.params.last ?? "", now)
         case "ERROR":
-            if refusal == nil { refusal = Self.refusal(message.params.last ?? "", phase) }
+            if refusal == nil { refusal = self.refusal(message.params.last ?? "") }
             return []
         default: break
         }
@@ -29,14 +29,11 @@ extension NetworkMachine {
         return services(message, now) + someoneLeft(message) + serverSaid(message, now)
     }
 
-    /// What a server's last words mean. Some have no numeric for a wrong password or a ban, only these words (ngIRCd:
-    /// `Access denied: Bad password?`).
-    private static func refusal(_ words: String, _ phase: Phase) -> (reason: String, isFinal: Bool) {
+    /// What a server's last words mean.
+    private func refusal(_ words: String) -> (reason: String, isFinal: Bool) {
         guard case .registering = phase else { return ("the server closed the link: \(words)", false) }
-        let small = words.lowercased()
-        if small.contains("password") { return ("wrong server_password: \(words)", true) }
-        let isBan = ["banned", "-lined", "not authorized", "access denied"].contains { small.contains($0) }
-        return ("\(isBan ? "banned" : "the server closed the link"): \(words)", isBan)
+        let refusal = ServerRefusal(numeric: nil, words: words, hasPassword: config.serverPassword != nil)
+        return (refusal.reason, refusal.isFinal)
     }
 
     /// A key was derived that ``NetworkAction/derive(_:)`` asked for; nil: it could not be.

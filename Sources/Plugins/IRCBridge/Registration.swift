@@ -94,8 +94,10 @@ struct Registration: Sendable {
             hasNoNick = true
             let words = message.params.last ?? ""
             return fail("the server does not accept the nick '\(nick)' (\(words)); set another 'nick'", true)
-        case "464": return fail("wrong server_password: \(message.params.last ?? "")", true)
-        case "465", "466": return fail("banned: \(message.params.last ?? "")", true)
+        case "464", "465", "466":
+            let refusal = ServerRefusal(
+                numeric: message.verb, words: message.params.last ?? "", hasPassword: config.serverPassword != nil)
+            return fail(refusal.reason, refusal.isFinal)
         case "451", "461": return []
         default: return []
         }

@@ -41,7 +41,7 @@ extension CourierLoop {
             if endpoint.fingerprint == endpoints[seat].fingerprint { continue }
             if endpoint.isQueued(as: endpoints[seat]) { change(seat, to: endpoint) } else { retire(seat) }
         }
-        reporter.leftOut = new.leftOut
+        reporter.tell(leftOut: new.leftOut)
         reporter.isDirty = true
         hasChanged = true
         flushAcks()

@@ -195,7 +195,7 @@ final class CourierLoop {
             // The context is a transfer of `transfers`, which keeps it as long as its handle lives.
             let transfer = Unmanaged<Transfer>.fromOpaque(context).takeUnretainedValue()
             if result.kind == CCURL_STALE, drainUntil == nil, transfer.postAgain(on: multi) { continue }
-            end(transfer, Outcome(result), now)
+            end(transfer, Outcome(result, caFile: endpoints[transfer.lane].tls.caFile), now)
         }
     }
 

@@ -2,7 +2,8 @@ import CCurl
 
 extension Outcome {
     /// Reads what libcurl came to. Of a redirect's target only the host is kept, as its path may be secret.
-    init(_ result: ccurl_result) {
+    /// - Parameter caFile: The endpoint's authorities; nil: the system's.
+    init(_ result: ccurl_result, caFile: String? = nil) {
         let message = result.message.map { String(cString: $0) } ?? "no reason given"
         switch result.kind {
         case CCURL_ANSWERED:
@@ -15,7 +16,7 @@ extension Outcome {
         case CCURL_TIMED_OUT: self = .failed(.timedOut, message)
         case CCURL_UNRESOLVED: self = .failed(.unresolved, message)
         case CCURL_UNCONNECTED: self = .failed(.unconnected, message)
-        case CCURL_TLS_FAILED: self = .failed(.tls, message + Self.advice(message, result))
+        case CCURL_TLS_FAILED: self = .failed(.tls, message + Self.advice(message, result, caFile))
         default: self = .failed(.broken, message)
         }
     }
@@ -28,9 +29,24 @@ extension Outcome {
         }
     }
 
-    /// What to do about a connection that ended after the receiver had asked for a client's certificate, unless it is
-    /// the receiver's own certificate that is the matter.
-    private static func advice(_ message: String, _ result: ccurl_result) -> String {
+    /// What OpenSSL says of a certificate that nobody who is trusted has signed (X509_verify_cert_error_string).
+    private static let unknownIssuer = [
+        "unable to get local issuer certificate", "unable to get issuer certificate", "self-signed certificate",
+        "self signed certificate", "unable to verify the first certificate",
+    ]
+
+    /// What to do about a certificate that no authority here has signed, or about a connection that ended after the
+    /// receiver had asked for a client's certificate.
+    private static func advice(_ message: String, _ result: ccurl_result, _ caFile: String?) -> String {
+        if unknownIssuer.contains(where: message.contains) {
+            guard let caFile else {
+                return "; no authority that this machine trusts has signed it: set ca_file to the PEM file of the one "
+                    + "that has, or of the certificate itself"
+            }
+            return
+                "; no authority in ca_file '\(caFile)' has signed it: give the PEM file of the one that has, or leave "
+                + "ca_file out if it is a public one"
+        }
         if !result.was_asked || message.contains("SSL certificate problem") { return "" }
         return result.has_certificate
             ? "; the receiver does not accept client_cert"

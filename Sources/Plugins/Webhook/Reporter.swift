@@ -15,14 +15,29 @@ struct Reporter {
     private(set) var due: Int64?
 
     /// The endpoints that are left out.
-    var leftOut: [WebhookConfiguration.LeftOut]
+    private(set) var leftOut: [WebhookConfiguration.LeftOut] = []
     private var lookedAt: Int64?
     private var reportedAt: Int64 = 0
     private var reported: PluginMessage?
     private var pending: PluginMessage?
     private var lines: [PluginMessage] = []
 
-    init(leftOut: [WebhookConfiguration.LeftOut]) { self.leftOut = leftOut }
+    init(leftOut: [WebhookConfiguration.LeftOut]) { tell(leftOut: leftOut) }
+
+    /// Notes which endpoints are left out, and logs those that are so for a new reason.
+    mutating func tell(leftOut new: [WebhookConfiguration.LeftOut]) {
+        let fresh = new.filter { !leftOut.contains($0) }
+        for one in fresh.prefix(Self.maxLogLines) {
+            let text = "\(one.problem.message); it is left out and gets nothing until \(one.problem.path) is corrected"
+            lines.append(.log(level: "error", message: text, fields: nil))
+        }
+        if fresh.count > Self.maxLogLines {
+            let text = "\(fresh.count - Self.maxLogLines) more endpoints are left out; 'crowbar check' names them"
+            lines.append(.log(level: "error", message: text, fields: nil))
+        }
+        leftOut = new
+        isDirty = true
+    }
 
     /// What to send now, if it is time.
     /// - Parameters:

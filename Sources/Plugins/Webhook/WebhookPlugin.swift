@@ -68,6 +68,13 @@ struct WebhookPlugin {
             ready.asks = CourierLoop.asks
             connection.send(.ready(ready))
         } catch {
+            if hello.purpose == .check {
+                // A check is told each by itself.
+                for problem in error.problems.dropLast() {
+                    connection.send(.fatal(code: "configuration", problem: problem, retry: false))
+                }
+                if let last = error.problems.last { stop("configuration", last) }
+            }
             stop("configuration", error.first)
         }
         if hello.purpose == .check {

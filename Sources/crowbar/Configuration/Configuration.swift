@@ -15,6 +15,8 @@ struct Configuration: Sendable, Equatable {
     var pluginUsers = PluginUserPolicy.automatic
     /// Whether plugins run where the data folder cannot be kept from them.
     var exposeData = false
+    /// How the server logs.
+    var log = LogSettings.Values()
 }
 
 /// Whether plugins run as users of their own.

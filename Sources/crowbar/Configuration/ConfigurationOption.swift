@@ -15,11 +15,25 @@ struct ConfigurationOption: ParsableArguments {
     /// - Throws: ``Refusal`` in one line.
     static func load(_ file: String?) throws -> Configuration {
         do {
-            return try ConfigurationReader(environment: ProcessEnvironment.all, read: SmallFile.read)
-                .configuration(named: file)
+            return try reader.configuration(named: file)
         } catch let error as SettingsError {
             throw Refusal("\(error)")
         }
+    }
+
+    /// Reads the configuration and collects all that is wrong with it.
+    func review() throws -> (problems: [SettingsError], configuration: Configuration?) {
+        try reader.review(named: file)
+    }
+
+    /// The check of what the configuration names on this machine.
+    func placeCheck(_ configuration: Configuration) -> PlaceCheck {
+        let (reader, file) = (reader, file)
+        return PlaceCheck(configuration: configuration) { "\(reader.problem($0, $1, $2, named: file))" }
+    }
+
+    private var reader: ConfigurationReader {
+        ConfigurationReader(environment: ProcessEnvironment.all, read: SmallFile.read)
     }
 }
 

@@ -13,14 +13,67 @@ struct ConfigurationReader {
     /// Reads the configuration.
     /// - Parameter named: The file that was asked for by name, or nil for the default one, which may be absent.
     /// - Throws: ``SettingsError`` with file, line, key and reason; ``Refusal`` where a named file is not there.
-    func configuration(named: String?) throws -> Configuration {
+    func configuration(named: String?) throws -> Configuration { try configuration(root(named)) }
+
+    /// The file's settings, as yet unchecked.
+    private func root(_ named: String?) throws -> SettingsReader {
         let file = named ?? Self.defaultFile
         let text = try read(file)
         if text == nil, named != nil { throw Refusal("there is no file '\(file)'; name another with --config") }
-        let root = try SettingsReader(parsing: text ?? [], file: file)
-        try root.refuseUnknown(
-            knowing: ["data", "plugins", "plugin_users", "expose_data", "log", "http", "auth", "views"])
-        try log(root)
+        return try SettingsReader(parsing: text ?? [], file: file)
+    }
+
+    /// Reads the configuration and collects everything that is wrong with it.
+    /// - Returns: The problems in the order in which they were found, and the configuration without the settings that
+    ///   they are about; nil where the file is not even TOML.
+    /// - Throws: ``Refusal`` as ``configuration(named:)``.
+    func review(named: String?) throws -> (problems: [SettingsError], configuration: Configuration?) {
+        var problems: [SettingsError] = []
+        var reader = self
+        do {
+            var root = try root(named)
+            // Each turn takes away what is wrong, so there are at most as many as there are settings.
+            while problems.count < Self.maxProblems {
+                do {
+                    return (SettingsError.sorted(problems), try reader.configuration(root))
+                } catch let problem as SettingsError {
+                    problems.append(problem)
+                    if problem.file == Self.environmentName {
+                        guard reader.environment.removeValue(forKey: problem.key ?? "") != nil else { break }
+                    } else {
+                        guard root.remove(problem) else { break }
+                    }
+                }
+            }
+        } catch let problem as SettingsError {
+            problems.append(problem)
+        }
+        return (SettingsError.sorted(problems), nil)
+    }
+
+    /// An error about a setting that is well written and does not do on this machine.
+    /// - Parameters:
+    ///   - key: Its path.
+    ///   - name: Its environment variable.
+    func problem(_ key: [String], _ name: String, _ reason: String, named: String?) -> SettingsError {
+        if environment[name] != nil { return variable(name, reason) }
+        guard let root = try? root(named), var error = Optional(root.error(at: key, reason)) else {
+            return SettingsError(file: named ?? Self.defaultFile, key: key.joined(separator: "."), reason: reason)
+        }
+        // Where the key is not in the file, its default is what does not do.
+        if root.value(at: key) == nil { error.line = nil }
+        return error
+    }
+
+    /// The most problems that are told of one file.
+    static let maxProblems = 100
+    /// What errors about variables name in place of a file.
+    private static let environmentName = "environment"
+
+    private func configuration(_ root: SettingsReader) throws -> Configuration {
+        let file = root.file
+        try root.refuseUnknown(knowing: ["data", "plugins", "plugin_users", "expose_data", "log", "http", "auth", "views"])
+        let log = try log(root)
         try auth(try root.table("auth"))
         if let views = try root.table("views") {
             try views.refuseUnknown(knowing: ["publish"])
@@ -36,7 +89,7 @@ struct ConfigurationReader {
             plugins: path(try self.path(root, "plugins", "CROWBAR_PLUGINS") ?? "plugins.d"),
             listen: try listen(try root.table("http")),
             anonymousRead: try anonymousRead(try root.table("auth")),
-            pluginUsers: try pluginUsers(root), exposeData: try exposeData(root))
+            pluginUsers: try pluginUsers(root), exposeData: try exposeData(root), log: log)
     }
 
     private func exposeData(_ root: SettingsReader) throws -> Bool {
@@ -63,8 +116,8 @@ struct ConfigurationReader {
 
     static func later(_ what: String) -> String { "\(what) is not supported by this version yet; leave it out" }
 
-    private func variable(_ name: String, _ reason: String) -> SettingsError {
-        SettingsError(file: "environment", key: name, reason: reason)
+    func variable(_ name: String, _ reason: String) -> SettingsError {
+        SettingsError(file: Self.environmentName, key: name, reason: reason)
     }
 
     private func path(_ root: SettingsReader, _ key: String, _ name: String) throws -> String? {
@@ -75,21 +128,6 @@ struct ConfigurationReader {
         let value = try root.string(key)
         if value == "" { throw root.error(key, "must not be empty") }
         return value
-    }
-
-    private func log(_ root: SettingsReader) throws {
-        func refusal(_ value: String) -> String? {
-            if value == "sqlite" { return nil }
-            if value.hasPrefix("nats://") {
-                return "a log on NATS is not supported by this version yet; use \"sqlite\""
-            }
-            return "must be \"sqlite\""
-        }
-        if let value = environment["CROWBAR_LOG"] {
-            if let reason = refusal(value) { throw variable("CROWBAR_LOG", reason) }
-        } else if let value = try root.string("log"), let reason = refusal(value) {
-            throw root.error("log", reason)
-        }
     }
 
     private func listen(_ http: SettingsReader?) throws -> ListenAddress {

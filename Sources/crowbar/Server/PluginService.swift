@@ -18,10 +18,11 @@ struct PluginService: Service {
     init(
         _ configuration: Configuration, _ stores: Stores, _ ingest: Ingest, _ checks: CheckDesk, _ logger: Logger
     ) throws {
-        let environment = Self.environment(
+        var environment = Self.environment(
             log: stores.log, store: stores.host, ingest: ingest, checks: checks,
             dataFolder: Self.absolute(configuration.data) + "/plugins",
             isolation: Self.isolation(configuration), logger: logger)
+        environment.missingChannels = ChannelCheck(stores).missing
         if access(configuration.plugins, F_OK) != 0 {
             logger.notice("there is no folder '\(configuration.plugins)', so no plugin runs")
         }
@@ -71,9 +72,9 @@ struct PluginService: Service {
     /// notice and a folder without data is left as it is.
     static func check(_ configuration: Configuration) async throws -> [PluginCheck.Finding] {
         guard access(configuration.plugins, F_OK) == 0 else {
-            return [
-                .init(isError: false, text: "there is no folder '\(configuration.plugins)', so no plugin would run")
-            ]
+            let text = "there is no folder '\(configuration.plugins)', so no plugin would run"
+            return [.init(isError: false, text: text)]
+                + (await ChannelCheck.open(configuration).check?.hookFindings() ?? [])
         }
         var template = Array("/tmp/crowbar-check-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else { throw Refusal("no temporary folder can be made under /tmp") }
@@ -81,8 +82,7 @@ struct PluginService: Service {
         defer { remove(folder) }
         // Plugins may be asked as users of their own, which have to come through.
         chmod(folder, 0o711)
-        var quiet = Logger(label: "crowbar.check") { StreamLogHandler.standardError(label: $0) }
-        quiet.logLevel = .critical
+        let quiet = Logger("crowbar.check", LogSettings(configuration.log), level: .critical)
         let store: SQLiteHostStore
         let log: SQLiteLog
         do {
@@ -94,11 +94,14 @@ struct PluginService: Service {
         }
         let ids = EventIDSource(now: Clock.milliseconds, random: { UInt64.random(in: 0 ... .max) })
         let ingest = Ingest(log: log, newEventID: { ids.next() }, hash: { SHA256.hash($0) })
-        let environment = environment(
+        var environment = environment(
             log: log, store: store, ingest: ingest, dataFolder: folder + "/plugins",
             isolation: isolation(configuration, beside: folder), logger: quiet)
+        let (channels, notes) = ChannelCheck.open(configuration)
+        environment.missingChannels = channels?.missing
         do {
-            return try await PluginCheck.run(folder: absolute(configuration.plugins), environment: environment)
+            let findings = try await PluginCheck.run(folder: absolute(configuration.plugins), environment: environment)
+            return findings + notes + (await channels?.hookFindings() ?? [])
         } catch {
             throw Refusal("\(error)")
         }
@@ -108,8 +111,8 @@ struct PluginService: Service {
     static func replayEnvironment(
         _ configuration: Configuration, log: SQLiteLog, folder: String
     ) throws -> HostEnvironment {
-        var logger = Logger(label: "crowbar.replay") { StreamLogHandler.standardError(label: $0) }
-        logger.logLevel = .warning
+        let logger = Logger(
+            "crowbar.replay", LogSettings(configuration.log), level: max(.warning, configuration.log.level))
         // Never run: a replay refuses commands before they come here, and one that did would wait for ever.
         let ingest = Ingest(log: log, newEventID: { "" }, hash: { SHA256.hash($0) })
         return environment(

@@ -21,8 +21,13 @@ struct Server {
     /// - Throws: ``Refusal`` where it cannot start.
     func run() async throws {
         let signals = try SignalPipe.install(SignalPolicy.table)
-        var logger = Logger(label: "crowbar") { StreamLogHandler.standardError(label: $0) }
-        logger.logLevel = .info
+        let logging = LogSettings(configuration.log)
+        let logger = Logger("crowbar", logging)
+        let end = ServerEnd(logger: logger)
+        let socket = configuration.data + "/" + ControlFiles.socket
+        if socket.utf8.count > ListenProblem.maxSocketPath {
+            throw Refusal(ListenProblem.text(socket, errno: ENAMETOOLONG))
+        }
         try DataLocation.check(configuration.data)
         let stores = try Stores(configuration, create: true)
         let checks = CheckDesk(now: Clock.monotonic)
@@ -31,7 +36,7 @@ struct Server {
         }
         let plugins = try PluginService(configuration, stores, ingest, checks, logger)
         let key = try ControlFiles.makeKey(in: configuration.data, random: { try SecureRandom.bytes($0) })
-        let socket = configuration.data + "/" + ControlFiles.socket
+        for line in await ChannelCheck(stores).hookLines() { logger.warning("\(line)") }
         let accounts = stores.accounts
         let api = APIConfiguration(
             ingest: ingest, log: stores.log,
@@ -60,7 +65,8 @@ struct Server {
         // decided. So they do where a listener cannot listen.
         let (requests, shutdown) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         let reload = ServerReload(
-            running: configuration, load: reload, reloadPlugins: { _ = try plugins.host.reload() }, logger: logger)
+            running: configuration, load: reload, reloadPlugins: { _ = try plugins.host.reload() }, logging: logging,
+            logger: logger)
         var group = ServiceGroupConfiguration(
             services: [
                 .init(
@@ -79,23 +85,19 @@ struct Server {
                 .init(
                     service: ShutdownService(requests: requests),
                     successTerminationBehavior: .gracefullyShutdownGroup),
-            ], logger: Self.quiet)
+                .init(service: end, successTerminationBehavior: .ignore),
+            ],
+            logger: Logger("crowbar.services", logging, level: .critical))
         group.maximumGracefulShutdownDuration = .seconds(Self.shutdownSeconds)
         do {
             try await ServiceGroup(configuration: group).run()
-        } catch let refusal as Refusal {
-            throw refusal
         } catch {
-            throw Refusal("the server stopped: \(error)")
+            let reason = (error as? Refusal)?.description ?? "\(error)"
+            end.log(reason, limit: Int64(Self.shutdownSeconds) * 1_000)
+            throw error as? Refusal ?? Refusal("the server stopped: \(error)")
         }
         unlink(socket)
-    }
-
-    /// For the libraries: only what a person should act upon.
-    private static var quiet: Logger {
-        var logger = Logger(label: "crowbar.services") { StreamLogHandler.standardError(label: $0) }
-        logger.logLevel = .critical
-        return logger
+        end.log(nil, limit: Int64(Self.shutdownSeconds) * 1_000)
     }
 }
 
@@ -116,17 +118,8 @@ private struct Listener: Service {
     func run() async throws {
         do {
             try await server.run()
-        } catch let error as IOError {
-            switch error.errnoCode {
-            case EADDRINUSE:
-                throw Refusal(
-                    "\(address) is in use; end what listens there, or set [http] listen (or CROWBAR_HTTP_LISTEN) to "
-                        + "another address")
-            case EACCES: throw Refusal("\(address) may not be listened on by this user; take a port from 1024 on")
-            default: throw Refusal("\(address) cannot be listened on: \(error)")
-            }
         } catch {
-            throw Refusal("\(address) cannot be listened on: \(error)")
+            throw Refusal(ListenProblem.text(address, error))
         }
     }
 }

@@ -9,6 +9,8 @@ struct ServerReload: Sendable {
     let load: @Sendable () throws -> Configuration
     /// Reads the plugin folder.
     let reloadPlugins: @Sendable () throws -> Void
+    /// How the server logs.
+    let logging: LogSettings
     let logger: Logger
 
     /// Reloads. What is wrong is logged, and the server goes on as it was.
@@ -39,13 +41,16 @@ struct ServerReload: Sendable {
     }
 
     /// Keys that a running server takes over: ``apply(_:)`` does it.
-    static let reloadable: Set<String> = []
+    static let reloadable: Set<String> = ["log"]
 
     /// Takes over what can change while the server runs.
-    private func apply(_ new: Configuration) {}
+    private func apply(_ new: Configuration) { logging.values = new.log }
 
     /// The names of properties where crowbar.toml has another name than the property.
-    private static let keys = ["listen": "http.listen", "anonymousRead": "auth.anonymous_read"]
+    private static let keys = [
+        "listen": "http.listen", "anonymousRead": "auth.anonymous_read", "pluginUsers": "plugin_users",
+        "exposeData": "expose_data",
+    ]
 
     /// The keys whose values differ. By reflection, so that no key that is added to ``Configuration`` is forgotten.
     static func changedKeys(_ old: Configuration, _ new: Configuration) -> [String] {

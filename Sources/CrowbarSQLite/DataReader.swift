@@ -1,0 +1,77 @@
+import CrowbarCore
+import GRDB
+
+/// Looks something up in the databases of a data folder without changing them, beside a server or without one: for
+/// checks, which must neither bring a database to a new format nor own it.
+public struct DataReader: Sendable {
+    private let log: DatabaseQueue
+    private let accounts: DatabaseQueue?
+
+    /// Opens the databases to read.
+    /// - Parameters:
+    ///   - log: The path of the log.
+    ///   - accounts: The path of the accounts; nil where there are none.
+    /// - Throws: ``LogError`` where one cannot be opened.
+    public init(log: String, accounts: String?) throws {
+        var configuration = Configuration()
+        configuration.readonly = true
+        do {
+            self.log = try DatabaseQueue(path: log, configuration: configuration)
+            self.accounts = try accounts.map { try DatabaseQueue(path: $0, configuration: configuration) }
+            // Only now SQLite looks into the file.
+            try self.log.read { db in
+                let rows = try RawStatement(cached: "SELECT 1 FROM channels LIMIT 1", db)
+                defer { rows.reset() }
+                _ = try rows.step()
+            }
+        } catch {
+            throw LogError.unavailable("\(error)")
+        }
+    }
+
+    /// Which of these channels do not exist.
+    /// - Throws: ``LogError`` where the log cannot be read.
+    public func missing(channels: [String]) async throws -> [String] {
+        try await LogReader.missing(channels, log)
+    }
+
+    /// The incoming hooks by name, each with its channel.
+    /// - Throws: ``LogError`` where the accounts cannot be read.
+    public func hooks() async throws -> [(name: String, channel: String)] {
+        guard let accounts else { return [] }
+        do {
+            return try await accounts.read { db in
+                let rows = try RawStatement(cached: "SELECT name, channelId FROM hooks ORDER BY name", db)
+                defer { rows.reset() }
+                var hooks: [(name: String, channel: String)] = []
+                while try rows.step() { hooks.append((rows.text(0), rows.text(1))) }
+                return hooks
+            }
+        } catch {
+            throw LogError.unavailable("\(error)")
+        }
+    }
+}
+
+extension SQLiteLog {
+    /// Which of these channels do not exist now.
+    /// - Throws: ``LogError``.
+    public func missing(channels: [String]) async throws -> [String] { try await LogReader.missing(channels, pool) }
+}
+
+extension LogReader {
+    fileprivate static func missing(_ channels: [String], _ database: any DatabaseReader) async throws -> [String] {
+        do {
+            return try await database.read { db in
+                let rows = try RawStatement(cached: "SELECT 1 FROM channels WHERE channelId = ?", db)
+                return try channels.filter { name in
+                    defer { rows.reset() }
+                    rows.bind(1, name)
+                    return try !rows.step()
+                }
+            }
+        } catch {
+            throw LogError.unavailable("\(error)")
+        }
+    }
+}

@@ -1,0 +1,54 @@
+import CrowbarCore
+import Logging
+
+// Channels that a plugin's queues name and the chat does not have: what a mistyped link comes to.
+extension PluginSession {
+    /// Notes which channels the queues name and the commands go to; patterns name none.
+    func noteChannels(_ specifications: [Specification], _ writes: [String]) {
+        namedChannels = [:]
+        for queue in specifications {
+            let names = (queue.filter.channels ?? []).filter { !$0.hasSuffix("*") }
+            if !names.isEmpty { namedChannels[queue.name] = names }
+        }
+        let written = writes.prefix(Limit.queues).filter { Identifier.isChannel($0) }
+        if !written.isEmpty { namedChannels[MissingChannels.commands] = written }
+    }
+
+    /// Tells the operator, who may have mistyped a name or not made the channel yet.
+    func warnOfMissingChannels() async {
+        guard replay == nil else { return }
+        for line in await MissingChannels.lines(namedChannels, environment) { log.note(.warning, line) }
+    }
+}
+
+/// Finds the channels that are named and do not exist.
+enum MissingChannels {
+    /// Channels that are told by name, each with a line.
+    static let most = 20
+    /// What stands in place of a queue's name for the channels that commands go to.
+    static let commands = ""
+
+    /// A line for each missing channel; none where the channels cannot be read.
+    /// - Parameter channels: The names, by queue.
+    static func lines(_ channels: [String: [String]], _ environment: HostEnvironment) async -> [String] {
+        let names = Set(channels.values.joined())
+        guard !names.isEmpty, let find = environment.missingChannels, let missing = await find(names.sorted()),
+            !missing.isEmpty
+        else { return [] }
+        var lines = missing.sorted().prefix(most).map { name in
+            let queues = channels.filter { $0.value.contains(name) && $0.key != commands }.keys.sorted()
+            let shown = queues.prefix(3).map { "'\($0)'" }.joined(separator: ", ")
+            let more = queues.count > 3 ? " and \(queues.count - 3) more" : ""
+            let use =
+                switch queues.count {
+                case 0: "which this plugin writes to"
+                case 1: "which queue \(shown) of this plugin names"
+                default: "which queues \(shown)\(more) of this plugin name"
+                }
+            return "the chat has no channel '\(name)', \(use); correct the name, or make the channel with "
+                + "'crowbar channel add \(name)'"
+        }
+        if missing.count > most { lines.append("\(missing.count - most) more channels do not exist") }
+        return lines
+    }
+}
