@@ -24,8 +24,10 @@ public indirect enum JSON: Sendable, Equatable {
     }
 
     /// Reads a text that must be one value.
+    /// - Parameter largeNumbersAsText: Whether a number beyond a `Double`, such as `1e400`, becomes a string. For
+    ///   events, whose `meta` may hold one: nobody should have an event left out by it.
     /// - Throws: ``JSONError`` where it is no JSON (RFC 8259) or nested deeper than ``JSONObject/maxDepth``.
-    public init(parsing bytes: some Collection<UInt8>) throws(JSONError) {
+    public init(parsing bytes: some Collection<UInt8>, largeNumbersAsText: Bool = false) throws(JSONError) {
         let bytes = Array(bytes)
         var span: JSONSpan?
         var failure: JSONError?
@@ -40,10 +42,10 @@ public indirect enum JSON: Sendable, Equatable {
         }
         if let failure { throw failure }
         guard let span else { throw JSONError(offset: 0, reason: "a value is missing") }
-        self = try JSON(bytes, span)
+        self = try JSON(bytes, span, largeNumbersAsText)
     }
 
-    private init(_ bytes: [UInt8], _ span: JSONSpan) throws(JSONError) {
+    private init(_ bytes: [UInt8], _ span: JSONSpan, _ largeNumbersAsText: Bool) throws(JSONError) {
         switch span.kind {
         case .null: self = .null
         case .bool: self = .bool(bytes[span.start] == 0x74)
@@ -53,6 +55,8 @@ public indirect enum JSON: Sendable, Equatable {
                 self = .int(whole)
             } else if let number = Double(String(decoding: bytes[span.range], as: UTF8.self)), number.isFinite {
                 self = .double(number)
+            } else if largeNumbersAsText {
+                self = .string(String(decoding: bytes[span.range], as: UTF8.self))
             } else {
                 throw JSONError(offset: span.start, reason: "a number out of range")
             }
@@ -64,13 +68,14 @@ public indirect enum JSON: Sendable, Equatable {
                 try? scanner.elements(depth: 0) { (element) in spans.append(element) }
             }
             var elements: [JSON] = []
-            for span in spans { elements.append(try JSON(bytes, span)) }
+            for span in spans { elements.append(try JSON(bytes, span, largeNumbersAsText)) }
             self = .array(elements)
         case .object:
             let object = try JSONObject(parsing: Array(bytes[span.range]))
             var members: [Member] = []
             for member in object.members {
-                members.append(Member(object.key(member), try JSON(object.bytes, member.value)))
+                let value = try JSON(object.bytes, member.value, largeNumbersAsText)
+                members.append(Member(object.key(member), value))
             }
             self = .object(members)
         }

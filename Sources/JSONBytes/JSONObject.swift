@@ -48,7 +48,7 @@ public struct JSONObject: Sendable {
         self.bytes = bytes
         self.members = members
         if let twice = JSONKey.firstRepeated(bytes, members) {
-            throw JSONError(offset: twice.start, reason: "a key that was there before")
+            throw JSONError(offset: twice.start, reason: JSONError.repeatedKey)
         }
     }
 

@@ -12,6 +12,10 @@ public struct JSONError: Error, Equatable, Sendable, CustomStringConvertible {
     }
 
     public var description: String { "\(reason) at byte \(offset)" }
+
+    static let repeatedKey = "a key that was there before"
+    /// Whether all is well with the text but for a key that an object names twice.
+    public var isRepeatedKey: Bool { reason == Self.repeatedKey }
 }
 
 /// The kinds of JSON value (RFC 8259, section 3).

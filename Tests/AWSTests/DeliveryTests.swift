@@ -108,6 +108,8 @@ import Testing
             (200, #"{"commands":[{"type":"SEND_MESSAGE"},{}]}"#, nil, nil, "delivered 2"),
             (200, #"{"commands":7}"#, nil, nil, "dead bad_answer"),
             (200, #"{"commands":[1]}"#, nil, nil, "dead bad_answer"),
+            (200, #"{"c\u006fmmands":7}"#, nil, nil, "dead bad_answer"),
+            (200, #"{"commands":[],"c\u006fmmands":[]}"#, nil, nil, "dead bad_answer"),
             (200, #"{"errorType":"E","errorMessage":"m"}"#, nil, "Unhandled", "retry function_error"),
             (429, "", "TooManyRequestsException", nil, "hold throttled"),
             (404, #"{"Message":"Function not found"}"#, "ResourceNotFoundException:http://x", nil, "dead not_found"),

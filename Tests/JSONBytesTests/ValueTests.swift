@@ -46,6 +46,13 @@ import Testing
         #expect((try? JSON(parsing: Array(token.utf8)))?.double == value)
     }
 
+    @Test func aNumberBeyondADoubleIsTextWhereItMayBe() throws {
+        let text = Array(#"{"n":[-1e400,1e5,1.5]}"#.utf8)
+        #expect(throws: JSONError.self) { _ = try JSON(parsing: text) }
+        let tree = try JSON(parsing: text, largeNumbersAsText: true)
+        #expect(tree["n"] == .array([.string("-1e400"), .int(100_000), .double(1.5)]))
+    }
+
     @Test(arguments: HostileJSON.userIdKeys) func aKeyIsFoundHoweverItIsWritten(_ key: String) throws {
         let object = try JSONObject(parsing: Array("{\"a\":0,\(key):1}".utf8))
         #expect(object.int("userId") == 1 && object.isKey("userId", of: object.members[1]))

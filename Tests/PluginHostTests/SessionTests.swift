@@ -1,6 +1,8 @@
 import CrowbarCore
 import CrowbarTesting
+import JSONBytes
 import PluginWire
+import Synchronization
 import Testing
 
 @testable import PluginHost
@@ -32,6 +34,23 @@ import Testing
         #expect(world.session.queues[0].state == Array(#"{"seen":2}"#.utf8))
         #expect(world.session.view.strikes == 0 && world.session.view.ignored == 1)
         #expect(world.held() == [5])
+    }
+
+    /// Some libraries write every number with a point.
+    @Test(arguments: ["1", "1.0", "10e-1", "\"1\""]) func anAnswersIdIsComparedByItsNumber(_ id: String) async throws {
+        let world = try SessionWorld()
+        try await world.begin()
+        let answers = Mutex<[String]>([])
+        world.session.answerable = ["how"]
+        world.session.ask(
+            Question(what: "how") { answer in
+                guard case .told(let json) = answer else { return }
+                answers.withLock { $0.append(json.string ?? "") }
+            })
+        await world.say(#"{"type":"answer","id":\#(id),"ok":true,"answer":"well"}"#)
+        let isNumber = id.first != "\""
+        #expect(answers.withLock { $0 } == (isNumber ? ["well"] : []))
+        #expect(world.session.view.ignored == (isNumber ? 0 : 1))
     }
 
     @Test func aStateForDeliveriesOfTwoQueuesIsAStrikeAndSettlesNothing() async throws {

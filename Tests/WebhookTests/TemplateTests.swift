@@ -55,6 +55,12 @@ import Testing
         #expect(throws: BodyFormat.Unrenderable.self) { try template.render(Array(Self.event.utf8)) }
     }
 
+    @Test func aNumberBeyondADoubleLeavesNoEventOut() throws {
+        let event = #"{"eventId":"e1","message":"x","meta":{"n":1e400}}"#
+        let body = try Template(#"{"m":"{{message}}","n":"{{meta.n}}","e":{{{event}}}}"#).render(Array(event.utf8))
+        #expect(String(decoding: body, as: UTF8.self) == #"{"m":"x","n":"1e400","e":\#(event)}"#)
+    }
+
     @Test func sectionsInSectionsOverWhatPeopleSendHaveAnEnd() throws {
         let list = "[" + Array(repeating: "1", count: 1000).joined(separator: ",") + "]"
         let event = #"{"eventId":"e1","type":"X","meta":{"a":\#(list)}}"#

@@ -129,7 +129,9 @@ extension PluginHost {
             for letter in all where letters.eventIds?.contains(letter.entry.eventId) ?? true {
                 var members = Self.json(letter)
                 let page = try await environment.log.read(positions: [letter.entry.position])
-                if let entry = page.entries.first, let event = try? JSON(parsing: Array(page.json(entry))) {
+                if let entry = page.entries.first,
+                    let event = try? JSON(parsing: Array(page.json(entry)), largeNumbersAsText: true)
+                {
                     members.append(.init("event", event))
                 }
                 shown.append(.object(members))

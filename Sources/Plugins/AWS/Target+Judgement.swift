@@ -39,7 +39,14 @@ extension Target {
 
     /// `{"commands":[…]}`; any other answer means nothing.
     private static func commands(_ answer: [UInt8]) -> Judgement {
-        guard let object = try? JSONObject(parsing: answer), object.span("commands") != nil else { return .delivered() }
+        let object: JSONObject
+        do { object = try JSONObject(parsing: answer) } catch {
+            // Which of two lists it means nobody can say; that it means none would lose both.
+            guard error.isRepeatedKey else { return .delivered() }
+            return .deadLetter(
+                code: "bad_answer", message: "the function's answer names a key twice: \(error); name each key once")
+        }
+        guard object.span("commands") != nil else { return .delivered() }
         func bad(_ why: String) -> Judgement {
             .deadLetter(code: "bad_answer", message: "the function's answer has commands that \(why)")
         }

@@ -12,11 +12,13 @@ extension Template {
     /// Makes the body of an event.
     /// - Throws: ``BodyFormat/Unrenderable`` where the result is no JSON or too long.
     func render(_ event: [UInt8]) throws(BodyFormat.Unrenderable) -> [UInt8] {
-        guard let json = try? JSON(parsing: event) else { throw .template("the event is no JSON") }
+        guard let json = try? JSON(parsing: event, largeNumbersAsText: true) else {
+            throw .template("the event is no JSON")
+        }
         var renderer = Renderer(event: event)
         try renderer.write(nodes, [json])
         guard renderer.out.count <= Self.maxBody else { throw .template(Self.tooLong) }
-        do throws(JSONError) { _ = try JSON(parsing: renderer.out) } catch {
+        do throws(JSONError) { _ = try JSON(parsing: renderer.out, largeNumbersAsText: true) } catch {
             throw .template("the template's result is no JSON: \(error)")
         }
         return renderer.out
