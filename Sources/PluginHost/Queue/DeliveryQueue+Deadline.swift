@@ -35,9 +35,9 @@ extension DeliveryQueue {
         stoppedAt = waiting > 0 ? now : nil
     }
 
-    /// A delivery caused a command. Its deadline stands still until the command is decided: the plugin may be waiting for
-    /// the result, and may have read none of the queue's other deliveries. The longest time for which one of those may
-    /// be held runs on.
+    /// A delivery caused a command. Its deadline stands still until the command is decided: the plugin may be waiting
+    /// for the result, and may have read none of the queue's other deliveries. The longest time for which one of those
+    /// may be held runs on.
     mutating func awaitCommands(of delivery: Int64, now: Int64) {
         guard let at = flight(delivery), flights[at].state == .held, !flights[at].isWaiting else { return }
         flights[at].isWaiting = true
