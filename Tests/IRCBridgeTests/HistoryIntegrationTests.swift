@@ -88,6 +88,20 @@ import Testing
         _ = try await server.end()
     }
 
+    @Test func aLineThatTheChatHasInOtherWordsIsThere() async throws {
+        let (server, host) = try await scripted("pages")
+        let (_, command) = try await host.command("SEND_MESSAGE")
+        #expect(command.key != nil)
+        // The key is the line's own, and its author has another account by now.
+        try await host.refuse(command, "event_id_conflict")
+        let state: JSON = try await host.plugin.first("the state") {
+            if case .state(_, let state) = $0 { state } else { nil }
+        }
+        #expect(String(decoding: state.bytes, as: UTF8.self).contains(##""#general":"msgid=m1 "##))
+        server.kill()
+        _ = try await server.end()
+    }
+
     @Test func whatCouldNotBeFetchedIsAskedForByTheNextConnection() async throws {
         let (server, host) = try await scripted("gap")
         #expect(try await hear(host, 1) == ["text 1"])

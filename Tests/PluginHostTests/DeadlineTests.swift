@@ -42,17 +42,43 @@ import Testing
         #expect(world.held() == [] && world.session.queues[0].queue.waiting == 0)
     }
 
-    @Test func anotherDeliveryHasItsDeadlineAsEver() async throws {
+    @Test func whatAWaitingPluginHasNotReadIsNoFaultEither() async throws {
         let world = try SessionWorld()
         try await world.send("1")
         try await world.send("2", to: "dev")
         try await world.begin()
         #expect(world.held() == [3, 5])
+        await world.wait(1_000)
         await world.say(SessionWorld.command(1, cause: 1))
+        await world.wait(20_000)
+        #expect(world.session.end == nil)
+        await world.decide([1], cause: 1)
+        await world.say(Self.ack)
         await world.wait(2_000)
         #expect(world.session.end == nil)
         await world.wait(1_000)
         #expect(world.session.end != nil)
+    }
+
+    @Test func aDeliveryThatCausedNothingIsNotHeldForEver() async throws {
+        let world = try SessionWorld()
+        try await world.send("1")
+        try await world.send("2", to: "dev")
+        try await world.begin()
+        await world.say(SessionWorld.command(1, cause: 1))
+        await world.wait(DeliveryQueue.Limit.heldDeadlines * 3_000 - 1_000)
+        #expect(world.session.end == nil)
+        await world.wait(1_000)
+        #expect(world.session.end != nil)
+    }
+
+    @Test func anotherQueueHasItsDeadlineAsEver() async throws {
+        let world = try SessionWorld()
+        try await world.send("1")
+        try await world.begin([.init(name: "a"), .init(name: "b")])
+        await world.say(SessionWorld.command(1, cause: 1))
+        await world.wait(3_000)
+        #expect(world.session.end?.reason?.contains("queue 'b' made no progress") == true)
     }
 
     @Test func commandsWithoutACauseHoldNoDeadline() async throws {

@@ -53,7 +53,7 @@ import Testing
         try await scenario.run { host in
             try await wait("both") { try await scenario.states(host).values.allSatisfy { $0.state == "live" } }
         }
-        let told = scenario.lines.all.filter { $0.contains("did not end as it should") }
+        let told = scenario.lines.all.filter { $0.contains("unclean exit after 'drain'") }
         #expect(told.count == 1 && told.allSatisfy { $0.contains("sloppy") && $0.contains("exit status 3") }, "\(told)")
     }
 

@@ -88,7 +88,7 @@ import Testing
             try await wait("the second ack") { try await scenario.states(host)["large"]?.lag == 0 }
             try await wait("the reason") {
                 try await scenario.states(host)["large"]?.reason
-                    == "its 'ack' was refused: a state of 70002 bytes; at most 65536 are kept; nothing is settled"
+                    == "rejected 'ack' message: a state of 70002 bytes; at most 65536 are kept; nothing is settled"
             }
             #expect(try await scenario.states(host)["large"]?.restarts == 0)
         }

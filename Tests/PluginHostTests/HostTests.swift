@@ -139,7 +139,7 @@ import Testing
         ("channels", #"queues = [{name = "q", channels = ["*"]}]"#, #"channels = ["general"]"#, "manifest allows"),
         ("names", #"queues = [{name = "Q"}]"#, "", "no name of a queue"),
         ("twice", #"queues = [{name = "q"}, {name = "q"}]"#, "", "twice"),
-        ("malformed", #"queues = "main""#, "", "its 'ready' is not in order: 'queues' must be an array of objects"),
+        ("malformed", #"queues = "main""#, "", "malformed 'ready': 'queues' must be an array of objects"),
         (
             "strict", #"queues = [{name = "q", channel = "x"}]"#, "strict = true",
             "there is no field 'channel'; did you mean 'channels'?"

@@ -112,7 +112,7 @@ import Testing
         #expect(world.held(0) == [3] && world.held(1) == [3])
         let view = world.session.view
         #expect(view.strikes == (refused.isStrike ? 1 : 0) && view.ignored == (refused.isStrike ? 0 : 1))
-        #expect(view.refusal == "its '\(refused.message)' was refused: \(told.reason)")
+        #expect(view.refusal == "rejected '\(refused.message)' message: \(told.reason)")
         #expect(world.lines.all.contains { $0.contains("protocol: \(refused.message): \(refused.reason)") })
         await world.turn()
         var course = Course(name: "p")
@@ -187,14 +187,14 @@ import Testing
             Issue.record("\(String(describing: world.session.end))")
             return
         }
-        #expect(why.hasPrefix("its 'ready' is not in order: ") && why.contains(reason), "\(why)")
+        #expect(why.hasPrefix("malformed 'ready': ") && why.contains(reason), "\(why)")
     }
 
     @Test func aStrictManifestRefusesAReadyWithFieldsOfNoMeaning() async throws {
         let line = #"{"type":"ready","protocol":1,"name":"p","asynchronous":true}"#
         let world = try SessionWorld { $0.isStrict = true }
         await world.say(line)
-        #expect(world.session.end == .failed("its 'ready' is not in order: there is no field 'asynchronous'"))
+        #expect(world.session.end == .failed("malformed 'ready': there is no field 'asynchronous'"))
         let other = try SessionWorld()
         await other.say(line)
         #expect(other.session.end == nil)
@@ -212,7 +212,7 @@ import Testing
             return
         }
         #expect(why.hasPrefix("no 'ready' within 10 s"))
-        #expect(why.contains("was refused") == (world.session.view.strikes > 0), "\(why)")
+        #expect(why.contains("; last rejected ") == (world.session.view.strikes > 0), "\(why)")
     }
 
     @Test func anAckThatWasRefusedIsNamedOnceItsDeliveryIsOverdue() async throws {
@@ -226,7 +226,7 @@ import Testing
             return
         }
         #expect(why.contains("made no progress for 3 s"))
-        #expect(why.contains("its 'ack' was refused: a state of 65538 bytes"), "\(why)")
+        #expect(why.contains("; last rejected 'ack' message: a state of 65538 bytes"), "\(why)")
     }
 
     @Test(arguments: [

@@ -91,7 +91,7 @@ import Testing
         #expect(world.session.view.commandTrouble == nil)
         #expect(world.session.nextAlarm(world.now).map { $0 <= world.now + PluginSession.Limit.commandsWait } ?? false)
         await world.wait(PluginSession.Limit.commandsWait)
-        #expect(world.session.view.trouble?.contains("its commands wait for the log") == true)
+        #expect(world.session.view.trouble?.contains("commands are waiting for the log") == true)
         // The log is slow, and not away.
         await world.decide([1])
         #expect(world.session.view.trouble == nil)

@@ -18,11 +18,13 @@ extension DeliveryQueue {
     /// is out, or waits for commands with the rest, or the queue is on hold.
     var deadline: Int64? {
         guard held > answered + waiting, window > 0 else { return nil }
-        var deadline = deadlineFrom + settings.ackDeadline
+        // A plugin that waits for a command may have read nothing of the others.
+        var deadline = waiting > 0 ? nil : deadlineFrom + settings.ackDeadline
         if let oldest = flights.first(where: { $0.state == .held && !$0.isWaiting }) {
             // What was held while the window was 0 is no fault of the plugin's.
             let since = max(oldest.launched, openSince)
-            deadline = min(deadline, max(since + Limit.heldDeadlines * settings.ackDeadline, deadlineFrom))
+            let last = max(since + Limit.heldDeadlines * settings.ackDeadline, deadlineFrom)
+            deadline = min(deadline ?? last, last)
         }
         return deadline
     }
@@ -30,18 +32,19 @@ extension DeliveryQueue {
     /// Something was settled or failed: the deadline runs from now, or from when the plugin said that it needs longer.
     mutating func progress(_ now: Int64) {
         deadlineFrom = max(deadlineFrom, now)
-        stoppedAt = waiting > 0 && held == answered + waiting ? now : nil
+        stoppedAt = waiting > 0 ? now : nil
     }
 
-    /// A delivery caused a command: until that is decided no deadline runs for it, as the plugin may be waiting, and
-    /// cannot make the log any faster.
+    /// A delivery caused a command. Its deadline stands still until the command is decided: the plugin may be waiting
+    /// for the result, and may have read none of the queue's other deliveries. The longest time for which one of those
+    /// may be held runs on.
     mutating func awaitCommands(of delivery: Int64, now: Int64) {
         guard let at = flight(delivery), flights[at].state == .held, !flights[at].isWaiting else { return }
         flights[at].isWaiting = true
         // Meanwhile the distance from now, so that the time in between is no part of it.
         flights[at].launched -= now
         waiting += 1
-        if held == answered + waiting { stoppedAt = now }
+        if waiting == 1 { stoppedAt = now }
     }
 
     /// All commands of a delivery are decided: its deadline goes on where it stood.
@@ -50,7 +53,7 @@ extension DeliveryQueue {
         flights[at].isWaiting = false
         flights[at].launched += now
         waiting -= 1
-        guard let since = stoppedAt else { return }
+        guard waiting == 0, let since = stoppedAt else { return }
         deadlineFrom += max(0, now - since)
         stoppedAt = nil
     }

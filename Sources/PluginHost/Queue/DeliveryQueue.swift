@@ -103,7 +103,7 @@ struct DeliveryQueue {
     var settlements: Int64 = 0
     /// From when the ack deadline runs, on the monotonic clock.
     var deadlineFrom: Int64 = 0
-    /// Since when it stands still, as all that the plugin holds waits for commands; nil while it runs.
+    /// Since when it stands still, as the plugin may be waiting for commands; nil while it runs.
     var stoppedAt: Int64?
     /// When the window was last raised from 0.
     var openSince: Int64 = 0
@@ -303,7 +303,7 @@ struct DeliveryQueue {
     mutating func launch(slot index: Int, delivery: Int64, now: Int64) -> Int64 {
         mark(index, .launched)
         taken -= 1
-        if held == answered + waiting { (deadlineFrom, stoppedAt) = (now, nil) }
+        if held == answered + waiting { (deadlineFrom, stoppedAt) = (now, waiting > 0 ? now : nil) }
         held += 1
         flights.append(Flight(delivery: delivery, slot: index, launched: now, state: .held))
         guard !attempts.isEmpty, let slot = slot(index), attempts[slot.position] != nil else { return 1 }

@@ -328,7 +328,7 @@ extension PluginSession {
     }
 
     /// What may be why the plugin does not get on.
-    private var lastRefusal: String { view.refusal.map { "; before that \($0)" } ?? "" }
+    private var lastRefusal: String { view.refusal.map { "; last \($0)" } ?? "" }
 
     private func take(_ step: Shutdown.Step) {
         switch step {

@@ -42,7 +42,7 @@ extension PluginSession {
     private func refuse(_ refused: HostMessage.Refused, _ now: Int64) {
         let reason = log.mask(refused.reason, limit: ErrorLimit.reason)
         log.remark(.warning, "protocol: \(refused.message): \(reason)")
-        view.refusal = "its '\(refused.message)' was refused: \(reason)"
+        view.refusal = "rejected '\(refused.message)' message: \(reason)"
         guard errorBucket.take(now: now) else { return }
         var told = refused
         told.reason = reason
@@ -53,7 +53,7 @@ extension PluginSession {
     /// Refuses a line that is no message. A `ready` gets no second chance: nobody would say another.
     func refuse(line: UnsafeRawBufferPointer, _ error: WireError, _ now: Int64) {
         if case .awaitingReady = phase, Self.isReady(line, error) {
-            return kill(.failed("its 'ready' is not in order: \(error.reason)"), now)
+            return kill(.failed("malformed 'ready': \(error.reason)"), now)
         }
         strike(.init(line: line, reason: error.reason), now)
     }
@@ -97,7 +97,8 @@ extension PluginSession {
     /// Has the operator see that commands wait for the log: the plugin may do nothing else meanwhile.
     func noteWaitingCommands(_ now: Int64) {
         let isLong = undecidedSince.map { now - $0 >= Limit.commandsWait } ?? false
-        view.commandTrouble = isLong ? "its commands wait for the log; the server's own lines say why" : nil
+        let trouble = "commands are waiting for the log, which cannot be written; see the server's log"
+        view.commandTrouble = isLong ? trouble : nil
     }
 }
 

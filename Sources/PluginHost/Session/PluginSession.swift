@@ -356,7 +356,7 @@ final class PluginSession {
         } else if let end {
             outcome = end
             if end == .stopped, purpose != .check, how != .exited(0) {
-                log.note(.warning, "it was asked to finish, and did not end as it should: \(reason)")
+                log.note(.warning, "unclean exit after 'drain': \(reason)")
             }
         } else if how == .exited(Wire.exitTryLater) {
             outcome = .tryLater(reason)
