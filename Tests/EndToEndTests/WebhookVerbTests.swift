@@ -41,6 +41,13 @@ import Testing
         #expect(unknown.status == 1 && unknown.error.contains("there is no endpoint 'nobody'"))
         let nowhere = folder.crowbar("plugins", "deliveries", "elsewhere")
         #expect(nowhere.status == 1 && nowhere.error.contains("there is no plugin 'elsewhere'"))
+        // Each endpoint's line says what is its own.
+        #expect(
+            folder.poll {
+                let rows = folder.crowbar("plugins").output.split(separator: "\n").map { $0.split(separator: " ") }
+                let (good, bad) = (rows.first { $0.contains("good") }, rows.first { $0.contains("bad") })
+                return good?[1] == "live" && good?[2] == "ok" && good?.last == "-" && bad?[1] == "waiting"
+            })
         // A plugin that knows no such question is not asked.
         folder.write(
             "plugins.d/simple.toml",

@@ -168,6 +168,10 @@ import Testing
         let status = try await webhook.status(.down)
         #expect(status.message.contains("without a signing key that is still valid"))
         #expect(status.message.contains("old") && !status.message.contains("good"))
+        // Each endpoint is listed with what is its own.
+        #expect(status.details["old"]?["state"]?.string == "down")
+        #expect(status.details["old"]?["message"]?.string?.contains("no signing key is still valid") == true)
+        #expect(status.details["good"]?["state"]?.string == "ok" && status.details["good"]?["message"]?.string == "")
         try await webhook.deliver(1, to: "good")
         try await webhook.acks([1])
         #expect(try await receiver.request().path == "/good")

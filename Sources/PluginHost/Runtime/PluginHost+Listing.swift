@@ -100,14 +100,15 @@ extension PluginHost {
         let parts = names.reduce(into: [:]) { $0[$1] = PluginHealth.part($1, of: status?.details) }
         // A plugin that says how each queue is means those, and not the others, by what it says of all.
         let isExplained = parts.values.contains { $0.level != .ok }
-        var whole = base
-        if let status { whole.note(status: status.level, status.message) }
+        var said = base
+        if let status { said.note(status: status.level, status.message) }
+        var whole = said
         var queues: [JSON] = []
         for name in names {
             let queue = running[name]
             let isDropped = queue == nil && stored[name]?.droppedAt != nil
             let letters = moment.deadLetters[QueueID(plugin: plugin, queue: name)] ?? 0
-            var health = isExplained ? base : whole
+            var health = isExplained ? base : said
             if let part = parts[name] { health.note(status: part.level, part.message) }
             if let queue, view.pid != nil { health.note(queue.waiting) }
             health.note(deadLetters: letters)

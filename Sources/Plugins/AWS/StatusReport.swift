@@ -5,8 +5,8 @@ import PluginWire
 enum StatusReport {
     /// Failures one after another from which a target counts as failing.
     static let failures = 3
-    /// Targets that the details tell of, three entries each; the protocol allows 100 entries.
-    static let maxDetailed = 33
+    /// Targets that the details tell of, one entry each: as many as the protocol allows.
+    static let maxDetailed = 100
     /// Targets that the message names.
     static let maxNamed = 5
 
@@ -24,15 +24,24 @@ enum StatusReport {
             sentence("throttled", held.map(\.target.name)),
         ].compactMap(\.self)
         let message = parts.isEmpty ? "\(lanes.count) targets" : parts.joined(separator: "; ")
-        let details = (failing + held + lanes.filter { !isFailing($0) && $0.holdUntil == nil }).prefix(maxDetailed)
-            .flatMap { lane in
-                [
-                    JSON.Member("\(lane.target.name).delivered", .int(lane.delivered)),
-                    JSON.Member("\(lane.target.name).failing", .int(Int64(lane.failing))),
-                    JSON.Member("\(lane.target.name).last", .string(lane.last)),
-                ]
-            }
-        return .status(level: parts.isEmpty ? .ok : .degraded, message: message, details: .object(details))
+        let well = lanes.filter { !isFailing($0) && $0.holdUntil == nil }
+        let told =
+            failing.map { entry($0, .degraded, "failing (\($0.last))") }
+            + held.map { entry($0, .degraded, "throttled") } + well.map { entry($0, .ok, "") }
+        return .status(
+            level: parts.isEmpty ? .ok : .degraded, message: message,
+            details: .object(Array(told.prefix(maxDetailed))))
+    }
+
+    /// A target under its queue's name, so that the host lists each with what is its own.
+    private static func entry(_ lane: Lane, _ level: PluginMessage.Level, _ message: String) -> JSON.Member {
+        JSON.Member(
+            lane.target.name,
+            .object([
+                .init("state", .string(level.rawValue)), .init("message", .string(message)),
+                .init("delivered", .int(lane.delivered)), .init("failing", .int(Int64(lane.failing))),
+                .init("last", .string(lane.last)),
+            ]))
     }
 
     private static func sentence(_ what: String, _ names: [String]) -> String? {

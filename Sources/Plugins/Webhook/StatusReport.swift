@@ -5,8 +5,8 @@ import PluginWire
 enum StatusReport {
     /// Failed tries one after another from which an endpoint counts as failing.
     static let failures = 3
-    /// Endpoints that the details tell of, three entries each; the protocol allows 100 entries.
-    static let maxDetailed = 33
+    /// Endpoints that the details tell of, one entry each: as many as the protocol allows.
+    static let maxDetailed = 100
     /// Endpoints that the message names.
     static let maxNamed = 5
 
@@ -30,15 +30,24 @@ enum StatusReport {
         let level: PluginMessage.Level = !gone.isEmpty || !keyless.isEmpty ? .down : parts.isEmpty ? .ok : .degraded
         let message = parts.isEmpty ? "\(lanes.count) endpoints" : parts.joined(separator: "; ")
         let well = tried.filter { $0.failing < failures && $0.holdUntil == nil }
-        let told = (gone + keyless + paused + failing + held + well).prefix(maxDetailed)
-        let details = told.flatMap { lane in
-            [
-                JSON.Member("\(lane.name).delivered", .int(lane.delivered)),
-                JSON.Member("\(lane.name).failing", .int(Int64(lane.failing))),
-                JSON.Member("\(lane.name).last", .string(lane.last)),
-            ]
-        }
-        return .status(level: level, message: message, details: .object(details))
+        let told =
+            gone.map { entry($0, .down, "gone until its configuration changes (410)") }
+            + keyless.map { entry($0, .down, "no signing key is still valid; add one to 'keys'") }
+            + paused.map { entry($0, .degraded, "paused, tried once an hour (\($0.last))") }
+            + failing.map { entry($0, .degraded, "failing (\($0.last))") }
+            + held.map { entry($0, .degraded, "asked to wait (\($0.last))") } + well.map { entry($0, .ok, "") }
+        return .status(level: level, message: message, details: .object(Array(told.prefix(maxDetailed))))
+    }
+
+    /// An endpoint under its queue's name, so that the host lists each with what is its own.
+    private static func entry(_ lane: Lane, _ level: PluginMessage.Level, _ message: String) -> JSON.Member {
+        JSON.Member(
+            lane.name,
+            .object([
+                .init("state", .string(level.rawValue)), .init("message", .string(message)),
+                .init("delivered", .int(lane.delivered)), .init("failing", .int(Int64(lane.failing))),
+                .init("last", .string(lane.last)),
+            ]))
     }
 
     private static func sentence(_ what: String, _ names: [String]) -> String? {
