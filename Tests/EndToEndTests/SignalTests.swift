@@ -103,5 +103,10 @@ import Testing
         #expect(lines("crowbar.toml:1:") == 1)
         folder.write("crowbar.toml", Self.toml)
         #expect(folder.crowbar("status").status == 0)
+        // A folder that has gone stops nothing.
+        #expect(rmdir(folder.file("plugins.d")) == 0)
+        kill(server.pid, SIGHUP)
+        #expect(folder.poll { lines("signal received, reloading") == 4 })
+        #expect(folder.crowbar("status").status == 0)
     }
 }

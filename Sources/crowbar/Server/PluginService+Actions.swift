@@ -48,6 +48,15 @@ extension PluginService {
             })
     }
 
+    /// Reads the folder of manifests again.
+    /// - Returns: What was different, as `NAME changed`.
+    func reload() throws -> [String] {
+        (try host.reload().array ?? []).map { change in
+            let reason = change["reason"]?.string.map { " (\($0))" } ?? ""
+            return "\(change["name"]?.string ?? "") \(change["change"]?.string ?? "")\(reason)"
+        }
+    }
+
     /// The answer's bytes; a refusal in the API's codes.
     static func answer(_ body: () async throws -> JSON) async throws -> [UInt8] {
         do {

@@ -65,7 +65,8 @@ struct Server {
         // decided. So they do where a listener cannot listen.
         let (requests, shutdown) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         let reload = ServerReload(
-            running: configuration, load: reload, reloadPlugins: { _ = try plugins.host.reload() }, logging: logging,
+            running: configuration, load: reload, reloadPlugins: { try plugins.reload() },
+            reloadable: ["log": { logging.values = $0.log }],
             logger: logger)
         var group = ServiceGroupConfiguration(
             services: [

@@ -8,18 +8,20 @@ struct ServerReload: Sendable {
     /// Reads crowbar.toml and the environment.
     let load: @Sendable () throws -> Configuration
     /// Reads the plugin folder.
-    let reloadPlugins: @Sendable () throws -> Void
-    /// How the server logs.
-    let logging: LogSettings
+    /// - Returns: The plugins that changed, in words.
+    let reloadPlugins: @Sendable () throws -> [String]
+    /// The keys that a running server takes over, each with what takes it over. All others need a restart.
+    let reloadable: [String: @Sendable (Configuration) -> Void]
     let logger: Logger
 
     /// Reloads. What is wrong is logged, and the server goes on as it was.
     func run() async {
         do {
             let new = try load()
-            let changed = Self.changedKeys(running, new)
-            let restart = changed.filter { !Self.reloadable.contains($0) }
-            apply(new)
+            let restart = Self.changedKeys(running, new).filter { key in
+                !reloadable.keys.contains { key == $0 || key.hasPrefix($0 + ".") }
+            }
+            for apply in reloadable.values { apply(new) }
             if restart.isEmpty {
                 logger.notice("crowbar.toml read again; nothing in it needs a restart")
             } else {
@@ -32,21 +34,16 @@ struct ServerReload: Sendable {
                 "crowbar.toml rejected; the running configuration stays active", metadata: ["reason": "\(error)"])
         }
         do {
-            try reloadPlugins()
-            logger.notice("plugin folder read again; 'crowbar plugins' shows the outcome")
+            let changes = try reloadPlugins()
+            let text = changes.isEmpty ? "nothing" : changes.joined(separator: ", ")
+            logger.notice("plugin folder read again", metadata: ["changed": "\(text)"])
         } catch {
             logger.error(
                 "the plugin folder cannot be read; the plugins run on as they are", metadata: ["reason": "\(error)"])
         }
     }
 
-    /// Keys that a running server takes over: ``apply(_:)`` does it.
-    static let reloadable: Set<String> = ["log"]
-
-    /// Takes over what can change while the server runs.
-    private func apply(_ new: Configuration) { logging.values = new.log }
-
-    /// The names of properties where crowbar.toml has another name than the property.
+    /// The names of properties that crowbar.toml has elsewhere, or that are one value there.
     private static let keys = [
         "listen": "http.listen", "anonymousRead": "auth.anonymous_read", "pluginUsers": "plugin_users",
         "exposeData": "expose_data",
@@ -54,9 +51,23 @@ struct ServerReload: Sendable {
 
     /// The keys whose values differ. By reflection, so that no key that is added to ``Configuration`` is forgotten.
     static func changedKeys(_ old: Configuration, _ new: Configuration) -> [String] {
-        zip(Mirror(reflecting: old).children, Mirror(reflecting: new).children).compactMap { old, new in
-            guard let name = old.label, "\(old.value)" != "\(new.value)" else { return nil }
-            return keys[name] ?? name
+        changedKeys(Mirror(reflecting: old), Mirror(reflecting: new), in: "")
+    }
+
+    private static func changedKeys(_ old: Mirror, _ new: Mirror, in table: String) -> [String] {
+        zip(old.children, new.children).flatMap { old, new -> [String] in
+            guard let name = old.label, "\(old.value)" != "\(new.value)" else { return [] }
+            if table.isEmpty, let key = keys[name] { return [key] }
+            let key = table + snakeCase(name)
+            let (before, after) = (Mirror(reflecting: old.value), Mirror(reflecting: new.value))
+            guard table.isEmpty, before.displayStyle == .struct else { return [key] }
+            let inner = changedKeys(before, after, in: key + ".")
+            return inner.isEmpty ? [key] : inner
         }
+    }
+
+    /// `anonymous_read` of `anonymousRead`.
+    private static func snakeCase(_ name: String) -> String {
+        name.reduce(into: "") { $0 += $1.isUppercase ? "_\($1.lowercased())" : String($1) }
     }
 }

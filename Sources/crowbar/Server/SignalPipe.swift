@@ -65,6 +65,8 @@ enum SignalPipe {
         if (info?.pointee.si_code ?? 0) > 0 || sender == signalOwner {
             // A fault of the program: what follows is what would have been without this handler.
             if let defaults = signalDefaults { sigaction(number, defaults + Int(number), nil) }
+            // After these the program would go on behind the fault; the signal is delivered when this returns.
+            if number == SIGTRAP || number == SIGSYS { raise(number) }
             return
         }
         pass(number, sender)
