@@ -48,15 +48,16 @@ struct FolderSize: Sendable, Equatable {
     }
 
     /// Why the plugin must not run, and what to do; nil where it may.
-    func refusal(_ manifest: Manifest, folder: String) -> String? {
-        let start = "then 'crowbar plugins start \(manifest.name)'"
+    /// - Parameter isReplay: Whether it is the folder of a replay, which says itself how it goes on.
+    func refusal(_ manifest: Manifest, folder: String, isReplay: Bool = false) -> String? {
+        let start = isReplay ? "" : ", then 'crowbar plugins start \(manifest.name)'"
         if let problem {
-            return "its folder cannot be measured: \(problem); clean up '\(folder)', \(start)"
+            return "its folder cannot be measured: \(problem); clean up '\(folder)'\(start)"
         }
         guard bytes > manifest.diskLimit else { return nil }
         return "its folder '\(folder)' takes \(Self.text(bytes)) of the disk, and limits.disk allows "
             + "\(Self.text(manifest.diskLimit)); remove what it does not need, or set disk under [limits] in "
-            + "\(manifest.file), \(start)"
+            + "\(manifest.file)\(start)"
     }
 
     /// A size for people.

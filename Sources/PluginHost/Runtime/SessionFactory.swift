@@ -50,7 +50,9 @@ struct SessionFactory: Sendable {
         }
         let secrets = try secrets(manifest)
         let plan = try plan(manifest)
-        if let size = await FolderSize.measured(plan.folder), let reason = size.refusal(manifest, folder: plan.folder) {
+        if let size = await FolderSize.measured(plan.folder),
+            let reason = size.refusal(manifest, folder: plan.folder, isReplay: purpose == .replay)
+        {
             throw Refusal(reason: reason)
         }
         var logger = environment.logger
