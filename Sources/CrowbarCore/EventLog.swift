@@ -109,8 +109,8 @@ public struct LogEntryID: Sendable, Equatable, Hashable {
 public enum LogError: Error, Sendable, CustomStringConvertible {
     /// It cannot be written now, for a reason outside (a full disk, a lost connection); it may be tried again.
     case unavailable(String)
-    /// It cannot be written now; it may be tried again. The reason is for callers and says what to do; the detail, which
-    /// names the file, is for the operator.
+    /// It cannot be written now; it may be tried again. The reason is for callers and says what to do; the detail names
+    /// the file, for the operator.
     case unwritable(reason: String, detail: String)
     /// It holds something that it should not.
     case damaged(String)

@@ -5,8 +5,8 @@
 /// moved between two appends, since it can begin anew only where nothing is left (https://sqlite.org/wal.html,
 /// "Checkpointing").
 ///
-/// No step waits for readers. While one holds the WAL, however long it grows, steps are made aside only: once the reader
-/// is gone there may be much to be moved, and no append is to wait for that.
+/// No step waits for readers. While one holds the WAL, however long it grows, steps are made aside only: once the
+/// reader is gone there may be much to be moved, and no append is to wait for that.
 struct CheckpointPlan: Sendable {
     /// What is to be done after a commit.
     enum Step: Sendable, Equatable {

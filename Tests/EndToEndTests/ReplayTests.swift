@@ -39,6 +39,26 @@ import Testing
 
     private let replayed = "data/replays/p/plugins/p/seen"
 
+    @Test func aFolderOverItsLimitEndsAReplayAndKeepsTheNextFromStarting() throws {
+        let server = try serve(4)
+        defer { kill(server, SIGKILL) }
+        manifest("limits.disk = \"1MB\"")
+        #expect(folder.poll { folder.crowbar("plugins").output.contains("live") })
+        let replay = try #require(
+            folder.start(["replay", "p", "--from", "beginning", "--rate", "0.01"], "replay"))
+        #expect(folder.poll { folder.processes(in: "data/replays/p/plugins") > 0 })
+        folder.write("data/replays/p/plugins/p/filler", String(repeating: "x", count: 3 << 20))
+        #expect(CommandLineFolder.wait(replay) == 1)
+        for error in [folder.read("replay.err"), folder.crowbar("replay", "p", "--resume").error] {
+            #expect(error.contains("limits.disk allows 1 MB"), "\(error)")
+            #expect(error.contains("go on with: crowbar replay p --resume"), "\(error)")
+            #expect(!error.contains("plugins start"))
+        }
+        unlink(folder.file("data/replays/p/plugins/p/filler"))
+        let rest = folder.crowbar("replay", "p", "--restart", "--from", "beginning")
+        #expect(rest.status == 0, "\(rest.error)")
+    }
+
     @Test func aPartIsReplayedBesideTheLivePlugin() throws {
         let server = try serve(6)
         defer { kill(server, SIGKILL) }

@@ -40,6 +40,38 @@ import Testing
         }
     }
 
+    @Test func aFolderOverItsLimitStopsThePluginUntilItIsCleanedUp() async throws {
+        let scenario = try HostScenario()
+        defer { scenario.remove() }
+        scenario.limits.folder = 20
+        try scenario.add("greedy", "[limits]\ndisk = \"1MB\"")
+        try scenario.add("modest", "[limits]\ndisk = \"1MB\"")
+        let filler = scenario.folder.appending(path: "plugins/greedy/filler")
+        try await scenario.run { host in
+            func greedy() async throws -> HostScenario.Shown? { try await scenario.states(host)["greedy"] }
+            try await wait("the start") { try await greedy()?.state == "live" }
+            try await wait("the figure") {
+                let listed = try await host.listing().array?.first { $0["name"]?.string == "greedy" }?["disk"]
+                return listed?["limit"]?.int == 1 << 20 && listed?["bytes"]?.int ?? 0 > 0
+            }
+            try Data(repeating: 1, count: 3 << 20).write(to: filler)
+            try await wait("the end") { try await greedy()?.state == "failed" }
+            let shown = try #require(try await greedy())
+            #expect(shown.pid == nil)
+            for words in ["plugins/greedy' takes 3", "limits.disk allows 1 MB", "'crowbar plugins start greedy'"] {
+                #expect(shown.reason.contains(words), "\(shown.reason)")
+            }
+            // Without a clean-up it is refused again, before a process is there.
+            _ = try await host.act(.start, on: "greedy")
+            try await wait("the refusal") { try await greedy()?.state == "failed" }
+            #expect(try await greedy()?.reason.contains("limits.disk allows 1 MB") == true)
+            try FileManager.default.removeItem(at: filler)
+            _ = try await host.act(.start, on: "greedy")
+            try await wait("the start after the clean-up") { try await greedy()?.state == "live" }
+            #expect(try await scenario.states(host)["modest"]?.restarts == 0)
+        }
+    }
+
     @Test func whatIsOnlyValidIsTold() async throws {
         let scenario = try HostScenario()
         defer { scenario.remove() }

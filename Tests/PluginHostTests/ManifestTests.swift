@@ -45,6 +45,7 @@ private func read(_ text: String, name: String = "example") throws -> Manifest {
         cpu = 1.0
         files = 256
         processes = 16
+        disk = "2GB"
         [sandbox]
         network = true
         read = ["/etc/ssl"]
@@ -58,7 +59,7 @@ private func read(_ text: String, name: String = "example") throws -> Manifest {
     #expect(manifest.start == .at(milliseconds: 1_793_491_200_000))
     #expect(manifest.commands == [.sendMessage, .joinChannel])
     #expect(manifest.ackDeadline == 90_000)
-    #expect(manifest.limits == .init(memory: 268_435_456, cpu: 1, files: 256, processes: 16))
+    #expect(manifest.limits == .init(memory: 268_435_456, cpu: 1, files: 256, processes: 16, disk: 2_147_483_648))
     #expect(manifest.environment == ["TZ": "UTC"])
     #expect(manifest.passedEnvironment == ["HTTPS_PROXY"])
     #expect(manifest.config["deep"]?["list"] == .array([.int(1), .string("two")]))
@@ -98,6 +99,7 @@ private func read(_ text: String, name: String = "example") throws -> Manifest {
         ("command = [\"x\"]\nwindow = 70000", 2, "window", "from 0 to 65536"),
         ("command = [\"x\"]\n[retry]\nack_deadline = \"soon\"", 3, "retry.ack_deadline", "as \"60s\""),
         ("command = [\"x\"]\n[limits]\nmemory = \"lots\"", 3, "limits.memory", "as \"256MB\""),
+        ("command = [\"x\"]\n[limits]\ndisk = \"1 TB\"", 3, "limits.disk", "as \"256MB\""),
         ("command = [\"x\"]\n[sandbox]\nread = [\"etc\"]", 3, "sandbox.read[0]", "path from the root"),
         ("command = [\"x\"\n", nil, nil, ""),
     ] as [(String, Int?, String?, String)])

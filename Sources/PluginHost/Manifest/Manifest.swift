@@ -14,6 +14,8 @@ public struct Manifest: Sendable, Equatable {
         public var files: Int64?
         /// Processes and threads, all together.
         public var processes: Int64?
+        /// Bytes of the disk that its own folder may take; nil: ``Manifest/defaultDisk``.
+        public var disk: Int64?
     }
 
     /// What of the machine the plugin may reach (docs/sandbox.md).
@@ -93,6 +95,12 @@ public struct Manifest: Sendable, Equatable {
     public var passedEnvironment: [String] = []
     /// Its own configuration, secrets as references.
     public var config: JSON = .object([])
+
+    /// Bytes of the disk that a plugin's own folder may take where its manifest says nothing.
+    public static let defaultDisk: Int64 = 1 << 30
+
+    /// Bytes of the disk that its own folder may take.
+    public var diskLimit: Int64 { limits?.disk ?? Self.defaultDisk }
 
     /// Makes a manifest with the defaults.
     public init(name: String, file: String, command: [String]) {

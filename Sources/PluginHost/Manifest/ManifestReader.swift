@@ -203,10 +203,11 @@ struct ManifestReader {
 
     private func limits() throws(SettingsError) -> Manifest.Limits? {
         guard let table = try settings.table("limits") else { return nil }
-        try table.refuseUnknown(knowing: ["memory", "cpu", "files", "processes"])
+        try table.refuseUnknown(knowing: ["memory", "cpu", "files", "processes", "disk"])
         return Manifest.Limits(
             memory: try size(table, "memory"), cpu: try table.double("cpu", in: 0.01...1024),
-            files: try table.int("files", in: 16...1_048_576), processes: try table.int("processes", in: 1...65_536))
+            files: try table.int("files", in: 16...1_048_576), processes: try table.int("processes", in: 1...65_536),
+            disk: try size(table, "disk"))
     }
 
     private func size(_ table: SettingsReader, _ key: String) throws(SettingsError) -> Int64? {

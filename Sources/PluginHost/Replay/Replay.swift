@@ -162,6 +162,7 @@ public final class Replay: Sendable {
             }
             session.suspects = poison.suspects
             session.replay = ReplayCourse(plan)
+            async let _ = watchFolder(mailbox)
             let report = await session.run()
             settle(session)
             if session.replay?.isDone ?? false { return .done }
@@ -179,6 +180,17 @@ public final class Replay: Sendable {
                 environment.logger.warning("starts again in \(wait) ms: \(reason)")
                 if !(await pause(wait)) { return .cancelled }
             }
+        }
+    }
+
+    /// Looks at what the plugin's folder takes of the disk until cancelled; over its limit the process is killed.
+    private func watchFolder(_ mailbox: Mailbox) async {
+        let folder = SessionFactory.dataFolder(of: manifest.name, environment)
+        while (try? await Task.sleep(for: .milliseconds(environment.sessionLimits.folder))) != nil {
+            guard let size = await FolderSize.measured(folder),
+                let reason = size.refusal(manifest, folder: folder, isReplay: true)
+            else { continue }
+            mailbox.post(.exceeded(reason))
         }
     }
 

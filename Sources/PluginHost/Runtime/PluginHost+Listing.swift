@@ -82,6 +82,11 @@ extension PluginHost {
             if let details = status.details { shown.append(.init("details", details)) }
             members.append(.init("status", .object(shown)))
         }
+        if let folder = runtime.folder {
+            var disk: [JSON.Member] = [.init("bytes", .int(folder.bytes)), .init("files", .int(Int64(folder.entries)))]
+            if let manifest = course.manifest { disk.append(.init("limit", .int(manifest.diskLimit))) }
+            members.append(.init("disk", .object(disk)))
+        }
         if let checks { members.append(.init("checks", Self.json(checks))) }
         members.append(.init("queues", .array(queues)))
         return members
@@ -187,6 +192,7 @@ extension PluginHost {
             if let cpu = limits.cpu { shown.append(.init("cpu", .double(cpu))) }
             if let files = limits.files { shown.append(.init("files", .int(files))) }
             if let processes = limits.processes { shown.append(.init("processes", .int(processes))) }
+            if let disk = limits.disk { shown.append(.init("disk", .int(disk))) }
             members.append(.init("limits", .object(shown)))
         }
         return .object(members)

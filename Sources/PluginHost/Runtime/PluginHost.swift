@@ -43,6 +43,7 @@ public final class PluginHost: Sendable {
         await withTaskCancellationHandler {
             await withDiscardingTaskGroup { keeping in
                 keeping.addTask { await self.purgeDroppedQueues() }
+                keeping.addTask { await self.watchFolders() }
                 await withDiscardingTaskGroup { group in
                     group.addTask { await self.environment.checks.run() }
                     await runPlugins()

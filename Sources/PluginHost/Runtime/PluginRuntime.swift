@@ -22,6 +22,8 @@ final class PluginRuntime: Sendable {
         var poison = PoisonWatch()
         /// Where queues are to be put; nil for the beginning of the log.
         var rewinds: [String: LogEntryID?] = [:]
+        /// What its folder takes of the disk.
+        var folder: FolderSize?
     }
 
     let name: String
@@ -216,6 +218,23 @@ final class PluginRuntime: Sendable {
         let mailbox = shared.withLock { shared in shared.course.current.flatMap { shared.mailboxes[$0.id] } }
         mailbox?.post(.ask(question))
         return mailbox != nil
+    }
+
+    // MARK: Its folder
+
+    /// What its folder takes of the disk, as far as it is known.
+    var folder: FolderSize? { shared.withLock { $0.folder } }
+
+    /// Looks at its folder; where it is over its limit, whatever runs is killed at once, and stays down.
+    func measureFolder() async {
+        let path = SessionFactory.dataFolder(of: name, environment)
+        guard let size = await FolderSize.measured(path) else { return }
+        let (manifest, mailboxes) = shared.withLock { shared in
+            shared.folder = size
+            return (shared.course.manifest, Array(shared.mailboxes.values))
+        }
+        guard let manifest, let reason = size.refusal(manifest, folder: path) else { return }
+        for mailbox in mailboxes { mailbox.post(.exceeded(reason)) }
     }
 
     // MARK: Cursors

@@ -50,6 +50,11 @@ struct SessionFactory: Sendable {
         }
         let secrets = try secrets(manifest)
         let plan = try plan(manifest)
+        if let size = await FolderSize.measured(plan.folder),
+            let reason = size.refusal(manifest, folder: plan.folder, isReplay: purpose == .replay)
+        {
+            throw Refusal(reason: reason)
+        }
         var logger = environment.logger
         logger[metadataKey: "plugin"] = .string(name)
         return PluginSession(

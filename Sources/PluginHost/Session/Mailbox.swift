@@ -37,6 +37,8 @@ final class Mailbox: Sendable {
         case redrive([String: [Int64]])
         /// The operator or the host wants the end.
         case drain(why: String)
+        /// It uses more than it may, and is killed; why.
+        case exceeded(String)
         /// A process that was held may begin; with what was open before it, by queue.
         case release(earlier: [String: [Int64: DeliveryQueue.Attempts]], suspects: PoisonWatch.Events)
         /// The plugin's configuration changed.

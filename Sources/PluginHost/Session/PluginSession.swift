@@ -304,6 +304,7 @@ final class PluginSession {
         case .decided(let outcomes): take(outcomes, now)
         case .saved(let outcome): take(outcome, now)
         case .drain(let why): drain(why, now)
+        case .exceeded(let why): kill(.failed(why), now)
         case .release(let earlier, let suspects):
             self.suspects = suspects
             await release(earlier, now)

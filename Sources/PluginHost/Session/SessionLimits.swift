@@ -8,6 +8,8 @@ public struct SessionLimits: Sendable, Equatable {
     public var silence: Int64 = 30_000
     /// Between two looks at something overdue: what the plugin wrote in time is read meanwhile.
     public var look: Int64 = 250
+    /// Between two looks at what plugins' own folders take of the disk.
+    public var folder: Int64 = 5_000
 
     /// The protocol's waits.
     public init() {}
