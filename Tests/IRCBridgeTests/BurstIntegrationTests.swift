@@ -57,7 +57,7 @@ import Testing
         let first = try #require(later.first)
         #expect(later == Array(first...last))
         #expect(first <= before)
-        #expect(before - first <= NetworkMachine.mostUnconfirmed, "\(before - first) were said twice")
+        #expect(before - first <= FlowControl.mostLines, "\(before - first) were said twice")
         try await host.settled(deliveries)
     }
 

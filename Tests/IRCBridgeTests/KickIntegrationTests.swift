@@ -59,7 +59,7 @@ import Testing
         }
         #expect(next == 1000)
         // By echoes the bridge knows what the server had before the kick; by PINGs it does not of the last ones.
-        let most = kind == .inspIRCd ? 0 : NetworkMachine.mostUnconfirmed
+        let most = kind == .inspIRCd ? 0 : FlowControl.mostLines
         #expect(heard.count - 1000 <= most, "\(heard.count - 1000) were said twice")
     }
 }

@@ -37,21 +37,91 @@ import Testing
         #expect(again == [])
     }
 
-    @Test func anAckInsteadOfTheEchoSaysThatTheServerDroppedTheMessage() throws {
+    /// The reason of the message's rejection as a dead letter; nil where it is not rejected.
+    private func rejection(_ actions: [NetworkAction], _ delivery: Int64) -> String? {
+        actions.lazy.compactMap { action in
+            guard case .plugin(.reject(delivery, "channel_unavailable", let message, true)) = action else { return nil }
+            return message
+        }.first
+    }
+
+    @Test(arguments: [
+        ("@label=1 :s ACK", "the server took the message and showed it to nobody"),
+        ("@label=1 :s 404 crow #room :Cannot send to channel", "Cannot send to channel"),
+        ("@label=1 :s 531 crow #room :You are muted", "You are muted"),
+        ("@label=1 :s FAIL PRIVMSG RATE_LIMITED #room :Too fast", "Too fast"),
+        ("@label=1 :s NOTICE crow :*** Message to #room throttled", "NOTICE and did not show the message"),
+        ("@label=1 :s 439 crow #room :Target change too fast", "Target change too fast"),
+        ("@label=1 :s KICK #other crow :flood", "did not show"),
+        ("@label=1 :eve!e@host PRIVMSG #room :<Ann> hello", "did not show"),
+        ("@label=1 :s MODE #room +b crow", "did not show"),
+    ])
+    func whatIsNotTheOwnEchoConfirmsNothing(line: String, reason: String) throws {
         var machine = try joined()
-        for delivery in 1...3 { _ = machine.deliver(Tables.event(Int64(delivery)), now: 0) }
-        // Of a server that has not shown that it echoes with labels nothing better may be expected.
-        let first = hear(&machine, "@label=1 :s ACK")
-        #expect(first.acks == [1])
-        _ = hear(&machine, "@label=2 :crow!crow@cloak PRIVMSG #room :<Ann> hello")
-        let third = hear(&machine, "@label=3 :s ACK")
-        let reject = PluginMessage.reject(
-            delivery: 3, code: "channel_unavailable", message: "the server took the message and showed it to nobody",
-            deadLetter: true)
-        #expect(third.first == .plugin(reject))
-        // The next connection may be to another server.
-        _ = machine.closed(reason: "x", random: 0, now: 1)
-        #expect(!machine.hasEcho)
+        _ = machine.deliver(Tables.event(1), now: 0)
+        let answered = hear(&machine, line)
+        #expect(answered.acks == [])
+        let rejected = try #require(rejection(answered, 1), "\(line)")
+        #expect(rejected.contains(reason), "\(line)")
+    }
+
+    @Test func aBatchWithoutTheEchoConfirmsNothing() throws {
+        var machine = try joined()
+        _ = machine.deliver(Tables.event(1), now: 0)
+        _ = hear(&machine, "@label=1 :s BATCH +a labeled-response")
+        _ = hear(&machine, "@batch=a :s NOTICE crow :noted")
+        let ended = hear(&machine, ":s BATCH -a")
+        #expect(rejection(ended, 1) == NetworkMachine.showedNobody)
+    }
+
+    @Test func aMessageThatWasAnsweredByAKickIsSaidAgainAfterTheNextJoin() throws {
+        var machine = try joined()
+        _ = machine.deliver(Tables.event(1), now: 0)
+        let kicked = hear(&machine, "@label=1 :s KICK #room crow :flood")
+        #expect(kicked.acks == [])
+        #expect(rejection(kicked, 1) == nil)
+        let again = machine.tick(now: 10)
+        #expect(again.lines.contains("JOIN #room"))
+        let back = hear(&machine, ":crow!crow@host JOIN #room", now: 10)
+        // The kick was for flooding, so that it waits for its turn.
+        let said = back + machine.tick(now: 12)
+        #expect(said.lines.contains("@label=2 PRIVMSG #room :<Ann> hello"))
+        let heard = hear(&machine, "@label=2 :crow!crow@host PRIVMSG #room :<Ann> hello", now: 12)
+        #expect(heard.acks == [1])
+    }
+
+    @Test(arguments: [
+        (":s 404 crow #room :Cannot send", true), (":s 439 crow #room :Target change too fast", true),
+        (":s 439 crow :Target change too fast", true), (":s 531 crow #room :You are muted", true),
+        (":s 412 crow :No text to send", true), (":s 263 crow PRIVMSG :Try again later", true),
+        (":s 461 crow PRIVMSG :Not enough parameters", true), (":s 401 crow #room :No such nick/channel", true),
+        (":s FAIL PRIVMSG RATE_LIMITED #room :Too fast", true), (":s FAIL PRIVMSG OVERLOADED :Busy", true),
+        (":s NOTICE crow :*** Message to #room throttled due to flooding", true),
+        (":s NOTICE #room :Flood protection: message dropped", true),
+        (":s NOTICE crow :Your message was not sent: slow down", true),
+        (":s 482 crow #room :You're not channel operator", false), (":s 437 crow #room :Cannot change nick", false),
+        (":s 416 crow #room :Too many matches", false), (":s 263 crow WHO :Try again later", false),
+        (":s 401 crow bob :No such nick", false), (":s 461 crow WHO :Not enough parameters", false),
+        (":s NOTICE crow :Welcome, no spam here", false),
+        (":bob!b@host NOTICE crow :you talk too fast", false),
+    ])
+    func withoutLabelsARefusalIsOfWhatWasSaid(line: String, isRefused: Bool) throws {
+        var machine = try joined(caps: "server-time")
+        let said = machine.deliver(Tables.event(1), now: 0)
+        #expect(said.lines == ["PRIVMSG #room :<Ann> hello", "PING :crowbar-1"])
+        _ = hear(&machine, line)
+        let ponged = hear(&machine, ":s PONG s :crowbar-1")
+        #expect(ponged.acks == (isRefused ? [] : [1]), "\(line)")
+        #expect((rejection(ponged, 1) != nil) == isRefused, "\(line)")
+    }
+
+    @Test func aRefusalWhileNothingIsUnconfirmedIsNotOfTheNextMessage() throws {
+        var machine = try joined(caps: "server-time")
+        _ = hear(&machine, ":s 404 crow #room :Cannot send")
+        _ = hear(&machine, ":s NOTICE crow :*** Message to #room throttled")
+        _ = machine.deliver(Tables.event(1), now: 0)
+        let ponged = hear(&machine, ":s PONG s :crowbar-1")
+        #expect(ponged.acks == [1])
     }
 
     @Test func aMessageOfManyLinesIsSettledWithTheLastAnswer() throws {
@@ -59,7 +129,8 @@ import Testing
         let text = Array(repeating: "x", count: 3).joined(separator: "\n")
         let said = machine.deliver(Tables.event(1, text), now: 0)
         #expect(said.lines.count == 3)
-        let (third, first) = (hear(&machine, "@label=3 :s ACK"), hear(&machine, "@label=1 :s ACK"))
+        let echo = ":crow!crow@host PRIVMSG #room :<Ann> x"
+        let (third, first) = (hear(&machine, "@label=3 " + echo), hear(&machine, "@label=1 " + echo))
         let begun = hear(&machine, "@label=2 :s BATCH +1 labeled-response")
         _ = hear(&machine, "@batch=1 :crow!crow@host PRIVMSG #room :<Ann> x")
         let second = hear(&machine, ":s BATCH -1")
@@ -78,7 +149,7 @@ import Testing
         let reject = PluginMessage.reject(
             delivery: 1, code: "channel_unavailable", message: "Not now", deadLetter: true)
         #expect(refused.first == .plugin(reject))
-        let other = hear(&machine, "@label=2 :s ACK")
+        let other = hear(&machine, "@label=2 :crow!crow@host PRIVMSG #room :<Ann> hello")
         #expect(other.acks == [2])
     }
 
@@ -115,14 +186,15 @@ import Testing
         #expect(taken.acks == [2])
     }
 
-    @Test func labelsThatAreNotAnsweredAreAskedFor() throws {
+    @Test func aLabelThatIsNotAnsweredBeforeALaterPingIsNotConfirmed() throws {
         var machine = try joined()
         _ = machine.deliver(Tables.event(1), now: 10)
         #expect(machine.wake(now: 10) == 10 + NetworkMachine.receiptLimit)
         let asked = machine.tick(now: 15)
         #expect(asked.lines == ["PING :crowbar-1"])
         let settled = hear(&machine, ":s PONG s :crowbar-1", now: 15)
-        #expect(settled.acks == [1])
+        #expect(settled.acks == [])
+        #expect(rejection(settled, 1)?.contains("showed it to nobody") == true)
     }
 
     @Test func whatALostConnectionDidNotAnswerIsSaidAgainUnderNewLabels() throws {
@@ -136,7 +208,7 @@ import Testing
         _ = hear(&machine, ":s 001 crow :Welcome", now: 1)
         let back = hear(&machine, ":crow!crow@host JOIN #room", now: 1)
         #expect(back.lines == ["@label=2 PRIVMSG #room :<Ann> hello"])
-        let stale = hear(&machine, "@label=1 :s ACK", now: 1)
+        let stale = hear(&machine, "@label=1 :crow!crow@host PRIVMSG #room :<Ann> hello", now: 1)
         #expect(stale.acks == [])
     }
 

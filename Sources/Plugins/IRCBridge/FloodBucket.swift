@@ -10,7 +10,7 @@ struct FloodBucket: Equatable, Sendable {
     /// Lines at once after a rest.
     let burst: Int
     /// Lines a second in the long run; 0: no limit.
-    let rate: Double
+    private(set) var rate: Double
     private var tokens: Double
     private var filled: Instant
 
@@ -23,6 +23,17 @@ struct FloodBucket: Equatable, Sendable {
 
     /// Whether there is a limit at all.
     var isLimited: Bool { rate > 0 }
+
+    /// Goes on at another rate, with the tokens that there are.
+    mutating func setRate(_ new: Double, now: Instant) {
+        guard new != rate else { return }
+        if isLimited {
+            tokens = min(Double(burst), tokens + (now - filled) * rate)
+        } else {
+            tokens = Double(burst)
+        }
+        (rate, filled) = (new, now)
+    }
 
     /// Takes a token, where there is one.
     mutating func take(now: Instant) -> Bool {

@@ -14,7 +14,7 @@ final class NetworkConnection: @unchecked Sendable {
     private static let connectLimit = TimeAmount.seconds(15)
 
     /// Bytes that may wait for a server which does not read them: more than all that it may leave unconfirmed
-    /// (``NetworkMachine/mostUnconfirmed`` of the longest lines).
+    /// (``FlowControl/mostLines`` of the longest lines).
     private static let mostUnread = 4 << 20
 
     /// Bytes of randomness in a nonce; a multiple of three leaves no padding.

@@ -32,9 +32,11 @@ struct NetworkFigures: Equatable, Sendable {
     }
 
     /// The server has answered a PING or a label.
-    mutating func answered(_ key: String, now: Instant) {
-        guard let asked, asked.key == key else { return }
+    /// - Returns: When it was asked, where it is the one that is timed.
+    mutating func answered(_ key: String, now: Instant) -> Instant? {
+        guard let asked, asked.key == key else { return nil }
         lag = Int(((now - asked.at) * 1000).rounded())
         self.asked = nil
+        return asked.at
     }
 }

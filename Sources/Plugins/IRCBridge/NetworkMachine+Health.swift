@@ -16,7 +16,8 @@ extension NetworkMachine {
         let problems = problems
         guard !problems.isEmpty else {
             loggedProblem = nil
-            return setHealth(.ok, "connected to \(config.host) as \(nick)")
+            let slowness = slownessTold.map { "; " + $0 } ?? ""
+            return setHealth(.ok, "connected to \(config.host) as \(nick)\(slowness)")
         }
         let told = problems.joined(separator: "; ")
         return logProblem(told) + setHealth(.degraded, "connected as \(nick); \(told)")

@@ -10,6 +10,7 @@ extension NetworkMachine {
     /// The queue's state, as it was stored last.
     mutating func restore(_ state: NetworkState) {
         keptState = state
+        flow = FlowControl(share: state.share)
         keptState.keep(Set(links.map { fold($0.target) }))
         for channel in Set(links.map(\.channel)) {
             speakers.restore((state.members[channel] ?? []).map { idPrefix + $0 }, channel)

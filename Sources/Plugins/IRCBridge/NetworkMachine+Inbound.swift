@@ -15,7 +15,9 @@ extension NetworkMachine {
         if message.verb != "BATCH", let batch = playback(message) { return repeated(message, batch, now) }
         switch message.verb {
         case "PRIVMSG": return relay(message, now)
-        case "NOTICE": return services(message, now) + relay(message, now)
+        case "NOTICE":
+            noteThrottling(message)
+            return services(message, now) + relay(message, now)
         case "PING":
             return [.send(SafeLine.of(IRCMessage("PONG", message.params.suffix(1)).line, longest: lines.longest))]
         case "PONG": return fenceAnswered(message.params.last ?? "", now)
@@ -120,10 +122,15 @@ extension NetworkMachine {
             return batch(message, now)
         case "FAIL" where message.params.first == "CHATHISTORY":
             return historyFailed(message, message.params.dropFirst(), now)
+        case "FAIL" where ["PRIVMSG", "NOTICE"].contains(message.params.first ?? ""):
+            speechRefused(message)
+            return []
         case "FAIL": return joinFailed(message, now)
-        case "421", "461":
-            guard message.params.count > 1, message.params[1] == "CHATHISTORY" else { return [] }
+        case _ where ["421", "461"].contains(message.verb) && message.params.dropFirst().first == "CHATHISTORY":
             return historyFailed(message, [], now)
+        case "263":
+            speechRefused(message)
+            return []
         case "ACK": return message.tags["label"].map { historyIsEmpty($0, now) } ?? []
         case "TOPIC", "332": return topic(message, source)
         case "INVITE":
@@ -141,7 +148,7 @@ extension NetworkMachine {
             lines.longest = supports.longestLine
             assumeMask()
             if supports.isSafeRate != wasSafe {
-                bucket = FloodBucket(burst: config.burst, rate: wasSafe ? config.linesPerSecond : 0, now: now)
+                bucket = newBucket(now)
             }
             return supports.hasMonitor ? send(nickKeeper.watch(config.nick, has: nick)) : []
         // Servers have many numerics for it, and make up more; 926 is InspIRCd's for a forbidden channel.
@@ -232,7 +239,8 @@ extension NetworkMachine {
         guard memberships[fold(name)] != nil else { return [] }
         memberships[fold(name)]?.refused(reason, now: now)
         roster.forget(channel: fold(name))
-        ledger.takeBack(fold(name))
+        if FlowControl.isFlood(reason), ledger.hasUnconfirmed { slowDown(reason, now) }
+        ledger.takeBack(fold(name), reason)
         return membershipChanged(now)
     }
 
@@ -244,20 +252,13 @@ extension NetworkMachine {
         "477": "it takes registered nicks only: set 'sasl' or 'nickserv'",
     ]
 
-    /// The numerics that refuse something said in a channel: 404 is everybody's, 408 that of bahamut and hybrid for
-    /// colours, 415 that of Solanum and 477 that of bahamut and others for those without an account.
-    private static let silencing: Set<String> = ["404", "408", "415", "477"]
-
     private mutating func channelRefused(_ message: IRCMessage, _ now: Instant) -> [NetworkAction] {
-        guard message.params.count >= 2, let membership = memberships[fold(message.params[1])] else { return [] }
-        let words = IRCText.words(message.params.last ?? message.verb)
-        if membership.isJoined {
-            // The client is in it and may not speak there, or not set the topic.
-            if isAnswer(message) { return [] }
-            if Self.silencing.contains(message.verb) { ledger.refuse(fold(membership.name), words, isTopic: false) }
-            if message.verb == "482" { ledger.refuse(fold(membership.name), words, isTopic: true) }
+        guard message.params.count >= 2, let membership = memberships[fold(message.params[1])], !membership.isJoined
+        else {
+            speechRefused(message)
             return []
         }
+        let words = IRCText.words(message.params.last ?? message.verb)
         guard membership.deadline != nil else { return [] }
         var away: [NetworkAction] = []
         // The server puts the client into the other channel next, where it has nothing to do.

@@ -4,42 +4,71 @@ import PluginWire
 struct LabelledAnswer: Equatable, Sendable {
     /// The label of the line.
     var label: String
-    /// Why the server does not take it, where one of the lines says so.
+    /// Whether one of the lines is the echo of what was said.
+    var hasEcho = false
+    /// Why the server does not accept the line, where one of the lines says so.
     var failure: String?
 }
 
 // What the server answers to single lines.
 extension NetworkMachine {
-    /// The server has answered a line that was written with a label: it has it, or does not take it.
+    /// What one line of the server says about a message that was written with a label.
+    enum SpeechAnswer: Equatable {
+        /// The message as others see it: the only receipt where echo-message is on.
+        case echo
+        /// The server does not pass the message on.
+        case refused(String)
+        /// The client is no longer in the channel; its messages are written again after it has joined.
+        case lostChannel
+    }
+
+    /// Handles a server's answer to a line that was written with a label.
     mutating func labelled(_ message: IRCMessage, _ label: String, _ now: Instant) -> [NetworkAction] {
         lastReceipt = now
         hasProgressed = true
-        figures.answered(label, now: now)
+        adapt(to: figures.answered(label, now: now), now)
         if message.verb == "BATCH", let reference = message.params.first, reference.hasPrefix("+"),
             answers.count < Batches.mostOpen
         {
-            // What it means is known at its end.
+            // Whether the line was accepted is known at the end of the batch.
             answers[String(reference.dropFirst())] = LabelledAnswer(label: label)
             return received(unlabelled: message, now)
         }
-        let failure = Self.failure(message) ?? unshown(message, label)
-        takeEcho(message)
+        guard ledger.isSpeech(label) else {
+            let done = ledger.answered(label, failure: Self.failure(message))
+            return received(unlabelled: message, now) + finish(done) + pump(now)
+        }
+        var failure: String?
+        switch speechAnswer(message) {
+        case .echo: takeEcho(message)
+        case .refused(let reason): failure = reason
+        case .lostChannel:
+            // Losing the channel takes its messages back, so that the label is answered only if it is another's.
+            let lost = received(unlabelled: message, now)
+            let done = ledger.answered(label, failure: Self.unshown(message))
+            return lost + finish(done) + pump(now)
+        }
         let done = ledger.answered(label, failure: failure)
         return received(unlabelled: message, now) + finish(done) + pump(now)
     }
 
-    /// A line of such a batch, or its end. Nil where it belongs to none.
+    /// Handles a line of such a batch, or its end. Nil where the line belongs to none.
     mutating func partOfAnswer(_ message: IRCMessage, _ now: Instant) -> [NetworkAction]? {
         if message.verb == "BATCH", let reference = message.params.first, reference.hasPrefix("-"),
             let answer = answers.removeValue(forKey: String(reference.dropFirst()))
         {
             lastReceipt = now
-            let done = ledger.answered(answer.label, failure: answer.failure)
+            var failure = answer.failure
+            if failure == nil, !answer.hasEcho, ledger.isSpeech(answer.label) { failure = Self.showedNobody }
+            let done = ledger.answered(answer.label, failure: failure)
             return received(unlabelled: message, now) + finish(done) + pump(now)
         }
-        guard let batch = message.tags["batch"], answers[batch] != nil else { return nil }
+        guard let batch = message.tags["batch"], let answer = answers[batch] else { return nil }
         if let failure = Self.failure(message) { answers[batch]?.failure = failure }
-        takeEcho(message)
+        if ledger.isSpeech(answer.label), speechAnswer(message) == .echo {
+            answers[batch]?.hasEcho = true
+            takeEcho(message)
+        }
         return received(unlabelled: message, now)
     }
 
@@ -48,23 +77,37 @@ extension NetworkMachine {
         message.tags["label"] != nil || message.tags["batch"].map { answers[$0] != nil } == true
     }
 
+    /// Why a message is not confirmed that the server acknowledges without showing it: it dropped the message silently.
+    static let showedNobody = "the server took the message and showed it to nobody"
+
+    /// What a line says about a message with its label. Whatever is not the echo confirms nothing: a server with
+    /// echo-message that passes a message on shows it (Ergo answers a NOTICE to a moderated channel with an ACK).
+    func speechAnswer(_ message: IRCMessage) -> SpeechAnswer {
+        if let failure = Self.failure(message) { return .refused(failure) }
+        switch message.verb {
+        case "PRIVMSG", "NOTICE":
+            if let source = message.source, isOwn(IRCSource(source).nick) { return .echo }
+        case "KICK":
+            if let who = message.params.dropFirst().first, isOwn(who) { return .lostChannel }
+        default: break
+        }
+        return .refused(Self.unshown(message))
+    }
+
+    private static func unshown(_ message: IRCMessage) -> String {
+        if message.verb == "ACK" { return showedNobody }
+        let words = IRCText.words(message.params.last ?? "")
+        return "the server answered with \(message.verb) and did not show the message"
+            + (words.isEmpty ? "" : ": \(words)")
+    }
+
     private static func failure(_ message: IRCMessage) -> String? {
         let isRefused = message.verb.utf8.count == 3 && (message.verb.hasPrefix("4") || message.verb.hasPrefix("5"))
         return isRefused || message.verb == "FAIL" ? IRCText.words(message.params.last ?? message.verb) : nil
     }
 
-    /// Why a message did not get through, where the server acknowledges it without the echo that it gives of others:
-    /// it dropped it without a word (Ergo does so with a NOTICE to a moderated channel). A server that has not shown
-    /// an echo with a label on this connection may have no better answer; its ACK says that it has the line.
-    private func unshown(_ message: IRCMessage, _ label: String) -> String? {
-        guard message.verb == "ACK", hasEcho, ledger.isSpeech(label) else { return nil }
-        return "the server took the message and showed it to nobody"
-    }
-
     /// The echo shows the client's mask as others see it.
     private mutating func takeEcho(_ message: IRCMessage) {
-        guard message.verb == "PRIVMSG", let source = message.source, isOwn(IRCSource(source).nick) else { return }
-        setMask(source)
-        hasEcho = true
+        if let source = message.source { setMask(source) }
     }
 }

@@ -63,6 +63,7 @@ extension NetworkMachine {
     mutating func pump(_ now: Instant) -> [NetworkAction] {
         guard case .registered = phase else { return [] }
         var actions = leadPuppets(now)
+        if flow.isReduced || flow.hasFlooded { bucket.setRate(rate, now: now) }
         var settled: [OutboundLedger.Entry] = []
         ledger.isLabelled = registration.hasReceipts
         if !ledger.needsFence { lastReceipt = now }
@@ -107,12 +108,13 @@ extension NetworkMachine {
     }
 
     /// Whether a message may be begun. One that is begun is always finished, as far as the server keeps up.
-    var mayBegin: Bool { !isDraining && ledger.sentLines < Self.mostUnconfirmed }
+    var mayBegin: Bool { !isDraining && ledger.sentLines < flow.lines }
 
     /// Whether a line of a message may be written.
     var mayWrite: Bool {
-        ledger.hasWaiting && (mayBegin || ledger.hasBegun)
-            && (!bucket.isLimited || ledger.unansweredBytes < Self.mostUnansweredBytes)
+        guard ledger.hasWaiting, mayBegin || ledger.hasBegun else { return false }
+        if !flow.isReduced { return !bucket.isLimited || ledger.unansweredBytes < flow.bytes }
+        return ledger.unansweredLines < flow.lines && ledger.unansweredBytes < flow.bytes
     }
 
     /// Where lines are dear the fence waits for a few messages; where they are not it is set at the end of each pump.
@@ -133,7 +135,7 @@ extension NetworkMachine {
 
     /// A PONG has come.
     mutating func fenceAnswered(_ token: String, _ now: Instant) -> [NetworkAction] {
-        figures.answered(token, now: now)
+        adapt(to: figures.answered(token, now: now), now)
         hasProgressed = true
         let done = ledger.pong(token)
         return finish(done) + pump(now)

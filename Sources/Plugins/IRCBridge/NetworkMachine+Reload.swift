@@ -13,7 +13,7 @@ extension NetworkMachine {
         lines.style = new.style
         speakers.presence = new.presence
         if (old.burst, old.linesPerSecond) != (new.burst, new.linesPerSecond), !supports.isSafeRate {
-            bucket = FloodBucket(burst: new.burst, rate: new.linesPerSecond, now: now)
+            bucket = newBucket(now)
         }
         let before = links.filter { $0.direction != .toIRC }
         let dropped = relink(all.filter { $0.network == new.name })

@@ -37,12 +37,6 @@ struct NetworkMachine: Sendable {
     static let windowStep = 256
     /// The most messages that wait for channels which are not there.
     static let mostBlocked = 4096
-    /// Bytes that may be written to a server with a limit before it has confirmed earlier ones. InspIRCd throws clients
-    /// out of which it has 8 KiB that it has not got round to.
-    static let mostUnansweredBytes = 6144
-    /// Lines that may be written before the server has confirmed earlier ones. A server that slows clients down
-    /// (ngIRCd: 2.5 lines a second) must answer the fence behind so many well within ``dead``.
-    static let mostUnconfirmed = 128
     /// Messages behind which a fence is set though more wait, where a limit makes each line dear.
     static let limitedFence = 8
 
@@ -72,6 +66,8 @@ struct NetworkMachine: Sendable {
     var mask = ""
     var ledger = OutboundLedger()
     var bucket: FloodBucket
+    /// Kept from one connection to the next.
+    var flow = FlowControl()
     var memberships: [String: Membership] = [:]
     var speakers: Speakers
     var roster = Roster()
@@ -91,8 +87,6 @@ struct NetworkMachine: Sendable {
     var stateDue: Instant?
     /// When the server last answered a line by its label, or the first of those unanswered was written.
     var lastReceipt: Instant = 0
-    /// Whether the server has answered a message's label by its echo, on this connection.
-    var hasEcho = false
     var recent = RecentMessages()
     var isWindowOpen = false
     /// Events wanted at once.
@@ -180,7 +174,7 @@ struct NetworkMachine: Sendable {
         supports = ISupport()
         supports.casemapping = casemapping
         (lines.topicLength, lines.longest) = (supports.topicLength, supports.longestLine)
-        bucket = FloodBucket(burst: config.burst, rate: config.linesPerSecond, now: now)
+        bucket = newBucket(now)
         refusal = nil
         lastHeard = now
         hasAsked = false
@@ -194,9 +188,10 @@ struct NetworkMachine: Sendable {
     ///   - random: From 0 up to 1, for the wait.
     mutating func closed(reason: String, random: Double, now: Instant) -> [NetworkAction] {
         if case .registered(let since) = phase { backOff.wasRegistered(for: now - since) }
-        ledger.connectionLost()
-        forgetPeople()
         let why = IRCText.words(refusal?.reason ?? reason)
+        if ledger.hasUnconfirmed { slowDown(why, now) }
+        ledger.connectionLost(why)
+        forgetPeople()
         var actions = saveState()
         if isWindowOpen {
             isWindowOpen = false
@@ -229,7 +224,6 @@ struct NetworkMachine: Sendable {
         netsplit = Netsplit()
         batches = Batches()
         catchUp.connectionLost()
-        hasEcho = false
     }
 
     /// No more events come: what was begun is finished and confirmed, the rest is left to the next start.

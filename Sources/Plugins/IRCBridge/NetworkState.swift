@@ -18,6 +18,8 @@ struct NetworkState: Equatable, Sendable {
     /// The nicks of the bridge and of users' connections.
     private(set) var nicks = NickMarks()
     private(set) var references: [String: String] = [:]
+    /// The share of the configured rate at which the server is written to.
+    var share = 1.0
 
     init() {}
 
@@ -31,6 +33,7 @@ struct NetworkState: Equatable, Sendable {
         for member in state.members?.first(where: { $0.key == "members" })?.value.members ?? [] {
             members[member.key] = member.value.array?.compactMap(\.string)
         }
+        if let share = state.members?.first(where: { $0.key == "share" })?.value.double { self.share = share }
         nicks = NickMarks(text: state.members?.first { $0.key == "nicks" }?.value.string ?? "")
         // As earlier versions wrote them.
         for nick in state.members?.first(where: { $0.key == "puppets" })?.value.array?.compactMap(\.string) ?? [] {
@@ -70,6 +73,7 @@ struct NetworkState: Equatable, Sendable {
         }
         var state = [JSON.Member("last", .object(last))]
         if !channels.isEmpty { state.append(JSON.Member("members", .object(channels))) }
+        if share < 1 { state.append(JSON.Member("share", .double(share))) }
         if !nicks.isEmpty { state.append(JSON.Member("nicks", .string(marks))) }
         return .object(state)
     }

@@ -2,11 +2,19 @@ import DequeModule
 
 // What becomes of a channel on IRC, and what that means for the messages to it.
 extension OutboundLedger {
-    /// The server did not take a line to a target, and does not say which (404 and 482 without a label).
-    /// - Parameter isTopic: Whether it was a topic that it did not take.
+    /// The server did not accept a line to a target, and does not say which (404 and 482 without a label). Where no such
+    /// line is unconfirmed, the refusal is of something else.
+    /// - Parameter isTopic: Whether it was a topic that it did not accept.
     mutating func refuse(_ target: String, _ reason: String, isTopic: Bool) {
         let what = Refusable(target: target, isTopic: isTopic)
+        guard flight.contains(where: { $0.label == nil && $0.refusable == what }) else { return }
         refusals[what] = ((refusals[what]?.count ?? 0) + 1, reason)
+    }
+
+    /// The server did not accept a message and names no target: it is taken to be to the target written to last.
+    mutating func refuseLast(_ reason: String) {
+        guard let line = flight.last(where: { $0.label == nil && !$0.refusable.isTopic }) else { return }
+        refuse(line.refusable.target, reason, isTopic: false)
     }
 
     /// Finds the lines that were refused, now that all up to a fence are answered.
@@ -18,6 +26,13 @@ extension OutboundLedger {
         let answered = flight.prefix { $0.fence != 0 && $0.fence <= fence }
         let targets = Set(answered.map(\.refusable.target))
         flight.removeFirst(answered.count)
+        // With labels the answer to each line says whether it arrived: a server that answers what was written behind
+        // it has dropped it.
+        if isLabelled {
+            for line in answered where line.label != nil && !line.refusable.isTopic {
+                fail(line, NetworkMachine.showedNobody)
+            }
+        }
         for target in targets {
             if let left = doubtful[target] { doubtful[target] = left > 1 ? left - 1 : nil }
         }
@@ -39,7 +54,9 @@ extension OutboundLedger {
     }
 
     /// Takes back what was written to a target since the last PONG, to be written again: the client was not there.
-    mutating func takeBack(_ target: String) {
+    /// - Parameter reason: Why, for the messages that are given up.
+    mutating func takeBack(_ target: String, _ reason: String = "the client was not in the channel") {
+        noteLoss(reason)
         let back = sent.filter { $0.targets.contains(target) }
         sent.removeAll { $0.targets.contains(target) }
         flight.removeAll { $0.refusable.target == target }
@@ -49,6 +66,14 @@ extension OutboundLedger {
             if let head = lanes[lane]?.first, head.targets.contains(target) { lanes[lane]?[0] = Self.unwritten(head) }
         }
         restore(back)
+    }
+
+    /// Whether a message that was written in vain can be written again; then none other is begun before it.
+    mutating func isRetryNext(_ state: (String) -> TargetState) -> Bool {
+        guard hasRetries else { return false }
+        let heads = lanes.values.lazy.compactMap(\.first).filter { $0.tries > 0 && $0.lines == nil }
+        hasRetries = !heads.isEmpty
+        return heads.contains { head in head.targets.first.map { state($0) != .waiting } ?? true }
     }
 
     /// A target is linked no more: what waits goes to the others alone.

@@ -32,6 +32,9 @@ struct OutboundLedger: Sendable {
             (self.delivery, self.message, self.targets) = (delivery, message, targets)
         }
 
+        /// How often its first line was written.
+        var tries = 0
+
         var isBegun: Bool { nextLine > 0 }
     }
 
@@ -75,6 +78,8 @@ struct OutboundLedger: Sendable {
         var bytes: Int
         var fence = 0
         var label: Int?
+        /// Whether the message was written before and not confirmed.
+        var isRetry = false
     }
 
     /// What a refusal without a label can be about.
@@ -83,6 +88,9 @@ struct OutboundLedger: Sendable {
         var isTopic: Bool
     }
 
+    /// How often a message is written. A server that ends the connection over a message would end each one that it is
+    /// written on, and nothing else would ever be said.
+    static let mostTries = 2
     /// Messages that a target has to take one by one after a refusal, before it is trusted again.
     static let doubt = 16
 
@@ -115,7 +123,15 @@ struct OutboundLedger: Sendable {
     var sentCount: Int { sent.count }
     /// Lines of these.
     private(set) var sentLines = 0
-    /// Bytes that the server has not said to have handled.
+    /// Lines that the server has not confirmed.
+    var unansweredLines: Int { flight.count }
+    /// Whether something was written that the server has not confirmed.
+    var hasUnconfirmed: Bool { !flight.isEmpty || !sent.isEmpty }
+    /// Whether messages may wait that were written in vain.
+    var hasRetries = false
+    /// Why messages were written in vain last.
+    private var lastLoss = ""
+    /// Bytes that the server has not confirmed.
     var unansweredBytes: Int { flight.reduce(0) { $0 + $1.bytes } }
     /// Whether something waits to be written.
     var hasWaiting: Bool { !rotation.isEmpty }
@@ -171,10 +187,13 @@ struct OutboundLedger: Sendable {
         state: (String) -> TargetState, render: (ChatMessage, String) -> [String]
     ) -> Turn? {
         var skipped = 0
+        let onlyRetries = isRetryNext(state)
         while skipped < rotation.count {
             guard let lane = rotation.first, var entry = lanes[lane]?.first else { return nil }
-            if entry.lines == nil, abroad[lane] == nil, !onlyBegun, !isInDoubt(entry), voice(entry) == .relay {
-                Self.prepare(&entry, state, render)
+            if entry.lines == nil, abroad[lane] == nil, !onlyBegun, !onlyRetries || entry.tries > 0, !isInDoubt(entry),
+                voice(entry) == .relay
+            {
+                prepare(&entry, state, render)
             }
             guard let lines = entry.lines else {
                 rotation.append(rotation.removeFirst())
@@ -194,15 +213,23 @@ struct OutboundLedger: Sendable {
 
     /// Whether a message has to wait until the server has answered for the one before, so that it is known which of
     /// them it refuses.
+    ///
+    /// What was written before and not confirmed is written alone, so that only one message is at risk with it.
     private func isInDoubt(_ entry: Entry) -> Bool {
+        if entry.tries > 0 ? !flight.isEmpty : flight.first?.isRetry == true { return true }
         guard !isLabelled, let target = entry.targets.first, doubtful[target] != nil else { return false }
         return sent.contains { $0.targets.first == target }
     }
 
-    private static func prepare(
+    private func prepare(
         _ entry: inout Entry, _ state: (String) -> TargetState, _ render: (ChatMessage, String) -> [String]
     ) {
         guard let target = entry.targets.first else {
+            entry.lines = []
+            return
+        }
+        guard entry.tries < Self.mostTries else {
+            entry.failure = "it was written \(Self.mostTries) times and not confirmed: \(lastLoss)"
             entry.lines = []
             return
         }
@@ -217,6 +244,8 @@ struct OutboundLedger: Sendable {
         var line = lines[entry.nextLine]
         let refusable = Refusable(target: entry.targets.first ?? "", isTopic: entry.message.isTopic)
         var written = Line(order: entry.order, lane: entry.lane, refusable: refusable, bytes: 0)
+        if entry.nextLine == 0 { entry.tries += 1 }
+        written.isRetry = entry.tries > 1
         if isLabelled {
             lastLabel += 1
             entry.labels.insert(lastLabel)
@@ -305,12 +334,17 @@ struct OutboundLedger: Sendable {
     }
 
     /// The connection is lost: all that is not known to have arrived waits again, in its old order.
-    mutating func connectionLost() {
+    /// - Parameter reason: Why, for the messages that are given up.
+    mutating func connectionLost(_ reason: String = "the connection was lost") {
+        noteLoss(reason)
         let back = Array(sent)
         nothingIsWritten()
         for lane in rotation { if let head = lanes[lane]?.first { lanes[lane]?[0] = Self.unwritten(head) } }
         restore(back)
     }
+
+    /// Notes why messages were written in vain.
+    mutating func noteLoss(_ reason: String) { if hasUnconfirmed { lastLoss = reason } }
 
     private mutating func nothingIsWritten() {
         sent = []
@@ -325,10 +359,12 @@ struct OutboundLedger: Sendable {
     static func unwritten(_ entry: Entry) -> Entry {
         var fresh = Entry(delivery: entry.delivery, message: entry.message, targets: entry.targets)
         (fresh.isForRelay, fresh.order, fresh.lane) = (entry.isForRelay, entry.order, entry.lane)
+        fresh.tries = entry.tries
         return fresh
     }
 
     mutating func restore(_ entries: some BidirectionalCollection<Entry>) {
+        hasRetries = true
         for entry in entries.reversed() {
             if lanes[entry.lane] == nil { rotation.append(entry.lane) }
             lanes[entry.lane, default: []].prepend(Self.unwritten(entry))
