@@ -69,8 +69,14 @@ struct PluginService: Service {
     /// Plugins are started to be asked, on a log of their own that is thrown away, so that a running server does not
     /// notice and a folder without data is left as it is.
     static func check(_ configuration: Configuration) async throws -> [PluginCheck.Finding] {
+        var location: [PluginCheck.Finding] = []
+        do {
+            try DataLocation.check(configuration.data)
+        } catch {
+            location.append(.init(isError: true, text: "\(error)"))
+        }
         guard access(configuration.plugins, F_OK) == 0 else {
-            return [
+            return location + [
                 .init(isError: false, text: "there is no folder '\(configuration.plugins)', so no plugin would run")
             ]
         }
@@ -97,7 +103,8 @@ struct PluginService: Service {
             log: log, store: store, ingest: ingest, dataFolder: folder + "/plugins",
             isolation: isolation(configuration, beside: folder), logger: quiet)
         do {
-            return try await PluginCheck.run(folder: absolute(configuration.plugins), environment: environment)
+            return location
+                + (try await PluginCheck.run(folder: absolute(configuration.plugins), environment: environment))
         } catch {
             throw Refusal("\(error)")
         }
