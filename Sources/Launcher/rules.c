@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -115,12 +116,15 @@ static bool hide(struct rules *rules, bool *mounts, struct trouble *trouble) {
 
 // Folders above the plugin's own that its user has to pass, where they are not covered by mounts.
 static bool open_way(const struct rules *rules, struct trouble *trouble) {
-    for (int i = 0; i < rules->hides; i++) {
-        struct stat info;
-        if (stat(rules->hide[i], &info) != 0 || !S_ISDIR(info.st_mode) || (info.st_mode & 0001) != 0) continue;
-        if (chmod(rules->hide[i], 0711) != 0) return note_trouble(trouble, "cannot open a way through", rules->hide[i]);
+    char path[PATH_MAX];
+    if (getcwd(path, sizeof path) == NULL) return note_trouble(trouble, "cannot find the plugin's folder", NULL);
+    for (char *slash; (slash = strrchr(path, '/')) != NULL && slash != path;) {
+        *slash = 0;
+        bool is_hidden = false;
+        for (int i = 0; i < rules->hides; i++) is_hidden = is_hidden || is_within(path, rules->hide[i]);
+        if (is_hidden && chmod(path, 0711) != 0) return note_trouble(trouble, "cannot open a way through", path);
     }
-    return chmod("..", 0711) == 0 || note_trouble(trouble, "cannot open a way to the plugin's folder", NULL);
+    return true;
 }
 
 // Files and identity: what has to be done while this process may still do it.

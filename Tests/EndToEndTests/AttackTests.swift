@@ -171,6 +171,8 @@ struct AttackTests {
         #expect(outcome.status != 0)
         #expect(outcome.error.contains("which plugins with a [sandbox] may read; move it"), "\(outcome.error)")
         #expect(access(data, F_OK) != 0)
+        let check = folder.crowbar("check")
+        #expect(check.status == 1 && check.error.contains("move it"), "\(check.error)")
     }
 
     /// Manifests of what should go on working, by name.

@@ -47,11 +47,27 @@ import Testing
         #expect(try users(900_010...900_011).number(of: "a") == 900_010)
     }
 
+    @Test(
+        arguments: [
+            ("CapEff:\t000001ffffffffff", "         0          0 4294967295", nil),
+            ("CapEff:\t00000000a80425fb", "0 100000 65536", nil),
+            ("CapEff:\t00000000000000c1", "0 0 1\n1 100000 65535", nil),
+            ("CapEff:\t0000000000000000", "0 0 4294967295", "CAP_SETUID"),
+            ("CapEff:\t00000000000000c0", "0 0 4294967295", "CAP_SETUID"), ("", "0 0 4294967295", "CAP_SETUID"),
+            ("CapEff:\t000001ffffffffff", "0 1000 1", "user namespace"),
+            ("CapEff:\t000001ffffffffff", "0 1000 61184", "user namespace"),
+            ("CapEff:\t000001ffffffffff", "", "user namespace"),
+        ] as [(String, String, String?)])
+    func rootInAContainerMayNotHaveOtherUsers(status: String, map: String, obstacle: String?) {
+        let found = PluginUsers.obstacle(to: 61_184, status: "Name:\tx\n\(status)\nSeccomp:\t0\n", maps: [map, map])
+        #expect(obstacle.map { found?.contains($0) == true } ?? (found == nil), "\(found ?? "nothing")")
+    }
+
     /// A folder with files of all kinds, by what of it user 900,001 cannot use.
     @Test(
         arguments: [
             ("bin/run", "", nil), ("bin/closed", "", "'ROOT/bin/closed' is closed to it (mode 0700)"),
-            ("private/run", "", "'ROOT/private/run' is out of its reach: the folder 'ROOT/private' is closed to it"),
+            ("private/run", "", "'ROOT/private/run' is out of its reach: the folder 'ROOT/private' is"),
             ("bin/script", "", "the folder 'ROOT/private' is closed to it (mode 0700)"),
             ("bin/byname", "", "the folder 'ROOT/private' is closed to it (mode 0700)"),
             ("bin/link", "", "the folder 'ROOT/private' is closed to it (mode 0700)"),
@@ -83,7 +99,7 @@ import Testing
         if key.hasPrefix("read") { manifest.sandbox = .init(read: [words[1]]) }
         if key.hasPrefix("write") { manifest.sandbox = .init(write: [words[1]]) }
         let found = UserReach(number: 900_001, path: "\(root)/none:\(root)/private")
-            .obstacle(manifest, program: manifest.command[0], outside: "/", hidden: [root + "/hidden"])
+            .obstacle(manifest, program: manifest.command[0], outside: ["/"], hidden: [root + "/hidden"])
         guard let obstacle else {
             #expect(found == nil)
             return

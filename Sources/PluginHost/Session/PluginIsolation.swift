@@ -54,10 +54,10 @@ extension SessionFactory {
         } catch {
             throw Refusal(reason: "it has no user of its own: \(error.reason)")
         }
-        let data = FileBytes.resolved(environment.dataFolder)
-        let outside = Self.folder(of: folders.first { PluginIsolation.is(data, within: $0) } ?? data)
-        let obstacle = UserReach(number: number, path: variables["PATH"] ?? "")
-            .obstacle(manifest, program: program, outside: outside, hidden: folders)
+        let obstacle =
+            PluginUsers.obstacle(to: number)
+            ?? UserReach(number: number, path: variables["PATH"] ?? "")
+            .obstacle(manifest, program: program, outside: folders.map(Self.folder), hidden: folders)
         guard let obstacle else {
             isolated.options += ["--user=\(number)", "--group=\(number)"]
             return isolated

@@ -68,6 +68,35 @@ public final class PluginUsers: Sendable {
         return number
     }
 
+    /// Why this process cannot run a program as another user; nil where it can. In a container root may lack the right
+    /// to, or have only some numbers.
+    /// - Parameters:
+    ///   - status: What `/proc/self/status` says.
+    ///   - maps: What `/proc/self/uid_map` and `gid_map` say.
+    static func obstacle(to number: UInt32, status: String, maps: [String]) -> String? {
+        // CAP_CHOWN, CAP_SETGID, CAP_SETUID.
+        let needed: UInt64 = 1 << 0 | 1 << 6 | 1 << 7
+        let line = status.split(separator: "\n").first { $0.hasPrefix("CapEff:") }
+        let effective = line.flatMap { UInt64($0.dropFirst(7).filter { $0 != "\t" && $0 != " " }, radix: 16) } ?? 0
+        if effective & needed != needed {
+            return "the server has not all of the capabilities CAP_CHOWN, CAP_SETGID and CAP_SETUID"
+        }
+        for map in maps {
+            let ranges = map.split(separator: "\n").map { $0.split(separator: " ").compactMap { UInt64($0) } }
+            let isMapped = ranges.contains { $0.count == 3 && $0[0] <= number && UInt64(number) - $0[0] < $0[2] }
+            if !isMapped { return "there is no such number in the server's user namespace" }
+        }
+        return nil
+    }
+
+    /// The same for this process.
+    static func obstacle(to number: UInt32) -> String? {
+        func text(_ name: String) -> String {
+            String(decoding: (try? FileBytes.read("/proc/self/" + name, limit: 64 << 10)) ?? [], as: UTF8.self)
+        }
+        return obstacle(to: number, status: text("status"), maps: [text("uid_map"), text("gid_map")])
+    }
+
     /// What a file of numbers says.
     static func read(_ bytes: [UInt8]) -> [String: UInt32] {
         var numbers: [String: UInt32] = [:]

@@ -29,10 +29,10 @@ struct UserReach {
 
     /// Why a manifest's plugin cannot run as this user; nil where nothing speaks against it.
     /// - Parameters:
-    ///   - outside: The folder that holds the data folder.
+    ///   - outside: The folders that hold the hidden ones, the plugin's own below one of them.
     ///   - hidden: What no plugin reaches, so that it does not matter here.
-    func obstacle(_ manifest: Manifest, program: String, outside: String, hidden: [String]) -> String? {
-        if let reason = toRun(program) ?? to(outside, .run) { return reason }
+    func obstacle(_ manifest: Manifest, program: String, outside: [String], hidden: [String]) -> String? {
+        if let reason = toRun(program) ?? outside.lazy.compactMap({ to($0, .run) }).first { return reason }
         let files = manifest.command.dropFirst().filter { $0.hasPrefix("/") && FileBytes.isFile($0) }
         let named = Self.paths(manifest.config) + manifest.environment.values.filter { $0.hasPrefix("/") }
         for path in files + named + (manifest.sandbox?.read ?? []) where access(path, F_OK) == 0 {
