@@ -53,10 +53,10 @@ final class CommandLineFolder: Sendable {
     }
 
     /// Runs a verb to its end.
-    func crowbar(_ arguments: String...) -> Outcome { run(arguments) }
+    func crowbar(_ arguments: String...) -> Outcome { verb(arguments) }
 
     /// Runs a verb to its end.
-    func run(_ arguments: [String]) -> Outcome {
+    func verb(_ arguments: [String]) -> Outcome {
         let tag = "run\(UInt32.random(in: 0 ... .max))"
         guard let pid = start(arguments, tag) else { return Outcome(status: -1, output: "", error: "cannot start") }
         return Outcome(status: Self.wait(pid), output: read(tag + ".out"), error: read(tag + ".err"))
