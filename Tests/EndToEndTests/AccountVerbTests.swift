@@ -45,12 +45,12 @@ import Testing
         let role = folder.crowbar("user", "role", "ann", "admin")
         #expect(role.status == 0 && role.output.contains("role          admin"), "\(role.output)\(role.error)")
         for verb in [["role", "ann", "member"], ["disable", "ann"]] {
-            let refused = folder.run(["user"] + verb)
+            let refused = folder.verb(["user"] + verb)
             #expect(
                 refused.status == 1 && refused.error.contains("'ann' is the last enabled admin"), "\(refused.error)")
         }
         for verb in [["role", "nobody", "admin"], ["disable", "nobody"], ["enable", "nobody"], ["show", "nobody"]] {
-            let refused = folder.run(["user"] + verb)
+            let refused = folder.verb(["user"] + verb)
             #expect(refused.status == 1 && refused.error.contains("there is no account 'nobody'"), "\(refused.error)")
         }
         #expect(folder.crowbar("user", "role", "ann", "king").status == 64)
@@ -112,7 +112,7 @@ import Testing
         let server = try #require(folder.serve())
         defer { end(server.pid) }
         for (name, flags) in [("root", ["--admin"]), ("ann", ["--admin"]), ("bob", [])] {
-            #expect(folder.run(["user", "add", name] + flags).status == 0)
+            #expect(folder.verb(["user", "add", name] + flags).status == 0)
         }
         let ann = String(folder.crowbar("token", "ann").output.dropLast())
         let bob = String(folder.crowbar("token", "bob").output.dropLast())

@@ -53,10 +53,10 @@ final class CommandLineFolder: Sendable {
     }
 
     /// Runs a verb to its end.
-    func crowbar(_ arguments: String...) -> Outcome { run(arguments) }
+    func crowbar(_ arguments: String...) -> Outcome { verb(arguments) }
 
     /// Runs a verb to its end.
-    func run(_ arguments: [String]) -> Outcome { end([Self.binary] + arguments) }
+    func verb(_ arguments: [String]) -> Outcome { end([Self.binary] + arguments) }
 
     /// Runs another program to its end.
     func program(_ arguments: String...) -> Outcome { end(arguments) }

@@ -97,7 +97,7 @@ import Testing
         _ = try await server.first("the server", within: .seconds(20)) {
             String(decoding: $0, as: UTF8.self) == "listening" ? true : nil
         }
-        let outcome = folder.run(row.verb)
+        let outcome = folder.verb(row.verb)
         #expect(outcome.status == row.status, "\(outcome.error)")
         if row.status == 0, row.verb == Self.send { #expect(outcome.output == "the-answer\n") }
         if row.status != 0 {

@@ -45,7 +45,7 @@ import Testing
         kill(server.pid, SIGTERM)
         #expect(folder.poll { CommandLineFolder.hasEnded(server.pid) })
         for flags in [[], ["--json"]] {
-            let down = folder.run(["status"] + flags)
+            let down = folder.verb(["status"] + flags)
             #expect(down.status == 1 && down.output.isEmpty && down.error.contains("start one with 'crowbar serve'"))
         }
     }

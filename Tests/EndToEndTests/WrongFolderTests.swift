@@ -17,7 +17,7 @@ import Testing
         let folder = CommandLineFolder()
         folder.write("crowbar.toml", "data = \"d\"\n")
         if !empty.isEmpty { folder.makeFolder(empty) }
-        let outcome = folder.run(verb)
+        let outcome = folder.verb(verb)
         #expect(outcome.status == 1 && outcome.output.isEmpty, "\(outcome.output)")
         #expect(outcome.error.hasPrefix("crowbar: ") && outcome.error.contains("'crowbar serve' makes a new one"))
         #expect(outcome.error.contains(empty.isEmpty ? "there is no data folder d" : "d is not a data folder"))
