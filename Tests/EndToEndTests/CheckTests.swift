@@ -104,7 +104,7 @@ import Testing
                 #expect(outcome.error.hasPrefix("crowbar: environment: \(error)"), "\(outcome.error)")
             }
         }
-        let both = folder.run(
+        let both = folder.program(
             ["/usr/bin/env", "CROWBAR_LOG_FORMAT=x", "CROWBAR_HTTP_LISTEN=y", CommandLineFolder.binary, "check"])
         #expect(lines(both).count { $0.hasPrefix("crowbar: environment: ") } == 2, "\(both.error)")
     }
@@ -117,7 +117,7 @@ import Testing
         // As another user than the folder's: nobody, where this is root.
         let user = ["/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
         func check() -> CommandLineFolder.Outcome {
-            folder.run((getuid() == 0 ? user : []) + [CommandLineFolder.binary, "check"])
+            folder.program((getuid() == 0 ? user : []) + [CommandLineFolder.binary, "check"])
         }
         if getuid() != 0 { chmod(folder.path, 0o555) }
         defer { chmod(folder.path, 0o755) }
