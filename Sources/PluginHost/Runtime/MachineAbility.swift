@@ -7,6 +7,8 @@ struct MachineAbility: Sendable, Equatable {
     var landlock: Int
     /// Whether sockets can be refused.
     var sockets: Bool
+    /// Whether the launcher could be asked at all.
+    var isKnown = true
 
     /// Bytes of the launcher's answer.
     private static let answerLimit = 1024
@@ -33,7 +35,9 @@ struct MachineAbility: Sendable, Equatable {
         let outcome = try? await Subprocess.run(
             .path(FilePath(launcher)), arguments: ["--probe"], environment: .custom([:]), input: .none,
             output: .string(limit: answerLimit), error: .discarded)
-        return MachineAbility(answer: outcome?.standardOutput ?? "")
+        var ability = MachineAbility(answer: outcome?.standardOutput ?? "")
+        ability.isKnown = outcome != nil
+        return ability
     }
 
     /// What a manifest asks for and cannot have here, one line a key; empty where all of it is enforced.

@@ -43,7 +43,8 @@ public struct PluginCheck: Sendable {
             }
             switch end {
             case .stopped, .drained: break
-            case .failed(let reason), .crashed(let reason), .tryLater(let reason), .diverged(let reason):
+            case .failed(let reason), .crashed(let reason), .notStarted(let reason), .tryLater(let reason),
+                .diverged(let reason):
                 // A disabled one may well be unfinished.
                 let text = reason.hasPrefix(manifest.file) ? reason : "\(manifest.file): \(reason)"
                 findings.append(Finding(isError: manifest.isEnabled, text: text))
