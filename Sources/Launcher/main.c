@@ -14,7 +14,8 @@
 // TOKEN is made by the host for this start, so that a plugin's own output is not mistaken for it. A plugin that is killed
 // for the number of its processes is reported the same way, the reason beginning with "limit: ".
 //
-// Options (rules.h): --memory=BYTES --files=NUMBER --processes=NUMBER --no-network --sandbox --read=PATH --write=PATH
+// Options (rules.h): --memory=BYTES --files=NUMBER --soft-files=NUMBER --processes=NUMBER --no-network --sandbox
+// --read=PATH --write=PATH
 // --require. --probe tells what of them this machine can enforce: "landlock VERSION" and "sockets 0" or "sockets 1".
 
 #define _GNU_SOURCE
