@@ -24,6 +24,7 @@ struct Server {
         signal(SIGXFSZ, SIG_IGN)
         var logger = Logger(label: "crowbar") { StreamLogHandler.standardError(label: $0) }
         logger.logLevel = .info
+        let descriptors = Self.raiseDescriptorLimit(logger)
         let stores = try Stores(configuration)
         let checks = CheckDesk(now: Clock.monotonic)
         let ingest = stores.makeIngest(checks: checks.checks) { [logger] in
@@ -41,9 +42,16 @@ struct Server {
             anonymousRead: configuration.anonymousRead, now: Clock.milliseconds, logger: logger)
         let control = APIServer(
             api, address: .unix(path: socket),
-            door: .commandLine(keyHash: SHA256.hash(Array(key.utf8)), stores.accountActions(ingest)))
+            door: .commandLine(keyHash: SHA256.hash(Array(key.utf8)), stores.accountActions(ingest)),
+            rules: ListenerRules(connections: descriptors.control))
         let listen = configuration.listen
-        let people = APIServer(api, address: .tcp(host: listen.host, port: listen.port), door: .people) { port in
+        let rules = ListenerRules(
+            proxies: configuration.http.trustedProxies,
+            hosts: HostRule(hosts: configuration.http.hosts, listening: listen.host),
+            connections: descriptors.connections)
+        let people = APIServer(
+            api, address: .tcp(host: listen.host, port: listen.port), door: .people, rules: rules
+        ) { port in
             let address = ListenAddress(host: listen.host, port: port ?? listen.port)
             StandardStream.output.write(
                 line:
@@ -74,6 +82,22 @@ struct Server {
             throw Refusal("the server stopped: \(error)")
         }
         unlink(socket)
+    }
+
+    /// Open files at most, below which the log says that it is little.
+    private static let fewDescriptors = 4_096
+
+    /// Raises the limit of open files as far as this process may, and divides it.
+    private static func raiseDescriptorLimit(_ logger: Logger) -> DescriptorBudget {
+        let (before, after) = DescriptorLimit.raise()
+        let budget = DescriptorBudget(limit: after)
+        logger.log(
+            level: after < fewDescriptors ? .warning : .info,
+            """
+            open files: the limit is \(after) (it was \(before)), which allows \(budget.connections) HTTP connections \
+            at once\(after < fewDescriptors ? "; raise the hard limit (ulimit -Hn, LimitNOFILE=) for more" : "")
+            """)
+        return budget
     }
 
     /// For the libraries: only what a person should act upon.
