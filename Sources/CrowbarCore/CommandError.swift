@@ -17,6 +17,10 @@ public struct CommandError: Error, Equatable, Sendable, CustomStringConvertible 
         case notAMember = "not_a_member"
         case eventIdConflict = "event_id_conflict"
         case tooLarge = "too_large"
+        /// A body that took too long to arrive.
+        case tooSlow = "too_slow"
+        /// A request for a host that this server is not.
+        case misdirected
         case invalidCommand = "invalid_command"
         case emptyMessage = "empty_message"
         case messageTooLong = "message_too_long"

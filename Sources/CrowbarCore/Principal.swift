@@ -25,11 +25,14 @@ public struct Principal: Sendable, Equatable {
     public var userId: String
     /// What the token allows.
     public var scopes: Scopes
+    /// When the token ends, Unix milliseconds; nil: not by time.
+    public var expires: Int64?
 
     /// Makes a principal.
-    public init(userId: String, scopes: Scopes) {
+    public init(userId: String, scopes: Scopes, expires: Int64? = nil) {
         self.userId = userId
         self.scopes = scopes
+        self.expires = expires
     }
 
     /// Whether it may act for others and do what only creators and authors may.

@@ -13,8 +13,6 @@ public struct APIConfiguration: Sendable {
         public static let header = 16 << 10
         /// The number of headers of a request.
         public static let headerCount = 100
-        /// How long a connection may be idle or take over its headers, in seconds.
-        public static let idleSeconds: Int64 = 75
         /// A body of one command, in bytes.
         public static let command = 1 << 20
         /// A body of many commands, in bytes.
@@ -23,6 +21,10 @@ public struct APIConfiguration: Sendable {
         public static let dropped = 32 << 20
         /// All bodies together that are held at a time, in bytes; what is over it is refused with `unavailable`.
         public static let bodies = 128 << 20
+        /// The bodies of one user, or one hook, that are held at a time, in bytes.
+        public static let bodiesOfCaller = 16 << 20
+        /// Bytes of a body that is read before an admin's call is looked at; the routes have smaller limits.
+        public static let adminBody = 256 << 10
         /// Commands of a body of many that are submitted together.
         public static let batch = 512
         /// Events of a page where the caller does not say.
@@ -33,16 +35,27 @@ public struct APIConfiguration: Sendable {
         public static let chunk = 256 << 10
         /// Entries that are read from the log at a time.
         public static let chunkEntries = 1_000
-        /// Followers of the log at once.
-        public static let streams = 256
+        /// Bytes of a stream that are written together.
+        public static let write = 64 << 10
+        /// Bytes of a stream that the kernel is asked to keep for a reader; it doubles the number.
+        public static let kernelBuffer = 256 << 10
+        /// Event streams at once; half of them may be without a token.
+        public static let streams = 2_000
+        /// Event streams of one user at once.
+        public static let streamsOfUser = 16
+        /// Event streams from one address at once.
+        public static let streamsOfAddress = 64
+        /// When a stream that was refused is worth another try, in seconds.
+        public static let streamRetrySeconds = 10
         /// Seconds of silence after which a follower is sent a comment, so that proxies keep the connection.
         public static let heartbeatSeconds: Int64 = 15
         /// Names in a `type` or `channel` parameter.
         public static let filterNames = 100
         /// Tokens whose principal is remembered.
         public static let cachedTokens = 4_096
-        /// How long a token's principal is remembered, in milliseconds: a revoked token works no longer than this.
-        public static let cachedMilliseconds: Int64 = 5_000
+        /// How long a token's principal is remembered, in milliseconds. With the second that the accounts remember it,
+        /// and ``ListenerRules/Times/recheck`` of calls that go on, a change holds within 6 seconds.
+        public static let cachedMilliseconds: Int64 = 2_000
         /// A body of an incoming hook, in bytes.
         public static let hook = 64 << 10
         /// A token's length in bytes; a longer one is not even looked up.

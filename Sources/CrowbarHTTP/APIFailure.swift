@@ -45,6 +45,8 @@ struct APIFailure: Error, Sendable {
         case .userNotFound, .channelNotFound, .messageNotFound, .eventNotFound, .notFound: .notFound
         case .userExists, .channelExists, .messageExists, .alreadyAMember, .notAMember, .eventIdConflict: .conflict
         case .tooLarge: .contentTooLarge
+        case .tooSlow: .requestTimeout
+        case .misdirected: .misdirectedRequest
         case .invalidCommand, .emptyMessage, .messageTooLong, .refused, .replay, .loop: .unprocessableContent
         case .rateLimited: .tooManyRequests
         case .unavailable: .serviceUnavailable

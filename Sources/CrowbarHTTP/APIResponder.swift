@@ -14,23 +14,35 @@ final class APIResponder: Sendable {
     private let stream: EventStreamRoute
     private let admin: AdminRoutes
     private let hooks: HookRoute
+    private let access: ReadAccess
+    private let bodies: BodyReader
+    private let hosts: HostRule?
+    private let log: SparseLog
 
-    init(_ configuration: APIConfiguration, door: Door) {
+    init(_ configuration: APIConfiguration, door: Door, rules: ListenerRules, log: SparseLog) {
         self.configuration = configuration
-        let bodies = BodyReader()
-        authenticator = Authenticator(configuration, door: door)
-        commands = CommandsRoute(ingest: configuration.ingest, bodies: bodies, door: door)
-        events = EventsRoute(log: configuration.log)
-        stream = EventStreamRoute(log: configuration.log, now: configuration.now)
-        hooks = HookRoute(configuration, bodies: bodies)
+        self.log = log
+        hosts = rules.hosts
+        bodies = BodyReader()
+        let recheck = rules.times.recheck
+        authenticator = Authenticator(configuration, door: door, recheck: recheck, log: log)
+        access = ReadAccess(
+            authenticator: authenticator, isAnonymousAllowed: configuration.anonymousRead, logger: configuration.logger)
+        commands = CommandsRoute(
+            ingest: configuration.ingest, bodies: bodies, door: door, authenticator: authenticator)
+        events = EventsRoute(log: configuration.log, access: access)
+        stream = EventStreamRoute(
+            log: configuration.log, access: access, now: configuration.now, recheck: recheck,
+            limits: .init(door, connections: rules.connections))
+        hooks = HookRoute(configuration, bodies: bodies, recheck: recheck, log: log)
         admin = AdminRoutes(
             listings: configuration.listings, plugins: configuration.plugins, bodies: bodies, door: door)
     }
 
     /// Answers a request; every refusal becomes its JSON.
-    func respond(to request: Request, address: () -> String) async -> Response {
+    func respond(to request: Request, on channel: any Channel, address: () -> String) async -> Response {
         do {
-            return try await route(request, address: address)
+            return try await route(request, channel, address: address)
         } catch let failure as APIFailure {
             return failure.response
         } catch let error as CommandError {
@@ -44,23 +56,27 @@ final class APIResponder: Sendable {
         }
     }
 
-    private func route(_ request: Request, address: () -> String) async throws -> Response {
+    private func route(
+        _ request: Request, _ channel: any Channel, address: () -> String
+    ) async throws -> Response {
         let target = request.head.path ?? "/"
         let path = target.prefix { $0 != "?" }
         func query() throws(APIFailure) -> Query { try Query(target[path.endIndex...].dropFirst()) }
+        // Load balancers ask for an address, and learn nothing but that it is alive.
+        if path != "/healthz", path != "/readyz" { try checkHost(request, address) }
         switch path {
         case "/api/commands":
             try Self.expect(.post, request, path)
             return try await commands.respond(
-                request, try await authenticator.principal(request.headers, address: address))
+                request, try await authenticator.credential(request.headers, address: address))
         case "/api/events":
             try Self.expect(.get, request, path)
-            try await authorizeReading(request, address)
-            return try await events.respond(try query())
+            let reader = try await access.reader(request.headers, address: address)
+            return try await events.respond(try query(), reader)
         case "/api/events/stream":
             try Self.expect(.get, request, path)
-            try await authorizeReading(request, address)
-            return try await stream.respond(request, try query())
+            let reader = try await access.reader(request.headers, address: address)
+            return try await stream.respond(request, try query(), reader, on: channel, address: address())
         case "/healthz":
             try Self.expect(.get, request, path)
             return .json(Array(#"{"status":"alive"}"#.utf8))
@@ -77,19 +93,37 @@ final class APIResponder: Sendable {
         default:
             if path.hasPrefix(HookRoute.prefix) { return try await hooks.respond(request, path, address: address) }
             guard path.hasPrefix("/api/admin/") else { throw Self.unknown(path) }
-            let principal = try await authenticator.principal(request.headers, address: address)
-            guard principal.isAdmin else {
-                throw APIFailure(.forbidden, "only an admin's token opens \(path.prefix(64))")
-            }
-            return try await admin.respond(request, path, query)
+            return try await respondToAdmin(request, path, query, address: address)
         }
     }
 
-    private func authorizeReading(_ request: Request, _ address: () -> String) async throws {
-        if configuration.anonymousRead, request.headers[.authorization] == nil { return }
-        let principal = try await authenticator.principal(request.headers, address: address)
-        guard principal.scopes.contains(.read) else {
-            throw APIFailure(.forbidden, "the token does not allow reading; make one with the scope 'read'")
+    private func respondToAdmin(
+        _ request: Request, _ path: Substring, _ query: () throws -> Query, address: () -> String
+    ) async throws -> Response {
+        var (request, credential) = (request, try await authenticator.credential(request.headers, address: address))
+        func authorize() throws(APIFailure) {
+            guard credential.principal.isAdmin else {
+                throw APIFailure(.forbidden, "only an admin's token opens \(path.prefix(64))")
+            }
+        }
+        try authorize()
+        // The body may take long to come, and the caller's rights may end meanwhile.
+        let limit = APIConfiguration.Limit.adminBody
+        let body = try await bodies.read(request, upTo: limit, tooLarge: "at most \(limit) bytes")
+        request.body = RequestBody(buffer: ByteBuffer(bytes: body.bytes))
+        try await authenticator.refresh(&credential)
+        try authorize()
+        return try await admin.respond(request, path, query)
+    }
+
+    private func checkHost(_ request: Request, _ address: () -> String) throws(APIFailure) {
+        guard let hosts else { return }
+        switch hosts.verdict(request.head.authority, isRepeated: request.headers[.host] != nil) {
+        case .allowed: return
+        case .malformed(let reason): throw APIFailure(.malformed, reason)
+        case .misdirected(let name):
+            log.warn(.wrongHost, "a request from \(address()) for the host '\(name)' was refused; see [http] hosts")
+            throw APIFailure(.misdirected, "this server is not known as '\(name)'; if it is, add it to [http] hosts")
         }
     }
 

@@ -26,6 +26,7 @@ public struct APIServer: Service {
     private let configuration: APIConfiguration
     private let address: Address
     private let door: Door
+    private let rules: ListenerRules
     private let onListening: @Sendable (_ port: Int?) async -> Void
 
     /// Makes a server.
@@ -33,14 +34,16 @@ public struct APIServer: Service {
     ///   - configuration: What it needs of the rest.
     ///   - address: Where it listens.
     ///   - door: What callers may be there.
+    ///   - rules: What is asked of those who connect.
     ///   - onListening: Told once calls are taken, with the port.
     public init(
-        _ configuration: APIConfiguration, address: Address, door: Door,
+        _ configuration: APIConfiguration, address: Address, door: Door, rules: ListenerRules = ListenerRules(),
         onListening: @escaping @Sendable (_ port: Int?) async -> Void = { _ in }
     ) {
         self.configuration = configuration
         self.address = address
         self.door = door
+        self.rules = rules
         self.onListening = onListening
     }
 
@@ -60,31 +63,50 @@ public struct APIServer: Service {
             case .tcp(let host, let port): .hostname(host, port: port)
             case .unix(let path): .unixDomainSocket(path: path)
             }
+        if rules.hosts?.acceptsEveryName == true {
+            configuration.logger.warning(
+                """
+                every Host is accepted on \(address); name this server's hosts in [http] hosts, so that pages of other \
+                names cannot pass for its own (DNS rebinding)
+                """)
+        }
+        let log = SparseLog(configuration.logger, now: configuration.now)
+        let gate = ConnectionGate(limit: rules.connections, log: log)
         let server = try HTTPServerBuilder.http1(
-            configuration: .init(idleTimeout: .seconds(Limit.idleSeconds), httpDecoderConfiguration: decoder)
+            configuration: .init(
+                additionalChannelHandlers: [ConnectionGuard(rules, gate: gate, log: log)],
+                httpDecoderConfiguration: decoder)
         ).buildServer(
-            configuration: ServerConfiguration(
-                address: bind, availableConnectionsDelegate: .maximum(Limit.connections, logger: quiet)),
+            configuration: ServerConfiguration(address: bind, availableConnectionsDelegate: gate),
             eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: quiet,
-            responder: responder(), onServerRunning: { [onListening] in await onListening($0.localAddress?.port) })
+            responder: responder(log), onServerRunning: { [onListening] in await onListening($0.localAddress?.port) })
         try await server.run()
     }
 
-    private func responder() -> HTTPChannelHandler.Responder {
-        let responder = APIResponder(configuration, door: door)
-        let (now, date) = (configuration.now, DateLine())
+    private func responder(_ log: SparseLog) -> HTTPChannelHandler.Responder {
+        let responder = APIResponder(configuration, door: door, rules: rules, log: log)
+        let (now, date, proxies) = (configuration.now, DateLine(), rules.proxies)
         return { request, writer, channel in
             let length = request.headers[.contentLength].flatMap { Int($0) } ?? 0
             if request.headers[.expect] == "100-continue", length <= APIConfiguration.Limit.commands {
                 try await writer.writeInformationalHead(HTTPResponse(status: .continue))
             }
-            var response = await responder.respond(to: request) { channel.remoteAddress?.ipAddress ?? "local" }
+            var response = await responder.respond(to: request, on: channel) {
+                guard let peer = channel.remoteAddress?.ipAddress else { return "local" }
+                return proxies.caller(peer: peer, request.headers)
+            }
             response.headers[.date] = date.text(now())
-            let isTooLarge = response.status == .contentTooLarge
-            if isTooLarge { response.headers[.connection] = "close" }
+            let ends = response.status == .contentTooLarge || response.status == .requestTimeout
+            if ends { response.headers[.connection] = "close" }
+            if response.headers[.contentType] == "text/event-stream" {
+                // Else the kernel keeps megabytes for a reader that does not read.
+                try? await channel.setOption(
+                    .socketOption(.so_sndbuf), value: numericCast(APIConfiguration.Limit.kernelBuffer)
+                ).get()
+            }
             try await writer.write(response: response.head, body: response.body)
             // What is left of the body is not worth reading: ending the connection ends it.
-            if isTooLarge { throw ConnectionEnded() }
+            if ends { throw ConnectionEnded() }
         }
     }
 

@@ -2,6 +2,23 @@ import CrowbarCore
 import HTTPTypes
 import Synchronization
 
+/// Who makes a call, for as long as it is answered: a call that takes longer looks its token up again.
+struct Credential: Sendable {
+    /// Whom the token stands for, as of the last look.
+    fileprivate(set) var principal: Principal
+    /// The token's hash; nil where there is nothing to look up again.
+    fileprivate let hash: [UInt8]?
+    fileprivate var checked: Int64
+
+    /// Unix milliseconds at which it ends, where it does.
+    var expires: Int64? { hash == nil ? nil : principal.expires }
+
+    /// Refuses a principal that lacks a scope.
+    func require(_ scope: Principal.Scopes, _ message: @autoclosure () -> String) throws(APIFailure) {
+        guard principal.scopes.contains(scope) else { throw APIFailure(.forbidden, message()) }
+    }
+}
+
 /// Turns the `Authorization` header into a principal.
 final class Authenticator: Sendable {
     private struct State {
@@ -12,19 +29,24 @@ final class Authenticator: Sendable {
 
     private let configuration: APIConfiguration
     private let door: Door
+    private let recheck: Int64
+    private let log: SparseLog
     private let state = Mutex(State())
 
-    init(_ configuration: APIConfiguration, door: Door) {
+    init(_ configuration: APIConfiguration, door: Door, recheck: Int64, log: SparseLog) {
         self.configuration = configuration
         self.door = door
+        self.recheck = recheck
+        self.log = log
     }
 
-    /// Who calls.
+    /// Who calls. The token is looked up before anything else: a valid one is never refused for what others at its
+    /// address did. A wrong one costs a hash and an indexed look, and over the limit only changes the answer.
     /// - Parameters:
     ///   - headers: The request's headers.
-    ///   - address: Where it comes from; asked for only when the token is not known.
+    ///   - address: Where it comes from; asked for only when the token is wrong.
     /// - Throws: ``APIFailure``: `unauthorized`, or `rate_limited` for an address that failed too often.
-    func principal(_ headers: HTTPFields, address: () -> String) async throws -> Principal {
+    func credential(_ headers: HTTPFields, address: () -> String) async throws -> Credential {
         guard let token = Self.token(headers) else {
             throw APIFailure(
                 .unauthorized, "send 'Authorization: Bearer TOKEN'; 'crowbar token USER' makes a token")
@@ -32,22 +54,61 @@ final class Authenticator: Sendable {
         let hash = configuration.hash(token)
         if case .commandLine(let keyHash, _) = door {
             // Hashes are compared, so that the time it takes tells nothing about the key.
-            if hash == keyHash { return Principal(userId: "", scopes: [.commands, .read, .admin]) }
-            throw APIFailure(.unauthorized, "the key is not the one in admin.key of the data folder")
+            guard hash == keyHash else {
+                throw APIFailure(.unauthorized, "the key is not the one in admin.key of the data folder")
+            }
+            let principal = Principal(userId: "", scopes: [.commands, .read, .admin])
+            return Credential(principal: principal, hash: nil, checked: 0)
         }
         let now = configuration.now()
-        if let known = state.withLock({ $0.cache.principal(of: hash, now: now) }) { return known }
-        let address = address()
-        if state.withLock({ $0.failures.isBlocked(address, now: now) }) {
-            throw APIFailure(.rateLimited, "too many calls with a wrong token from \(address); try again in a second")
+        if let principal = try await look(hash, now) {
+            return Credential(principal: principal, hash: hash, checked: now)
         }
-        guard let principal = try await configuration.authenticate(hash) else {
-            state.withLock { $0.failures.fail(address, now: now) }
+        throw refuse(address(), now)
+    }
+
+    /// Looks a credential's token up again where the last look is ``recheck`` or longer ago, and at its expiry.
+    /// - Throws: ``APIFailure`` where the token is no longer good; whatever the look throws where there can be none.
+    func refresh(_ credential: inout Credential) async throws {
+        guard let hash = credential.hash else { return }
+        let now = configuration.now()
+        let isOver = credential.expires.map { $0 <= now } ?? false
+        if !isOver, now >= credential.checked, now - credential.checked < recheck { return }
+        guard !isOver, let principal = try await look(hash, now) else {
             throw APIFailure(
-                .unauthorized, "the token is not known, or expired; 'crowbar token USER' makes a new one")
+                .unauthorized, "the token has expired or was revoked, or its account was disabled")
         }
+        guard principal.userId == credential.principal.userId else {
+            throw APIFailure(.unauthorized, "the token belongs to another user now")
+        }
+        credential.principal = principal
+        credential.checked = now
+    }
+
+    private func look(_ hash: [UInt8], _ now: Int64) async throws -> Principal? {
+        if let known = state.withLock({ $0.cache.principal(of: hash, now: now) }) { return known }
+        guard let principal = try await configuration.authenticate(hash) else { return nil }
+        if let expires = principal.expires, expires <= now { return nil }
         state.withLock { $0.cache.store(principal, of: hash, now: now) }
         return principal
+    }
+
+    private func refuse(_ address: String, _ now: Int64) -> APIFailure {
+        let key = IPAddress.limitKey(of: address)
+        let isBlocked = state.withLock { state in
+            if state.failures.isBlocked(key, now: now) { return true }
+            state.failures.fail(key, now: now)
+            return false
+        }
+        guard isBlocked else {
+            return APIFailure(
+                .unauthorized, "the token is not known, or expired; 'crowbar token USER' makes a new one")
+        }
+        log.warn(.wrongTokens, "too many calls with a wrong token from \(address); they get 429 for now")
+        return APIFailure(
+            .rateLimited,
+            "over \(FailureLimiter.burst) wrong tokens from \(address); valid tokens still work there, a wrong one may "
+                + "be tried again in a second")
     }
 
     /// The bytes behind `Bearer ` (RFC 6750), or nil where the header has another shape.

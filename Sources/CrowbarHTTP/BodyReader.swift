@@ -4,32 +4,40 @@ import HummingbirdCore
 import NIOCore
 import Synchronization
 
-/// Reads bodies up to a limit each and a limit of all together, so that no crowd of large ones exhausts the memory.
+/// Reads bodies up to a limit each, a share for each caller, and a limit of all together, so that large ones do not
+/// exhaust the memory, and no caller keeps the others out. How fast they must come is ``ConnectionGuard``'s.
 final class BodyReader: Sendable {
-    private let held = Mutex(0)
+    private let shares: Mutex<BodyShares>
 
-    /// A body that counts against the limit of all until it is released.
+    init(all: Int = APIConfiguration.Limit.bodies, each: Int = APIConfiguration.Limit.bodiesOfCaller) {
+        shares = Mutex(BodyShares(all: all, each: each))
+    }
+
+    /// A body that counts against the limits until it is released.
     struct Body: ~Copyable {
         let bytes: [UInt8]
         private let reader: BodyReader
         private let reserved: Int
+        private let holder: String?
 
-        init(_ bytes: [UInt8], _ reader: BodyReader, reserved: Int) {
+        init(_ bytes: [UInt8], _ reader: BodyReader, reserved: Int, for holder: String?) {
             self.bytes = bytes
             self.reader = reader
             self.reserved = reserved
+            self.holder = holder
         }
 
-        deinit { reader.held.withLock { [reserved] in $0 -= reserved } }
+        deinit { reader.shares.withLock { [reserved, holder] in $0.give(reserved, for: holder) } }
     }
 
     /// Reads a body.
     /// - Parameters:
     ///   - request: The request.
     ///   - limit: Its bytes at most.
+    ///   - holder: Whose share it counts against; nil where the caller has none of its own.
     ///   - tooLarge: What is said where there are more.
-    /// - Throws: ``APIFailure`` with `too_large` or `unavailable`.
-    func read(_ request: Request, upTo limit: Int, tooLarge: String) async throws -> Body {
+    /// - Throws: ``APIFailure`` with `too_large`, `too_slow`, `rate_limited` or `unavailable`.
+    func read(_ request: Request, upTo limit: Int, for holder: String? = nil, tooLarge: String) async throws -> Body {
         let declared = request.headers[.contentLength].flatMap { Int($0) } ?? 0
         // A client that asks first is told at once and sends nothing.
         if declared > limit, request.headers[.expect] != nil { throw APIFailure(.tooLarge, tooLarge) }
@@ -45,25 +53,38 @@ final class BodyReader: Sendable {
                     dropped += chunk.readableBytes
                     if dropped > APIConfiguration.Limit.dropped { break }
                 } else {
-                    try reserve(chunk.readableBytes)
+                    try reserve(chunk.readableBytes, for: holder)
                     reserved += chunk.readableBytes
                     bytes.append(contentsOf: chunk.readableBytesView)
                 }
             }
             if isTooLarge { throw APIFailure(.tooLarge, tooLarge) }
         } catch {
-            held.withLock { [reserved] in $0 -= reserved }
+            shares.withLock { [reserved] in $0.give(reserved, for: holder) }
+            if error is BodyTooSlow {
+                throw APIFailure(
+                    .tooSlow,
+                    "the body came too slowly: it must be complete within 30 seconds, and come at 1 KiB a second; send "
+                        + "it in parts")
+            }
             throw error
         }
-        return Body(bytes, self, reserved: reserved)
+        return Body(bytes, self, reserved: reserved, for: holder)
     }
 
-    private func reserve(_ count: Int) throws(APIFailure) {
-        let fits = held.withLock { held in
-            guard held + count <= APIConfiguration.Limit.bodies else { return false }
-            held += count
-            return true
+    private func reserve(_ count: Int, for holder: String?) throws(APIFailure) {
+        switch shares.withLock({ $0.take(count, for: holder) }) {
+        case nil: return
+        case .all:
+            throw APIFailure(
+                .unavailable,
+                "bodies of \(APIConfiguration.Limit.bodies >> 20) MiB are on their way, the most that this server "
+                    + "holds; try again in a second")
+        case .holder:
+            throw APIFailure(
+                .rateLimited,
+                "bodies of \(APIConfiguration.Limit.bodiesOfCaller >> 20) MiB of this user are on their way, the most "
+                    + "for one; wait for their answers")
         }
-        if !fits { throw APIFailure(.unavailable, "too many large bodies are on their way; try again in a second") }
     }
 }

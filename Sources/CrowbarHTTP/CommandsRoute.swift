@@ -9,19 +9,36 @@ struct CommandsRoute: Sendable {
     let ingest: Ingest
     let bodies: BodyReader
     let door: Door
+    let authenticator: Authenticator
 
-    /// Takes a request whose principal is known.
-    func respond(_ request: Request, _ principal: Principal) async throws -> Response {
-        guard principal.scopes.contains(.commands) else {
-            throw APIFailure(.forbidden, "the token does not allow commands; make one with the scope 'commands'")
-        }
-        if Self.isLines(request.headers[.contentType]) { return try await respondToLines(request, principal) }
+    /// Takes a request whose caller is known.
+    func respond(_ request: Request, _ credential: Credential) async throws -> Response {
+        var credential = credential
+        try Self.authorize(credential)
+        if Self.isLines(request.headers[.contentType]) { return try await respondToLines(request, credential) }
         let body = try await bodies.read(
-            request, upTo: APIConfiguration.Limit.command, tooLarge: "a command is at most 1 MiB long")
-        let receipt = try await ingest.submit(try Self.request(body.bytes, principal, door))
+            request, upTo: APIConfiguration.Limit.command, for: holder(credential),
+            tooLarge: "a command is at most 1 MiB long")
+        try await reauthorize(&credential)
+        let receipt = try await ingest.submit(try Self.request(body.bytes, credential.principal, door))
         var json = JSONWriter(capacity: 128)
         Self.write(receipt, to: &json)
         return .json(json.bytes)
+    }
+
+    /// Whose share of all bodies a body counts against; the command line shares with nobody.
+    private func holder(_ credential: Credential) -> String? {
+        door.isCommandLine ? nil : "user:" + credential.principal.userId
+    }
+
+    private static func authorize(_ credential: Credential) throws(APIFailure) {
+        try credential.require(.commands, "the token does not allow commands; make one with the scope 'commands'")
+    }
+
+    /// After what may have taken long: whether the caller still may.
+    private func reauthorize(_ credential: inout Credential) async throws {
+        try await authenticator.refresh(&credential)
+        try Self.authorize(credential)
     }
 
     private static func isLines(_ contentType: String?) -> Bool {
@@ -31,21 +48,45 @@ struct CommandsRoute: Sendable {
 
     /// Reads the whole body first: a body that is too long changes nothing, and a client that reads answers only after
     /// it has sent all cannot block itself. The answers then leave batch by batch.
-    private func respondToLines(_ request: Request, _ principal: Principal) async throws -> Response {
+    private func respondToLines(_ request: Request, _ credential: Credential) async throws -> Response {
         let body = try await bodies.read(
-            request, upTo: APIConfiguration.Limit.commands,
+            request, upTo: APIConfiguration.Limit.commands, for: holder(credential),
             tooLarge: "many commands are at most 16 MiB long; send them in parts")
+        var credential = credential
+        try await reauthorize(&credential)
         let held = HeldBody(body)
-        let (ingest, door) = (ingest, door)
+        let (route, caller) = (self, credential)
         return Response(
             status: .ok, headers: [.contentType: "application/x-ndjson"],
             body: ResponseBody { writer in
                 var lines = LineBatches(held.bytes)
+                var caller = caller
                 while let batch = lines.next() {
-                    try await writer.write(await Self.submit(batch, ingest, principal, door))
+                    try await writer.write(await route.submit(batch, &caller))
                 }
                 try await writer.finish(nil)
             })
+    }
+
+    /// Submits a batch while the caller may; every line of a batch of one who no longer may is answered with that.
+    private func submit(_ lines: [ArraySlice<UInt8>], _ caller: inout Credential) async -> ByteBuffer {
+        let refusal: CommandError
+        do {
+            try await reauthorize(&caller)
+            return await Self.submit(lines, ingest, caller.principal, door)
+        } catch let failure as APIFailure {
+            refusal = failure.error
+        } catch {
+            refusal = CommandError(.unavailable, "the token could not be looked up again; send this command again")
+        }
+        var json = JSONWriter(capacity: 112)
+        APIFailure.write(refusal, to: &json)
+        var answers = ByteBuffer()
+        for _ in lines {
+            answers.writeBytes(json.bytes)
+            answers.writeInteger(UInt8(0x0A))
+        }
+        return answers
     }
 
     /// Submits a batch and gives one line for each of its lines, in their order.

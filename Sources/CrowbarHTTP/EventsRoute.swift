@@ -1,31 +1,40 @@
 import CrowbarCore
 import HTTPTypes
 import HummingbirdCore
+import JSONBytes
 import NIOCore
 
 /// `GET /api/events`: a page of the log as NDJSON.
 struct EventsRoute: Sendable {
     let log: any EventLog
+    let access: ReadAccess
 
-    func respond(_ query: Query) async throws -> Response {
+    /// - Parameter reader: Who reads; nil for a caller without a token.
+    func respond(_ query: Query, _ reader: Credential?) async throws -> Response {
         try query.refuseUnknown(knowing: ["after", "limit", "type", "channel"])
         let filter = try EventFilter(query)
         let limit = try Self.limit(query)
         let start = try await Self.position(after: query["after"], log)
         // The page ends at the head as it is now, so that it ends at all however fast the log grows.
         let end = try await log.head()?.position ?? 0
-        var reader = PageReader(log: log, filter: filter, left: limit, at: start, end: end)
+        var pages = PageReader(log: log, filter: filter, left: limit, at: start, end: end)
         // The first lines are read before the head leaves, so that a log that cannot be read is a 503.
-        let first = try await reader.next()
-        let begun = reader
+        let first = try await pages.next()
+        let (begun, access) = (pages, access)
         return Response(
             status: .ok, headers: [.contentType: "application/x-ndjson"],
             body: ResponseBody { writer in
-                var reader = begun
+                var (pages, reader) = (begun, reader)
                 var lines = first
                 while let chunk = lines {
+                    if let ended = await access.end(of: &reader) {
+                        var json = JSONWriter(capacity: 112)
+                        APIFailure.write(ended, to: &json)
+                        try await writer.write(ByteBuffer(bytes: json.bytes + [0x0A]))
+                        break
+                    }
                     if chunk.readableBytes > 0 { try await writer.write(chunk) }
-                    lines = try await reader.next()
+                    lines = try await pages.next()
                 }
                 try await writer.finish(nil)
             })

@@ -13,35 +13,54 @@ final class HookRoute: Sendable {
 
     private let configuration: APIConfiguration
     private let bodies: BodyReader
+    private let recheck: Int64
+    private let log: SparseLog
     private let failures = Mutex(FailureLimiter())
 
-    init(_ configuration: APIConfiguration, bodies: BodyReader) {
+    init(_ configuration: APIConfiguration, bodies: BodyReader, recheck: Int64, log: SparseLog) {
         self.configuration = configuration
         self.bodies = bodies
+        self.recheck = recheck
+        self.log = log
     }
 
     /// Takes a request whose path begins with ``prefix``. The path appears in no answer.
     func respond(_ request: Request, _ path: Substring, address: () -> String) async throws -> Response {
         try APIResponder.expect(.post, request, "/hooks/…")
-        let hook = try await hook(Array(path.utf8.dropFirst(Self.prefix.utf8.count)), address())
+        let token = Array(path.utf8.dropFirst(Self.prefix.utf8.count))
+        let begun = configuration.now()
+        var hook = try await hook(token, address)
         let body = try await bodies.read(
-            request, upTo: APIConfiguration.Limit.hook, tooLarge: "a hook's body is at most 64 KiB long")
+            request, upTo: APIConfiguration.Limit.hook, for: "hook:" + hook.name,
+            tooLarge: "a hook's body is at most 64 KiB long")
+        // A hook that was revoked while its body came in says nothing more.
+        if configuration.now() - begun >= recheck { hook = try await self.hook(token, address) }
         let command = try Command(parsing: try Self.command(body.bytes, hook))
         _ = try await configuration.ingest.submit(Ingest.Request(command, actor: hook.userId))
         return Response(status: .noContent)
     }
 
-    private func hook(_ token: [UInt8], _ address: String) async throws -> IncomingHook {
-        let now = configuration.now()
-        if failures.withLock({ $0.isBlocked(address, now: now) }) {
-            throw APIFailure(.rateLimited, "too many calls of hooks that are not there; try again in a second")
-        }
+    /// The hook of a token. It is looked up before anything else: what others at its address did refuses no hook.
+    private func hook(_ token: [UInt8], _ address: () -> String) async throws -> IncomingHook {
         if token.count <= APIConfiguration.Limit.token,
             let hook = try await configuration.hook(configuration.hash(token))
         {
             return hook
         }
-        failures.withLock { $0.fail(address, now: now) }
+        let (now, caller) = (configuration.now(), address())
+        let key = IPAddress.limitKey(of: caller)
+        let isBlocked = failures.withLock { failures in
+            if failures.isBlocked(key, now: now) { return true }
+            failures.fail(key, now: now)
+            return false
+        }
+        if isBlocked {
+            log.warn(.wrongTokens, "too many calls of hooks that are not there from \(caller); they get 429 for now")
+            throw APIFailure(
+                .rateLimited,
+                "over \(FailureLimiter.burst) calls of hooks that are not there from \(caller); those that are there "
+                    + "still work, another one may be tried in a second")
+        }
         throw APIFailure(.notFound, "there is no such hook, or no longer; 'crowbar hooks add' makes one")
     }
 

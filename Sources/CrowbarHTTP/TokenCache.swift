@@ -5,6 +5,7 @@ import CrowbarCore
 struct TokenCache: Sendable {
     private struct Entry {
         var principal: Principal
+        var stored: Int64
         var until: Int64
     }
 
@@ -23,9 +24,9 @@ struct TokenCache: Sendable {
 
     var count: Int { entries.count }
 
-    /// The principal of a token that was stored less than the lifetime ago.
+    /// The principal of a token that was stored less than the lifetime ago and has not expired.
     func principal(of tokenHash: [UInt8], now: Int64) -> Principal? {
-        guard let entry = entries[tokenHash], now < entry.until, now >= entry.until - lifetime else { return nil }
+        guard let entry = entries[tokenHash], now < entry.until, now >= entry.stored else { return nil }
         return entry.principal
     }
 
@@ -35,6 +36,7 @@ struct TokenCache: Sendable {
             entries = entries.filter { now < $0.value.until }
             if entries.count >= capacity { entries.removeAll() }
         }
-        entries[tokenHash] = Entry(principal: principal, until: now + lifetime)
+        let until = min(now + lifetime, principal.expires ?? .max)
+        entries[tokenHash] = Entry(principal: principal, stored: now, until: until)
     }
 }

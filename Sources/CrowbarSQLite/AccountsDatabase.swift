@@ -251,9 +251,9 @@ public final class AccountsDatabase: Sendable {
         guard try rows.step() else { return nil }
         var scopes = Principal.Scopes(rawValue: Int(rows.int(1)))
         if rows.int(3) == 0 { scopes.remove(.admin) }
+        let expires = rows.isNull(2) ? nil : rows.int(2)
         return Known(
-            principal: Principal(userId: rows.text(0), scopes: scopes), expires: rows.isNull(2) ? nil : rows.int(2),
-            read: now)
+            principal: Principal(userId: rows.text(0), scopes: scopes, expires: expires), expires: expires, read: now)
     }
 
     static func account(_ db: Database, _ userId: String) throws -> Account? {

@@ -14,10 +14,10 @@
 // TOKEN is made by the host for this start, so that a plugin's own output is not mistaken for it. A plugin that is killed
 // for the number of its processes is reported the same way, the reason beginning with "limit: ".
 //
-// Options (rules.h): --memory=BYTES --files=NUMBER --processes=NUMBER --user=NUMBER --group=NUMBER --hide=PATH
-// --may-expose --no-network --sandbox --read=PATH --write=PATH --require. --probe tells what this machine can enforce:
-// "landlock VERSION"; "sockets 1" where system calls can be refused, else 0; "mounts 2" where a plugin can get mounts of
-// its own by root's right, 1 by that of an ordinary user, else 0.
+// Options (rules.h): --memory=BYTES --files=NUMBER --soft-files=NUMBER --processes=NUMBER --user=NUMBER --group=NUMBER
+// --hide=PATH --may-expose --no-network --sandbox --read=PATH --write=PATH --require. --probe tells what this machine can
+// enforce: "landlock VERSION"; "sockets 1" where system calls can be refused, else 0; "mounts 2" where a plugin can get
+// mounts of its own by root's right, 1 by that of an ordinary user, else 0.
 
 #define _GNU_SOURCE
 #include "rules.h"

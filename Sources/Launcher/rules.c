@@ -47,6 +47,7 @@ static bool add_path(const char *path, const char **paths, int *count) {
 static bool read_option(const char *option, struct rules *rules) {
     if (strncmp(option, "--memory=", 9) == 0) return (rules->memory = number(option + 9)) > 0;
     if (strncmp(option, "--files=", 8) == 0) return (rules->files = number(option + 8)) > 0;
+    if (strncmp(option, "--soft-files=", 13) == 0) return (rules->soft_files = number(option + 13)) > 0;
     if (strncmp(option, "--processes=", 12) == 0) return (rules->processes = number(option + 12)) > 0;
     if (strncmp(option, "--user=", 7) == 0) return (rules->user = number(option + 7)) > 0;
     if (strncmp(option, "--group=", 8) == 0) return (rules->group = number(option + 8)) > 0;
@@ -78,6 +79,14 @@ static bool limit(int resource, long long value, const char *name, struct troubl
         wanted.rlim_cur = wanted.rlim_max = before.rlim_max;
     }
     return setrlimit(resource, &wanted) == 0 || note_trouble(trouble, "cannot set the limit of", name);
+}
+
+// A program that uses select(2) fails with descriptors from 1024 on, so the plugin does not get the host's raised limit.
+static void lower_soft_files(long long files) {
+    struct rlimit open_files;
+    if (files == 0 || getrlimit(RLIMIT_NOFILE, &open_files) != 0 || open_files.rlim_cur <= (rlim_t)files) return;
+    open_files.rlim_cur = (rlim_t)files;
+    setrlimit(RLIMIT_NOFILE, &open_files);
 }
 
 // Descriptors from 3 on are closed by exec, those of the launcher among them that it uses until then.
@@ -158,6 +167,7 @@ bool apply_rules(struct rules *rules, const char *program, struct trouble *troub
     // RLIMIT_DATA, not RLIMIT_AS: runtimes such as Node's and Go's reserve address space by the gigabyte that they never
     // touch. Since Linux 4.7 it counts all private memory that can be written, from mmap(2) too.
     if (rules->memory > 0 && !limit(RLIMIT_DATA, rules->memory, "memory", trouble)) return false;
+    lower_soft_files(rules->soft_files);
     if (rules->files > 0 && !limit(RLIMIT_NOFILE, rules->files, "open files", trouble)) return false;
     if (can_filter()) return refuse_calls(rules->no_network, no_attributes, trouble);
     errno = ENOSYS;

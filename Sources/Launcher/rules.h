@@ -17,6 +17,8 @@ struct rules {
     long long memory;
     // Open files of each process; 0: no limit.
     long long files;
+    // The soft limit of open files that the host was started with, where it has raised its own; 0: as inherited.
+    long long soft_files;
     // Processes and threads of the plugin and all it starts; 0: no limit. Watched by the launcher.
     long long processes;
     // The user and group that the plugin runs as; 0: those of the host.

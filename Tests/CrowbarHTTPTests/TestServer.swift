@@ -22,10 +22,15 @@ struct TestServer: Sendable {
     let client: TestClient
     let log: SQLiteLog
     let ingest: Ingest
+    /// Whom tokens stand for now.
+    let accounts: TestAccounts
+    /// What the server logged.
+    let lines: LogLines
 
     /// Runs a server for the time of a test.
     static func run(
         door: Door = .people, anonymousRead: Bool = false, plugins: PluginActions? = nil,
+        rules: ListenerRules = ListenerRules(), accounts: TestAccounts = TestAccounts(),
         _ body: @Sendable @escaping (TestServer) async throws -> Void
     ) async throws {
         var template = Array("/tmp/crowbar-http-XXXXXX".utf8CString)
@@ -38,9 +43,9 @@ struct TestServer: Sendable {
         let log = try SQLiteLog(path: folder + "/log.db", now: now, random32: { [UInt8](repeating: 7, count: 32) })
         let ids = EventIDSource(now: now, random: { UInt64.random(in: 0 ... .max) })
         let ingest = Ingest(log: log, newEventID: { ids.next() }, hash: hash)
-        let known = Dictionary(uniqueKeysWithValues: tokens.map { (hash(Array($0.key.utf8)), $0.value) })
+        let lines = LogLines()
         let configuration = APIConfiguration(
-            ingest: ingest, log: log, authenticate: { known[$0] }, hash: hash,
+            ingest: ingest, log: log, authenticate: { try accounts.principal($0) }, hash: hash,
             listings: APIConfiguration.Listings(
                 plugins: { Array(#"[{"name":"irc"}]"#.utf8) },
                 cursors: { $0 == "irc/libera" ? Array(#"[{"queue":"libera"}]"#.utf8) : nil },
@@ -50,9 +55,9 @@ struct TestServer: Sendable {
                 $0 == hash(Array("ci-token".utf8)) ? IncomingHook(name: "ci", channelId: "general", created: 1) : nil
             },
             anonymousRead: anonymousRead, now: now,
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            logger: Logger(label: "test") { _ in lines })
         let (ports, found) = AsyncStream.makeStream(of: Int.self)
-        let server = APIServer(configuration, address: .tcp(host: "127.0.0.1", port: 0), door: door) {
+        let server = APIServer(configuration, address: .tcp(host: "127.0.0.1", port: 0), door: door, rules: rules) {
             found.yield($0 ?? 0)
         }
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -60,7 +65,9 @@ struct TestServer: Sendable {
             group.addTask { try await server.run() }
             group.addTask {
                 guard let port = await ports.first(where: { _ in true }) else { return }
-                try await body(TestServer(client: TestClient(port: port), log: log, ingest: ingest))
+                let client = TestClient(port: port)
+                try await body(
+                    TestServer(client: client, log: log, ingest: ingest, accounts: accounts, lines: lines))
                 throw Finished()
             }
             do {

@@ -48,7 +48,7 @@ import Testing
         try accounts.add(.init(userId: "ann", isAdmin: false, created: 1))
         try accounts.storeToken(
             .init(hash: Self.hash, userId: "ann", scopes: [.read, .commands], expires: 5000, created: 1))
-        let ann = Principal(userId: "ann", scopes: [.read, .commands])
+        let ann = Principal(userId: "ann", scopes: [.read, .commands], expires: 5000)
         #expect(try accounts.principal(forTokenHash: Self.hash, now: 4990) == ann)
         #expect(try accounts.principal(forTokenHash: Self.hash, now: 4999) == ann)
         #expect(try accounts.principal(forTokenHash: Self.hash, now: 5000) == nil, "also from memory")

@@ -114,14 +114,19 @@ final class CommandLineFolder: Sendable {
 
     /// Limits the size of the files that a process can write (RLIMIT_FSIZE, soft); the exit status of prlimit.
     func limitFiles(of pid: pid_t, to limit: String) -> Int32 {
-        let arguments = ["/usr/bin/prlimit", "--pid", "\(pid)", "--fsize=\(limit)"]
+        setLimit(of: pid, "--fsize=\(limit)")
+    }
+
+    /// Sets a limit of a process by an option of prlimit(1); its exit status.
+    func setLimit(of pid: pid_t, _ option: String) -> Int32 {
+        let arguments = ["/usr/bin/prlimit", "--pid", "\(pid)", option]
         return Self.spawn(arguments, in: path, output: nil, error: nil).map { Self.wait($0) } ?? -1
     }
 
     /// Starts a server and waits until it says where it listens.
     /// - Returns: Its process id and port.
-    func serve(_ arguments: String...) -> (pid: pid_t, port: String)? {
-        guard let pid = start(["serve"] + arguments, "serve") else { return nil }
+    func serve(_ arguments: String..., by starter: [String] = []) -> (pid: pid_t, port: String)? {
+        guard let pid = start(["serve"] + arguments, "serve", under: starter) else { return nil }
         let isListening = poll { read("serve.out").contains("listens on") || Self.hasEnded(pid) }
         let address = read("serve.out").split(separator: " ").first { $0.hasPrefix("http://") }
         guard isListening, let port = address?.split(separator: ":").last?.prefix(while: \.isNumber) else { return nil }

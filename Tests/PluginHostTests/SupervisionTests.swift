@@ -1,3 +1,4 @@
+import Glibc
 import Testing
 
 @testable import PluginHost
@@ -67,6 +68,32 @@ func otherEndsAreFinalOrTriedLater(end: Supervisor.End, expected: Supervisor.Act
     var supervisor = Supervisor()
     let action = supervisor.next(end, started: 0, madeProgress: false, now: 0, random: 0.5)
     #expect(action == expected)
+}
+
+@Test func aSystemThatIsShortIsWaitedForWithoutEnd() {
+    var supervisor = Supervisor()
+    var waits: [Int64] = []
+    for _ in 0..<20 {
+        let action = supervisor.next(.notStarted("no files"), started: 0, madeProgress: false, now: 0, random: 0.999)
+        guard case .restart(let wait, "no files") = action else {
+            Issue.record("\(action)")
+            return
+        }
+        waits.append(wait)
+    }
+    #expect(waits.first == 499 && waits.last == 59_940 && waits == waits.sorted())
+}
+
+@Test(arguments: [
+    (EMFILE, true), (ENFILE, true), (EAGAIN, true), (ENOMEM, true), (ENOBUFS, true), (ENOSPC, true), (EINTR, true),
+    (ETXTBSY, true), (ENOENT, false), (EACCES, false), (EPERM, false), (ENOEXEC, false), (E2BIG, false),
+    (ENOTDIR, false), (ELOOP, false), (EINVAL, false),
+])
+func whatPassesByItselfIsNoFaultOfAPlugin(error: Int32, isShortage: Bool) {
+    #expect(SystemShortage.isCause(of: error) == isShortage)
+    let report = "cannot start a process: " + String(cString: strerror(error))
+    #expect(SystemShortage.isCause(ofReport: report) == isShortage)
+    #expect(!SystemShortage.isCause(ofReport: report + " and more"))
 }
 
 @Test func aShutdownGoesThroughItsStepsWithTheirGraces() {

@@ -49,7 +49,7 @@ private let allowed: [String: Set<String>] = [
     "Plugins/AWS": ["PluginKit", "PluginWire", "JSONBytes", "CCurl", "OpenSSL", "DequeModule"],
     "CrowbarHTTP": [
         "CrowbarCore", "JSONBytes", "OpenSSL", "Logging", "Hummingbird", "HummingbirdCore", "HTTPTypes",
-        "ServiceLifecycle", "NIOCore", "NIOPosix",
+        "NIOHTTPTypes", "ServiceLifecycle", "NIOCore", "NIOPosix",
     ],
     "CrowbarTesting": ["CrowbarCore", "PluginWire", "JSONBytes", "Logging"],
 ]

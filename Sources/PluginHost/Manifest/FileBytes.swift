@@ -5,13 +5,25 @@ enum FileBytes {
     /// Why a file was not read.
     struct Failure: Error {
         var reason: String
+        /// Whether the system is short of something, so that the file may be read later.
+        var isTransient = false
+
+        init(reason: String) { self.reason = reason }
+
+        /// The error in errno.
+        static var ofSystem: Failure {
+            let error = errno
+            var failure = Failure(reason: String(cString: strerror(error)))
+            failure.isTransient = SystemShortage.isCause(of: error)
+            return failure
+        }
     }
 
     /// Reads a file.
     /// - Parameter limit: The largest size that is taken, in bytes.
     static func read(_ path: String, limit: Int) throws(Failure) -> [UInt8] {
         let file = open(path, O_RDONLY | O_CLOEXEC)
-        guard file >= 0 else { throw Failure(reason: String(cString: strerror(errno))) }
+        guard file >= 0 else { throw Failure.ofSystem }
         defer { close(file) }
         var bytes = [UInt8](repeating: 0, count: limit + 1)
         var count = 0
@@ -20,7 +32,7 @@ enum FileBytes {
                 Glibc.read(file, $0.baseAddress.map { $0 + count }, limit + 1 - count)
             }
             if got < 0, errno == EINTR { continue }
-            guard got >= 0 else { throw Failure(reason: String(cString: strerror(errno))) }
+            guard got >= 0 else { throw Failure.ofSystem }
             if got == 0 { break }
             count += got
         }
@@ -43,7 +55,7 @@ enum FileBytes {
 
     /// The names in a folder, sorted.
     static func list(_ folder: String) throws(Failure) -> [String] {
-        guard let handle = opendir(folder) else { throw Failure(reason: String(cString: strerror(errno))) }
+        guard let handle = opendir(folder) else { throw Failure.ofSystem }
         defer { closedir(handle) }
         var names: [String] = []
         while let entry = readdir(handle) {

@@ -15,6 +15,8 @@ struct Secrets: Sendable {
     struct Unresolved: Error, Equatable {
         var path: String
         var reason: String
+        /// Whether it may be resolved later.
+        var isTransient = false
     }
 
     /// Resolves the references of a configuration.
@@ -88,7 +90,8 @@ struct Secrets: Sendable {
         do {
             bytes = try FileBytes.read(file, limit: maxFile)
         } catch {
-            throw Unresolved(path: path, reason: "\(file) cannot be read: \(error.reason)")
+            throw Unresolved(
+                path: path, reason: "\(file) cannot be read: \(error.reason)", isTransient: error.isTransient)
         }
         // By bytes: in a text CR and LF together are one character.
         if bytes.last == 0x0A {

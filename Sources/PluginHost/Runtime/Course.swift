@@ -377,7 +377,9 @@ extension Supervisor.End {
     var reason: String? {
         switch self {
         case .drained, .stopped: nil
-        case .crashed(let reason), .tryLater(let reason), .failed(let reason), .diverged(let reason): reason
+        case .crashed(let reason), .notStarted(let reason), .tryLater(let reason), .failed(let reason),
+            .diverged(let reason):
+            reason
         }
     }
 }

@@ -9,6 +9,8 @@ struct MachineAbility: Sendable, Equatable {
     var sockets: Bool
     /// Whether plugins can be given mounts of their own.
     var mounts = false
+    /// Whether the launcher could be asked at all.
+    var isKnown = true
 
     /// Bytes of the launcher's answer.
     private static let answerLimit = 1024
@@ -36,7 +38,9 @@ struct MachineAbility: Sendable, Equatable {
         let outcome = try? await Subprocess.run(
             .path(FilePath(launcher)), arguments: ["--probe"], environment: .custom([:]), input: .none,
             output: .string(limit: answerLimit), error: .discarded)
-        return MachineAbility(answer: outcome?.standardOutput ?? "")
+        var ability = MachineAbility(answer: outcome?.standardOutput ?? "")
+        ability.isKnown = outcome != nil
+        return ability
     }
 
     /// How the data folder is kept from plugins, where that is not by mounts; nil where it is.

@@ -70,7 +70,8 @@ public struct PluginCheck: Sendable {
                 + (await MissingChannels.lines(report.channels, environment)).map {
                     Finding(isError: false, text: "\(manifest.file): \($0)")
                 }
-        case .failed(let reason), .crashed(let reason), .tryLater(let reason), .diverged(let reason):
+        case .failed(let reason), .crashed(let reason), .notStarted(let reason), .tryLater(let reason),
+            .diverged(let reason):
             // A disabled one may well be unfinished.
             return findings
                 + (report.problems.isEmpty ? [reason] : report.problems).map {

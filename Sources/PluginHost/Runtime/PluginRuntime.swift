@@ -142,7 +142,9 @@ final class PluginRuntime: Sendable {
             session.tell = { [weak self] in self?.heard(id, $0, manifest) }
             return await session.run()
         } catch {
-            return .init(end: .failed(error.reason), madeProgress: false, attempts: earlier, suspects: suspects)
+            return .init(
+                end: error.isTransient ? .notStarted(error.reason) : .failed(error.reason), madeProgress: false,
+                attempts: earlier, suspects: suspects)
         }
     }
 

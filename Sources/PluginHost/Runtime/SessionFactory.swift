@@ -9,6 +9,8 @@ struct SessionFactory: Sendable {
     /// Why there can be no process: for people.
     struct Refusal: Error {
         var reason: String
+        /// Whether the system is short of something, so that there may be a process later.
+        var isTransient = false
     }
 
     /// Bytes of a configuration, its secrets resolved, so that it fits into a line with what stands beside it.
@@ -26,7 +28,9 @@ struct SessionFactory: Sendable {
             secrets = try Secrets.resolve(
                 manifest.config, environment: environment.environment, folder: Self.folder(of: manifest.file))
         } catch {
-            throw Refusal(reason: "\(ManifestReader.place(ofConfig: error.path, in: manifest.file)): \(error.reason)")
+            throw Refusal(
+                reason: "\(ManifestReader.place(ofConfig: error.path, in: manifest.file)): \(error.reason)",
+                isTransient: error.isTransient)
         }
         let bytes = secrets.config.bytes.count
         guard bytes <= Self.maxConfig else {
@@ -43,7 +47,13 @@ struct SessionFactory: Sendable {
         earlier: [String: [Int64: DeliveryQueue.Attempts]] = [:]
     ) async throws(Refusal) -> PluginSession {
         if manifest.sandbox?.require == true {
-            let shortfalls = await MachineAbility.probe(launcher: environment.launcher).shortfalls(manifest)
+            let ability = await MachineAbility.probe(launcher: environment.launcher)
+            if !ability.isKnown, access(environment.launcher, X_OK) == 0 {
+                throw Refusal(
+                    reason: "'\(environment.launcher)' cannot be asked what this machine can enforce",
+                    isTransient: true)
+            }
+            let shortfalls = ability.shortfalls(manifest)
             if !shortfalls.isEmpty {
                 throw Refusal(reason: "\(manifest.file): sandbox.require: \(shortfalls.joined(separator: "; "))")
             }
@@ -74,7 +84,10 @@ struct SessionFactory: Sendable {
         }
         let data = Self.dataFolder(of: name, environment)
         for path in [environment.dataFolder, data] where mkdir(path, 0o700) != 0 && errno != EEXIST {
-            throw Refusal(reason: "the folder '\(path)' cannot be made: \(String(cString: strerror(errno)))")
+            let error = errno
+            throw Refusal(
+                reason: "the folder '\(path)' cannot be made: \(String(cString: strerror(error)))",
+                isTransient: SystemShortage.isCause(of: error))
         }
         var variables = ["HOME": data, "PATH": environment.environment["PATH"] ?? "/usr/local/bin:/usr/bin:/bin"]
         variables["LANG"] = environment.environment["LANG"] ?? "C.UTF-8"

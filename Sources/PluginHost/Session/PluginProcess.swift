@@ -61,7 +61,8 @@ struct PluginProcess: Sendable {
         defer { errors.closeFarEnd(isReading: false) }
         var pid: pid_t = 0
         let arguments =
-            [plan.launcher, String(getpid()), plan.token] + plan.rules.options + ["--", plan.program] + plan.arguments
+            [plan.launcher, String(getpid()), plan.token] + DescriptorLimit.launchOptions + plan.rules.options
+            + ["--", plan.program] + plan.arguments
         let problem = withCStrings(arguments) { arguments in
             withCStrings(plan.environment.map { "\($0)=\($1)" }) { environment in
                 CSpawn_start(

@@ -4,6 +4,7 @@ import JSONBytes
 import Logging
 import PluginWire
 import Synchronization
+import SystemPackage
 
 /// One life of a plugin's process, from `hello` to its end. One task owns all of the state here and handles what comes
 /// into the mailbox, one thing after the other; reading, writing, storing and deciding run beside it.
@@ -203,9 +204,10 @@ final class PluginSession {
             await work(process, launchFailure)
             return await report(process.reap(), launchFailure.reason)
         } catch {
+            let reason = "cannot start '\(plan.launcher)': \(error)"
             return Report(
-                end: .failed("cannot start '\(plan.launcher)': \(error)"), madeProgress: false, attempts: earlier,
-                suspects: suspects)
+                end: SystemShortage.isCause(of: error.rawValue) ? .notStarted(reason) : .failed(reason),
+                madeProgress: false, attempts: earlier, suspects: suspects)
         }
     }
 
@@ -350,7 +352,8 @@ final class PluginSession {
         if let launchFailure, launchFailure.hasPrefix(LaunchFailure.limitMark) {
             outcome = .crashed("killed for a limit: \(launchFailure.dropFirst(LaunchFailure.limitMark.count))")
         } else if let launchFailure {
-            outcome = .failed("cannot run '\(plan.program)': \(launchFailure)")
+            let reason = "cannot run '\(plan.program)': \(launchFailure)"
+            outcome = SystemShortage.isCause(ofReport: launchFailure) ? .notStarted(reason) : .failed(reason)
         } else if purpose == .check, end == .stopped, how == .exited(Wire.exitBadConfiguration) {
             // It was ready, and found more behind that.
             outcome = .failed("its configuration is wrong: \(reason)")

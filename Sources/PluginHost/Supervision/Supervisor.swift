@@ -21,6 +21,8 @@ struct Supervisor {
         case stopped
         /// A crash, a kill by the host, an unasked-for exit; with the cause.
         case crashed(String)
+        /// The system could not start it now: too many open files or processes, no memory; with the reason.
+        case notStarted(String)
         /// It asked to be tried later; with the reason.
         case tryLater(String)
         /// It cannot work until something changes; with the reason.
@@ -68,6 +70,10 @@ struct Supervisor {
         case .tryLater(let reason):
             restarts += 1
             return .restart(after: Limit.tryLater, reason: reason)
+        case .notStarted(let reason):
+            // Nothing is wrong with the plugin, so it is tried for as long as the system is short.
+            restarts += 1
+            return .restart(after: backOff(random), reason: reason)
         case .crashed(let reason): return crashed(reason, started, madeProgress, now, random)
         }
     }
@@ -82,9 +88,12 @@ struct Supervisor {
             return .fail("crashed \(crashes.count) times in 10 minutes without settling an event; last: \(reason)")
         }
         restarts += 1
-        // Full jitter: plugins that fell together do not come back together.
-        let wait = Int64(Double(delay) * random)
-        delay = min(delay * 2, Limit.longestDelay)
-        return .restart(after: wait, reason: reason)
+        return .restart(after: backOff(random), reason: reason)
+    }
+
+    /// Full jitter: plugins that fell together do not come back together.
+    private mutating func backOff(_ random: Double) -> Int64 {
+        defer { delay = min(delay * 2, Limit.longestDelay) }
+        return Int64(Double(delay) * random)
     }
 }

@@ -9,6 +9,8 @@ struct Configuration: Sendable, Equatable {
     var plugins: String
     /// Where the API listens.
     var listen: ListenAddress
+    /// Who may be asked as what, and who says where callers are.
+    var http: HTTPRules
     /// Whether events may be read without a token.
     var anonymousRead: Bool
     /// The users that plugins run as, where the server is root.

@@ -88,6 +88,7 @@ struct ConfigurationReader {
             data: path(try self.path(root, "data", "CROWBAR_DATA") ?? "data"),
             plugins: path(try self.path(root, "plugins", "CROWBAR_PLUGINS") ?? "plugins.d"),
             listen: try listen(try root.table("http")),
+            http: try HTTPRules(try root.table("http"), environment: environment),
             anonymousRead: try anonymousRead(try root.table("auth")),
             pluginUsers: try pluginUsers(root), exposeData: try exposeData(root), log: log)
     }
@@ -131,7 +132,7 @@ struct ConfigurationReader {
     }
 
     private func listen(_ http: SettingsReader?) throws -> ListenAddress {
-        try http?.refuseUnknown(knowing: ["listen", "cors"])
+        try http?.refuseUnknown(knowing: ["listen", "hosts", "trusted_proxies", "cors"])
         if let origins = try http?.strings("cors"), let http, !origins.isEmpty {
             throw http.error("cors", Self.later("CORS"))
         }

@@ -24,6 +24,7 @@ struct Server {
         let logging = LogSettings(configuration.log)
         let logger = Logger("crowbar", logging)
         let end = ServerEnd(logger: logger)
+        let descriptors = Self.raiseDescriptorLimit(logger)
         let socket = configuration.data + "/" + ControlFiles.socket
         if socket.utf8.count > ListenProblem.maxSocketPath {
             throw Refusal(ListenProblem.text(socket, errno: ENAMETOOLONG))
@@ -50,9 +51,16 @@ struct Server {
         actions.status = { try await status.json() }
         let control = APIServer(
             api, address: .unix(path: socket),
-            door: .commandLine(keyHash: SHA256.hash(Array(key.utf8)), actions))
+            door: .commandLine(keyHash: SHA256.hash(Array(key.utf8)), actions),
+            rules: ListenerRules(connections: descriptors.control))
         let listen = configuration.listen
-        let people = APIServer(api, address: .tcp(host: listen.host, port: listen.port), door: .people) { port in
+        let rules = ListenerRules(
+            proxies: configuration.http.trustedProxies,
+            hosts: HostRule(hosts: configuration.http.hosts, listening: listen.host),
+            connections: descriptors.connections)
+        let people = APIServer(
+            api, address: .tcp(host: listen.host, port: listen.port), door: .people, rules: rules
+        ) { port in
             let address = ListenAddress(host: listen.host, port: port ?? listen.port)
             status.note(address: "http://\(address)")
             StandardStream.output.write(
@@ -99,6 +107,22 @@ struct Server {
         }
         unlink(socket)
         end.log(nil, limit: Int64(Self.shutdownSeconds) * 1_000)
+    }
+
+    /// Open files at most, below which the log says that it is little.
+    private static let fewDescriptors = 4_096
+
+    /// Raises the limit of open files as far as this process may, and divides it.
+    private static func raiseDescriptorLimit(_ logger: Logger) -> DescriptorBudget {
+        let (before, after) = DescriptorLimit.raise()
+        let budget = DescriptorBudget(limit: after)
+        logger.log(
+            level: after < fewDescriptors ? .warning : .info,
+            """
+            open files: the limit is \(after) (it was \(before)), which allows \(budget.connections) HTTP connections \
+            at once\(after < fewDescriptors ? "; raise the hard limit (ulimit -Hn, LimitNOFILE=) for more" : "")
+            """)
+        return budget
     }
 }
 

@@ -1,0 +1,183 @@
+import HTTPTypes
+import HummingbirdCore
+import NIOCore
+import NIOHTTPTypes
+
+/// A body came too slowly; thrown to whoever reads it.
+struct BodyTooSlow: Error {}
+
+/// Closes connections that make the server wait: without a request, with a body that trickles, without reading answers.
+/// A thin shell over ``ConnectionWatch``, on the connection's event loop.
+final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
+    typealias InboundIn = HTTPRequestPart
+    typealias InboundOut = HTTPRequestPart
+    typealias OutboundIn = HTTPResponsePart
+    typealias OutboundOut = HTTPResponsePart
+
+    private let gate: ConnectionGate
+    private let log: SparseLog
+    private var watch: ConnectionWatch
+    /// Its number at the gate while it waits for a request.
+    private var place: UInt64?
+    private var isNew = true
+    private var isReadWanted = false
+    /// The caller will send nothing more.
+    private var isInputClosed = false
+    /// The answer is an event stream.
+    private var isStreaming = false
+    private var timer: Scheduled<Void>?
+    private var timerDue: Int64 = 0
+
+    init(_ rules: ListenerRules, gate: ConnectionGate, log: SparseLog) {
+        self.gate = gate
+        self.log = log
+        watch = ConnectionWatch(rules.times, now: Self.now())
+    }
+
+    private static func now() -> Int64 { Int64(NIODeadline.now().uptimeNanoseconds / 1_000_000) }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        if context.channel.isActive { begin(context) }
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        begin(context)
+        context.fireChannelActive()
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        end()
+        context.fireChannelInactive()
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) { end() }
+
+    private func begin(_ context: ChannelHandlerContext) {
+        guard place == nil, isNew else { return }
+        updatePlace(context)
+        schedule(context)
+    }
+
+    private func end() {
+        timer?.cancel()
+        timer = nil
+        place.map(gate.waitsNoMore)
+        place = nil
+        isNew = false
+    }
+
+    /// Tells the gate whether the connection waits for a request.
+    private func updatePlace(_ context: ChannelHandlerContext) {
+        if watch.isIdle, place == nil {
+            place = gate.waits(context.channel, isNew: isNew)
+            if place == nil { context.close(promise: nil) }
+        } else if !watch.isIdle, let waiting = place {
+            gate.waitsNoMore(waiting)
+            place = nil
+        }
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        switch unwrapInboundIn(data) {
+        case .head:
+            watch.receiveHead(now: Self.now())
+            isNew = false
+            updatePlace(context)
+        case .body(let bytes): watch.receiveBody(bytes.readableBytes)
+        case .end:
+            watch.receiveEnd(now: Self.now())
+            // Where the answer went out before the body had come.
+            if watch.isIdle { updatePlace(context) }
+        }
+        context.fireChannelRead(data)
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        isReadWanted = false
+        // Most bodies come with their headers and need no timer.
+        if watch.isReceiving { schedule(context) }
+        context.fireChannelReadComplete()
+    }
+
+    func read(context: ChannelHandlerContext) {
+        isReadWanted = true
+        context.read()
+    }
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        switch unwrapOutboundIn(data) {
+        case .head(let head):
+            isStreaming = head.headerFields[.contentType] == "text/event-stream"
+            context.write(data, promise: promise)
+            closeAbandoned(context)
+            return
+        case .body: return context.write(data, promise: promise)
+        case .end: break
+        }
+        // Only once the answer has left may the connection be closed for want of room.
+        let left = promise ?? context.eventLoop.makePromise(of: Void.self)
+        let bound = NIOLoopBound((handler: self, context: context), eventLoop: context.eventLoop)
+        left.futureResult.whenSuccess { bound.value.handler.answered(bound.value.context) }
+        context.write(data, promise: left)
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case ChannelEvent.inputClosed = event {
+            isInputClosed = true
+            closeAbandoned(context)
+        }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    /// Ends a stream whose reader has gone: else its place is free only after the next write. A caller that sends
+    /// nothing more may still wait for any other answer.
+    private func closeAbandoned(_ context: ChannelHandlerContext) {
+        if isInputClosed, isStreaming { context.close(promise: nil) }
+    }
+
+    private func answered(_ context: ChannelHandlerContext) {
+        guard context.channel.isActive else { return }
+        watch.answered(now: Self.now())
+        updatePlace(context)
+        schedule(context)
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        watch.changeWritability(context.channel.isWritable, pending: Self.pending(context), now: Self.now())
+        schedule(context)
+        context.fireChannelWritabilityChanged()
+    }
+
+    private static func pending(_ context: ChannelHandlerContext) -> Int {
+        (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
+    }
+
+    /// Sets the timer where there is none, or only a later one. One that comes too early looks, and is set again.
+    private func schedule(_ context: ChannelHandlerContext) {
+        let now = Self.now()
+        guard let wait = watch.nextCheck(now: now), timer == nil || now + wait < timerDue else { return }
+        timer?.cancel()
+        timerDue = now + wait
+        let bound = NIOLoopBound((handler: self, context: context), eventLoop: context.eventLoop)
+        timer = context.eventLoop.scheduleTask(in: .milliseconds(wait)) {
+            bound.value.handler.timer = nil
+            bound.value.handler.check(bound.value.context)
+        }
+    }
+
+    private func check(_ context: ChannelHandlerContext) {
+        let address = context.channel.remoteAddress?.ipAddress ?? "local"
+        switch watch.check(now: Self.now(), pending: Self.pending(context), isWanted: isReadWanted) {
+        case .fine: break
+        case .closeIdle: return context.close(promise: nil)
+        case .closeSlowBody: return context.close(promise: nil)
+        case .refuseBody:
+            log.warn(.slowBody, "a request's body from \(address) came too slowly and was refused")
+            context.fireErrorCaught(BodyTooSlow())
+        case .closeUnread:
+            log.warn(.slowReader, "a caller at \(address) does not read its answer; the connection was closed")
+            return context.close(promise: nil)
+        }
+        schedule(context)
+    }
+}
