@@ -108,6 +108,7 @@ extension Supervisor.End {
         switch self {
         case .drained, .stopped: self
         case .crashed(let reason): .crashed(change(reason))
+        case .notStarted(let reason): .notStarted(change(reason))
         case .tryLater(let reason): .tryLater(change(reason))
         case .failed(let reason): .failed(change(reason))
         case .diverged(let reason): .diverged(change(reason))

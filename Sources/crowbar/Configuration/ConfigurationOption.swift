@@ -23,16 +23,16 @@ struct ConfigurationOption: ParsableArguments {
 
     /// Reads the configuration and collects all that is wrong with it.
     func review() throws -> (problems: [SettingsError], configuration: Configuration?) {
-        try reader.review(named: file)
+        try Self.reader.review(named: file)
     }
 
     /// The check of what the configuration names on this machine.
     func placeCheck(_ configuration: Configuration) -> PlaceCheck {
-        let (reader, file) = (reader, file)
+        let (reader, file) = (Self.reader, file)
         return PlaceCheck(configuration: configuration) { "\(reader.problem($0, $1, $2, named: file))" }
     }
 
-    private var reader: ConfigurationReader {
+    private static var reader: ConfigurationReader {
         ConfigurationReader(environment: ProcessEnvironment.all, read: SmallFile.read)
     }
 }
