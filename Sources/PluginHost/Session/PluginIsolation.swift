@@ -54,8 +54,9 @@ extension SessionFactory {
         } catch {
             throw Refusal(reason: "it has no user of its own: \(error.reason)")
         }
+        let missing = PluginUsers.obstacle(to: number)
         let obstacle =
-            PluginUsers.obstacle(to: number)
+            missing
             ?? UserReach(number: number, path: variables["PATH"] ?? "")
             .obstacle(manifest, program: program, outside: folders.map(Self.folder), hidden: folders)
         guard let obstacle else {
@@ -63,8 +64,9 @@ extension SessionFactory {
             return isolated
         }
         let reason = "its user \(number) cannot run it: \(obstacle)"
-        let advice = "open it by chmod o+rx, move it, or set plugin_users = \"off\""
-        if users.isRequired || manifest.sandbox?.require == true {
+        let advice = (missing == nil ? "open it by chmod o+rx, move it, or " : "") + "set plugin_users = \"off\""
+        // What a manifest requires is its sandbox, which stands without a user of its own.
+        if users.isRequired {
             throw Refusal(reason: "\(manifest.file): \(reason); \(advice)")
         }
         isolated.note = "it runs as root, without root's capabilities: \(reason); \(advice)"
