@@ -201,7 +201,8 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "CrowbarTesting", "JSONBytes", "PluginHost", "crowbar", "IRCBridge", "Webhook", "AWS", "Launcher", logging,
+                "CrowbarTesting", "JSONBytes", "PluginHost", "crowbar", "IRCBridge", "Webhook", "AWS", "Launcher",
+                logging,
             ],
             exclude: ["irc_client.py"],
             swiftSettings: strict),

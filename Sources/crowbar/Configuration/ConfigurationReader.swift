@@ -72,7 +72,9 @@ struct ConfigurationReader {
 
     private func configuration(_ root: SettingsReader) throws -> Configuration {
         let file = root.file
-        try root.refuseUnknown(knowing: ["data", "plugins", "plugin_users", "expose_data", "log", "http", "auth", "views"])
+        try root.refuseUnknown(knowing: [
+            "data", "plugins", "plugin_users", "expose_data", "log", "http", "auth", "views",
+        ])
         let log = try log(root)
         try auth(try root.table("auth"))
         if let views = try root.table("views") {
