@@ -204,6 +204,12 @@ import Testing
         }
         #expect(isLogged, "\(folder.read("serve.err"))")
         #expect(!folder.read("serve.err").contains("no channel 'general'"))
+        // The status says so while it lasts.
+        let told = folder.crowbar("plugins", "show", "p", "--json").output
+        #expect(told.contains(#""health":"degraded""#) && told.contains("the chat has no channel 'lost'"), "\(told)")
+        #expect(folder.crowbar("channel", "add", "lost").status == 0)
+        let isWell = folder.poll { folder.crowbar("plugins", "show", "p", "--json").output.contains(#""health":"ok""#) }
+        #expect(isWell, "\(folder.crowbar("plugins", "show", "p", "--json").output)")
         kill(server.pid, SIGTERM)
         _ = CommandLineFolder.wait(server.pid)
     }

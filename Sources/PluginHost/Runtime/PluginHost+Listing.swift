@@ -59,12 +59,18 @@ extension PluginHost {
         return .object(members)
     }
 
+    /// Channels that are named and do not exist, as far as a plugin's health names them.
+    private static let shownChannels = 3
+
     private func members(_ runtime: PluginRuntime, _ moment: Moment) async throws -> [JSON.Member] {
         let (course, view) = runtime.glance
         let (state, reason) = course.state(view)
         let checks = environment.checks.glance(runtime.name)
         var base = PluginHealth(state, reason: reason)
         if checks?.isTripped ?? false, state != .paused { base.noteTrippedBreaker() }
+        for line in await MissingChannels.lines(view.channels, environment).prefix(Self.shownChannels) {
+            base.note(.degraded, line)
+        }
         let (queues, health) = try await queues(runtime.name, view, state, base, moment)
         var members = brief(runtime).members ?? []
         members.append(.init("health", .string(health.level.rawValue)))

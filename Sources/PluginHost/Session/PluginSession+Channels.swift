@@ -17,6 +17,7 @@ extension PluginSession {
     /// Tells the operator, who may have mistyped a name or not made the channel yet.
     func warnOfMissingChannels() async {
         guard replay == nil else { return }
+        view.channels = namedChannels
         for line in await MissingChannels.lines(namedChannels, environment) { log.note(.warning, line) }
     }
 }

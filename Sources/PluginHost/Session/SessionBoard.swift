@@ -39,6 +39,8 @@ final class SessionBoard: Sendable {
         var storeTrouble: String?
         /// Why nothing is delivered while the log cannot be read.
         var logTrouble: String?
+        /// The channels that it names, by queue, as ``MissingChannels`` has them.
+        var channels: [String: [String]] = [:]
         /// That commands have been waiting for long.
         var commandTrouble: String?
         /// What of these the operator is to be shown first.
@@ -62,6 +64,7 @@ final class SessionBoard: Sendable {
             $0.storeTrouble = nil
             $0.logTrouble = nil
             $0.commandTrouble = nil
+            $0.channels = [:]
             for i in $0.queues.indices {
                 $0.queues[i].inFlight = 0
                 $0.queues[i].ratePerSecond = 0

@@ -53,22 +53,7 @@ struct Server {
             api, address: .unix(path: socket),
             door: .commandLine(keyHash: SHA256.hash(Array(key.utf8)), actions),
             rules: ListenerRules(connections: descriptors.control))
-        let listen = configuration.listen
-        let rules = ListenerRules(
-            proxies: configuration.http.trustedProxies,
-            hosts: HostRule(hosts: configuration.http.hosts, listening: listen.host),
-            connections: descriptors.connections)
-        let people = APIServer(
-            api, address: .tcp(host: listen.host, port: listen.port), door: .people, rules: rules
-        ) { port in
-            let address = ListenAddress(host: listen.host, port: port ?? listen.port)
-            status.note(address: "http://\(address)")
-            StandardStream.output.write(
-                line:
-                    "crowbar listens on http://\(address); "
-                    + "'crowbar user add NAME' and 'crowbar token NAME' give a token"
-            )
-        }
+        let people = people(api, status, descriptors)
         // They end in the reverse order: first the listeners, then the plugins, ingest last, so that what was taken is
         // decided. So they do where a listener cannot listen.
         let (requests, shutdown) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
@@ -89,7 +74,7 @@ struct Server {
                     service: Listener(server: control, address: socket),
                     failureTerminationBehavior: .gracefullyShutdownGroup),
                 .init(
-                    service: Listener(server: people, address: "\(listen)"),
+                    service: Listener(server: people, address: "\(configuration.listen)"),
                     failureTerminationBehavior: .gracefullyShutdownGroup),
                 .init(
                     service: ShutdownService(requests: requests),
@@ -98,6 +83,31 @@ struct Server {
             ],
             logger: Logger("crowbar.services", logging, level: .critical))
         group.maximumGracefulShutdownDuration = .seconds(Self.shutdownSeconds)
+        try await run(group, end, socket: socket)
+    }
+
+    /// The listener for people and programs.
+    private func people(_ api: APIConfiguration, _ status: ServerStatus, _ descriptors: DescriptorBudget) -> APIServer {
+        let listen = configuration.listen
+        let rules = ListenerRules(
+            proxies: configuration.http.trustedProxies,
+            hosts: HostRule(hosts: configuration.http.hosts, listening: listen.host),
+            connections: descriptors.connections)
+        return APIServer(
+            api, address: .tcp(host: listen.host, port: listen.port), door: .people, rules: rules
+        ) { port in
+            let address = ListenAddress(host: listen.host, port: port ?? listen.port)
+            status.note(address: "http://\(address)")
+            StandardStream.output.write(
+                line:
+                    "crowbar listens on http://\(address); "
+                    + "'crowbar user add NAME' and 'crowbar token NAME' give a token"
+            )
+        }
+    }
+
+    /// Runs the services to their end, and logs how it came.
+    private func run(_ group: ServiceGroupConfiguration, _ end: ServerEnd, socket: String) async throws {
         do {
             try await ServiceGroup(configuration: group).run()
         } catch {
