@@ -49,12 +49,13 @@ extension SessionFactory {
         if isolation.mayExpose { isolated.options.append("--may-expose") }
         guard let users = isolation.users, geteuid() == 0 else { return isolated }
         let number: UInt32
+        let missing: String?
         do {
             number = try users.number(of: name)
+            missing = try PluginUsers.obstacle(to: number)
         } catch {
-            throw Refusal(reason: "it has no user of its own: \(error.reason)")
+            throw Refusal(reason: "it has no user of its own: \(error.reason)", isTransient: error.isTransient)
         }
-        let missing = PluginUsers.obstacle(to: number)
         let obstacle =
             missing
             ?? UserReach(number: number, path: variables["PATH"] ?? "")

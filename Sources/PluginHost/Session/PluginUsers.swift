@@ -9,6 +9,8 @@ public final class PluginUsers: Sendable {
     /// Why there is no number.
     struct Failure: Error {
         var reason: String
+        /// Whether the system is short of something, so that there may be one later.
+        var isTransient = false
     }
 
     /// Bytes of the file.
@@ -41,7 +43,8 @@ public final class PluginUsers: Sendable {
     /// The number of a plugin, given now if it has none.
     func number(of name: String) throws(Failure) -> UInt32 {
         func failure(_ what: String) -> Failure {
-            Failure(reason: "'\(file)' cannot be \(what): \(String(cString: strerror(errno)))")
+            let error = FileBytes.Failure.ofSystem
+            return Failure(reason: "'\(file)' cannot be \(what): \(error.reason)", isTransient: error.isTransient)
         }
         let descriptor = open(file, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else { throw failure("opened") }
@@ -52,7 +55,7 @@ public final class PluginUsers: Sendable {
         do {
             bytes = try FileBytes.read(file, limit: Self.maxFile)
         } catch {
-            throw Failure(reason: "'\(file)' cannot be read: \(error.reason)")
+            throw Failure(reason: "'\(file)' cannot be read: \(error.reason)", isTransient: error.isTransient)
         }
         let known = Self.read(bytes)
         if let number = known[name], range.contains(number) { return number }
@@ -90,11 +93,17 @@ public final class PluginUsers: Sendable {
     }
 
     /// The same for this process.
-    static func obstacle(to number: UInt32) -> String? {
-        func text(_ name: String) -> String {
-            String(decoding: (try? FileBytes.read("/proc/self/" + name, limit: 64 << 10)) ?? [], as: UTF8.self)
+    /// - Throws: ``Failure`` where that cannot be read: what is not known must not make a plugin run as root.
+    static func obstacle(to number: UInt32) throws(Failure) -> String? {
+        func text(_ name: String) throws(Failure) -> String {
+            let path = "/proc/self/" + name
+            do {
+                return String(decoding: try FileBytes.read(path, limit: 64 << 10), as: UTF8.self)
+            } catch {
+                throw Failure(reason: "'\(path)' cannot be read: \(error.reason)", isTransient: error.isTransient)
+            }
         }
-        return obstacle(to: number, status: text("status"), maps: [text("uid_map"), text("gid_map")])
+        return obstacle(to: number, status: try text("status"), maps: [try text("uid_map"), try text("gid_map")])
     }
 
     /// What a file of numbers says.
