@@ -73,6 +73,8 @@ import Testing
         _ = machine.closed(reason: "x", random: 0, now: 190)
         _ = machine.tick(now: 200)
         connect(&machine, now: 200)
+        // What was written before is written alone until it is confirmed.
+        _ = machine.received(Tables.line(":s PONG s :crowbar-2"), now: 205)
         let summed = machine.tick(now: 210)
         #expect(texts(summed) == ["#room :(1 message from the time without connection left out)"])
         // Lost once more the summary is said again as it was.

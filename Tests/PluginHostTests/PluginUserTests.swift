@@ -73,6 +73,8 @@ import Testing
             ("bin/link", "", "the folder 'ROOT/private' is closed to it (mode 0700)"),
             ("bin/run", "args = \"ROOT/bin/key\"", "'ROOT/bin/key' is closed to it (mode 0600)"),
             ("bin/run", "config = \"ROOT/bin/key\"", "'ROOT/bin/key' is closed to it (mode 0600)"),
+            // The host reads secrets itself.
+            ("bin/run", "secret = \"ROOT/bin/key\"", nil),
             ("bin/run", "config = \"ROOT/none\"", nil), ("bin/run", "config = \"ROOT/hidden/key\"", nil),
             ("bin/run", "read = \"ROOT/private\"", "'ROOT/private' is closed to it (mode 0700)"),
             ("bin/run", "write = \"ROOT/bin\"", "'ROOT/bin' is closed to it (mode 0755)"),
@@ -96,6 +98,9 @@ import Testing
         let words = key.replacingOccurrences(of: "ROOT", with: root).split(separator: "\"").map(String.init)
         if key.hasPrefix("args") { manifest.command.append(words[1]) }
         if key.hasPrefix("config") { manifest.config = .object([.init("a", .array([.string(words[1])]))]) }
+        if key.hasPrefix("secret") {
+            manifest.config = .object([.init("a", .object([.init("file", .string(words[1]))]))])
+        }
         if key.hasPrefix("read") { manifest.sandbox = .init(read: [words[1]]) }
         if key.hasPrefix("write") { manifest.sandbox = .init(write: [words[1]]) }
         let found = UserReach(number: 900_001, path: "\(root)/none:\(root)/private")

@@ -29,6 +29,12 @@ struct Secrets: Sendable {
         return secrets
     }
 
+    /// Whether a value stands for a secret: `{ env = "NAME" }` or `{ file = "PATH" }`, and nothing beside it.
+    static func isSecret(_ value: JSON) -> Bool {
+        guard case .object(let members) = value, members.count == 1, members[0].value.string != nil else { return false }
+        return members[0].key == "env" || members[0].key == "file"
+    }
+
     /// Every reference that cannot be resolved.
     static func problems(_ config: JSON, environment: [String: String], folder: String) -> [Unresolved] {
         var problems: [Unresolved] = []
