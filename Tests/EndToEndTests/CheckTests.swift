@@ -192,6 +192,11 @@ import Testing
                 #expect(lines(checked).contains { $0.hasPrefix("note: ") && $0.contains(line) }, "\(checked.error)")
             }
             #expect(!checked.error.contains("'general'") && !checked.error.contains("x-*"))
+            #expect(
+                lines(checked).contains {
+                    $0.hasPrefix("note: ") && $0.contains("plugins.d/irc.toml: this plugin sends commands, but its")
+                }, "\(checked.error)")
+            #expect(!checked.error.contains("p.toml: this plugin sends"))
             kill(server.pid, SIGTERM)
             #expect(folder.poll { CommandLineFolder.hasEnded(server.pid) })
         }

@@ -31,8 +31,8 @@ struct Secrets: Sendable {
 
     /// Whether a value stands for a secret: `{ env = "NAME" }` or `{ file = "PATH" }`, and nothing beside it.
     static func isSecret(_ value: JSON) -> Bool {
-        guard case .object(let members) = value, members.count == 1, members[0].value.string != nil else { return false }
-        return members[0].key == "env" || members[0].key == "file"
+        guard case .object(let members) = value, members.count == 1, let only = members.first else { return false }
+        return only.value.string != nil && (only.key == "env" || only.key == "file")
     }
 
     /// Every reference that cannot be resolved.

@@ -67,7 +67,7 @@ public struct PluginCheck: Sendable {
         switch report.end {
         case .stopped, .drained:
             return findings
-                + (await MissingChannels.lines(report.channels, environment)).map {
+                + (await MissingChannels.lines(report.channels, manifest, environment)).map {
                     Finding(isError: false, text: "\(manifest.file): \($0)")
                 }
         case .failed(let reason), .crashed(let reason), .notStarted(let reason), .tryLater(let reason),

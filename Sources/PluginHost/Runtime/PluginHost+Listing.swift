@@ -68,7 +68,8 @@ extension PluginHost {
         let checks = environment.checks.glance(runtime.name)
         var base = PluginHealth(state, reason: reason)
         if checks?.isTripped ?? false, state != .paused { base.noteTrippedBreaker() }
-        for line in await MissingChannels.lines(view.channels, environment).prefix(Self.shownChannels) {
+        for line in await MissingChannels.lines(view.channels, course.manifest, environment).prefix(Self.shownChannels)
+        {
             base.note(.degraded, line)
         }
         let (queues, health) = try await queues(runtime.name, view, state, base, moment)

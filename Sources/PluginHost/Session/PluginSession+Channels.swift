@@ -18,7 +18,7 @@ extension PluginSession {
     func warnOfMissingChannels() async {
         guard replay == nil else { return }
         view.channels = namedChannels
-        for line in await MissingChannels.lines(namedChannels, environment) { log.note(.warning, line) }
+        for line in await MissingChannels.lines(namedChannels, manifest, environment) { log.note(.warning, line) }
     }
 }
 
@@ -31,7 +31,19 @@ enum MissingChannels {
 
     /// A line for each missing channel; none where the channels cannot be read.
     /// - Parameter channels: The names, by queue.
-    static func lines(_ channels: [String: [String]], _ environment: HostEnvironment) async -> [String] {
+    static func lines(
+        _ channels: [String: [String]], _ manifest: Manifest?, _ environment: HostEnvironment
+    ) async -> [String] {
+        let forbidden = channels[commands] != nil && manifest?.commands.isEmpty == true ? [noCommands] : []
+        return forbidden + (await missing(channels, environment))
+    }
+
+    /// Of a plugin that sends commands, though its manifest allows none.
+    static let noCommands =
+        "this plugin sends commands, but its manifest allows none, so nothing from it reaches the chat; list them in the "
+        + "manifest, such as commands = [\"REGISTER_USER\", \"JOIN_CHANNEL\", \"SEND_MESSAGE\"]"
+
+    private static func missing(_ channels: [String: [String]], _ environment: HostEnvironment) async -> [String] {
         let names = Set(channels.values.joined())
         guard !names.isEmpty, let find = environment.missingChannels, let missing = await find(names.sorted()),
             !missing.isEmpty
