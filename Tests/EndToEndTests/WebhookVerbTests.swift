@@ -41,6 +41,10 @@ import Testing
         #expect(unknown.status == 1 && unknown.error.contains("there is no endpoint 'nobody'"))
         let nowhere = folder.crowbar("plugins", "deliveries", "elsewhere")
         #expect(nowhere.status == 1 && nowhere.error.contains("there is no plugin 'elsewhere'"))
+        let free = folder.crowbar("plugins", "resume", "webhook/good")
+        #expect(free.status == 0 && free.output == "webhook/good: nothing held it\n", "\(free.error)")
+        let wrong = folder.crowbar("plugins", "resume", "webhook/nobody")
+        #expect(wrong.status == 1 && wrong.error.contains("there is no endpoint 'nobody'"))
         // Each endpoint's line says what is its own.
         #expect(
             folder.poll {
@@ -58,6 +62,8 @@ import Testing
         #expect(folder.poll { folder.crowbar("plugins", "show", "simple").output.contains("state: live") })
         let simple = folder.crowbar("plugins", "deliveries", "simple")
         #expect(simple.status == 1 && simple.error.contains("knows no 'deliveries'"))
+        let main = folder.crowbar("plugins", "resume", "simple/main")
+        #expect(main.status == 1 && main.error.contains("knows no 'resume'"))
         #expect(folder.crowbar("plugins", "stop", "webhook").status == 0)
         #expect(folder.poll { folder.crowbar("plugins", "show", "webhook").output.contains("state: stopped") })
         let stopped = folder.crowbar("plugins", "test-send", "webhook", "good")
