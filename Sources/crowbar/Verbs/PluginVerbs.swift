@@ -80,12 +80,11 @@ extension Plugins {
         @Flag(help: "Print JSON.") var json = false
 
         func run() async throws {
-            let parts = name.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
-            let plugin = parts.first ?? name
-            let queue = parts.count == 2 ? parts[1] : nil
+            let names = try QueueName(name)
+            let queue = names.queue
             let client = ControlClient(folder: try settings.load().data)
             let answer = try await client.request(
-                .POST, "/api/admin/plugins/\(Listing.escape(part: plugin))/resume",
+                .POST, "/api/admin/plugins/\(Listing.escape(part: names.plugin))/resume",
                 body: queue.map { JSON.object([.init("queue", .string($0))]).bytes } ?? [])
             if queue == nil || json || answer.refusal != nil { return try PluginOutcome.print(answer, json: json) }
             let was = (try? JSON(parsing: answer.body))?["was"]?.string
