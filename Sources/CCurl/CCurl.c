@@ -2,6 +2,7 @@
 #include "CCurl.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <curl/curl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -25,6 +26,9 @@ static const long resolved_for = 4;
 static const size_t head_limit = 64 << 10;
 /// Bytes of an answer that are kept to be shown.
 enum { shown_size = 1024 };
+/// Headers whose values are kept, and bytes of a value, its end included.
+enum { kept_retry_after, kept_reset_after, kept_reset, kept_date, kept_headers, kept_size = 64 };
+static const char *const kept_names[kept_headers] = {"retry-after", "x-ratelimit-reset-after", "x-ratelimit-reset", "date"};
 /// IPv4 and IPv6, which libcurl tries side by side.
 enum { sockets_kept = 2 };
 
@@ -49,6 +53,11 @@ struct ccurl_transfer {
     bool was_denied;
     bool was_allowed;
     bool has_answer;
+    // Of the head that came last: its status, its kept headers, and when it was whole (0: not yet).
+    int head_status;
+    bool has_rate_limit;
+    char kept[kept_headers][kept_size];
+    int64_t head_ended_at;
     bool was_asked;
     bool is_fresh;
     int64_t requested_at;
@@ -131,11 +140,56 @@ static int listen_in(CURL *easy, curl_infotype type, char *data, size_t size, vo
     return 0;
 }
 
+static void forget_head(ccurl_transfer *transfer) {
+    transfer->head_status = 0;
+    transfer->has_rate_limit = false;
+    transfer->head_ended_at = 0;
+    for (size_t i = 0; i < kept_headers; i++) transfer->kept[i][0] = 0;
+}
+
+static bool begins_with(const char *data, size_t size, const char *name) {
+    size_t length = strlen(name);
+    return size > length && strncasecmp(data, name, length) == 0;
+}
+
+// The first of several headers of a name counts.
+static void keep_header(ccurl_transfer *transfer, const char *data, size_t size) {
+    if (begins_with(data, size, "x-ratelimit-")) transfer->has_rate_limit = true;
+    for (size_t i = 0; i < kept_headers; i++) {
+        size_t length = strlen(kept_names[i]);
+        if (transfer->kept[i][0] || !begins_with(data, size, kept_names[i]) || data[length] != ':') continue;
+        const char *from = data + length + 1, *end = data + size;
+        while (from < end && isspace((unsigned char)*from)) from++;
+        while (end > from && isspace((unsigned char)end[-1])) end--;
+        size_t kept = (size_t)(end - from) < kept_size ? (size_t)(end - from) : kept_size - 1;
+        memcpy(transfer->kept[i], from, kept);
+        transfer->kept[i][kept] = 0;
+    }
+}
+
+static void read_header(ccurl_transfer *transfer, const char *data, size_t size) {
+    // What comes behind a whole head are trailers.
+    if (transfer->head_ended_at) return;
+    if (begins_with(data, size, "HTTP/")) {
+        forget_head(transfer);
+        const char *space = memchr(data, ' ', size);
+        for (size_t i = 1; space && i <= 3 && space + i < data + size; i++) {
+            if (!isdigit((unsigned char)space[i])) break;
+            transfer->head_status = transfer->head_status * 10 + (space[i] - '0');
+        }
+    } else if (size <= 2 && (data[0] == '\r' || data[0] == '\n')) {
+        // The head of an interim answer (1xx) is not the one that counts.
+        if (transfer->head_status >= 200) transfer->head_ended_at = now_ms();
+    } else {
+        keep_header(transfer, data, size);
+    }
+}
+
 static size_t take_header(char *data, size_t size, size_t count, void *context) {
-    (void)data;
     ccurl_transfer *transfer = context;
     transfer->has_answer = true;
     transfer->head_bytes += size * count;
+    if (size * count > 0) read_header(transfer, data, size * count);
     return transfer->head_bytes <= head_limit ? size * count : 0;
 }
 
@@ -189,10 +243,10 @@ static bool was_stale(const ccurl_transfer *transfer, CURLcode code) {
 
 static ccurl_kind kind_of(const ccurl_transfer *transfer, CURLcode code) {
     if (transfer->was_denied && !transfer->was_allowed) return CCURL_DENIED;
+    // The status says all that is needed, whatever becomes of the body: too long, not to be unpacked, broken off, too slow.
+    if (transfer->head_ended_at) return CCURL_ANSWERED;
     switch (code) {
     case CURLE_OK: return CCURL_ANSWERED;
-    // What cannot be unpacked is not needed: the status came before it.
-    case CURLE_BAD_CONTENT_ENCODING: return CCURL_ANSWERED;
     case CURLE_WRITE_ERROR: return transfer->was_cut ? CCURL_ANSWERED : CCURL_BROKEN;
     case CURLE_OPERATION_TIMEDOUT: return CCURL_TIMED_OUT;
     case CURLE_COULDNT_RESOLVE_HOST: return CCURL_UNRESOLVED;
@@ -209,6 +263,40 @@ static ccurl_kind kind_of(const ccurl_transfer *transfer, CURLcode code) {
     }
 }
 
+static void read_result(const ccurl_transfer *transfer, CURLcode code, ccurl_result *result) {
+    CURL *easy = transfer->easy;
+    curl_off_t retry_after = 0;
+    char *redirect = NULL;
+    result->status = 0;
+    curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &result->status);
+    curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &retry_after);
+    curl_easy_getinfo(easy, CURLINFO_REDIRECT_URL, &redirect);
+    result->kind = was_stale(transfer, code) ? CCURL_STALE : kind_of(transfer, code);
+    result->proxy_status = 0;
+    if (code == CURLE_OK || transfer->head_ended_at) {
+        // Nobody but a proxy asks for a proxy's credentials.
+        if (result->status == 407) result->proxy_status = result->status;
+    } else if (!transfer->has_answer) {
+        long status = 0;
+        curl_easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &status);
+        if (status >= 300) result->proxy_status = status;
+    }
+    if (result->proxy_status) result->kind = CCURL_PROXY_FAILED;
+    result->retry_after_s = retry_after;
+    result->retry_after = transfer->kept[kept_retry_after];
+    result->rate_limit_reset_after = transfer->kept[kept_reset_after];
+    result->rate_limit_reset = transfer->kept[kept_reset];
+    result->date_s = transfer->kept[kept_date][0] ? curl_getdate(transfer->kept[kept_date], NULL) : -1;
+    result->has_rate_limit = transfer->has_rate_limit;
+    result->redirect_url = redirect;
+    // libcurl's own text names hosts and certificates where these are the matter; elsewhere it might quote the answer.
+    bool is_told = code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_PROXY
+        || code == CURLE_OPERATION_TIMEDOUT || result->kind == CCURL_TLS_FAILED;
+    result->was_asked = transfer->was_asked;
+    result->has_certificate = transfer->has_certificate;
+    result->message = is_told && transfer->error[0] ? transfer->error : curl_easy_strerror(code);
+}
+
 void *ccurl_multi_next(ccurl_multi *multi, ccurl_result *result) {
     int left;
     CURLMsg *message;
@@ -223,32 +311,7 @@ void *ccurl_multi_next(ccurl_multi *multi, ccurl_result *result) {
     curl_easy_getinfo(easy, CURLINFO_PRIVATE, &private);
     ccurl_transfer *transfer = (ccurl_transfer *)private;
     curl_multi_remove_handle((CURLM *)multi, easy);
-
-    curl_off_t retry_after = 0;
-    char *redirect = NULL;
-    result->status = 0;
-    curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &result->status);
-    curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &retry_after);
-    curl_easy_getinfo(easy, CURLINFO_REDIRECT_URL, &redirect);
-    result->kind = was_stale(transfer, code) ? CCURL_STALE : kind_of(transfer, code);
-    result->proxy_status = 0;
-    if (code == CURLE_OK) {
-        // Nobody but a proxy asks for a proxy's credentials.
-        if (result->status == 407) result->proxy_status = result->status;
-    } else if (!transfer->has_answer) {
-        long status = 0;
-        curl_easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &status);
-        if (status >= 300) result->proxy_status = status;
-    }
-    if (result->proxy_status) result->kind = CCURL_PROXY_FAILED;
-    result->retry_after_s = retry_after;
-    result->redirect_url = redirect;
-    // libcurl's own text names hosts and certificates where these are the matter; elsewhere it might quote the answer.
-    bool is_told = code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_PROXY
-        || code == CURLE_OPERATION_TIMEDOUT || result->kind == CCURL_TLS_FAILED;
-    result->was_asked = transfer->was_asked;
-    result->has_certificate = transfer->has_certificate;
-    result->message = is_told && transfer->error[0] ? transfer->error : curl_easy_strerror(code);
+    read_result(transfer, code, result);
     return transfer->context;
 }
 
@@ -384,6 +447,7 @@ static bool begin(ccurl_transfer *transfer, ccurl_multi *multi, bool is_fresh) {
     if (transfer->listens && curl_easy_setopt(transfer->easy, CURLOPT_VERBOSE, 1L) != CURLE_OK) return false;
     transfer->head_bytes = transfer->answer_bytes = 0;
     transfer->was_cut = transfer->was_denied = transfer->was_allowed = transfer->has_answer = false;
+    forget_head(transfer);
     transfer->was_asked = false;
     transfer->is_fresh = is_fresh;
     transfer->requested_at = 0;
@@ -420,6 +484,11 @@ size_t ccurl_transfer_answer(const ccurl_transfer *transfer, const uint8_t **byt
     return transfer->answer_bytes < shown_size ? transfer->answer_bytes : shown_size;
 }
 
+void ccurl_transfer_cut(ccurl_transfer *transfer, ccurl_multi *multi, ccurl_result *result) {
+    ccurl_transfer_cancel(transfer, multi);
+    read_result(transfer, CURLE_OK, result);
+}
+
 void ccurl_transfer_cancel(ccurl_transfer *transfer, ccurl_multi *multi) {
     curl_multi_remove_handle((CURLM *)multi, transfer->easy);
 }
@@ -439,6 +508,10 @@ static bool is_connected(const ccurl_transfer *transfer) {
 
 ccurl_phase ccurl_transfer_phase(ccurl_transfer *transfer, int64_t *since) {
     *since = transfer->requested_at;
+    if (transfer->head_ended_at) {
+        *since = transfer->head_ended_at;
+        return CCURL_BODY;
+    }
     if (transfer->has_answer) return CCURL_READING;
     if (transfer->requested_at) return CCURL_WAITING;
     if (!transfer->connected_at && is_connected(transfer)) transfer->connected_at = now_ms();

@@ -110,6 +110,7 @@ struct CommandReader {
         if text.utf8.count > limit {
             throw CommandError(.invalidCommand, "'\(field)' is over \(limit) bytes", field: field.description)
         }
+        try Self.refuseNUL(text.utf8.contains(0), in: field)
         return text
     }
 
@@ -164,7 +165,16 @@ struct CommandReader {
         if (text.utf8.first ?? 0x20) <= 0x20 || (text.utf8.first ?? 0) >= 0x80, text.allSatisfy(\.isWhitespace) {
             throw CommandError(.emptyMessage, "the message is empty", field: "message")
         }
+        try Self.refuseNUL(text.utf8.contains(0), in: "message")
         return text
+    }
+
+    /// What many receivers and databases cannot hold never gets into the log (docs/decisions/0064).
+    private static func refuseNUL(_ hasNUL: Bool, in field: StaticString) throws(CommandError) {
+        guard hasNUL else { return }
+        throw CommandError(
+            .invalidCommand, "'\(field)' has a NUL character (U+0000), which many receivers cannot hold; take it out",
+            field: field.description)
     }
 
     func kind() throws(CommandError) -> Command.Kind? {
@@ -188,6 +198,7 @@ struct CommandReader {
         if object.repeatsKey(in: span) {
             throw CommandError(.invalidCommand, "'meta' has an object with the same key twice", field: "meta")
         }
+        try Self.refuseNUL(JSONString.hasNUL(object.bytes[span.range]), in: "meta")
         return JSONString.singleLine(object.bytes[span.range])
     }
 }

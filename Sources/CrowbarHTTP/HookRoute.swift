@@ -66,25 +66,16 @@ final class HookRoute: Sendable {
 
     /// The command that a body stands for.
     private static func command(_ body: [UInt8], _ hook: IncomingHook) throws(APIFailure) -> [UInt8] {
-        let object: JSONObject
-        do { object = try JSONObject(parsing: body) } catch {
-            throw APIFailure(.malformed, "the body is not one JSON object: \(error)")
-        }
-        guard let text = object.string("text") else {
-            throw APIFailure(.invalidCommand, "'text' is missing, or no text: send {\"text\":\"…\"}", field: "text")
+        let message = try HookMessage(body)
+        if let name = message.username, !(1...maxUserName).contains(name.count) || name.utf8.count > 4 * maxUserName {
+            throw APIFailure(.invalidCommand, "'username' is 1 to \(maxUserName) characters", field: "username")
         }
         var json = JSONWriter(capacity: body.count + 256)
         json.beginObject()
         json.member("type", CommandType.sendMessage.rawValue)
         json.member("channelId", hook.channelId)
-        json.member("message", text)
-        if object.span("username") != nil {
-            guard let name = object.string("username"), (1...maxUserName).contains(name.count),
-                name.utf8.count <= 4 * maxUserName
-            else {
-                throw APIFailure(
-                    .invalidCommand, "'username' is 1 to \(maxUserName) characters", field: "username")
-            }
+        json.member("message", message.text)
+        if let name = message.username {
             json.key("meta")
             json.beginObject()
             json.member("username", name)

@@ -43,6 +43,14 @@ struct PluginRoutes: Sendable {
             try APIResponder.expect(.post, request, path)
             let body = try await fields(request, known: ["confirm"])
             return .json(try await actions.forget(plugin, body?.bool("confirm") ?? false))
+        case "resume":
+            try APIResponder.expect(.post, request, path)
+            let body = try await fields(request, known: ["queue"])
+            guard body?.span("queue") != nil else { return .json(try await actions.act("resume", plugin)) }
+            guard let queue = body?.string("queue") else {
+                throw APIFailure(.invalidCommand, "'queue' is a queue's name", field: "queue")
+            }
+            return .json(try await actions.ask("resume", plugin, queue))
         case let verb where PluginActions.verbs.contains(verb):
             try APIResponder.expect(.post, request, path)
             return .json(try await actions.act(verb, plugin))

@@ -183,7 +183,7 @@ extension EventLogConformance {
         },
         EventLogConformance("an event is one line whatever the text, and the text comes back") { driver in
             try await driver.settle()
-            let text = "a\u{2028}b\u{2029}c\u{85}d\u{0}e\nf\r\"\\ 😀 \u{1F468}\u{200D}\u{1F469}"
+            let text = "a\u{2028}b\u{2029}c\u{85}d\u{1}e\nf\r\"\\ 😀 \u{1F468}\u{200D}\u{1F469}"
             var quoted: [UInt8] = []
             JSONString.append(text, to: &quoted)
             let message = String(decoding: quoted, as: UTF8.self)
@@ -191,7 +191,7 @@ extension EventLogConformance {
                 "{\"type\":\"SEND_MESSAGE\",\"channelId\":\"general\",\"message\":\(message),"
                     + "\"meta\":{\n\"k\":\r\n\"\u{2028}\u{85}\"}}")
             let event = try await driver.event(receipt.position)
-            let breaks: Set<Unicode.Scalar> = ["\n", "\r", "\u{85}", "\u{2028}", "\u{2029}", "\u{0}"]
+            let breaks: Set<Unicode.Scalar> = ["\n", "\r", "\u{85}", "\u{2028}", "\u{2029}", "\u{1}"]
             try expect(!event.unicodeScalars.contains { breaks.contains($0) }, "more than one line: \(event)")
             let object = try JSONObject(parsing: Array(event.utf8))
             try expectEqual(object.string("message"), text)

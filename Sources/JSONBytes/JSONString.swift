@@ -140,4 +140,20 @@ extension JSONString {
         }
         return line
     }
+
+    /// A text with U+FFFD in place of each NUL, which many programs and databases cannot hold.
+    public static func withoutNUL(_ text: String) -> String {
+        guard text.utf8.contains(0) else { return text }
+        return String(String.UnicodeScalarView(text.unicodeScalars.map { $0.value == 0 ? "\u{FFFD}" : $0 }))
+    }
+
+    /// Whether a string or a key in valid JSON has a NUL, which can only stand there as an escape.
+    public static func hasNUL(_ json: ArraySlice<UInt8>) -> Bool {
+        var i = json.startIndex
+        while let backslash = json[i...].firstIndex(of: 0x5C), backslash + 1 < json.endIndex {
+            if json[(backslash + 1)...].starts(with: [0x75, 0x30, 0x30, 0x30, 0x30]) { return true }
+            i = backslash + 2
+        }
+        return false
+    }
 }

@@ -29,6 +29,14 @@ import Testing
         (#"{"type":"DELETE_MESSAGE","channelId":"c","messageId":"m"}"#, .deleteMessage(messageId: "m")),
     ]
 
+    /// Six signs that look like the escape of a NUL, and are none.
+    @Test(arguments: [#"{"a":"\\u0000"}"#, #"{"a":"u0000"}"#, #"{"a":"\u00010"}"#])
+    func whatIsNoNULIsTaken(_ meta: String) throws {
+        let command = try Self.parse(
+            #"{"type":"SEND_MESSAGE","channelId":"c","message":"\\u0000","meta":\#(meta)}"#)
+        #expect(command.meta == Array(meta.utf8))
+    }
+
     @Test(arguments: valid) func taken(_ json: String, _ body: Command.Body) throws {
         #expect(try Self.parse(json).body == body)
     }
@@ -45,6 +53,21 @@ import Testing
         (#"{"type":"RENAME_USER","name":" "}"#, .invalidCommand, "name"),
         (#"{"type":"RENAME_USER","name":"a\u0007"}"#, .invalidCommand, "name"),
         (#"{"type":"RENAME_USER","name":null}"#, .invalidCommand, "name"),
+        (#"{"type":"RENAME_USER","name":"a\u0000"}"#, .invalidCommand, "name"),
+        (#"{"type":"SEND_MESSAGE","channelId":"c","message":"a\u0000b"}"#, .invalidCommand, "message"),
+        (#"{"type":"SEND_MESSAGE","channelId":"c","message":"\u0000"}"#, .invalidCommand, "message"),
+        (#"{"type":"SEND_MESSAGE","channelId":"c","message":"x","replyTo":"\u0000"}"#, .invalidCommand, "replyTo"),
+        (#"{"type":"SEND_MESSAGE","channelId":"c","message":"x","meta":{"a":"\u0000"}}"#, .invalidCommand, "meta"),
+        (#"{"type":"SEND_MESSAGE","channelId":"c","message":"x","meta":{"\u0000":1}}"#, .invalidCommand, "meta"),
+        (
+            #"{"type":"EDIT_MESSAGE","channelId":"c","messageId":"m","message":"\u0000x"}"#, .invalidCommand, "message"
+        ),
+        (#"{"type":"SET_TOPIC","channelId":"c","topic":"\u0000"}"#, .invalidCommand, "topic"),
+        (
+            #"{"type":"CREATE_CHANNEL","channelId":"c","channelDescription":"\u0000"}"#, .invalidCommand,
+            "channelDescription"
+        ),
+        (#"{"type":"CREATE_CHANNEL","channelId":"c","channelName":"\u0000"}"#, .invalidCommand, "channelName"),
         (#"{"type":"RENAME_USER","name":"A","channelId":"c"}"#, .invalidCommand, "channelId"),
         (#"{"type":"RENAME_USER","name":"\#(String(repeating: "n", count: 257))"}"#, .invalidCommand, "name"),
         (#"{"type":"CREATE_CHANNEL"}"#, .invalidCommand, "channelId"),

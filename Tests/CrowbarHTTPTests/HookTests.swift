@@ -37,6 +37,33 @@ import Testing
         }
     }
 
+    /// What programs that were written for other services post, and what becomes of it.
+    @Test(
+        arguments: [
+            (#"{"content":"from Discord","username":"bot"}"#, "from Discord", "bot"),
+            (#"{"content":"x","text":"y"}"#, "y", nil), (#"{"content":"x","text":null,"username":null}"#, "x", nil),
+            (#"{"attachments":[{"fallback":"down: db","text":"*db* is down","color":"red"}]}"#, "down: db", nil),
+            (#"{"text":"alert","attachments":[{"text":"one"},{"fallback":"two"}]}"#, "alert\none\ntwo", nil),
+            (#"{"text":"","attachments":[{"fallback":" ","pretext":"p","title":"t","text":"x"}]}"#, "p\nt\nx", nil),
+            (#"{"text":"alert","attachments":[]}"#, "alert", nil), (#"{"text":"a","attachments":"b"}"#, "a", nil),
+            ("payload=%7B%22text%22%3A%22a+b%26c+%C3%A9+%2B%22%2C%22username%22%3A%22ci%22%7D", "a b&c é +", "ci"),
+            (#"payload={"text":"plain"}"#, "plain", nil),
+            ("token=x&payload=%7b%22attachments%22%3a%5b%7b%22fallback%22%3a%22f%22%7d%5d%7d&x=1", "f", nil),
+            (#"{"text":"see ?a=1&payload=2"}"#, "see ?a=1&payload=2", nil),
+            (#"{"text":"a\u0000b","username":"c\u0000"}"#, "a\u{FFFD}b", "c\u{FFFD}"),
+            (#"{"attachments":[{"fallback":"a\u0000b"}]}"#, "a\u{FFFD}b", nil),
+        ] as [(String, String, String?)]) func formsOfOtherServicesAreRead(
+            _ body: String, _ message: String, _ username: String?
+        ) async throws
+    {
+        try await Self.withServer { server in
+            let answer = try await server.client.call(.POST, "/hooks/ci-token", body: Array(body.utf8))
+            #expect(answer.status == 204, "\(answer.text)")
+            let event = try await Self.last(server)
+            #expect(event["message"]?.string == message && event["meta"]?["username"]?.string == username, "\(event)")
+        }
+    }
+
     @Test(arguments: [
         ("/hooks/other", #"{"text":"x"}"#, 404, "not_found"),
         ("/hooks/", #"{"text":"x"}"#, 404, "not_found"),
@@ -44,6 +71,11 @@ import Testing
         ("/hooks/ci-token", "text", 400, "malformed"),
         ("/hooks/ci-token", "{}", 422, "invalid_command"),
         ("/hooks/ci-token", #"{"text":1}"#, 422, "invalid_command"),
+        ("/hooks/ci-token", #"{"content":1}"#, 422, "invalid_command"),
+        ("/hooks/ci-token", #"{"attachments":[{"color":"red"}]}"#, 422, "invalid_command"),
+        ("/hooks/ci-token", "payload=", 400, "malformed"), ("/hooks/ci-token", "payload=%7", 400, "malformed"),
+        ("/hooks/ci-token", "payload=%zz", 400, "malformed"), ("/hooks/ci-token", "text=x", 400, "malformed"),
+        ("/hooks/ci-token", "payload=%7B%7D", 422, "invalid_command"),
         ("/hooks/ci-token", #"{"text":" "}"#, 422, "empty_message"),
         ("/hooks/ci-token", #"{"text":"x","username":""}"#, 422, "invalid_command"),
         ("/hooks/ci-token", #"{"text":"x","username":7}"#, 422, "invalid_command"),

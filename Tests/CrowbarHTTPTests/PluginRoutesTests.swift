@@ -37,6 +37,14 @@ import Testing
         Call(method: .POST, path: "plugins/irc/restart", answer: "\"restart irc\"\n"),
         Call(method: .POST, path: "plugins/irc/pause", answer: "\"pause irc\"\n"),
         Call(method: .POST, path: "plugins/irc/resume", answer: "\"resume irc\"\n"),
+        Call(
+            method: .POST, path: "plugins/hook/resume", body: #"{"queue":"a"}"#, answer: "\"resume hook a\"\n"),
+        Call(method: .POST, path: "plugins/hook/resume", body: "{}", answer: "\"resume hook\"\n"),
+        Call(
+            method: .POST, path: "plugins/hook/resume", body: #"{"queue":1}"#, status: 422, answer: "invalid_command"),
+        Call(
+            method: .POST, path: "plugins/hook/resume", body: #"{"q":"a"}"#, status: 422, answer: "invalid_command"),
+        Call(method: .GET, path: "plugins/hook/resume", status: 405, answer: "not_found"),
         Call(method: .GET, path: "plugins/hook/deliveries", answer: "\"deliveries hook all\"\n"),
         Call(method: .GET, path: "plugins/hook/deliveries?endpoint=a", answer: "\"deliveries hook a\"\n"),
         Call(

@@ -41,6 +41,18 @@ import Testing
         #expect(unknown.status == 1 && unknown.error.contains("there is no endpoint 'nobody'"))
         let nowhere = folder.crowbar("plugins", "deliveries", "elsewhere")
         #expect(nowhere.status == 1 && nowhere.error.contains("there is no plugin 'elsewhere'"))
+        let slashed = folder.crowbar("plugins", "deliveries", "webhook/good", "--json").output
+        #expect(slashed == listed)
+        let tested = folder.crowbar("plugins", "test-send", "webhook/good")
+        #expect(tested.status == 0 && tested.output.hasPrefix("good: delivered: 200, "), "\(tested.error)")
+        for wrong in [["webhook"], ["webhook/good", "good"], ["webhook/"]] {
+            let refused = folder.verb(["plugins", "test-send"] + wrong)
+            #expect(refused.status == 64, "\(wrong): \(refused.error)")
+        }
+        let free = folder.crowbar("plugins", "resume", "webhook/good")
+        #expect(free.status == 0 && free.output == "webhook/good: nothing held it\n", "\(free.error)")
+        let wrong = folder.crowbar("plugins", "resume", "webhook/nobody")
+        #expect(wrong.status == 1 && wrong.error.contains("there is no endpoint 'nobody'"))
         // Each endpoint's line says what is its own.
         #expect(
             folder.poll {
@@ -58,9 +70,35 @@ import Testing
         #expect(folder.poll { folder.crowbar("plugins", "show", "simple").output.contains("state: live") })
         let simple = folder.crowbar("plugins", "deliveries", "simple")
         #expect(simple.status == 1 && simple.error.contains("knows no 'deliveries'"))
+        let main = folder.crowbar("plugins", "resume", "simple/main")
+        #expect(main.status == 1 && main.error.contains("knows no 'resume'"))
         #expect(folder.crowbar("plugins", "stop", "webhook").status == 0)
         #expect(folder.poll { folder.crowbar("plugins", "show", "webhook").output.contains("state: stopped") })
         let stopped = folder.crowbar("plugins", "test-send", "webhook", "good")
         #expect(stopped.status == 1 && stopped.error.contains("is not running"))
+    }
+
+    /// An endpoint that answered 410 gets the refused event and all behind it once it is resumed, also after a restart
+    /// of the server, which remembers the 410.
+    @Test(arguments: [false, true]) func anEndpointThatWasGoneIsResumed(restarts: Bool) async throws {
+        let server = try await WebhookServer()
+        defer { server.stop() }
+        let folder = server.folder
+        try server.configure([server.endpoint("old", "http://127.0.0.1:\(server.port)/codes/410,200")])
+        try await server.waitLive()
+        try await server.send(["one"])
+        try await server.expect(["/codes/410,200 one"])
+        func isGone() -> Bool { folder.crowbar("plugins").output.contains("gone (410)") }
+        #expect(folder.poll { isGone() })
+        if restarts {
+            server.stop()
+            try server.start()
+            try await server.waitLive()
+            #expect(folder.poll { isGone() })
+        }
+        let resumed = folder.crowbar("plugins", "resume", "webhook/old")
+        #expect(resumed.output == "webhook/old: resumed; it was gone\n", "\(resumed.error)")
+        try await server.expect(["/codes/410,200 one"])
+        #expect(folder.poll { !isGone() })
     }
 }

@@ -142,6 +142,10 @@ import Testing
         waiting.add(.init(deliveries: 2, code: "e", message: "f"), isParked: false)
         #expect(waiting.count == 4 && waiting.parked == 1)
         #expect(waiting.reason == "waits for another try after 4 tries: c: d")
+        waiting.add(.init(deliveries: 5, code: "g", message: "h"), isParked: true, key: "#general")
+        #expect(waiting.reason == "#general waits for another try after 5 tries: g: h")
+        waiting.add(.init(deliveries: 6, code: "i", message: ""), isParked: true, key: "=17")
+        #expect(waiting.reason == "waits for another try after 6 tries: i")
     }
 }
 

@@ -30,6 +30,12 @@ import Testing
 
     private static func isSame(_ a: String, _ b: String) -> Bool { a.utf8.elementsEqual(b.utf8) }
 
+    /// What an older version took, and a target would refuse again and again.
+    @Test(arguments: ChatPreset.allCases) func aNULIsReplaced(_ preset: ChatPreset) throws {
+        let text = try Self.text(preset, name: "A\u{0}nn", "a\u{0}b\u{FFFF}")
+        #expect(text.hasSuffix("a\u{FFFD}b\u{FFFF}") && !text.utf8.contains(0), "\(text)")
+    }
+
     /// `·` stands for U+200B.
     @Test(
         "Mattermost",

@@ -134,8 +134,28 @@ import Testing
         #expect(try await webhook.retry(2).code == "http_500")
     }
 
-    @Test(arguments: ["/hang", "/silent", "/trickle", "/slow/20"])
-    func anAnswerThatDoesNotEndInTimeIsAFailure(path: String) async throws {
+    /// By the endpoint's time for a try, and by the time for a body.
+    @Test(
+        arguments: [
+            ("/stuck/200", nil), ("/hang", nil), ("/trickle", nil), ("/stuck/500", "http_500"),
+            ("/stuck/400", "http_400"), ("/stuck/302", "redirect"), ("/stuck/429", "http_429"), ("/stuck/410", "gone"),
+        ] as [(String, String?)], ["300ms", "30s"])
+    func anAnswerWhoseBodyDoesNotEndIsJudgedByItsHead(_ answer: (String, String?), timeout: String) async throws {
+        let receiver = try await Receiver()
+        let webhook = try await WebhookProcess([
+            endpoint("stuck", receiver.url(answer.0), .init("timeout", .string(timeout)))
+        ])
+        try await webhook.start()
+        try await webhook.deliver(1, to: "stuck")
+        guard let code = answer.1 else { return try await webhook.acks([1]) }
+        let retry = try await webhook.retry(1)
+        #expect(retry.code == code)
+        #expect(retry.counted == !["http_429", "gone"].contains(code))
+        if code == "http_400" { #expect(retry.message.hasSuffix(": half"), "\(retry.message)") }
+    }
+
+    @Test(arguments: ["/silent", "/slow/20"])
+    func anAnswerThatDoesNotBeginInTimeIsAFailure(path: String) async throws {
         let receiver = try await Receiver()
         let webhook = try await WebhookProcess([
             endpoint("slow", receiver.url(path), .init("timeout", .string("300ms")))

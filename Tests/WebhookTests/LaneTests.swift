@@ -60,6 +60,33 @@ import Testing
         #expect(lane.release(now: 9999).isEmpty)
     }
 
+    @Test func waitsThatNobodySaysGrowUntilAnotherAnswer() throws {
+        var lane = try makeLane()
+        var now: Int64 = 0
+        func wait(_ outcomes: [Outcome]) throws -> Int64? {
+            let jobs = try outcomes.indices.map { try taken(job(Int64($0) + 1), by: &lane) }
+            var longest: Int64?
+            for (job, outcome) in zip(jobs, outcomes) {
+                let settled = lane.settle(job, outcome, now: now, chance: 0.5)
+                guard case .messages(let messages) = settled, case .retry(let retry)? = messages.last else { continue }
+                #expect(retry.counted == (outcome != .answered(status: 429)))
+                longest = max(longest ?? 0, retry.afterMs ?? 0)
+            }
+            now += 1_000_000
+            _ = lane.release(now: now)
+            return longest
+        }
+        let limited = Outcome.answered(status: 429)
+        #expect(try wait([limited]) == 5000)
+        // What was in flight together is one answer.
+        #expect(try wait([limited, limited]) == 10_000)
+        #expect(try wait([limited]) == 20_000)
+        #expect(try wait([.answered(status: 500)]) == 5000)
+        #expect(try wait([limited]) == 5000)
+        #expect(try wait([.answered(status: 200)]) == nil)
+        #expect(lane.delivered == 1)
+    }
+
     @Test func triesThatDoNotCountDoNotMoveTheSchedule() throws {
         var lane = try makeLane()
         for attempt in Int64(1)...3 {
@@ -93,6 +120,25 @@ import Testing
         #expect(try makeLane(state: state).opening == [.window(queue: "a", events: 0)])
         #expect(try makeLane(concurrency: 3, state: state).opening.isEmpty)
         #expect(!String(decoding: state.bytes, as: UTF8.self).contains("whsec"))
+    }
+
+    @Test func anOperatorEndsWhatHoldsAnEndpoint() throws {
+        var lane = try makeLane()
+        #expect(lane.resume().isEmpty && lane.obstacle == nil)
+        _ = lane.settle(try taken(job(1), by: &lane), .answered(status: 429, retryAfter: 9000), now: 0, chance: 0)
+        #expect(lane.obstacle == "asked to wait")
+        #expect(lane.resume() == [.window(queue: "a", events: 2)])
+        _ = lane.settle(try taken(job(2), by: &lane), .answered(status: 410), now: 0, chance: 0)
+        #expect(lane.obstacle == "gone")
+        // The host forgets what it kept of it, so that a restart does not bring it back.
+        #expect(lane.resume() == [.window(queue: "a", events: 2), .state(queue: "a", state: .null)])
+        #expect(lane.obstacle == nil && lane.resume().isEmpty)
+        for attempt in Int64(1)...1000 {
+            _ = lane.settle(try taken(job(attempt), by: &lane), .answered(status: 500), now: attempt, chance: 0)
+        }
+        #expect(lane.obstacle == "paused" && lane.window == 0)
+        #expect(lane.resume().first == .window(queue: "a", events: 2))
+        #expect(lane.obstacle == nil && lane.wakeAt == nil && lane.failing == 0)
     }
 
     @Test func figuresAreKept() throws {

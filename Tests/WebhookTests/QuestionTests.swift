@@ -27,7 +27,7 @@ import Testing
             endpoint("a", receiver.url("/echo/secret-path?key=hidden")), endpoint("b", receiver.url("/codes/500")),
         ])
         let ready = try await webhook.start()
-        #expect(ready.asks == ["test-send", "deliveries"])
+        #expect(ready.asks == ["test-send", "deliveries", "resume"])
         #expect(try await told(webhook, "deliveries", nil) == .array([]))
         for delivery in Int64(1)...12 {
             try await webhook.deliver(delivery, to: "a")
@@ -78,6 +78,25 @@ import Testing
         #expect(!String(decoding: closed.bytes, as: UTF8.self).contains("very"))
         #expect(try await ask(webhook, "test-send", nil) == .refused("there is no endpoint ''"))
         #expect(try await told(webhook, "deliveries", "good") == .array([]))
+    }
+
+    /// What the receiver answers first, and what holds the endpoint then.
+    @Test(arguments: [("/codes/410,200", "gone"), ("/wait/429/3600", "asked to wait")])
+    func anEndpointIsResumed(_ path: String, _ was: String) async throws {
+        let receiver = try await Receiver()
+        let webhook = try await WebhookProcess([endpoint("a", receiver.url(path))])
+        try await webhook.start()
+        #expect(try await told(webhook, "resume", "a")["was"] == .null)
+        try await webhook.deliver(1, to: "a")
+        #expect(try await webhook.window("a") == 0)
+        #expect(try await !webhook.retry(1).counted)
+        let answer = try await told(webhook, "resume", "a")
+        #expect(answer["endpoint"]?.string == "a" && answer["was"]?.string == was)
+        try await webhook.deliver(2, to: "a", attempt: 2, event: #"{"eventId":"e1"}"#)
+        try await webhook.acks([2])
+        #expect(try await told(webhook, "resume", "a")["was"] == .null)
+        #expect(try await ask(webhook, "resume", "b") == .refused("there is no endpoint 'b'"))
+        #expect(try await ask(webhook, "resume", nil) == .refused("there is no endpoint ''"))
     }
 
     @Test func whatWasSeenUnderAnOldURLIsMaskedByIt() async throws {

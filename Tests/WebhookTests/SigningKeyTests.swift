@@ -38,6 +38,40 @@ import Testing
         return signer
     }
 
+    /// What stands in an endpoint's table, and the problem with it; nil: it goes unsigned.
+    @Test(
+        arguments: [
+            ([("unsigned", .bool(true))], nil), ([("unsigned", .bool(false))], "secret"), ([], "secret"),
+            ([("unsigned", .string("yes"))], "unsigned"),
+            ([("unsigned", .bool(true)), ("secret", .string(Receiver.secret))], "unsigned"),
+            ([("unsigned", .bool(true)), ("keys", .array([key(Receiver.secret)]))], "unsigned"),
+        ] as [([(String, JSON)], String?)])
+    func anEndpointGoesUnsignedOnlyByItsOwnWord(_ members: [(String, JSON)], _ path: String?) {
+        var table = ConfigurationTable(
+            .object(members.map { .init($0.0, $0.1) }), path: "e", known: ["unsigned", "secret", "keys"])
+        let signer = SignerReader.read(&table, now: 0, isRequired: true)
+        #expect(table.problems.first?.path == path.map { "e." + $0 })
+        #expect((signer?.keys.isEmpty == true) == (path == nil))
+    }
+
+    @Test(arguments: ["event", "cloudevents", "cloudevents-structured"])
+    func anUnsignedBodyArrives(_ body: String) async throws {
+        let receiver = try await Receiver()
+        let webhook = try await WebhookProcess([
+            .object([
+                .init("name", .string("plain")), .init("url", .string(receiver.url("/in"))),
+                .init("allow_private", .bool(true)), .init("body", .string(body)), .init("unsigned", .bool(true)),
+            ])
+        ])
+        try await webhook.start()
+        let event = #"{"eventId":"e1","timestamp":7,"type":"MESSAGE_SENT","message":"x"}"#
+        try await webhook.deliver(1, to: "plain", event: event)
+        try await webhook.acks([1])
+        let request = try await receiver.request()
+        #expect(request.id == "e1" && request.headers["webhook-signature"] == nil && !request.isVerified)
+        #expect(request.body.contains("MESSAGE_SENT"))
+    }
+
     private struct Refused: Error { var problem: PluginMessage.Problem }
 
     /// RFC 8032, section 7.1, tests 1 and 2.

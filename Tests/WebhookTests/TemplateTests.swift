@@ -32,6 +32,15 @@ import Testing
     }
 
     @Test(arguments: [
+        (#""{{message}}""#, "\"a\u{FFFD}b\""), (#""{{meta.x}}""#, "\"\u{FFFD}\""),
+        (#"{"e":{{{event}}}}"#, #"{"e":{"message":"a\u0000b","meta":{"x":"\u0000"}}}"#),
+    ])
+    func aNULIsReplacedWhereTextIsMade(template: String, body: String) throws {
+        let event = #"{"message":"a\u0000b","meta":{"x":"\u0000"}}"#
+        #expect(String(decoding: try Template(template).render(Array(event.utf8)), as: UTF8.self) == body)
+    }
+
+    @Test(arguments: [
         ("{{message", 1, 1, "not closed by }}"), ("x\n {{{message}}", 2, 2, "not closed by }}}"),
         ("{{#message}}", 1, 1, "the section 'message' is not closed"),
         ("ä\n{{#message}}\n{{/userId}}", 3, 1, "'userId' is closed while 'message' is the section"),

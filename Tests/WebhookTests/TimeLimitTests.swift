@@ -56,6 +56,13 @@ private final class DeafListener: Sendable {
         let found = TimeLimits().overrun(phase, elapsed: elapsed)
         #expect((found == nil) == (text == nil))
         #expect(found?.contains(text ?? "") != false)
+        #expect(!TimeLimits().isBodyOver(phase, elapsed: elapsed))
+    }
+
+    @Test(arguments: [(0, false), (999, false), (1000, true), (99_999, true)] as [(Int64, Bool)])
+    func aBodyThatDoesNotEndIsNoFailure(elapsed: Int64, isOver: Bool) {
+        #expect(TimeLimits().overrun(.body, elapsed: elapsed) == nil)
+        #expect(TimeLimits().isBodyOver(.body, elapsed: elapsed) == isOver)
     }
 
     /// Posts one delivery with limits of the test's and returns its retry and the milliseconds it took.
@@ -112,9 +119,9 @@ private final class DeafListener: Sendable {
         #expect(ms >= 300)
     }
 
-    @Test(arguments: ["/trickle", "/hang"]) func anAnswerThatDoesNotEndIsGivenUp(path: String) async throws {
+    @Test func aTryThatTakesTooLongAltogetherIsGivenUp() async throws {
         let receiver = try await Receiver()
-        let (retry, ms) = try await retry(receiver.url(path)) { ($0.firstByte, $0.all) = (20_000, 400) }
+        let (retry, ms) = try await retry(receiver.url("/silent")) { ($0.firstByte, $0.all) = (20_000, 400) }
         #expect(retry.code == "timeout" && retry.message.contains("Operation timed out after"), "\(retry.message)")
         // libcurl counts whole milliseconds of its own.
         #expect(ms >= 390)

@@ -126,6 +126,17 @@ class Receiver(BaseHTTPRequestHandler):
                 return self.answer(200)
             date = email.utils.formatdate(time.time() + int(arguments[1]), usegmt=True)
             self.answer(int(arguments[0]), [("Retry-After", date)])
+        elif kind == "limited":  # limited/JSON, quoted: the path's first request gets its status, headers and body
+            if count > 1:
+                return self.answer(200)
+            told = json.loads(unquote(arguments[0]))
+            self.answer(told["status"], list(told.get("headers", {}).items()), told.get("body", "").encode())
+        elif kind == "stuck":  # stuck/500: a whole head with that status, a part of the body, and nothing more
+            self.send_response(int(arguments[0]))
+            self.send_header("Content-Length", "10")
+            self.end_headers()
+            self.wfile.write(b"half")
+            threading.Event().wait(30)
         elif kind == "redirect":  # redirect/URL, quoted
             self.answer(302, [("Location", unquote(arguments[0]))])
         elif kind == "endless":

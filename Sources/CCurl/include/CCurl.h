@@ -45,7 +45,7 @@ typedef struct {
 
 /// How a transfer ended.
 typedef enum {
-    CCURL_ANSWERED,  ///< A whole answer, or as much of it as is read.
+    CCURL_ANSWERED,  ///< The whole head of an answer, and as much of its body as came or is read.
     CCURL_DENIED,    ///< The judge refused every address.
     CCURL_TIMED_OUT,
     CCURL_UNRESOLVED,
@@ -65,6 +65,12 @@ typedef struct {
     long proxy_status;
     /// Seconds that Retry-After asks for, a date being turned into them; 0 or less: none.
     int64_t retry_after_s;
+    /// The values of these headers, cut off behind 63 bytes; empty: there is none.
+    const char *retry_after, *rate_limit_reset_after, *rate_limit_reset;
+    /// The answer's Date, in Unix seconds; below 0: there is none.
+    int64_t date_s;
+    /// It has a header whose name begins with X-RateLimit-.
+    bool has_rate_limit;
     /// Where a 3xx points to, absolute; NULL: nowhere.
     const char *redirect_url;
     /// In the TLS handshake of this transfer the server asked for a client's certificate.
@@ -101,6 +107,9 @@ bool ccurl_transfer_post(ccurl_transfer *transfer, ccurl_multi *multi, const uin
 size_t ccurl_transfer_answer(const ccurl_transfer *transfer, const uint8_t **bytes);
 /// Posts the same once more, over a connection of its own.
 bool ccurl_transfer_repeat(ccurl_transfer *transfer, ccurl_multi *multi);
+/// Takes a transfer off the multi handle in mid-flight, closes its connection and reads the answer's head, which must be
+/// whole (CCURL_BODY).
+void ccurl_transfer_cut(ccurl_transfer *transfer, ccurl_multi *multi, ccurl_result *result);
 /// Takes a transfer off the multi handle in mid-flight and closes its connection.
 void ccurl_transfer_cancel(ccurl_transfer *transfer, ccurl_multi *multi);
 /// What a transfer is doing.
@@ -109,9 +118,10 @@ typedef enum {
     CCURL_SECURING,    ///< It is connected, and has TLS or a proxy's tunnel before it.
     CCURL_WAITING,     ///< Its request is out, and no byte of an answer has come.
     CCURL_READING,     ///< The answer has begun.
+    CCURL_BODY,        ///< The answer's head is whole, and its body is not.
 } ccurl_phase;
 /// What a transfer in flight is doing, and since which millisecond of CLOCK_MONOTONIC (for an answer that has begun: since
-/// its request; for a connection: since the call that found it).
+/// its request; for a body: since the end of its head; for a connection: since the call that found it).
 ccurl_phase ccurl_transfer_phase(ccurl_transfer *transfer, int64_t *since);
 
 /// A URL as libcurl, which will connect by it, reads it. Buffers end with 0.

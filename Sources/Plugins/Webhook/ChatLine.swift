@@ -26,7 +26,8 @@ struct ChatLine: Equatable, Sendable {
     /// Reads an event; nil where it is nothing that people in a channel see, as a registration is.
     init?(_ event: JSONObject) {
         guard let type = event.string("type"), let channel = event.string("channelId") else { return nil }
-        let text = event.string("message") ?? ""
+        // The log of an older version may have a NUL, which Mattermost for one cannot store.
+        let text = JSONString.withoutNUL(event.string("message") ?? "")
         switch type {
         case "MESSAGE_SENT": what = event.string("kind") == "action" ? .did(text) : .said(text)
         case "MESSAGE_EDITED": what = .edited(text)

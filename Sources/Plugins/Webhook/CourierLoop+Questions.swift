@@ -2,10 +2,10 @@ import Glibc
 import JSONBytes
 import PluginWire
 
-// What the operator asks: how the last tries went, and a try on demand.
+// What the operator asks: how the last tries went, a try on demand, an end of a hold.
 extension CourierLoop {
     /// The questions that `ready` names.
-    static let asks = ["test-send", "deliveries"]
+    static let asks = ["test-send", "deliveries", "resume"]
 
     /// Answers a question, or posts the test that will.
     func answer(_ id: MessageID, _ what: String, _ queue: String?) {
@@ -18,6 +18,11 @@ extension CourierLoop {
                 return refuse(id, "there is no endpoint '\(queue?.prefix(64) ?? "")'")
             }
             test(id, seat)
+        case "resume":
+            guard let queue, let seat = seats[queue] else {
+                return refuse(id, "there is no endpoint '\(queue?.prefix(64) ?? "")'")
+            }
+            resume(id, seat)
         default: refuse(id, "'\(what.prefix(64))' is not known here")
         }
     }
@@ -65,6 +70,20 @@ extension CourierLoop {
         job.headers = content.headers
         job.test = id
         post(job, to: seat, time: time)
+    }
+
+    private func resume(_ id: MessageID, _ seat: Int) {
+        let was = lanes[seat].obstacle
+        lanes[seat].resume().forEach(send)
+        reporter.isDirty = true
+        list(seat)
+        send(
+            .answer(
+                id: id,
+                .told(
+                    .object([
+                        .init("endpoint", .string(lanes[seat].name)), .init("was", was.map { .string($0) } ?? .null),
+                    ]))))
     }
 
     private func refuse(_ id: MessageID, _ message: String) { send(.answer(id: id, .refused(message))) }

@@ -195,11 +195,12 @@ final class CourierLoop {
             // The context is a transfer of `transfers`, which keeps it as long as its handle lives.
             let transfer = Unmanaged<Transfer>.fromOpaque(context).takeUnretainedValue()
             if result.kind == CCURL_STALE, drainUntil == nil, transfer.postAgain(on: multi) { continue }
-            end(transfer, Outcome(result, caFile: endpoints[transfer.lane].tls.caFile), now)
+            let caFile = endpoints[transfer.lane].tls.caFile
+            end(transfer, Outcome(result, caFile: caFile, answer: transfer.answer), now)
         }
     }
 
-    /// Gives up what takes too long to connect, for TLS or for a first byte.
+    /// Gives up what takes too long to connect, for TLS or for a first byte, and ends bodies that do not end.
     private func watch(_ now: Int64) {
         guard inFlight > 0, now - watchedAt >= Self.watchInterval else { return }
         watchedAt = now
@@ -207,9 +208,13 @@ final class CourierLoop {
         let late = transfers.compactMap { transfer in
             transfer.job == nil ? nil : transfer.overrun(now: now).map { (transfer, $0) }
         }
-        for (transfer, message) in late {
-            transfer.cancel(on: multi)
-            end(transfer, .failed(.timedOut, message), now)
+        for (transfer, overrun) in late {
+            switch overrun {
+            case .headOnly: end(transfer, transfer.cut(on: multi), now)
+            case .failed(let message):
+                transfer.cancel(on: multi)
+                end(transfer, .failed(.timedOut, message), now)
+            }
         }
     }
 

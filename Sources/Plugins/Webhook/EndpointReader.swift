@@ -9,7 +9,7 @@ struct EndpointReader {
         [
             "name", "url", "secret", "keys", "types", "channels", "start", "order", "headers", "concurrency",
             "allow_private",
-            "timeout", "body", "source", "template", "rate", "burst", "via_proxy",
+            "timeout", "body", "source", "template", "rate", "burst", "via_proxy", "unsigned",
         ] + TLSSettingsReader.keys
     private static let later = [
         "batch", "health",

@@ -5,7 +5,7 @@ enum Outcome: Equatable, Sendable {
     /// The receiver answered.
     /// - Parameters:
     ///   - status: The HTTP status.
-    ///   - retryAfter: What `Retry-After` asks for, in milliseconds.
+    ///   - retryAfter: How long it asks to wait, in milliseconds (``RequestedWait``).
     ///   - redirect: The host that a 3xx points to.
     case answered(status: Int, retryAfter: Int64? = nil, redirect: String? = nil)
     /// The address connected to is one that the endpoint may not be posted to.
@@ -68,8 +68,9 @@ enum Judgement: Equatable, Sendable {
     /// - Parameters:
     ///   - outcome: How it ended.
     ///   - attempt: Which try of the event it was, from 1, the ones that do not count left out.
+    ///   - holds: How many times running the receiver asked to wait before.
     ///   - chance: A random number in 0..<1.
-    init(_ outcome: Outcome, attempt: Int64, chance: Double) {
+    init(_ outcome: Outcome, attempt: Int64, holds: Int = 0, chance: Double) {
         func again(_ code: String, _ message: String, retryAfter: Int64? = nil) -> Judgement {
             let wait = RetrySchedule.wait(afterAttempt: attempt, retryAfter: retryAfter, chance: chance)
             return .retry(afterMs: wait, code: code, message: message)
@@ -81,7 +82,12 @@ enum Judgement: Equatable, Sendable {
         case .answered(let status, let retryAfter?, _) where status == 429 || status == 503:
             let wait = min(retryAfter, RetrySchedule.maxRetryAfter)
             self = .hold(
-                forMs: wait, code: "http_\(status)", message: "the receiver answered \(status), Retry-After \(wait) ms")
+                forMs: wait, code: "http_\(status)",
+                message: "the receiver answered \(status) and asks to wait \(wait) ms")
+        case .answered(429, nil, _):
+            self = .hold(
+                forMs: RetrySchedule.untoldWait(holds + 1, chance: chance), code: "http_429",
+                message: "the receiver answered 429 and does not say how long to wait")
         case .answered(300..<400, let retryAfter, let redirect):
             let target = redirect.map { "to the host '\($0)'" } ?? "nowhere"
             self = again(
@@ -89,7 +95,7 @@ enum Judgement: Equatable, Sendable {
                 retryAfter: retryAfter)
         case .answered(let status, let retryAfter, _):
             let message = "the receiver answered \(status)"
-            let mayPass = [408, 409, 425, 429].contains(status)
+            let mayPass = [408, 409, 425].contains(status)
             if (400..<500).contains(status), !mayPass, attempt >= Self.triesOfRefused {
                 self = .deadLetter(code: "http_\(status)", message: message)
             } else {

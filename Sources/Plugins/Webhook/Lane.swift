@@ -45,6 +45,8 @@ struct Lane {
     private var kept = JSON.null
     private var waiting: Deque<Job> = []
     private var uncounted: [Int64: Int64] = [:]
+    /// How many tries running the receiver answered with a wish to wait.
+    private var holds = 0
 
     /// - Parameters:
     ///   - state: The queue's state from `start`.
@@ -115,7 +117,9 @@ struct Lane {
     ) -> Settlement {
         inFlight -= 1
         let attempt = max(1, job.attempt - (uncounted[job.position] ?? 0))
-        let judgement = Judgement(outcome, attempt: attempt, chance: chance).quoting(quote)
+        // What was in flight together is one wish.
+        let holdsBefore = holdUntil == nil ? holds : max(0, holds - 1)
+        let judgement = Judgement(outcome, attempt: attempt, holds: holdsBefore, chance: chance).quoting(quote)
         note(outcome, judgement)
         let wasPaused = health.isPaused
         let changes = judge(judgement, now: now)
@@ -162,8 +166,23 @@ struct Lane {
     /// - Returns: What the host must know, besides the new window.
     mutating func adopt(_ endpoint: Endpoint) -> [PluginMessage] {
         (concurrency, fingerprint) = (endpoint.window, endpoint.fingerprint)
-        (isGone, holdUntil, failing, health) = (false, nil, 0, EndpointHealth())
+        (isGone, holdUntil, failing, holds, health) = (false, nil, 0, 0, EndpointHealth())
         return keep(now: 0)
+    }
+
+    /// What keeps an endpoint from being sent its events, in a word for the operator; nil: nothing does.
+    var obstacle: String? {
+        if isGone { return "gone" }
+        if health.isPaused { return "paused" }
+        return holdUntil == nil ? nil : "asked to wait"
+    }
+
+    /// Ends whatever keeps the endpoint from being sent its events, as an operator wishes.
+    /// - Returns: What the host must know.
+    mutating func resume() -> [PluginMessage] {
+        if obstacle == nil { return [] }
+        (isGone, holdUntil, failing, holds, health) = (false, nil, 0, 0, EndpointHealth())
+        return [.window(queue: name, events: window)] + keep(now: 0)
     }
 
     /// Forgets what waits: its deliveries are void.
@@ -227,6 +246,7 @@ struct Lane {
 
     private mutating func note(_ outcome: Outcome, _ judgement: Judgement) {
         last = outcome.code
+        if case .hold = judgement { holds += holdUntil == nil ? 1 : 0 } else { holds = 0 }
         if judgement == .delivered {
             delivered += 1
             failing = 0

@@ -1,14 +1,17 @@
 import CCurl
+import Glibc
 
 extension Outcome {
     /// Reads what libcurl came to. Of a redirect's target only the host is kept, as its path may be secret.
     /// - Parameter caFile: The endpoint's authorities; nil: the system's.
-    init(_ result: ccurl_result, caFile: String? = nil) {
+    /// - Parameter answer: The first part of the answer's body.
+    init(_ result: ccurl_result, caFile: String? = nil, answer: @autoclosure () -> [UInt8] = []) {
         let message = result.message.map { String(cString: $0) } ?? "no reason given"
         switch result.kind {
         case CCURL_ANSWERED:
-            // libcurl turns a date into seconds, and says 0 where there is no header.
-            let wait = result.retry_after_s > 0 ? min(result.retry_after_s, 86_400) * 1000 : nil
+            let wait: Int64? =
+                (200..<300).contains(result.status)
+                ? nil : RequestedWait(result, body: answer()).milliseconds(of: result.status)
             let redirect = result.redirect_url.flatMap { EndpointURL.host(String(cString: $0)) }
             self = .answered(status: result.status, retryAfter: wait, redirect: redirect)
         case CCURL_DENIED: self = .denied
@@ -51,5 +54,18 @@ extension Outcome {
         return result.has_certificate
             ? "; the receiver does not accept client_cert"
             : "; the receiver wants a client certificate: set client_cert"
+    }
+}
+
+extension RequestedWait {
+    /// Reads the headers that libcurl saw.
+    init(_ result: ccurl_result, body: [UInt8]) {
+        func text(_ value: UnsafePointer<CChar>?) -> String { value.map { String(cString: $0) } ?? "" }
+        // libcurl turns a date into seconds, and says 0 where there is no header.
+        self.init(
+            retryAfter: text(result.retry_after), secondsToDate: result.retry_after_s,
+            resetAfter: text(result.rate_limit_reset_after), reset: text(result.rate_limit_reset),
+            date: result.date_s >= 0 ? result.date_s : Int64(Glibc.time(nil)),
+            hasRateLimit: result.has_rate_limit, body: body)
     }
 }

@@ -4,6 +4,19 @@ extension RetrySchedule {
     /// The longest wait that a receiver may ask for, in milliseconds.
     static let maxRetryAfter: Int64 = 3_600_000
 
+    /// The wait of an endpoint whose receiver answers 429 and does not say for how long, in milliseconds: at first, and
+    /// at most.
+    static let untoldWaits: ClosedRange<Int64> = 5000...300_000
+
+    /// Such a wait, which doubles.
+    /// - Parameters:
+    ///   - count: How many times running the receiver asked to wait, from 1.
+    ///   - chance: A random number in 0..<1.
+    static func untoldWait(_ count: Int, chance: Double) -> Int64 {
+        let figure = untoldWaits.lowerBound << Int64(min(max(count, 1) - 1, 10))
+        return spreadOut(min(figure, untoldWaits.upperBound), chance)
+    }
+
     /// The wait after a failed try.
     /// - Parameters:
     ///   - attempt: Which try failed, from 1.

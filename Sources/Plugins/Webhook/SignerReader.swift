@@ -9,17 +9,31 @@ enum SignerReader {
     ///   - now: Unix time in seconds.
     ///   - isRequired: Whether an endpoint without any key is wrong.
     static func read(_ table: inout ConfigurationTable, now: Int64, isRequired: Bool) -> Signer? {
+        let isUnsigned = isUnsigned(&table)
+        if isUnsigned, table.value("keys") != nil || table.value("secret") != nil {
+            table.fail(
+                "unsigned", "an endpoint with a 'secret' or 'keys' is signed; take these out or set this to false")
+            return nil
+        }
         if table.value("keys") != nil {
             if table.value("secret") != nil {
                 table.fail("keys", "give 'secret' or 'keys', not both; 'secret' is short for one key without an end")
             }
             return keys(&table, now)
         }
-        if !isRequired, table.value("secret") == nil { return Signer(keys: []) }
-        let hint = "give whsec_ and base 64 of 24 to 64 bytes, such as whsec_$(openssl rand -base64 32)"
+        if isUnsigned || !isRequired, table.value("secret") == nil { return Signer(keys: []) }
+        let hint =
+            "give whsec_ and base 64 of 24 to 64 bytes, such as whsec_$(openssl rand -base64 32), or unsigned = true"
         return table.required("secret", hint).flatMap { parse($0, "secret", &table) }.map {
             Signer(keys: [.init(key: $0)])
         }
+    }
+
+    /// Whether the endpoint is meant to go without a signature.
+    private static func isUnsigned(_ table: inout ConfigurationTable) -> Bool {
+        guard let value = table.value("unsigned") else { return false }
+        if value.bool == nil { table.fail("unsigned", "true or false is expected") }
+        return value.bool ?? false
     }
 
     private static func keys(_ table: inout ConfigurationTable, _ now: Int64) -> Signer? {

@@ -20,7 +20,7 @@ enum StatusReport {
         let failing = tried.filter { $0.failing >= failures }
         let held = tried.filter { $0.holdUntil != nil && $0.failing < failures }
         let parts = [
-            sentence("gone until their configuration changes (410)", gone.map(\.name)),
+            sentence("gone (410) until their configuration changes or they are resumed", gone.map(\.name)),
             sentence("without a signing key that is still valid (add one to 'keys')", keyless.map(\.name)),
             sentence("paused, tried once an hour", paused.map { "\($0.name) (\($0.last))" }),
             sentence("failing", failing.map { "\($0.name) (\($0.last))" }),
@@ -31,7 +31,7 @@ enum StatusReport {
         let message = parts.isEmpty ? "\(lanes.count) endpoints" : parts.joined(separator: "; ")
         let well = tried.filter { $0.failing < failures && $0.holdUntil == nil }
         let told =
-            gone.map { entry($0, .down, "gone until its configuration changes (410)") }
+            gone.map { entry($0, .down, "gone (410) until its configuration changes or 'crowbar plugins resume'") }
             + keyless.map { entry($0, .down, "no signing key is still valid; add one to 'keys'") }
             + paused.map { entry($0, .degraded, "paused, tried once an hour (\($0.last))") }
             + failing.map { entry($0, .degraded, "failing (\($0.last))") }

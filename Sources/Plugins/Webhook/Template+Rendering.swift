@@ -66,7 +66,7 @@ extension Template {
             } else {
                 // As within a text of JSON, whose quotes are the template's.
                 var quoted: [UInt8] = []
-                JSONString.append(String(decoding: text, as: UTF8.self), to: &quoted)
+                JSONString.append(JSONString.withoutNUL(String(decoding: text, as: UTF8.self)), to: &quoted)
                 out += quoted.dropFirst().dropLast()
             }
         }

@@ -6,12 +6,14 @@ struct TimeLimits: Hashable, Sendable {
     var secure: Int64 = 5000
     /// From the request to the answer's first byte.
     var firstByte: Int64 = 15_000
+    /// From the end of the answer's head to the end of its body; then the head alone counts.
+    var body: Int64 = 1000
     /// Everything, the answer's last byte included.
     var all: Int64 = 30_000
 
     /// What a try is doing.
     enum Phase: Sendable {
-        case connecting, securing, waiting, reading
+        case connecting, securing, waiting, reading, body
     }
 
     /// Why a try is given up; nil: it goes on. ``all`` is libcurl's to watch.
@@ -21,9 +23,12 @@ struct TimeLimits: Hashable, Sendable {
         case .connecting where elapsed >= connect: "there was no connection within \(Self.text(connect))"
         case .securing where elapsed >= secure: "TLS was not ready within \(Self.text(secure)) of the connection"
         case .waiting where elapsed >= firstByte: "no answer began within \(Self.text(firstByte))"
-        case .connecting, .securing, .waiting, .reading: nil
+        case .connecting, .securing, .waiting, .reading, .body: nil
         }
     }
+
+    /// Whether a body that does not end is waited for no longer. That is no failure: the head has said all.
+    func isBodyOver(_ phase: Phase, elapsed: Int64) -> Bool { phase == .body && elapsed >= body }
 
     private static func text(_ ms: Int64) -> String { ms % 1000 == 0 ? "\(ms / 1000) s" : "\(ms) ms" }
 }

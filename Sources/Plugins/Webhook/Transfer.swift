@@ -84,18 +84,35 @@ final class Transfer {
     /// Gives up the try.
     func cancel(on multi: OpaquePointer) { ccurl_transfer_cancel(handle, multi) }
 
-    /// Why the try has to be given up; nil: it goes on.
+    /// What is to be done about a try that takes too long.
+    enum Overrun {
+        /// It failed, and why.
+        case failed(String)
+        /// The answer's head is there, which is all that is needed (``cut(on:)``).
+        case headOnly
+    }
+
+    /// Ends the body of an answer whose head is whole.
+    func cut(on multi: OpaquePointer) -> Outcome {
+        var result = ccurl_result()
+        ccurl_transfer_cut(handle, multi, &result)
+        return Outcome(result, caFile: endpoint.tls.caFile, answer: answer)
+    }
+
+    /// Why the try has to be ended; nil: it goes on.
     /// - Parameter now: CLOCK_MONOTONIC in milliseconds.
-    func overrun(now: Int64) -> String? {
+    func overrun(now: Int64) -> Overrun? {
         var since: Int64 = 0
         let phase: TimeLimits.Phase =
             switch ccurl_transfer_phase(handle, &since) {
             case CCURL_CONNECTING: .connecting
             case CCURL_SECURING: .securing
             case CCURL_WAITING: .waiting
+            case CCURL_BODY: .body
             default: .reading
             }
-        return endpoint.limits.overrun(phase, elapsed: now - since)
+        if endpoint.limits.isBodyOver(phase, elapsed: now - since) { return .headOnly }
+        return endpoint.limits.overrun(phase, elapsed: now - since).map { .failed($0) }
     }
 
     /// libcurl asks this before it connects and before it writes a request to a connection that is open already. The

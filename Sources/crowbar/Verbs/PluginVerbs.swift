@@ -70,13 +70,27 @@ extension Plugins {
         @Flag(help: "Print JSON.") var json = false
     }
 
-    /// `crowbar plugins resume NAME`.
-    struct Resume: PluginVerb {
-        static let verb = "resume"
-        static let configuration = CommandConfiguration(abstract: "Let a paused plugin's deliveries go on.")
+    /// `crowbar plugins resume NAME` or `NAME/QUEUE`.
+    struct Resume: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Let a paused plugin's deliveries go on, or those to one endpoint of a webhook plugin.",
+            discussion: "NAME/ENDPOINT ends what holds the endpoint: a 410, a wait that it asked for, a pause.")
         @OptionGroup var settings: ConfigurationOption
-        @Argument(help: "The plugin.") var name: String
+        @Argument(help: "The plugin, or NAME/ENDPOINT.") var name: String
         @Flag(help: "Print JSON.") var json = false
+
+        func run() async throws {
+            let names = try QueueName(name)
+            let queue = names.queue
+            let client = ControlClient(folder: try settings.load().data)
+            let answer = try await client.request(
+                .POST, "/api/admin/plugins/\(Listing.escape(part: names.plugin))/resume",
+                body: queue.map { JSON.object([.init("queue", .string($0))]).bytes } ?? [])
+            if queue == nil || json || answer.refusal != nil { return try PluginOutcome.print(answer, json: json) }
+            let was = (try? JSON(parsing: answer.body))?["was"]?.string
+            let words = was.map { "resumed; it was \(TerminalText.line($0))" } ?? "nothing held it"
+            StandardStream.output.write(line: "\(TerminalText.line(name)): \(words)")
+        }
     }
 
     /// `crowbar plugins forget NAME`.

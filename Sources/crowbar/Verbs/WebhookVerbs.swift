@@ -2,8 +2,24 @@ import ArgumentParser
 import JSONBytes
 import NIOHTTP1
 
+/// A plugin and perhaps one of its queues, as the command line names them: `NAME`, `NAME/QUEUE` or `NAME QUEUE`.
+struct QueueName: Equatable {
+    var plugin: String
+    var queue: String?
+
+    init(_ name: String, _ queue: String? = nil) throws {
+        let parts = name.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        plugin = parts.first ?? name
+        self.queue = parts.count == 2 ? parts[1] : queue
+        if parts.count == 2, queue != nil {
+            throw ValidationError("'\(TerminalText.line(name))' names a queue already; leave the second name out.")
+        }
+        if self.queue?.isEmpty == true { throw ValidationError("A queue's name stands behind the '/'.") }
+    }
+}
+
 extension Plugins {
-    /// `crowbar plugins test-send NAME ENDPOINT`.
+    /// `crowbar plugins test-send NAME/ENDPOINT`.
     struct TestSend: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "test-send",
@@ -11,14 +27,18 @@ extension Plugins {
             discussion: "The event (type WEBHOOK_TEST) is in no log and no queue; a failure is not tried again.")
 
         @OptionGroup var settings: ConfigurationOption
-        @Argument(help: "The plugin.") var name: String
-        @Argument(help: "The endpoint.") var endpoint: String
+        @Argument(help: "The plugin, or NAME/ENDPOINT.") var name: String
+        @Argument(help: "The endpoint, where NAME does not say it.") var endpoint: String?
         @Flag(help: "Print JSON.") var json = false
 
         func run() async throws {
+            let names = try QueueName(name, endpoint)
+            guard let endpoint = names.queue else {
+                throw ValidationError("Say to which endpoint: NAME/ENDPOINT.")
+            }
             let client = ControlClient(folder: try settings.load().data)
             let answer = try await client.request(
-                .POST, "/api/admin/plugins/\(Listing.escape(part: name))/test-send",
+                .POST, "/api/admin/plugins/\(Listing.escape(part: names.plugin))/test-send",
                 body: JSON.object([.init("endpoint", .string(endpoint))]).bytes)
             if let refusal = answer.refusal { throw Refusal(refusal.message) }
             guard let record = try? JSON(parsing: answer.body) else {
@@ -37,19 +57,20 @@ extension Plugins {
         }
     }
 
-    /// `crowbar plugins deliveries NAME [ENDPOINT]`.
+    /// `crowbar plugins deliveries NAME` or `NAME/ENDPOINT`.
     struct Deliveries: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "List the last tries of a webhook plugin, the newest first: ten an endpoint, since its start.")
 
         @OptionGroup var settings: ConfigurationOption
-        @Argument(help: "The plugin.") var name: String
-        @Argument(help: "One endpoint; all if left out.") var endpoint: String?
+        @Argument(help: "The plugin, or NAME/ENDPOINT.") var name: String
+        @Argument(help: "One endpoint; all if left out and not in NAME.") var endpoint: String?
         @Flag(help: "Print JSON.") var json = false
 
         func run() async throws {
-            var path = "/api/admin/plugins/\(Listing.escape(part: name))/deliveries"
-            if let endpoint { path += "?endpoint=\(Listing.escape(part: endpoint))" }
+            let names = try QueueName(name, endpoint)
+            var path = "/api/admin/plugins/\(Listing.escape(part: names.plugin))/deliveries"
+            if let endpoint = names.queue { path += "?endpoint=\(Listing.escape(part: endpoint))" }
             try await Listing(settings, path, json: json).print(
                 columns: [
                     .init("TIME"), .init("ENDPOINT"), .init("EVENT"), .init("TRY"), .init("OUTCOME"), .init("MS"),
