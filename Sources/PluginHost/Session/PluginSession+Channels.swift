@@ -40,8 +40,8 @@ enum MissingChannels {
 
     /// Of a plugin that sends commands, though its manifest allows none.
     static let noCommands =
-        "this plugin sends commands, but its manifest allows none, so nothing from it reaches the chat; list them in the "
-        + "manifest, such as commands = [\"REGISTER_USER\", \"JOIN_CHANNEL\", \"SEND_MESSAGE\"]"
+        "this plugin sends commands, but its manifest allows none, so nothing from it reaches the chat; list them in "
+        + "the manifest, such as commands = [\"REGISTER_USER\", \"JOIN_CHANNEL\", \"SEND_MESSAGE\"]"
 
     private static func missing(_ channels: [String: [String]], _ environment: HostEnvironment) async -> [String] {
         let names = Set(channels.values.joined())

@@ -46,8 +46,8 @@ struct UserReach {
         return nil
     }
 
-    /// The paths from the root in a configuration. Files of secrets are not among them: the host reads those itself, and
-    /// they may stay closed to everybody else.
+    /// The paths from the root in a configuration. Files of secrets are not among them: the host reads those itself,
+    /// and they may stay closed to everybody else.
     private static func paths(_ json: JSON) -> [String] {
         if let text = json.string { return text.hasPrefix("/") ? [text] : [] }
         if let values = json.array { return values.flatMap(paths) }

@@ -1,10 +1,11 @@
-/// How much is written to a server before it has confirmed earlier lines, and how fast. It adapts to the server as TCP's
-/// congestion control does to a network (RFC 5681): answers that come late, and connections that end for flooding, lower
-/// both; answers in time raise them again.
+/// How much is written to a server before it has confirmed earlier lines, and how fast. It adapts to the server as
+/// TCP's congestion control does to a network (RFC 5681): answers that come late, and connections that end for
+/// flooding, lower both; answers in time raise them again.
 ///
-/// Servers read a client's lines at their own pace and end the connection over a limit that they do not announce: ircu
-/// reads a line every 2 s and ends it over 1,024 waiting bytes, InspIRCd counts lines within a time. What was written and
-/// not confirmed then has to be written again, and without adapting it would end the next connection as well.
+/// Servers read a client's lines at their own pace and end the connection over a limit that they do not announce:
+/// ircu reads a line every 2 s and ends it over 1,024 waiting bytes, InspIRCd counts lines within a time. What was
+/// written and not confirmed then has to be written again, and without adapting it would end the next connection as
+/// well.
 struct FlowControl: Equatable, Sendable {
     /// An answer that takes longer than this is late, in seconds: the server has lines waiting that it has not read.
     static let lateAfter = 5.0

@@ -17,7 +17,8 @@ extension NetworkMachine {
         keepShare(now)
     }
 
-    /// Lines were lost with the connection or the channel: writes slower, where the server names flooding as the reason.
+    /// Lines were lost with the connection or the channel: writes slower, where the server names flooding as the
+    /// reason.
     mutating func slowDown(_ reason: String, _ now: Instant) {
         flow.ended(isFlood: FlowControl.isFlood(reason), now: now)
         keepShare(now)

@@ -2,10 +2,10 @@ import PluginWire
 
 // What a server without labels says against messages that were written to it.
 extension NetworkMachine {
-    /// Numerics of the classes 4xx and 5xx that answer something else the bridge writes: its nick, WHO, PART. All others
-    /// that come while messages are unconfirmed refuse one of them. Servers have many numerics for it and make up more:
-    /// 404 is everybody's, 408 that of bahamut and hybrid for colours, 415 of Solanum, 439 of those that limit targets,
-    /// 477 of bahamut and others for those without an account, 531 of InspIRCd.
+    /// Numerics of the classes 4xx and 5xx that answer something else the bridge writes: its nick, WHO, PART. All
+    /// others that come while messages are unconfirmed refuse one of them. Servers have many numerics for it and make
+    /// up more: 404 is everybody's, 408 that of bahamut and hybrid for colours, 415 of Solanum, 439 of those that
+    /// limit targets, 477 of bahamut and others for those without an account, 531 of InspIRCd.
     private static let notAboutSpeech: Set<String> = [
         "416", "431", "432", "433", "435", "436", "437", "438", "447", "451", "462", "464", "465", "468", "484",
         // Lists and modes, which the bridge never sets.

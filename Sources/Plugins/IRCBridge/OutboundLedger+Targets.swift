@@ -2,8 +2,8 @@ import DequeModule
 
 // What becomes of a channel on IRC, and what that means for the messages to it.
 extension OutboundLedger {
-    /// The server did not accept a line to a target, and does not say which (404 and 482 without a label). Where no such
-    /// line is unconfirmed, the refusal is of something else.
+    /// The server did not accept a line to a target, and does not say which (404 and 482 without a label). Where no
+    /// such line is unconfirmed, the refusal is of something else.
     /// - Parameter isTopic: Whether it was a topic that it did not accept.
     mutating func refuse(_ target: String, _ reason: String, isTopic: Bool) {
         let what = Refusable(target: target, isTopic: isTopic)
