@@ -49,18 +49,46 @@ import Testing
 
     @Test(
         arguments: [
-            ("CapEff:\t000001ffffffffff", "         0          0 4294967295", nil),
-            ("CapEff:\t00000000a80425fb", "0 100000 65536", nil),
-            ("CapEff:\t00000000000000c1", "0 0 1\n1 100000 65535", nil),
-            ("CapEff:\t0000000000000000", "0 0 4294967295", "CAP_SETUID"),
-            ("CapEff:\t00000000000000c0", "0 0 4294967295", "CAP_SETUID"), ("", "0 0 4294967295", "CAP_SETUID"),
-            ("CapEff:\t000001ffffffffff", "0 1000 1", "user namespace"),
-            ("CapEff:\t000001ffffffffff", "0 1000 61184", "user namespace"),
-            ("CapEff:\t000001ffffffffff", "", "user namespace"),
-        ] as [(String, String, String?)])
-    func rootInAContainerMayNotHaveOtherUsers(status: String, map: String, obstacle: String?) {
-        let found = PluginUsers.obstacle(to: 61_184, status: "Name:\tx\n\(status)\nSeccomp:\t0\n", maps: [map, map])
+            ("         0          0 4294967295", true), ("0 100000 65536", true), ("0 0 1\n1 100000 65535", true),
+            ("0 1000 1", false), ("0 1000 61184", false), ("", false), ("x", false),
+        ])
+    func aContainerMayNotHaveTheNumber(map: String, has: Bool) {
+        #expect((PluginUsers.obstacle(to: 61_184, maps: [map, map]) == nil) == has)
+        #expect((PluginUsers.obstacle(to: 61_184, maps: ["0 0 4294967295", map]) == nil) == has)
+    }
+
+    /// User, effective and ambient capabilities; what is missing or kept, and whether "auto" tries.
+    @Test(
+        arguments: [
+            ("0", "000001ffffffffff", "0000000000000000", nil, true),
+            ("0", "00000000a80425fb", "0000000000000000", nil, true),
+            ("0", "00000000000000e1", "0000000000000000", nil, true),
+            ("0", "00000000000000c1", "0000000000000000", "as root, lacks CAP_KILL", true),
+            ("0", "00000000000000e0", "0000000000000000", "as root, lacks CAP_CHOWN", true),
+            ("0", "0000000000000000", "0", "lacks CAP_CHOWN, CAP_KILL, CAP_SETGID, CAP_SETUID", true),
+            ("1000", "00000000000000e1", "00000000000000e1", nil, true),
+            ("1000", "000001ffffffffff", "000001ffffffffff", nil, true),
+            ("1000", "0000000000000000", "0000000000000000", "user 1000, lacks CAP_CHOWN, CAP_KILL, CAP_SETG", false),
+            // Others than those needed change nothing.
+            ("1000", "0000000000000400", "0000000000000400", "user 1000, lacks CAP_CHOWN, CAP_KILL, CAP_SETG", false),
+            ("1000", "00000000000000c1", "00000000000000c1", "user 1000, lacks CAP_KILL", true),
+            ("1000", "0000000000000061", "0000000000000061", "user 1000, lacks CAP_SETUID", true),
+            ("1000", "00000000000000a1", "00000000000000a1", "user 1000, lacks CAP_SETGID", true),
+            ("1000", "00000000000000e1", "0000000000000000", "has CAP_CHOWN, CAP_KILL, CAP_SETGID, CAP_SETUID,", true),
+            ("1000", "00000000000000e1", "00000000000000c1", "has CAP_KILL, but not as ambient", true),
+            // Nothing but what is in effect counts: ambient ones cannot be there without, nor nonsense.
+            ("1000", "", "00000000000000e1", "lacks CAP_CHOWN", false), ("1000", "x", "x", "lacks CAP_CHOWN", false),
+            ("", "00000000000000e1", "", "has CAP_CHOWN", true),
+        ] as [(String, String, String, String?, Bool)])
+    func usersTakeCapabilitiesNotRoot(
+        user: String, effective: String, ambient: String, obstacle: String?, isExpected: Bool
+    ) {
+        let rights = UserRights(
+            status: "Name:\tx\nUid:\t7\t\(user)\t7\t7\nCapPrm:\t000001ffffffffff\nCapEff:\t\(effective)\n"
+                + "CapBnd:\t000001ffffffffff\nCapAmb:\t\(ambient)\nSeccomp:\t0\n")
+        let found = rights.obstacle
         #expect(obstacle.map { found?.contains($0) == true } ?? (found == nil), "\(found ?? "nothing")")
+        #expect(rights.isExpected == isExpected)
     }
 
     /// A folder with files of all kinds, by what of it user 900,001 cannot use.

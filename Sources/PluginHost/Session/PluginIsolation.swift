@@ -47,29 +47,36 @@ extension SessionFactory {
         try refuseHidden(manifest, program, folders)
         var isolated = Isolated(options: folders.map { "--hide=\($0)" })
         if isolation.mayExpose { isolated.options.append("--may-expose") }
-        guard let users = isolation.users, geteuid() == 0 else { return isolated }
-        let number: UInt32
-        do {
-            number = try users.number(of: name)
-        } catch {
-            throw Refusal(reason: "it has no user of its own: \(error.reason)")
+        guard let users = isolation.users else { return isolated }
+        let rights = UserRights.own
+        guard users.isRequired || rights.isExpected else { return isolated }
+        let obstacle: (reason: String, advice: String)
+        if let missing = rights.obstacle {
+            obstacle = ("it cannot have a user of its own: \(missing)", rights.advice)
+        } else {
+            let number: UInt32
+            do {
+                number = try users.number(of: name)
+            } catch {
+                throw Refusal(reason: "it has no user of its own: \(error.reason)")
+            }
+            let unmapped = PluginUsers.obstacle(to: number)
+            let closed = UserReach(number: number, path: variables["PATH"] ?? "")
+                .obstacle(manifest, program: program, outside: folders.map(Self.folder), hidden: folders)
+            guard let reason = unmapped ?? closed else {
+                isolated.options += ["--user=\(number)", "--group=\(number)"]
+                return isolated
+            }
+            let advice = unmapped == nil ? "open it by chmod o+rx, move it, or " : ""
+            obstacle = (
+                "its user \(number) cannot run it: \(reason)", advice + "set plugin_users = \"off\""
+            )
         }
-        let missing = PluginUsers.obstacle(to: number)
-        let obstacle =
-            missing
-            ?? UserReach(number: number, path: variables["PATH"] ?? "")
-            .obstacle(manifest, program: program, outside: folders.map(Self.folder), hidden: folders)
-        guard let obstacle else {
-            isolated.options += ["--user=\(number)", "--group=\(number)"]
-            return isolated
-        }
-        let reason = "its user \(number) cannot run it: \(obstacle)"
-        let advice = (missing == nil ? "open it by chmod o+rx, move it, or " : "") + "set plugin_users = \"off\""
+        let text = "\(obstacle.reason); \(obstacle.advice)"
         // What a manifest requires is its sandbox, which stands without a user of its own.
-        if users.isRequired {
-            throw Refusal(reason: "\(manifest.file): \(reason); \(advice)")
-        }
-        isolated.note = "it runs as root, without root's capabilities: \(reason); \(advice)"
+        if users.isRequired { throw Refusal(reason: "\(manifest.file): \(text)") }
+        let user = rights.user == 0 ? "root, without root's capabilities" : "the server's user"
+        isolated.note = "it runs as \(user): \(text)"
         return isolated
     }
 

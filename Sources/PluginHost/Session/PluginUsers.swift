@@ -1,7 +1,7 @@
 import Glibc
 
-/// A user and group of its own for each plugin, where the host is root. A plugin keeps its number as long as the data
-/// folder is kept.
+/// A user and group of its own for each plugin, where the host may give one (``UserRights``). A plugin keeps its number
+/// as long as the data folder is kept.
 public final class PluginUsers: Sendable {
     /// Numbers that systemd hands out to services for as long as they run, and no distribution gives to people.
     public static let usualRange: ClosedRange<UInt32> = 61_184...65_519
@@ -16,7 +16,7 @@ public final class PluginUsers: Sendable {
 
     private let range: ClosedRange<UInt32>
     private let file: String
-    /// Whether a plugin that its user cannot run does not run at all. Else it runs as root, and that is logged.
+    /// Whether a plugin that its user cannot run does not run at all. Else it runs as the host's, and that is logged.
     let isRequired: Bool
 
     /// - Parameters:
@@ -68,19 +68,9 @@ public final class PluginUsers: Sendable {
         return number
     }
 
-    /// Why this process cannot run a program as another user; nil where it can. In a container root may lack the right
-    /// to, or have only some numbers.
-    /// - Parameters:
-    ///   - status: What `/proc/self/status` says.
-    ///   - maps: What `/proc/self/uid_map` and `gid_map` say.
-    static func obstacle(to number: UInt32, status: String, maps: [String]) -> String? {
-        // CAP_CHOWN, CAP_SETGID, CAP_SETUID.
-        let needed: UInt64 = 1 << 0 | 1 << 6 | 1 << 7
-        let line = status.split(separator: "\n").first { $0.hasPrefix("CapEff:") }
-        let effective = line.flatMap { UInt64($0.dropFirst(7).filter { $0 != "\t" && $0 != " " }, radix: 16) } ?? 0
-        if effective & needed != needed {
-            return "the server has not all of the capabilities CAP_CHOWN, CAP_SETGID and CAP_SETUID"
-        }
+    /// Why a number cannot be taken; nil where it can. In a container there may be only some.
+    /// - Parameter maps: What `/proc/self/uid_map` and `gid_map` say.
+    static func obstacle(to number: UInt32, maps: [String]) -> String? {
         for map in maps {
             let ranges = map.split(separator: "\n").map { $0.split(separator: " ").compactMap { UInt64($0) } }
             let isMapped = ranges.contains { $0.count == 3 && $0[0] <= number && UInt64(number) - $0[0] < $0[2] }
@@ -94,7 +84,7 @@ public final class PluginUsers: Sendable {
         func text(_ name: String) -> String {
             String(decoding: (try? FileBytes.read("/proc/self/" + name, limit: 64 << 10)) ?? [], as: UTF8.self)
         }
-        return obstacle(to: number, status: text("status"), maps: [text("uid_map"), text("gid_map")])
+        return obstacle(to: number, maps: [text("uid_map"), text("gid_map")])
     }
 
     /// What a file of numbers says.
