@@ -326,7 +326,7 @@ struct AttackTests {
         #expect(Set(users).count == 2 && users.allSatisfy { (61_184...65_519).contains($0) })
         kill(pid, SIGKILL)
         #expect(CommandLineFolder.wait(pid) == 128 + SIGKILL)
-        #expect(folder.poll { running() == 0 })
+        try #require(folder.poll { running() == 0 }, "what is left would be waited for below")
         // Over what they left, and over folders that are closed to the server.
         pid = try started()
         #expect(["one", "two"].compactMap(owner) == users)
