@@ -5,6 +5,8 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/fsuid.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /// Above the standard ones, which a server may have been started without.
@@ -70,4 +72,22 @@ int CSpawn_start(
     }
     posix_spawn_file_actions_destroy(&actions);
     return problem;
+}
+
+int CSpawn_enter(const char *path, uid_t *before) {
+    struct stat info;
+    *before = geteuid();
+    int folder = -1, place = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (place < 0) return -errno;
+    if (fstat(place, &info) == 0) {
+        if (geteuid() != 0 && info.st_uid != 0) setfsuid(info.st_uid);
+        folder = openat(place, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    }
+    int problem = errno;
+    close(place);
+    return folder < 0 ? -problem : folder;
+}
+
+void CSpawn_leave(uid_t before) {
+    if (geteuid() != 0) setfsuid(before);
 }

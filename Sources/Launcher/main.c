@@ -15,7 +15,7 @@
 // for the number of its processes is reported the same way, the reason beginning with "limit: ".
 //
 // Options (rules.h): --memory=BYTES --files=NUMBER --soft-files=NUMBER --processes=NUMBER --user=NUMBER --group=NUMBER
-// --hide=PATH --may-expose --no-network --sandbox --read=PATH --write=PATH --require. --probe tells what this machine can
+// --folder=PATH --hide=PATH --may-expose --no-network --sandbox --read=PATH --write=PATH --require. --probe tells what this machine can
 // enforce: "landlock VERSION"; "sockets 1" where system calls can be refused, else 0; "mounts 2" where a plugin can get
 // mounts of its own by root's right, 1 by that of an ordinary user, else 0.
 
@@ -227,6 +227,7 @@ int main(int count, char **arguments) {
     if (plugin < 0) return fail(token, "cannot start a process", errno);
     if (plugin == 0) become_plugin(launcher, report[1], &before, &rules, arguments + first);
 
+    keep_right_to_kill(rules.user > 0);
     close(report[1]);
     raise_limit();
     int process = (int)syscall(SYS_pidfd_open, plugin, 0);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,6 +52,7 @@ static bool read_option(const char *option, struct rules *rules) {
     if (strncmp(option, "--processes=", 12) == 0) return (rules->processes = number(option + 12)) > 0;
     if (strncmp(option, "--user=", 7) == 0) return (rules->user = number(option + 7)) > 0;
     if (strncmp(option, "--group=", 8) == 0) return (rules->group = number(option + 8)) > 0;
+    if (strncmp(option, "--folder=", 9) == 0) return *(rules->folder = option + 9) == '/';
     if (strncmp(option, "--hide=", 7) == 0) return add_path(option + 7, rules->hide, &rules->hides);
     if (strncmp(option, "--read=", 7) == 0) return add_path(option + 7, rules->read, &rules->reads);
     if (strncmp(option, "--write=", 8) == 0) return add_path(option + 8, rules->write, &rules->writes);
@@ -139,11 +141,14 @@ static bool open_way(const struct rules *rules, struct trouble *trouble) {
 // Files and identity: what has to be done while this process may still do it.
 static bool confine(struct rules *rules, const char *program, bool *no_attributes, struct trouble *trouble) {
     bool mounts, has_user = rules->user > 0;
+    if (rules->folder != NULL && !enter_folder(rules->folder, trouble)) return false;
     // The bounding set needs privilege that is gone later.
     drop_bounding_set();
     if (has_user && !give_folder((uid_t)rules->user, (gid_t)rules->group, trouble)) return false;
     // One that had a user of its own before. Without hidden folders the present one is not known to be the plugin's.
-    if (!has_user && geteuid() == 0 && rules->hides > 0 && !give_folder(0, 0, trouble)) return false;
+    bool may_give = geteuid() == 0 || has_capability(CAP_CHOWN);
+    if (!has_user && may_give && rules->hides > 0 && !give_folder(geteuid(), getegid(), trouble)) return false;
+    see_as(geteuid());
     // The files of a user namespace belong to root unless this is set.
     prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
     if (!hide(rules, &mounts, trouble)) return false;

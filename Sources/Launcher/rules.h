@@ -23,6 +23,9 @@ struct rules {
     long long processes;
     // The user and group that the plugin runs as; 0: those of the host.
     long long user, group;
+    // The plugin's own folder, where the host may not enter it as it belongs to the plugin's user; else it is the present
+    // one already.
+    const char *folder;
     // No sockets but those of this machine's file system.
     bool no_network;
     // The file system is closed but for the system's folders and the paths below.
@@ -78,7 +81,17 @@ bool find_hidden(struct rules *rules, struct trouble *trouble);
 // Gives up what root may do.
 void drop_bounding_set(void);
 bool drop_capabilities(struct trouble *trouble);
-// Gives the present folder and all below to a user, where it is another's.
+// Whether this process has a capability (linux/capability.h) in effect.
+bool has_capability(int number);
+// The launcher's side, as an ordinary user: gives up all capabilities but that to signal processes of other users, and
+// that too where the plugin is of its own user.
+void keep_right_to_kill(bool needed);
+// Enters the plugin's folder with its owner's eyes, which are kept until `see_as`. An ordinary user needs CAP_SETUID.
+bool enter_folder(const char *path, struct trouble *trouble);
+// Files are opened with the rights of a user from here on. Nothing changes as root, who needs it not and would lose
+// capabilities by it, nor is user 0 ever taken.
+void see_as(uid_t user);
+// Gives the present folder and all below to a user, where it is another's. Sees as the effective user then.
 bool give_folder(uid_t user, gid_t group, struct trouble *trouble);
 bool become_user(uid_t user, gid_t group, struct trouble *trouble);
 

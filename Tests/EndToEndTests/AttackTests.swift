@@ -16,6 +16,11 @@ private struct Situation: Sendable, CustomTestStringConvertible {
     var kernel: String?
     /// Whether plugins run as users of their own.
     var hasUsers = false
+    /// Capabilities of an ordinary user, as systemd's `AmbientCapabilities=` gives them.
+    var capabilities: [String] = []
+
+    /// What it takes to have users of plugins' own, and no more.
+    static let forUsers = ["chown", "kill", "setgid", "setuid"]
 
     var testDescription: String { name }
 
@@ -28,6 +33,15 @@ private struct Situation: Sendable, CustomTestStringConvertible {
             kernel: "--no-mounts", hasUsers: true),
         Situation(name: "root, plugins as root, no mounts", keys: "plugin_users = \"off\"", kernel: "--no-mounts"),
         Situation(name: "ordinary user, no mounts", user: ordinary, kernel: "--no-mounts"),
+        Situation(
+            name: "ordinary user with capabilities, plugins as users of their own", user: ordinary,
+            keys: "plugin_users = \"61184-65519\"", hasUsers: true, capabilities: forUsers),
+        Situation(
+            name: "ordinary user with capabilities, plugins as users of their own, no mounts", user: ordinary,
+            keys: "plugin_users = \"auto\"", kernel: "--no-mounts", hasUsers: true, capabilities: forUsers),
+        Situation(
+            name: "ordinary user with capabilities, plugins as that user", user: ordinary,
+            keys: "plugin_users = \"off\"", capabilities: forUsers),
     ]
 }
 
@@ -78,14 +92,24 @@ struct AttackTests {
         return folder
     }
 
-    private func start(_ situation: Situation, _ folder: CommandLineFolder) -> pid_t? {
+    /// What a program is run by in a situation.
+    private func prefix(_ situation: Situation, _ folder: CommandLineFolder) -> [String] {
         var prefix: [String] = []
         if let kernel = situation.kernel { prefix = ["/usr/bin/python3", folder.file("old_kernel.py"), kernel] }
         if situation.user > 0 {
             let user = "\(situation.user)"
-            prefix = ["/usr/bin/setpriv", "--reuid", user, "--regid", user, "--clear-groups"] + prefix
+            var command = ["/usr/bin/setpriv", "--reuid", user, "--regid", user, "--clear-groups"]
+            if !situation.capabilities.isEmpty {
+                let list = situation.capabilities.map { "+" + $0 }.joined(separator: ",")
+                command += ["--inh-caps", list, "--ambient-caps", list]
+            }
+            prefix = command + prefix
         }
-        return folder.start(["serve"], "serve", under: prefix)
+        return prefix
+    }
+
+    private func start(_ situation: Situation, _ folder: CommandLineFolder) -> pid_t? {
+        folder.start(["serve"], "serve", under: prefix(situation, folder))
     }
 
     /// What a plugin found, once it has.
@@ -129,6 +153,10 @@ struct AttackTests {
             for (index, set) in capabilities.enumerated() where !(bounding && index == 3) {
                 #expect(set == "0000000000000000", "\(plugin): set \(index)")
             }
+            // An ordinary user's launcher keeps the right to end the plugin (CAP_KILL), where that is another user.
+            let kept = situation.hasUsers ? "0000000000000020" : "0000000000000000"
+            let launcher = (seen["launcher"]?.array ?? []).map { $0.string }
+            if situation.user > 0 { #expect(launcher == ["0000000000000000", kept, kept, "0000000000000000"]) }
         }
         if situation.hasUsers { #expect(users.count == 3 && users.allSatisfy { (61_184...65_519).contains($0) }) }
         let limits = CommandLineFolder.text(of: "/proc/\(pid)/limits")
@@ -199,7 +227,7 @@ struct AttackTests {
         return manifests
     }
 
-    @Test(arguments: [0, 2, 3, 5]) func honestPluginsRun(number: Int) throws {
+    @Test(arguments: [0, 2, 3, 5, 6, 7]) func honestPluginsRun(number: Int) throws {
         let situation = Situation.all[number]
         let folder = try folder(situation)
         for name in ["open", "closed", "limited"] { unlink(folder.file("plugins.d/\(name).toml")) }
@@ -217,6 +245,23 @@ struct AttackTests {
             #expect(stat(folder.file("data/plugins/\(name)"), &info) == 0)
             #expect((61_184...65_519).contains(info.st_uid) == situation.hasUsers, "\(name)")
         }
+    }
+
+    /// It could close its own files to be started as root.
+    @Test func aPluginThatHadAUserOfItsOwnNeverRunsAsRoot() throws {
+        let folder = try folder(Situation(name: "auto", keys: "plugin_users = \"auto\""))
+        for name in ["closed", "limited"] { unlink(folder.file("plugins.d/\(name).toml")) }
+        let situation = Situation(name: "auto", keys: "plugin_users = \"auto\"")
+        var pid = try #require(start(situation, folder))
+        #expect(folder.poll { found("open", folder) != nil }, "\(folder.read("serve.err"))")
+        kill(pid, SIGTERM)
+        #expect(CommandLineFolder.wait(pid) == 0)
+        chmod(folder.file(""), 0o700)
+        pid = try #require(start(situation, folder))
+        let isRefused = folder.poll { folder.read("serve.err").contains("open.toml: its user") }
+        #expect(isRefused, "\(folder.read("serve.err"))")
+        kill(pid, SIGTERM)
+        #expect(CommandLineFolder.wait(pid) == 0)
     }
 
     @Test(arguments: [("auto", true), ("61184-65519", false), ("off", true)])
@@ -264,5 +309,97 @@ struct AttackTests {
                 #expect(stat(folder.file("data/plugins/" + name), &info) == 0 && info.st_uid == owner, "\(name)")
             }
         }
+    }
+
+    /// Servers one after the other on one folder: what their plugins started ends with each, whoever ends it.
+    @Test(arguments: [0, 6, 7]) func pluginsOfOtherUsersEnd(number: Int) throws {
+        let situation = Situation.all[number]
+        let folder = try folder(situation)
+        for name in ["open", "closed", "limited"] { unlink(folder.file("plugins.d/\(name).toml")) }
+        // Each leaves something in a session of its own, which ignores what can be ignored.
+        let daemon = "trap '' TERM HUP; mkdir -p d; chmod 700 d; touch d/f; cd d; setsid /bin/sleep 1000 &"
+        let ready = #"{"type":"ready","protocol":1,"name":"x","version":"1"}"#
+        for name in ["one", "two"] {
+            let loop = "while read b; do case $b in *drain*) exit;; esac; done"
+            let script = "\(daemon) read a; echo '\(ready)'; \(loop)"
+            folder.write("plugins.d/\(name).toml", "command = [\"/bin/bash\", \"-c\", '''\(script)''']\n")
+            chown(folder.file("plugins.d/\(name).toml"), situation.user, situation.user)
+        }
+        func owner(_ name: String) -> uid_t? {
+            var info = stat()
+            return stat(folder.file("data/plugins/\(name)"), &info) == 0 ? info.st_uid : nil
+        }
+        func started() throws -> pid_t {
+            let pid = try #require(start(situation, folder))
+            let errors = { folder.read("serve.err") }
+            #expect(folder.poll { errors().components(separatedBy: "ready: ").count > 2 }, "\(errors())")
+            return pid
+        }
+        // A plugin is its shell and what that left, which work below its folder.
+        let running = { folder.processes(in: "data/plugins/one") + folder.processes(in: "data/plugins/two") }
+        var pid = try started()
+        #expect(running() == 4)
+        let users = ["one", "two"].compactMap(owner)
+        #expect(Set(users).count == 2 && users.allSatisfy { (61_184...65_519).contains($0) })
+        kill(pid, SIGKILL)
+        #expect(CommandLineFolder.wait(pid) == 128 + SIGKILL)
+        try #require(folder.poll { running() == 0 }, "what is left would be waited for below")
+        // Over what they left, and over folders that are closed to the server.
+        pid = try started()
+        #expect(["one", "two"].compactMap(owner) == users)
+        let stop = folder.crowbar("plugins", "stop", "one")
+        #expect(stop.status == 0, "\(stop.error)")
+        #expect(folder.poll { running() == 2 })
+        let question = folder.crowbar("plugins", "forget", "one")
+        #expect(question.status != 0 && question.error.contains("data/plugins/one"), "\(question.error)")
+        let forget = folder.crowbar("plugins", "forget", "one", "--yes")
+        #expect(forget.status == 0 && owner("one") == nil, "\(forget.error)")
+        kill(pid, SIGTERM)
+        #expect(CommandLineFolder.wait(pid) == 0)
+        #expect(running() == 0)
+        // Other numbers, and none: folders go from one user to the next.
+        for (policy, expected) in [("62000-62001", uid_t(62_000)), ("off", situation.user)] {
+            folder.write("crowbar.toml", "plugin_users = \"\(policy)\"\n[http]\nlisten = \"127.0.0.1:0\"\n")
+            pid = try started()
+            #expect((expected...(expected + 1)).contains(try #require(owner("two"))), "\(policy)")
+            #expect(owner("two/d") == owner("two") && owner("two/d/f") == owner("two"), "\(policy)")
+            kill(pid, SIGTERM)
+            #expect(CommandLineFolder.wait(pid) == 0)
+            #expect(running() == 0)
+        }
+    }
+
+    /// Capabilities that the server has, what `plugin_users` says, what is missing, and whether plugins run.
+    @Test(
+        arguments: [
+            ([], "61184-65519", "lacks CAP_CHOWN, CAP_KILL, CAP_SETGID, CAP_SETUID", false), ([], "auto", nil, true),
+            (["chown", "setgid", "setuid"], "61184-65519", "lacks CAP_KILL;", false),
+            (["chown", "setgid", "setuid"], "auto", "lacks CAP_KILL;", true),
+            (["chown", "setgid", "setuid"], "off", nil, true), (Situation.forUsers, "61184-65519", nil, true),
+        ] as [([String], String, String?, Bool)])
+    func whatIsMissingForUsersIsNamed(capabilities: [String], users: String, missing: String?, runs: Bool) throws {
+        let keys = "plugin_users = \"\(users)\""
+        let situation = Situation(name: users, user: Situation.ordinary, keys: keys, capabilities: capabilities)
+        let folder = try folder(situation)
+        for name in ["closed", "limited"] { unlink(folder.file("plugins.d/\(name).toml")) }
+        var temporary = stat()
+        // It needs a folder of its own.
+        let mayCheck = stat("/tmp", &temporary) == 0 && temporary.st_mode & 0o002 != 0
+        let check = folder.program(prefix(situation, folder) + [CommandLineFolder.binary, "check"])
+        if mayCheck { #expect(check.status == (runs ? 0 : 1), "\(check.error)") }
+        let pid = try #require(start(situation, folder))
+        if runs { #expect(folder.poll { found("open", folder) != nil }, "\(folder.read("serve.err"))") }
+        let advice = "AmbientCapabilities=CAP_CHOWN CAP_KILL CAP_SETGID CAP_SETUID"
+        if let missing {
+            #expect(folder.poll { folder.read("serve.err").contains(missing) })
+            for text in [folder.read("serve.err")] + (mayCheck ? [check.error] : []) {
+                #expect(text.contains(missing) && text.contains(advice), "\(text)")
+            }
+        }
+        kill(pid, SIGTERM)
+        #expect(CommandLineFolder.wait(pid) == 0)
+        #expect((found("open", folder) != nil) == runs)
+        #expect(folder.read("serve.err").contains("AmbientCapabilities") == (missing != nil))
+        if mayCheck { #expect(check.error.contains("AmbientCapabilities") == (missing != nil)) }
     }
 }

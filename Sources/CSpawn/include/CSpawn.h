@@ -15,6 +15,14 @@ int CSpawn_start(
     pid_t *pid, const char *path, char *const arguments[], char *const environment[], const char *folder, int input,
     int output, int errors);
 
+/// Opens a folder as its owner sees it, and lets this thread, no other, open files so until ``CSpawn_leave``: an ordinary
+/// user with CAP_SETUID needs no right to pass over modes then. As root, and for what belongs to root, nothing changes.
+/// Returns the descriptor, or a negative errno value. ``CSpawn_leave`` is to be called with `before` in either case.
+int CSpawn_enter(const char *path, uid_t *before);
+
+/// Lets this thread open files as before ``CSpawn_enter``.
+void CSpawn_leave(uid_t before);
+
 /// Makes an epoll instance that nothing that is started inherits. Returns its descriptor, or a negative errno value.
 int CSpawn_poller(void);
 

@@ -1,3 +1,4 @@
+import CSpawn
 import Dispatch
 import Glibc
 
@@ -33,9 +34,12 @@ struct FolderSize: Sendable, Equatable {
     /// As ``measured(_:)``, on this thread.
     static func measure(_ path: String, entries: Int = Limit.entries, depth: Int = Limit.depth) -> FolderSize? {
         var info = stat()
-        let folder = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+        // It may belong to a user of the plugin's own, who closes it to an ordinary server.
+        var own: uid_t = 0
+        let folder = CSpawn_enter(path, &own)
+        defer { CSpawn_leave(own) }
         guard folder >= 0 else {
-            return errno == EACCES ? FolderSize(problem: "'\(path)' cannot be opened: permission denied") : nil
+            return folder == -EACCES ? FolderSize(problem: "'\(path)' cannot be opened: permission denied") : nil
         }
         guard fstat(folder, &info) == 0 else {
             close(folder)

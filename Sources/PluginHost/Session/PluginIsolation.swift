@@ -47,30 +47,43 @@ extension SessionFactory {
         try refuseHidden(manifest, program, folders)
         var isolated = Isolated(options: folders.map { "--hide=\($0)" })
         if isolation.mayExpose { isolated.options.append("--may-expose") }
-        guard let users = isolation.users, geteuid() == 0 else { return isolated }
-        let number: UInt32
-        let missing: String?
+        guard let users = isolation.users else { return isolated }
+        let rights: UserRights
+        let user: PluginUsers.Number
+        let unmapped: String?
         do {
-            number = try users.number(of: name)
-            missing = try PluginUsers.obstacle(to: number)
+            rights = try UserRights.own()
+            guard users.isRequired || rights.isExpected else { return isolated }
+            user = try users.number(of: name)
+            unmapped = try PluginUsers.obstacle(to: user.number)
         } catch {
             throw Refusal(reason: "it has no user of its own: \(error.reason)", isTransient: error.isTransient)
         }
-        let obstacle =
-            missing
-            ?? UserReach(number: number, path: variables["PATH"] ?? "")
-            .obstacle(manifest, program: program, outside: folders.map(Self.folder), hidden: folders)
-        guard let obstacle else {
-            isolated.options += ["--user=\(number)", "--group=\(number)"]
+        let reach = UserReach(number: user.number, path: variables["PATH"] ?? "")
+        let closed = reach.obstacle(manifest, toRun: program, outside: folders.map(Self.folder), hidden: folders)
+        let obstacle: (reason: String, advice: String)
+        if let missing = rights.obstacle {
+            obstacle = ("it cannot have a user of its own: \(missing)", rights.advice)
+        } else if let reason = unmapped ?? closed {
+            let advice = unmapped == nil ? "open it by chmod o+rx, move it, or " : ""
+            obstacle = ("its user \(user.number) cannot run it: \(reason)", advice + "set plugin_users = \"off\"")
+        } else {
+            do {
+                if !user.isKept { try users.keep(user.number, for: name) }
+            } catch {
+                throw Refusal(reason: "it has no user of its own: \(error.reason)", isTransient: error.isTransient)
+            }
+            isolated.options += ["--user=\(user.number)", "--group=\(user.number)"]
+            isolated.note = reach.closed(manifest, hidden: folders)
+                .map { "its user \(user.number) cannot open what its manifest names: \($0); open it by chmod or chown" }
             return isolated
         }
-        let reason = "its user \(number) cannot run it: \(obstacle)"
-        let advice = (missing == nil ? "open it by chmod o+rx, move it, or " : "") + "set plugin_users = \"off\""
-        // What a manifest requires is its sandbox, which stands without a user of its own.
-        if users.isRequired {
-            throw Refusal(reason: "\(manifest.file): \(reason); \(advice)")
-        }
-        isolated.note = "it runs as root, without root's capabilities: \(reason); \(advice)"
+        let text = "\(obstacle.reason); \(obstacle.advice)"
+        // What a manifest requires is its sandbox, which stands without a user of its own. A plugin that has run as a
+        // user of its own never runs as another one: it could close its own files to get there.
+        if users.isRequired || user.hasHadOne { throw Refusal(reason: "\(manifest.file): \(text)") }
+        let other = rights.user == 0 ? "root, without root's capabilities" : "the server's user"
+        isolated.note = "it runs as \(other): \(text)"
         return isolated
     }
 

@@ -60,13 +60,16 @@ struct PluginProcess: Sendable {
         let errors = try Pipe(or: [input.writing, output.reading])
         defer { errors.closeFarEnd(isReading: false) }
         var pid: pid_t = 0
+        // The folder of a plugin with a user of its own is closed to an ordinary server; the launcher enters it.
+        let isClosed = access(plan.folder, X_OK) != 0 && errno == EACCES
+        let folder = isClosed ? SessionFactory.folder(of: plan.folder) : plan.folder
         let arguments =
             [plan.launcher, String(getpid()), plan.token] + DescriptorLimit.launchOptions + plan.rules.options
-            + ["--", plan.program] + plan.arguments
+            + (isClosed ? ["--folder=\(plan.folder)"] : []) + ["--", plan.program] + plan.arguments
         let problem = withCStrings(arguments) { arguments in
             withCStrings(plan.environment.map { "\($0)=\($1)" }) { environment in
                 CSpawn_start(
-                    &pid, plan.launcher, arguments, environment, plan.folder, input.reading.rawValue,
+                    &pid, plan.launcher, arguments, environment, folder, input.reading.rawValue,
                     output.writing.rawValue, errors.writing.rawValue)
             }
         }

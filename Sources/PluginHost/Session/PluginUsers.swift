@@ -1,7 +1,7 @@
 import Glibc
 
-/// A user and group of its own for each plugin, where the host is root. A plugin keeps its number as long as the data
-/// folder is kept.
+/// A user and group of its own for each plugin, where the host may give one (``UserRights``). A plugin keeps its number
+/// as long as the data folder is kept.
 public final class PluginUsers: Sendable {
     /// Numbers that systemd hands out to services for as long as they run, and no distribution gives to people.
     public static let usualRange: ClosedRange<UInt32> = 61_184...65_519
@@ -18,7 +18,7 @@ public final class PluginUsers: Sendable {
 
     private let range: ClosedRange<UInt32>
     private let file: String
-    /// Whether a plugin that its user cannot run does not run at all. Else it runs as root, and that is logged.
+    /// Whether a plugin that its user cannot run does not run at all. Else it runs as the host's, and that is logged.
     let isRequired: Bool
 
     /// - Parameters:
@@ -40,8 +40,29 @@ public final class PluginUsers: Sendable {
         return first...last
     }
 
-    /// The number of a plugin, given now if it has none.
-    func number(of name: String) throws(Failure) -> UInt32 {
+    /// A plugin's number.
+    struct Number: Equatable {
+        var number: UInt32
+        /// Whether the plugin has it since an earlier start. Otherwise it is free, and ``keep(_:for:)`` gives it.
+        var isKept: Bool
+        /// Whether the plugin has had a number, this one or one of an earlier range.
+        var hasHadOne: Bool
+    }
+
+    /// The number of a plugin, or one that is free for it.
+    func number(of name: String) throws(Failure) -> Number {
+        let known = try read()
+        if let number = known[name], range.contains(number) {
+            return Number(number: number, isKept: true, hasHadOne: true)
+        }
+        guard let number = Self.free(in: range, known: Set(known.values), isTaken: Self.isTaken) else {
+            throw Failure(reason: "no number from \(range.lowerBound) to \(range.upperBound) is free for its user")
+        }
+        return Number(number: number, isKept: false, hasHadOne: known[name] != nil)
+    }
+
+    /// Gives a plugin a number for good.
+    func keep(_ number: UInt32, for name: String) throws(Failure) {
         func failure(_ what: String) -> Failure {
             let error = FileBytes.Failure.ofSystem
             return Failure(reason: "'\(file)' cannot be \(what): \(error.reason)", isTransient: error.isTransient)
@@ -51,16 +72,11 @@ public final class PluginUsers: Sendable {
         defer { close(descriptor) }
         // Replays are processes of their own, which give numbers too.
         while flock(descriptor, LOCK_EX) != 0 { if errno != EINTR { throw failure("locked") } }
-        let bytes: [UInt8]
-        do {
-            bytes = try FileBytes.read(file, limit: Self.maxFile)
-        } catch {
-            throw Failure(reason: "'\(file)' cannot be read: \(error.reason)", isTransient: error.isTransient)
-        }
+        let bytes = try bytes()
         let known = Self.read(bytes)
-        if let number = known[name], range.contains(number) { return number }
-        guard let number = Self.free(in: range, known: Set(known.values), isTaken: Self.isTaken) else {
-            throw Failure(reason: "no number from \(range.lowerBound) to \(range.upperBound) is free for its user")
+        if known[name] == number { return }
+        if known.values.contains(number) {
+            throw Failure(reason: "its number \(number) was given to another plugin meanwhile", isTransient: true)
         }
         // After a line that a crash has cut off.
         let start = bytes.last == 0x0A || bytes.isEmpty ? "" : "\n"
@@ -68,22 +84,24 @@ public final class PluginUsers: Sendable {
         guard write(descriptor, line, line.count) == line.count, fsync(descriptor) == 0 else {
             throw failure("written")
         }
-        return number
     }
 
-    /// Why this process cannot run a program as another user; nil where it can. In a container root may lack the right
-    /// to, or have only some numbers.
-    /// - Parameters:
-    ///   - status: What `/proc/self/status` says.
-    ///   - maps: What `/proc/self/uid_map` and `gid_map` say.
-    static func obstacle(to number: UInt32, status: String, maps: [String]) -> String? {
-        // CAP_CHOWN, CAP_SETGID, CAP_SETUID.
-        let needed: UInt64 = 1 << 0 | 1 << 6 | 1 << 7
-        let line = status.split(separator: "\n").first { $0.hasPrefix("CapEff:") }
-        let effective = line.flatMap { UInt64($0.dropFirst(7).filter { $0 != "\t" && $0 != " " }, radix: 16) } ?? 0
-        if effective & needed != needed {
-            return "the server has not all of the capabilities CAP_CHOWN, CAP_SETGID and CAP_SETUID"
+    private func read() throws(Failure) -> [String: UInt32] {
+        if access(file, F_OK) != 0, errno == ENOENT { return [:] }
+        return Self.read(try bytes())
+    }
+
+    private func bytes() throws(Failure) -> [UInt8] {
+        do {
+            return try FileBytes.read(file, limit: Self.maxFile)
+        } catch {
+            throw Failure(reason: "'\(file)' cannot be read: \(error.reason)", isTransient: error.isTransient)
         }
+    }
+
+    /// Why a number cannot be taken; nil where it can. In a container there may be only some.
+    /// - Parameter maps: What `/proc/self/uid_map` and `gid_map` say.
+    static func obstacle(to number: UInt32, maps: [String]) -> String? {
         for map in maps {
             let ranges = map.split(separator: "\n").map { $0.split(separator: " ").compactMap { UInt64($0) } }
             let isMapped = ranges.contains { $0.count == 3 && $0[0] <= number && UInt64(number) - $0[0] < $0[2] }
@@ -103,7 +121,7 @@ public final class PluginUsers: Sendable {
                 throw Failure(reason: "'\(path)' cannot be read: \(error.reason)", isTransient: error.isTransient)
             }
         }
-        return obstacle(to: number, status: try text("status"), maps: [try text("uid_map"), try text("gid_map")])
+        return obstacle(to: number, maps: [try text("uid_map"), try text("gid_map")])
     }
 
     /// What a file of numbers says.

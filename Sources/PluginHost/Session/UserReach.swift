@@ -27,21 +27,31 @@ struct UserReach {
         searchPath = path.split(separator: ":")
     }
 
-    /// Why a manifest's plugin cannot run as this user; nil where nothing speaks against it.
+    /// Why a plugin's program cannot run as this user; nil where nothing speaks against it. Only what the operator owns
+    /// counts: what the plugin could close itself must not decide whose user it gets.
     /// - Parameters:
     ///   - outside: The folders that hold the hidden ones, the plugin's own below one of them.
     ///   - hidden: What no plugin reaches, so that it does not matter here.
-    func obstacle(_ manifest: Manifest, program: String, outside: [String], hidden: [String]) -> String? {
+    func obstacle(_ manifest: Manifest, toRun program: String, outside: [String], hidden: [String]) -> String? {
         if let reason = toRun(program) ?? outside.lazy.compactMap({ to($0, .run) }).first { return reason }
-        let files = manifest.command.dropFirst().filter { $0.hasPrefix("/") && FileBytes.isFile($0) }
+        return closed(manifest.command.dropFirst().filter { $0.hasPrefix("/") && FileBytes.isFile($0) }, hidden)
+    }
+
+    /// What of the paths that a manifest names beside its program this user cannot open, with the reason; nil for none.
+    func closed(_ manifest: Manifest, hidden: [String]) -> String? {
         let named = Self.paths(manifest.config) + manifest.environment.values.filter { $0.hasPrefix("/") }
-        for path in files + named + (manifest.sandbox?.read ?? []) where access(path, F_OK) == 0 {
+        if let reason = closed(named + (manifest.sandbox?.read ?? []), hidden) { return reason }
+        for path in manifest.sandbox?.write ?? [] where access(path, F_OK) == 0 {
+            if let reason = to(path, .write) { return reason }
+        }
+        return nil
+    }
+
+    private func closed(_ paths: [String], _ hidden: [String]) -> String? {
+        for path in paths where access(path, F_OK) == 0 {
             let real = FileBytes.resolved(path)
             if hidden.contains(where: { PluginIsolation.is(real, within: $0) }) { continue }
             if let reason = to(path, isFolder(path) ? .list : .read) { return reason }
-        }
-        for path in manifest.sandbox?.write ?? [] where access(path, F_OK) == 0 {
-            if let reason = to(path, .write) { return reason }
         }
         return nil
     }

@@ -79,7 +79,7 @@ struct PluginService: Service {
         var template = Array("/tmp/crowbar-check-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else { throw Refusal("no temporary folder can be made under /tmp") }
         let folder = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        defer { remove(folder) }
+        defer { try? FolderRemoval.remove(folder) }
         // Plugins may be asked as users of their own, which have to come through.
         chmod(folder, 0o711)
         let quiet = Logger("crowbar.check", LogSettings(configuration.log), level: .critical)
@@ -142,19 +142,6 @@ struct PluginService: Service {
         guard file >= 0 else { return }
         _ = Glibc.write(file, bytes, bytes.count)
         close(file)
-    }
-
-    private static func remove(_ folder: String) {
-        guard let handle = opendir(folder) else { return }
-        while let entry = readdir(handle) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-            }
-            if name == "." || name == ".." { continue }
-            if unlink(folder + "/" + name) != 0 { remove(folder + "/" + name) }
-        }
-        closedir(handle)
-        rmdir(folder)
     }
 
     private static func environment(

@@ -199,6 +199,7 @@ def attack(data):
         "may": harmless(), "user": os.getuid(),
         "socket": outcome(lambda: socket.socket(socket.AF_UNIX).connect(data + "/crowbar.sock")),
         "capabilities": [own[name].strip() for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")],
+        "launcher": [fields[name].strip() for name in ("CapInh", "CapPrm", "CapEff", "CapAmb")],
     }
 
 
