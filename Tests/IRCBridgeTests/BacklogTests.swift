@@ -82,7 +82,9 @@ import Testing
         _ = machine.tick(now: 510)
         _ = machine.connected(now: 510)
         _ = machine.received(Tables.line(":s 001 crow :Welcome"), now: 510)
-        let again = machine.received(Tables.line(":crow!crow@host JOIN #room"), now: 510)
+        var again = machine.received(Tables.line(":crow!crow@host JOIN #room"), now: 510)
+        // It waits for its turn behind JOIN, as a lost connection makes the bridge careful.
+        again += machine.tick(now: 515)
         #expect(texts(again) == ["#room :(1 message from the time without connection left out)"])
     }
 

@@ -32,7 +32,7 @@ import Testing
     @Test(
         "what is not answered",
         arguments: [
-            ":Bob!u@h PRIVMSG crow :hello", ":Bob!u@h NOTICE crow :!help", ":Bob!u@h PRIVMSG crow :\u{1}VERSION\u{1}",
+            ":Bob!u@h PRIVMSG crow :hello", ":Bob!u@h NOTICE crow :!help", ":Bob!u@h PRIVMSG crow :\u{1}TIME\u{1}",
             ":crow!u@h PRIVMSG crow :!help", ":Bad!u@h PRIVMSG crow :!help", ":Bob!u@h PRIVMSG crow :",
             ":s PRIVMSG crow :!help", ":Bob!u@h PRIVMSG crow :say !help",
         ])

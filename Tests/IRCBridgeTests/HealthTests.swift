@@ -49,8 +49,8 @@ import Testing
         var machine = try joined()
         #expect(machine.health?.level == .ok)
         for delivery in [Int64(1), 2] {
-            let said = machine.deliver(Tables.event(delivery), now: 0)
-            _ = hear(&machine, ":s 404 crow #room :Cannot send to channel (+m)")
+            let said = machine.deliver(Tables.event(delivery), now: 50)
+            _ = hear(&machine, ":s 404 crow #room :Cannot send to channel (+m)", now: 50)
             let token = try #require(said.lines.last { $0.hasPrefix("PING") }).dropFirst(5)
             let told = hear(&machine, ":s PONG s \(token)")
             let reason = "not heard in #room: Cannot send to channel (+m)"
@@ -71,7 +71,7 @@ import Testing
         _ = hear(&machine, ":crow!crow@host JOIN #two")
         for (delivery, isRefused) in [(Int64(1), true), (2, false)] {
             var lines = machine.deliver(Tables.event(delivery), now: 0).lines
-            if isRefused { _ = hear(&machine, ":s 404 crow \(refusing) :No") }
+            if isRefused { _ = hear(&machine, ":s 404 crow \(refusing) :No", now: 50) }
             // One by one where a channel has refused something.
             while let line = lines.popLast() {
                 guard line.hasPrefix("PING") else { continue }

@@ -215,8 +215,8 @@ import Testing
     @Test(arguments: ["404", "408", "415", "477"])
     func aMessageThatTheChannelDoesNotTakeIsADeadLetter(numeric: String) throws {
         var machine = try joined()
-        let said = machine.deliver(Tables.event(1), now: 0)
-        _ = hear(&machine, ":s \(numeric) crow #room :Cannot send to channel")
+        let said = machine.deliver(Tables.event(1), now: 50)
+        _ = hear(&machine, ":s \(numeric) crow #room :Cannot send to channel", now: 50)
         let settled = answer(&machine, said)
         let reject = PluginMessage.reject(
             delivery: 1, code: "channel_unavailable", message: "Cannot send to channel", deadLetter: true)
@@ -259,7 +259,9 @@ import Testing
         arguments: [
             ("Closing Link: K-lined", "banned", true), ("You are banned from this server", "banned", true),
             ("Access denied: Bad password?", "the server wants a password, set server_password", true),
-            ("Closing Link: Too many connections", "the server closed the link", false),
+            (
+                "Closing Link: Too many connections", "the server lets in no more from this address for now", true
+            ),
         ])
     func lastWords(words: String, reason: String, isFinal: Bool) throws {
         var machine = try machine()

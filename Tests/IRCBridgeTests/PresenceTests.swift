@@ -202,7 +202,7 @@ import Testing
     @Test(arguments: [("Alice", true), ("alice_away", false)])
     func whoWasKnownByAnotherNameGetsTheNewOne(before: String, isOther: Bool) throws {
         var machine = try machine("lazy")
-        _ = play(&machine, Self.join)
+        _ = play(&machine, Self.join + [":alice_away!a@h JOIN #room alice :x"])
         let said = play(&machine, ["@account=alice :alice_away!a@h PRIVMSG #room :hi"])
         #expect(said == ["REGISTER acct/alice", "JOIN acct/alice general", "SEND acct/alice general"])
         machine.speakers.existed("irc/net/acct/alice")

@@ -212,7 +212,8 @@ import Testing
         // Once it is gone the nick is anybody's.
         _ = machine.puppetDid(1, .news(.lost("gone")), now: 1)
         let actions = hear(&machine, ":anna[c]!a@h PRIVMSG #room :hello")
-        #expect(actions.commands.count == 3)
+        // They speak from outside, and so do not stay.
+        #expect(actions.commands.filter { !$0.contains("LEAVE_CHANNEL") }.count == 3)
     }
 
     @Test func aHistoryDoesNotBringBackWhatUsersOfAnEarlierRunSaid() throws {
@@ -292,7 +293,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ([":s 432 * ann :Erroneous nickname"], true),
+        (Array(repeating: ":s 432 * ann :Erroneous nickname", count: Registration.maxNicks), true),
         (Array(repeating: ":s 433 * ann :In use", count: Registration.maxNicks), true),
         ([":s 465 ann :You are banned"], false), (["ERROR :Too many connections"], false),
     ])

@@ -14,7 +14,9 @@ import Testing
         _ = hear(&machine, ":s CAP * LS :\(caps)")
         _ = hear(&machine, ":s CAP * ACK :\(caps)")
         _ = hear(&machine, ":s 001 crow :Welcome")
-        _ = hear(&machine, ":crow!crow@host JOIN #room")
+        // Long ago: soon after a JOIN refusals are not final.
+        _ = hear(&machine, ":crow!crow@host JOIN #room", now: -100)
+        machine.lastHeard = 0
         return machine
     }
 

@@ -91,8 +91,8 @@ import Testing
             (password, [":s 465 * :Bad Password"], "wrong server_password: Bad Password"),
             ("", [":s 465 * :You are banned"], "banned"),
             (
-                "", [":s 432 * crow :Erroneous nickname"],
-                "does not accept the nick 'crow' (Erroneous nickname); set another 'nick'"
+                "", Array(repeating: ":s 432 * crow :Erroneous nickname", count: Registration.maxNicks),
+                "does not accept the nick 'crow' nor 9 like it (Erroneous nickname); set another 'nick'"
             ),
             (sasl, [":s CAP * LS :sasl server-time", ":s CAP * ACK :server-time"], "does not grant SASL"),
             (sasl, [":s CAP * LS :sasl", ":s 001 crow :Welcome"], "without proof of its account"),

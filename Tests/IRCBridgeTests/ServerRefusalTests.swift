@@ -19,6 +19,8 @@ import Testing
     private static let denied =
         "the server does not let the bridge in (a wrong server_password, or an address that it does not accept)"
 
+    private static let busy = "the server lets in no more from this address for now"
+
     static let cases = [
         Case(numeric: "464", words: "Password incorrect", reason: "wrong server_password"),
         Case(numeric: "464", words: "No", reason: "wrong server_password"),
@@ -39,7 +41,21 @@ import Testing
         Case(words: "Closing Link: 127.0.0.1 (K-Lined)", reason: "banned"),
         Case(words: "Closing link: (crow@127.0.0.1) [G-lined: spam]", reason: "banned"),
         Case(words: "Closing Link: 127.0.0.1 (*** Banned: no bots)", reason: "banned"),
-        Case(words: "Closing Link: Too many connections", reason: "the server closed the link", isFinal: false),
+        Case(words: "Closing Link: x (Z:lined (spam))", reason: "banned"),
+        Case(words: "Closing Link: x (K:lined)", reason: "banned"),
+        Case(words: "Closing Link: x by s (G-lined (AUTO [0] drones))", reason: "banned"),
+        Case(words: "Closing Link: x (You have been banned from this server)", reason: "banned"),
+        Case(words: "Closing Link: x (User has been banned from Net (spam))", reason: "banned"),
+        Case(words: "Closing Link: x (Glined: open relay)", reason: "banned"),
+        Case(words: "Closing Link: x (GZ-Line: drones)", reason: "banned"),
+        Case(words: "Closing Link: x (AutoKilled: spam)", reason: "banned"),
+        Case(words: "Closing Link: x (Your address is listed in DroneBL)", reason: "banned"),
+        Case(words: "Closing Link: Too many connections", reason: busy),
+        Case(words: "Closing Link: x (Too many host connections (local))", reason: busy),
+        Case(words: "Closing Link: x (Throttled: Reconnecting too fast)", reason: busy),
+        Case(words: "Your host is trying to (re)connect too fast -- throttled", reason: busy),
+        Case(words: "No more connections allowed from your host via this connect class (local)", reason: busy),
+        Case(words: "Closing Link: x (the server is offline: k)", reason: "the server closed the link", isFinal: false),
         Case(words: "Closing Link: Ping timeout", reason: "the server closed the link", isFinal: false),
     ]
 

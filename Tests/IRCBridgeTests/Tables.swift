@@ -46,7 +46,8 @@ enum Tables {
 
     /// An event that says something in `general`.
     static func event(
-        _ delivery: Int64, _ text: String = "hello", channel: String = "general", origin: (String, String)? = nil
+        _ delivery: Int64, _ text: String = "hello", channel: String = "general", origin: (String, String)? = nil,
+        kind: String? = nil
     ) -> HostMessage.EventDelivery {
         var json = JSONWriter()
         json.beginObject()
@@ -55,6 +56,7 @@ enum Tables {
         json.member("userName", "Ann")
         json.member("channelId", channel)
         json.member("message", text)
+        json.member("kind", ifPresent: kind)
         if let origin {
             json.key("origin")
             json.beginObject()

@@ -34,6 +34,8 @@ struct Membership: Equatable, Sendable {
     private var joinedAt: Instant?
     private var failures = 0
     private var kicks: [Instant] = []
+    /// Whether it refuses what is said for now.
+    private var settling = Settling()
     /// The topic, as far as the server has told it.
     var topic: String?
     /// Whether the end of its names has come, and that of WHO: each comes once, and to take it again and again, with
@@ -72,6 +74,7 @@ struct Membership: Equatable, Sendable {
         nextTry = nil
         deadline = nil
         joinedAt = now
+        settling = Settling()
     }
 
     /// Somebody has thrown the client out; ``refused(_:now:)`` is still to follow.
@@ -105,8 +108,29 @@ struct Membership: Equatable, Sendable {
         failures += 1
     }
 
+    /// The channel does not take what was said.
+    /// - Returns: Whether it is to be said again at ``heldUntil``; else that is final.
+    mutating func holds(_ words: String, now: Instant) -> Bool {
+        guard isJoined, let joinedAt else { return false }
+        return settling.refused(words, joinedAt: joinedAt, now: now)
+    }
+
+    /// When what waits is said again.
+    var heldUntil: Instant? { settling.until }
+
+    /// The channel has taken something that was said.
+    mutating func taken() { settling.taken() }
+
+    /// The channel's modes have changed.
+    /// - Returns: Whether something waits that may be said now.
+    mutating func modesChanged(now: Instant) -> Bool {
+        guard settling.isHeld(now) else { return false }
+        settling.changed()
+        return true
+    }
+
     func state(now: Instant) -> OutboundLedger.TargetState {
-        if isJoined { return .joined }
+        if isJoined { return settling.isHeld(now) ? .waiting : .joined }
         guard let refusal, let refusedSince else { return .waiting }
         // Nothing more is tried after too many kicks, so that only time tells.
         let isOver = isGivenUp || nextTry == nil && deadline == nil && now - refusedSince >= Self.patience

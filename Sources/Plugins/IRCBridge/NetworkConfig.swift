@@ -25,6 +25,8 @@ struct NetworkConfig: Equatable, Sendable {
     static let maxIgnoreSteps = 4_000
     /// The longest nick that can be configured, in bytes; servers allow 9 to about 32.
     static let longestNick = 64
+    /// The most commands at connect.
+    static let maxCommands = 20
     /// The longest user name, in bytes; servers cut it to about 10.
     static let longestUser = 64
     /// The longest password and real name, in bytes, so that their lines have room.
@@ -33,7 +35,7 @@ struct NetworkConfig: Equatable, Sendable {
         [
             "name", "host", "port", "tls", "server_password", "nickserv", "nick", "user", "realname", "sasl", "flood",
             "max_lines", "presence", "mode", "format", "anti_ping", "name_colors", "ignore", "catch_up",
-            "puppets",
+            "puppets", "perform",
         ] + TLSOptions.keys + Route.keys
 
     var name: String
@@ -49,6 +51,8 @@ struct NetworkConfig: Equatable, Sendable {
     var sasl: SASLConfig?
     /// Where there is no SASL, or none with this server.
     var nickServ: NickServ.Config?
+    /// Lines that are written once the server has accepted the client, `{nick}` being its nick.
+    var perform: [String]
     var burst: Int
     /// Lines a second; 0: no limit.
     var linesPerSecond: Double
@@ -104,6 +108,7 @@ struct NetworkConfig: Equatable, Sendable {
         ignore = try Self.ignore(section)
         sasl = try SASLConfig.read(section, hasCertificate: trust.identity != nil)
         nickServ = try NickServ.Config.read(section)
+        perform = try Self.perform(section)
         (burst, linesPerSecond) = try Self.flood(section)
         puppets = try PuppetConfig.read(section)
     }
@@ -151,6 +156,26 @@ struct NetworkConfig: Equatable, Sendable {
                 "has expressions of over \(maxIgnoreSteps) steps together, their repetitions written out; shorten them")
         }
         return masks
+    }
+
+    private static func perform(_ section: ConfigSection) throws(ConfigError) -> [String] {
+        guard let value = section.value("perform") else { return [] }
+        guard let commands = value.array, commands.count <= maxCommands else {
+            throw section.fail("perform", "must be an array of at most \(maxCommands) lines, as \"MODE {nick} +B\"")
+        }
+        var lines: [String] = []
+        for (i, command) in commands.enumerated() {
+            let path = "\(section.path).perform[\(i)]"
+            // Control characters would end the line; a verb comes first, as no tags, source or space do.
+            guard let line = command.string, line.utf8.count <= longestText,
+                line.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }), line.first?.isLetter == true
+            else {
+                throw ConfigError(
+                    path: path, message: "must be a line as the server takes it, of \(longestText) bytes at most")
+            }
+            lines.append(line)
+        }
+        return lines
     }
 
     private static func catchUp(_ section: ConfigSection) throws(ConfigError) -> Backlog.Limits {

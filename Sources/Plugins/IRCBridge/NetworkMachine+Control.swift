@@ -7,10 +7,20 @@ enum ControlLine: Equatable, Sendable {
     case join(String)
     /// WHO is in this channel.
     case who(String)
+    /// WHO the client itself is, as others see it.
+    case own
+    /// A command of the configuration.
+    case perform(String)
     /// The history of this channel, by this line.
     case history(String, String)
 
-    var isJoin: Bool { if case .join = self { true } else { false } }
+    /// Whether it goes before what is said.
+    var isFirst: Bool {
+        switch self {
+        case .join, .perform: true
+        case .who, .own, .history: false
+        }
+    }
 }
 
 extension NetworkMachine {
@@ -26,7 +36,7 @@ extension NetworkMachine {
     /// Whether a question goes out before the next line of a message: JOIN always, the others in turn with these.
     var isControlNext: Bool {
         guard !isDraining, let first = controls.first else { return false }
-        return first.isJoin || !wasControl || !mayWrite
+        return first.isFirst || !wasControl || !mayWrite
     }
 
     /// The next question; nil where none is of use any more.
@@ -38,6 +48,10 @@ extension NetworkMachine {
             case .who(let target):
                 guard let membership = memberships[target], membership.isJoined else { continue }
                 return "WHO \(membership.name) %tuhna,\(Self.whoToken)"
+            case .own: return IRCMessage("WHO", [nick]).line
+            case .perform(let line):
+                let line = line.replacing("{nick}", with: nick)
+                return SafeLine.of(line, longest: lines.longest)
             case .history(let target, let line):
                 guard catchUp.isAsked(target) else { continue }
                 catchUp.waits(target, from: now)

@@ -66,6 +66,9 @@ extension NetworkMachine {
             if entry.failure == nil, !silenced.isEmpty {
                 for target in entry.targets { silenced[target] = nil }
             }
+            if entry.failure == nil {
+                for target in entry.targets where memberships[target]?.heldUntil != nil { memberships[target]?.taken() }
+            }
             if let miss = miss ?? entry.missed { silenced[miss.target] = miss.reason }
         }
         return silenced == before ? [] : tellHealth()

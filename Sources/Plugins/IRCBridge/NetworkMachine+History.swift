@@ -55,7 +55,7 @@ extension NetworkMachine {
     }
 
     /// The batch by which a server repeats what was said before, where a message is in one.
-    func playback(_ message: IRCMessage) -> Batches.Batch? {
+    func playbackBatch(_ message: IRCMessage) -> Batches.Batch? {
         message.tags["batch"].flatMap { batches.enclosing($0, of: CatchUp.playbacks) }
     }
 

@@ -12,11 +12,11 @@ extension NetworkMachine {
     }
 
     mutating func received(unlabelled message: IRCMessage, _ now: Instant) -> [NetworkAction] {
-        if message.verb != "BATCH", let batch = playback(message) { return repeated(message, batch, now) }
+        if message.verb != "BATCH", let batch = playbackBatch(message) { return repeated(message, batch, now) }
         switch message.verb {
         case "PRIVMSG": return relay(message, now)
         case "NOTICE":
-            noteThrottling(message)
+            noteThrottling(message, now)
             return services(message, now) + relay(message, now)
         case "PING":
             return [.send(SafeLine.of(IRCMessage("PONG", message.params.suffix(1)).line, longest: lines.longest))]
@@ -33,7 +33,9 @@ extension NetworkMachine {
 
     /// What a server's last words mean.
     private func refusal(_ words: String) -> (reason: String, isFinal: Bool) {
-        guard case .registering = phase else { return ("the server closed the link: \(words)", false) }
+        guard case .registering = phase else {
+            return ("the server closed the link: \(words)", ServerRefusal.isBan(words))
+        }
         let refusal = ServerRefusal(numeric: nil, words: words, hasPassword: config.serverPassword != nil)
         return (refusal.reason, refusal.isFinal)
     }
@@ -70,6 +72,7 @@ extension NetworkMachine {
     mutating func setMask(_ mask: String) {
         guard mask.utf8.count <= Self.longestMask else { return }
         isMaskAssumed = false
+        (maskCheck, hasSpoken) = (lastHeard + Self.maskInterval, false)
         self.mask = mask
         lines.mask = mask
     }
@@ -123,13 +126,13 @@ extension NetworkMachine {
         case "FAIL" where message.params.first == "CHATHISTORY":
             return historyFailed(message, message.params.dropFirst(), now)
         case "FAIL" where ["PRIVMSG", "NOTICE"].contains(message.params.first ?? ""):
-            speechRefused(message)
+            speechRefused(message, now)
             return []
         case "FAIL": return joinFailed(message, now)
         case _ where ["421", "461"].contains(message.verb) && message.params.dropFirst().first == "CHATHISTORY":
             return historyFailed(message, [], now)
         case "263":
-            speechRefused(message)
+            speechRefused(message, now)
             return []
         case "ACK": return message.tags["label"].map { historyIsEmpty($0, now) } ?? []
         case "TOPIC", "332": return topic(message, source)
@@ -139,6 +142,19 @@ extension NetworkMachine {
             else { return [] }
             enqueue(.join(fold(message.params[1])))
             return pump(now)
+        case "MODE":
+            // A voice, or a mode that is gone.
+            guard let target = message.params.first.map(fold), memberships[target]?.modesChanged(now: now) == true
+            else { return [] }
+            return pump(now)
+        case "352":
+            // WHO shows the client as others see it.
+            guard message.params.count > 5, isOwn(message.params[5]) else { return [] }
+            setMask("\(nick)!\(message.params[2])@\(message.params[3])")
+            return []
+        case "432":
+            if message.params.dropFirst().first == config.nick { nickKeeper.isRefused(now: now) }
+            return []
         case "396", "CHGHOST": return hostChanged(message, source)
         case "005":
             let wasSafe = supports.isSafeRate
@@ -167,6 +183,7 @@ extension NetworkMachine {
         case "JOIN":
             if !source.host.isEmpty { setMask(message.source ?? mask) }
             memberships[fold(name)]?.joined(now: now)
+            playback.joined(fold(name), message, now: unixStart + now)
             noteOwnNick(now: now)
             return membershipChanged(now) + askHistory(fold(name), now)
         case "KICK":
@@ -255,7 +272,7 @@ extension NetworkMachine {
     private mutating func channelRefused(_ message: IRCMessage, _ now: Instant) -> [NetworkAction] {
         guard message.params.count >= 2, let membership = memberships[fold(message.params[1])], !membership.isJoined
         else {
-            speechRefused(message)
+            speechRefused(message, now)
             return []
         }
         let words = IRCText.words(message.params.last ?? message.verb)
@@ -287,12 +304,14 @@ extension NetworkMachine {
     /// Takes a message.
     /// - Parameter isPlayback: Whether it is one of a history, so that what is known of now does not apply to it.
     mutating func relay(_ message: IRCMessage, _ now: Instant, isPlayback: Bool = false) -> [NetworkAction] {
+        if !isPlayback, let target = message.params.first, playback.isOld(message, fold(target), now: now) { return [] }
         if !isPlayback, let target = message.params.first, let instead = heldBack(message, fold(target), now) {
             return instead
         }
         guard message.params.count == 2, let source = message.source.map(IRCSource.init), !isOurs(source.nick),
             !source.host.isEmpty, !isIgnored(message.source ?? "")
         else { return [] }
+        if message.params[1].utf8.first == 1, let answer = request(message, source, now) { return answer }
         if isPuppet { return isOwn(message.params[0]) ? sayUnreachable(message, source, now) : [] }
         if isOwn(message.params[0]) {
             return message.verb == "PRIVMSG" ? direct(source, message.params[1], now) : []
@@ -337,6 +356,6 @@ extension NetworkMachine {
                 return .emit(command)
             }
         }
-        return actions
+        return isPlayback ? actions : actions + outsiderLeaves(source.nick, account, target)
     }
 }

@@ -8,6 +8,8 @@ struct LabelledAnswer: Equatable, Sendable {
     var hasEcho = false
     /// Why the server does not accept the line, where one of the lines says so.
     var failure: String?
+    /// What can be done about that.
+    var remedy = Remedy.none
 }
 
 // What the server answers to single lines.
@@ -39,16 +41,19 @@ extension NetworkMachine {
             return received(unlabelled: message, now) + finish(done) + pump(now)
         }
         var failure: String?
+        var remedy = Remedy.none
         switch speechAnswer(message) {
         case .echo: takeEcho(message)
-        case .refused(let reason): failure = reason
+        case .refused(let reason):
+            failure = reason
+            if let target = ledger.target(of: label) { remedy = self.remedy(message, target, now) }
         case .lostChannel:
             // Losing the channel takes its messages back, so that the label is answered only if it is another's.
             let lost = received(unlabelled: message, now)
             let done = ledger.answered(label, failure: Self.unshown(message))
             return lost + finish(done) + pump(now)
         }
-        let done = ledger.answered(label, failure: failure)
+        let done = ledger.answered(label, failure: failure, remedy)
         return received(unlabelled: message, now) + finish(done) + pump(now)
     }
 
@@ -60,11 +65,17 @@ extension NetworkMachine {
             lastReceipt = now
             var failure = answer.failure
             if failure == nil, !answer.hasEcho, ledger.isSpeech(answer.label) { failure = Self.showedNobody }
-            let done = ledger.answered(answer.label, failure: failure)
+            let done = ledger.answered(answer.label, failure: failure, answer.remedy)
             return received(unlabelled: message, now) + finish(done) + pump(now)
         }
         guard let batch = message.tags["batch"], let answer = answers[batch] else { return nil }
-        if let failure = Self.failure(message) { answers[batch]?.failure = failure }
+        if let failure = Self.failure(message) {
+            answers[batch]?.failure = failure
+            if let target = ledger.target(of: answer.label) {
+                let remedy = remedy(message, target, now)
+                answers[batch]?.remedy = remedy
+            }
+        }
         if ledger.isSpeech(answer.label), speechAnswer(message) == .echo {
             answers[batch]?.hasEcho = true
             takeEcho(message)

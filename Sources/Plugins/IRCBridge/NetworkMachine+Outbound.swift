@@ -92,7 +92,7 @@ extension NetworkMachine {
             case .line(let line):
                 bucket.charge(line)
                 actions.append(.send(line))
-                hasProgressed = true
+                (hasProgressed, hasSpoken) = (true, true)
                 figures.sent(line, now: now)
                 if !isPuppet { relayMarks.said(line, now: now) }
             case .settled(let entry):

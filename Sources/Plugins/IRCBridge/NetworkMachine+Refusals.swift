@@ -17,7 +17,7 @@ extension NetworkMachine {
     private static let commandRefusals: Set<String> = ["263", "421", "461"]
 
     /// Handles a numeric, or a standard reply `FAIL PRIVMSG CODE … :words`, that has no label.
-    mutating func speechRefused(_ message: IRCMessage) {
+    mutating func speechRefused(_ message: IRCMessage, _ now: Instant) {
         guard !isAnswer(message), !Self.notAboutSpeech.contains(message.verb) else { return }
         let words = IRCText.words(message.params.last ?? message.verb)
         let context =
@@ -27,7 +27,7 @@ extension NetworkMachine {
             return ledger.refuse(target, words, isTopic: true)
         }
         if let target = context.map(fold).first(where: { memberships[$0] != nil }) {
-            return ledger.refuse(target, words, isTopic: false)
+            return refuse(target, words, message, now)
         }
         // A nick or another command is named: it is not about what was said to a channel.
         if Self.commandRefusals.contains(message.verb) {
@@ -35,7 +35,28 @@ extension NetworkMachine {
         } else if let name = context.first, !name.isEmpty {
             return
         }
-        ledger.refuseLast(words)
+        // No target is named: it is taken to be of the one written to last.
+        if let target = ledger.lastTarget { refuse(target, words, message, now) }
+    }
+
+    private mutating func refuse(_ target: String, _ words: String, _ message: IRCMessage, _ now: Instant) {
+        guard ledger.canRefuse(target, isTopic: false) else { return }
+        ledger.refuse(target, words, isTopic: false, remedy(message, target, now))
+    }
+
+    /// Numerics by which a channel refuses what is said to it.
+    private static let channelRefusals: Set<String> = ["404", "415", "477", "489", "531"]
+
+    /// What can be done about a line to a channel that the server does not pass on.
+    mutating func remedy(_ message: IRCMessage, _ target: String, _ now: Instant) -> Remedy {
+        let words = message.params.last ?? ""
+        let remedy = Remedy(message.verb, words)
+        guard remedy == .none || remedy == .simplest else { return remedy }
+        // What a user's own connection cannot say is said by the bridge's at once.
+        guard !isPuppet, Self.channelRefusals.contains(message.verb) || Remedy.seconds(words) != nil,
+            memberships[target]?.holds(words, now: now) == true
+        else { return remedy }
+        return .later
     }
 
     /// Words with which a server says in a NOTICE that it drops messages because there are too many.
@@ -46,7 +67,7 @@ extension NetworkMachine {
 
     /// Handles a NOTICE of the server itself: some drop messages for throttling and say so in no other way (Charybdis:
     /// `*** Message to #room throttled due to flooding`).
-    mutating func noteThrottling(_ message: IRCMessage) {
+    mutating func noteThrottling(_ message: IRCMessage, _ now: Instant) {
         guard case .registered = phase, !isAnswer(message), message.params.count == 2,
             isOwn(message.params[0]) || message.params[0] == "*" || memberships[fold(message.params[0])] != nil,
             IRCSource(message.source ?? "").host.isEmpty
@@ -56,10 +77,7 @@ extension NetworkMachine {
         guard Self.throttlingWords.contains(where: { small.contains($0) }) else { return }
         let named =
             small.split(whereSeparator: { " \t,;:".contains($0) }).map { fold(String($0)) } + [fold(message.params[0])]
-        if let target = named.first(where: { memberships[$0] != nil }) {
-            ledger.refuse(target, words, isTopic: false)
-        } else {
-            ledger.refuseLast(words)
-        }
+        let target = named.first { memberships[$0] != nil } ?? ledger.lastTarget
+        if let target { refuse(target, words, message, now) }
     }
 }

@@ -4,8 +4,10 @@ extension NetworkMachine {
     mutating func greetServices(_ now: Instant) -> [NetworkAction] {
         nickServ = NickServ()
         nickKeeper.registered(now: now)
-        if registration.isProved { return identified(now) }
-        return identify(now)
+        if isPuppet { return [] }
+        for line in config.perform { enqueue(.perform(line)) }
+        let performed = config.perform.isEmpty ? [] : pump(now)
+        return performed + (registration.isProved ? identified(now) : identify(now))
     }
 
     private mutating func identify(_ now: Instant) -> [NetworkAction] {
@@ -32,11 +34,11 @@ extension NetworkMachine {
             nickServ.isKnown()
             actions = identified(now)
         case "401":
-            guard message.params.count > 1, message.params[1].lowercased() == "nickserv" else { return [] }
+            guard message.params.count > 1, isService(message.params[1]) else { return [] }
             nickServ.isMissing()
         case "NOTICE":
             guard message.params.count == 2, isOwn(message.params[0]), let source = message.source,
-                IRCSource(source).nick.lowercased() == "nickserv"
+                isService(IRCSource(source).nick)
             else { return [] }
             if let config = config.nickServ, nickServ.said(message.params[1], config) {
                 // The nick is only asked for now; this is no answer to that.
@@ -50,8 +52,14 @@ extension NetworkMachine {
         return nickServ.problem == oldProblem ? actions : actions + membershipChanged(now)
     }
 
+    /// Whether a name is that of the service which is told the password, else NickServ's.
+    private func isService(_ name: String) -> Bool {
+        name.prefix { $0 != "@" }.lowercased() == config.nickServ?.nick ?? "nickserv"
+    }
+
     private mutating func identified(_ now: Instant) -> [NetworkAction] {
-        send(nickKeeper.identified(config.nick, has: nick, now: now))
+        if config.nickServ?.ownsNicks == false { return [] }
+        return send(nickKeeper.identified(config.nick, has: nick, now: now))
     }
 
     private mutating func joinAtLast(_ now: Instant) -> [NetworkAction] { isDraining ? pump(now) : join(now) }

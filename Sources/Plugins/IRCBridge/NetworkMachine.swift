@@ -55,6 +55,7 @@ struct NetworkMachine: Sendable {
     var isPuppet = false
     var puppets: PuppetPool
     var relayMarks = RelayMarks()
+    var playback = Playback()
 
     var phase = Phase.idle
     var isDraining = false
@@ -102,6 +103,9 @@ struct NetworkMachine: Sendable {
     var answers: [String: LabelledAnswer] = [:]
     /// Whether the server has not shown the client's mask yet.
     var isMaskAssumed = true
+    /// When the server is asked for it again, where something was said since it was shown last.
+    var maskCheck: Instant = 0
+    var hasSpoken = false
     var lastHeard: Instant = 0
     var isListening = true
     var hasAsked = false
@@ -223,6 +227,7 @@ struct NetworkMachine: Sendable {
         roster.casemapping = supports.casemapping
         netsplit = Netsplit()
         batches = Batches()
+        playback = Playback()
         catchUp.connectionLost()
     }
 
@@ -273,6 +278,10 @@ struct NetworkMachine: Sendable {
             actions.append(ask("alive", now))
         }
         actions += tickMemberships(now) + tickServices(now) + introduceArrivals()
+        if wantsMask, now >= maskCheck {
+            maskCheck = now + Self.maskInterval
+            enqueue(.own)
+        }
         if !isWindowOpen, now - since >= Self.joinLimit { actions += openWindow(now) }
         if isWindowOpen, now >= nextWorking, ledger.count > 0 {
             nextWorking = now + Self.workingInterval
@@ -301,6 +310,7 @@ struct NetworkMachine: Sendable {
             for membership in memberships.values {
                 if let next = membership.nextTry { wake = min(wake, next) }
                 if let deadline = membership.deadline { wake = min(wake, deadline) }
+                if let held = membership.heldUntil, held > now { wake = min(wake, held) }
             }
             func soon(_ end: Instant?) { if let end { wake = min(wake, end) } }
             soon(catchUp.nextEnd)
@@ -311,6 +321,7 @@ struct NetworkMachine: Sendable {
             soon(netsplit.nextEnd)
             soon(nickServ.waitsUntil)
             if isListening, !arrivals.isEmpty { wake = now }
+            if wantsMask { soon(maskCheck) }
             if nick != config.nick { wake = min(wake, nickKeeper.next) }
             if !isWindowOpen { wake = min(wake, since + Self.joinLimit) }
             if isWindowOpen, ledger.count > 0 { wake = min(wake, nextWorking) }

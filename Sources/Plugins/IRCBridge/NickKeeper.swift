@@ -27,6 +27,12 @@ struct NickKeeper: Equatable, Sendable {
         next = now + Self.interval
     }
 
+    /// How long after the server has said that it does not accept the nick it is not asked for, in seconds.
+    static let refusedInterval = 3600.0
+
+    /// The server does not accept it (432).
+    mutating func isRefused(now: Instant) { next = now + Self.refusedInterval }
+
     /// Another nick is wanted.
     mutating func wantsAnother(now: Instant) { next = now }
 

@@ -12,12 +12,14 @@ struct NickServ: Equatable, Sendable {
     private static let welcomes = [
         "you are now identified", "you are now logged in", "you are now recognized", "you are successfully identified",
         "you are already identified", "you are already logged in", "password accepted",
+        // QuakeNet's Q says what NickServ does; GameSurge's AuthServ, Undernet's X.
+        "i recognize you", "authentication successful",
     ]
     /// How they say that they do not.
     private static let refusals = [
         "incorrect", "invalid", "wrong", "not registered", "isn't registered", "not a registered", "no such account",
         "failed", "denied", "suspended", "frozen", "cannot identify", "cannot log in", "not permitted",
-        "not authorized", "unknown command",
+        "not authorized", "unknown command", "could not find your account", "do not know who you are",
     ]
 
     /// The account and how it is proved.
@@ -25,17 +27,48 @@ struct NickServ: Equatable, Sendable {
         /// The nick's own where nil.
         var account: String?
         var password: String
+        /// Whom it is told, as PRIVMSG takes it: `NickServ`, `Q@CServe.quakenet.org`.
+        var service = "NickServ"
+        /// What they are told, with `{account}` and `{password}`; nil: NickServ's `IDENTIFY`.
+        var command: String?
+
+        /// The nick by which they answer.
+        var nick: String { String(service.prefix { $0 != "@" }).lowercased() }
+
+        /// Whether nicks belong to accounts there, and it frees them.
+        var ownsNicks: Bool { command == nil }
+
+        /// How services that are not called NickServ are told: QuakeNet's Q, GameSurge's AuthServ, Undernet's X.
+        private static let commands = [
+            "q": "AUTH {account} {password}", "authserv": "AUTH {account} {password}",
+            "x": "LOGIN {account} {password}",
+        ]
 
         /// Reads a network's `nickserv`; nil where there is none.
         /// - Throws: ``ConfigError`` naming the key.
         static func read(_ section: ConfigSection) throws(ConfigError) -> Config? {
             guard let json = section.value("nickserv") else { return nil }
-            let table = try ConfigSection(json, path: section.path + ".nickserv", known: ["account", "password"])
+            let table = try ConfigSection(
+                json, path: section.path + ".nickserv", known: ["account", "password", "service", "command"])
             let account = try table.value("account") == nil ? nil : table.word("account", default: "", most: 100)
             let password = try table.required("password", most: 300)
             // It is one word of the message.
             guard !password.utf8.contains(0x20) else { throw table.fail("password", "must hold no spaces") }
-            return Config(account: account, password: password)
+            var config = Config(account: account, password: password)
+            config.service = try table.word("service", default: config.service, most: 100)
+            guard !config.nick.isEmpty, !config.service.utf8.contains(where: { "#&,!*".utf8.contains($0) }) else {
+                throw table.fail("service", "must be a nick such as 'NickServ', or one with its server: 'Q@HOST'")
+            }
+            config.command = try table.string("command", most: 300) ?? commands[config.nick]
+            if let command = config.command {
+                guard command.contains("{password}") else {
+                    throw table.fail("command", "must hold {password}, and {account} where the service wants it")
+                }
+                guard account != nil || !command.contains("{account}") else {
+                    throw table.fail("account", "is missing: '\(config.service)' is told it")
+                }
+            }
+            return config
         }
     }
 
@@ -62,10 +95,14 @@ struct NickServ: Equatable, Sendable {
     ///   - nick: The one that the client has.
     mutating func identify(_ config: Config, _ wanted: String, has nick: String, now: Instant) -> String {
         state = .asked(until: now + Self.patience)
+        if let command = config.command {
+            let named = command.replacing("{account}", with: config.account ?? wanted)
+            return IRCMessage("PRIVMSG", [config.service, named.replacing("{password}", with: config.password)]).line
+        }
         // Under its own nick the client need not name the account, for which services have different orders of words.
         let account = config.account ?? (nick == wanted ? nil : wanted)
         let named = account.map { $0 + " " } ?? ""
-        return IRCMessage("PRIVMSG", ["NickServ", "IDENTIFY \(named)\(config.password)"]).line
+        return IRCMessage("PRIVMSG", [config.service, "IDENTIFY \(named)\(config.password)"]).line
     }
 
     /// The client is known (900).

@@ -4,17 +4,15 @@ import DequeModule
 extension OutboundLedger {
     /// The server did not accept a line to a target, and does not say which (404 and 482 without a label). Where no
     /// such line is unconfirmed, the refusal is of something else.
-    /// - Parameter isTopic: Whether it was a topic that it did not accept.
-    mutating func refuse(_ target: String, _ reason: String, isTopic: Bool) {
+    /// - Parameters:
+    ///   - isTopic: Whether it was a topic that it did not accept.
+    ///   - remedy: What can be done about it.
+    mutating func refuse(_ target: String, _ reason: String, isTopic: Bool, _ remedy: Remedy = .none) {
+        guard canRefuse(target, isTopic: isTopic) else { return }
         let what = Refusable(target: target, isTopic: isTopic)
-        guard flight.contains(where: { $0.label == nil && $0.refusable == what }) else { return }
-        refusals[what] = ((refusals[what]?.count ?? 0) + 1, reason)
-    }
-
-    /// The server did not accept a message and names no target: it is taken to be to the target written to last.
-    mutating func refuseLast(_ reason: String) {
-        guard let line = flight.last(where: { $0.label == nil && !$0.refusable.isTopic }) else { return }
-        refuse(line.refusable.target, reason, isTopic: false)
+        let isOfUse = flight.contains { $0.label == nil && $0.refusable == what && remedy.helps($0.text) }
+        let refusal = Refusal(what: what, remedy: isOfUse ? remedy : .none)
+        refusals[refusal] = ((refusals[refusal]?.count ?? 0) + 1, reason)
     }
 
     /// Finds the lines that were refused, now that all up to a fence are answered.
@@ -36,21 +34,18 @@ extension OutboundLedger {
         for target in targets {
             if let left = doubtful[target] { doubtful[target] = left > 1 ? left - 1 : nil }
         }
-        for (what, refusal) in refusals {
-            let lines = answered.filter { $0.refusable == what }
-            for line in lines.suffix(refusal.count) { fail(line, refusal.reason) }
-            if !lines.isEmpty { doubtful[what.target] = Self.doubt }
+        var left = Array(answered)
+        for (refusal, said) in refusals.sorted(by: { $0.key.remedy.rawValue < $1.key.remedy.rawValue }) {
+            let lines = left.indices.filter {
+                left[$0].refusable == refusal.what && (refusal.remedy == .none || refusal.remedy.helps(left[$0].text))
+            }
+            // A channel that refuses for now takes the later ones.
+            let refused = refusal.remedy == .later ? lines.prefix(said.count) : lines.suffix(said.count)
+            for i in refused { fail(left[i], said.reason, refusal.remedy) }
+            if !lines.isEmpty { doubtful[refusal.what.target] = Self.doubt }
+            for i in refused.reversed() { left.remove(at: i) }
         }
         refusals = [:]
-    }
-
-    private mutating func fail(_ line: Line, _ reason: String) {
-        if let i = sent.firstIndex(where: { $0.order == line.order }) {
-            sent[i].failure = reason
-        } else if lanes[line.lane]?.first?.order == line.order {
-            // Some of its lines are still to be written.
-            lanes[line.lane]?[0].failure = reason
-        }
     }
 
     /// Takes back what was written to a target since the last PONG, to be written again: the client was not there.
@@ -60,7 +55,7 @@ extension OutboundLedger {
         let back = sent.filter { $0.targets.contains(target) }
         sent.removeAll { $0.targets.contains(target) }
         flight.removeAll { $0.refusable.target == target }
-        for what in refusals.keys where what.target == target { refusals[what] = nil }
+        for refusal in refusals.keys where refusal.what.target == target { refusals[refusal] = nil }
         countSent()
         for lane in rotation {
             if let head = lanes[lane]?.first, head.targets.contains(target) { lanes[lane]?[0] = Self.unwritten(head) }
@@ -146,7 +141,9 @@ extension OutboundLedger {
         var handed: [(Int, Entry)] = []
         isAwaited = false
         for lane in rotation {
-            while let head = lanes[lane]?.first, head.lines == nil, case .puppet(let serial) = voice(head) {
+            while let head = lanes[lane]?.first, head.lines == nil, head.again == nil,
+                case .puppet(let serial) = voice(head)
+            {
                 if let other = abroad[lane]?.first?.serial, other != serial { break }
                 if sent.contains(where: { $0.lane == lane }) {
                     isAwaited = true

@@ -34,6 +34,10 @@ struct OutboundLedger: Sendable {
 
         /// How often its first line was written.
         var tries = 0
+        /// What the server has refused of its lines, by their places, and what can be done about it.
+        var refused: [Int: Remedy] = [:]
+        /// The lines that are left to be said, after a refusal of some.
+        var again: [String]?
 
         var isBegun: Bool { nextLine > 0 }
     }
@@ -76,6 +80,9 @@ struct OutboundLedger: Sendable {
         var lane: String
         var refusable: Refusable
         var bytes: Int
+        var text: String
+        /// Its place among the lines of its message.
+        var place: Int
         var fence = 0
         var label: Int?
         /// Whether the message was written before and not confirmed.
@@ -107,11 +114,13 @@ struct OutboundLedger: Sendable {
     var isLabelled = false
     private var lastLabel = 0
     private var lastFence = 0
-    private var fenceInFlight: Int?
+    var fenceInFlight: Int?
     /// The lines that are not answered, as they were written.
     var flight: Deque<Line> = []
     /// What the server has refused since the last PONG, how often and in which words.
-    var refusals: [Refusable: (count: Int, reason: String)] = [:]
+    var refusals: [Refusal: (count: Int, reason: String)] = [:]
+    /// Targets that have refused something for now: their messages are written one by one until one is taken.
+    var probed: Set<String> = []
     /// Targets that refused something, and how many messages they have to take until they are trusted again.
     var doubtful: [String: Int] = [:]
 
@@ -122,7 +131,7 @@ struct OutboundLedger: Sendable {
     /// Messages whose lines were all written, and no PONG has come.
     var sentCount: Int { sent.count }
     /// Lines of these.
-    private(set) var sentLines = 0
+    var sentLines = 0
     /// Lines that the server has not confirmed.
     var unansweredLines: Int { flight.count }
     /// Whether something was written that the server has not confirmed.
@@ -130,7 +139,7 @@ struct OutboundLedger: Sendable {
     /// Whether messages may wait that were written in vain.
     var hasRetries = false
     /// Why messages were written in vain last.
-    private var lastLoss = ""
+    var lastLoss = ""
     /// Bytes that the server has not confirmed.
     var unansweredBytes: Int { flight.reduce(0) { $0 + $1.bytes } }
     /// Whether something waits to be written.
@@ -166,6 +175,7 @@ struct OutboundLedger: Sendable {
         } else {
             delivery.isHeard = true
             delivery.heard += part.targets
+            probed.subtract(part.targets)
         }
         open[part.delivery] = delivery.left > 0 ? delivery : nil
         guard delivery.left <= 0 else { return nil }
@@ -191,7 +201,7 @@ struct OutboundLedger: Sendable {
         while skipped < rotation.count {
             guard let lane = rotation.first, var entry = lanes[lane]?.first else { return nil }
             if entry.lines == nil, abroad[lane] == nil, !onlyBegun, !onlyRetries || entry.tries > 0, !isInDoubt(entry),
-                voice(entry) == .relay
+                entry.again != nil || voice(entry) == .relay
             {
                 prepare(&entry, state, render)
             }
@@ -217,7 +227,9 @@ struct OutboundLedger: Sendable {
     /// What was written before and not confirmed is written alone, so that only one message is at risk with it.
     private func isInDoubt(_ entry: Entry) -> Bool {
         if entry.tries > 0 ? !flight.isEmpty : flight.first?.isRetry == true { return true }
-        guard !isLabelled, let target = entry.targets.first, doubtful[target] != nil else { return false }
+        guard let target = entry.targets.first else { return false }
+        if probed.contains(target), flight.contains(where: { $0.refusable.target == target }) { return true }
+        guard !isLabelled, doubtful[target] != nil else { return false }
         return sent.contains { $0.targets.first == target }
     }
 
@@ -236,14 +248,15 @@ struct OutboundLedger: Sendable {
         switch state(target) {
         case .waiting: break
         case .dead(let reason): (entry.failure, entry.lines) = (reason, [])
-        case .joined: entry.lines = render(entry.message, target)
+        case .joined: entry.lines = entry.again ?? render(entry.message, target)
         }
     }
 
     private mutating func write(_ entry: inout Entry, _ lines: [String]) -> String {
         var line = lines[entry.nextLine]
         let refusable = Refusable(target: entry.targets.first ?? "", isTopic: entry.message.isTopic)
-        var written = Line(order: entry.order, lane: entry.lane, refusable: refusable, bytes: 0)
+        var written = Line(
+            order: entry.order, lane: entry.lane, refusable: refusable, bytes: 0, text: line, place: entry.nextLine)
         if entry.nextLine == 0 { entry.tries += 1 }
         written.isRetry = entry.tries > 1
         if isLabelled {
@@ -291,7 +304,8 @@ struct OutboundLedger: Sendable {
         judge(through: fence)
         var done: [Entry] = []
         while let first = sent.first, first.fence != 0, first.fence <= fence {
-            if let whole = finish(sent.removeFirst()) { done.append(whole) }
+            sent.removeFirst()
+            if !sayAgain(first), let whole = finish(first) { done.append(whole) }
         }
         countSent()
         return done
@@ -301,22 +315,23 @@ struct OutboundLedger: Sendable {
     /// - Parameters:
     ///   - label: The line's.
     ///   - failure: Why it does not take it, where it does not.
+    ///   - remedy: What can be done about that.
     /// - Returns: What is now known to have arrived, or to be refused.
-    mutating func answered(_ label: String, failure: String?) -> [Entry] {
+    mutating func answered(_ label: String, failure: String?, _ remedy: Remedy = .none) -> [Entry] {
         guard let label = Int(label), let at = flight.firstIndex(where: { $0.label == label }) else { return [] }
         let line = flight.remove(at: at)
         if lanes[line.lane]?.first?.order == line.order {
             lanes[line.lane]?[0].labels.remove(label)
-            if let failure { lanes[line.lane]?[0].failure = failure }
+            if let failure { fail(line, failure, remedy) }
             return []
         }
         guard let i = sent.firstIndex(where: { $0.order == line.order }) else { return [] }
         sent[i].labels.remove(label)
-        if let failure { sent[i].failure = failure }
+        if let failure { fail(line, failure, remedy) }
         guard sent[i].labels.isEmpty else { return [] }
         let part = sent.remove(at: i)
         countSent()
-        return finish(part).map { [$0] } ?? []
+        return sayAgain(part) ? [] : finish(part).map { [$0] } ?? []
     }
 
     /// Whether a label is that of a line of somebody's message, which the server shows to its sender too.
@@ -331,44 +346,6 @@ struct OutboundLedger: Sendable {
         abroad = [:]
         open = [:]
         nothingIsWritten()
-    }
-
-    /// The connection is lost: all that is not known to have arrived waits again, in its old order.
-    /// - Parameter reason: Why, for the messages that are given up.
-    mutating func connectionLost(_ reason: String = "the connection was lost") {
-        noteLoss(reason)
-        let back = Array(sent)
-        nothingIsWritten()
-        for lane in rotation { if let head = lanes[lane]?.first { lanes[lane]?[0] = Self.unwritten(head) } }
-        restore(back)
-    }
-
-    /// Notes why messages were written in vain.
-    mutating func noteLoss(_ reason: String) { if hasUnconfirmed { lastLoss = reason } }
-
-    private mutating func nothingIsWritten() {
-        sent = []
-        sentLines = 0
-        fenceInFlight = nil
-        flight = []
-        (refusals, doubtful) = ([:], [:])
-    }
-
-    mutating func countSent() { sentLines = sent.reduce(0) { $0 + ($1.lines?.count ?? 0) } }
-
-    static func unwritten(_ entry: Entry) -> Entry {
-        var fresh = Entry(delivery: entry.delivery, message: entry.message, targets: entry.targets)
-        (fresh.isForRelay, fresh.order, fresh.lane) = (entry.isForRelay, entry.order, entry.lane)
-        fresh.tries = entry.tries
-        return fresh
-    }
-
-    mutating func restore(_ entries: some BidirectionalCollection<Entry>) {
-        hasRetries = true
-        for entry in entries.reversed() {
-            if lanes[entry.lane] == nil { rotation.append(entry.lane) }
-            lanes[entry.lane, default: []].prepend(Self.unwritten(entry))
-        }
     }
 
     /// Takes parts out that are not said after all.

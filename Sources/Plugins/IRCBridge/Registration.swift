@@ -88,12 +88,9 @@ struct Registration: Sendable {
             }
             isOver = true
             return [.registered(nick: message.params.first.flatMap { IRCSource.isName($0) ? $0 : nil } ?? nick)]
+        // 432 is also that of a nick which is reserved for now, as for the services or after its user was lost.
+        case "432": return otherNick(refused: message.params.last ?? "")
         case "433", "436", "437": return otherNick()
-        case "432":
-            if triedNicks > 0 { return otherNick() }
-            hasNoNick = true
-            let words = message.params.last ?? ""
-            return fail("the server does not accept the nick '\(nick)' (\(words)); set another 'nick'", true)
         case "464", "465", "466":
             let refusal = ServerRefusal(
                 numeric: message.verb, words: message.params.last ?? "", hasPassword: config.serverPassword != nil)
@@ -214,10 +211,15 @@ struct Registration: Sendable {
         return fail("SASL failed: \(words); \(advice)", true)
     }
 
-    private mutating func otherNick() -> [Step] {
+    /// - Parameter refused: Why the server does not accept the last one, where it is not in use.
+    private mutating func otherNick(refused: String? = nil) -> [Step] {
         triedNicks += 1
         guard triedNicks < Self.maxNicks else {
             hasNoNick = true
+            if let refused {
+                let all = "'\(config.nick)' nor \(Self.maxNicks - 1) like it (\(refused))"
+                return fail("the server does not accept the nick \(all); set another 'nick'", true)
+            }
             return fail("'\(config.nick)' and \(Self.maxNicks - 1) like it are in use", false)
         }
         nick = Self.alternative(config.nick, triedNicks)

@@ -43,7 +43,9 @@ struct RelayLines: Sendable {
         }
         let head = "\(verb) \(target) :\(before)\(prefix)"
         // `:mask ` stands before what the client wrote.
-        let budget = longest - (mask.utf8.count + 2) - head.utf8.count - after.utf8.count
+        // A NOTICE may have to be said again as PRIVMSG, which is a byte longer.
+        let spare = verb == "NOTICE" ? 1 : 0
+        let budget = longest - (mask.utf8.count + 2) - head.utf8.count - after.utf8.count - spare
         var pieces = text.lines.flatMap { $0.pieces(budget: budget) }
         if maxLines > 0, pieces.count > maxLines {
             let left = pieces.count - maxLines

@@ -33,6 +33,9 @@ struct Roster: Equatable, Sendable {
         channels[channel]?.contains(casemapping.fold(nick)) == true
     }
 
+    /// Whether there may be people who are not tracked.
+    var isFull: Bool { people.count >= Self.mostPeople }
+
     /// Those in a channel, by nick.
     func members(of channel: String) -> [Person] { (channels[channel] ?? []).sorted().compactMap { people[$0] } }
 
