@@ -47,6 +47,9 @@ final class APIResponder: Sendable {
             return failure.response
         } catch let error as CommandError {
             return APIFailure(error).response
+        } catch let failure as ActionFailure {
+            configuration.logger.error("\(failure.detail)")
+            return APIFailure(failure.answer).response
         } catch let error as LogError {
             configuration.logger.error("the log cannot be read", metadata: ["error": "\(error)"])
             return APIFailure(.unavailable, "the log cannot be read now; try again in a second").response

@@ -60,7 +60,7 @@ extension AccountsDatabase {
     ) throws -> [ListedAccount] {
         // A full disk is no reason not to list.
         _ = try? flushUses()
-        return try StoreDatabase.mapErrors {
+        return try StoreDatabase.mapErrors(of: database.path, "cannot be read") {
             try database.read { db in
                 let rows = try RawStatement(
                     cached: """
@@ -103,7 +103,7 @@ extension AccountsDatabase {
     ) throws -> [Token] {
         // A full disk is no reason not to list.
         _ = try? flushUses()
-        return try StoreDatabase.mapErrors {
+        return try StoreDatabase.mapErrors(of: database.path, "cannot be read") {
             try database.read { db in
                 var start: Int64?
                 if let after {
@@ -186,7 +186,7 @@ extension AccountsDatabase {
             return uses
         }
         if noted.isEmpty { return }
-        try StoreDatabase.mapErrors {
+        try StoreDatabase.mapErrors(of: database.path, "cannot be written") {
             try database.write { db in
                 let put = try RawStatement(
                     cached: "UPDATE tokens SET lastUsed = max(ifnull(lastUsed, 0), ?) WHERE hash = ?", db)

@@ -62,7 +62,7 @@ extension AccountsDatabase {
     }
 
     private func hooks(where condition: String, _ bind: @Sendable (RawStatement) -> Void) throws -> [Hook] {
-        try StoreDatabase.mapErrors {
+        try StoreDatabase.mapErrors(of: database.path, "cannot be read") {
             try database.read { db in
                 let rows = try RawStatement(
                     cached: "SELECT name, channelId, hash, created FROM hooks WHERE \(condition) ORDER BY name", db)

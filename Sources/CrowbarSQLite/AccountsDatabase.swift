@@ -176,7 +176,9 @@ public final class AccountsDatabase: Sendable {
     /// The account of a user, or nil.
     /// - Throws: ``StoreError``.
     public func user(_ userId: String) throws -> Account? {
-        try StoreDatabase.mapErrors { try database.read { try Self.account($0, userId) } }
+        try StoreDatabase.mapErrors(of: database.path, "cannot be read") {
+            try database.read { try Self.account($0, userId) }
+        }
     }
 
     /// Stores a token's hash.
@@ -228,7 +230,9 @@ public final class AccountsDatabase: Sendable {
     private func known(_ hash: [UInt8], _ now: Int64) throws -> Known? {
         let fresh = cache.withLock { $0[hash].flatMap { Self.isFresh($0, now) ? $0 : nil } }
         if let fresh { return fresh }
-        let found = try StoreDatabase.mapErrors { try database.read { try Self.find($0, hash, now) } }
+        let found = try StoreDatabase.mapErrors(of: database.path, "cannot be read") {
+            try database.read { try Self.find($0, hash, now) }
+        }
         cache.withLock {
             if $0.count >= Limit.cachedTokens { $0.removeAll(keepingCapacity: true) }
             $0[hash] = found
@@ -271,6 +275,6 @@ public final class AccountsDatabase: Sendable {
     func change<T: Sendable>(_ body: @Sendable (Database) throws -> T) throws -> T {
         // Also what was read while the change was under way must not be believed after it.
         defer { cache.withLock { $0.removeAll() } }
-        return try StoreDatabase.mapErrors { try database.write(body) }
+        return try StoreDatabase.mapErrors(of: database.path, "cannot be written") { try database.write(body) }
     }
 }

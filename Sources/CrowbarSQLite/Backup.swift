@@ -11,6 +11,8 @@ public struct Backup: Sendable {
     public enum Failure: Error, Sendable, Equatable, CustomStringConvertible {
         /// The folder to copy to is there, and is not empty.
         case notEmpty(path: String)
+        /// The folder to copy to lies in the data folder.
+        case insideSource(path: String)
         /// There is no log in the data folder.
         case noLog(path: String)
         /// Something could not be done with a file or folder of the copy.
@@ -22,10 +24,14 @@ public struct Backup: Sendable {
 
         public var description: String {
             switch self {
-            case .notEmpty(let path): "\(path) is not empty; a copy wants a folder of its own"
-            case .noLog(let path): "there is no log in \(path); set data (or CROWBAR_DATA) to the server's data folder"
+            case .notEmpty(let path): "\(FolderPath.shown(path)) is not empty; a copy wants a folder of its own"
+            case .insideSource(let path):
+                "\(FolderPath.shown(path)) lies in the data folder, which is to be copied; name a folder outside of "
+                    + "it, best on another disk"
+            case .noLog(let path):
+                "there is no log in \(FolderPath.shown(path)); set data (or CROWBAR_DATA) to the server's data folder"
             case .file(let fault): "\(fault)"
-            case .database(let path, let action, let why): "\(path) \(action): \(why)"
+            case .database(let path, let action, let why): "\(FolderPath.shown(path)) \(action): \(why)"
             case .interrupted: "interrupted; nothing was copied"
             }
         }
@@ -69,6 +75,7 @@ public struct Backup: Sendable {
     ///   included.
     public func run(onProgress: @escaping (Progress) throws -> Void) throws -> Summary {
         guard access(source + "/log.db", F_OK) == 0 else { throw Failure.noLog(path: source) }
+        if FolderPath.isInside(target, folder: source) { throw Failure.insideSource(path: target) }
         var made: [String] = []
         do {
             try makeFolder(&made)
@@ -95,7 +102,7 @@ public struct Backup: Sendable {
                 if mkdir(path, path == target ? 0o700 : 0o755) == 0 {
                     made.append(path)
                 } else if errno != EEXIST {
-                    let fault = StorageFault.last(path, "cannot be made")
+                    let fault = StorageFault.last(FolderPath.absolute(path), "cannot be made")
                     // Of a folder that is there some systems say that nothing can be made in its place.
                     if access(path, F_OK) != 0 { throw Failure.file(fault) }
                 }
@@ -180,5 +187,7 @@ public struct Backup: Sendable {
         if fsync(descriptor) != 0 { throw failure(path, "cannot be written to the disk") }
     }
 
-    private func failure(_ path: String, _ action: String) -> Failure { .file(.last(path, action)) }
+    private func failure(_ path: String, _ action: String) -> Failure {
+        .file(.last(FolderPath.absolute(path), action))
+    }
 }

@@ -13,8 +13,7 @@ public struct DataReader: Sendable {
     ///   - accounts: The path of the accounts; nil where there are none.
     /// - Throws: ``LogError`` where one cannot be opened.
     public init(log: String, accounts: String?) throws {
-        var configuration = Configuration()
-        configuration.readonly = true
+        let configuration = Self.configuration
         do {
             self.log = try DatabaseQueue(path: log, configuration: configuration)
             self.accounts = try accounts.map { try DatabaseQueue(path: $0, configuration: configuration) }
@@ -25,7 +24,26 @@ public struct DataReader: Sendable {
                 _ = try rows.step()
             }
         } catch {
-            throw LogError.unavailable("\(error)")
+            throw LogError.unavailable(StorageCause(error, path: log)?.summary ?? "\(error)")
+        }
+    }
+
+    private static var configuration: Configuration {
+        var configuration = Configuration()
+        configuration.readonly = true
+        configuration.busyMode = .timeout(StoreDatabase.busySeconds)
+        return configuration
+    }
+
+    /// Why a database cannot be read, as far as its head and its tables' definitions tell; nil where it can.
+    public static func problem(of path: String) -> StorageCause? {
+        do {
+            let database = try DatabaseQueue(path: path, configuration: configuration)
+            defer { try? database.close() }
+            _ = try database.read { try Int.fetchOne($0, sql: "SELECT count(*) FROM sqlite_master") }
+            return nil
+        } catch {
+            return StorageCause(error, path: path) ?? .other("\(error)")
         }
     }
 
@@ -48,7 +66,7 @@ public struct DataReader: Sendable {
                 return hooks
             }
         } catch {
-            throw LogError.unavailable("\(error)")
+            throw LogError.unavailable(StorageCause(error, path: accounts.path)?.summary ?? "\(error)")
         }
     }
 }

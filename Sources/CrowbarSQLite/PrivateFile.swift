@@ -21,7 +21,7 @@ public struct StorageFault: Error, Sendable, Equatable, CustomStringConvertible 
         StorageFault(path: path, action: action, cause: StorageCause(errno: errno))
     }
 
-    public var description: String { "\(path) \(action): \(cause)" }
+    public var description: String { "\(path.hasPrefix("/") ? "'\(path)'" : path) \(action): \(cause)" }
 }
 
 /// Small files for the owner's eyes alone.
@@ -29,6 +29,7 @@ public enum PrivateFile {
     /// Writes a file whole or not at all: aside, synced, and only then under its name. What failed leaves nothing.
     /// - Throws: ``StorageFault``.
     public static func write(_ path: String, _ bytes: [UInt8]) throws(StorageFault) {
+        let path = FolderPath.absolute(path)
         let draft = path + ".new"
         unlink(draft)
         let file = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)

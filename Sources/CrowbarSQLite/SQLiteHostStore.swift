@@ -185,7 +185,8 @@ public final class SQLiteHostStore: HostStore {
     func run<T: Sendable>(_ body: @escaping @Sendable (Database) throws -> T) async throws -> T {
         try await withCheckedThrowingContinuation { continuation in
             database.asyncWriteWithoutTransaction { [path = database.path] db in
-                continuation.resume(with: Result { try StoreDatabase.mapErrors(of: path) { try body(db) } })
+                continuation.resume(
+                    with: Result { try StoreDatabase.mapErrors(of: path, "cannot be used") { try body(db) } })
             }
         }
     }

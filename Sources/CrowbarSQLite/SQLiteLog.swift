@@ -103,6 +103,8 @@ public final class SQLiteLog: EventLog {
 
     public func requireWritable() async throws {
         if StorageCause.isFull(StorageCause.folder(of: path)) { throw LogError(.diskFull, path: path) }
+        // A probe is a page and may fit where a command does not.
+        if let failure = health.failure, failure.isFileSizeLimit, StorageCause.isAtFileSizeLimit(path) { throw failure }
         guard health.beginProbe(now: Self.monotonic()) else {
             if let failure = health.failure { throw failure }
             return

@@ -65,7 +65,7 @@ extension StorageCause {
     // MARK: What the file system says
 
     /// Bytes of free space below which a file system is full: less than an append may need.
-    static let leastSpace: UInt64 = 64 << 10
+    public static let leastSpace: UInt64 = 64 << 10
 
     /// What is wrong with a database's file or folder as it is now; nil where nothing is to be seen.
     ///
@@ -86,15 +86,24 @@ extension StorageCause {
             }
             if info.st_mode & S_IFMT == S_IFDIR { return .isAFolder }
             if faccessat(AT_FDCWD, file, R_OK | W_OK, AT_EACCESS) != 0 { return StorageCause(errno: errno) }
-            var limit = rlimit()
-            // As large as it may be, but for a page or two.
-            if getrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit) == 0, limit.rlim_cur != UInt.max,
-                UInt64(info.st_size) + leastSpace > limit.rlim_cur
-            {
-                return .fileSizeLimit
-            }
+            if isAtLimit(info.st_size) { return .fileSizeLimit }
         }
         return nil
+    }
+
+    /// Whether a file is as large as this process may make it, but for a page or two.
+    private static func isAtLimit(_ size: Int) -> Bool {
+        var limit = rlimit()
+        return getrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit) == 0 && limit.rlim_cur != UInt.max
+            && UInt64(size) + leastSpace > limit.rlim_cur
+    }
+
+    /// Whether a database or its WAL is as large as this process may make it, but for a page or two.
+    static func isAtFileSizeLimit(_ path: String) -> Bool {
+        [path, path + "-wal"].contains { file in
+            var info = stat()
+            return stat(file, &info) == 0 && isAtLimit(info.st_size)
+        }
     }
 
     /// Whether the file system of a folder has next to no room left for this user.

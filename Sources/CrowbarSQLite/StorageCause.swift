@@ -94,7 +94,8 @@ public enum StorageCause: Sendable, Equatable, CustomStringConvertible {
                 + "LimitFSIZE= of a systemd unit)"
         case .readOnly: "make it writable (chmod), or mount the file system read-write"
         case .permissionDenied:
-            "this process runs as user \(geteuid()): give that user the file and its folder (chown, chmod)"
+            "this process runs as user \(geteuid()): run it as the user whom that belongs to, or, while no server "
+                + "runs, give user \(geteuid()) the right (chown, chmod)"
         case .missing: "check the path"
         case .notAFolder: "choose another path, or move that file away"
         case .isAFolder: "choose another path, or move that folder away"
@@ -107,6 +108,19 @@ public enum StorageCause: Sendable, Equatable, CustomStringConvertible {
         case .tooManyOpenFiles: "raise the limit (ulimit -n, or LimitNOFILE= of a systemd unit)"
         case .outOfMemory: "free some memory, or raise the limit of this process"
         case .other: nil
+        }
+    }
+
+    /// Why nothing can be stored, for callers, who know nothing of the server's files.
+    public var callersReason: String {
+        switch self {
+        case .diskFull: "disk full; free some space on the server's disk, then try again"
+        case .quotaUsedUp:
+            "disk full: the disk quota of the server's user is used up; free some space or raise it, then try again"
+        case .fileSizeLimit:
+            "disk full: a file has reached the largest size that the server may write; raise that limit (ulimit -f, "
+                + "LimitFSIZE=), then try again"
+        default: "\(summary); try again once that is mended: the server's log says more"
         }
     }
 

@@ -15,7 +15,7 @@ enum StoreDatabase {
         configuration.journalMode = .wal
         configuration.busyMode = .timeout(busySeconds)
         configuration.prepareDatabase { db in try db.execute(sql: "PRAGMA cache_size = -512") }
-        return try mapErrors(path) {
+        return try mapErrors(opening: path) {
             let queue = try DatabaseQueue(path: path, configuration: configuration)
             try queue.writeWithoutTransaction { db in
                 try db.execute(sql: "PRAGMA synchronous = \(synchronous); PRAGMA journal_size_limit = 4194304")
@@ -33,16 +33,20 @@ enum StoreDatabase {
         }
     }
 
-    /// Runs `body`; errors of GRDB and SQLite become ``StoreError``, with the cause in words.
-    /// - Parameters:
-    ///   - opening: The path, where it is being opened.
-    ///   - path: The path, where it is open.
-    static func mapErrors<T>(_ opening: String? = nil, of path: String? = nil, _ body: () throws -> T) throws -> T {
+    /// Runs `body` on a database that is being opened; errors of GRDB and SQLite become ``StoreError``.
+    private static func mapErrors<T>(opening path: String, _ body: () throws -> T) throws -> T {
         do { return try body() } catch {
-            guard let cause = StorageCause(error, path: opening ?? path) else { throw error }
-            if let opening { throw StoreError.cannotOpen(path: opening, why: "\(cause)") }
-            let file = path ?? (error as? RawStatement.Failure)?.path
-            throw StoreError.failed(file.map { "\($0) cannot be used: \(cause)" } ?? "the database failed: \(cause)")
+            guard let cause = StorageCause(error, path: path) else { throw error }
+            throw StoreError.cannotOpen(path: path, why: "\(cause)")
+        }
+    }
+
+    /// Runs `body` on a database that is open; errors of GRDB and SQLite become ``StoreError`` with the cause.
+    /// - Parameter action: What could not be done then.
+    static func mapErrors<T>(of path: String, _ action: String, _ body: () throws -> T) throws -> T {
+        do { return try body() } catch {
+            guard let cause = StorageCause(error, path: path) else { throw error }
+            throw StoreError.unusable(path: path, action: action, cause: cause)
         }
     }
 }

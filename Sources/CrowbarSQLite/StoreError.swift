@@ -6,16 +6,26 @@ public enum StoreError: Error, Sendable, Equatable, CustomStringConvertible {
     case newerFormat(path: String, found: Int, supported: Int)
     /// Commits would not be synced: `PRAGMA synchronous` is not 2 (FULL).
     case notDurable(path: String, synchronous: Int)
-    /// An operation on it failed; which file and why, in words.
+    /// What it holds cannot be so; in words.
     case failed(String)
+    /// It was opened, and could not be read or written: what, such as "cannot be written", and why.
+    case unusable(path: String, action: String, cause: StorageCause)
+
+    /// Why, without what only the operator should know.
+    public var callersReason: String {
+        if case .unusable(_, _, let cause) = self { cause.callersReason } else { "the server's log says why" }
+    }
 
     public var description: String {
         switch self {
-        case .cannotOpen(let path, let why): "\(path) cannot be opened: \(why)"
+        case .cannotOpen(let path, let why): "\(FolderPath.shown(path)) cannot be opened: \(why)"
         case .newerFormat(let path, let found, let supported):
-            "\(path) has format \(found), this version knows up to \(supported); a newer Crowbar wrote it"
-        case .notDurable(let path, let found): "\(path) would not sync its commits (synchronous is \(found), not 2)"
+            "\(FolderPath.shown(path)) has format \(found), this version knows up to \(supported); a newer Crowbar "
+                + "wrote it"
+        case .notDurable(let path, let found):
+            "\(FolderPath.shown(path)) would not sync its commits (synchronous is \(found), not 2)"
         case .failed(let why): why
+        case .unusable(let path, let action, let cause): "\(FolderPath.shown(path)) \(action): \(cause)"
         }
     }
 }

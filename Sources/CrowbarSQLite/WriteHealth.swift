@@ -44,13 +44,14 @@ final class SharedWriteHealth: Sendable {
 }
 
 extension LogError {
+    /// Whether a file could not grow beyond what the process may write.
+    var isFileSizeLimit: Bool {
+        if case .unwritable(StorageCause.fileSizeLimit.callersReason, _) = self { true } else { false }
+    }
+
     /// Why the log cannot be written.
     /// - Parameter path: Its file.
     init(_ cause: StorageCause, path: String) {
-        let reason =
-            cause.isFull
-            ? "disk full; free some space on the server's disk, then try again"
-            : "\(cause.summary); try again once that is mended: the server's log says more"
-        self = .unwritable(reason: reason, detail: "\(path): \(cause)")
+        self = .unwritable(reason: cause.callersReason, detail: "\(path): \(cause)")
     }
 }

@@ -21,7 +21,12 @@ import Testing
             try Backup(from: path("data"), to: path("copy")).run { _ in }
         }
         _ = try SQLiteLog(path: path("data/log.db"), now: { 1 }, random32: { Array(0..<32) })
-        #expect(throws: Backup.Failure.notEmpty(path: path("data"))) {
+        try FileManager.default.createDirectory(
+            at: folder.appending(path: "other/x"), withIntermediateDirectories: true)
+        #expect(throws: Backup.Failure.notEmpty(path: path("other"))) {
+            try Backup(from: path("data"), to: path("other")).run { _ in }
+        }
+        #expect(throws: Backup.Failure.insideSource(path: path("data"))) {
             try Backup(from: path("data"), to: path("data")).run { _ in }
         }
         let summary = try Backup(from: path("data"), to: path("copy")).run { _ in }

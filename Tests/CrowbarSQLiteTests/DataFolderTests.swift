@@ -87,7 +87,8 @@ import Testing
             _ = try DataFolder(path: folder.file("f/data"), create: true)
             Issue.record("opened")
         } catch {
-            #expect("\(error)".contains("\(folder.file("f/data")) cannot be made: a part of the path is not a folder"))
+            #expect(
+                "\(error)".contains("'\(folder.file("f/data"))' cannot be made: a part of the path is not a folder"))
         }
     }
 }

@@ -80,11 +80,11 @@ import Testing
     @Test(arguments: ["log.db", "host.db", "accounts.db"])
     func whatCannotBeOpenedIsNamedWithItsCause(name: String) throws {
         let garbage = try opening(name) { try Data(repeating: 0x78, count: 8_192).write(to: URL(fileURLWithPath: $0)) }
-        #expect(garbage.hasPrefix("PATH cannot be opened: the file is not a SQLite database; "))
+        #expect(garbage.hasPrefix("'PATH' cannot be opened: the file is not a SQLite database; "))
         let folder = try opening(name) {
             try FileManager.default.createDirectory(atPath: $0, withIntermediateDirectories: true)
         }
-        #expect(folder.hasPrefix("PATH cannot be opened: a folder is where a file is expected; "))
+        #expect(folder.hasPrefix("'PATH' cannot be opened: a folder is where a file is expected; "))
         let damaged = try opening(name) { path in
             let queue = try DatabaseQueue(path: path)
             try queue.write { try $0.execute(sql: "CREATE TABLE t (a); PRAGMA user_version = 0") }
@@ -96,7 +96,8 @@ import Testing
             try file.close()
         }
         #expect(
-            damaged.hasPrefix("PATH cannot be opened: the database is damaged; restore it from a backup"), "\(damaged)")
+            damaged.hasPrefix("'PATH' cannot be opened: the database is damaged; restore it from a backup"),
+            "\(damaged)")
     }
 
     @Test func aFolderThatIsGoneIsTold() throws {
@@ -105,7 +106,7 @@ import Testing
         #expect {
             try SQLiteLog(path: path, now: { 1 }, random32: { [] })
         } throws: {
-            "\($0)" == "\(path) cannot be opened: no such file or folder; check the path"
+            "\($0)" == "'\(path)' cannot be opened: no such file or folder; check the path"
         }
     }
 
@@ -125,9 +126,16 @@ import Testing
     }
 
     @Test func callersAreToldToMakeRoomAndOperatorsWhere() {
-        for cause in [StorageCause.diskFull, .quotaUsedUp, .fileSizeLimit] {
+        let causes: [(StorageCause, String)] = [
+            (.diskFull, "disk full; free some space on the server's disk, then try again"),
+            (.quotaUsedUp, "disk full: the disk quota of the server's user is used up; free some space or raise it"),
+            (.fileSizeLimit, "disk full: a file has reached the largest size that the server may write; raise that"),
+        ]
+        for (cause, words) in causes {
             let error = LogError(cause, path: "/data/log.db")
-            #expect(error.callersReason == "disk full; free some space on the server's disk, then try again")
+            #expect(error.callersReason.hasPrefix(words), "\(error.callersReason)")
+            #expect(error.callersReason.hasSuffix(", then try again"))
+            #expect(error.isFileSizeLimit == (cause == .fileSizeLimit))
             #expect("\(error)".hasPrefix("the log cannot be written: /data/log.db: disk full; "))
         }
         let other = LogError(.permissionDenied, path: "/data/log.db")

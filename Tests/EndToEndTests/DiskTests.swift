@@ -1,5 +1,6 @@
 import CrowbarTesting
 import Glibc
+import JSONBytes
 import Testing
 
 /// A file system of its own with a size, which can be full; only root can make one.
@@ -100,12 +101,90 @@ private final class SmallDisk {
         }
         #expect(isRefused)
         let full = try await ready(server.port)
-        #expect(full.status == "503" && full.body.contains("disk full"), "\(full)")
+        let words = "disk full: a file has reached the largest size that the server may write; raise that limit"
+        #expect(full.status == "503" && full.body.contains(words), "\(full)")
+        // It stays so, however often it is asked, as long as the limit does.
+        for _ in 0..<5 { #expect(try await ready(server.port).status == "503") }
         #expect(folder.limitFiles(of: server.pid, to: "unlimited:") == 0)
         // Nobody stores anything: readiness itself finds out.
         var states: [String] = []
         for _ in 0..<200 where states.last != "200" { states.append(try await ready(server.port).status) }
         #expect(states.last == "200")
+    }
+
+    @Test(.enabled(if: SmallDisk.canMount))
+    func aFullDiskTellsWhoeverChangesAccountsWhatWasNotDone() throws {
+        let folder = folder()
+        let disk = try #require(SmallDisk(folder.file("data"), bytes: 8 << 20))
+        let server = try #require(folder.serve())
+        defer {
+            kill(server.pid, SIGKILL)
+            _ = CommandLineFolder.wait(server.pid)
+        }
+        for verb in [["channel", "add", "general"], ["user", "add", "ann"], ["token", "ann"]] {
+            #expect(folder.verb(verb).status == 0)
+        }
+        #expect(folder.crowbar("hooks", "add", "ci", "general").status == 0)
+        let listed = try JSON(parsing: Array(folder.crowbar("token", "list", "--json").output.utf8))
+        let token = try #require(listed.array?.first?["id"]?.string)
+        let rows: [(verb: [String], failed: String, state: String)] = [
+            (["token", "revoke", token], "the token could not be revoked", "It is still valid."),
+            (["user", "disable", "ann"], "the user 'ann' could not be disabled", "Nothing has changed."),
+            (["user", "role", "ann", "admin"], "the user 'ann' could not be changed", "Nothing has changed."),
+            (["token", "ann"], "the token could not be made", "There is none."),
+            (["hooks", "revoke", "ci"], "the hook could not be revoked", "It still works."),
+        ]
+        disk.fill()
+        let cause = "disk full; free some space"
+        for row in rows {
+            // What fits into the pages that the file already has may still be stored.
+            let outcome = folder.verb(row.verb)
+            #expect(outcome.status == 1, "\(row.verb)")
+            let words = "crowbar: \(row.failed): \(cause) on the server's disk, then try again. \(row.state)\n"
+            #expect(outcome.error == words, "\(outcome.error)")
+            let logged = "\(row.failed): '\(folder.file("data/accounts.db"))' cannot be written: \(cause)"
+            #expect(folder.read("serve.err").contains(logged), "\(folder.read("serve.err"))")
+        }
+        // Nothing is answered from memory of what failed.
+        disk.makeRoom()
+        for row in rows.dropFirst() where row.verb[0] != "token" { #expect(folder.verb(row.verb).status == 0) }
+        #expect(folder.verb(rows[0].verb).status == 0)
+    }
+
+    @Test(.enabled(if: SmallDisk.canMount))
+    func aReadOnlyOrFullDiskIsToldOnceAndWithAWayToReadIt() throws {
+        let folder = folder()
+        folder.makeFolder("plugins.d")
+        let disk = try #require(SmallDisk(folder.file("data"), bytes: 8 << 20))
+        let server = try #require(folder.serve())
+        #expect(folder.crowbar("channel", "add", "general").status == 0)
+        kill(server.pid, SIGTERM)
+        #expect(CommandLineFolder.wait(server.pid) == 0)
+        // 8 MiB are few, but the server runs on them.
+        let few = folder.crowbar("check")
+        #expect(few.status == 0 && few.error.contains("note: ") && few.error.contains("only 7 MiB are free"), "\(few)")
+        let way = "copy the folder to another disk with 'cp -a' while no server runs, and set CROWBAR_DATA to the copy"
+        disk.fill()
+        #expect(folder.crowbar("check").error.contains("is full: "))
+        #expect(folder.crowbar("check").status == 1)
+        #expect(folder.crowbar("events", "export").error.contains(way))
+        disk.makeRoom()
+        #expect(disk.setReadOnly())
+        let check = folder.crowbar("check")
+        #expect(check.status == 1)
+        let errors = check.error.split(separator: "\n").filter { $0.hasPrefix("error: ") }
+        #expect(errors.count == 1 && !check.error.contains("chmod"), "\(check.error)")
+        #expect(
+            check.error.contains("its file system is read-only; mount the file system read-write"), "\(check.error)")
+        for verb in [["events", "export"], ["channel", "list"], ["user", "list"]] {
+            let outcome = folder.verb(verb)
+            #expect(outcome.status == 1 && outcome.error.contains(way), "\(verb): \(outcome.error)")
+        }
+        #expect(folder.shell("cp -a data copy").status == 0)
+        let export = folder.program(["/usr/bin/env", "CROWBAR_DATA=copy", CommandLineFolder.binary, "events", "export"])
+        #expect(export.status == 0 && export.output.contains("CHANNEL_CREATED"), "\(export)")
+        let backup = folder.crowbar("backup", "made")
+        #expect(backup.status == 0 || backup.error.contains(way), "\(backup.error)")
     }
 
     @Test(.enabled(if: SmallDisk.canMount))
@@ -127,7 +206,7 @@ private final class SmallDisk {
         let disk = try #require(SmallDisk(folder.file("disk"), bytes: 1 << 20))
         #expect(disk.setReadOnly())
         let error = refusal(folder)
-        #expect(error.contains("disk/data cannot be made: the file or its file system is read-only; "), "\(error)")
+        #expect(error.contains("disk/data' cannot be made: the file or its file system is read-only; "), "\(error)")
     }
 
     @Test(.enabled(if: getuid() == 0))
@@ -139,13 +218,13 @@ private final class SmallDisk {
         let outcome = folder.program(
             "/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", CommandLineFolder.binary, "serve")
         #expect(outcome.status == 1)
-        #expect(outcome.error.contains("permission denied; this process runs as user 65534"), "\(outcome.error)")
+        #expect(outcome.error.contains("data' belongs to user 0; run this as that user"), "\(outcome.error)")
         // The folder is theirs, a database in it is not.
         chown(folder.file("data"), 65534, 65534)
         folder.write("data/log.db", "")
         let file = folder.program(
             "/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", CommandLineFolder.binary, "serve")
-        #expect(file.error.contains("data/log.db cannot be opened: permission denied; "), "\(file.error)")
+        #expect(file.error.contains("data/log.db' cannot be opened: permission denied; "), "\(file.error)")
     }
 
     @Test(.enabled(if: SmallDisk.canMount))
@@ -179,7 +258,7 @@ private final class SmallDisk {
         #expect(folder.list("disk/deep/er/copy").contains("log.db"))
         #expect(disk.setReadOnly())
         #expect(
-            folder.crowbar("backup", "disk/other").error.contains("disk/other cannot be made: the file or its file"))
+            folder.crowbar("backup", "disk/other").error.contains("disk/other' cannot be made: the file or its file"))
     }
 
     @Test func anExportToAFullDiskSaysSo() throws {

@@ -93,7 +93,7 @@ import Testing
         }
         let refused = try #require(refusal)
         #expect(refused.status == 1)
-        #expect(refused.error.contains("nothing was: disk full; free some space"), "\(refused.error)")
+        #expect(refused.error.contains("nothing was: disk full: a file has reached the largest"), "\(refused.error)")
         #expect(!acknowledged.isEmpty)
         #expect(folder.crowbar("send", "general", text).status == 1)
         #expect(folder.limitFiles(of: server.pid, to: "unlimited:") == 0)

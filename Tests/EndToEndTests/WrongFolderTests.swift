@@ -20,7 +20,7 @@ import Testing
         let outcome = folder.verb(verb)
         #expect(outcome.status == 1 && outcome.output.isEmpty, "\(outcome.output)")
         #expect(outcome.error.hasPrefix("crowbar: ") && outcome.error.contains("'crowbar serve' makes a new one"))
-        #expect(outcome.error.contains(empty.isEmpty ? "there is no data folder d" : "d is not a data folder"))
+        #expect(outcome.error.contains(empty.isEmpty ? "there is no data folder '/" : "/d' is not a data folder"))
         #expect(outcome.error.split(separator: "\n").count == 1, "\(outcome.error)")
         // Nothing was made: not the folder, nor anything in it.
         let found = folder.shell("find . -mindepth 1 ! -name 'run*' | LC_ALL=C sort | tr '\\n' ' '").output

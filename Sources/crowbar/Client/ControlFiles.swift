@@ -1,4 +1,5 @@
 import CrowbarSQLite
+import Glibc
 
 /// The files in the data folder by which the command line finds and opens its door to a running server.
 enum ControlFiles {
@@ -11,7 +12,11 @@ enum ControlFiles {
 
     /// The key, for one who may read it.
     static func key(in folder: String) throws -> String {
-        guard let bytes = try SmallFile.read(folder + "/" + keyFile) else { throw noServer(in: folder) }
+        let file = folder + "/" + keyFile
+        if access(file, R_OK) != 0, errno == EACCES {
+            throw Refusal("\(DataFolder.denial(folder, file: file, "cannot be read"))")
+        }
+        guard let bytes = try SmallFile.read(file) else { throw noServer(in: folder) }
         return String(decoding: bytes.filter { $0 > 0x20 }, as: UTF8.self)
     }
 

@@ -24,7 +24,7 @@ extension Stores {
     }
 
     private func addUser(_ name: String, _ isAdmin: Bool, _ ingest: Ingest) async throws {
-        if try accounts.user(name) != nil {
+        if try Self.explaining("the accounts cannot be read", { try accounts.user(name) }) != nil {
             throw CommandError(.userExists, "the user '\(name)' exists already", field: "name")
         }
         let registration = Ingest.Request(Command(.registerUser, .registerUser(name: name), userId: name), actor: name)
@@ -33,13 +33,15 @@ extension Stores {
         if case .failure(let error)? = await ingest.submit([registration]).first, error.code != .userExists {
             throw error
         }
-        try accounts.add(
-            AccountsDatabase.Account(userId: name, isAdmin: isAdmin, created: Clock.milliseconds()))
+        try Self.explaining("the account could not be made", after: "There is none.") {
+            try accounts.add(
+                AccountsDatabase.Account(userId: name, isAdmin: isAdmin, created: Clock.milliseconds()))
+        }
     }
 
     /// Makes a token of a user and gives its text, which is kept nowhere.
     func makeToken(_ user: String, _ scopes: Principal.Scopes?, _ lifetime: Int64?) async throws -> String {
-        guard let account = try accounts.user(user) else {
+        guard let account = try Self.explaining("the accounts cannot be read", { try accounts.user(user) }) else {
             throw CommandError(
                 .userNotFound, "there is no account '\(user)'; 'crowbar user add \(user)' makes one", field: "user")
         }
@@ -55,10 +57,12 @@ extension Stores {
         }
         let token = try Self.randomToken("cb_")
         let now = Clock.milliseconds()
-        try accounts.storeToken(
-            AccountsDatabase.Token(
-                hash: SHA256.hash(token), userId: user, scopes: wanted, expires: lifetime.map { now + $0 * 1_000 },
-                created: now))
+        try Self.explaining("the token could not be made", after: "There is none.") {
+            try accounts.storeToken(
+                AccountsDatabase.Token(
+                    hash: SHA256.hash(token), userId: user, scopes: wanted, expires: lifetime.map { now + $0 * 1_000 },
+                    created: now))
+        }
         return String(decoding: token, as: UTF8.self)
     }
 

@@ -1,4 +1,4 @@
-import Glibc
+import CrowbarSQLite
 
 /// Where the data folder may be: not below a folder that every sandboxed plugin may read.
 enum DataLocation {
@@ -8,34 +8,15 @@ enum DataLocation {
         "/etc/ssl", "/etc/pki", "/etc/ca-certificates", "/etc/crypto-policies", "/etc/alternatives",
     ]
 
-    /// Parts of a path.
-    private static let maxParts = 4096
-
     /// - Throws: ``Refusal`` where plugins are given the folder above it.
     static func check(_ data: String) throws {
-        let path = resolved(PluginService.absolute(data))
+        let path = FolderPath.resolved(data)
         for folder in closed {
-            for folder in [folder, resolved(folder)] where path == folder || path.hasPrefix(folder + "/") {
+            for folder in [folder, FolderPath.resolved(folder)] where path == folder || path.hasPrefix(folder + "/") {
                 throw Refusal(
-                    "data: the data folder '\(path)' lies below '\(folder)', which plugins with a [sandbox] may read; "
+                    "the data folder '\(path)' lies below '\(folder)', which plugins with a [sandbox] may read; "
                         + "move it, as to /var/lib/crowbar, and set data (or CROWBAR_DATA) to its new place")
             }
         }
-    }
-
-    /// A path without links; of one that is not there yet, what is there of it.
-    private static func resolved(_ path: String) -> String {
-        var (head, tail) = (path, "")
-        for _ in 0..<maxParts {
-            if let real = realpath(head, nil) {
-                defer { free(real) }
-                let text = String(cString: real)
-                return (text == "/" ? "" : text) + tail
-            }
-            guard let slash = head.lastIndex(of: "/"), slash != head.startIndex else { break }
-            tail = head[slash...] + tail
-            head = String(head[..<slash])
-        }
-        return path
     }
 }

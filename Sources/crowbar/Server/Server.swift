@@ -30,7 +30,9 @@ struct Server {
             throw Refusal(ListenProblem.text(socket, errno: ENAMETOOLONG))
         }
         try DataLocation.check(configuration.data)
+        let missing = DataFolder.missingBesideLog(configuration.data)
         let stores = try Stores(configuration, create: true)
+        for file in missing { logger.warning("\(DataFolder.warning(configuration.data, missing: file))") }
         let checks = CheckDesk(now: Clock.monotonic)
         let ingest = stores.makeIngest(checks: checks.checks) { [logger] in
             logger.error("an append failed; nothing of it was stored", metadata: ["error": "\($0)"])

@@ -12,20 +12,24 @@ extension Stores {
     ) -> AccountAdministration {
         AccountAdministration(
             listUsers: { after, limit in
-                Self.array(try accounts.accounts(after: after, limit: limit, now: Clock.milliseconds())) {
-                    $1.write(&$0)
+                let page = try Self.explaining("the accounts cannot be read") {
+                    try accounts.accounts(after: after, limit: limit, now: Clock.milliseconds())
                 }
+                return Self.array(page) { $1.write(&$0) }
             },
             showUser: { user in try showUser(user) },
             changeUser: { user, isAdmin, isDisabled in
-                try Self.refusing { try accounts.changeUser(user, isAdmin: isAdmin, isDisabled: isDisabled) }
+                let verb = isDisabled.map { $0 ? "disabled" : "enabled" } ?? "changed"
+                try Self.refusing("the user '\(user)' could not be \(verb)", after: "Nothing has changed.") {
+                    try accounts.changeUser(user, isAdmin: isAdmin, isDisabled: isDisabled)
+                }
                 if let isAdmin { note("user '\(user)' has the role \(isAdmin ? "admin" : "member")") }
                 if let isDisabled { note("user '\(user)' is \(isDisabled ? "disabled" : "enabled")") }
                 return try showUser(user)
             },
             listTokens: { query in
                 if let user = query.user { _ = try showUser(user) }
-                let page = try Self.refusing {
+                let page = try Self.refusing("the tokens cannot be read") {
                     try accounts.tokens(
                         of: query.user, after: query.after, limit: query.limit, includesRevoked: query.includesRevoked)
                 }
@@ -33,7 +37,9 @@ extension Stores {
                 return Self.array(page) { $1.write(&$0, now: now) }
             },
             revokeToken: { id in
-                let token = try Self.refusing { try accounts.revoke(tokenId: id) }
+                let token = try Self.refusing("the token could not be revoked", after: "It is still valid.") {
+                    try accounts.revoke(tokenId: id)
+                }
                 note("token \(token.id) of '\(token.userId)' revoked")
                 var json = JSONWriter()
                 token.write(&json, now: Clock.milliseconds())
@@ -42,9 +48,10 @@ extension Stores {
     }
 
     private func showUser(_ user: String) throws -> [UInt8] {
-        guard let found = try accounts.accounts(of: user, now: Clock.milliseconds()).first else {
-            throw Self.refusal(.noAccount(user))
+        let page = try Self.explaining("the accounts cannot be read") {
+            try accounts.accounts(of: user, now: Clock.milliseconds())
         }
+        guard let found = page.first else { throw Self.refusal(.noAccount(user)) }
         var json = JSONWriter()
         found.write(&json)
         return json.bytes
@@ -70,10 +77,23 @@ extension Stores {
         return json.bytes
     }
 
-    /// Runs `body`; a refusal of the accounts becomes one in the API's codes.
+    /// Runs `body`; where the database fails the caller is told what was not done, why, and how things stand.
+    /// - Parameters:
+    ///   - failed: What was not done, as "the token could not be revoked".
+    ///   - state: How things are after that, as a sentence.
+    static func explaining<T>(_ failed: String, after state: String = "", _ body: () throws -> T) throws -> T {
+        do { return try body() } catch let error as StoreError {
+            let words = "\(failed): \(error.callersReason)" + (state.isEmpty ? "" : ". \(state)")
+            throw ActionFailure(CommandError(.unavailable, words), detail: "\(failed): \(error)")
+        }
+    }
+
+    /// Runs `body` as `explaining` does; a refusal of the accounts becomes one in the API's codes.
     @discardableResult
-    private static func refusing<T>(_ body: () throws -> T) throws -> T {
-        do { return try body() } catch let failure as AccountsDatabase.Failure { throw refusal(failure) }
+    private static func refusing<T>(_ failed: String, after state: String = "", _ body: () throws -> T) throws -> T {
+        do { return try explaining(failed, after: state, body) } catch let failure as AccountsDatabase.Failure {
+            throw refusal(failure)
+        }
     }
 
     private static func refusal(_ failure: AccountsDatabase.Failure) -> CommandError {

@@ -13,11 +13,16 @@ extension Stores {
     }
 
     /// All hooks.
-    func hooks() throws -> [IncomingHook] { try accounts.hooks().map { IncomingHook($0) } }
+    func hooks() throws -> [IncomingHook] {
+        try Self.explaining("the hooks cannot be read") { try accounts.hooks().map { IncomingHook($0) } }
+    }
 
     /// Ends a hook. Its user stays, as its messages do.
     func revokeHook(_ name: String) throws {
-        guard try accounts.revoke(hook: name) else {
+        let isRevoked = try Self.explaining("the hook could not be revoked", after: "It still works.") {
+            try accounts.revoke(hook: name)
+        }
+        guard isRevoked else {
             throw CommandError(.notFound, "there is no hook '\(name.prefix(64))'", field: "name")
         }
     }
@@ -31,7 +36,7 @@ extension Stores {
         guard Identifier.isChannel(channel) else {
             throw CommandError(.invalidCommand, "'\(channel.prefix(64))' is no channel's name", field: "channel")
         }
-        if try accounts.hooks().contains(where: { $0.name == name }) { throw Self.exists(name) }
+        if try hooks().contains(where: { $0.name == name }) { throw Self.exists(name) }
         let token = try Self.randomToken("hook_")
         let hook = AccountsDatabase.Hook(
             name: name, channelId: channel, hash: SHA256.hash(token), created: Clock.milliseconds())
@@ -51,7 +56,9 @@ extension Stores {
                         field: "channel") : error
             }
         }
-        do { try accounts.add(hook) } catch AccountsDatabase.Failure.hookExists { throw Self.exists(name) }
+        do {
+            try Self.explaining("the hook could not be made", after: "There is none.") { try accounts.add(hook) }
+        } catch AccountsDatabase.Failure.hookExists { throw Self.exists(name) }
         return String(decoding: token, as: UTF8.self)
     }
 

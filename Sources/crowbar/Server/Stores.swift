@@ -22,6 +22,7 @@ struct Stores: Sendable {
         umask(0o077)
         do {
             let random = try SecureRandom.bytes(32)
+            if create { try DataFolder.requireOwn(configuration.data) }
             folder = try DataFolder(path: configuration.data, create: create)
             log = try SQLiteLog(
                 path: folder.file("log.db"), now: Clock.milliseconds, random32: { random })
@@ -31,10 +32,16 @@ struct Stores: Sendable {
             if case .inUse = error {
                 throw Refusal("\(error); end that one, or set data (or CROWBAR_DATA) to another folder")
             }
-            throw Refusal("\(error)")
+            throw Refusal(Self.text(error, configuration, create))
         } catch {
-            throw Refusal("\(error)")
+            throw Refusal(Self.text(error, configuration, create))
         }
+    }
+
+    /// An error in words; where a verb only wants to read and the disk lets nobody write, with a way to do so.
+    private static func text(_ error: any Error, _ configuration: Configuration, _ create: Bool) -> String {
+        let rescue = create ? nil : DataFolder.rescue(configuration.data)
+        return "\(error)" + (rescue.map { "; " + $0 } ?? "")
     }
 
     /// The door to the log; its `run` must run.

@@ -67,7 +67,11 @@ struct AccountCaller {
             return answer.body
         }
         let stores = try Stores(configuration)
-        do { return try await offline(stores) } catch let error as CommandError { throw Refusal(error.message) }
+        do { return try await offline(stores) } catch let error as CommandError {
+            throw Refusal(error.message)
+        } catch let failure as ActionFailure {
+            throw Refusal("\(failure)")
+        }
     }
 
     /// All pages of a listing.

@@ -40,7 +40,11 @@ struct BackupVerb: AsyncParsableCommand {
                     raw: Array((isTerminal ? "\r\(text)\u{1B}[K" + (percent == 100 ? "\n" : "") : "\(text)\n").utf8))
             }
         } catch {
-            throw Refusal("\(error)")
+            var rescue: String?
+            if case .database(let path, _, _) = error as? Backup.Failure, FolderPath.isInside(path, folder: data) {
+                rescue = DataFolder.rescue(data)
+            }
+            throw Refusal("\(error)" + (rescue.map { "; " + $0 } ?? ""))
         }
         if json {
             var members: [JSON.Member] = [.init("folder", .string(folder)), .init("bytes", .int(summary.bytes))]

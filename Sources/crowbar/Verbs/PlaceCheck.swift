@@ -1,3 +1,4 @@
+import CrowbarSQLite
 import Glibc
 import PluginHost
 
@@ -6,7 +7,7 @@ import PluginHost
 struct PlaceCheck {
     typealias Finding = PluginCheck.Finding
 
-    /// Free space below which the log is about to stop, in bytes.
+    /// Free space below which the log may soon stop, in bytes; it does below ``StorageCause/leastSpace``.
     static let leastFree: UInt64 = 64 << 20
     /// The files that only the server's user may need to write.
     static let files = ["log.db", "host.db", "accounts.db", "crowbar.lock", ControlFiles.keyFile]
@@ -47,7 +48,11 @@ struct PlaceCheck {
             return [error("'\(path)' is a file, not a folder; set data (or CROWBAR_DATA) to a folder")]
         }
         var findings: [Finding] = []
+        do { try DataFolder.requireOwn(path) } catch { findings.append(self.error("\(error)")) }
+        findings += DataFolder.missingBesideLog(path).map { note(DataFolder.warning(path, missing: $0)) }
         if access(path, R_OK | W_OK | X_OK) != 0 {
+            // All that is in it is on the same file system.
+            if errno == EROFS { return findings + [error("the folder '\(path)' cannot be written: \(Self.readOnly)")] }
             let owner = "it belongs to user \(info.st_uid), mode \(Self.octal(info.st_mode))"
             findings.append(
                 error(
@@ -69,7 +74,10 @@ struct PlaceCheck {
         }
         for file in Self.files {
             let path = path + "/" + file
-            guard access(path, F_OK) == 0, access(path, R_OK | W_OK) != 0 else { continue }
+            guard access(path, F_OK) == 0, access(path, R_OK | W_OK) != 0 else {
+                if file.hasSuffix(".db") { findings += database(path) }
+                continue
+            }
             findings.append(
                 error("'\(path)' cannot be read and written by user \(geteuid()): \(words()); \(Self.advice)"))
         }
@@ -92,6 +100,7 @@ struct PlaceCheck {
             return [error("the folder '\(path)' cannot be made: '\(parent)' is no folder; \(Self.another)")]
         }
         if access(parent, W_OK | X_OK) != 0 {
+            if errno == EROFS { return [error("the folder '\(path)' cannot be made: \(Self.readOnly)")] }
             return [
                 error(
                     "the folder '\(path)' is not there, and user \(geteuid()) cannot make it in '\(parent)': "
@@ -106,15 +115,34 @@ struct PlaceCheck {
         guard statvfs(path, &info) == 0 else { return [] }
         let free = UInt64(info.f_bavail) * UInt64(info.f_frsize)
         if free >= Self.leastFree { return [] }
+        if free < StorageCause.leastSpace {
+            return [error("the disk of '\(path)' is full: \(free >> 10) KiB are free; free some space")]
+        }
+        let amount = free >> 20 > 0 ? "\(free >> 20) MiB" : "\(free >> 10) KiB"
         return [
-            error(
-                "the disk of '\(path)' is full: \(free >> 20) MiB are free, and at least \(Self.leastFree >> 20) "
-                    + "are wanted; free some space")
+            note(
+                "only \(amount) are free on the disk of '\(path)'; free some space: below "
+                    + "\(StorageCause.leastSpace >> 10) KiB nothing is stored")
         ]
     }
 
+    /// Whether a database is one that the server can read.
+    private func database(_ path: String) -> [Finding] {
+        var info = stat()
+        // SQLite may make files beside it. Made by another user they would keep the server out.
+        guard stat(path, &info) == 0, info.st_uid == geteuid(), info.st_size > 0 else { return [] }
+        umask(0o077)
+        guard let cause = DataReader.problem(of: path) else { return [] }
+        return [error("'\(path)' cannot be used: \(cause)")]
+    }
+
+    private static let readOnly =
+        "its file system is read-only; mount the file system read-write, or \(another)"
+
     private static let another = "set data (or CROWBAR_DATA) to another folder"
-    private static let advice = "give that user the folder and what is in it (chown, chmod), or \(another)"
+    private static let advice =
+        "run this as the user that it belongs to, or, while no server runs, give it to that user with all that is in "
+        + "it (chown, chmod), or \(another)"
 
     private static func octal(_ mode: mode_t) -> String {
         let digits = String(mode & 0o7777, radix: 8)

@@ -75,7 +75,11 @@ struct ReplayVerb: AsyncParsableCommand {
         }
         if let broken = contents.errors.first(where: { $0.name == name }) { throw Refusal("\(broken.error)") }
         guard let manifest = contents.manifests.first(where: { $0.name == name }) else {
-            throw Refusal("there is no \(configuration.plugins)/\(name).toml")
+            throw Refusal(
+                "there is no manifest '\(PluginService.absolute(configuration.plugins))/\(name).toml'; "
+                    + (contents.manifests.isEmpty
+                        ? "go to the folder that the server was started in, or set plugins (or CROWBAR_PLUGINS) to its "
+                            + "folder of manifests" : "'crowbar plugins' shows which plugins there are"))
         }
         guard manifest.phase == .event else {
             throw Refusal("\(manifest.file) is of phase \"command\", in which nothing is delivered")
