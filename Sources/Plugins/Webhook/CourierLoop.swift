@@ -195,7 +195,10 @@ final class CourierLoop {
             // The context is a transfer of `transfers`, which keeps it as long as its handle lives.
             let transfer = Unmanaged<Transfer>.fromOpaque(context).takeUnretainedValue()
             if result.kind == CCURL_STALE, drainUntil == nil, transfer.postAgain(on: multi) { continue }
-            end(transfer, Outcome(result, caFile: endpoints[transfer.lane].tls.caFile), now)
+            let url = transfer.endpoint.url
+            let outcome = Outcome(
+                result, host: "\(url.host):\(url.port)", caFile: endpoints[transfer.lane].tls.caFile)
+            end(transfer, outcome, now)
         }
     }
 

@@ -1,9 +1,12 @@
 import CCurl
+import PluginKit
 
 extension Outcome {
     /// Reads what libcurl came to. Of a redirect's target only the host is kept, as its path may be secret.
-    /// - Parameter caFile: The endpoint's authorities; nil: the system's.
-    init(_ result: ccurl_result, caFile: String? = nil) {
+    /// - Parameters:
+    ///   - host: The receiver, as `HOST:PORT`.
+    ///   - caFile: The endpoint's authorities; nil: the system's.
+    init(_ result: ccurl_result, host: String? = nil, caFile: String? = nil) {
         let message = result.message.map { String(cString: $0) } ?? "no reason given"
         switch result.kind {
         case CCURL_ANSWERED:
@@ -16,7 +19,8 @@ extension Outcome {
         case CCURL_TIMED_OUT: self = .failed(.timedOut, message)
         case CCURL_UNRESOLVED: self = .failed(.unresolved, message)
         case CCURL_UNCONNECTED: self = .failed(.unconnected, message)
-        case CCURL_TLS_FAILED: self = .failed(.tls, message + Self.advice(message, result, caFile))
+        case CCURL_TLS_FAILED:
+            self = .failed(.tls, TLSWords.text(message, host: host) + Self.advice(message, result, caFile))
         default: self = .failed(.broken, message)
         }
     }
