@@ -109,6 +109,9 @@ public final class AccountsDatabase: Sendable {
             case .hookExists(let name): "there is a hook '\(name)' already; 'crowbar hooks revoke \(name)' ends it"
             case .lastAdmin(let name):
                 "'\(name)' is the last enabled admin; make another user an admin first: 'crowbar user role USER admin'"
+            case .noToken(let id) where id.utf8.count < Limit.tokenIdDigits.lowerBound:
+                "'\(id)' is too short for a token's id: give \(Limit.tokenIdDigits.lowerBound) of its digits at least; "
+                    + "'crowbar token list' shows them"
             case .noToken(let id): "there is no token '\(id)'; 'crowbar token list' shows their ids"
             case .ambiguousToken(let id): "several tokens' ids begin with '\(id)'; give all 16 digits"
             }

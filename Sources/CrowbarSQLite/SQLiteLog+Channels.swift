@@ -16,6 +16,22 @@ extension SQLiteLog {
     /// Channels that a page has at most.
     public static let maxChannels = 1_000
 
+    /// Whether the log has an event of a channel, or of one whose id begins so where the text ends in `*`.
+    /// - Throws: `LogError`.
+    public func hasEvents(ofChannel text: String) async throws -> Bool {
+        let isPattern = text.hasSuffix("*")
+        let first = isPattern ? String(text.dropLast()) : text
+        return try await read { db in
+            // Ids are ASCII, and no character of them comes behind '~'.
+            let found = try RawStatement(
+                cached: "SELECT 1 FROM events WHERE channelId >= ?1 AND channelId <= ?2 LIMIT 1", db)
+            defer { found.reset() }
+            found.bind(1, first)
+            found.bind(2, isPattern ? first + "~" : first)
+            return try found.step()
+        }
+    }
+
     /// A page of the channels, by id.
     /// - Parameters:
     ///   - id: The last channel of the page before, or nil.

@@ -26,10 +26,10 @@ public enum TLSError: Error, Equatable, Sendable, CustomStringConvertible {
         case .setup(let reason): "TLS cannot be set up: \(reason)"
         case .unreadableAuthorities(let path, let reason):
             "cannot read certificate authorities from '\(path)': \(reason); "
-                + Self.fileAdvice(reason, "it must be a PEM file")
+                + Self.fileAdvice(reason, path, "it must be a PEM file")
         case .unusableIdentity(let path, let reason):
             "cannot use the certificate or key in '\(path)': \(reason); "
-                + Self.fileAdvice(reason, "both must be PEM, belong together and not be encrypted")
+                + Self.fileAdvice(reason, path, "both must be PEM, belong together and not be encrypted")
         case .untrusted(let host, let code, let reason):
             "the certificate of '\(host)' is not trusted: \(reason)\(Self.advice(code))"
         case .notPinned(let host, let seen):
@@ -51,10 +51,11 @@ public enum TLSError: Error, Equatable, Sendable, CustomStringConvertible {
     }
 
     /// What to do about a file: one that may not be opened is nothing that its content would mend.
-    private static func fileAdvice(_ reason: String, _ content: String) -> String {
+    private static func fileAdvice(_ reason: String, _ path: String, _ content: String) -> String {
         switch reason {
         case "Permission denied": "a plugin may read the files that its manifest's [sandbox] read names"
-        case "No such file or directory": "give its path from the root"
+        case "No such file or directory":
+            path.hasPrefix("/") ? "check the path" : "give its path from the root"
         default: content
         }
     }

@@ -47,8 +47,17 @@ package struct ConfigurationTable {
     /// The text under a key; nil where it is left out or, with a problem, no text.
     package mutating func string(_ key: String) -> String? {
         guard let value = value(key) else { return nil }
-        if value.string == nil { fail(key, "a text is expected") }
+        if value.string == nil { fail(key, Self.expectedText(not: value)) }
         return value.string
+    }
+
+    /// What is wrong with a value that is no text. A table with one text is meant for a secret.
+    package static func expectedText(not value: JSON) -> String {
+        guard let members = value.members, members.count == 1, members[0].value.string != nil else {
+            return "a text is expected"
+        }
+        let hint = NearestName.to(members[0].key, among: ["env", "file"]).map { "; did you mean \($0)?" } ?? ""
+        return "a text, { env = \"NAME\" } or { file = \"PATH\" } is expected\(hint)"
     }
 
     /// The text under a key that must be there.

@@ -8,7 +8,7 @@ extension HostMessage {
         let object: JSONObject
         do { object = try JSONObject(parsing: line) } catch { throw .malformed(error) }
         guard let type = object.string("type") else {
-            throw .invalid(type: "?", field: "type", expected: "a string")
+            throw FieldReader(object: object, type: "?").fail("type", "a string")
         }
         let read = FieldReader(object: object, type: type)
         switch type {

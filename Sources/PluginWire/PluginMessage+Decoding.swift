@@ -10,7 +10,7 @@ extension PluginMessage {
         let object: JSONObject
         do { object = try JSONObject(parsing: Array(line)) } catch { throw .malformed(error) }
         guard let type = object.string("type") else {
-            throw .invalid(type: "?", field: "type", expected: "a string")
+            throw FieldReader(object: object, type: "?").fail("type", "a string")
         }
         let read = FieldReader(object: object, type: type)
         if isStrict { try Self.refuseUnknown(read) }

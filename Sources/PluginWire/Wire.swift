@@ -46,8 +46,10 @@ public enum Wire {
 public enum WireError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The line is no JSON object.
     case malformed(JSONError)
-    /// A field of a known message is missing or of the wrong type.
+    /// A field of a known message is of the wrong type.
     case invalid(type: String, field: String, expected: String)
+    /// A field that a known message must have is not there.
+    case missing(type: String, field: String, expected: String)
     /// To a strict reader: there is no such message; `known` is the nearest one that there is.
     case unknownType(String, known: String?)
     /// To a strict reader: the message has no such field; `known` is the nearest one that it has.
@@ -56,7 +58,7 @@ public enum WireError: Error, Equatable, Sendable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .malformed, .unknownType: reason
-        case .invalid(let type, _, _), .unknownField(let type, _, _): "\(type): \(reason)"
+        case .invalid(let type, _, _), .missing(let type, _, _), .unknownField(let type, _, _): "\(type): \(reason)"
         }
     }
 
@@ -65,6 +67,7 @@ public enum WireError: Error, Equatable, Sendable, CustomStringConvertible {
         switch self {
         case .malformed(let error): "no JSON: \(error)"
         case .invalid(_, let field, let expected): "'\(field)' must be \(expected)"
+        case .missing(_, let field, let expected): "'\(field)' is missing; it must be \(expected)"
         case .unknownType(let type, let known): "there is no message '\(type)'\(Self.hint(known))"
         case .unknownField(_, let field, let known): "there is no field '\(field)'\(Self.hint(known))"
         }
@@ -106,7 +109,9 @@ struct FieldReader {
     let type: String
 
     func fail(_ field: StaticString, _ expected: String) -> WireError {
-        .invalid(type: type, field: field.description, expected: expected)
+        object.span(field) == nil
+            ? .missing(type: type, field: field.description, expected: expected)
+            : .invalid(type: type, field: field.description, expected: expected)
     }
 
     func string(_ field: StaticString) throws(WireError) -> String {

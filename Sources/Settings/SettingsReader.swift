@@ -39,7 +39,8 @@ public struct SettingsReader: Sendable {
         do {
             table = try TOMLTable(string: text)
         } catch let error as TOMLParseError {
-            throw SettingsError(file: file, line: error.source.begin.line, reason: error.description)
+            throw SettingsError(
+                file: file, line: error.source.begin.line, reason: Self.reason(error.description))
         } catch {
             throw SettingsError(file: file, reason: "\(error)")
         }
@@ -48,6 +49,26 @@ public struct SettingsReader: Sendable {
         tree = PrunedJSON(.object(members))
         self.file = file
         path = []
+    }
+
+    /// A parser's reason, for people where it is about a key that is given twice.
+    private static func reason(_ text: String) -> String {
+        let begin = "cannot redefine existing "
+        // As "cannot redefine existing string 'log' as table" and "cannot redefine existing table 'http'".
+        guard let start = text.firstRange(of: begin)?.upperBound,
+            let first = text[start...].firstIndex(of: "'"),
+            let last = text[text.index(after: first)...].firstIndex(of: "'")
+        else { return text }
+        let name = text[text.index(after: first)..<last]
+        let kind = text[start..<first].split(separator: " ").last ?? ""
+        let rest = text[text.index(after: last)...]
+        if name == "log", kind == "string", rest.hasPrefix(" as table") {
+            return "log is given twice; write store = \"sqlite\" in [log] and leave log = … out"
+        }
+        if rest.hasPrefix(" as table") {
+            return "\(name) is given twice, as a value and as the table [\(name)]; leave one of the two out"
+        }
+        return "\(name) is given twice; leave one of the two out, or put both into one"
     }
 
     private init(_ parent: SettingsReader, _ key: [String], _ members: [JSON.Member]) {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import CrowbarCore
 import Glibc
+import JSONBytes
 
 /// The command line. Exit status: 0 done, 1 refused or failed, 64 wrong usage.
 @main
@@ -27,8 +28,28 @@ struct Crowbar: AsyncParsableCommand {
             StandardStream.error.write(Array("crowbar: \(refusal)\n".utf8))
             Glibc.exit(1)
         } catch {
+            if exitCode(for: error) == .validationFailure, let text = misspelt(CommandLine.arguments.dropFirst()) {
+                StandardStream.error.write(line: "crowbar: \(TerminalText.line(text))")
+                Glibc.exit(ExitCode.validationFailure.rawValue)
+            }
             exit(withError: error)
         }
+    }
+
+    /// What was probably meant by a command that there is not; nil where there is none such.
+    static func misspelt(_ arguments: some Sequence<String>) -> String? {
+        var (command, path) = (Crowbar.self as any ParsableCommand.Type, "")
+        for argument in arguments {
+            let known = command.configuration.subcommands
+            if known.isEmpty || argument.hasPrefix("-") { return nil }
+            if let next = known.first(where: { $0._commandName == argument }) {
+                (command, path) = (next, path + argument + " ")
+                continue
+            }
+            guard let near = NearestName.to(argument, among: known.map { $0._commandName }) else { return nil }
+            return "there is no command '\(path)\(argument)'; did you mean '\(path)\(near)'?"
+        }
+        return nil
     }
 }
 

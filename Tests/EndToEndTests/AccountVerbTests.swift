@@ -100,6 +100,8 @@ import Testing
         #expect(folder.crowbar("token", "revoke", ids[2]).status == 0, "again changes nothing")
         #expect(elements(folder.crowbar("token", "list", "--json")).count == 2)
         #expect(elements(folder.crowbar("token", "list", "--json", "--revoked")).last?["state"]?.string == "revoked")
+        let short = folder.crowbar("token", "revoke", String(ids[0].prefix(3)))
+        #expect(short.status == 1 && short.error.contains("give 4 of its digits at least;"), "\(short.error)")
         for wrong in ["0000000000000000", "x", "%2F", "a/b"] {
             let refused = folder.crowbar("token", "revoke", wrong)
             #expect(refused.status == 1 && refused.error.contains("'crowbar token list'"), "\(refused.error)")

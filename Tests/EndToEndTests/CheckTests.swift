@@ -109,6 +109,29 @@ import Testing
         #expect(lines(both).count { $0.hasPrefix("crowbar: environment: ") } == 2, "\(both.error)")
     }
 
+    @Test func aMisspeltVariableIsTold() throws {
+        let folder = CommandLineFolder()
+        folder.write("crowbar.toml", Self.toml)
+        folder.makeFolder("plugins.d")
+        let rows: [(name: String, meant: String?)] = [
+            ("CROWBAR_LOG_LEVL", "CROWBAR_LOG_LEVEL"), ("CROWBAR_HTTP_LISTN", "CROWBAR_HTTP_LISTEN"),
+            ("CROWBAR_LISTEN", "CROWBAR_HTTP_LISTEN"), ("CROWBAR_DATE", "CROWBAR_DATA"),
+            ("CROWBAR_PLUGINUSERS", "CROWBAR_PLUGIN_USERS"), ("crowbar_data", "CROWBAR_DATA"),
+            // A plugin's secret, most likely.
+            ("CROWBAR_IRC_PASSWORD", nil), ("CROWBAR_WEBHOOK_SECRET", nil), ("OTHER_LOG_LEVL", nil),
+        ]
+        for (name, meant) in rows {
+            let outcome = folder.program(["/usr/bin/env", "\(name)=x", CommandLineFolder.binary, "check"])
+            let told = lines(outcome).filter { $0.contains(name) }
+            let note = meant.map { ["note: environment: \(name) is not known; did you mean \($0)?"] }
+            #expect(outcome.status == 0 && told == note ?? [], "\(outcome.error)")
+        }
+        let server = try #require(folder.serve(by: ["/usr/bin/env", "CROWBAR_LOG_LEVL=debug"]))
+        kill(server.pid, SIGTERM)
+        #expect(CommandLineFolder.wait(server.pid) == 0)
+        #expect(folder.read("serve.err").contains(" warning environment: CROWBAR_LOG_LEVL is not known; did you mean"))
+    }
+
     @Test func aDataFolderThatDoesNotDoIsExplainedToAnOrdinaryUser() throws {
         let folder = CommandLineFolder()
         folder.write("crowbar.toml", Self.toml)

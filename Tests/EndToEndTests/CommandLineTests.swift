@@ -34,6 +34,12 @@ import Testing
         #expect(folder.crowbar("dead-letters", "list", "none").status == 1)
         let exported = folder.crowbar("events", "export", "--after", id).output
         #expect(exported.split(separator: "\n").last?.contains("as alice") == true)
+        let wrong = folder.crowbar("send", "Gen", "x").error
+        #expect(wrong.hasPrefix("crowbar: CHANNEL must be 1 to 64 of") && !wrong.contains("channelId"), "\(wrong)")
+        let waiting = try #require(folder.start(["events", "tail", "--channel", "genral,general"], "waiting"))
+        #expect(folder.poll { folder.read("waiting.err").hasSuffix("\n") })
+        #expect(folder.read("waiting.err") == "note: there is no channel 'genral' yet; did you mean 'general'?\n")
+        defer { _ = CommandLineFolder.wait(waiting) }
         let tail = try #require(folder.start(["events", "tail", "--after", id], "tail"))
         #expect(folder.poll { folder.read("tail.out").contains("as alice") })
         _ = folder.crowbar("send", "general", "followed")
@@ -121,6 +127,25 @@ import Testing
             let outcome = folder.crowbar(verb)
             #expect(outcome.status == 1 && outcome.error.hasPrefix("crowbar: " + wrong.error), "\(outcome.error)")
             #expect(outcome.error.split(separator: "\n").count == 1)
+        }
+    }
+
+    @Test(
+        arguments: [
+            (["statsu"], "there is no command 'statsu'; did you mean 'status'?"),
+            (["plugins", "lst"], "there is no command 'plugins lst'; did you mean 'plugins list'?"),
+            (["hook", "add", "x"], "there is no command 'hook'; did you mean 'hooks'?"),
+            (["dead-letter"], "there is no command 'dead-letter'; did you mean 'dead-letters'?"),
+            (["cursor", "shwo", "p"], "there is no command 'cursor shwo'; did you mean 'cursor show'?"),
+            (["nothing"], nil), (["send"], nil), (["--jsn"], nil),
+        ] as [([String], String?)])
+    func aMisspeltCommandIsTold(_ arguments: [String], _ text: String?) {
+        let outcome = CommandLineFolder().verb(arguments)
+        #expect(outcome.status == 64)
+        if let text {
+            #expect(outcome.error == "crowbar: \(text)\n")
+        } else {
+            #expect(!outcome.error.contains("did you mean"), "\(outcome.error)")
         }
     }
 

@@ -99,6 +99,36 @@ import Testing
         #expect(row.map(Table.cell).joined(separator: "|") == "x|failed|down|-|-|-|-|-|-|-|-|no")
     }
 
+    @Test(arguments: [199, 200, 201, 1_000]) func aLongReasonSaysWhereTheRestIs(length: Int) throws {
+        let reason = String(repeating: "x", count: length)
+        for json in [
+            #"{"name":"irc","health":"down","queues":[],"healthReason":"\#(reason)"}"#,
+            #"{"name":"irc","queues":[{"name":"a","reason":"\#(reason)"}]}"#,
+        ] {
+            let plugin = try JSON(parsing: Array(json.utf8))
+            let row = try #require(QueueRow.rows(of: plugin).first)
+            let shown = Table.cell(try #require(row.last))
+            if length <= 200 { #expect(shown == reason) }
+            if length > 200 { #expect(shown.hasSuffix("x… (crowbar plugins show irc)") && shown.count == 200) }
+            let isWhole = PluginPage(plugin).lines.contains { $0.contains(reason) }
+            #expect(isWhole)
+        }
+    }
+
+    @Test(
+        arguments: [
+            ("live", ["a"], "it starts again"), ("diverged", ["a", "b"], "it starts again"),
+            ("stopped", ["a"], "it is stopped"), ("failed", ["a"], "it is failed"),
+        ] as [(String, [String], String)])
+    func aSetCursorSaysWhatComes(state: String, queues: [String], rest: String) {
+        let answer = JSON.object([
+            .init("name", .string("irc")), .init("state", .string(state)), .init("reason", .string("long")),
+            .init("queues", .array(queues.map { .string($0) })),
+        ])
+        let count = queues.count == 1 ? "1 queue" : "\(queues.count) queues"
+        #expect(PluginOutcome.cursors(answer, at: "now") == "irc: \(count) set to now; \(rest)")
+    }
+
     @Test func aPluginsPageIsForPeople() throws {
         let json = """
             {"name":"f\\u001b","state":"backingOff","reason":"crashed","health":"down","healthReason":"crashed",
@@ -110,12 +140,15 @@ import Testing
             {"name":"old","cursor":null,"lag":9,"inFlight":0,"parked":0,"waiting":0,"ratePerSecond":0.0,
             "droppedAt":1793491200000,"state":"dropped","health":"off","deadLetters":0}],
             "strikes":2,"ignored":0,"lastEnd":{"reason":"exit status 1","at":1793491200007},"nextStartInMs":2500,
-            "manifest":{"file":"/etc/f.toml","command":["x","y"],"types":null,"channels":["a"],"commands":[]}}
+            "manifest":{"file":"/etc/f.toml","command":["x","y"],"types":null,"channels":["a"],"commands":[],
+            "actAs":["irc/*"],"maxAttempts":8,"ackDeadlineMs":60000,"onFailure":"allow"},
+            "disk":{"bytes":20480,"files":3,"limit":1073741824}}
             """
         #expect(
             PluginPage(try JSON(parsing: Array(json.utf8))).lines == [
                 "name: f\\u001b", "state: backingOff (crashed)", "health: down (crashed)", "phase: event",
-                "version: 1.0", "restarts: 3", "dead letters: 0", "strikes: 2",
+                "version: 1.0", "restarts: 3", "dead letters: 0",
+                "disk: 20 KiB in 3 files, 1024 MiB allowed (limits.disk)", "strikes: 2",
                 "last end: 2026-11-01T00:00:00.007Z: exit status 1", "next start: in 3 s", "status: ok: fine",
                 "checks: 5 asked, 0 allowed, 0 changed, 0 refused, 5 failed; not asked for now: it failed too often",
                 "", "queues:",
@@ -127,6 +160,7 @@ import Testing
                     + "-       -",
                 "", "status details:", "  a.n: 1", "  list: x, y", "", "manifest: /etc/f.toml", "  command: x, y",
                 "  types: all", "  channels: a", "  commands: none",
+                "  act_as: irc/*", "  retry.max_attempts: 8", "  retry.ack_deadline (ms): 60000", "  on_failure: allow",
             ])
     }
 

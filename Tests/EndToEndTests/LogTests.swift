@@ -35,6 +35,8 @@ import Testing
         let lines = try run(folder(log), until: "ready: p 1", signal: signal)
         let shape = /[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z (?:info|notice|warning|error) .+/
         for line in lines { #expect(line.wholeMatch(of: shape) != nil, "\(line)") }
+        let started = /\ notice started address=http:..127\.0\.0\.1:[1-9][0-9]* version=[0-9]/
+        #expect(lines.contains { $0.firstMatch(of: started) != nil }, "\(lines)")
         #expect(lines.contains { $0.hasSuffix(" info ready: p 1, queues: 1 plugin=p") }, "\(lines)")
         #expect(lines.contains { $0.contains(" warning said") && $0.hasSuffix(#"plugin=p"#) && $0.contains("fields=") })
         #expect(lines.contains { $0.contains(" notice ") && $0.contains(" signal=\(name)") }, "\(lines)")

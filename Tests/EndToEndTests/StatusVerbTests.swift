@@ -128,9 +128,10 @@ import Testing
             (#"printf '\n\n' | "$0" send general -"#, 1, "standard input is empty"),
             (#"printf '\n\n' | "$0" send general - --lines"#, 1, "standard input is empty"),
             (#"printf '\377' | "$0" send general -"#, 1, "is not UTF-8"),
-            (#"head -c 2000000 /dev/zero | tr '\0' x | "$0" send general -"#, 1, "longer than 1048576 bytes"),
-            (#"head -c 2000000 /dev/zero | tr '\0' x | "$0" send general - --lines"#, 1, "longer than 1048576 bytes"),
-            (#"head -c 100000 /dev/zero | tr '\0' x | "$0" send general -"#, 1, "16384"),
+            (#"head -c 2000000 /dev/zero | tr '\0' x | "$0" send general -"#, 1, "standard input is longer than 16384"),
+            (#"head -c 2000000 /dev/zero | tr '\0' x | "$0" send general - --lines"#, 1, "a line is longer than 16384"),
+            (#"head -c 16385 /dev/zero | tr '\0' x | "$0" send general -"#, 1, "standard input is longer than 16384"),
+            (#"head -c 16385 /dev/zero | tr '\0' x | "$0" send general - --lines"#, 1, "a line is longer than 16384"),
             (#""$0" send general x --lines"#, 64, "--lines goes with '-'"),
             (#""$0" send general twice --event-id e1"#, 1, "came from another command"),
         ]

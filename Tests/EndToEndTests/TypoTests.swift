@@ -165,6 +165,10 @@ import Testing
             Typo(
                 good: "burst = 5", bad: "brust = 5", error: "config.networks[0].flood.brust: unknown key; did you"),
             Typo(good: "{text}\"", bad: "{txt}\"", error: "config.networks[0].format: "),
+            Typo(
+                good: "host = \"127.0.0.1\"", bad: "host = { evn = \"X\" }",
+                error: "config.networks[1].host: a text, { env = \"NAME\" } or { file = \"PATH\" } is expected; did "
+                    + "you mean env?"),
             Typo(good: "name = \"own\"", bad: "name = \"Own\"", error: "config.networks[1].name: must be a-z, 0-9"),
             Typo(
                 good: "max_lines", bad: "max_line",
@@ -204,6 +208,10 @@ import Testing
         typos: [
             Typo(
                 good: "name = \"one\"", bad: "name = \"One\"", error: "config.endpoints[0].name: a name is 1 to 64 of"),
+            Typo(
+                good: "\"https://hooks.example.org/1\"", bad: "{ flie = \"X\" }",
+                error: "config.endpoints[0].url: a text, { env = \"NAME\" } or { file = \"PATH\" } is expected; did "
+                    + "you mean file?"),
             Typo(good: "\"slack\"", bad: "\"slak\"", error: "config.endpoints[0].body: "),
             Typo(good: "timeout =", bad: "timeuot =", error: "config.endpoints[0].timeuot: unknown key; did you mean"),
             Typo(good: "\"channel\"", bad: "\"chanel\"", error: "config.endpoints[0].order: \"channel\", \"total\""),
@@ -273,6 +281,20 @@ import Testing
         let lines = outcome.error.split(separator: "\n").map(String.init).filter { !$0.hasPrefix("note: ") }
         #expect((outcome.status == 0) == lines.isEmpty, "\(outcome.error)")
         return lines.map { $0.replacing(folder.path + "/", with: "") }
+    }
+
+    /// A plugin without the network is told so, and what else is wrong besides.
+    @Test(arguments: [irc, webhook, aws]) func aClosedNetworkHidesNoOtherMistake(_ settings: Settings) {
+        let closed = settings.text.replacing("network = true", with: "network = false")
+        let advice = "this plugin has no network: write 'network = true' under [sandbox] in its manifest"
+        let alone = check(settings, closed)
+        #expect(alone.count == 1 && alone.first?.contains(advice) == true, "\(alone)")
+        let bad = settings.typos.suffix(2).reduce(closed) { $0.replacing($1.good, with: $1.bad, maxReplacements: 1) }
+        let lines = check(settings, bad)
+        #expect(lines.count == 3 && lines.contains { $0.contains(advice) }, "\(lines)")
+        for typo in settings.typos.suffix(2) {
+            #expect(lines.contains { $0.contains(typo.error) }, "\(typo.error) is not among \(lines)")
+        }
     }
 
     /// The line on which two texts begin to differ, from 1.

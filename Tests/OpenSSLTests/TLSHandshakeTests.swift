@@ -103,6 +103,19 @@ import Testing
         #expect(try await refusal(.vanish) == .closedInHandshake(host: host))
     }
 
+    @Test(arguments: [
+        ("/abs/none.pem", "check the path"), ("none.pem", "give its path from the root"),
+        ("./none.pem", "give its path from the root"),
+    ])
+    func aFileThatIsNotThereIsToldByItsPath(path: String, advice: String) {
+        let reason = "No such file or directory"
+        for error in [
+            TLSError.unreadableAuthorities(path: path, reason: reason), .unusableIdentity(path: path, reason: reason),
+        ] {
+            #expect("\(error)".hasSuffix("\(reason); \(advice)"), "\(error)")
+        }
+    }
+
     @Test func anUnreadableFileOfAuthoritiesIsReported() {
         #expect {
             try TLSClientContext(caFile: "/nonexistent/ca.pem")

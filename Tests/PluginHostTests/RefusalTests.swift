@@ -34,16 +34,22 @@ import Testing
             reason: "a state of 65538 bytes; at most 65536 are kept"),
         Case(
             line: #"{"type":"reject","delivery":1,"code":"bad"}"#, message: "reject",
+            reason: "'deadLetter' is missing; it must be true or false", delivery: 1),
+        Case(
+            line: #"{"type":"reject","delivery":1,"code":"bad","deadLetter":1}"#, message: "reject",
             reason: "'deadLetter' must be true or false", delivery: 1),
         Case(
             line: #"{"type":"ack","deliveries":[1,2],"state":1}"#, message: "ack",
             reason: "a 'state' with deliveries of several queues; nothing is settled", delivery: 1),
         Case(
-            line: #"{"type":"retry","delivery":1}"#, message: "retry", reason: "'code' must be a string", delivery: 1),
+            line: #"{"type":"retry","delivery":1}"#, message: "retry",
+            reason: "'code' is missing; it must be a string", delivery: 1),
         Case(
             line: #"{"type":"command","id":"x","command":"text"}"#, message: "command",
             reason: "'command' must be object", id: MessageID("x")),
-        Case(line: #"{"type":"ack"}"#, message: "ack", reason: "'delivery' must be there, or 'deliveries' or 'upTo'"),
+        Case(
+            line: #"{"type":"ack"}"#, message: "ack",
+            reason: "'delivery' is missing; it must be there, or 'deliveries' or 'upTo'"),
         Case(
             line: #"{"type":"status","level":"fine"}"#, message: "status",
             reason: "'level' must be 'ok', 'degraded' or 'down'"),
@@ -51,7 +57,7 @@ import Testing
         Case(line: #"{"type":"drained"}"#, message: "drained", reason: "it was not expected: there was no 'drain'"),
         Case(
             line: #"{"type":"verdict","id":1,"allow":true}"#, message: "verdict", reason: "it was asked nothing"),
-        Case(line: #"{"type":"pong"}"#, message: "pong", reason: "'n' must be a whole number, not negative"),
+        Case(line: #"{"type":"pong"}"#, message: "pong", reason: "'n' is missing; it must be a whole number, not"),
         Case(line: "{'type':'ack'}", message: "line", reason: "no JSON: "),
         Case(
             line: #"{"type":"log","message":"\#(String(repeating: "y", count: Wire.maxLine))"}"#, message: "line",
@@ -171,10 +177,10 @@ import Testing
     }
 
     @Test(arguments: [
-        (#"{"type":"ready"}"#, "'protocol' must be a whole number"),
+        (#"{"type":"ready"}"#, "'protocol' is missing; it must be a whole number"),
         (#"{"type":"ready","protocol":"1"}"#, "'protocol' must be a whole number"),
         (#"{"type":"ready","protocol":1,"queues":"main"}"#, "'queues' must be an array of objects"),
-        (#"{"type":"ready","protocol":1,"queues":[{}]}"#, "'name' must be a string"),
+        (#"{"type":"ready","protocol":1,"queues":[{}]}"#, "'name' is missing; it must be a string"),
         (#"{"type":"ready","protocol":1,"pipelined":"yes"}"#, "'pipelined' must be true or false"),
         (#"{"type":"ready","protocol":1,"queues":[{"name":"a","types":"X"}]}"#, "'types' must be an array of strings"),
         (#"{"type":"ready","protocol":1"#, "no JSON"), (#"{ "type" : "ready", "protocol": 1,}"#, "no JSON"),

@@ -52,6 +52,14 @@ import Testing
         Wrong(
             text: "# one\n[inner] # two\nurl.nmae = 'x'", error: "a.toml:3: inner.url.nmae: unknown key; did you mean"),
         Wrong(text: "[[target]]\nurl = 'x'\n[[target]]\nulr = 'y'", error: "a.toml:4: target[1].ulr: unknown key"),
+        Wrong(
+            text: "log = 'sqlite'\n[log]\nlevel = 'info'",
+            error: "a.toml:2: log is given twice; write store = \"sqlite\" in [log] and leave log = … out"),
+        Wrong(
+            text: "known = 1\n[known]\na = 1",
+            error: "a.toml:2: known is given twice, as a value and as the table [known]; leave one of the two out"),
+        Wrong(text: "known = 1\nknown = 2", error: "a.toml:2: known is given twice; leave one of the two out, or"),
+        Wrong(text: "[inner]\na = 1\n[inner]\nb = 1", error: "a.toml:3: inner is given twice; leave one of the two"),
         Wrong(text: "known = inf", error: "a.toml:1: known: must be a finite number"),
         Wrong(text: "\u{0}", error: "a.toml: the file has a NUL byte"),
     ]

@@ -93,6 +93,7 @@ struct TLSWorld {
         Row(server: "good", cert: "both.pem", result: .delivered(client: nil, version: "TLSv1.3")),
         Row(server: "only12", result: .delivered(client: nil, version: "TLSv1.2")),
         Row(server: "only12", least: "1.3", result: .refused("protocol version")),
+        Row(server: "plain", result: .refused(" does not speak TLS; is it an http:// address?")),
         Row(server: "only13", least: "1.2", result: .delivered(client: nil, version: "TLSv1.3")),
     ]
 

@@ -96,6 +96,8 @@ class Server(ThreadingHTTPServer):
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     def finish_request(self, request, address):
+        if self.tls is None:
+            return super().finish_request(request, address)
         with self.tls.wrap_socket(request, server_side=True) as connection:
             self.RequestHandlerClass(connection, address, self)
 
@@ -123,6 +125,7 @@ def main():
         out.write("this is no certificate\n")
     servers = [Server(name, context(name)) for name in
                ["good", "expired", "future", "misnamed", "unknown", "selfsigned"]]
+    servers.append(Server("plain", None))
     servers.append(Server("mutual", context("good", "ca")))
     servers.append(Server("mutual12", context("good", "ca", most=ssl.TLSVersion.TLSv1_2)))
     servers.append(Server("only12", context("good", most=ssl.TLSVersion.TLSv1_2)))

@@ -47,7 +47,7 @@ public enum ControlRefusal: Error, Sendable, Equatable, CustomStringConvertible 
             "'\(name)' has no dead letter of the event '\(id.prefix(128))': "
                 + "'crowbar dead-letters list \(name)' lists them"
         case .noEvent(let id): "the log has no event '\(id.prefix(128))'"
-        case .unconfirmed(let what): "this would drop \(what); confirm it with --yes (in a call: \"confirm\": true)"
+        case .unconfirmed(let what): "this would drop \(what); confirm it with \"confirm\": true"
         case .refused(let name, let reason): "'\(name)' says: \(reason)"
         case .unanswerable(let name, let what): "'\(name)' is a plugin that knows no '\(what.prefix(64))'"
         case .unanswered(let name):

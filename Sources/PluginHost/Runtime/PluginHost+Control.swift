@@ -77,13 +77,14 @@ extension PluginHost {
 
     /// Puts the cursors of a plugin, or of one of its queues, to a place, as soon as its process has finished what it
     /// holds. What was settled ahead and what was to be tried again is dropped; state and dead letters stay.
-    /// - Returns: How the plugin is now: `{"name", "state", "reason"?}`.
+    /// - Returns: How the plugin is now, and which queues those are: `{"name", "state", "reason"?, "queues"}`.
     public func setCursor(
         of name: String, queue: String?, to place: StartPoint
     ) async throws(ControlRefusal) -> JSON {
         let runtime = try await known(name)
+        var queues: [String]
         do {
-            var queues = try await environment.store.queues(of: name).keys.sorted()
+            queues = try await environment.store.queues(of: name).keys.sorted()
             if queues.isEmpty { throw ControlRefusal.noQueues(name) }
             if let queue {
                 guard queues.contains(queue) else {
@@ -97,7 +98,7 @@ extension PluginHost {
         } catch {
             throw .store("\(error)")
         }
-        return brief(runtime)
+        return .object((brief(runtime).members ?? []) + [.init("queues", .array(queues.map { .string($0) }))])
     }
 
     private func entry(at place: StartPoint) async throws -> LogEntryID? {

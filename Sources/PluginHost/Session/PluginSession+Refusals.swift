@@ -61,7 +61,7 @@ extension PluginSession {
     /// Whether a line that is no message was meant for a `ready`: it says so, though the rest may be no JSON at all.
     static func isReady(_ line: some Collection<UInt8>, _ error: WireError) -> Bool {
         switch error {
-        case .invalid(let type, _, _), .unknownField(let type, _, _): return type == "ready"
+        case .invalid(let type, _, _), .missing(let type, _, _), .unknownField(let type, _, _): return type == "ready"
         case .unknownType: return false
         case .malformed: break
         }

@@ -171,10 +171,14 @@ extension PluginSession {
     private func verify(_ record: QueueRecord, _ id: QueueID) async throws {
         guard let cursor = record.cursor else { return }
         if try await environment.log.entry(atOrBefore: cursor.position) == cursor { return }
+        let remedy =
+            replay == nil
+            ? "'crowbar cursor set \(manifest.name) now' goes on with what comes (docs/operations.md)"
+            : "'crowbar replay \(manifest.name) --restart --from PLACE' begins again"
         throw Refusal(
             .diverged(
-                "the log is not the one that queue '\(id.queue)' has read: its cursor is \(cursor.eventId) at position "
-                    + "\(cursor.position), and the log has another entry or none there"))
+                "the log is not the one that queue '\(id.queue)' has read; \(remedy). Its cursor is "
+                    + "\(cursor.eventId) at position \(cursor.position), where the log has another entry or none"))
     }
 
     private func cursor(for start: StartPoint, _ head: LogEntryID?, _ id: QueueID) async throws -> LogEntryID? {

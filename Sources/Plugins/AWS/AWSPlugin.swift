@@ -49,7 +49,10 @@ struct AWSPlugin {
         guard hello.version == Wire.version else {
             stop("protocol", .init(message: "this plugin speaks protocol \(Wire.version), not \(hello.version)"))
         }
-        if Network.isClosed { stop("network", .init(message: Network.advice)) }
+        let isCheck = hello.purpose == .check
+        // A check goes on, for what else is wrong.
+        let isClosed = Network.isClosed
+        if isClosed { refuse("network", [.init(message: Network.advice)], isLast: !isCheck) }
         guard hello.phase == "event" else {
             stop("phase", .init(path: "phase", message: "targets are of phase \"event\" only"))
         }
@@ -57,20 +60,15 @@ struct AWSPlugin {
             let configuration = try AWSConfiguration(hello.config, .process)
             self.configuration = configuration
             commandsInFlight = hello.commandsInFlight
+            if isClosed { refuse("network", [], isLast: true) }
             let ready = PluginMessage.Ready(
                 name: "crowbar-aws", programVersion: Self.version, queues: configuration.queues)
             connection.send(.ready(ready))
         } catch {
-            if hello.purpose == .check {
-                // A check is told each by itself.
-                for problem in error.problems.dropLast() {
-                    connection.send(.fatal(code: "configuration", problem: problem, retry: false))
-                }
-                if let last = error.problems.last { stop("configuration", last) }
-            }
-            stop("configuration", error.first)
+            // A check is told each by itself.
+            refuse("configuration", isCheck ? error.problems : [error.first], isLast: true)
         }
-        if hello.purpose == .check {
+        if isCheck {
             connection.flush()
             exit(0)
         }
@@ -109,7 +107,15 @@ struct AWSPlugin {
 
     /// Ends a process whose configuration is of no use.
     private func stop(_ code: String, _ problem: PluginMessage.Problem) -> Never {
-        connection.send(.fatal(code: code, problem: problem, retry: false))
+        refuse(code, [problem], isLast: true)
+        exit(Wire.exitBadConfiguration)
+    }
+
+    /// Tells what is wrong with the configuration.
+    /// - Parameter isLast: Whether that is all, and the process ends.
+    private func refuse(_ code: String, _ problems: [PluginMessage.Problem], isLast: Bool) {
+        for problem in problems { connection.send(.fatal(code: code, problem: problem, retry: false)) }
+        guard isLast else { return }
         connection.flush()
         exit(Wire.exitBadConfiguration)
     }

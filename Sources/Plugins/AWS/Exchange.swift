@@ -75,7 +75,7 @@ final class Exchange {
         case CCURL_TIMED_OUT: return .failed(code: "timeout", message: message)
         case CCURL_UNRESOLVED: return .failed(code: "dns", message: message)
         case CCURL_UNCONNECTED: return .failed(code: "connect", message: message)
-        case CCURL_TLS_FAILED: return .failed(code: "tls", message: message)
+        case CCURL_TLS_FAILED: return .failed(code: "tls", message: TLSWords.text(message, host: nil))
         default: return .failed(code: "transfer", message: message)
         }
     }

@@ -1,4 +1,5 @@
 import JSONBytes
+import PluginKit
 
 /// Why a configuration is not accepted.
 struct ConfigError: Error, Equatable, Sendable, CustomStringConvertible {
@@ -44,7 +45,9 @@ struct ConfigSection {
     /// - Parameter most: Its longest, in bytes.
     func string(_ key: String, most: Int = .max) throws(ConfigError) -> String? {
         guard let value = value(key) else { return nil }
-        guard let text = value.string else { throw fail(key, "must be a string") }
+        guard let text = value.string else {
+            throw fail(key, value.members == nil ? "must be a string" : ConfigurationTable.expectedText(not: value))
+        }
         guard text.utf8.count <= most else { throw fail(key, "must have \(most) bytes at most") }
         guard text.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) else {
             throw fail(key, "must hold no control characters")

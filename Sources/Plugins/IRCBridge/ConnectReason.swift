@@ -21,14 +21,29 @@ enum ConnectReason {
 
     private static func text(_ error: any Error) -> String {
         guard let error = error as? NIOConnectionError else {
+            if let name = error as? SocketAddressError.UnknownHost { return unknown(name.host, name.errorCode) }
             return (error as? IOError).map { words($0.errnoCode) } ?? "\(error)"
         }
         if let first = error.connectionErrors.first?.error {
             return (first as? IOError).map { "\(error.host):\(error.port): " + words($0.errnoCode) } ?? "\(first)"
         }
-        if let dns = error.dnsAError ?? error.dnsAAAAError { return "\(error.host) is not known: \(dns)" }
+        if let dns = error.dnsAError ?? error.dnsAAAAError {
+            return unknown(error.host, (dns as? SocketAddressError.UnknownHost)?.errorCode)
+        }
         return "no answer from \(error.host):\(error.port)"
     }
+
+    /// A name without an address, by the error numbers of getaddrinfo(3).
+    static func unknown(_ host: String, _ code: Int?) -> String {
+        guard let code, code != Int(EAI_NONAME), code != noData else {
+            return "the name \(host) is not known; check host, and this machine's DNS"
+        }
+        let words = gai_strerror(Int32(code)).map { String(cString: $0) } ?? "error \(code)"
+        return "the name \(host) cannot be looked up now: \(words); check this machine's DNS (/etc/resolv.conf)"
+    }
+
+    /// EAI_NODATA of glibc: there is such a name, and it has no address.
+    private static let noData = -5
 
     /// A failed call of the system: what it means, and what to do where somebody here can do something.
     static func words(_ code: Int32) -> String {

@@ -30,7 +30,9 @@ struct CrowbarIRC {
         } catch {
             let all = BridgeConfig.problems(hello.config)
             // A check is told everything, a server that starts the first reason.
-            refuse(hello.purpose == .check && all.first == error ? all : [error])
+            let isNetwork = error.message == Network.advice
+            guard hello.purpose == .check, isNetwork || all.first == error else { refuse([error]) }
+            refuse(isNetwork ? [error] + all : all)
         }
         ready(config, hello.plugin).write()
         if hello.purpose == .check { exit(0) }

@@ -195,8 +195,11 @@ final class CourierLoop {
             // The context is a transfer of `transfers`, which keeps it as long as its handle lives.
             let transfer = Unmanaged<Transfer>.fromOpaque(context).takeUnretainedValue()
             if result.kind == CCURL_STALE, drainUntil == nil, transfer.postAgain(on: multi) { continue }
-            let caFile = endpoints[transfer.lane].tls.caFile
-            end(transfer, Outcome(result, caFile: caFile, answer: transfer.answer), now)
+            let url = transfer.endpoint.url
+            let outcome = Outcome(
+                result, host: "\(url.host):\(url.port)", caFile: endpoints[transfer.lane].tls.caFile,
+                answer: transfer.answer)
+            end(transfer, outcome, now)
         }
     }
 

@@ -1,11 +1,16 @@
 import CCurl
 import Glibc
+import PluginKit
 
 extension Outcome {
     /// Reads what libcurl came to. Of a redirect's target only the host is kept, as its path may be secret.
-    /// - Parameter caFile: The endpoint's authorities; nil: the system's.
-    /// - Parameter answer: The first part of the answer's body.
-    init(_ result: ccurl_result, caFile: String? = nil, answer: @autoclosure () -> [UInt8] = []) {
+    /// - Parameters:
+    ///   - host: The receiver, as `HOST:PORT`.
+    ///   - caFile: The endpoint's authorities; nil: the system's.
+    ///   - answer: The first part of the answer's body.
+    init(
+        _ result: ccurl_result, host: String? = nil, caFile: String? = nil, answer: @autoclosure () -> [UInt8] = []
+    ) {
         let message = result.message.map { String(cString: $0) } ?? "no reason given"
         switch result.kind {
         case CCURL_ANSWERED:
@@ -19,7 +24,8 @@ extension Outcome {
         case CCURL_TIMED_OUT: self = .failed(.timedOut, message)
         case CCURL_UNRESOLVED: self = .failed(.unresolved, message)
         case CCURL_UNCONNECTED: self = .failed(.unconnected, message)
-        case CCURL_TLS_FAILED: self = .failed(.tls, message + Self.advice(message, result, caFile))
+        case CCURL_TLS_FAILED:
+            self = .failed(.tls, TLSWords.text(message, host: host) + Self.advice(message, result, caFile))
         default: self = .failed(.broken, message)
         }
     }

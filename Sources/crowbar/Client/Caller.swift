@@ -75,7 +75,8 @@ struct Caller {
             } else if code == "channel_not_found", let channel {
                 throw Refusal("there is no channel '\(channel)'; 'crowbar channel add \(channel)' makes one")
             } else {
-                throw Refusal(message)
+                // The command line's usage calls it so.
+                throw Refusal(message.replacing("'channelId'", with: channel == nil ? "NAME" : "CHANNEL"))
             }
         }
         throw Refusal("'\(actor)' could not be made a member; try again")

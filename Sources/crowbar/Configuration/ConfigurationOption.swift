@@ -32,6 +32,9 @@ struct ConfigurationOption: ParsableArguments {
         return PlaceCheck(configuration: configuration) { "\(reader.problem($0, $1, $2, named: file))" }
     }
 
+    /// Variables that are probably meant for the server and are not read, each in a line.
+    static var misspeltVariables: [String] { reader.misspeltVariables }
+
     private static var reader: ConfigurationReader {
         ConfigurationReader(environment: ProcessEnvironment.all, read: SmallFile.read)
     }

@@ -1,3 +1,4 @@
+import JSONBytes
 import Settings
 
 /// Reads the configuration: the file, then the environment over it.
@@ -63,6 +64,29 @@ struct ConfigurationReader {
         // Where the key is not in the file, its default is what does not do.
         if root.value(at: key) == nil { error.line = nil }
         return error
+    }
+
+    /// The variables that are read.
+    static let variables = [
+        "CROWBAR_DATA", "CROWBAR_PLUGINS", "CROWBAR_PLUGIN_USERS", "CROWBAR_EXPOSE_DATA", "CROWBAR_LOG",
+        "CROWBAR_LOG_FORMAT", "CROWBAR_LOG_LEVEL", "CROWBAR_HTTP_LISTEN", "CROWBAR_HTTP_HOSTS",
+        "CROWBAR_HTTP_TRUSTED_PROXIES", "CROWBAR_HTTP_CORS", "CROWBAR_AUTH_REGISTRATION",
+        "CROWBAR_AUTH_ANONYMOUS_READ", "CROWBAR_VIEWS_PUBLISH",
+    ]
+
+    /// Variables that are probably meant for the server and are not read, each in a line. One that resembles none of
+    /// ``variables`` may be a plugin's secret.
+    var misspeltVariables: [String] {
+        let prefix = "CROWBAR_"
+        let known = Self.variables.map { String($0.dropFirst(prefix.count)) }
+        return environment.keys.sorted().compactMap { name in
+            guard name.uppercased().hasPrefix(prefix), !Self.variables.contains(name) else { return nil }
+            let rest = name.uppercased().dropFirst(prefix.count)
+            let meant =
+                known.first { $0 == rest } ?? NearestName.to(String(rest), among: known)
+                ?? known.first { $0.hasSuffix("_" + rest) }
+            return meant.map { "\(Self.environmentName): \(name) is not known; did you mean \(prefix)\($0)?" }
+        }
     }
 
     /// The most problems that are told of one file.

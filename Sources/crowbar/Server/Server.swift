@@ -24,6 +24,7 @@ struct Server {
         let logging = LogSettings(configuration.log)
         let logger = Logger("crowbar", logging)
         let end = ServerEnd(logger: logger)
+        for line in ConfigurationOption.misspeltVariables { logger.warning("\(line)") }
         let descriptors = Self.raiseDescriptorLimit(logger)
         let socket = configuration.data + "/" + ControlFiles.socket
         if socket.utf8.count > ListenProblem.maxSocketPath {
@@ -55,7 +56,7 @@ struct Server {
             api, address: .unix(path: socket),
             door: .commandLine(keyHash: SHA256.hash(Array(key.utf8)), actions),
             rules: ListenerRules(connections: descriptors.control))
-        let people = people(api, status, descriptors)
+        let people = people(api, status, descriptors, logger)
         // They end in the reverse order: first the listeners, then the plugins, ingest last, so that what was taken is
         // decided. So they do where a listener cannot listen.
         let (requests, shutdown) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
@@ -89,7 +90,9 @@ struct Server {
     }
 
     /// The listener for people and programs.
-    private func people(_ api: APIConfiguration, _ status: ServerStatus, _ descriptors: DescriptorBudget) -> APIServer {
+    private func people(
+        _ api: APIConfiguration, _ status: ServerStatus, _ descriptors: DescriptorBudget, _ logger: Logger
+    ) -> APIServer {
         let listen = configuration.listen
         let rules = ListenerRules(
             proxies: configuration.http.trustedProxies,
@@ -100,6 +103,8 @@ struct Server {
         ) { port in
             let address = ListenAddress(host: listen.host, port: port ?? listen.port)
             status.note(address: "http://\(address)")
+            logger.notice(
+                "started", metadata: ["version": "\(CrowbarVersion.current)", "address": "http://\(address)"])
             StandardStream.output.write(
                 line:
                     "crowbar listens on http://\(address); "

@@ -103,4 +103,12 @@ enum TerminalText {
         }
         return cut + "…"
     }
+
+    /// A text in one line, cut to so many columns where it is longer, and then with the command that prints all of it.
+    static func cut(_ text: String, to columns: Int, more command: String) -> String {
+        let line = line(text)
+        if width(line) <= columns { return line }
+        let end = " (\(command))"
+        return cut(line, to: max(1, columns - width(end))) + end
+    }
 }

@@ -118,5 +118,5 @@ enum AccountTable {
     static func cell(_ value: JSON?) -> String { value?.string ?? value?.int.map(String.init) ?? "-" }
 
     /// A time of an element.
-    static func time(_ value: JSON?) -> String { value?.int.map(Clock.text) ?? "-" }
+    static func time(_ value: JSON?) -> String { value?.int.map(DisplayTime.text) ?? "-" }
 }

@@ -16,6 +16,7 @@ struct Check: AsyncParsableCommand {
     func run() async throws {
         let (problems, configuration) = try settings.review()
         for problem in problems { StandardStream.error.write(line: "crowbar: \(problem)") }
+        for line in ConfigurationOption.misspeltVariables { StandardStream.error.write(line: "note: \(line)") }
         guard let configuration else { throw ExitCode(1) }
         // With settings missing nobody knows which folder and which address are meant.
         var findings = problems.isEmpty ? await settings.placeCheck(configuration).findings() : []

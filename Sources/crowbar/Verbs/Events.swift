@@ -24,6 +24,7 @@ struct Events: ParsableCommand {
             var parameters = try after.map { ["after=" + (try Events.id($0))] } ?? []
             if !channel.isEmpty { parameters.append("channel=" + Events.names(channel)) }
             if !type.isEmpty { parameters.append("type=" + Events.names(type)) }
+            await Self.noteMissing(channel, settings, client)
             let query = parameters.isEmpty ? "" : "?" + parameters.joined(separator: "&")
             try await client.lines("/api/events/stream" + query) {
                 if $0.starts(with: data) {
@@ -31,6 +32,22 @@ struct Events: ParsableCommand {
                 }
             }
             throw Refusal("the server stopped; follow on with --after and the last event's id")
+        }
+
+        /// Says which channels are not there: their events are waited for in silence.
+        private static func noteMissing(
+            _ wanted: [String], _ settings: ConfigurationOption, _ client: ControlClient
+        ) async {
+            guard !wanted.isEmpty, await client.isServerRunning(),
+                let listed = try? await AccountCaller(settings).pages(
+                    "channels?", key: "channelId",
+                    offline: { try await $0.channels($1, AccountsDatabase.Limit.page) })
+            else { return }
+            let known = listed.compactMap { $0["channelId"]?.string }
+            for name in wanted.flatMap({ $0.split(separator: ",") }).map(String.init) where !known.contains(name) {
+                let hint = NearestName.to(name, among: known).map { "; did you mean '\($0)'?" } ?? ""
+                StandardStream.error.write(line: "note: there is no channel '\(TerminalText.line(name))' yet\(hint)")
+            }
         }
     }
 

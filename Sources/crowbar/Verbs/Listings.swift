@@ -75,14 +75,16 @@ struct DeadLetters: ParsableCommand {
                 columns: [
                     .init("PLUGIN"), .init("QUEUE"), .init("EVENT"), .init("POSITION"), .init("CHANNEL"),
                     .init("TEXT", limit: 80), .init("CODE"), .init("ATTEMPTS"), .init("FIRST"), .init("LAST"),
-                    .init("ANSWER", limit: 200),
+                    .init("ANSWER"),
                 ],
                 rows: {
                     [
                         [
                             $0["plugin"], $0["queue"], $0["eventId"], $0["position"], $0["channelId"], $0["text"],
                             $0["code"], $0["attempts"], DisplayTime.json($0["first"]), DisplayTime.json($0["last"]),
-                            $0["message"],
+                            $0["message"].map(Table.cell).map {
+                                .string(TerminalText.cut($0, to: 200, more: "crowbar dead-letters show"))
+                            },
                         ]
                     ]
                 })

@@ -4,7 +4,7 @@ import JSONBytes
 struct PluginPage {
     private static let columns: [Table.Column] = [
         .init("QUEUE"), .init("STATE"), .init("HEALTH"), .init("LAG"), .init("RATE/S"), .init("IN FLIGHT"),
-        .init("WAITING"), .init("DEAD"), .init("POSITION"), .init("CURSOR"), .init("REASON", limit: 200),
+        .init("WAITING"), .init("DEAD"), .init("POSITION"), .init("CURSOR"), .init("REASON"),
     ]
 
     private let plugin: JSON
@@ -26,7 +26,7 @@ struct PluginPage {
             ("name", cell("name")), ("state", Self.joined(cell("state"), cell("reason"))),
             ("health", Self.joined(cell("health"), cell("healthReason"))), ("phase", cell("phase")),
             ("version", cell("version")), ("pid", cell("pid")), ("restarts", cell("restarts")),
-            ("dead letters", cell("deadLetters")),
+            ("dead letters", cell("deadLetters")), ("disk", disk),
         ]
         // Of interest only where there is something of the kind.
         for (key, name) in [("strikes", "strikes"), ("ignored", "ignored lines")] where plugin[key]?.int ?? 0 > 0 {
@@ -69,10 +69,28 @@ struct PluginPage {
             + members.filter { $0.key != "file" }.flatMap { member -> [String] in
                 switch member.value {
                 // No list of types or channels is no limit.
-                case .null: ["  \(member.key): all"]
-                default: Self.flat(member.value, member.key).map { "  \($0): \($1)" }
+                case .null: ["  \(Self.manifestKey(member.key)): all"]
+                default: Self.flat(member.value, Self.manifestKey(member.key)).map { "  \($0): \($1)" }
                 }
             }
+    }
+
+    /// What the plugin's folder takes, and may take.
+    private var disk: String? {
+        guard let disk = plugin["disk"], let bytes = disk["bytes"]?.int else { return nil }
+        let limit = disk["limit"]?.int.map { ", \(Status.size($0)) allowed (limits.disk)" } ?? ""
+        return "\(Status.size(bytes)) in \(Table.cell(disk["files"])) files\(limit)"
+    }
+
+    /// A key of the listing, as it is written in the manifest.
+    private static func manifestKey(_ key: String) -> String {
+        switch key {
+        case "actAs": "act_as"
+        case "maxAttempts": "retry.max_attempts"
+        case "ackDeadlineMs": "retry.ack_deadline (ms)"
+        case "onFailure": "on_failure"
+        default: key
+        }
     }
 
     private func cell(_ key: String) -> String? { plugin[key].map { Table.cell($0) } }

@@ -29,6 +29,18 @@ enum PluginOutcome {
         StandardStream.output.write(
             line: "\(plugin?["name"]?.string ?? ""): \(plugin?["state"]?.string ?? "")\(reason)")
     }
+
+    /// What `cursor set` did, and how it goes on: `irc: 1 queue set to now; it starts again`.
+    static func cursors(_ plugin: JSON?, at place: String) -> String {
+        let count = plugin?["queues"]?.array?.count ?? 0
+        let state = plugin?["state"]?.string ?? ""
+        let rest =
+            switch state {
+            case "stopped", "failed": "it is \(state)"
+            default: "it starts again"
+            }
+        return "\(plugin?["name"]?.string ?? ""): \(count) \(count == 1 ? "queue" : "queues") set to \(place); \(rest)"
+    }
 }
 
 extension Plugins {
@@ -108,7 +120,10 @@ extension Plugins {
             let answer = try await client.request(
                 .POST, "/api/admin/plugins/\(Listing.escape(part: name))/forget",
                 body: Array(#"{"confirm":\#(yes)}"#.utf8))
-            if let refusal = answer.refusal { throw Refusal(refusal.message) }
+            if let refusal = answer.refusal {
+                // The command line's word for it.
+                throw Refusal(refusal.message.replacing(#""confirm": true"#, with: "--yes"))
+            }
             if json { return StandardStream.output.write(answer.body) }
             let dropped = try? JSON(parsing: answer.body)
             StandardStream.output.write(
@@ -160,7 +175,9 @@ extension Cursor {
             body.endObject()
             let answer = try await client.request(
                 .PUT, "/api/admin/cursors/" + Listing.escape(name), body: body.bytes)
-            try PluginOutcome.print(answer, json: json)
+            if let refusal = answer.refusal { throw Refusal(refusal.message) }
+            if json { return StandardStream.output.write(answer.body) }
+            StandardStream.output.write(line: PluginOutcome.cursors(try? JSON(parsing: answer.body), at: place))
         }
     }
 }

@@ -4,8 +4,17 @@ import JSONBytes
 enum QueueRow {
     static let columns: [Table.Column] = [
         .init("PLUGIN"), .init("STATE"), .init("HEALTH"), .init("PID"), .init("QUEUE"), .init("LAG"), .init("RATE/S"),
-        .init("IN FLIGHT"), .init("WAITING"), .init("RESTARTS"), .init("DEAD"), .init("REASON", limit: 200),
+        .init("IN FLIGHT"), .init("WAITING"), .init("RESTARTS"), .init("DEAD"), .init("REASON"),
     ]
+
+    /// Columns of a reason.
+    static let reasonLimit = 200
+
+    /// A reason, or where it is long its beginning and the verb that prints the rest.
+    private static func reason(_ reason: JSON?, of plugin: JSON) -> JSON? {
+        let command = "crowbar plugins show \(plugin["name"]?.string ?? "")"
+        return reason?.string.map { .string(TerminalText.cut($0, to: reasonLimit, more: command)) }
+    }
 
     static func rows(of plugin: JSON) -> [[JSON?]] {
         // Those that the plugin names no more wait for nothing; --json and 'plugins show' have them.
@@ -14,7 +23,8 @@ enum QueueRow {
             return [
                 [
                     plugin["name"], plugin["state"], plugin["health"], plugin["pid"], nil, nil, nil, nil, nil,
-                    plugin["restarts"], plugin["deadLetters"], plugin["reason"] ?? plugin["healthReason"],
+                    plugin["restarts"], plugin["deadLetters"],
+                    reason(plugin["reason"] ?? plugin["healthReason"], of: plugin),
                 ]
             ]
         }
@@ -22,7 +32,7 @@ enum QueueRow {
             [
                 plugin["name"], queue["state"], queue["health"], plugin["pid"], queue["name"], queue["lag"],
                 rate(queue), queue["inFlight"], queue["waiting"], plugin["restarts"], queue["deadLetters"],
-                queue["reason"],
+                reason(queue["reason"], of: plugin),
             ]
         }
     }

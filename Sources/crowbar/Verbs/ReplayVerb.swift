@@ -104,12 +104,23 @@ struct ReplayVerb: AsyncParsableCommand {
             throw Refusal(
                 "a replay of '\(name)' was interrupted; go on with --resume, or drop it with --restart and --from")
         }
+        if let refusal = try await Self.refusal(ofChannels: channel, log) { throw Refusal(refusal) }
         let head = try await log.head()?.position ?? 0
         let start = try await entry(from ?? "beginning", log)
         let end: Int64 = until == "now" ? head : try await entry(until, log)?.position ?? 0
         let plan = ReplayPlan(start: start, through: end, channels: channel.isEmpty ? nil : channel, rate: rate)
         try files.begin(plan)
         return plan
+    }
+
+    /// Why channels that are named cannot be replayed; nil where each, also a pattern, names one at least. One that was
+    /// destroyed has its events in the log still.
+    private static func refusal(ofChannels wanted: [String], _ log: SQLiteLog) async throws -> String? {
+        for text in wanted {
+            guard try await !log.hasEvents(ofChannel: text) else { continue }
+            return "no event of the log is of the channel '\(text)'; 'crowbar channel list' lists those there are"
+        }
+        return nil
     }
 
     /// The entry that a place stands behind; nil for the beginning.
@@ -197,7 +208,9 @@ struct ReplayVerb: AsyncParsableCommand {
         switch outcome {
         case .done: return
         case .cancelled:
-            throw Refusal("interrupted at position \(progress.position); go on with: crowbar replay \(name) --resume")
+            let all = "\(progress.isCounted ? "" : "at least ")\(max(progress.matching, progress.done))"
+            throw Refusal(
+                "interrupted after \(progress.done) of \(all) events; go on with: crowbar replay \(name) --resume")
         case .failed(let reason):
             throw Refusal("\(reason); once that is mended, go on with: crowbar replay \(name) --resume")
         }

@@ -11,8 +11,8 @@ struct Send: AsyncParsableCommand {
             standard input: all of it is one message, or each line is one with --lines.
             """)
 
-    /// The longest standard input, in bytes; with `--lines` the longest line.
-    private static let maxInput = 1 << 20
+    /// The longest message, in bytes.
+    private static let maxInput = Command.Limit.message
 
     @OptionGroup var settings: ConfigurationOption
     @Argument(help: "The channel's id.") var channel: String
@@ -68,7 +68,7 @@ struct InputLines {
         while !isAtEnd { try fill("standard input") }
         var bytes = rest[...]
         while let last = bytes.last, last == 0x0A || last == 0x0D { bytes = bytes.dropLast() }
-        return bytes.isEmpty ? nil : try Self.text(bytes)
+        return bytes.isEmpty ? nil : try text(bytes, "standard input")
     }
 
     /// The next line without its line break, or nil at the end.
@@ -76,11 +76,11 @@ struct InputLines {
         while true {
             if let end = rest.firstIndex(of: 0x0A) {
                 defer { rest.removeFirst(end + 1) }
-                return try Self.text(rest[..<end].last == 0x0D ? rest[..<(end - 1)] : rest[..<end])
+                return try text(rest[..<end].last == 0x0D ? rest[..<(end - 1)] : rest[..<end], "a line")
             }
             if isAtEnd {
                 defer { rest = [] }
-                return rest.isEmpty ? nil : try Self.text(rest[...])
+                return rest.isEmpty ? nil : try text(rest[...], "a line")
             }
             try fill("a line")
         }
@@ -97,12 +97,18 @@ struct InputLines {
         if count < 0 { throw Refusal("standard input cannot be read: \(String(cString: strerror(errno)))") }
         isAtEnd = count == 0
         rest.append(contentsOf: chunk[..<count])
-        if rest.firstIndex(of: 0x0A) == nil || what != "a line", rest.count > limit {
-            throw Refusal("\(what) is longer than \(limit) bytes, which no message may be; send it in parts")
+        // What may follow is line breaks, few of them.
+        if rest.firstIndex(of: 0x0A) == nil || what != "a line", rest.count > limit + 1_024 {
+            throw Refusal(tooLong(what))
         }
     }
 
-    private static func text(_ bytes: ArraySlice<UInt8>) throws -> String {
+    private func tooLong(_ what: String) -> String {
+        "\(what) is longer than \(limit) bytes, which no message may be; send it in parts"
+    }
+
+    private func text(_ bytes: ArraySlice<UInt8>, _ what: String) throws -> String {
+        if bytes.count > limit { throw Refusal(tooLong(what)) }
         guard let text = String(validating: bytes, as: UTF8.self) else {
             throw Refusal("standard input is not UTF-8; convert it first, as with iconv")
         }

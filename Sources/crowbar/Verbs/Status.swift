@@ -51,9 +51,11 @@ struct Status: AsyncParsableCommand {
     }
 
     /// Bytes for people.
-    private static func size(_ value: JSON?) -> String {
-        guard var number = value?.int else { return "?" }
-        var unit = "B"
+    private static func size(_ value: JSON?) -> String { value?.int.map(size) ?? "?" }
+
+    /// Bytes for people.
+    static func size(_ bytes: Int64) -> String {
+        var (number, unit) = (bytes, "B")
         for next in ["KiB", "MiB", "GiB", "TiB"] where number >= 10_240 {
             number /= 1024
             unit = next
