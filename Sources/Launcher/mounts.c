@@ -74,8 +74,8 @@ static bool enter(enum mounts how) {
     } else if (unshare(CLONE_NEWNS) != 0) {
         return false;
     }
-    // What the machine mounts later is seen here too, but nothing of this is seen there.
-    return mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) == 0;
+    // The machine sees nothing of this. Nor is here what it mounts later, which could show what is hidden.
+    return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
 }
 
 static bool works(enum mounts how) {

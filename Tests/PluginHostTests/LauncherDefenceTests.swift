@@ -148,3 +148,71 @@ import Testing
         #expect(reason.contains("cannot read the plugin's variables") == (size > 4 << 20), "\(reason)")
     }
 }
+
+/// What a launcher that is root keeps from a plugin, however that would come to it.
+@Suite(.serialized, .enabled(if: geteuid() == 0 && access("/usr/bin/python3", X_OK) == 0, "needs root and python3"))
+struct LauncherMountTests {
+    private static let launcher = HostScenario.products + "/crowbar-launch"
+
+    /// Starts a plugin in mounts of the test's own, in a folder `own` of the hidden `data`, with `python` in it, and
+    /// returns all that is printed.
+    private func run(_ folder: String, _ options: [String], plugin: String, then host: String) throws -> String {
+        let script = """
+            import os, subprocess, sys
+            folder, launcher, plugin, *options = sys.argv[1:]
+            def mount(*arguments):
+                subprocess.run(["mount", *arguments], check=True)
+            for name in ("shared", "data", "data/own"):
+                os.mkdir(folder + "/" + name)
+            open(folder + "/data/key", "w").write("secret")
+            mount("-t", "tmpfs", "none", folder + "/shared")
+            mount("--make-shared", folder + "/shared")
+            os.mkdir(folder + "/shared/later")
+            os.dup2(os.open("/dev/null", os.O_RDONLY), 3)
+            os.dup2(1, 4)
+            options = ["--hide=" + folder + "/data", *options, "--", "/usr/bin/python3", "-c", plugin, folder]
+            child = subprocess.Popen(
+                [launcher, str(os.getpid())] + options, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                pass_fds=(3, 4), cwd=folder + "/data/own")
+            sys.stdout.write(child.stdout.readline())
+            \(host)
+            print(child.communicate("go\\n")[0])
+            """
+        let process = Process()
+        let output = Pipe()
+        process.executableURL = URL(filePath: "/usr/bin/unshare")
+        process.arguments = ["--mount", "/usr/bin/python3", "-c", script, folder, Self.launcher, plugin] + options
+        process.standardOutput = output
+        try process.run()
+        let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        process.waitUntilExit()
+        return text
+    }
+
+    /// Tells `begun`, waits for a line, and tries to read the key by each path.
+    private func reader(_ paths: String) -> String {
+        """
+        import sys
+        print("begun", flush=True)
+        sys.stdin.readline()
+        for path in (\(paths)):
+            try:
+                print(path.replace(sys.argv[1], ""), open(path.replace("DATA", sys.argv[1] + "/data")).read())
+            except OSError as error:
+                print(path.replace(sys.argv[1], ""), type(error).__name__)
+        """
+    }
+
+    @Test(arguments: [[], ["--sandbox", "--write=.", "--read=/"], ["--user=61200", "--group=61200"]])
+    func whatTheMachineMountsLaterDoesNotShowWhatIsHidden(options: [String]) throws {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "crowbar-mounts-\(UUID().uuidString)").path
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        chmod(folder, 0o755)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let found = try run(
+            folder, options, plugin: reader("sys.argv[1] + '/shared/later/key', 'DATA/key', '/..DATA/key'"),
+            then: "mount('--bind', folder + '/data', folder + '/shared/later'); os.chmod(folder + '/data/key', 0o644)")
+        #expect(found.hasPrefix("begun\n/shared/later/key FileNotFoundError\n"), "\(found)")
+        #expect(!found.contains("secret") && found.contains("DATA/key FileNotFoundError"), "\(found)")
+    }
+}
