@@ -136,9 +136,23 @@ static bool open_way(const struct rules *rules, struct trouble *trouble) {
     return true;
 }
 
+// Mounted over the root it would be open by "/.." past all that is hidden, which is mounted on the root below it.
+static bool refuse_root(const struct rules *rules, struct trouble *trouble) {
+    for (int i = 0; i < rules->writes; i++) {
+        char *path = realpath(rules->write[i], NULL);
+        bool is_root = path != NULL && strcmp(path, "/") == 0;
+        free(path);
+        errno = EINVAL;
+        if (is_root) return note_trouble(trouble, "name the folders in [sandbox] write, not the root:",
+                                         rules->write[i]);
+    }
+    return true;
+}
+
 // Files and identity: what has to be done while this process may still do it.
 static bool confine(struct rules *rules, const char *program, bool *no_attributes, struct trouble *trouble) {
     bool mounts, has_user = rules->user > 0;
+    if (!refuse_root(rules, trouble)) return false;
     // The bounding set needs privilege that is gone later.
     drop_bounding_set();
     if (has_user && !give_folder((uid_t)rules->user, (gid_t)rules->group, trouble)) return false;

@@ -215,4 +215,19 @@ struct LauncherMountTests {
         #expect(found.hasPrefix("begun\n/shared/later/key FileNotFoundError\n"), "\(found)")
         #expect(!found.contains("secret") && found.contains("DATA/key FileNotFoundError"), "\(found)")
     }
+
+    @Test(arguments: ["/", "//", "/usr/..", "/proc/self/root", "LINK"])
+    func theRootIsNoFolderToWrite(path: String) throws {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "crowbar-mounts-\(UUID().uuidString)").path
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        symlink("/", folder + "/LINK")
+        let path = path.replacingOccurrences(of: "LINK", with: folder + "/LINK")
+        let found = try run(
+            folder, ["--sandbox", "--write=.", "--write=" + path], plugin: reader("'/..DATA/key', 'DATA/key'"),
+            then: "")
+        let reason = "name the folders in [sandbox] write, not the root: \(path): Invalid argument"
+        #expect(found.contains(reason), "\(found)")
+        #expect(!found.contains("begun") && !found.contains("secret"), "\(found)")
+    }
 }
