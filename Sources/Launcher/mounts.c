@@ -264,6 +264,8 @@ bool hide_folders(struct rules *rules, enum mounts how, bool read_only, struct t
     char own[PATH_MAX];
     if (getcwd(own, sizeof own) == NULL) return note_trouble(trouble, "cannot find the plugin's folder", NULL);
     if (!enter(how)) return note_trouble(trouble, "cannot make mounts of the plugin's own", NULL);
+    // Else the calls are refused.
+    rules->own_ipc = unshare(CLONE_NEWIPC) == 0;
     int tree = clone_tree(".");
     if (tree < 0) return note_trouble(trouble, "cannot keep the plugin's folder", NULL);
     if (!close_kernel()) return note_trouble(trouble, "cannot close /proc and /sys for writing", NULL);

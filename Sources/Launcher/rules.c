@@ -105,6 +105,12 @@ static bool hide(struct rules *rules, bool *mounts, struct trouble *trouble) {
     *mounts = false;
     // Where another user runs it, what only owners may change needs no mounts.
     if (rules->hides == 0 && !(rules->sandbox && shares_user)) return true;
+    // The machine's message queues as files.
+    static const char queues[] = "/dev/mqueue";
+    if (rules->hides > 0 && access(queues, F_OK) == 0 && !add_path(queues, rules->hide, &rules->hides)) {
+        errno = E2BIG;
+        return note_trouble(trouble, "too many folders to hide", NULL);
+    }
     if (!find_hidden(rules, trouble)) return false;
     enum mounts how = possible_mounts();
     if (how == MOUNTS_NONE) {
@@ -183,7 +189,7 @@ bool apply_rules(struct rules *rules, const char *program, struct trouble *troub
     if (rules->memory > 0 && !limit(RLIMIT_DATA, rules->memory, "memory", trouble)) return false;
     lower_soft_files(rules->soft_files);
     if (rules->files > 0 && !limit(RLIMIT_NOFILE, rules->files, "open files", trouble)) return false;
-    if (can_filter()) return refuse_calls(rules->no_network, no_attributes, trouble);
+    if (can_filter()) return refuse_calls(rules, no_attributes, trouble);
     errno = ENOSYS;
     return !rules->require || note_trouble(trouble, "[sandbox] cannot be enforced without seccomp filters", NULL);
 }
