@@ -6,13 +6,15 @@
 #include <signal.h>
 #include <spawn.h>
 #include <sys/fsuid.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-/// Above the standard ones, which a server may have been started without.
+/// Above those that a program is started with: the standard ones, which a server may have been started without, and two
+/// more. So none of them is overwritten before it is put in its place.
 static int move_up(int *descriptor) {
-    if (*descriptor > STDERR_FILENO) return 0;
-    int moved = fcntl(*descriptor, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    if (*descriptor > CSpawn_report) return 0;
+    int moved = fcntl(*descriptor, F_DUPFD_CLOEXEC, CSpawn_report + 1);
     if (moved < 0) return errno;
     close(*descriptor);
     *descriptor = moved;
@@ -34,6 +36,21 @@ int CSpawn_pipe(int *reading, int *writing) {
     return 0;
 }
 
+int CSpawn_memory(const void *bytes, size_t count, int *memory) {
+    int made = memfd_create("crowbar", MFD_CLOEXEC);
+    if (made < 0) return errno;
+    int problem = move_up(&made);
+    for (size_t done = 0; problem == 0 && done < count;) {
+        ssize_t wrote = write(made, (const char *)bytes + done, count - done);
+        if (wrote > 0) done += (size_t)wrote;
+        else if (errno != EINTR) problem = errno;
+    }
+    if (problem == 0 && lseek(made, 0, SEEK_SET) != 0) problem = errno;
+    if (problem != 0) close(made);
+    else *memory = made;
+    return problem;
+}
+
 static int set_signals(posix_spawnattr_t *attributes) {
     sigset_t none, all;
     sigemptyset(&none);
@@ -46,19 +63,20 @@ static int set_signals(posix_spawnattr_t *attributes) {
     return problem;
 }
 
-static int set_descriptors(posix_spawn_file_actions_t *actions, const char *folder, int input, int output, int errors) {
+static int set_descriptors(posix_spawn_file_actions_t *actions, const char *folder, const int descriptors[]) {
     int problem = posix_spawn_file_actions_addchdir_np(actions, folder);
-    if (problem == 0) problem = posix_spawn_file_actions_adddup2(actions, input, STDIN_FILENO);
-    if (problem == 0) problem = posix_spawn_file_actions_adddup2(actions, output, STDOUT_FILENO);
-    if (problem == 0) problem = posix_spawn_file_actions_adddup2(actions, errors, STDERR_FILENO);
+    for (int i = 0; problem == 0 && i <= CSpawn_report; i++) {
+        problem = posix_spawn_file_actions_adddup2(actions, descriptors[i], i);
+    }
     // Not every library in the process marks its descriptors as not to be inherited.
-    if (problem == 0) problem = posix_spawn_file_actions_addclosefrom_np(actions, STDERR_FILENO + 1);
+    if (problem == 0) problem = posix_spawn_file_actions_addclosefrom_np(actions, CSpawn_report + 1);
     return problem;
 }
 
 int CSpawn_start(
-    pid_t *pid, const char *path, char *const arguments[], char *const environment[], const char *folder, int input,
-    int output, int errors) {
+    pid_t *pid, const char *path, char *const arguments[], const char *folder, const int descriptors[]) {
+    // What a program is to be given by its variables would speak to the loader too, before the program does anything.
+    char *const environment[] = {NULL};
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     int problem = posix_spawn_file_actions_init(&actions);
@@ -66,7 +84,7 @@ int CSpawn_start(
     problem = posix_spawnattr_init(&attributes);
     if (problem == 0) {
         problem = set_signals(&attributes);
-        if (problem == 0) problem = set_descriptors(&actions, folder, input, output, errors);
+        if (problem == 0) problem = set_descriptors(&actions, folder, descriptors);
         if (problem == 0) problem = posix_spawn(pid, path, &actions, &attributes, arguments, environment);
         posix_spawnattr_destroy(&attributes);
     }

@@ -1,6 +1,6 @@
 // crowbar-launch: starts one plugin and stays beside it, so that nothing the plugin starts outlives it or the host.
 //
-//     crowbar-launch HOST_PID TOKEN [OPTION ...] -- PROGRAM [ARGUMENT ...]
+//     crowbar-launch HOST_PID [OPTION ...] -- PROGRAM [ARGUMENT ...]
 //     crowbar-launch --probe
 //
 // It becomes a session leader and a child subreaper (prctl(2)): whatever the plugin forks, also a daemon in a session of
@@ -10,9 +10,12 @@
 // Signals: SIGTERM is passed on to every descendant; SIGUSR1 kills them all with SIGKILL. When PROGRAM ends, the rest is
 // killed, and this process ends the same way: with its exit status, or by its signal.
 //
-// A PROGRAM that cannot be run is reported on standard error as one line "crowbar-launch TOKEN: REASON", exit status 126.
-// TOKEN is made by the host for this start, so that a plugin's own output is not mistaken for it. A plugin that is killed
-// for the number of its processes is reported the same way, the reason beginning with "limit: ".
+// PROGRAM's variables are read from descriptor 3, each with a NUL behind it, and are for execve(2) alone: this program
+// has none itself, for the loader obeys some of them (LD_PRELOAD) before anything is confined.
+//
+// A PROGRAM that cannot be run is reported on descriptor 4 as one line, its reason; exit status 126. A plugin that is
+// killed for the number of its processes is reported the same way, the reason beginning with "limit: ". PROGRAM has
+// neither descriptor, so that nothing that it says is mistaken for a report.
 //
 // Options (rules.h): --memory=BYTES --files=NUMBER --soft-files=NUMBER --processes=NUMBER --user=NUMBER --group=NUMBER
 // --folder=PATH --hide=PATH --may-expose --no-network --sandbox --read=PATH --write=PATH --require. --probe tells what this machine can
@@ -45,11 +48,44 @@ enum {
     PASS_INTERVAL_MS = 5,
     // Milliseconds between two counts of the plugin's processes, where they are limited.
     COUNT_INTERVAL_MS = 200,
+    // Descriptors from the host: the plugin's variables, and where reports go.
+    VARIABLES = 3,
+    REPORT = 4,
+    // Bytes of the variables, the NULs among them, and how many there may be. The kernel itself takes 6 MiB at most.
+    MAX_VARIABLES = 4 << 20,
+    MAX_VARIABLE_COUNT = 64 << 10,
 };
 
-static int fail(const char *token, const char *what, int error) {
-    dprintf(STDERR_FILENO, "crowbar-launch %s: %s: %s\n", token, what, strerror(error));
+static int fail(const char *what, int error) {
+    dprintf(REPORT, "%s: %s\n", what, strerror(error));
     return EXIT_CANNOT_RUN;
+}
+
+// Reads the plugin's variables, for execve(2). Returns NULL with the trouble noted.
+static char **read_variables(struct trouble *trouble) {
+    char *bytes = malloc(MAX_VARIABLES + 1);
+    char **variables = malloc((MAX_VARIABLE_COUNT + 1) * sizeof *variables);
+    size_t length = 0, count = 0;
+    ssize_t got = bytes == NULL || variables == NULL ? -1 : 1;
+    while (got > 0 && length <= MAX_VARIABLES) {
+        got = read(VARIABLES, bytes + length, MAX_VARIABLES + 1 - length);
+        if (got > 0) length += (size_t)got;
+        else if (got < 0 && errno == EINTR) got = 1;
+    }
+    if (got >= 0) {
+        bool is_whole = length <= MAX_VARIABLES && (length == 0 || bytes[length - 1] == 0);
+        for (size_t i = 0; is_whole && i < length; i += strlen(bytes + i) + 1) {
+            if (count == MAX_VARIABLE_COUNT) is_whole = false;
+            else variables[count++] = bytes + i;
+        }
+        if (is_whole) {
+            variables[count] = NULL;
+            return variables;
+        }
+        errno = E2BIG;
+    }
+    note_trouble(trouble, "cannot read the plugin's variables", NULL);
+    return NULL;
 }
 
 // Reaps what has ended; notes how the plugin's own process did. Returns false when no child is left.
@@ -108,11 +144,12 @@ static void become_plugin(pid_t launcher, int report, const sigset_t *mask, stru
     signal(SIGPIPE, SIG_DFL);
     sigprocmask(SIG_SETMASK, mask, NULL);
     struct trouble trouble = {0, ""};
-    if (apply_rules(rules, arguments[0], &trouble)) {
+    char **variables = read_variables(&trouble);
+    if (variables != NULL && apply_rules(rules, arguments[0], &trouble)) {
         // A change of user takes it off.
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (getppid() != launcher) _exit(EXIT_CANNOT_RUN);
-        execv(arguments[0], arguments);
+        execve(arguments[0], arguments, variables);
         note_trouble(&trouble, arguments[0], NULL);
         if (trouble.error == EACCES && rules->user > 0) {
             note_trouble(&trouble, "(the plugin's user may not run it, or what its first line names)", arguments[0]);
@@ -125,30 +162,22 @@ static void become_plugin(pid_t launcher, int report, const sigset_t *mask, stru
     _exit(EXIT_CANNOT_RUN);
 }
 
-// Where to tell of a plugin that had to be killed for its processes, and how many it may have (0: no limit).
-struct watched_limit {
-    long long processes;
-    int errors;
-    const char *token;
-};
-
-// Tells of a plugin over its limit, or that cannot be counted, which is treated as the same.
-static void tell_limit(struct watched_limit limit, int running) {
+// Tells of a plugin over its limit of processes, or that cannot be counted, which is treated as the same.
+static void tell_limit(long long limit, int running) {
     if (running < 0) {
-        dprintf(limit.errors, "crowbar-launch %s: limit: its processes cannot be counted, %lld are allowed\n",
-                limit.token, limit.processes);
+        dprintf(REPORT, "limit: its processes cannot be counted, %lld are allowed\n", limit);
     } else {
-        dprintf(limit.errors, "crowbar-launch %s: limit: %d processes and threads, %lld are allowed\n", limit.token,
-                running, limit.processes);
+        dprintf(REPORT, "limit: %d processes and threads, %lld are allowed\n", running, limit);
     }
 }
 
-static int watch(int signals, int host, pid_t plugin, int process, struct watched_limit limit) {
+// `limit`: how many processes the plugin may have; 0: no limit.
+static int watch(int signals, int host, pid_t plugin, int process, long long limit) {
     int status = 0;
     bool ended = false, is_killed = false;
     struct pollfd watched[2] = {{.fd = signals, .events = POLLIN}, {.fd = host, .events = POLLIN}};
     while (!ended) {
-        if (poll(watched, 2, limit.processes > 0 ? COUNT_INTERVAL_MS : -1) < 0 && errno != EINTR) break;
+        if (poll(watched, 2, limit > 0 ? COUNT_INTERVAL_MS : -1) < 0 && errno != EINTR) break;
         if (watched[1].revents != 0) break;
         struct signalfd_siginfo info;
         while (read(signals, &info, sizeof info) == (ssize_t)sizeof info) {
@@ -157,8 +186,8 @@ static int watch(int signals, int host, pid_t plugin, int process, struct watche
         }
         if (is_killed) break;
         reap(plugin, &status, &ended);
-        int running = limit.processes > 0 ? signal_descendants(0) : 0;
-        if (!ended && limit.processes > 0 && (running < 0 || running > limit.processes)) {
+        int running = limit > 0 ? signal_descendants(0) : 0;
+        if (!ended && limit > 0 && (running < 0 || running > limit)) {
             tell_limit(limit, running);
             break;
         }
@@ -187,14 +216,20 @@ enum { EVENTS_PIPE = 512 << 10 };
 int main(int count, char **arguments) {
     if (count == 2 && strcmp(arguments[1], "--probe") == 0) return probe();
     static struct rules rules;
-    int first = count < 4 ? -1 : read_rules(count, arguments, 3, &rules);
+    int first = count < 3 ? -1 : read_rules(count, arguments, 2, &rules);
     if (first < 0) {
-        fprintf(stderr, "usage: crowbar-launch HOST_PID TOKEN [OPTION ...] -- PROGRAM [ARGUMENT ...]\n");
-        if (count >= 4) fail(arguments[2], "an option of the host is not in order", EINVAL);
+        fprintf(stderr, "usage: crowbar-launch HOST_PID [OPTION ...] -- PROGRAM [ARGUMENT ...]\n");
+        if (count >= 3) fail("an option of the host is not in order", EINVAL);
         return 64;
     }
     pid_t host_pid = atoi(arguments[1]);
-    const char *token = arguments[2];
+    // Before anything is started that could inherit them.
+    if (fcntl(VARIABLES, F_SETFD, FD_CLOEXEC) != 0 || fcntl(REPORT, F_SETFD, FD_CLOEXEC) != 0) {
+        fprintf(stderr, "crowbar-launch: is started by crowbar, with descriptors 3 and 4 for variables and reports\n");
+        return 64;
+    }
+    // A host that is gone is no reason to end without killing the plugin.
+    signal(SIGPIPE, SIG_IGN);
 
     sigset_t set, before;
     sigemptyset(&set);
@@ -204,31 +239,32 @@ int main(int count, char **arguments) {
     sigprocmask(SIG_BLOCK, &set, NULL);
     sigemptyset(&before);
     int signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (signals < 0) return fail(token, "signalfd", errno);
+    if (signals < 0) return fail("signalfd", errno);
 
     // Where the system allows no more, the pipe stays as it is.
     fcntl(STDIN_FILENO, F_SETPIPE_SZ, EVENTS_PIPE);
     setsid();
     // Nobody of the same user looks into it or traces it.
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-    if (prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) return fail(token, "cannot become a subreaper", errno);
+    if (prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) return fail("cannot become a subreaper", errno);
     int host = (int)syscall(SYS_pidfd_open, host_pid, 0);
-    if (host < 0) return fail(token, "cannot watch the host", errno);
+    if (host < 0) return fail("cannot watch the host", errno);
     // The host may have ended before it was watched, and its number may be another's by now.
-    if (getppid() != host_pid) return fail(token, "the host is gone", ESRCH);
+    if (getppid() != host_pid) return fail("the host is gone", ESRCH);
 
     // Before the plugin could do anything about it.
-    if (!open_processes()) return fail(token, "cannot open /proc, by which a plugin's processes are found", errno);
+    if (!open_processes()) return fail("cannot open /proc, by which a plugin's processes are found", errno);
     make_group(getpid());
     int report[2];
-    if (pipe2(report, O_CLOEXEC) != 0) return fail(token, "pipe", errno);
+    if (pipe2(report, O_CLOEXEC) != 0) return fail("pipe", errno);
     pid_t launcher = getpid();
     pid_t plugin = fork();
-    if (plugin < 0) return fail(token, "cannot start a process", errno);
+    if (plugin < 0) return fail("cannot start a process", errno);
     if (plugin == 0) become_plugin(launcher, report[1], &before, &rules, arguments + first);
 
     keep_right_to_kill(rules.user > 0);
     close(report[1]);
+    close(VARIABLES);
     raise_limit();
     int process = (int)syscall(SYS_pidfd_open, plugin, 0);
     struct trouble trouble;
@@ -239,11 +275,8 @@ int main(int count, char **arguments) {
     if (got == (ssize_t)sizeof trouble) {
         waitpid(plugin, NULL, 0);
         remove_group();
-        return fail(token, trouble.what, trouble.error);
+        return fail(trouble.what, trouble.error);
     }
-    struct watched_limit limit = {.processes = rules.processes, .errors = -1, .token = token};
-    // Kept where it may be needed; the host waits for this process to end in any case.
-    if (rules.processes > 0) limit.errors = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
     // The pipes are the plugin's alone from here on: the host sees their ends when the plugin closes them.
     int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (nothing >= 0) {
@@ -251,5 +284,5 @@ int main(int count, char **arguments) {
         dup2(nothing, STDOUT_FILENO);
         dup2(nothing, STDERR_FILENO);
     }
-    return watch(signals, host, plugin, process, limit);
+    return watch(signals, host, plugin, process, rules.processes);
 }

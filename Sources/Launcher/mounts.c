@@ -74,8 +74,8 @@ static bool enter(enum mounts how) {
     } else if (unshare(CLONE_NEWNS) != 0) {
         return false;
     }
-    // What the machine mounts later is seen here too, but nothing of this is seen there.
-    return mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) == 0;
+    // The machine sees nothing of this. Nor is here what it mounts later, which could show what is hidden.
+    return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
 }
 
 static bool works(enum mounts how) {
@@ -264,6 +264,8 @@ bool hide_folders(struct rules *rules, enum mounts how, bool read_only, struct t
     char own[PATH_MAX];
     if (getcwd(own, sizeof own) == NULL) return note_trouble(trouble, "cannot find the plugin's folder", NULL);
     if (!enter(how)) return note_trouble(trouble, "cannot make mounts of the plugin's own", NULL);
+    // Else the calls are refused.
+    rules->own_ipc = unshare(CLONE_NEWIPC) == 0;
     int tree = clone_tree(".");
     if (tree < 0) return note_trouble(trouble, "cannot keep the plugin's folder", NULL);
     if (!close_kernel()) return note_trouble(trouble, "cannot close /proc and /sys for writing", NULL);

@@ -107,6 +107,12 @@ static bool hide(struct rules *rules, bool *mounts, struct trouble *trouble) {
     *mounts = false;
     // Where another user runs it, what only owners may change needs no mounts.
     if (rules->hides == 0 && !(rules->sandbox && shares_user)) return true;
+    // The machine's message queues as files.
+    static const char queues[] = "/dev/mqueue";
+    if (rules->hides > 0 && access(queues, F_OK) == 0 && !add_path(queues, rules->hide, &rules->hides)) {
+        errno = E2BIG;
+        return note_trouble(trouble, "too many folders to hide", NULL);
+    }
     if (!find_hidden(rules, trouble)) return false;
     enum mounts how = possible_mounts();
     if (how == MOUNTS_NONE) {
@@ -138,9 +144,23 @@ static bool open_way(const struct rules *rules, struct trouble *trouble) {
     return true;
 }
 
+// Mounted over the root it would be open by "/.." past all that is hidden, which is mounted on the root below it.
+static bool refuse_root(const struct rules *rules, struct trouble *trouble) {
+    for (int i = 0; i < rules->writes; i++) {
+        char *path = realpath(rules->write[i], NULL);
+        bool is_root = path != NULL && strcmp(path, "/") == 0;
+        free(path);
+        errno = EINVAL;
+        if (is_root) return note_trouble(trouble, "name the folders in [sandbox] write, not the root:",
+                                         rules->write[i]);
+    }
+    return true;
+}
+
 // Files and identity: what has to be done while this process may still do it.
 static bool confine(struct rules *rules, const char *program, bool *no_attributes, struct trouble *trouble) {
     bool mounts, has_user = rules->user > 0;
+    if (!refuse_root(rules, trouble)) return false;
     if (rules->folder != NULL && !enter_folder(rules->folder, trouble)) return false;
     // The bounding set needs privilege that is gone later.
     drop_bounding_set();
@@ -174,7 +194,7 @@ bool apply_rules(struct rules *rules, const char *program, struct trouble *troub
     if (rules->memory > 0 && !limit(RLIMIT_DATA, rules->memory, "memory", trouble)) return false;
     lower_soft_files(rules->soft_files);
     if (rules->files > 0 && !limit(RLIMIT_NOFILE, rules->files, "open files", trouble)) return false;
-    if (can_filter()) return refuse_calls(rules->no_network, no_attributes, trouble);
+    if (can_filter()) return refuse_calls(rules, no_attributes, trouble);
     errno = ENOSYS;
     return !rules->require || note_trouble(trouble, "[sandbox] cannot be enforced without seccomp filters", NULL);
 }

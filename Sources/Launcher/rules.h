@@ -34,6 +34,8 @@ struct rules {
     bool require;
     // The plugin runs even where `hide` cannot be enforced.
     bool may_expose;
+    // It has got System V IPC and message queues of its own, which end with it. Found out while the rules are laid.
+    bool own_ipc;
     // Folders that the plugin never reaches, but for the one it starts in: the data folder. Written without links, once
     // the rules are laid; the other places where the same folders are mounted are added.
     const char *read[MAX_PATHS], *write[MAX_PATHS], *hide[MAX_PATHS];
@@ -66,7 +68,7 @@ bool restrict_files(const struct rules *rules, const char *program, bool hides, 
 
 // Whether system calls can be refused here: a known processor, and a kernel with seccomp filters.
 bool can_filter(void);
-bool refuse_calls(bool no_network, bool no_attributes, struct trouble *trouble);
+bool refuse_calls(const struct rules *rules, bool no_attributes, struct trouble *trouble);
 
 // How a process gets mounts of its own: not at all, as the owner of a new user namespace, or as root.
 enum mounts { MOUNTS_NONE, MOUNTS_BY_USER, MOUNTS_BY_ROOT };

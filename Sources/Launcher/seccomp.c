@@ -84,6 +84,14 @@ static const struct denial denied[] = {
 #endif
 };
 
+// Shared memory, semaphores and message queues (sysvipc(7), mq_overview(7)) are the whole machine's, open to all of a
+// user, and stay when their makers end: refused unless the plugin has its own. As on a kernel without them.
+static const int machine_ipc[] = {
+    SYS_shmget, SYS_shmat, SYS_shmdt, SYS_shmctl, SYS_semget, SYS_semop, SYS_semtimedop, SYS_semctl, SYS_msgget,
+    SYS_msgsnd, SYS_msgrcv, SYS_msgctl, SYS_mq_open, SYS_mq_unlink, SYS_mq_timedsend, SYS_mq_timedreceive,
+    SYS_mq_notify, SYS_mq_getsetattr,
+};
+
 // Rights, owners, times and attributes of files, which Landlock does not know: refused only where the data folder
 // cannot be hidden by mounts and the plugin runs as the host's user, who owns it.
 static const int attributes[] = {
@@ -214,7 +222,7 @@ bool can_filter(void) {
     return THIS_PROCESSOR != 0 && prctl(PR_GET_SECCOMP, 0, 0, 0, 0) >= 0;
 }
 
-static void write_filter(struct filter *filter, bool no_network, bool no_attributes) {
+static void write_filter(struct filter *filter, const struct rules *rules, bool no_attributes) {
     add(filter, LOAD(arch));
     // Other system call tables (32-bit programs) have other numbers for the same calls: none of them is let through.
     add(filter, JUMP(BPF_JEQ, THIS_PROCESSOR, 1, 0));
@@ -226,6 +234,9 @@ static void write_filter(struct filter *filter, bool no_network, bool no_attribu
     for (size_t i = 0; no_attributes && i < sizeof attributes / sizeof *attributes; i++) {
         refuse(filter, attributes[i], EPERM);
     }
+    for (size_t i = 0; !rules->own_ipc && i < sizeof machine_ipc / sizeof *machine_ipc; i++) {
+        refuse(filter, machine_ipc[i], ENOSYS);
+    }
     refuse_limits_of_others(filter);
     allow_self(filter, SYS_sched_setaffinity);
     allow_self(filter, SYS_sched_setscheduler);
@@ -236,7 +247,7 @@ static void write_filter(struct filter *filter, bool no_network, bool no_attribu
     refuse_bits(filter, SYS_unshare, NEW_NAMESPACES | NEW_TIME);
     refuse_bits(filter, SYS_clone, NEW_NAMESPACES);
     refuse_values(filter);
-    if (no_network) {
+    if (rules->no_network) {
         // The kernel takes the family as an int: the low half.
         begin(filter, SYS_socket);
         add(filter, LOW(0));
@@ -248,9 +259,9 @@ static void write_filter(struct filter *filter, bool no_network, bool no_attribu
     add(filter, ALLOW);
 }
 
-bool refuse_calls(bool no_network, bool no_attributes, struct trouble *trouble) {
+bool refuse_calls(const struct rules *rules, bool no_attributes, struct trouble *trouble) {
     static struct filter filter;
-    write_filter(&filter, no_network, no_attributes);
+    write_filter(&filter, rules, no_attributes);
     errno = E2BIG;
     if (filter.count > MAX_INSTRUCTIONS) return note_trouble(trouble, "the seccomp filter is too long", NULL);
     struct sock_fprog program = {.len = filter.count, .filter = filter.code};

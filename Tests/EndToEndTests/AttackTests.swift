@@ -63,6 +63,23 @@ struct AttackTests {
     private static let plugins = URL(filePath: #filePath).deletingLastPathComponent()
         .appending(path: "../PluginHostTests/Plugins").path
 
+    /// Of shared memory, semaphores and messages; the next one is the plugins'.
+    private static let key = 0x4352_0000 + Int(getpid() & 0x7FFF) * 2
+
+    /// Makes, removes or looks for what the machine's processes share beside files.
+    private func shared(_ what: String) throws -> String {
+        let process = Process()
+        let output = Pipe()
+        process.executableURL = URL(filePath: "/usr/bin/python3")
+        process.arguments = [Self.plugins + "/ipc.py", what, "\(Self.key)"]
+        process.standardOutput = output
+        try process.run()
+        let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        process.waitUntilExit()
+        #expect(process.terminationStatus == 0)
+        return text
+    }
+
     /// A folder with a plugin without a sandbox and one with, which attack.
     private func folder(_ situation: Situation) throws -> CommandLineFolder {
         let folder = CommandLineFolder()
@@ -74,7 +91,7 @@ struct AttackTests {
         folder.write("crowbar.toml", situation.keys + "\n[http]\nlisten = \"127.0.0.1:0\"\n")
         let sandbox = "[sandbox]\nrequire = true\n"
         for (name, tables) in [("open", ""), ("closed", sandbox), ("limited", "[limits]\nprocesses = 64\n" + sandbox)] {
-            let config = "[config]\nattack = \"\(folder.file("data"))\"\n"
+            let config = "[config]\nattack = \"\(folder.file("data"))\"\nipc = \(Self.key)\n"
             let command = "command = [\"/usr/bin/python3\", \"\(folder.file("prober.py"))\"]\n"
             folder.write("plugins.d/\(name).toml", command + tables + config)
         }
@@ -118,6 +135,12 @@ struct AttackTests {
             .compactMap { try? JSON(parsing: Array($0.utf8)) }.first { $0["attacks"] != nil }
     }
 
+    /// What it found before it attacked.
+    private func beginning(_ plugin: String, _ folder: CommandLineFolder) -> JSON? {
+        folder.read("data/plugins/\(plugin)/seen").split(separator: "\n").lazy
+            .compactMap { try? JSON(parsing: Array($0.utf8)) }.first { $0["take shmget"] != nil }
+    }
+
     private func entries(_ json: JSON?) -> [(key: String, value: String)] {
         guard case .object(let members)? = json else { return [] }
         return members.map { ($0.key, $0.value.string ?? "") }
@@ -125,10 +148,14 @@ struct AttackTests {
 
     @Test(arguments: Situation.all) fileprivate func noPluginHarmsItsHost(_ situation: Situation) throws {
         let folder = try folder(situation)
+        _ = try shared("make")
         let pid = try #require(start(situation, folder))
         defer {
             kill(pid, SIGTERM)
             #expect(CommandLineFolder.wait(pid) == 0)
+            // What plugins made is gone with them, and what others made is there.
+            #expect((try? shared("look")) == "shm sem msg mq\n\n")
+            _ = try? shared("remove")
         }
         var users: Set<Int64> = []
         for plugin in ["open", "closed", "limited"] {
@@ -137,6 +164,13 @@ struct AttackTests {
             let attacks = entries(seen["attacks"])
             #expect(attacks.count > 150)
             for (key, value) in attacks { #expect(value != "ok", "\(plugin): \(key)") }
+            for (key, value) in entries(beginning(plugin, folder)) where key.hasPrefix("take ") {
+                #expect(value == (situation.kernel == nil ? "ENOENT" : "ENOSYS"), "\(plugin): \(key)")
+            }
+            #expect(beginning(plugin, folder)?["queues"]?.string != "ok", "\(plugin)")
+            for (key, value) in entries(beginning(plugin, folder)) where key.hasPrefix("make ") {
+                #expect(value == (situation.kernel == nil ? "ok" : "ENOSYS"), "\(plugin): \(key)")
+            }
             // Where neither mounts nor users keep the attributes of files, no plugin may change them.
             let mayChange = situation.kernel == nil || situation.hasUsers
             for (key, value) in entries(seen["may"]) {

@@ -101,6 +101,8 @@ private func read(_ text: String, name: String = "example") throws -> Manifest {
         ("command = [\"x\"]\n[limits]\nmemory = \"lots\"", 3, "limits.memory", "as \"256MB\""),
         ("command = [\"x\"]\n[limits]\ndisk = \"1 TB\"", 3, "limits.disk", "as \"256MB\""),
         ("command = [\"x\"]\n[sandbox]\nread = [\"etc\"]", 3, "sandbox.read[0]", "path from the root"),
+        ("command = [\"x\"]\n[sandbox]\nwrite = [\"/tmp\", \"/\"]", 3, "sandbox.write[1]", "name the folders"),
+        ("command = [\"x\"]\n[sandbox]\nwrite = [\"//usr/..\"]", 3, "sandbox.write[0]", "name the folders"),
         ("command = [\"x\"\n", nil, nil, ""),
     ] as [(String, Int?, String?, String)])
 func whatIsWrongIsNamedWithFileLineAndKey(text: String, line: Int?, key: String?, reason: String) throws {

@@ -48,7 +48,7 @@ final class SessionWorld {
         let plan = LaunchPlan(
             launcher: "", program: "", arguments: [], environment: [:], folder: "",
             rules: LaunchRules(manifest, program: "", folder: "", data: ""),
-            token: "t")
+            session: "t")
         session = PluginSession(
             manifest: manifest, environment: environment, config: .null,
             log: PluginLog(logger: logger, secrets: [], now: environment.now), board: SessionBoard(), plan: plan,

@@ -2,18 +2,26 @@
 #define CROWBAR_CSPAWN_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
-/// Makes a pipe of which nothing that is started inherits an end, and whose ends are none of the three standard ones.
+/// The numbers of the descriptors that a started program has besides the three standard ones: what it is to read, and
+/// where it is to report.
+enum { CSpawn_given = 3, CSpawn_report = 4 };
+
+/// Makes a pipe of which nothing that is started inherits an end, and whose ends have none of the numbers above.
 /// Returns 0, or an errno value.
 int CSpawn_pipe(int *reading, int *writing);
 
-/// Starts a program with three descriptors as its standard ones and no other, no signal blocked or ignored, in a folder.
-/// Returns 0 and the process id, or an errno value; then nothing was started.
+/// Makes a file that is in memory only, with bytes to be read from the first on, which nothing that is started inherits
+/// and which has none of the numbers above. Returns 0, or an errno value.
+int CSpawn_memory(const void *bytes, size_t count, int *memory);
+
+/// Starts a program with five descriptors as those from 0 to ``CSpawn_report`` and no other, no environment, no signal
+/// blocked or ignored, in a folder. Returns 0 and the process id, or an errno value; then nothing was started.
 int CSpawn_start(
-    pid_t *pid, const char *path, char *const arguments[], char *const environment[], const char *folder, int input,
-    int output, int errors);
+    pid_t *pid, const char *path, char *const arguments[], const char *folder, const int descriptors[]);
 
 /// Opens a folder as its owner sees it, and lets this thread, no other, open files so until ``CSpawn_leave``: an ordinary
 /// user with CAP_SETUID needs no right to pass over modes then. As root, and for what belongs to root, nothing changes.

@@ -230,6 +230,11 @@ struct ManifestReader {
                 throw table.error(at: [key, "[\(index)]"], "must be a path from the root")
             }
         }
+        for (index, path) in sandbox.write.enumerated() where FileBytes.resolved(path) == "/" {
+            throw table.error(
+                at: ["write", "[\(index)]"],
+                "must not be the root itself ('\(path)'): name the folders that the plugin is to write")
+        }
         return sandbox
     }
 

@@ -99,7 +99,7 @@ struct SessionFactory: Sendable {
         if let note = isolated.note { environment.logger.warning("plugin '\(name)': \(note)") }
         return LaunchPlan(
             launcher: environment.launcher, program: program, arguments: Array(manifest.command.dropFirst()),
-            environment: variables, folder: data, rules: rules, token: environment.newID(), note: isolated.note)
+            environment: variables, folder: data, rules: rules, session: environment.newID(), note: isolated.note)
     }
 
     /// The folder that is the plugin's own.

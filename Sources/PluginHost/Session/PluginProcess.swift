@@ -12,8 +12,8 @@ struct LaunchPlan: Sendable {
     var folder: String
     /// What it may use and reach.
     var rules: LaunchRules
-    /// Marks the launcher's own report of a program that cannot be run.
-    var token: String
+    /// Names this run of it, to the plugin too.
+    var session: String
     /// What the operator should know of how it is run.
     var note: String?
 }
@@ -45,6 +45,8 @@ struct PluginProcess: Sendable {
     let input: FileDescriptor
     let output: FileDescriptor
     let errors: FileDescriptor
+    /// Where the launcher, and nothing else, reports; see ``takeReport()``.
+    private let reports: FileDescriptor
 
     /// Once: a plugin that dies while it is being written to must not take the host with it.
     private static let ignoreBrokenPipes: Void = { signal(SIGPIPE, SIG_IGN) }()
@@ -59,25 +61,41 @@ struct PluginProcess: Sendable {
         defer { output.closeFarEnd(isReading: false) }
         let errors = try Pipe(or: [input.writing, output.reading])
         defer { errors.closeFarEnd(isReading: false) }
+        let reports = try Pipe(or: [input.writing, output.reading, errors.reading])
+        defer { reports.closeFarEnd(isReading: false) }
+        let kept = [input.writing, output.reading, errors.reading, reports.reading]
+        // Not in the launcher's environment or arguments: the loader would obey some of them, with the host's rights.
+        var variables: Int32 = -1
+        var problem = variableBytes(plan.environment).withUnsafeBytes {
+            CSpawn_memory($0.baseAddress, $0.count, &variables)
+        }
         var pid: pid_t = 0
         // The folder of a plugin with a user of its own is closed to an ordinary server; the launcher enters it.
         let isClosed = access(plan.folder, X_OK) != 0 && errno == EACCES
         let folder = isClosed ? SessionFactory.folder(of: plan.folder) : plan.folder
-        let arguments =
-            [plan.launcher, String(getpid()), plan.token] + DescriptorLimit.launchOptions + plan.rules.options
-            + (isClosed ? ["--folder=\(plan.folder)"] : []) + ["--", plan.program] + plan.arguments
-        let problem = withCStrings(arguments) { arguments in
-            withCStrings(plan.environment.map { "\($0)=\($1)" }) { environment in
-                CSpawn_start(
-                    &pid, plan.launcher, arguments, environment, folder, input.reading.rawValue,
-                    output.writing.rawValue, errors.writing.rawValue)
-            }
+        if problem == 0 {
+            defer { close(variables) }
+            let arguments =
+                [plan.launcher, String(getpid())] + DescriptorLimit.launchOptions + plan.rules.options
+                + (isClosed ? ["--folder=\(plan.folder)"] : []) + ["--", plan.program] + plan.arguments
+            let descriptors = [
+                input.reading.rawValue, output.writing.rawValue, errors.writing.rawValue, variables,
+                reports.writing.rawValue,
+            ]
+            problem = withCStrings(arguments) { CSpawn_start(&pid, plan.launcher, $0, folder, descriptors) }
         }
         guard problem == 0 else {
-            for end in [input.writing, output.reading, errors.reading] { try? end.close() }
+            for end in kept { try? end.close() }
             throw Errno(rawValue: problem)
         }
-        return PluginProcess(pid: pid, input: input.writing, output: output.reading, errors: errors.reading)
+        _ = fcntl(reports.reading.rawValue, F_SETFL, O_NONBLOCK)
+        return PluginProcess(
+            pid: pid, input: input.writing, output: output.reading, errors: errors.reading, reports: reports.reading)
+    }
+
+    /// Variables as the launcher reads them: a NUL behind each. What follows a NUL within one is no variable of its own.
+    static func variableBytes(_ variables: [String: String]) -> [UInt8] {
+        variables.flatMap { "\($0)=\($1)".utf8.prefix { $0 != 0 } + [0] }
     }
 
     /// Both ends of a pipe.
@@ -119,6 +137,21 @@ struct PluginProcess: Sendable {
             }
         }
     }
+
+    /// What the launcher reported, to be asked once when it has been reaped: a program that could not be run, or, after
+    /// ``limitMark``, why it had to be killed. It has a pipe of its own for this, of which the plugin has no end.
+    func takeReport() -> String? {
+        defer { try? reports.close() }
+        var bytes = [UInt8](repeating: 0, count: Self.reportLimit)
+        let count = Glibc.read(reports.rawValue, &bytes, bytes.count)
+        guard count > 0 else { return nil }
+        return String(decoding: bytes[..<count].prefix { $0 != 0x0A }, as: UTF8.self)
+    }
+
+    /// Bytes of a report that are read, which is more than the launcher writes.
+    private static let reportLimit = 1 << 10
+    /// How the report begins of a plugin that ran and had to be killed for a limit.
+    static let limitMark = "limit: "
 
     /// The plugin's own process id, which is the launcher's child; the launcher's where the kernel does not tell.
     var pluginPid: Int32 {

@@ -13,7 +13,7 @@ extension PluginSession {
         environment.checks.attach(
             manifest.name,
             CheckDesk.Port(
-                session: plan.token,
+                session: plan.session,
                 ask: { id, within, command in
                     guard outgoing.room() > 0 else { return false }
                     outgoing.put(

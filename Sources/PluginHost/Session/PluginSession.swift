@@ -198,11 +198,11 @@ final class PluginSession {
     }
 
     private func runProcess() async -> Report {
-        let launchFailure = LaunchFailure()
         do {
             let process = try PluginProcess.start(plan)
-            await work(process, launchFailure)
-            return await report(process.reap(), launchFailure.reason)
+            await work(process)
+            let how = await process.reap()
+            return await report(how, process.takeReport().map { log.mask($0, limit: 2048) })
         } catch {
             let reason = "cannot start '\(plan.launcher)': \(error)"
             return Report(
@@ -211,11 +211,11 @@ final class PluginSession {
         }
     }
 
-    private func work(_ process: PluginProcess, _ launchFailure: LaunchFailure) async {
+    private func work(_ process: PluginProcess) async {
         self.process = process
         view.pid = process.pid
         let (mailbox, desk, saver, reader) = (mailbox, desk, saver, reader)
-        let lines = ErrorLines(log: log, token: plan.token, failure: launchFailure)
+        let lines = ErrorLines(log: log)
         let errors = PipeReader(process.errors, poller, isPaced: false, take: lines.feed, onEnd: lines.finish)
         let output = PipeReader(
             process.output, poller, isPaced: true, isQuick: true,
@@ -235,7 +235,7 @@ final class PluginSession {
             send(
                 .hello(
                     .init(
-                        plugin: manifest.name, phase: manifest.phase.rawValue, purpose: purpose, session: plan.token,
+                        plugin: manifest.name, phase: manifest.phase.rawValue, purpose: purpose, session: plan.session,
                         config: config,
                         dataDir: plan.folder)))
             await loop()
@@ -249,7 +249,7 @@ final class PluginSession {
         await errors.close()
         lines.finish()
         environment.log.growth.cancel(wake)
-        if isChecker { environment.checks.detach(manifest.name, session: plan.token) }
+        if isChecker { environment.checks.detach(manifest.name, session: plan.session) }
         await saveAtEnd()
         board.clear()
     }
@@ -349,8 +349,8 @@ final class PluginSession {
             how.text + (log.lastLine.isEmpty ? "" : "; its last line: \(log.lastLine.prefix(300))")
             + LimitHint.text(manifest, how, lastLine: log.lastLine)
         let outcome: Supervisor.End
-        if let launchFailure, launchFailure.hasPrefix(LaunchFailure.limitMark) {
-            outcome = .crashed("killed for a limit: \(launchFailure.dropFirst(LaunchFailure.limitMark.count))")
+        if let launchFailure, launchFailure.hasPrefix(PluginProcess.limitMark) {
+            outcome = .crashed("killed for a limit: \(launchFailure.dropFirst(PluginProcess.limitMark.count))")
         } else if let launchFailure {
             let reason = "cannot run '\(plan.program)': \(launchFailure)"
             outcome = SystemShortage.isCause(ofReport: launchFailure) ? .notStarted(reason) : .failed(reason)

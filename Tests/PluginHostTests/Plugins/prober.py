@@ -3,6 +3,8 @@
 
 read, write, run: lists of paths. connect: a port of 127.0.0.1. families: numbers of socket families. open: how many files.
 hog: megabytes to fill. spawn: how many children. daemon = true: the same once more in a session of its own.
+ipc = KEY: takes what others made of shared memory, semaphores and messages under this key and the queue /crowbar-KEY, and
+makes its own under KEY + 1, /crowbar-KEY-own.
 attack = "/data": what a plugin must not do to its host and to that data folder, and under "may" what it must be able to.
 """
 import ctypes
@@ -42,6 +44,8 @@ def attempt(config):
         found[f"socket {family}"] = outcome(lambda: socket.socket(family, socket.SOCK_DGRAM).close())
     if "connect" in config:
         found["connect"] = outcome(lambda: socket.create_connection(("127.0.0.1", config["connect"])).close())
+    if "ipc" in config:
+        found |= shared(config["ipc"])
     if "signal" in config:
         found["signal"] = outcome(lambda: os.kill(os.getppid(), 0))
     return found
@@ -63,6 +67,7 @@ CALLS = {
     "io_uring_setup": (425, 425), "name_to_handle_at": (303, 264), "open_by_handle_at": (304, 265),
     "kexec_load": (246, 104), "init_module": (175, 105), "finit_module": (313, 273), "delete_module": (176, 106),
     "swapon": (167, 224), "reboot": (169, 142), "clock_settime": (227, 112), "adjtimex": (159, 171),
+    "shmget": (29, 194), "semget": (64, 190), "msgget": (68, 186), "mq_open": (240, 180),
     "quotactl": (179, 60), "acct": (163, 89), "personality": (135, 92), "syslog": (103, 116),
 }
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -76,6 +81,19 @@ def call(name, *arguments):
     if LIBC.syscall(number, *words) >= 0:
         return "ok"
     return errno.errorcode[ctypes.get_errno()]
+
+
+def shared(key):
+    """What the machine shares between processes, beside files: what others made of it, and what is made here."""
+    make = 0o1666
+    found = {}
+    for name, rest in (("shmget", (4096, 0)), ("semget", (1, 0)), ("msgget", (0,))):
+        found["take " + name] = call(name, key, *rest)
+        found["make " + name] = call(name, key + 1, *rest[:-1], make)
+    found["take mq_open"] = call("mq_open", b"crowbar-%d" % key, os.O_RDWR, 0, 0)
+    found["make mq_open"] = call("mq_open", b"crowbar-%d-own" % key, os.O_RDWR | os.O_CREAT, 0o666, 0)
+    found["queues"] = outcome(lambda: open(f"/dev/mqueue/crowbar-{key}").read())
+    return found
 
 
 def attacks_on_processes(pid, name):
