@@ -11,12 +11,13 @@ import Testing
 
     /// Makes a folder, fills it, measures it, removes it.
     private func measure(
-        entries: Int = FolderSize.Limit.entries, depth: Int = FolderSize.Limit.depth, _ fill: () throws -> Void
+        entries: Int = FolderSize.Limit.entries, depth: Int = FolderSize.Limit.depth, _ fill: () throws -> Void,
+        as run: (() -> FolderSize?) throws -> FolderSize? = { $0() }
     ) throws -> FolderSize {
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
         try fill()
-        return try #require(FolderSize.measure(folder.path, entries: entries, depth: depth))
+        return try #require(try run { FolderSize.measure(folder.path, entries: entries, depth: depth) })
     }
 
     private func write(_ name: String, _ bytes: Int) throws {
@@ -73,6 +74,34 @@ import Testing
         #expect(many.problem == "it holds over 20 files and folders")
         let deep = try measure(depth: 5) { try makeFolder("a/a/a/a/a/a/a/a") }
         #expect(deep.problem == "it holds folders within folders, over 5 deep")
+    }
+
+    @Test(.enabled(if: geteuid() == 0), arguments: [mode_t(0o400), 0o500, 0o700, 0, 0o100])
+    func aFolderThatItsOwnerClosesHidesNothing(mode: mode_t) throws {
+        let size = try measure {
+            try makeFolder("closed")
+            try write("closed/big", 1_000_000)
+            for name in ["", "closed", "closed/big"] { #expect(chown(path(name), OtherUser.number, 0) == 0) }
+            #expect(chmod(path("closed"), mode) == 0)
+        } as: { body in
+            try OtherUser.run(body)
+        }
+        // Either it was counted, or it is said that it was not.
+        switch mode {
+        case 0o500, 0o700: #expect(size.problem == nil && size.bytes >= 1_000_000)
+        case 0o400: #expect(size.problem?.contains("/closed' cannot be looked into: Permission denied") == true)
+        default: #expect(size.problem?.contains("/closed' cannot be opened: Permission denied") == true)
+        }
+    }
+
+    @Test(.enabled(if: geteuid() == 0)) func aFolderThatCannotBeReachedIsNotTakenForNone() throws {
+        let size = try measure {
+            try makeFolder("own")
+            #expect(chmod(folder.path, 0) == 0)
+        } as: { _ in
+            try OtherUser.run { FolderSize.measure(path("own")) }
+        }
+        #expect(size.problem?.contains("cannot be opened: Permission denied") == true)
     }
 
     @Test func aFolderThatIsALinkOrNotThereIsNotMeasured() throws {

@@ -133,12 +133,13 @@ func startPoints(text: String, expected: StartPoint?) {
         .init("password", .object([.init("env", .string("PASSWORD"))])),
         .init("list", .array([.object([.init("env", .string("OTHER"))])])), .init("plain", .string("x")),
     ])
-    let secrets = try Secrets.resolve(config, environment: ["PASSWORD": "hunter2", "OTHER": "o"], folder: "/")
+    let secrets = try Secrets.resolve(
+        config, environment: ["PASSWORD": "hunter2", "OTHER": "o"], folder: "/", hidden: [])
     #expect(secrets.config["password"] == .string("hunter2"))
     #expect(secrets.config["list"] == .array([.string("o")]))
     #expect(secrets.values == ["hunter2", "o"])
     let missing = #expect(throws: Secrets.Unresolved.self) {
-        try Secrets.resolve(config, environment: ["PASSWORD": "x"], folder: "/")
+        try Secrets.resolve(config, environment: ["PASSWORD": "x"], folder: "/", hidden: [])
     }
     #expect(missing?.path == "list[0]")
     #expect(missing?.reason.contains("OTHER") == true)

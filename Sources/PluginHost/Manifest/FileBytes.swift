@@ -7,6 +7,8 @@ enum FileBytes {
         var reason: String
         /// Whether the system is short of something, so that the file may be read later.
         var isTransient = false
+        /// Whether there is no such thing. Everything else leaves open whether there is.
+        var isAbsence = false
 
         init(reason: String) { self.reason = reason }
 
@@ -15,16 +17,34 @@ enum FileBytes {
             let error = errno
             var failure = Failure(reason: String(cString: strerror(error)))
             failure.isTransient = SystemShortage.isCause(of: error)
+            failure.isAbsence = error == ENOENT
             return failure
         }
     }
 
-    /// Reads a file.
-    /// - Parameter limit: The largest size that is taken, in bytes.
-    static func read(_ path: String, limit: Int) throws(Failure) -> [UInt8] {
-        let file = open(path, O_RDONLY | O_CLOEXEC)
-        guard file >= 0 else { throw Failure.ofSystem }
+    /// Reads a regular file: a pipe could hold up whoever reads it, and a device tells what nobody wrote.
+    /// - Parameters:
+    ///   - limit: The largest size that is taken, in bytes.
+    ///   - hidden: Folders, without links, out of which nothing is read, whatever links lead there.
+    static func read(_ path: String, limit: Int, outside hidden: [String] = []) throws(Failure) -> [UInt8] {
+        let file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+        guard file >= 0 else {
+            // As nobody reads from a socket, and from a pipe or device somebody might.
+            throw errno == ENXIO ? Failure(reason: notRegular) : Failure.ofSystem
+        }
         defer { close(file) }
+        var info = stat()
+        guard fstat(file, &info) == 0 else { throw Failure.ofSystem }
+        if info.st_mode & S_IFMT == S_IFDIR { throw Failure(reason: "it is a folder") }
+        guard info.st_mode & S_IFMT == S_IFREG else { throw Failure(reason: notRegular) }
+        if !hidden.isEmpty {
+            // Of the file that is open, not of what the path leads to by now.
+            let real = try place(of: file)
+            if let folder = hidden.first(where: { PluginIsolation.is(real, within: $0) }) {
+                throw Failure(
+                    reason: "it lies in the data folder '\(folder)', of which no plugin is told; keep it elsewhere")
+            }
+        }
         var bytes = [UInt8](repeating: 0, count: limit + 1)
         var count = 0
         while count <= limit {
@@ -38,6 +58,22 @@ enum FileBytes {
         }
         guard count <= limit else { throw Failure(reason: "it is over \(limit) bytes long") }
         return Array(bytes[..<count])
+    }
+
+    private static let notRegular = "it is no regular file"
+
+    /// Where an open file lies.
+    private static func place(of file: Int32) throws(Failure) -> String {
+        guard let place = link("/proc/self/fd/\(file)") else { throw Failure.ofSystem }
+        guard place.utf8.count <= Int(PATH_MAX) else { throw Failure(reason: "its place is too long to be told") }
+        return place
+    }
+
+    /// What a symbolic link says, cut behind PATH_MAX + 1 bytes; nil where there is none.
+    static func link(_ path: String) -> String? {
+        var buffer = [CChar](repeating: 0, count: Int(PATH_MAX) + 1)
+        let count = readlink(path, &buffer, buffer.count)
+        return count > 0 ? String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self) : nil
     }
 
     /// Whether there is a regular file.
@@ -58,7 +94,13 @@ enum FileBytes {
         guard let handle = opendir(folder) else { throw Failure.ofSystem }
         defer { closedir(handle) }
         var names: [String] = []
-        while let entry = readdir(handle) {
+        while true {
+            errno = 0
+            guard let entry = readdir(handle) else {
+                // What could not be read on is not the end.
+                if errno != 0 { throw Failure.ofSystem }
+                break
+            }
             let name = withUnsafePointer(to: &entry.pointee.d_name) {
                 $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
             }

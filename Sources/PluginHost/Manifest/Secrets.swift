@@ -23,9 +23,12 @@ struct Secrets: Sendable {
     /// - Parameters:
     ///   - environment: The host's variables.
     ///   - folder: What relative paths are relative to: the manifest's folder.
-    static func resolve(_ config: JSON, environment: [String: String], folder: String) throws(Unresolved) -> Secrets {
+    ///   - hidden: Folders, without links, out of which no file is taken: what they hold is the host's.
+    static func resolve(
+        _ config: JSON, environment: [String: String], folder: String, hidden: [String]
+    ) throws(Unresolved) -> Secrets {
         var secrets = Secrets(config: .null, values: [])
-        secrets.config = try secrets.resolve(config, "", environment, folder)
+        secrets.config = try secrets.resolve(config, "", Source(environment, folder, hidden))
         return secrets
     }
 
@@ -36,12 +39,14 @@ struct Secrets: Sendable {
     }
 
     /// Every reference that cannot be resolved.
-    static func problems(_ config: JSON, environment: [String: String], folder: String) -> [Unresolved] {
+    static func problems(
+        _ config: JSON, environment: [String: String], folder: String, hidden: [String]
+    ) -> [Unresolved] {
         var problems: [Unresolved] = []
         var rest = PrunedJSON(config)
         while problems.count < maxProblems {
             do throws(Unresolved) {
-                _ = try resolve(rest.json, environment: environment, folder: folder)
+                _ = try resolve(rest.json, environment: environment, folder: folder, hidden: hidden)
                 break
             } catch {
                 let path = rest.original(error.path)
@@ -55,27 +60,39 @@ struct Secrets: Sendable {
     /// The most problems that are told of one configuration.
     static let maxProblems = 100
 
-    private mutating func resolve(
-        _ value: JSON, _ path: String, _ environment: [String: String], _ folder: String
-    ) throws(Unresolved) -> JSON {
+    /// Where secrets come from.
+    private struct Source {
+        let environment: [String: String]
+        let folder: String
+        let hidden: [String]
+
+        init(_ environment: [String: String], _ folder: String, _ hidden: [String]) {
+            self.environment = environment
+            self.folder = folder
+            self.hidden = hidden
+        }
+    }
+
+    private mutating func resolve(_ value: JSON, _ path: String, _ source: Source) throws(Unresolved) -> JSON {
         switch value {
         case .array(let elements):
             var resolved: [JSON] = []
             for (index, element) in elements.enumerated() {
-                resolved.append(try resolve(element, "\(path)[\(index)]", environment, folder))
+                resolved.append(try resolve(element, "\(path)[\(index)]", source))
             }
             return .array(resolved)
         case .object(let members):
             if members.count == 1, let name = members[0].value.string {
                 if members[0].key == "env" {
-                    guard let secret = environment[name] else {
+                    guard let secret = source.environment[name] else {
                         throw Unresolved(path: path, reason: "the environment variable \(name) is not set")
                     }
                     values.append(secret)
                     return .string(secret)
                 }
                 if members[0].key == "file" {
-                    let secret = try Self.read(name.hasPrefix("/") ? name : folder + "/" + name, path)
+                    let file = name.hasPrefix("/") ? name : source.folder + "/" + name
+                    let secret = try Self.read(file, path, source.hidden)
                     values.append(secret)
                     return .string(secret)
                 }
@@ -83,7 +100,7 @@ struct Secrets: Sendable {
             var resolved: [JSON.Member] = []
             for member in members {
                 let inner = path.isEmpty ? member.key : "\(path).\(member.key)"
-                resolved.append(.init(member.key, try resolve(member.value, inner, environment, folder)))
+                resolved.append(.init(member.key, try resolve(member.value, inner, source)))
             }
             return .object(resolved)
         default: return value
@@ -91,10 +108,10 @@ struct Secrets: Sendable {
     }
 
     /// A secret from a file, without the line break that editors leave at its end.
-    private static func read(_ file: String, _ path: String) throws(Unresolved) -> String {
+    private static func read(_ file: String, _ path: String, _ hidden: [String]) throws(Unresolved) -> String {
         var bytes: [UInt8]
         do {
-            bytes = try FileBytes.read(file, limit: maxFile)
+            bytes = try FileBytes.read(file, limit: maxFile, outside: hidden)
         } catch {
             throw Unresolved(
                 path: path, reason: "\(file) cannot be read: \(error.reason)", isTransient: error.isTransient)

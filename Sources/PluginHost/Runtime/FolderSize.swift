@@ -39,7 +39,13 @@ struct FolderSize: Sendable, Equatable {
         let folder = CSpawn_enter(path, &own)
         defer { CSpawn_leave(own) }
         guard folder >= 0 else {
-            return folder == -EACCES ? FolderSize(problem: "'\(path)' cannot be opened: permission denied") : nil
+            switch -folder {
+            // Not there, or a link in its place.
+            case ENOENT, ENOTDIR, ELOOP: return nil
+            // The host's own want.
+            case EMFILE, ENFILE, ENOMEM: return nil
+            default: return FolderSize(problem: "'\(path)' cannot be opened: \(String(cString: strerror(-folder)))")
+            }
         }
         guard fstat(folder, &info) == 0 else {
             close(folder)
@@ -101,7 +107,12 @@ private struct Walk {
             return
         }
         defer { closedir(handle) }
-        while !isOver, let entry = readdir(handle) {
+        while !isOver {
+            errno = 0
+            guard let entry = readdir(handle) else {
+                if errno != 0 { fail(path, "read") }
+                return
+            }
             // The name's own bytes: one that is no UTF-8 would be looked for in vain under another.
             withUnsafePointer(to: &entry.pointee.d_name) {
                 $0.withMemoryRebound(to: CChar.self, capacity: 256) { count($0, dirfd(handle), path, level) }
@@ -117,8 +128,12 @@ private struct Walk {
             return
         }
         var info = stat()
-        // Gone meanwhile, or on another file system.
-        guard fstatat(folder, name, &info, AT_SYMLINK_NOFOLLOW) == 0, info.st_dev == device else { return }
+        guard fstatat(folder, name, &info, AT_SYMLINK_NOFOLLOW) == 0 else {
+            // Gone meanwhile. All else hides what may be large: a folder without x lets nobody look at what is in it.
+            if errno != ENOENT { fail(path, "looked into") }
+            return
+        }
+        guard info.st_dev == device else { return }
         let isFolder = info.st_mode & S_IFMT == S_IFDIR
         if !isFolder, info.st_nlink > 1, !seen.insert(info.st_ino).inserted { return }
         size.bytes += Int64(info.st_blocks) * 512
@@ -130,11 +145,14 @@ private struct Walk {
         let next = openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
         let shown = path + "/" + String(cString: name)
         if next >= 0 { return enter(next, shown, level + 1) }
+        // Else another thing has taken its place.
+        if errno != ENOENT, errno != ENOTDIR, errno != ELOOP { fail(shown, "opened") }
+    }
+
+    private mutating func fail(_ path: String, _ what: String) {
         switch errno {
-        // Another thing has taken its place.
-        case ENOENT, ENOTDIR, ELOOP: return
         case EMFILE, ENFILE, ENOMEM: isCutShort = true
-        default: size.problem = "'\(shown)' cannot be opened: \(String(cString: strerror(errno)))"
+        default: size.problem = "'\(path)' cannot be \(what): \(String(cString: strerror(errno)))"
         }
     }
 }

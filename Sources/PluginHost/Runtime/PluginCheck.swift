@@ -44,7 +44,8 @@ public struct PluginCheck: Sendable {
     /// Starts a plugin to ask it about its configuration.
     private static func start(_ manifest: Manifest, _ environment: HostEnvironment) async -> [Finding] {
         let secrets = Secrets.problems(
-            manifest.config, environment: environment.environment, folder: SessionFactory.folder(of: manifest.file))
+            manifest.config, environment: environment.environment, folder: SessionFactory.folder(of: manifest.file),
+            hidden: environment.isolation.folders(environment.dataFolder))
         if !secrets.isEmpty {
             return secrets.map {
                 let place = ManifestReader.place(ofConfig: $0.path, in: manifest.file)

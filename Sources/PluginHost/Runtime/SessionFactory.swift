@@ -26,7 +26,8 @@ struct SessionFactory: Sendable {
         let secrets: Secrets
         do {
             secrets = try Secrets.resolve(
-                manifest.config, environment: environment.environment, folder: Self.folder(of: manifest.file))
+                manifest.config, environment: environment.environment, folder: Self.folder(of: manifest.file),
+                hidden: environment.isolation.folders(environment.dataFolder))
         } catch {
             throw Refusal(
                 reason: "\(ManifestReader.place(ofConfig: error.path, in: manifest.file)): \(error.reason)",

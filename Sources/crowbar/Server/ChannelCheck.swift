@@ -27,9 +27,12 @@ struct ChannelCheck: Sendable {
     static func open(_ configuration: Configuration) -> (check: ChannelCheck?, notes: [PluginCheck.Finding]) {
         let path = configuration.data + "/log.db"
         var info = stat()
-        guard stat(path, &info) == 0 else { return (nil, []) }
         func note(_ reason: String) -> [PluginCheck.Finding] {
             [.init(isError: false, text: "whether the channels exist that plugins name was not checked: \(reason)")]
+        }
+        guard stat(path, &info) == 0 else {
+            return errno == ENOENT
+                ? (nil, []) : (nil, note("'\(path)' cannot be looked at: \(String(cString: strerror(errno)))"))
         }
         guard info.st_uid == geteuid() else {
             return (nil, note("'\(path)' belongs to user \(info.st_uid); run this as that user"))
