@@ -93,8 +93,8 @@ import Testing
         #expect(try descriptors() < before + 50)
     }
 
-    /// A host that starts a launcher, tells its number, waits for a line and for the launcher's end. Reports come behind
-    /// what the plugin says.
+    /// A host that starts a launcher, tells its number, waits for a line and for the launcher's end. Reports come
+    /// behind what the plugin says.
     private func host(_ options: [String], _ command: [String]) throws -> LineProcess {
         let script = """
             import os, subprocess, sys

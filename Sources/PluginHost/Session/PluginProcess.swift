@@ -93,7 +93,8 @@ struct PluginProcess: Sendable {
             pid: pid, input: input.writing, output: output.reading, errors: errors.reading, reports: reports.reading)
     }
 
-    /// Variables as the launcher reads them: a NUL behind each. What follows a NUL within one is no variable of its own.
+    /// Variables as the launcher reads them: a NUL behind each. What follows a NUL within one is no variable of its
+    /// own.
     static func variableBytes(_ variables: [String: String]) -> [UInt8] {
         variables.flatMap { "\($0)=\($1)".utf8.prefix { $0 != 0 } + [0] }
     }

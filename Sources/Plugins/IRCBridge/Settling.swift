@@ -1,5 +1,6 @@
-/// How long a channel may refuse what is said for now. Soon after a JOIN that is often so: the channel lets nobody speak
-/// in their first seconds (InspIRCd's `+d`), or is moderated and the services have not given the client its voice yet.
+/// How long a channel may refuse what is said for now. Soon after a JOIN that is often so: the channel lets nobody
+/// speak in their first seconds (InspIRCd's `+d`), or is moderated and the services have not given the client its
+/// voice yet.
 struct Settling: Equatable, Sendable {
     /// How long after the JOIN a refusal is not final, in seconds.
     static let patience = 30.0
