@@ -23,7 +23,7 @@ struct PluginService: Service {
             dataFolder: Self.absolute(configuration.data) + "/plugins",
             isolation: Self.isolation(configuration), logger: logger)
         environment.missingChannels = ChannelCheck(stores).missing
-        if access(configuration.plugins, F_OK) != 0 {
+        if access(configuration.plugins, F_OK) != 0, errno == ENOENT {
             logger.notice("there is no folder '\(configuration.plugins)', so no plugin runs")
         }
         do {
@@ -71,7 +71,8 @@ struct PluginService: Service {
     /// Plugins are started to be asked, on a log of their own that is thrown away, so that a running server does not
     /// notice and a folder without data is left as it is.
     static func check(_ configuration: Configuration) async throws -> [PluginCheck.Finding] {
-        guard access(configuration.plugins, F_OK) == 0 else {
+        // What is there and cannot be looked at is found below.
+        guard access(configuration.plugins, F_OK) == 0 || errno != ENOENT else {
             let text = "there is no folder '\(configuration.plugins)', so no plugin would run"
             return [.init(isError: false, text: text)]
                 + (await ChannelCheck.open(configuration).check?.hookFindings() ?? [])
@@ -79,7 +80,7 @@ struct PluginService: Service {
         var template = Array("/tmp/crowbar-check-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else { throw Refusal("no temporary folder can be made under /tmp") }
         let folder = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        defer { remove(folder) }
+        defer { try? FolderRemoval.remove(folder) }
         // Plugins may be asked as users of their own, which have to come through.
         chmod(folder, 0o711)
         let quiet = Logger("crowbar.check", LogSettings(configuration.log), level: .critical)
@@ -142,19 +143,6 @@ struct PluginService: Service {
         guard file >= 0 else { return }
         _ = Glibc.write(file, bytes, bytes.count)
         close(file)
-    }
-
-    private static func remove(_ folder: String) {
-        guard let handle = opendir(folder) else { return }
-        while let entry = readdir(handle) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-            }
-            if name == "." || name == ".." { continue }
-            if unlink(folder + "/" + name) != 0 { remove(folder + "/" + name) }
-        }
-        closedir(handle)
-        rmdir(folder)
     }
 
     private static func environment(
