@@ -1,7 +1,8 @@
 import Dispatch
 import Glibc
 
-/// Removes a folder with all that is in it, however it was made: a plugin's folder is the plugin's, which may be hostile.
+/// Removes a folder with all that is in it, however it was made: a plugin's folder is the plugin's, which may be
+/// hostile.
 ///
 /// Names are taken as the bytes that they are, links are removed and never followed, other file systems are left alone,
 /// and nothing is found by a path: a folder within a folder that is not empty is moved up to the outermost one and

@@ -2,7 +2,7 @@ import CSpawn
 import Glibc
 import SystemPackage
 
-/// Tells of the end of a process, whatever it leaves behind. A pipe that it had does not: what it started may hold that.
+/// Tells of the end of a process, whatever it leaves behind. A pipe of it does not: what it started may hold that.
 struct ExitWatch: Sendable {
     private let descriptor: FileDescriptor
     private let watch: Poller.Watch

@@ -68,8 +68,8 @@ final class PipeReader: Sendable {
         }
     }
 
-    /// Reads what is in the pipe at this moment, without pace, and closes it. What comes meanwhile is left: whoever holds
-    /// the other end must not keep this from ending.
+    /// Reads what is in the pipe at this moment, without pace, and closes it. What comes meanwhile is left: whoever
+    /// holds the other end must not keep this from ending.
     func close() async {
         await withCheckedContinuation { continuation in
             queue.async { [self] in

@@ -2,8 +2,8 @@ import Glibc
 import Logging
 import SystemPackage
 
-// The end of a process, which the host is sure of: a plugin whose launcher is gone cannot keep a session open by what it
-// has started.
+// The end of a process, which the host is sure of: a plugin whose launcher is gone cannot keep a session open by
+// what it has started.
 extension PluginSession {
     /// Begins to wait for the launcher's end.
     func watchEnd(_ process: PluginProcess) {

@@ -215,6 +215,7 @@ final class PluginSession {
             await work(process, launchFailure)
             let how = await process.reap()
             await endRemnants(how)
+            board.clear()
             return await report(how, launchFailure.reason)
         } catch {
             let reason = "cannot start '\(plan.launcher)': \(error)"
@@ -266,7 +267,6 @@ final class PluginSession {
         environment.log.growth.cancel(wake)
         if isChecker { environment.checks.detach(manifest.name, session: plan.token) }
         await saveAtEnd()
-        board.clear()
     }
 
     private func loop() async {
