@@ -53,6 +53,10 @@ final class APIResponder: Sendable {
         } catch let error as LogError {
             configuration.logger.error("the log cannot be read", metadata: ["error": "\(error)"])
             return APIFailure(.unavailable, "the log cannot be read now; try again in a second").response
+        } catch let error as BodyReader.BodyBroken {
+            // Callers do so at will, and it is no fault of the server.
+            configuration.logger.debug("a body did not come through", metadata: ["error": "\(error.cause)"])
+            return APIFailure(.malformed, "the body did not come through; send the request again").response
         } catch {
             configuration.logger.error("a request failed", metadata: ["error": "\(error)"])
             return APIFailure(.unavailable, "the server could not do this now; its log says why").response

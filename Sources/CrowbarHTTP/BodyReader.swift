@@ -36,7 +36,7 @@ final class BodyReader: Sendable {
     ///   - limit: Its bytes at most.
     ///   - holder: Whose share it counts against; nil where the caller has none of its own.
     ///   - tooLarge: What is said where there are more.
-    /// - Throws: ``APIFailure`` with `too_large`, `too_slow`, `rate_limited` or `unavailable`.
+    /// - Throws: ``APIFailure`` with `too_large`, `too_slow`, `rate_limited` or `unavailable`; ``BodyBroken``.
     func read(_ request: Request, upTo limit: Int, for holder: String? = nil, tooLarge: String) async throws -> Body {
         let declared = request.headers[.contentLength].flatMap { Int($0) } ?? 0
         // A client that asks first is told at once and sends nothing.
@@ -67,10 +67,14 @@ final class BodyReader: Sendable {
                     "the body came too slowly: it must be complete within 30 seconds, and come at 1 KiB a second; send "
                         + "it in parts")
             }
-            throw error
+            if error is APIFailure { throw error }
+            throw BodyBroken(cause: error)
         }
         return Body(bytes, self, reserved: reserved, for: holder)
     }
+
+    /// The caller's connection gave no more of a body, or no sense.
+    struct BodyBroken: Error { var cause: any Error }
 
     private func reserve(_ count: Int, for holder: String?) throws(APIFailure) {
         switch shares.withLock({ $0.take(count, for: holder) }) {

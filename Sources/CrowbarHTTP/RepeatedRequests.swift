@@ -39,7 +39,7 @@ final class RepeatedRequests: Sendable {
         switch role(key) {
         case .first: break
         case .repeated(let response):
-            for try await _ in request.body {}
+            do { for try await _ in request.body {} } catch { throw BodyReader.BodyBroken(cause: error) }
             return response
         case .waiting:
             return try await withCheckedThrowingContinuation { continuation in wait(key, continuation) }

@@ -118,6 +118,25 @@ import Testing
         }
     }
 
+    @Test(arguments: [
+        ("/api/commands", "alice"), ("/hooks/ci-token", "none"), ("/api/admin/plugins/reload", "root"),
+    ]) func aBodyThatBreaksOffIsNoErrorOfTheServers(_ path: String, _ token: String) async throws {
+        try await TestServer.run { server in
+            for _ in 0..<5 {
+                try await RawClient(port: server.client.port).connect { _, writer in
+                    try await writer.write(
+                        ByteBuffer(
+                            string: Self.request(path, method: "POST", token: token, "Content-Length: 1000\r\n") + "{"))
+                }
+            }
+            // Of each, so that none is on its way in when the server ends.
+            try await waitUntil("all are told of") {
+                server.lines.all.count { $0.contains("a body did not come through") } == 5
+            }
+            #expect(!server.lines.all.contains { $0.contains("a request failed") })
+        }
+    }
+
     @Test func whatIsLeftOfARefusedRequestIsNotWaitedForEither() async throws {
         var rules = ListenerRules()
         (rules.times.tick, rules.times.bodyGrace) = (20, 200)

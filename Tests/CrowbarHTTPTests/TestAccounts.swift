@@ -36,7 +36,7 @@ struct LogLines: LogHandler {
 
     private let kept = Kept()
     var metadata: Logger.Metadata = [:]
-    var logLevel: Logger.Level = .info
+    var logLevel: Logger.Level = .debug
 
     var all: [String] { kept.lines.withLock { $0 } }
 

@@ -1,4 +1,5 @@
 import Foundation
+import Testing
 
 /// How a server runs, and what its machine offers to keep plugins from it.
 struct Situation: Sendable, CustomTestStringConvertible {

@@ -111,6 +111,11 @@ func whatPassesByItselfIsNoFaultOfAPlugin(error: Int32, isShortage: Bool) {
     #expect(steps == [])
     steps = shutdown.due(now: 18_000)
     #expect(steps == [.kill])
+    // The launcher did not do it in all that time.
+    steps = shutdown.due(now: 25_999)
+    #expect(steps == [])
+    steps = shutdown.due(now: 26_000)
+    #expect(steps == [.killLauncher])
     #expect(shutdown.next == nil)
 }
 

@@ -54,4 +54,11 @@ void CSpawn_forget(int poller, int pipe);
 /// numbers; 0 also when a signal came.
 int CSpawn_wait(int poller, int waker, bool blocking, uint64_t numbers[64]);
 
+/// Opens a process as a descriptor that becomes ready to be read when the process ends, and that nothing that is started
+/// inherits. Returns it, or a negative errno value.
+int CSpawn_process(pid_t pid);
+
+/// Sends a signal to a process that was opened. Returns 0, or an errno value.
+int CSpawn_signal(int process, int number);
+
 #endif

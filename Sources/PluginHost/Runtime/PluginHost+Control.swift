@@ -138,7 +138,7 @@ extension PluginHost {
             }
             try await store.forget(plugin: name)
             runtime.forgetQueues()
-            try FolderRemoval.remove(folder)
+            try await FolderRemoval.removed(folder)
             isDone = true
             return .object([
                 .init("name", .string(name)), .init("queues", .int(Int64(queues))),

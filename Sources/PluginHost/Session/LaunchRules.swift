@@ -4,6 +4,12 @@ struct LaunchRules: Sendable, Equatable {
     /// Options, to be put before `--` and the program.
     var options: [String]
 
+    /// The user of the plugin's own; nil: it has none.
+    var user: UInt32? {
+        let start = "--user="
+        return options.last { $0.hasPrefix(start) }.flatMap { UInt32($0.dropFirst(start.count)) }
+    }
+
     /// - Parameters:
     ///   - program: The path of the program that was found.
     ///   - folder: The manifest's folder.

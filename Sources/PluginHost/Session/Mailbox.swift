@@ -13,6 +13,8 @@ final class Mailbox: Sendable {
         case output([UInt8])
         /// The plugin closed its output, or ended.
         case outputEnded
+        /// The launcher has ended; the plugin's pipes may be open still.
+        case launcherEnded
         /// The plugin takes no more input.
         case inputBroken
         /// There is room for more lines.

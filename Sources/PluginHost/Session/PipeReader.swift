@@ -68,13 +68,15 @@ final class PipeReader: Sendable {
         }
     }
 
-    /// Reads what is still in the pipe, without waiting for more and without pace, and closes it.
+    /// Reads what is in the pipe at this moment, without pace, and closes it. What comes meanwhile is left: whoever
+    /// holds the other end must not keep this from ending.
     func close() async {
         await withCheckedContinuation { continuation in
             queue.async { [self] in
                 reading.withLock { _ in
                     guard state.withLock({ $0.watch != nil }) else { return }
-                    while read() == .piece {}
+                    var rest = available
+                    while rest > 0, case .piece(let count) = read() { rest -= count }
                     stop()
                 }
                 continuation.resume()
@@ -99,18 +101,24 @@ final class PipeReader: Sendable {
     }
 
     private enum Found {
-        case piece
+        /// So many bytes.
+        case piece(Int)
         case nothing
         /// Nothing will come any more.
         case end
     }
 
+    /// Bytes in the pipe.
+    private var available: Int {
+        var count: Int32 = 0
+        _ = ioctl(descriptor.rawValue, UInt(FIONREAD), &count)
+        return Int(count)
+    }
+
     private func read() -> Found {
         // No more room than needed, as it may be long until the piece is done with. Where nothing is there, the room is
         // for learning whether that is the end.
-        var available: Int32 = 0
-        _ = ioctl(descriptor.rawValue, UInt(FIONREAD), &available)
-        let count = max(1, min(Int(available), Self.limit))
+        let count = max(1, min(available, Self.limit))
         var problem: Int32 = 0
         let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
             var got = -1
@@ -122,7 +130,7 @@ final class PipeReader: Sendable {
         }
         guard bytes.isEmpty else {
             take(bytes)
-            return .piece
+            return .piece(bytes.count)
         }
         return problem == EAGAIN ? .nothing : .end
     }

@@ -335,6 +335,7 @@ extension PluginSession {
         case .closeInput: outgoing.close()
         case .terminate: process?.terminate()
         case .kill: process?.killAll()
+        case .killLauncher: killLauncher()
         }
     }
 
@@ -342,7 +343,7 @@ extension PluginSession {
     func nextAlarm(_ now: Int64) -> Int64? {
         var times: [Int64] = []
         if let next = shutdown?.next { times.append(next) }
-        if outputEnded != nil || isReadingPaused { times.append(now + Limit.endPoll) }
+        if let look = nextEndLook(now) { times.append(look) }
         if let next = clock.next(watched(now)) { times.append(next) }
         if case .working = phase {
             for queue in queues {

@@ -18,6 +18,10 @@ final class PluginSession {
         static let heldStates = 1 << 20
         /// How long commands may still be decided after the process has ended.
         static let lastCommands: Int64 = 5_000
+        /// How long what is left in the pipes is waited for after the launcher has ended.
+        static let lastOutput: Int64 = 2_000
+        /// Between two looks at a launcher whose end nothing tells of.
+        static let endLook: Int64 = 1_000
         /// Between two looks at a process that should have ended.
         static let endPoll: Int64 = 20
         static let publish: Int64 = 100
@@ -91,6 +95,13 @@ final class PluginSession {
     var outputEnded: Int64?
     /// When its process was found to have ended.
     var endedUnread: Int64?
+    /// What tells of the launcher's end, and when it ended.
+    var exitWatch: ExitWatch?
+    var launcherEnded: Int64?
+    var lastEndLook: Int64 = 0
+    /// Finds what outlives the launcher.
+    var remnants = Remnants()
+    var pipesWereCut = false
     var view = SessionBoard.View()
     var lastPublish: Int64 = 0
 
@@ -202,6 +213,8 @@ final class PluginSession {
             let process = try PluginProcess.start(plan)
             await work(process)
             let how = await process.reap()
+            await endRemnants(how)
+            board.clear()
             return await report(how, process.takeReport().map { log.mask($0, limit: 2048) })
         } catch {
             let reason = "cannot start '\(plan.launcher)': \(error)"
@@ -213,6 +226,7 @@ final class PluginSession {
 
     private func work(_ process: PluginProcess) async {
         self.process = process
+        watchEnd(process)
         view.pid = process.pid
         let (mailbox, desk, saver, reader) = (mailbox, desk, saver, reader)
         let lines = ErrorLines(log: log)
@@ -248,10 +262,10 @@ final class PluginSession {
         await output.close()
         await errors.close()
         lines.finish()
+        exitWatch?.close()
         environment.log.growth.cancel(wake)
         if isChecker { environment.checks.detach(manifest.name, session: plan.session) }
         await saveAtEnd()
-        board.clear()
     }
 
     private func loop() async {
@@ -260,15 +274,6 @@ final class PluginSession {
             if hasEnded(environment.now()) { return }
             for input in await mailbox.take() { await handle(input, now: environment.now()) }
         }
-    }
-
-    /// Whether the process has ended and nothing more is to be waited for.
-    func hasEnded(_ now: Int64) -> Bool {
-        // While the plugin is not read from, the end of its output is not seen, and may never be.
-        guard outputEnded != nil || isReadingPaused, process?.hasEnded ?? true else { return false }
-        let since = outputEnded ?? endedUnread ?? now
-        endedUnread = since
-        return unanswered == 0 || now - since > Limit.lastCommands
     }
 
     func handle(_ input: Mailbox.Input, now: Int64) async {
@@ -282,6 +287,7 @@ final class PluginSession {
             outputEnded = now
             phase = .ending
             if shutdown == nil || !isDraining { shutdown = .awaitingExit(now: now) }
+        case .launcherEnded: launcherEnded = launcherEnded ?? now
         case .inputBroken, .room: resumeReading(now)
         case .alarm: break
         case .logGrew:

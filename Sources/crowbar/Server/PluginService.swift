@@ -23,7 +23,7 @@ struct PluginService: Service {
             dataFolder: Self.absolute(configuration.data) + "/plugins",
             isolation: Self.isolation(configuration), logger: logger)
         environment.missingChannels = ChannelCheck(stores).missing
-        if access(configuration.plugins, F_OK) != 0 {
+        if access(configuration.plugins, F_OK) != 0, errno == ENOENT {
             logger.notice("there is no folder '\(configuration.plugins)', so no plugin runs")
         }
         do {
@@ -71,7 +71,8 @@ struct PluginService: Service {
     /// Plugins are started to be asked, on a log of their own that is thrown away, so that a running server does not
     /// notice and a folder without data is left as it is.
     static func check(_ configuration: Configuration) async throws -> [PluginCheck.Finding] {
-        guard access(configuration.plugins, F_OK) == 0 else {
+        // What is there and cannot be looked at is found below.
+        guard access(configuration.plugins, F_OK) == 0 || errno != ENOENT else {
             let text = "there is no folder '\(configuration.plugins)', so no plugin would run"
             return [.init(isError: false, text: text)]
                 + (await ChannelCheck.open(configuration).check?.hookFindings() ?? [])

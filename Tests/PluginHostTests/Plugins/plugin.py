@@ -6,7 +6,8 @@ deaf (ignores drain and SIGTERM), noisy, leaky (tells its secrets in every way),
 later (exit status 75), poison (dies of an event each time), away (a channel's first event is tried again after `wait`
 ms), swap (changes its queues), flood (emits more than is read from it at once, and dies), oversized (acks with a state
 that is too large, and again without it once it is told), keyed (a command for each message, all under one key),
-sloppy (exit status 3 after a drain), unsure (exit status 78 after all).
+sloppy (exit status 3 after a drain), unsure (exit status 78 after all), orphans (a daemon that runs `orphan`; it notes
+its launcher's process id too).
 It notes what it gets in dataDir/seen, one JSON line each.
 """
 import json
@@ -49,6 +50,10 @@ class Plugin:
         if self.mode == "daemon":
             child = subprocess.Popen(["sleep", "1000"], start_new_session=True)
             self.note(daemon=child.pid)
+        if self.mode == "orphans":
+            code = "import sys, time; " + self.config["orphan"] + "; time.sleep(1000)"
+            child = subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
+            self.note(daemon=child.pid, launcher=os.getppid())
         if self.mode == "early":
             self.command(None)
         if self.mode == "noisy":
