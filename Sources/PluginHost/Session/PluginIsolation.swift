@@ -16,9 +16,11 @@ public struct PluginIsolation: Sendable {
         self.users = users
     }
 
-    /// The outermost of the folders to hide, of those that are there, without links.
+    /// The outermost of the folders to hide, of those that are there, without links. What cannot be looked at counts as
+    /// there: the launcher then refuses to run the plugin.
     func folders(_ dataFolder: String) -> [String] {
-        let all = ([dataFolder] + hidden).filter { access($0, F_OK) == 0 }.map(FileBytes.resolved)
+        let all = ([dataFolder] + hidden).filter { access($0, F_OK) == 0 || errno != ENOENT }
+            .map(FileBytes.resolved)
         var outermost: [String] = []
         for folder in Set(all).sorted() where !outermost.contains(where: { Self.is(folder, within: $0) }) {
             outermost.append(folder)
