@@ -114,7 +114,9 @@ struct AttackTests {
             }
             #expect(beginning(plugin, folder)?["queues"]?.string != "ok", "\(plugin)")
             for (key, value) in entries(beginning(plugin, folder)) where key.hasPrefix("make ") {
-                #expect(value == (situation.kernel == nil ? "ok" : "ENOSYS"), "\(plugin): \(key)")
+                // Landlock refuses queues, which are files, to plugins with a sandbox.
+                let own = key == "make mq_open" && plugin != "open" ? "EACCES" : "ok"
+                #expect(value == (situation.kernel == nil ? own : "ENOSYS"), "\(plugin): \(key)")
             }
             // Where neither mounts nor users keep the attributes of files, no plugin may change them.
             let mayChange = situation.kernel == nil || situation.hasUsers

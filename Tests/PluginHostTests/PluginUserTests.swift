@@ -51,6 +51,10 @@ import Testing
         #expect(try give("c", 900_001...900_003) == 900_003)
         #expect(try give("c", 900_001...900_003) == 900_003)
         #expect(throws: PluginUsers.Failure.self) { try give("d", 900_001...900_003) }
+        // Two that start side by side are offered different ones.
+        let both = PluginUsers(range: 900_001...900_009, isRequired: true, file: file)
+        let (first, second) = (try both.number(of: "x").number, try both.number(of: "y").number)
+        #expect((first, second) == (900_004, 900_005))
         // Another range: another number, from then on.
         let offered = try PluginUsers(range: 900_010...900_011, isRequired: false, file: file).number(of: "b")
         #expect(offered == .init(number: 900_010, isKept: false, hasHadOne: true))

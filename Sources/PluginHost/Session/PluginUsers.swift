@@ -1,4 +1,5 @@
 import Glibc
+import Synchronization
 
 /// A user and group of its own for each plugin, where the host may give one (``UserRights``). A plugin keeps its number
 /// as long as the data folder is kept.
@@ -20,6 +21,8 @@ public final class PluginUsers: Sendable {
     private let file: String
     /// Whether a plugin that its user cannot run does not run at all. Else it runs as the host's, and that is logged.
     let isRequired: Bool
+    /// Numbers that were offered to plugins and are not kept yet: plugins start side by side.
+    private let offered = Mutex<[String: UInt32]>([:])
 
     /// - Parameters:
     ///   - range: The numbers that may be given.
@@ -55,7 +58,13 @@ public final class PluginUsers: Sendable {
         if let number = known[name], range.contains(number) {
             return Number(number: number, isKept: true, hasHadOne: true)
         }
-        guard let number = Self.free(in: range, known: Set(known.values), isTaken: Self.isTaken) else {
+        let offer = offered.withLock { offered -> UInt32? in
+            offered[name] = nil
+            let taken = Set(known.values).union(offered.values)
+            offered[name] = Self.free(in: range, known: taken, isTaken: Self.isTaken)
+            return offered[name]
+        }
+        guard let number = offer else {
             throw Failure(reason: "no number from \(range.lowerBound) to \(range.upperBound) is free for its user")
         }
         return Number(number: number, isKept: false, hasHadOne: known[name] != nil)
@@ -84,6 +93,7 @@ public final class PluginUsers: Sendable {
         guard write(descriptor, line, line.count) == line.count, fsync(descriptor) == 0 else {
             throw failure("written")
         }
+        offered.withLock { $0[name] = nil }
     }
 
     private func read() throws(Failure) -> [String: UInt32] {
