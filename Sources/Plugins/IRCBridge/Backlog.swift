@@ -71,6 +71,8 @@ struct Backlog: Sendable {
         guard var entry = channels[name]?.last, let left = channels[name]?.left else { return nil }
         channels[name]?.last = nil
         channels[name]?.left = 0
+        // It is another message than the one that it settles.
+        (entry.tries, entry.again) = (0, nil)
         entry.message.what = .summary(left)
         return entry
     }
