@@ -183,7 +183,7 @@ extension NetworkMachine {
         case "JOIN":
             if !source.host.isEmpty { setMask(message.source ?? mask) }
             memberships[fold(name)]?.joined(now: now)
-            playback.joined(fold(name), message, now: unixStart + now)
+            playback.joined(fold(name), message)
             noteOwnNick(now: now)
             return membershipChanged(now) + askHistory(fold(name), now)
         case "KICK":

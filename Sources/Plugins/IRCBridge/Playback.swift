@@ -5,26 +5,27 @@ import PluginKit
 /// Servers and bouncers mark what they repeat by its time (server-time), which is before that of the JOIN. ZNC does
 /// so in words where the client knows no times: between `Buffer Playback...` and `Playback Complete.` of its own user.
 struct Playback: Sendable {
-    /// How much before its own clock the JOIN is taken to be where the server does not tell its time, in seconds.
-    static let leeway = 60.0
     /// The longest that the end of a bouncer's playback is waited for, in seconds.
     static let longest = 60.0
 
-    /// When the client joined, by folded channel, in seconds of Unix.
+    /// The channels that the client has joined, folded.
+    private var joined: Set<String> = []
+    /// When it did, by the server's clock, in seconds of Unix, where the server says so. The own clock says nothing: the
+    /// server's may be behind it, and then what is said now would be taken for old.
     private var joins: [String: Double] = [:]
     /// Until when what comes to a channel is a bouncer's playback.
     private var playing: [String: Instant] = [:]
 
     /// The client has joined.
-    /// - Parameter now: The time by the own clock, in seconds of Unix.
-    mutating func joined(_ target: String, _ message: IRCMessage, now: Double) {
-        joins[target] = Self.time(message) ?? now - Self.leeway
+    mutating func joined(_ target: String, _ message: IRCMessage) {
+        joined.insert(target)
+        joins[target] = Self.time(message)
     }
 
     /// Whether a message was said before the client joined, or is a bouncer's word about such.
     mutating func isOld(_ message: IRCMessage, _ target: String, now: Instant) -> Bool {
         if let source = message.source, source.hasPrefix("***!"), source.hasSuffix("@znc.in"),
-            let text = message.params.last, joins[target] != nil
+            let text = message.params.last, joined.contains(target)
         {
             playing[target] = text.hasPrefix("Buffer Playback") ? now + Self.longest : nil
             return true
