@@ -3,7 +3,7 @@
 message's last word:
 
     echo       the message, with its label
-    list       a batch with the label, in which is a 404
+    list       a batch with the label, in which is a refusal for good
     drop       an ACK, as the message went nowhere
     nothing    nothing
     flood      as echo; then bob says four lines in one piece
@@ -39,7 +39,9 @@ def serve(connection):
         elif words[:2] == ["CAP", "END"]:
             send(":s 001 crowbar :Welcome")
         elif words[0] == "JOIN":
-            send(":crowbar!crowbar@host JOIN #general", ":s 366 crowbar #general :End")
+            send(
+                ":crowbar!crowbar@host JOIN #general", ":s 353 crowbar = #general :crowbar bob",
+                ":s 366 crowbar #general :End")
         elif words[0] == "PING":
             send(":s PONG s " + words[1])
         elif words[0] == "QUIT":
@@ -49,7 +51,7 @@ def serve(connection):
         elif words[-1] == "list":
             send(
                 label + ":s BATCH +b labeled-response",
-                "@batch=b :s 404 crowbar #general :Cannot send to channel",
+                "@batch=b :s 401 crowbar #general :Cannot send to channel",
                 "@batch=b :s NOTE PRIVMSG X :more of it",
                 ":s BATCH -b",
             )
