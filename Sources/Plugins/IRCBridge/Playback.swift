@@ -10,8 +10,8 @@ struct Playback: Sendable {
 
     /// The channels that the client has joined, folded.
     private var joined: Set<String> = []
-    /// When it did, by the server's clock, in seconds of Unix, where the server says so. The own clock says nothing: the
-    /// server's may be behind it, and then what is said now would be taken for old.
+    /// When it did, by the server's clock, in seconds of Unix, where the server says so. The own clock says nothing:
+    /// the server's may be behind it, and then what is said now would be taken for old.
     private var joins: [String: Double] = [:]
     /// Until when what comes to a channel is a bouncer's playback.
     private var playing: [String: Instant] = [:]
