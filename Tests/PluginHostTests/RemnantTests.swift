@@ -74,9 +74,13 @@ import Testing
             return String(decoding: status, as: UTF8.self).contains("\nUid:\t\(user)\t")
         }
         let orphan = try start("/usr/bin/setpriv", ["--reuid=\(user)", "--clear-groups", "/bin/sleep", "1000"])
+        // Descriptor 3 has the plugin's variables, and 4 takes what the launcher reports.
         let launcher = try start(
-            HostScenario.products + "/crowbar-launch",
-            ["\(getpid())", "t", "--user=\(user)", "--group=\(user)", "--may-expose", "--", "/bin/sleep", "1000"])
+            "/bin/sh",
+            [
+                "-c", "exec \"$@\" 3</dev/null 4>/dev/null", "sh", HostScenario.products + "/crowbar-launch",
+                "\(getpid())", "--user=\(user)", "--group=\(user)", "--may-expose", "--", "/bin/sleep", "1000",
+            ])
         defer { launcher.terminate() }
         try await wait("both") {
             isUsers(orphan.processIdentifier) && child(of: launcher.processIdentifier).map(isUsers) == true
