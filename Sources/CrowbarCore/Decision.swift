@@ -6,6 +6,26 @@ public struct Decision: Sendable, Equatable {
     public var previous: String?
     /// How the state changes.
     public var change: StateChange?
+    /// Who may read the event, as ``LogPage/Entry/audience``. The creation of a private channel has no audience before
+    /// the change is applied: see ``audience(in:)``.
+    private var audience: Int64 = 0
+
+    init(userName: String? = nil, previous: String? = nil, change: StateChange? = nil) {
+        self.userName = userName
+        self.previous = previous
+        self.change = change
+    }
+
+    /// Who may read the event, as ``LogPage/Entry/audience``.
+    /// - Parameter tables: The state after ``change``.
+    /// - Throws: ``LogError/damaged(_:)`` if the tables do not have the channel that the change created.
+    public func audience(in tables: some DecisionTables) throws -> Int64 {
+        guard case .channelCreated(let id, _, isPrivate: true) = change else { return audience }
+        guard let channel = try tables.channel(id), channel.isPrivate else {
+            throw LogError.damaged("the private channel '\(id)' is missing after its creation")
+        }
+        return channel.audience
+    }
 
     /// Holds a command against the state (docs/domain.md, "Commands and events").
     ///
@@ -39,14 +59,17 @@ public struct Decision: Sendable, Equatable {
                 throw CommandError(
                     .channelExists, "the channel '\(command.channelId)' exists already", field: "channelId")
             }
-            return Decision(change: .channelCreated(id: command.channelId, creator: actor))
+            return Decision(
+                change: .channelCreated(id: command.channelId, creator: actor, isPrivate: false))
         }
         guard let channel = existing else {
             throw CommandError(
                 .channelNotFound, "there is no channel '\(command.channelId)'; CREATE_CHANNEL makes one",
                 field: "channelId")
         }
-        return try decide(submission, in: channel, name: name, against: tables, position: position)
+        var decision = try decide(submission, in: channel, name: name, against: tables, position: position)
+        decision.audience = channel.audience
+        return decision
     }
 
     private static func decide(

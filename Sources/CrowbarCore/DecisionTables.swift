@@ -21,11 +21,16 @@ public struct ChannelState: Sendable, Equatable {
     public var key: Int64
     /// Who created it.
     public var creator: String
+    /// Whether only its members may read its events; it stays so for the whole life of the channel.
+    public var isPrivate: Bool
+    /// The audience of its events, as ``LogPage/Entry/audience``.
+    public var audience: Int64 { isPrivate ? key : 0 }
 
     /// Makes one.
-    public init(key: Int64, creator: String) {
+    public init(key: Int64, creator: String, isPrivate: Bool = false) {
         self.key = key
         self.creator = creator
+        self.isPrivate = isPrivate
     }
 }
 
@@ -50,7 +55,7 @@ public struct MessageState: Sendable, Equatable {
 public enum StateChange: Sendable, Equatable {
     case userNamed(id: String, name: String)
     /// The channel exists and its creator is a member.
-    case channelCreated(id: String, creator: String)
+    case channelCreated(id: String, creator: String, isPrivate: Bool)
     case channelDestroyed(id: String, ChannelState)
     case joined(user: String, ChannelState)
     case left(user: String, ChannelState)

@@ -16,6 +16,8 @@ public struct LogPage: Sendable {
         public var user: Int32
         /// The plugin it came from, as an index into ``LogPage/names``; -1 without one.
         public var origin: Int32
+        /// Who may read it: 0 for everybody, else the key of the private channel's life (``ChannelState/key``).
+        public var audience: Int64
         /// What happened.
         public var type: EventType
         /// How many-th link of a chain of causes it is.
@@ -41,31 +43,34 @@ public struct LogPage: Sendable {
     /// Adds an entry.
     public mutating func append(
         position: Int64, timestamp: Int64, type: EventType, channel: String?, user: String, origin: String?,
-        depth: UInt8, json: UnsafeRawBufferPointer
+        depth: UInt8, audience: Int64, json: UnsafeRawBufferPointer
     ) {
         append(
             position: position, timestamp: timestamp, type: type, channel: channel.map { intern($0) } ?? -1,
-            user: intern(user), origin: origin.map { intern($0) } ?? -1, depth: depth, json: json)
+            user: intern(user), origin: origin.map { intern($0) } ?? -1, depth: depth, audience: audience,
+            json: json)
     }
 
     /// Adds an entry whose names stand as UTF-8 where a database put them; a name seen before makes no `String`.
     public mutating func append(
         position: Int64, timestamp: Int64, type: EventType, channel: UnsafeRawBufferPointer?,
-        user: UnsafeRawBufferPointer, origin: UnsafeRawBufferPointer?, depth: UInt8, json: UnsafeRawBufferPointer
+        user: UnsafeRawBufferPointer, origin: UnsafeRawBufferPointer?, depth: UInt8, audience: Int64,
+        json: UnsafeRawBufferPointer
     ) {
         append(
             position: position, timestamp: timestamp, type: type, channel: channel.map { intern(utf8: $0) } ?? -1,
-            user: intern(utf8: user), origin: origin.map { intern(utf8: $0) } ?? -1, depth: depth, json: json)
+            user: intern(utf8: user), origin: origin.map { intern(utf8: $0) } ?? -1, depth: depth,
+            audience: audience, json: json)
     }
 
     private mutating func append(
         position: Int64, timestamp: Int64, type: EventType, channel: Int32, user: Int32, origin: Int32,
-        depth: UInt8, json: UnsafeRawBufferPointer
+        depth: UInt8, audience: Int64, json: UnsafeRawBufferPointer
     ) {
         entries.append(
             Entry(
                 position: position, timestamp: timestamp, offset: Int32(bytes.count), length: Int32(json.count),
-                channel: channel, user: user, origin: origin, type: type, depth: depth))
+                channel: channel, user: user, origin: origin, audience: audience, type: type, depth: depth))
         bytes.append(contentsOf: json)
     }
 

@@ -3,7 +3,7 @@ import GRDB
 
 /// The log's reading side: each function runs within one short read transaction.
 enum LogReader {
-    private static let columns = "position, timestamp, type, channelId, userId, originPlugin, depth, json"
+    private static let columns = "position, timestamp, type, channelId, userId, originPlugin, depth, json, audience"
 
     static func page(_ db: Database, after position: Int64, limit: Int, maxBytes: Int) throws -> LogPage {
         let rows = try RawStatement(
@@ -64,7 +64,8 @@ enum LogReader {
         }
         page.append(
             position: rows.int(0), timestamp: rows.int(1), type: type, channel: rows.bytesIfPresent(3),
-            user: rows.bytes(4), origin: rows.bytesIfPresent(5), depth: depth, json: rows.bytes(7))
+            user: rows.bytes(4), origin: rows.bytesIfPresent(5), depth: depth,
+            audience: rows.int(8), json: rows.bytes(7))
     }
 
     static func position(_ db: Database, of eventId: String) throws -> Int64? {

@@ -4,7 +4,7 @@ import GRDB
 /// The tables of `log.db` and how older formats become this one.
 enum LogSchema {
     /// The format that this version writes, as `PRAGMA user_version`.
-    static let version = 1
+    static let version = 2
 
     /// Brings a database to ``version``.
     /// - Parameters:
@@ -14,15 +14,18 @@ enum LogSchema {
     static func migrate(_ db: Database, path: String, secret: () -> [UInt8]) throws {
         let found = try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0
         guard found <= version else { throw StoreError.newerFormat(path: path, found: found, supported: version) }
-        if found < 1 {
-            try db.inTransaction(.immediate) {
+        if found == version { return }
+        // One transaction: a migration that is interrupted leaves the format that was there.
+        try db.inTransaction(.immediate) {
+            if found < 1 {
                 try db.execute(sql: first)
                 let put = try RawStatement(cached: "INSERT INTO meta (key, value) VALUES ('secret', ?)", db)
                 put.bind(1, blob: secret())
                 try put.run()
-                try db.execute(sql: "PRAGMA user_version = 1")
-                return .commit
             }
+            if found < 2 { try db.execute(sql: second) }
+            try db.execute(sql: "PRAGMA user_version = \(version)")
+            return .commit
         }
     }
 
@@ -49,7 +52,7 @@ enum LogSchema {
 
     // `json` stands last, so that a row's other columns are found on its first page however long the event is.
     // AUTOINCREMENT on channels: a key must never come again, since messages of a destroyed channel stay under theirs.
-    private static let first = """
+    static let first = """
         CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
         CREATE TABLE events (
             position INTEGER PRIMARY KEY, eventId TEXT NOT NULL UNIQUE, type INTEGER NOT NULL, channelId TEXT,
@@ -64,5 +67,26 @@ enum LogSchema {
         CREATE TABLE messages (
             channelKey INTEGER NOT NULL, messageId TEXT NOT NULL, userId TEXT NOT NULL, textPosition INTEGER NOT NULL,
             deleted INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (channelKey, messageId)) WITHOUT ROWID;
+        """
+
+    // Who may read what (docs/decisions/0080-private-channels.md), invitations and reactions. Columns with a constant
+    // default: no row is written, so the migration takes the same short time for every log. An audience of 0 takes no
+    // bytes in a row, which is why `audience` may stand behind `json`.
+    // `members.private` repeats the channel's, so that the index names a user's private channels and public ones cost
+    // it nothing.
+    private static let second = """
+        ALTER TABLE events ADD COLUMN audience INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE channels ADD COLUMN private INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE members ADD COLUMN private INTEGER NOT NULL DEFAULT 0;
+        CREATE INDEX privateMembers ON members (userId, channelKey) WHERE private = 1;
+        CREATE TABLE invitations (
+            channelKey INTEGER NOT NULL, userId TEXT NOT NULL, PRIMARY KEY (channelKey, userId)) WITHOUT ROWID;
+        CREATE INDEX invitationsByUser ON invitations (userId, channelKey);
+        CREATE TABLE reactions (
+            channelKey INTEGER NOT NULL, messageId TEXT NOT NULL, reaction TEXT NOT NULL, userId TEXT NOT NULL,
+            PRIMARY KEY (channelKey, messageId, reaction, userId)) WITHOUT ROWID;
+        CREATE TABLE reactionCounts (
+            channelKey INTEGER NOT NULL, messageId TEXT NOT NULL, reaction TEXT NOT NULL, count INTEGER NOT NULL,
+            PRIMARY KEY (channelKey, messageId, reaction)) WITHOUT ROWID;
         """
 }

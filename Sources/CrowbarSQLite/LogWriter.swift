@@ -29,8 +29,9 @@ final class LogWriter: @unchecked Sendable {
         insert = try prepare(
             """
             INSERT INTO events (
-                position, eventId, type, channelId, userId, originPlugin, depth, commandHash, timestamp, json)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                position, eventId, type, channelId, userId, originPlugin, depth, commandHash, timestamp, json,
+                audience)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """)
         self.now = now
         keysScopedAfter = try LogSchema.keysScopedAfter(db)
@@ -122,6 +123,7 @@ final class LogWriter: @unchecked Sendable {
         let decision = try Decision.decide(submission, against: tables, position: position)
         // First the tables: a refusal by their own rules comes from the first statement that would write.
         if let change = decision.change { try tables.apply(change) }
+        let audience = try decision.audience(in: tables)
         let channel = submission.command.type.hasChannel ? submission.command.channelId : nil
         let (user, json) = (
             EventEncoder.userId(submission), EventEncoder.bytes(submission, decision, timestamp: timestamp)
@@ -136,11 +138,13 @@ final class LogWriter: @unchecked Sendable {
         insert.bind(8, blob: submission.commandHash)
         insert.bind(9, timestamp)
         insert.bind(10, blob: json)
+        insert.bind(11, audience)
         try insert.run()
         json.withUnsafeBytes {
             appended.append(
                 position: position, timestamp: timestamp, type: submission.command.type.event, channel: channel,
-                user: user, origin: submission.origin?.plugin, depth: submission.depth, json: $0)
+                user: user, origin: submission.origin?.plugin, depth: submission.depth,
+                audience: audience, json: $0)
         }
         return Receipt(eventId: submission.eventId, position: position, timestamp: timestamp)
     }

@@ -12,16 +12,16 @@ struct SQLiteDecisionTables: DecisionTables {
     init(_ db: Database) throws {
         func prepare(_ sql: String) throws -> RawStatement { RawStatement(try db.makeStatement(sql: sql)) }
         findUser = try prepare("SELECT name FROM users WHERE userId = ?")
-        findChannel = try prepare("SELECT key, creator FROM channels WHERE channelId = ?")
+        findChannel = try prepare("SELECT key, creator, private FROM channels WHERE channelId = ?")
         findMember = try prepare("SELECT 1 FROM members WHERE channelKey = ? AND userId = ?")
         findMessage = try prepare(
             "SELECT userId, textPosition, deleted FROM messages WHERE channelKey = ? AND messageId = ?")
         findEvent = try prepare("SELECT json FROM events WHERE position = ?")
         putUser = try prepare(
             "INSERT INTO users (userId, name) VALUES (?, ?) ON CONFLICT (userId) DO UPDATE SET name = excluded.name")
-        putChannel = try prepare("INSERT INTO channels (channelId, creator) VALUES (?, ?)")
+        putChannel = try prepare("INSERT INTO channels (channelId, creator, private) VALUES (?, ?, ?)")
         dropChannel = try prepare("DELETE FROM channels WHERE key = ?")
-        putMember = try prepare("INSERT INTO members (channelKey, userId) VALUES (?, ?)")
+        putMember = try prepare("INSERT INTO members (channelKey, userId, private) VALUES (?, ?, ?)")
         dropMember = try prepare("DELETE FROM members WHERE channelKey = ? AND userId = ?")
         dropMembers = try prepare("DELETE FROM members WHERE channelKey = ?")
         putMessage = try prepare(
@@ -41,7 +41,7 @@ struct SQLiteDecisionTables: DecisionTables {
         defer { findChannel.reset() }
         findChannel.bind(1, id)
         guard try findChannel.step() else { return nil }
-        return ChannelState(key: findChannel.int(0), creator: findChannel.text(1))
+        return ChannelState(key: findChannel.int(0), creator: findChannel.text(1), isPrivate: findChannel.int(2) != 0)
     }
 
     func isMember(_ user: String, of channel: ChannelState) throws -> Bool {
@@ -75,17 +75,18 @@ struct SQLiteDecisionTables: DecisionTables {
             putUser.bind(1, id)
             putUser.bind(2, name)
             try putUser.run()
-        case .channelCreated(let id, let creator):
+        case .channelCreated(let id, let creator, let isPrivate):
             putChannel.bind(1, id)
             putChannel.bind(2, creator)
+            putChannel.bind(3, isPrivate ? 1 : 0)
             try putChannel.run()
-            try add(creator, lastKey())
+            try add(creator, ChannelState(key: lastKey(), creator: creator, isPrivate: isPrivate))
         case .channelDestroyed(_, let channel):
             dropChannel.bind(1, channel.key)
             try dropChannel.run()
             dropMembers.bind(1, channel.key)
             try dropMembers.run()
-        case .joined(let user, let channel): try add(user, channel.key)
+        case .joined(let user, let channel): try add(user, channel)
         case .left(let user, let channel):
             dropMember.bind(1, channel.key)
             dropMember.bind(2, user)
@@ -104,9 +105,10 @@ struct SQLiteDecisionTables: DecisionTables {
         }
     }
 
-    private func add(_ user: String, _ channelKey: Int64) throws {
-        putMember.bind(1, channelKey)
+    private func add(_ user: String, _ channel: ChannelState) throws {
+        putMember.bind(1, channel.key)
         putMember.bind(2, user)
+        putMember.bind(3, channel.isPrivate ? 1 : 0)
         try putMember.run()
     }
 

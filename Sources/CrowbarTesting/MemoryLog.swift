@@ -12,6 +12,7 @@ public final class MemoryLog: EventLog {
         var depth: UInt8
         var commandHash: [UInt8]
         var timestamp: Int64
+        var audience: Int64
     }
 
     private struct State {
@@ -79,13 +80,14 @@ public final class MemoryLog: EventLog {
         let timestamp = max(now, state.stored.last?.timestamp ?? 0)
         let decision = try Decision.decide(submission, against: state.tables, position: position)
         if let change = decision.change { try state.tables.apply(change) }
+        let audience = try decision.audience(in: state.tables)
         state.tables.events.append(EventEncoder.bytes(submission, decision, timestamp: timestamp))
         state.stored.append(
             Stored(
                 eventId: submission.eventId, type: submission.command.type.event,
                 channel: submission.command.type.hasChannel ? submission.command.channelId : nil,
                 user: EventEncoder.userId(submission), origin: submission.origin?.plugin, depth: submission.depth,
-                commandHash: submission.commandHash, timestamp: timestamp))
+                commandHash: submission.commandHash, timestamp: timestamp, audience: audience))
         state.positions[submission.eventId] = position
         return Receipt(eventId: submission.eventId, position: position, timestamp: timestamp)
     }
@@ -95,7 +97,8 @@ public final class MemoryLog: EventLog {
         state.tables.events[Int(position) - 1].withUnsafeBytes {
             page.append(
                 position: position, timestamp: stored.timestamp, type: stored.type, channel: stored.channel,
-                user: stored.user, origin: stored.origin, depth: stored.depth, json: $0)
+                user: stored.user, origin: stored.origin, depth: stored.depth,
+                audience: stored.audience, json: $0)
         }
     }
 

@@ -35,9 +35,9 @@ struct MemoryTables: DecisionTables {
     mutating func apply(_ change: StateChange) throws {
         switch change {
         case .userNamed(let id, let name): users[id] = name
-        case .channelCreated(let id, let creator):
+        case .channelCreated(let id, let creator, let isPrivate):
             lastKey += 1
-            channels[id] = ChannelState(key: lastKey, creator: creator)
+            channels[id] = ChannelState(key: lastKey, creator: creator, isPrivate: isPrivate)
             members[lastKey] = [creator]
         case .channelDestroyed(let id, let channel):
             channels[id] = nil

@@ -62,7 +62,7 @@ import Testing
     @Test func aNewerFormatIsRefused() async throws {
         let folder = try TemporaryFolder()
         try await Self.open(folder).withWriter { try $0.execute(sql: "PRAGMA user_version = 9") }
-        #expect(throws: StoreError.newerFormat(path: folder.file("log.db"), found: 9, supported: 1)) {
+        #expect(throws: StoreError.newerFormat(path: folder.file("log.db"), found: 9, supported: 2)) {
             _ = try Self.open(folder)
         }
     }
