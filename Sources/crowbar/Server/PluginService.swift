@@ -135,7 +135,9 @@ struct PluginService: Service {
         case .range(let range): users = PluginUsers(range: range, isRequired: true, file: file)
         }
         return PluginIsolation(
-            hidden: [data] + (beside.map { [$0] } ?? []), mayExpose: configuration.exposeData, users: users)
+            hidden: [data] + (beside.map { [$0] } ?? []),
+            kept: [absolute(configuration.plugins), absolute(configuration.file)], mayExpose: configuration.exposeData,
+            users: users)
     }
 
     private static func write(_ bytes: [UInt8], to path: String) {
