@@ -40,6 +40,9 @@ public protocol HostStore: Sendable {
 
     /// Drops all that is kept of a plugin, in one transaction. One that is not known is fine.
     func forget(plugin: String) async throws
+
+    /// Drops all that is kept of one queue, in one transaction. One that is not known is fine.
+    func forget(queue: QueueID) async throws
 }
 
 extension HostStore {

@@ -72,15 +72,23 @@ public struct APIServer: Service {
         }
         let log = SparseLog(configuration.logger, now: configuration.now)
         let gate = ConnectionGate(limit: rules.connections, log: log)
-        let server = try HTTPServerBuilder.http1(
+        let http = HTTP1Channel(
+            responder: responder(log),
             configuration: .init(
                 additionalChannelHandlers: [ConnectionGuard(rules, gate: gate, log: log)],
-                httpDecoderConfiguration: decoder)
-        ).buildServer(
+                httpDecoderConfiguration: decoder))
+        let accepted = AcceptedConnections()
+        let server = AccountedChannel(http: http, accepted: accepted).server(
             configuration: ServerConfiguration(address: bind, availableConnectionsDelegate: gate),
-            eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: quiet,
-            responder: responder(log), onServerRunning: { [onListening] in await onListening($0.localAddress?.port) })
-        try await server.run()
+            onServerRunning: { [onListening] in await onListening($0.localAddress?.port) },
+            eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: quiet)
+        do {
+            try await server.run()
+        } catch {
+            await accepted.end()
+            throw error
+        }
+        await accepted.end()
     }
 
     private func responder(_ log: SparseLog) -> HTTPChannelHandler.Responder {

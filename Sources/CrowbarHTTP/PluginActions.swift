@@ -7,6 +7,8 @@ public struct PluginActions: Sendable {
     /// Lines of a plugin's log at most.
     public static let maxLines = 1_000
 
+    // A name is a plugin's, or NAME/QUEUE: then it is about that queue alone.
+
     /// All that is known of a plugin.
     public var show: @Sendable (_ plugin: String) async throws -> [UInt8]
     /// Does one of ``verbs`` to a plugin.
@@ -19,8 +21,8 @@ public struct PluginActions: Sendable {
     public var ask: @Sendable (_ what: String, _ plugin: String, _ queue: String?) async throws -> [UInt8]
     /// The last lines of a plugin behind a number.
     public var logs: @Sendable (_ plugin: String, _ after: Int64, _ limit: Int) async throws -> [UInt8]
-    /// Puts the cursor of a plugin, or of `NAME/QUEUE`, to a place.
-    public var setCursor: @Sendable (_ name: String, _ place: String) async throws -> [UInt8]
+    /// Puts the cursor of a plugin, or of `NAME/QUEUE`, to a place; backwards only where that is confirmed.
+    public var setCursor: @Sendable (_ name: String, _ place: String, _ isConfirmed: Bool) async throws -> [UInt8]
 
     /// Shows dead letters with their events, delivers them once more, or drops them; `eventIds` nil: all.
     public var deadLetters: @Sendable (_ deed: Deed, _ name: String, _ eventIds: [String]?) async throws -> [UInt8]
@@ -36,7 +38,7 @@ public struct PluginActions: Sendable {
         reload: @escaping @Sendable () async throws -> [UInt8],
         ask: @escaping @Sendable (_ what: String, _ plugin: String, _ queue: String?) async throws -> [UInt8],
         logs: @escaping @Sendable (_ plugin: String, _ after: Int64, _ limit: Int) async throws -> [UInt8],
-        setCursor: @escaping @Sendable (_ name: String, _ place: String) async throws -> [UInt8],
+        setCursor: @escaping @Sendable (_ name: String, _ place: String, _ isConfirmed: Bool) async throws -> [UInt8],
         deadLetters: @escaping @Sendable (_ deed: Deed, _ name: String, _ eventIds: [String]?) async throws -> [UInt8]
     ) {
         self.show = show

@@ -20,15 +20,16 @@ struct PluginRoutes: Sendable {
         guard let plugin = parts.first, parts.count <= 2 else { throw APIResponder.unknown(path) }
         guard parts.count == 2 else {
             try APIResponder.expect(.get, request, path)
-            return .json(try await actions.show(plugin))
+            try query.refuseUnknown(knowing: ["queue"])
+            return .json(try await actions.show(Self.name(plugin, query["queue"])))
         }
         switch parts[1] {
         case "logs":
             try APIResponder.expect(.get, request, path)
-            try query.refuseUnknown(knowing: ["lines", "after"])
+            try query.refuseUnknown(knowing: ["lines", "after", "queue"])
             let lines = try Self.number(query, "lines", upTo: PluginActions.maxLines) ?? PluginActions.lines
             let after = try Self.number(query, "after", upTo: .max) ?? 0
-            return .json(try await actions.logs(plugin, Int64(after), lines))
+            return .json(try await actions.logs(Self.name(plugin, query["queue"]), Int64(after), lines))
         case "deliveries":
             try APIResponder.expect(.get, request, path)
             try query.refuseUnknown(knowing: ["endpoint"])
@@ -41,31 +42,37 @@ struct PluginRoutes: Sendable {
             return .json(try await actions.ask("test-send", plugin, endpoint))
         case "forget":
             try APIResponder.expect(.post, request, path)
-            let body = try await fields(request, known: ["confirm"])
-            return .json(try await actions.forget(plugin, body?.bool("confirm") ?? false))
-        case "resume":
-            try APIResponder.expect(.post, request, path)
-            let body = try await fields(request, known: ["queue"])
-            guard body?.span("queue") != nil else { return .json(try await actions.act("resume", plugin)) }
-            guard let queue = body?.string("queue") else {
-                throw APIFailure(.invalidCommand, "'queue' is a queue's name", field: "queue")
-            }
-            return .json(try await actions.ask("resume", plugin, queue))
+            let body = try await fields(request, known: ["confirm", "queue"])
+            let name = Self.name(plugin, try Self.queue(body))
+            return .json(try await actions.forget(name, body?.bool("confirm") ?? false))
         case let verb where PluginActions.verbs.contains(verb):
             try APIResponder.expect(.post, request, path)
-            return .json(try await actions.act(verb, plugin))
+            let body = try await fields(request, known: ["queue"])
+            return .json(try await actions.act(verb, Self.name(plugin, try Self.queue(body))))
         default: throw APIResponder.unknown(path)
         }
     }
 
-    /// Takes a request to set a cursor: `{"to": PLACE}`.
+    /// The queue that a body names, if any.
+    private static func queue(_ body: JSONObject?) throws(APIFailure) -> String? {
+        guard body?.span("queue") != nil else { return nil }
+        guard let queue = body?.string("queue"), !queue.isEmpty else {
+            throw APIFailure(.invalidCommand, "'queue' is a queue's name", field: "queue")
+        }
+        return queue
+    }
+
+    /// `NAME`, or `NAME/QUEUE`.
+    private static func name(_ plugin: String, _ queue: String?) -> String { plugin + (queue.map { "/" + $0 } ?? "") }
+
+    /// Takes a request to set a cursor: `{"to": PLACE, "confirm": true}`; without the latter it is not set backwards.
     func setCursor(_ request: Request, _ name: String) async throws -> Response {
-        let body = try await fields(request, known: ["to"])
+        let body = try await fields(request, known: ["to", "confirm"])
         guard let place = body?.string("to") else {
             throw APIFailure(
                 .invalidCommand, "'to' says where: beginning, now, id:EVENTID or @2026-11-01T00:00:00Z", field: "to")
         }
-        return .json(try await actions.setCursor(name, place))
+        return .json(try await actions.setCursor(name, place, body?.bool("confirm") ?? false))
     }
 
     /// Takes a request about dead letters: `{"do": "show"|"retry"|"drop", "eventIds": [ID…]}`, or `"all": true`.

@@ -177,6 +177,20 @@ public final class SQLiteHostStore: HostStore {
         }
     }
 
+    public func forget(queue: QueueID) async throws {
+        try await run { db in
+            try db.inTransaction(.immediate) {
+                for table in ["queues", "deadLetters"] {
+                    let drop = try RawStatement(cached: "DELETE FROM \(table) WHERE plugin = ? AND queue = ?", db)
+                    drop.bind(1, queue.plugin)
+                    drop.bind(2, queue.queue)
+                    try drop.run()
+                }
+                return .commit
+            }
+        }
+    }
+
     /// Closes the connection once its work is done. The store cannot be used after it.
     public func close() throws { try database.close() }
 

@@ -148,5 +148,15 @@ public struct HostStoreConformance: Sendable, CustomStringConvertible {
             try expectEqual(try await store.queues(of: "q"), ["a": full])
             try expectEqual(try await store.deadLetterCounts(), counts(["q/a": 1]))
         },
+        HostStoreConformance("a forgotten queue leaves nothing, the others of its plugin all") { store in
+            let (a, b) = (QueueID(plugin: "p", queue: "a"), QueueID(plugin: "p", queue: "b"))
+            try await store.save([a: full, b: full], deadLetters: [letter("p", "a", 3), letter("p", "b", 3)])
+            _ = try await store.redrive("p", queue: nil, eventIds: nil)
+            try await store.forget(queue: a)
+            try await store.forget(queue: QueueID(plugin: "p", queue: "none"))
+            try expectEqual(try await store.queues(of: "p"), ["b": full])
+            try expectEqual(try await store.deadLetterCounts(), counts(["p/b": 1]))
+            try expectEqual(try await store.redrives(of: "p"), ["b": [3]])
+        },
     ]
 }

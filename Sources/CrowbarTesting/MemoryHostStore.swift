@@ -122,4 +122,12 @@ public final class MemoryHostStore: HostStore {
             state.redrives = state.redrives.filter { $0.id.plugin != plugin }
         }
     }
+
+    public func forget(queue: QueueID) async throws {
+        state.withLock { state in
+            state.records[queue] = nil
+            state.letters.removeAll { $0.id == queue }
+            state.redrives = state.redrives.filter { $0.id != queue }
+        }
+    }
 }

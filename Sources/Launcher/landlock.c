@@ -88,7 +88,7 @@ static uint64_t known_to(int version) {
     return rights;
 }
 
-// A ruleset being filled: the rights it knows, and the rules with what stays hidden, if anything.
+// A ruleset being filled: the rights it knows, and the rules with what stays hidden or as it is, if anything.
 struct allowing {
     int ruleset;
     uint64_t known;
@@ -114,22 +114,26 @@ static bool allow(struct allowing to, const char *path, uint64_t rights, int fla
     return done;
 }
 
-static bool holds_hidden(const struct rules *rules, const char *path, bool *is_hidden) {
+// Whether something of a list lies below a path. `is_part`: the path is or lies below something of it.
+static bool holds_any(const char *const *list, int count, const char *path, bool *is_part) {
     bool holds = false;
-    *is_hidden = false;
-    for (int i = 0; rules != NULL && i < rules->hides; i++) {
-        if (is_within(path, rules->hide[i])) *is_hidden = true;
-        if (is_within(rules->hide[i], path)) holds = true;
+    *is_part = false;
+    for (int i = 0; i < count; i++) {
+        if (is_within(path, list[i])) *is_part = true;
+        if (is_within(list[i], path)) holds = true;
     }
     return holds;
 }
 
-// Landlock cannot take a folder out of one that is allowed, so what holds a hidden one is allowed entry by entry. What
-// is made later beside these entries is out of reach.
+// Landlock cannot take a folder out of one that is allowed, so what holds one that is hidden or can only be read is
+// allowed entry by entry. What is made later beside these entries is out of reach.
 static bool allow_entries(struct allowing to, const char *path, uint64_t rights) {
-    bool is_hidden;
-    bool holds = holds_hidden(to.hidden, path, &is_hidden);
+    bool is_hidden, is_kept;
+    bool holds = holds_any(to.hidden->hide, to.hidden->hides, path, &is_hidden);
     if (is_hidden) return true;
+    bool holds_kept = holds_any(to.hidden->keep, to.hidden->keeps, path, &is_kept);
+    if (is_kept) rights &= READING;
+    holds = holds || (holds_kept && !is_kept);
     // Through these a plugin could change other processes of its user and, as root, the kernel.
     if (strcmp(path, "/proc") == 0 || strcmp(path, "/sys") == 0) rights &= READING;
     if (!holds) return allow(to, path, rights, O_NOFOLLOW);

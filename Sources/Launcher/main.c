@@ -18,7 +18,7 @@
 // neither descriptor, so that nothing that it says is mistaken for a report.
 //
 // Options (rules.h): --memory=BYTES --files=NUMBER --soft-files=NUMBER --processes=NUMBER --user=NUMBER --group=NUMBER
-// --folder=PATH --hide=PATH --may-expose --no-network --sandbox --read=PATH --write=PATH --require. --probe tells what this machine can
+// --folder=PATH --hide=PATH --keep=PATH --may-expose --no-network --sandbox --read=PATH --write=PATH --require. --probe tells what this machine can
 // enforce: "landlock VERSION"; "sockets 1" where system calls can be refused, else 0; "mounts 2" where a plugin can get
 // mounts of its own by root's right, 1 by that of an ordinary user, else 0.
 

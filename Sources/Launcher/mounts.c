@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -133,14 +134,20 @@ static const char *below(const char *path, const char *folder) {
     return strcmp(folder, "/") == 0 ? path : path + strlen(folder);
 }
 
-static bool add_hidden(struct rules *rules, const char *path) {
-    for (int i = 0; i < rules->hides; i++) {
-        if (is_within(path, rules->hide[i])) return true;
+static bool is_within_any(const char *path, const char *const *folders, int count) {
+    for (int i = 0; i < count; i++) {
+        if (is_within(path, folders[i])) return true;
     }
+    return false;
+}
+
+// Adds a path that is not below one of the list already.
+static bool add_place(const char *path, const char **list, int *count) {
+    if (is_within_any(path, list, *count)) return true;
     char *copy = strdup(path);
     errno = E2BIG;
-    if (copy == NULL || rules->hides == MAX_PATHS) return false;
-    rules->hide[rules->hides++] = copy;
+    if (copy == NULL || *count == MAX_PATHS) return false;
+    list[(*count)++] = copy;
     return true;
 }
 
@@ -149,8 +156,8 @@ static bool is_same(const char *path, const char *other) {
     return stat(path, &one) == 0 && stat(other, &two) == 0 && one.st_dev == two.st_dev && one.st_ino == two.st_ino;
 }
 
-// The other places where a folder can be seen: its file system may be mounted more than once, or a part of it.
-static bool add_other_places(struct rules *rules, const char *folder, FILE *file) {
+// The other places where a file or folder can be seen: its file system may be mounted more than once, or a part of it.
+static bool add_other_places(const char *folder, FILE *file, const char **list, int *count) {
     static struct mounted line, home;
     static char inside[2 * PATH_MAX], place[3 * PATH_MAX];
     home.point[0] = 0;
@@ -172,27 +179,35 @@ static bool add_other_places(struct rules *rules, const char *folder, FILE *file
         } else {
             continue;
         }
-        if (!add_hidden(rules, place)) return false;
+        if (!add_place(place, list, count)) return false;
     }
     return true;
 }
 
-bool find_hidden(struct rules *rules, struct trouble *trouble) {
-    int given = 0;
+bool find_places(struct rules *rules, struct trouble *trouble) {
+    int given = 0, kept = 0;
     for (int i = 0; i < rules->hides; i++) {
         char *path = realpath(rules->hide[i], NULL);
         if (path == NULL) return note_trouble(trouble, "cannot find the folder to hide:", rules->hide[i]);
-        bool is_hidden = false;
-        for (int j = 0; j < given; j++) is_hidden = is_hidden || is_within(path, rules->hide[j]);
-        if (!is_hidden) rules->hide[given++] = path;
+        if (!is_within_any(path, rules->hide, given)) rules->hide[given++] = path;
     }
     rules->hides = given;
+    for (int i = 0; i < rules->keeps; i++) {
+        char *path = realpath(rules->keep[i], NULL);
+        if (path == NULL && errno != ENOENT && errno != EACCES) {
+            return note_trouble(trouble, "cannot find what no plugin may change:", rules->keep[i]);
+        }
+        if (path == NULL || is_within_any(path, rules->hide, given)) continue;
+        if (!is_within_any(path, rules->keep, kept)) rules->keep[kept++] = path;
+    }
+    rules->keeps = kept;
     FILE *file = fopen("/proc/self/mountinfo", "re");
     if (file == NULL) return note_trouble(trouble, "cannot read", "/proc/self/mountinfo");
     bool done = true;
-    for (int i = 0; done && i < given; i++) done = add_other_places(rules, rules->hide[i], file);
+    for (int i = 0; done && i < given; i++) done = add_other_places(rules->hide[i], file, rules->hide, &rules->hides);
+    for (int i = 0; done && i < kept; i++) done = add_other_places(rules->keep[i], file, rules->keep, &rules->keeps);
     fclose(file);
-    return done || note_trouble(trouble, "cannot hide all places where the data folder is mounted", NULL);
+    return done || note_trouble(trouble, "cannot find all places where the data folder is mounted", NULL);
 }
 
 static bool cover(const char *path) {
@@ -245,6 +260,24 @@ static bool close_for_writing(const struct rules *rules, struct trouble *trouble
     return true;
 }
 
+// What is mounted over itself can be closed by itself, and neither be renamed nor removed here.
+static bool keep_as_it_is(const char *path) {
+    int tree = clone_tree(path);
+    // What this user cannot reach it cannot change.
+    if (tree < 0) return errno == EACCES;
+    if (!attach(tree, path)) return false;
+    struct attributes attributes = {.set = READ_ONLY};
+    if (syscall(SYSTEM_MOUNT_SETATTR, AT_FDCWD, path, ALL_BELOW, &attributes, sizeof attributes) == 0) return true;
+    struct statvfs info;
+    if (errno != ENOSYS || statvfs(path, &info) != 0) return false;
+    // Before Linux 5.12 without what is mounted below; what was closed already must stay so.
+    unsigned long flags = MS_REMOUNT | MS_BIND | MS_RDONLY;
+    if (info.f_flag & ST_NOSUID) flags |= MS_NOSUID;
+    if (info.f_flag & ST_NODEV) flags |= MS_NODEV;
+    if (info.f_flag & ST_NOEXEC) flags |= MS_NOEXEC;
+    return mount(NULL, path, NULL, flags, NULL) == 0;
+}
+
 // Through these a plugin could change other processes of its user (oom_score_adj, autogroup) and, as root, the kernel.
 static bool close_kernel(void) {
     static const char *const folders[] = {"/proc", "/sys"};
@@ -270,6 +303,9 @@ bool hide_folders(struct rules *rules, enum mounts how, bool read_only, struct t
     if (tree < 0) return note_trouble(trouble, "cannot keep the plugin's folder", NULL);
     if (!close_kernel()) return note_trouble(trouble, "cannot close /proc and /sys for writing", NULL);
     if (read_only && !close_for_writing(rules, trouble)) return false;
+    for (int i = 0; i < rules->keeps; i++) {
+        if (!keep_as_it_is(rules->keep[i])) return note_trouble(trouble, "cannot keep as it is", rules->keep[i]);
+    }
     for (int i = 0; i < rules->hides; i++) {
         if (!cover(rules->hide[i])) return note_trouble(trouble, "cannot hide", rules->hide[i]);
     }

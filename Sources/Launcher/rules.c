@@ -54,6 +54,7 @@ static bool read_option(const char *option, struct rules *rules) {
     if (strncmp(option, "--group=", 8) == 0) return (rules->group = number(option + 8)) > 0;
     if (strncmp(option, "--folder=", 9) == 0) return *(rules->folder = option + 9) == '/';
     if (strncmp(option, "--hide=", 7) == 0) return add_path(option + 7, rules->hide, &rules->hides);
+    if (strncmp(option, "--keep=", 7) == 0) return add_path(option + 7, rules->keep, &rules->keeps);
     if (strncmp(option, "--read=", 7) == 0) return add_path(option + 7, rules->read, &rules->reads);
     if (strncmp(option, "--write=", 8) == 0) return add_path(option + 8, rules->write, &rules->writes);
     if (strcmp(option, "--no-network") == 0) return rules->no_network = true;
@@ -106,14 +107,14 @@ static bool hide(struct rules *rules, bool *mounts, struct trouble *trouble) {
     bool shares_user = rules->user == 0;
     *mounts = false;
     // Where another user runs it, what only owners may change needs no mounts.
-    if (rules->hides == 0 && !(rules->sandbox && shares_user)) return true;
+    if (rules->hides == 0 && rules->keeps == 0 && !(rules->sandbox && shares_user)) return true;
     // The machine's message queues as files.
     static const char queues[] = "/dev/mqueue";
     if (rules->hides > 0 && access(queues, F_OK) == 0 && !add_path(queues, rules->hide, &rules->hides)) {
         errno = E2BIG;
         return note_trouble(trouble, "too many folders to hide", NULL);
     }
-    if (!find_hidden(rules, trouble)) return false;
+    if (!find_places(rules, trouble)) return false;
     enum mounts how = possible_mounts();
     if (how == MOUNTS_NONE) {
         errno = ENOSYS;
@@ -178,8 +179,9 @@ static bool confine(struct rules *rules, const char *program, bool *no_attribute
     }
     if (!drop_capabilities(trouble)) return false;
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return note_trouble(trouble, "cannot set no_new_privs", NULL);
-    *no_attributes = !mounts && !has_user && (rules->sandbox || rules->hides > 0) && !rules->may_expose;
-    return restrict_files(rules, program, rules->hides > 0 && !mounts, trouble);
+    bool closes = rules->sandbox || rules->hides + rules->keeps > 0;
+    *no_attributes = !mounts && !has_user && closes && !rules->may_expose;
+    return restrict_files(rules, program, rules->hides + rules->keeps > 0 && !mounts, trouble);
 }
 
 bool apply_rules(struct rules *rules, const char *program, struct trouble *trouble) {

@@ -40,6 +40,10 @@ struct rules {
     // the rules are laid; the other places where the same folders are mounted are added.
     const char *read[MAX_PATHS], *write[MAX_PATHS], *hide[MAX_PATHS];
     int reads, writes, hides;
+    // Files and folders that the plugin may read and never changes, whoever owns them: the manifests, crowbar.toml. In the
+    // same way with their other places; what is not there or is hidden is left out.
+    const char *keep[MAX_PATHS];
+    int keeps;
 };
 
 // What went wrong, in a form that goes through a pipe in one write.
@@ -63,7 +67,7 @@ bool is_within(const char *path, const char *folder);
 // The version of Landlock that the kernel offers; 0 for none.
 int landlock_version(void);
 // Restricts the file system and, as far as the kernel can, the network and signals. `program` may be read and run.
-// `hides`: the hidden folders are left out of what is allowed.
+// `hides`: the hidden folders are left out of what is allowed, and what is to be kept can only be read.
 bool restrict_files(const struct rules *rules, const char *program, bool hides, struct trouble *trouble);
 
 // Whether system calls can be refused here: a known processor, and a kernel with seccomp filters.
@@ -74,11 +78,12 @@ bool refuse_calls(const struct rules *rules, bool no_attributes, struct trouble 
 enum mounts { MOUNTS_NONE, MOUNTS_BY_USER, MOUNTS_BY_ROOT };
 // Finds out by trying, in a process that ends.
 enum mounts possible_mounts(void);
-// Gives this process mounts of its own, in which the hidden folders are empty but for the present folder and, with
-// `read_only`, nothing can be changed but below the present folder and `write`.
+// Gives this process mounts of its own, in which the hidden folders are empty but for the present folder, what is to be
+// kept can only be read and, with `read_only`, nothing can be changed but below the present folder and `write`.
 bool hide_folders(struct rules *rules, enum mounts how, bool read_only, struct trouble *trouble);
-// Replaces the hidden folders by their paths without links and adds the other places where they are mounted.
-bool find_hidden(struct rules *rules, struct trouble *trouble);
+// Replaces the hidden folders and what is to be kept by their paths without links, and adds the other places where they
+// are mounted.
+bool find_places(struct rules *rules, struct trouble *trouble);
 
 // Gives up what root may do.
 void drop_bounding_set(void);

@@ -121,6 +121,21 @@ import Testing
         #expect(Self.retries(failed.messages).first?.afterMs == 5000)
     }
 
+    @Test func anOperatorEndsAHold() throws {
+        var lane = try Self.lane(DeliveryTests.function, 1...3)
+        #expect(lane.obstacle == nil && lane.resume().isEmpty)
+        let job = try Self.next(&lane)
+        _ = lane.settle(job, Self.answer(429), now: 0, chance: 0.5)
+        #expect(lane.obstacle == "throttled" && !lane.isRunnable)
+        let resumed = lane.resume()
+        #expect(resumed == [.window(queue: "t", events: 64)])
+        #expect(lane.obstacle == nil && lane.isRunnable && lane.release(now: 10_000).isEmpty)
+        _ = lane.suspend(CredentialProblem("none"), now: 0, chance: 0.5)
+        #expect(lane.obstacle == "waiting for credentials")
+        let again = lane.resume()
+        #expect(again == [.window(queue: "t", events: 64)] && lane.obstacle == nil)
+    }
+
     @Test func credentialsThatAreNotAcceptedAreDoubted() throws {
         var lane = try Self.lane(DeliveryTests.queue, 1...1)
         let job = try Self.next(&lane)

@@ -303,4 +303,53 @@ import Testing
         let file = try await AWSProcess([good], .init("credentials_file", .string("/nonexistent")), purpose: .check)
         #expect(try await file.fatal().path == "credentials_file")
     }
+
+    // MARK: What the operator asks
+
+    private func ask(_ aws: AWSProcess, _ what: String, _ queue: String?) async throws -> PluginMessage.Answer {
+        try await aws.plugin.send(.ask(id: MessageID(5), what: what, queue: queue))
+        return try await aws.plugin.first("an answer to \(what)", within: .seconds(20)) { message in
+            if case .answer(MessageID(5), let answer) = message { answer } else { nil }
+        }
+    }
+
+    private func told(_ aws: AWSProcess, _ what: String, _ queue: String?) async throws -> JSON {
+        guard case .told(let json) = try await ask(aws, what, queue) else { throw Unanswered(what: what) }
+        return json
+    }
+
+    private struct Unanswered: Error { var what: String }
+
+    @Test func aTargetIsTestedAndItsLastTriesAreTold() async throws {
+        let world = try await AWSWorld()
+        let aws = try await AWSProcess([
+            world.target("f", Self.function), world.target("q", Self.queue),
+            world.target("none", "sqs:eu-central-1:123456789012:nowhere"),
+        ])
+        try await aws.start()
+        try await aws.deliver(1, to: "q")
+        try await aws.acks([1])
+        try await aws.deliver(2, to: "f", attempt: 3)
+        try await aws.acks([2])
+        for target in ["f", "q"] {
+            let test = try await told(aws, "test-send", target)
+            #expect(test["delivered"]?.bool == true && test["outcome"]?.string == "ok", "\(test)")
+            #expect(test["eventId"]?.string?.hasPrefix("test-") == true && test["endpoint"]?.string == target)
+        }
+        let bodies = try await world.receive("plain").map(\.body)
+        #expect(bodies.count == 2 && bodies.contains { $0.contains("AWS_TEST") && $0.contains("the target 'q'") })
+        let missing = try await told(aws, "test-send", "none")
+        #expect(missing["delivered"]?.bool == false && missing["outcome"]?.string == "not_found", "\(missing)")
+        // Tests are no tries of the queue's.
+        let mine = try #require(try await told(aws, "deliveries", "f").array)
+        #expect(mine.map { $0["eventId"]?.string } == ["e2"] && mine.first?["attempt"]?.int == 3)
+        #expect(mine.first?["url"]?.string == "arn:aws:" + Self.function)
+        let all = try #require(try await told(aws, "deliveries", nil).array)
+        #expect(Set(all.map { $0["eventId"]?.string }) == ["e1", "e2"])
+        for what in ["test-send", "deliveries", "resume"] {
+            #expect(try await ask(aws, what, "x") == .refused("there is no target 'x'"))
+        }
+        #expect(try await told(aws, "resume", "f") == .object([.init("endpoint", .string("f")), .init("was", .null)]))
+        #expect(try await ask(aws, "juggle", "q") == .refused("'juggle' is not known here"))
+    }
 }

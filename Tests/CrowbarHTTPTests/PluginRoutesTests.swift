@@ -17,7 +17,8 @@ import Testing
             show: { try answer("show \($0)") }, act: { try answer("\($0) \($1)") },
             forget: { try answer("forget \($0) \($1)") }, reload: { try answer("reload") },
             ask: { try answer("\($0) \($1) \($2 ?? "all")") },
-            logs: { try answer("logs \($0) \($1) \($2)") }, setCursor: { try answer("set \($0) \($1)") },
+            logs: { try answer("logs \($0) \($1) \($2)") },
+            setCursor: { try answer("set \($0) \($1)" + ($2 ? " again" : "")) },
             deadLetters: { try answer("\($0) \($1) \($2?.joined(separator: " ") ?? "all")") })
     }()
 
@@ -38,7 +39,22 @@ import Testing
         Call(method: .POST, path: "plugins/irc/pause", answer: "\"pause irc\"\n"),
         Call(method: .POST, path: "plugins/irc/resume", answer: "\"resume irc\"\n"),
         Call(
-            method: .POST, path: "plugins/hook/resume", body: #"{"queue":"a"}"#, answer: "\"resume hook a\"\n"),
+            method: .POST, path: "plugins/hook/resume", body: #"{"queue":"a"}"#, answer: "\"resume hook/a\"\n"),
+        Call(method: .POST, path: "plugins/hook/pause", body: #"{"queue":"a"}"#, answer: "\"pause hook/a\"\n"),
+        Call(method: .POST, path: "plugins/hook/start", body: #"{"queue":"a"}"#, answer: "\"start hook/a\"\n"),
+        Call(method: .POST, path: "plugins/hook/stop", body: #"{"queue":"a"}"#, answer: "\"stop hook/a\"\n"),
+        Call(method: .POST, path: "plugins/hook/restart", body: #"{"queue":"a"}"#, answer: "\"restart hook/a\"\n"),
+        Call(method: .GET, path: "plugins/hook?queue=a", answer: "\"show hook/a\"\n"),
+        Call(method: .GET, path: "plugins/hook?q=a", status: 422, answer: "invalid_command"),
+        Call(method: .GET, path: "plugins/hook/logs?queue=a", answer: "\"logs hook/a 0 100\"\n"),
+        Call(
+            method: .POST, path: "plugins/hook/forget", body: #"{"confirm":true,"queue":"a"}"#,
+            answer: "\"forget hook/a true\"\n"),
+        Call(
+            method: .PUT, path: "cursors/irc", body: #"{"to":"beginning","confirm":true}"#,
+            answer: "\"set irc beginning again\"\n"),
+        Call(
+            method: .POST, path: "plugins/hook/pause", body: #"{"queue":""}"#, status: 422, answer: "invalid_command"),
         Call(method: .POST, path: "plugins/hook/resume", body: "{}", answer: "\"resume hook\"\n"),
         Call(
             method: .POST, path: "plugins/hook/resume", body: #"{"queue":1}"#, status: 422, answer: "invalid_command"),

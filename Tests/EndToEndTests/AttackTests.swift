@@ -35,6 +35,7 @@ struct AttackTests {
         }
         folder.write("crowbar.toml", situation.keys + "\n[http]\nlisten = \"127.0.0.1:0\"\n")
         let sandbox = "[sandbox]\nrequire = true\n"
+        folder.write("plugins.d/other.toml", Self.other)
         for (name, tables) in [("open", ""), ("closed", sandbox), ("limited", "[limits]\nprocesses = 64\n" + sandbox)] {
             let config = "[config]\nattack = \"\(folder.file("data"))\"\nipc = \(Self.key)\n"
             let command = "command = [\"/usr/bin/python3\", \"\(folder.file("prober.py"))\"]\n"
@@ -47,7 +48,8 @@ struct AttackTests {
             for name in ["", "plugins.d", "data", "data/plugins", "data/plugins/other", "data/plugins/other/secret"] {
                 chown(folder.file(name), situation.user, situation.user)
             }
-            for name in ["open", "closed", "limited"] {
+            chown(folder.file("crowbar.toml"), situation.user, situation.user)
+            for name in ["open", "closed", "limited", "other"] {
                 chown(folder.file("plugins.d/\(name).toml"), situation.user, situation.user)
             }
         }
@@ -150,7 +152,13 @@ struct AttackTests {
             #expect(info.st_mode & 0o7777 == (mayPass ? 0o711 : mode), "\(name)")
         }
         #expect(folder.read("data/plugins/other/secret") == "secret")
+        #expect(folder.read("plugins.d/other.toml") == Self.other)
+        #expect(folder.list("plugins.d") == ["closed.toml", "limited.toml", "open.toml", "other.toml"])
+        #expect(folder.read("crowbar.toml").hasPrefix(situation.keys + "\n[http]"))
     }
+
+    /// A manifest that does not run.
+    private static let other = "command = [\"/bin/true\"]\nenabled = false\n"
 
     @Test(arguments: [(uid_t(0), "off"), (0, "auto"), (Situation.ordinary, "auto")])
     func whereNothingKeepsThemFromTheDataTheyDoNotRunUnlessTheOperatorSaysSo(user: uid_t, users: String) throws {

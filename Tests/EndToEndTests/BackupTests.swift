@@ -78,7 +78,7 @@ import Testing
         #expect(listed.contains("diverged") && listed.contains("'crowbar cursor set p now' goes on with"), "\(listed)")
         #expect(!seen("data/plugins/p/seen").contains("other"))
         #expect(
-            folder.crowbar("cursor", "set", "p", "beginning").output
+            folder.crowbar("cursor", "set", "p", "beginning", "--yes").output
                 == "p: 1 queue set to beginning; it starts again\n")
         #expect(folder.poll { seen("data/plugins/p/seen").contains("other") })
         kill(again.pid, SIGTERM)

@@ -83,7 +83,7 @@ import Testing
         #expect(folder.poll { state(folder, "ex") == "live" })
         #expect(folder.crowbar("plugins", "reload").output == "nothing changed\n")
         #expect(
-            folder.crowbar("cursor", "set", "ex/main", "beginning").output
+            folder.crowbar("cursor", "set", "ex/main", "beginning", "--yes").output
                 == "ex: 1 queue set to beginning; it starts again\n")
         #expect(folder.poll { count(folder) == 6 }, "\(count(folder))")
         let restarted = folder.crowbar("plugins", "restart", "ex", "--json")
@@ -115,7 +115,7 @@ import Testing
         let wrong: [([String], String)] = [
             (["plugins", "start", "nobody"], "there is no plugin 'nobody'"),
             (["plugins", "logs", "nobody"], "there is no plugin 'nobody'"),
-            (["plugins", "stop", "a/b"], "there is no plugin 'a/b'"),
+            (["plugins", "stop", "a/b"], "there is no plugin 'a'"),
             (["plugins", "forget", "ex", "--yes"], "'ex' is running; stop it first"),
             (["cursor", "set", "ex/other", "now"], "'ex' has no queue 'other'"),
             (["cursor", "set", "ex", "id:none"], "the log has no event 'none'"),

@@ -1,5 +1,7 @@
-import Glibc
+import Foundation
 import Testing
+
+@testable import crowbar
 
 /// What a server does with signals, sent to the real one.
 @Suite(.serialized) struct SignalTests {
@@ -31,6 +33,34 @@ import Testing
         let log = folder.read("serve.err")
         #expect(log.contains("signal received, shutting down"), "\(log)")
         #expect(access(folder.file("d/crowbar.sock"), F_OK) != 0, "the socket is removed")
+    }
+
+    /// docs/operations.md says of each signal what the table has.
+    @Test func thePageSaysWhatTheTableHas() throws {
+        let page = #filePath.split(separator: "/").dropLast(3).map { "/" + $0 }.joined() + "/docs/operations.md"
+        let text = try String(contentsOfFile: page, encoding: .utf8)
+        var said: [String: Substring] = [:]
+        for line in text.split(separator: "\n") where line.hasPrefix("| SIG") {
+            let cells = line.split(separator: "|")
+            for name in cells[0].split(separator: ",") {
+                said[name.trimmingCharacters(in: CharacterSet(charactersIn: " …"))] = cells[1]
+            }
+        }
+        for policy in SignalPolicy.table {
+            let name = policy.name.hasPrefix("SIGRTMIN") ? "SIGRTMIN" : policy.name
+            let words = try #require(said[name], "\(name)")
+            switch policy.action {
+            case .shutdown: #expect(words.contains("shuts down in order"), "\(name)")
+            case .reload: #expect(words.contains("reloads"), "\(name)")
+            case .ignore: #expect(words.contains("nothing but a line in the log"), "\(name)")
+            }
+            #expect(words.contains("a fault of the server's own ends it at once") == policy.isFault, "\(name)")
+        }
+        let handled = Set(SignalPolicy.table.map { $0.name.hasPrefix("SIGRTMIN") ? "SIGRTMIN" : $0.name })
+        #expect(
+            Set(said.keys).subtracting(handled) == [
+                "SIGTSTP", "SIGTTIN", "SIGTTOU", "SIGSTOP", "SIGCONT", "SIGCHLD", "SIGURG", "SIGWINCH", "SIGKILL",
+            ])
     }
 
     @Test func otherSignalsDoNotEndIt() throws {

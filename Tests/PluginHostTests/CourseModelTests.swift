@@ -56,7 +56,7 @@ struct CourseModelTests {
                 case .rewind:
                     if !processes.isEmpty { problems.append("cursors stored beside a process") }
                     isStoring = true
-                case .pause, .note: break
+                case .pause, .pauseQueues, .note: break
                 }
             }
             if processes.values.count(where: { !$0.isHeld }) > 1 { problems.append("two at work") }

@@ -258,6 +258,31 @@ struct CourseTests {
         #expect(course.steps(now: 0) == [.launch(id: 4, Self.manifest("c"), isHeld: false)])
     }
 
+    @Test func aPauseOfAQueueIsTaughtToEveryProcess() throws {
+        var course = Self.running()
+        try course.pause(queue: "a")
+        #expect(course.steps(now: 0) == [.pauseQueues(id: 1, ["a"])])
+        #expect(course.steps(now: 0) == [] && Self.state(course) == .live)
+        // To one that takes over, before it is let go.
+        course.take(Self.manifest("b"))
+        _ = course.steps(now: 0)
+        course.heardReady(2, takesConfig: false)
+        _ = course.steps(now: 0)
+        _ = Self.end(&course, 1, .stopped)
+        #expect(course.steps(now: 0) == [.pauseQueues(id: 2, ["a"]), .release(id: 2)])
+        course.heardReady(2, takesConfig: false)
+        // A restart does not end it; the end of the whole plugin's pause does.
+        try course.restartNow()
+        _ = course.steps(now: 0)
+        _ = Self.end(&course, 2, .stopped)
+        #expect(
+            course.steps(now: 0) == [.launch(id: 3, Self.manifest("b"), isHeld: false), .pauseQueues(id: 3, ["a"])])
+        try course.pause(false)
+        #expect(course.steps(now: 0) == [.pauseQueues(id: 3, [])])
+        course.stop()
+        #expect(throws: ControlRefusal.notRunning("p")) { try course.pause(queue: "a") }
+    }
+
     @Test func cursorsAreStoredWhileNothingRuns() throws {
         var course = Self.running()
         course.askRewind()

@@ -116,6 +116,8 @@ import Testing
         #expect(queue.state(in: .live, view) == "waiting")
         queue.isHeld = true
         #expect(queue.state(in: .live, view) == "held")
+        #expect(queue.state(in: .live, view, isPaused: true) == "paused")
+        #expect(queue.state(in: .failed, view, isPaused: true) == "failed")
         for state in [Course.State.paused, .draining, .failed] {
             #expect(queue.state(in: state, view) == state.rawValue)
         }

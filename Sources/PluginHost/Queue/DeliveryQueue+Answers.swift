@@ -263,6 +263,20 @@ extension DeliveryQueue {
         }
     }
 
+    /// Makes due what waits for another try.
+    mutating func hasten(now: Int64) {
+        for (key, strand) in strands { strands[key]?.due = strand.due.map { min($0, now) } }
+        for position in retries.keys {
+            guard let due = attempts[position]?.due else { continue }
+            attempts[position]?.due = min(due, now)
+        }
+        resumed.attempts = resumed.attempts.mapValues { known in
+            var known = known
+            known.due = known.due.map { min($0, now) }
+            return known
+        }
+    }
+
     /// When the next retry or parked lane is due, on the monotonic clock.
     var nextRetry: Int64? {
         var next: Int64?

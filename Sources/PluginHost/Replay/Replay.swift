@@ -64,9 +64,9 @@ public final class Replay: Sendable {
         var measure: ReplayMeasure?
     }
 
-    private let manifest: Manifest
-    private let plan: ReplayPlan
-    private let environment: HostEnvironment
+    let manifest: Manifest
+    let plan: ReplayPlan
+    let environment: HostEnvironment
     private let state: Mutex<State>
     private let stopping: AsyncStream<Never>
     private let endStopping: AsyncStream<Never>.Continuation
@@ -94,7 +94,7 @@ public final class Replay: Sendable {
     /// How far it is now.
     public var progress: Progress {
         state.withLock { state in
-            let queues = state.board.current.queues
+            let queues = state.board.current.queues.filter { plan.wants(queue: $0.name) }
             let position = queues.map { $0.cursor?.position ?? 0 }.min() ?? 0
             let settled = state.settled + queues.reduce(0) { $0 + $1.settlements }
             let matching = state.measure?.matching ?? 0
@@ -112,7 +112,7 @@ public final class Replay: Sendable {
     /// - Returns: Whether there may be more to count now.
     public func measure() async -> Bool {
         let piece = state.withLock { state -> (after: Int64, through: Int64)? in
-            let shown = state.board.current.queues
+            let shown = state.board.current.queues.filter { plan.wants(queue: $0.name) }
             // A plugin may change its queues; between two processes there are none.
             if !shown.isEmpty { state.filters = .init(shown.map { ($0.name, $0.filter) }, uniquingKeysWith: { $1 }) }
             let queues = state.filters.sorted { $0.key < $1.key }.map { name, filter in
@@ -198,7 +198,9 @@ public final class Replay: Sendable {
     private func settle(_ session: PluginSession) {
         state.withLock { state in
             state.mailbox = nil
-            let queues = session.queues.filter { $0.droppedAt == nil }.map { ($0.id.queue, $0.filter) }
+            let queues = session.queues.filter { $0.droppedAt == nil && plan.wants(queue: $0.id.queue) }.map {
+                ($0.id.queue, $0.filter)
+            }
             if !queues.isEmpty { state.filters = .init(queues, uniquingKeysWith: { $1 }) }
             state.settled += session.queues.reduce(0) { $0 + $1.queue.settlements }
             let position = session.queues.map { min($0.queue.settledThrough, plan.through) }.min() ?? 0

@@ -46,19 +46,12 @@ struct ReplayMeasure {
 
     /// Takes what was counted in a piece.
     mutating func add(_ tallies: [LogTally], through end: Int64) {
+        let kinds = LogCount(plugin: plugin, ownEvents: ownEvents, channels: plan.channels)
         for queue in queues {
-            let count = tallies.reduce(0) { $0 + (wants($1, queue.filter) ? $1.count : 0) }
+            let count = tallies.reduce(0) { $0 + (kinds.wants($1, queue.filter) ? $1.count : 0) }
             matching += count
             if end <= queue.resumed { settledBefore += count }
         }
         counted = end
-    }
-
-    private func wants(_ kind: LogTally, _ filter: QueueFilter) -> Bool {
-        guard filter.wants(kind.type), filter.wants(channel: kind.channel), ownEvents || kind.origin != plugin else {
-            return false
-        }
-        guard let channels = plan.channels, let channel = kind.channel else { return true }
-        return channels.contains { QueueFilter.matches(channel, $0) }
     }
 }

@@ -11,9 +11,14 @@ public struct ReplayPlan: Sendable, Equatable {
     public var channels: [String]?
     /// Events a second at most; nil: as fast as the plugin takes them.
     public var rate: Double?
+    /// The one queue that gets events; nil: all of the plugin's.
+    public var queue: String?
 
     /// Makes a plan.
-    public init(start: LogEntryID?, through: Int64, channels: [String]? = nil, rate: Double? = nil) {
+    public init(
+        start: LogEntryID?, through: Int64, channels: [String]? = nil, rate: Double? = nil, queue: String? = nil
+    ) {
+        self.queue = queue
         self.start = start
         self.through = through
         self.channels = channels
@@ -29,7 +34,11 @@ public struct ReplayPlan: Sendable, Equatable {
         }
         channels = json["channels"]?.array?.compactMap(\.string)
         rate = json["rate"]?.double
+        queue = json["queue"]?.string
     }
+
+    /// Whether a queue gets events.
+    func wants(queue name: String) -> Bool { queue.map { $0 == name } ?? true }
 
     /// The plan as it is kept, for ``init(kept:)``.
     public var bytes: [UInt8] {
@@ -40,6 +49,7 @@ public struct ReplayPlan: Sendable, Equatable {
         }
         if let channels { members.append(.init("channels", .array(channels.map { .string($0) }))) }
         if let rate { members.append(.init("rate", .double(rate))) }
+        if let queue { members.append(.init("queue", .string(queue))) }
         return JSON.object(members).bytes
     }
 }

@@ -22,6 +22,10 @@ public enum ControlRefusal: Error, Sendable, Equatable, CustomStringConvertible 
     case noEvent(String)
     /// Something would be lost, and nobody said that it may be; with what.
     case unconfirmed(String)
+    /// A queue that is in use was to be forgotten.
+    case queueInUse(plugin: String, queue: String)
+    /// Events would be delivered again, and nobody said that they may be; with how many to which queues.
+    case redelivers(String)
     /// It says no to what was asked; with its reason.
     case refused(plugin: String, String)
     /// It does not do what was asked; with that.
@@ -48,6 +52,10 @@ public enum ControlRefusal: Error, Sendable, Equatable, CustomStringConvertible 
                 + "'crowbar dead-letters list \(name)' lists them"
         case .noEvent(let id): "the log has no event '\(id.prefix(128))'"
         case .unconfirmed(let what): "this would drop \(what); confirm it with \"confirm\": true"
+        case .queueInUse(let name, let queue):
+            "'\(name)' is running and uses its queue '\(queue)'; take that out of its configuration, or stop the plugin "
+                + "first: crowbar plugins stop \(name)"
+        case .redelivers(let what): "this would deliver again: \(what); confirm it with \"confirm\": true"
         case .refused(let name, let reason): "'\(name)' says: \(reason)"
         case .unanswerable(let name, let what): "'\(name)' is a plugin that knows no '\(what.prefix(64))'"
         case .unanswered(let name):
@@ -58,10 +66,14 @@ public enum ControlRefusal: Error, Sendable, Equatable, CustomStringConvertible 
     }
 
     private static func noQueue(_ plugin: String, _ queue: String, _ known: [String]) -> String {
-        let most = 10
         if known.isEmpty { return "'\(plugin)' has no queue '\(queue.prefix(80))'; it has none yet" }
-        let rest = known.count > most ? " and \(known.count - most) more" : ""
-        return "'\(plugin)' has no queue '\(queue.prefix(80))'; it has: "
-            + known.prefix(most).joined(separator: ", ") + rest
+        return "'\(plugin)' has no queue '\(queue.prefix(80))'; it has: \(list(known))"
+    }
+
+    /// The first of some names.
+    static func list(_ names: [String]) -> String {
+        let most = 10
+        let rest = names.count > most ? " and \(names.count - most) more" : ""
+        return names.prefix(most).joined(separator: ", ") + rest
     }
 }

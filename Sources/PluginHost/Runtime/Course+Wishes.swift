@@ -23,14 +23,35 @@ extension Course {
         if current != nil { restart = "restarted by the operator" }
     }
 
-    /// Holds its deliveries back, or lets them go.
+    /// Holds its deliveries back, or lets those of all its queues go.
     mutating func pause(_ isPaused: Bool) throws(ControlRefusal) {
-        guard isPaused else { return self.isPaused = false }
+        if isPaused {
+            try expectRunning()
+        } else {
+            pausedQueues = []
+        }
+        self.isPaused = isPaused
+    }
+
+    /// Holds back the deliveries of one queue.
+    mutating func pause(queue: String) throws(ControlRefusal) {
+        try expectRunning()
+        pausedQueues.insert(queue)
+    }
+
+    private func expectRunning() throws(ControlRefusal) {
         guard runs else { throw .notRunning(name) }
         switch rest {
         case .failed, .diverged: throw .notRunning(name)
-        case .none, .waiting: self.isPaused = true
+        case .none, .waiting: return
         }
+    }
+
+    /// Tells the process that works which of its queues are paused, where it does not know.
+    mutating func pauseQueues(_ steps: inout [Step]) {
+        guard let current, !current.isDraining, current.pausedQueues != pausedQueues else { return }
+        self.current?.pausedQueues = pausedQueues
+        steps.append(.pauseQueues(id: current.id, pausedQueues))
     }
 
     /// Has cursors stored before anything runs again.
@@ -45,6 +66,9 @@ extension Course {
         }
         isStoring = true
     }
+
+    /// What was stored of one of its queues is dropped, or could not be.
+    mutating func endForgettingQueue() { isStoring = false }
 
     /// What was stored of it is dropped, or could not be. Without a manifest it leaves the host.
     mutating func endForgetting(isDone: Bool) {

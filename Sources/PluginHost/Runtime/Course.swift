@@ -19,6 +19,8 @@ struct Course {
         case configure(id: Int, Manifest)
         /// Stop a process' deliveries, or let them go on.
         case pause(id: Int, Bool)
+        /// Stop the deliveries of these queues, and let those of all others go on.
+        case pauseQueues(id: Int, Set<String>)
         /// Store the cursors that were asked for; nothing runs meanwhile.
         case rewind
         /// Tell the operator.
@@ -41,6 +43,7 @@ struct Course {
         var isRetiring = false
         /// What it was told last of pauses.
         var isPaused = false
+        var pausedQueues: Set<String> = []
     }
 
     /// Why nothing runs, while nothing does.
@@ -68,8 +71,10 @@ struct Course {
     private(set) var reloadProblem: String?
     var isStopped = false
     var isPaused = false
+    /// The queues that are paused one by one.
+    var pausedQueues: Set<String> = []
     private(set) var supervisor = Supervisor()
-    private(set) var current: Process?
+    var current: Process?
     private(set) var candidate: Process?
     var rest = Rest.none
     private(set) var lastEnd: (reason: String, at: Int64)?
@@ -134,6 +139,7 @@ struct Course {
             self.current?.isPaused = isPaused
             steps.append(.pause(id: current.id, isPaused))
         }
+        pauseQueues(&steps)
         return steps
     }
 
@@ -178,6 +184,7 @@ struct Course {
             current?.isPaused = isPaused
             rest = .none
             if isPaused { steps.append(.pause(id: held.id, true)) }
+            pauseQueues(&steps)
             if !held.isReady { steps.append(.note("it fell while its successor was getting ready, which takes over")) }
             steps.append(.release(id: held.id))
             return
@@ -259,6 +266,7 @@ extension Course {
     /// The folder has no file for it any more.
     mutating func takeRemoval() {
         wanted = nil
+        pausedQueues = []
         fileProblem = nil
         reloadProblem = nil
         refused = nil

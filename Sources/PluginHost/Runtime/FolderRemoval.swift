@@ -49,12 +49,18 @@ public enum FolderRemoval {
     }
 
     /// Opens a folder, and if need be takes what its owner has closed to the owner too.
-    private static func open(_ folder: Int32, _ name: UnsafePointer<CChar>) -> Int32 {
+    /// - Parameter device: Of a folder that lies on another one nothing is changed, and it is not opened (EXDEV).
+    private static func open(_ folder: Int32, _ name: UnsafePointer<CChar>, on device: dev_t?) -> Int32 {
         let flags = O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
-        // A folder of the plugin's own user is closed to an ordinary server, which may take it back (CAP_CHOWN).
         var info = stat()
-        if geteuid() != 0, fstatat(folder, name, &info, AT_SYMLINK_NOFOLLOW) == 0, info.st_mode & S_IFMT == S_IFDIR,
-            info.st_uid != geteuid(), fchownat(folder, name, geteuid(), getegid(), AT_SYMLINK_NOFOLLOW) == 0
+        let isFolder = fstatat(folder, name, &info, AT_SYMLINK_NOFOLLOW) == 0 && info.st_mode & S_IFMT == S_IFDIR
+        if isFolder, let device, info.st_dev != device {
+            errno = EXDEV
+            return -1
+        }
+        // A folder of the plugin's own user is closed to an ordinary server, which may take it back (CAP_CHOWN).
+        if isFolder, geteuid() != 0, info.st_uid != geteuid(),
+            fchownat(folder, name, geteuid(), getegid(), AT_SYMLINK_NOFOLLOW) == 0
         {
             _ = fchmodat(folder, name, 0o700, AT_SYMLINK_NOFOLLOW)
         }
@@ -79,7 +85,7 @@ public enum FolderRemoval {
         init(path: String) { self.path = path }
 
         func run() -> Failure? {
-            root = FolderRemoval.open(AT_FDCWD, path)
+            root = FolderRemoval.open(AT_FDCWD, path, on: nil)
             guard root >= 0 else { return unopened() }
             defer { close(root) }
             var info = stat()
@@ -107,11 +113,12 @@ public enum FolderRemoval {
         /// Removes what is in the outermost folder, or empties it of all but folders, which come up beside it.
         private func empty(_ name: [CChar]) {
             guard remove(name, from: root) == .full else { return }
-            let folder = FolderRemoval.open(root, name)
+            let folder = FolderRemoval.open(root, name, on: device)
             guard folder >= 0 else { return note(name, errno) }
             defer { close(folder) }
             var info = stat()
             guard fstat(folder, &info) == 0 else { return note(name, errno) }
+            // It may have been mounted since.
             guard info.st_dev == device else { return note(name, EXDEV) }
             fchmod(folder, 0o700)
             each(in: folder) { inner in
@@ -159,7 +166,7 @@ public enum FolderRemoval {
                 // A folder that its owner may not write cannot be moved, as it holds where it lies.
                 case EACCES where !isOpened:
                     isOpened = true
-                    let opened = FolderRemoval.open(folder, name)
+                    let opened = FolderRemoval.open(folder, name, on: device)
                     if opened >= 0 { close(opened) }
                 default:
                     return note(name, errno)

@@ -55,11 +55,23 @@ final class LogRing: Sendable {
     }
 
     /// The lines after a number, at most the last `limit` of them.
-    func lines(after number: Int64 = 0, limit: Int) -> [Line] {
-        state.withLock { state in
-            let kept = state.lines[state.first...]
-            let fresh = kept.drop { $0.number <= number }
-            return Array(fresh.suffix(max(0, limit)))
+    /// - Parameter name: Only those in which this name stands as a word of its own; nil: all.
+    func lines(after number: Int64 = 0, limit: Int, naming name: String? = nil) -> [Line] {
+        let fresh = state.withLock { Array($0.lines[$0.first...].drop { $0.number <= number }) }
+        guard let name else { return fresh.suffix(max(0, limit)) }
+        return fresh.filter { Self.isNamed(name, in: $0.text) }.suffix(max(0, limit))
+    }
+
+    /// Whether a name stands in a text, and not as a part of a longer one.
+    static func isNamed(_ name: String, in text: String) -> Bool {
+        func isPart(_ byte: UInt8) -> Bool {
+            UInt8(ascii: "a")...UInt8(ascii: "z") ~= byte | 0x20 || UInt8(ascii: "0")...UInt8(ascii: "9") ~= byte
+                || byte == UInt8(ascii: "_") || byte == UInt8(ascii: "-") || byte >= 0x80
+        }
+        let (name, text) = (Array(name.utf8), Array(text.utf8))
+        return text.ranges(of: name).contains { range in
+            (range.lowerBound == 0 || !isPart(text[range.lowerBound - 1]))
+                && (range.upperBound == text.count || !isPart(text[range.upperBound]))
         }
     }
 }

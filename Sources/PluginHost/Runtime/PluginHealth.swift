@@ -98,6 +98,11 @@ struct PluginHealth: Equatable {
         note(.degraded, reason)
     }
 
+    /// Notes that the operator paused one of its queues.
+    mutating func note(pauseOf queue: String, _ plugin: String) {
+        note(.degraded, "paused by the operator; 'crowbar plugins resume \(plugin)/\(queue)' lets it go on")
+    }
+
     /// Notes dead letters.
     mutating func note(deadLetters count: Int) {
         if count > 0 { note(.degraded, count == 1 ? "1 dead letter" : "\(count) dead letters") }

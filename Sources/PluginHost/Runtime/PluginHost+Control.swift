@@ -63,10 +63,14 @@ extension PluginHost {
     /// - Parameters:
     ///   - after: The number of the last line that is not wanted again.
     ///   - limit: Lines at most.
-    public func logs(of name: String, after: Int64, limit: Int) async throws(ControlRefusal) -> JSON {
+    ///   - queue: Only lines that name this queue; nil: all.
+    public func logs(
+        of name: String, queue: String? = nil, after: Int64, limit: Int
+    ) async throws(ControlRefusal) -> JSON {
         let runtime = try await known(name)
+        try await expect(queue, of: name)
         return .array(
-            runtime.lines.lines(after: after, limit: limit).map { line in
+            runtime.lines.lines(after: after, limit: limit, naming: queue).map { line in
                 .object([
                     .init("number", .int(line.number)), .init("time", .int(line.time)),
                     .init("level", .string(line.level)), .init("source", .string(line.source)),
@@ -77,9 +81,10 @@ extension PluginHost {
 
     /// Puts the cursors of a plugin, or of one of its queues, to a place, as soon as its process has finished what it
     /// holds. What was settled ahead and what was to be tried again is dropped; state and dead letters stay.
+    /// - Parameter isConfirmed: Whether events may be delivered again that are settled.
     /// - Returns: How the plugin is now, and which queues those are: `{"name", "state", "reason"?, "queues"}`.
     public func setCursor(
-        of name: String, queue: String?, to place: StartPoint
+        of name: String, queue: String?, to place: StartPoint, isConfirmed: Bool = true
     ) async throws(ControlRefusal) -> JSON {
         let runtime = try await known(name)
         var queues: [String]
@@ -92,7 +97,11 @@ extension PluginHost {
                 }
                 queues = [queue]
             }
-            runtime.rewind(queues, to: try await entry(at: place))
+            let entry = try await entry(at: place)
+            if !isConfirmed, let repetition = try await repetition(runtime, queues, at: entry) {
+                throw ControlRefusal.redelivers(repetition)
+            }
+            runtime.rewind(queues, to: entry)
         } catch let refusal as ControlRefusal {
             throw refusal
         } catch {

@@ -72,7 +72,7 @@ extension PluginHost {
         {
             base.note(.degraded, line)
         }
-        let (queues, health) = try await queues(runtime.name, view, state, base, moment)
+        let (queues, health) = try await queues(course, view, state, base, moment)
         var members = brief(runtime).members ?? []
         members.append(.init("health", .string(health.level.rawValue)))
         if let reason = health.reason { members.append(.init("healthReason", .string(reason))) }
@@ -102,8 +102,9 @@ extension PluginHost {
     /// The queues of a plugin, and how it does with all of them.
     /// - Parameter base: How it does apart from its queues and from what it says of itself.
     private func queues(
-        _ plugin: String, _ view: SessionBoard.View, _ state: Course.State, _ base: PluginHealth, _ moment: Moment
+        _ course: Course, _ view: SessionBoard.View, _ state: Course.State, _ base: PluginHealth, _ moment: Moment
     ) async throws -> ([JSON], PluginHealth) {
+        let plugin = course.name
         let running = Dictionary(view.queues.map { ($0.name, $0) }, uniquingKeysWith: { $1 })
         let stored = try await environment.store.queues(of: plugin)
         let names = Set(running.keys).union(stored.keys).sorted()
@@ -124,8 +125,10 @@ extension PluginHost {
             if let part = parts[name] { health.note(status: part.level, part.message) }
             if let queue, view.pid != nil { health.note(queue.waiting) }
             health.note(deadLetters: letters)
+            let isPaused = course.pausedQueues.contains(name)
+            if isPaused { health.note(pauseOf: name, plugin) }
             if !isDropped { whole.note(name, health) }
-            let word = isDropped ? "dropped" : queue?.state(in: state, view) ?? state.rawValue
+            let word = isDropped ? "dropped" : queue?.state(in: state, view, isPaused: isPaused) ?? state.rawValue
             queues.append(
                 .object(
                     try await members(queue, stored[name], view.pid != nil, moment.head, name) + [
@@ -244,8 +247,10 @@ extension PluginHost {
 
 extension SessionBoard.Queue {
     /// How this queue is, in a word: as its plugin is, unless it has something of its own.
-    func state(in plugin: Course.State, _ view: SessionBoard.View) -> String {
+    /// - Parameter isPaused: The operator holds back this queue alone.
+    func state(in plugin: Course.State, _ view: SessionBoard.View, isPaused: Bool = false) -> String {
         guard view.pid != nil, plugin == .live || plugin == .catchingUp else { return plugin.rawValue }
+        if isPaused { return Course.State.paused.rawValue }
         if isHeld { return "held" }
         if waiting.count > 0 { return "waiting" }
         return (hasCaughtUp ? Course.State.live : .catchingUp).rawValue

@@ -26,7 +26,14 @@ extension PluginHost {
         }
         switch answer {
         case .told(let json): return json
-        case .refused(let message): throw .refused(plugin: name, message)
+        case .refused(let message):
+            do {
+                try await expect(queue, of: name)
+            } catch {
+                guard case .noQueue(_, _, let known) = error, !known.isEmpty else { throw error }
+                throw .refused(plugin: name, "\(message); it has: \(ControlRefusal.list(known))")
+            }
+            throw .refused(plugin: name, message)
         case .unknown: throw .unanswerable(plugin: name, what)
         case .busy, .none: throw .unanswered(name)
         }

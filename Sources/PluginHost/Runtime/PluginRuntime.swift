@@ -108,6 +108,7 @@ final class PluginRuntime: Sendable {
             mailbox(id)?.post(.drain(why: why))
         case .configure(let id, let manifest): configure(id, manifest)
         case .pause(let id, let isPaused): mailbox(id)?.post(.pause(isPaused))
+        case .pauseQueues(let id, let queues): mailbox(id)?.post(.pauseQueues(queues))
         case .rewind: group.addTask { await self.rewind() }
         case .note(let text): say(.notice, text)
         }
@@ -214,6 +215,12 @@ final class PluginRuntime: Sendable {
         mailbox?.post(.redrive(letters))
     }
 
+    /// Has the process that works try at once what waits for another try in a queue.
+    func hasten(_ queue: String) {
+        let mailbox = shared.withLock { shared in shared.course.current.flatMap { shared.mailboxes[$0.id] } }
+        mailbox?.post(.hasten(queue: queue))
+    }
+
     /// Hands a question to the process that works.
     /// - Returns: Whether there is one.
     func ask(_ question: Question) -> Bool {
@@ -275,6 +282,16 @@ final class PluginRuntime: Sendable {
             problem = reason
         }
         note { $0.heardRewound(problem: problem) }
+    }
+
+    /// Forgets where a queue stood that was dropped from the store.
+    func forget(queue: String) {
+        shared.withLock {
+            $0.attempts[queue] = nil
+            $0.course.pausedQueues.remove(queue)
+            // That of a process that is there has only queues that are in use.
+            if $0.course.current == nil { $0.board = SessionBoard() }
+        }
     }
 
     /// Forgets where its queues stood: they were dropped from the store.

@@ -49,6 +49,10 @@ final class Mailbox: Sendable {
         case offence(_ message: String, _ reason: String)
         /// The operator holds deliveries back, or lets them go.
         case pause(Bool)
+        /// The operator holds the deliveries of these queues back, and of no others.
+        case pauseQueues(Set<String>)
+        /// The operator wants what waits for another try in a queue tried at once.
+        case hasten(queue: String)
         /// The operator asks something of the plugin.
         case ask(Question)
     }

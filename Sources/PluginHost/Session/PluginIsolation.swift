@@ -4,14 +4,19 @@ import Glibc
 public struct PluginIsolation: Sendable {
     /// Folders that plugins never reach, besides the one that holds their own: the whole data folder.
     public var hidden: [String]
+    /// Files and folders that plugins may read and never change, whoever owns them: the manifests, crowbar.toml.
+    public var kept: [String]
     /// Whether plugins run even where the machine cannot hide these.
     public var mayExpose: Bool
     /// The users they run as; nil: the host's.
     public var users: PluginUsers?
 
     /// Makes what holds where nobody says otherwise: only the plugins' folders are hidden, and no user changes.
-    public init(hidden: [String] = [], mayExpose: Bool = false, users: PluginUsers? = nil) {
+    public init(
+        hidden: [String] = [], kept: [String] = [], mayExpose: Bool = false, users: PluginUsers? = nil
+    ) {
         self.hidden = hidden
+        self.kept = kept
         self.mayExpose = mayExpose
         self.users = users
     }
@@ -47,7 +52,9 @@ extension SessionFactory {
         let isolation = environment.isolation
         let folders = isolation.folders(environment.dataFolder)
         try refuseHidden(manifest, program, folders)
-        var isolated = Isolated(options: folders.map { "--hide=\($0)" })
+        try refuseKept(manifest)
+        var isolated = Isolated(
+            options: folders.map { "--hide=\($0)" } + isolation.kept.map { "--keep=\($0)" })
         if isolation.mayExpose { isolated.options.append("--may-expose") }
         guard let users = isolation.users else { return isolated }
         let rights: UserRights
@@ -87,6 +94,18 @@ extension SessionFactory {
         let other = rights.user == 0 ? "root, without root's capabilities" : "the server's user"
         isolated.note = "it runs as \(other): \(text)"
         return isolated
+    }
+
+    /// What no plugin may change cannot be opened for writing by a manifest.
+    private func refuseKept(_ manifest: Manifest) throws(Refusal) {
+        for path in manifest.sandbox?.write ?? [] {
+            let real = FileBytes.resolved(path)
+            let kept = environment.isolation.kept.map(FileBytes.resolved)
+            guard let kept = kept.first(where: { PluginIsolation.is(real, within: $0) }) else { continue }
+            throw Refusal(
+                reason: "\(manifest.file): sandbox.write: '\(path)' lies in '\(kept)', which no plugin may change; "
+                    + "name a folder elsewhere")
+        }
     }
 
     /// What lies in a hidden folder would not be found, which is better said with its reason.

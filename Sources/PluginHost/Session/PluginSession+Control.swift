@@ -1,3 +1,4 @@
+import CrowbarCore
 import Logging
 import PluginWire
 
@@ -50,5 +51,26 @@ extension PluginSession {
         if self.isPaused, !isPaused { renewDeadlines(now) }
         self.isPaused = isPaused
         log.note(.info, isPaused ? "paused by the operator" : "resumed by the operator")
+    }
+
+    /// Holds back the deliveries of these queues, and of no others; the deadlines of these stand still meanwhile.
+    func pause(queues names: Set<String>, _ now: Int64) {
+        pausedQueues = names
+        for i in queues.indices where queues[i].droppedAt == nil {
+            let name = queues[i].id.queue
+            let isPaused = names.contains(name)
+            if queues[i].isPaused == isPaused { continue }
+            if !isPaused { queues[i].queue.extendDeadline(to: now + queues[i].queue.settings.ackDeadline) }
+            queues[i].isPaused = isPaused
+            log.note(.info, "queue '\(name)' was \(isPaused ? "paused" : "resumed") by the operator")
+        }
+    }
+
+    /// Tries at once what waits for another try in a queue.
+    func hasten(_ queue: String, _ now: Int64) {
+        guard let i = index(of: queue) else { return }
+        queues[i].queue.hasten(now: now)
+        queues[i].isDirty = true
+        log.note(.info, "queue '\(queue)' tries at once what waits for another try, as the operator wants")
     }
 }

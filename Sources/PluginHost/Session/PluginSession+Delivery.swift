@@ -100,7 +100,7 @@ extension PluginSession {
     private func readOn() {
         if isReading || readRetry != nil { return }
         useAhead()
-        if let i = queues.firstIndex(where: { !$0.fetching.isEmpty }) {
+        if let i = queues.firstIndex(where: { !$0.fetching.isEmpty && !$0.isPaused }) {
             isReading = true
             return reader.put(.positions(queues[i].fetching.map(\.position), queue: i))
         }
@@ -119,7 +119,7 @@ extension PluginSession {
     /// Reads the page behind the one that is being delivered, so that reading goes on while the plugin is written to.
     private func readAhead() {
         if let last = ahead?.page.entries.last?.position,
-            queues.allSatisfy({ $0.queue.scanned >= last || $0.droppedAt != nil })
+            queues.allSatisfy({ $0.queue.scanned >= last || $0.droppedAt != nil || $0.isPaused })
         {
             ahead = nil
         }
@@ -197,7 +197,7 @@ extension PluginSession {
         isReading = false
         // What was asked for before a pause is asked for again after it; after a drain, by the next process. A queue
         // that was dropped meanwhile wants nothing any more.
-        if isPaused || isDraining || queues[queue].droppedAt != nil { return }
+        if isPaused || isDraining || queues[queue].isPaused || queues[queue].droppedAt != nil { return }
         var chunk: [UInt8] = []
         let count = queues[queue].deliver(fetched: page, to: &chunk, from: nextDelivery, now: now)
         replay?.spend(count)
@@ -211,7 +211,7 @@ extension PluginSession {
             queues[i].hasCaughtUp = true
             send(.caughtUp(queue: queues[i].id.queue))
         }
-        view.isCaughtUp = queues.allSatisfy { $0.hasCaughtUp || $0.droppedAt != nil }
+        view.isCaughtUp = queues.allSatisfy { $0.hasCaughtUp || $0.droppedAt != nil || $0.isPaused }
     }
 
     // MARK: Cursors
@@ -297,7 +297,7 @@ extension PluginSession {
         if isReadingPaused { return watch }
         watch.pings = manifest.ping
         if isPaused { return watch }
-        for queue in queues {
+        for queue in queues where !queue.isPaused {
             if let deadline = queue.queue.deadline {
                 watch.deadlines.append(.init(queue: queue.id.queue, time: deadline))
             }
@@ -384,7 +384,7 @@ extension PluginSession {
                 inFlight: queue.queue.unsettled, parked: queue.queue.strands.count, settlements: settlements[i],
                 ratePerSecond: i < base.settlements.count ? Double(settlements[i] - base.settlements[i]) / seconds : 0,
                 filter: queue.filter, waiting: queue.queue.waitingForRetry, isHeld: queue.queue.window == 0,
-                hasCaughtUp: queue.hasCaughtUp)
+                hasCaughtUp: queue.hasCaughtUp, settledThrough: queue.queue.settledThrough)
         }
         let isChanged = zip(shown, view.queues).contains {
             $0.settlements != $1.settlements || $0.inFlight != $1.inFlight

@@ -25,6 +25,7 @@ extension PluginSession {
             }
             answerable = Set(ready.asks)
             let specifications = try specifications(asked(ready))
+            requested = (specifications, ready.queues != nil)
             noteChannels(specifications, ready.writes)
             view.version = log.mask(ready.programVersion, limit: 64)
             view.isReady = true
@@ -162,7 +163,11 @@ extension PluginSession {
         if !fresh.isEmpty { try await environment.store.save(fresh, deadLetters: []) }
         let letters = try await environment.store.redrives(of: manifest.name)
         for i in runners.indices {
+            runners[i].isPaused = pausedQueues.contains(runners[i].id.queue)
             runners[i].replay = replay?.plan
+            if let plan = replay?.plan, !plan.wants(queue: runners[i].id.queue) {
+                runners[i].queue.skip(through: plan.through)
+            }
             for position in letters[runners[i].id.queue] ?? [] { runners[i].queue.redrive(position) }
         }
         return runners

@@ -89,6 +89,10 @@ final class PluginSession {
     var isDraining = false
     /// The operator holds deliveries back.
     var isPaused = false
+    /// The same of single queues.
+    var pausedQueues: Set<String> = []
+    /// The queues that its `ready` asked for, and whether it named them itself.
+    var requested: (queues: [Specification], isNamed: Bool)?
     /// The number of the `config` that was sent and not answered.
     var configuring: Int?
     var configurations = 0
@@ -318,6 +322,8 @@ final class PluginSession {
             await release(earlier, now)
         case .configure(let secrets): configure(secrets, now)
         case .pause(let isPaused): pause(isPaused, now)
+        case .pauseQueues(let names): pause(queues: names, now)
+        case .hasten(let queue): hasten(queue, now)
         case .offence(let message, let reason): strike(message, reason, now)
         case .ask(let question): ask(question)
         }

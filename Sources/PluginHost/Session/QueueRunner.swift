@@ -33,6 +33,9 @@ struct QueueRunner {
     /// When the plugin ceased to name this queue, Unix milliseconds: nothing is delivered any more.
     var droppedAt: Int64?
 
+    /// The operator holds its deliveries back.
+    var isPaused = false
+
     /// The part of the log that is replayed; nil in a life as usual.
     var replay: ReplayPlan?
 
@@ -88,7 +91,7 @@ struct QueueRunner {
 
     /// Whether a page is needed before more can go out.
     var needsPage: Bool {
-        !isAtEnd && fetching.isEmpty && next >= page.entries.count && queue.wantsEvents && !isThrough
+        !isAtEnd && !isPaused && fetching.isEmpty && next >= page.entries.count && queue.wantsEvents && !isThrough
     }
 
     /// The end of a page that is being delivered and was cut by its limits, so that more is behind it; nil otherwise.
@@ -123,7 +126,7 @@ struct QueueRunner {
     }
 
     /// Whether something may go out at once.
-    var hasWork: Bool { next < page.entries.count || !queue.ready.isEmpty }
+    var hasWork: Bool { !isPaused && (next < page.entries.count || !queue.ready.isEmpty) }
 
     /// Lets the memory of a page go that nothing is taken from any more.
     mutating func releasePage() {
@@ -138,7 +141,7 @@ struct QueueRunner {
         to out: inout [UInt8], from delivery: Int64, ownEvents: Bool, plugin: String, now: Int64, maxBytes: Int,
         only suspects: Set<Int64>? = nil, atMost limit: Int = turn
     ) -> Int {
-        guard fetching.isEmpty, droppedAt == nil else { return 0 }
+        guard fetching.isEmpty, droppedAt == nil, !isPaused else { return 0 }
         var count = 0
         let most = suspects == nil ? min(limit, Self.turn) : 1
         while count < most, out.count < maxBytes {
@@ -205,7 +208,7 @@ struct QueueRunner {
 
     /// What should be read of a parked lane now, or nil.
     mutating func revival() -> (lane: LogLane, key: String, from: Int64, through: Int64)? {
-        guard fetching.isEmpty, droppedAt == nil else { return nil }
+        guard fetching.isEmpty, droppedAt == nil, !isPaused else { return nil }
         while let part = queue.revival() {
             if part.key.first == "=" {
                 // A single event, which is known to be wanted.

@@ -20,6 +20,8 @@ final class SessionBoard: Sendable {
         var isHeld = false
         /// What was there when the process began is through.
         var hasCaughtUp = false
+        /// All up to this position is settled; the cursor is stored a moment later.
+        var settledThrough: Int64 = 0
     }
 
     /// A plugin's process at a glance.

@@ -38,7 +38,8 @@ struct AWSPlugin {
             case .check(let id, _, _):
                 connection.send(.verdict(.deny(id: id, code: "unsupported", message: "targets check no commands")))
             case .result(let result): courier?.answer(result)
-            case .caughtUp, .voided, .ask, .error, .unknown: break
+            case .ask(let id, let what, let queue): ask(id, what, queue)
+            case .caughtUp, .voided, .error, .unknown: break
             }
         }
         exit(0)
@@ -61,8 +62,9 @@ struct AWSPlugin {
             self.configuration = configuration
             commandsInFlight = hello.commandsInFlight
             if isClosed { refuse("network", [], isLast: true) }
-            let ready = PluginMessage.Ready(
+            var ready = PluginMessage.Ready(
                 name: "crowbar-aws", programVersion: Self.version, queues: configuration.queues)
+            ready.asks = CourierLoop.asks
             connection.send(.ready(ready))
         } catch {
             // A check is told each by itself.
@@ -87,6 +89,13 @@ struct AWSPlugin {
             connection.flush()
             exit(Wire.exitTryLater)
         }
+    }
+
+    private func ask(_ id: MessageID, _ what: String, _ queue: String?) {
+        guard let courier else {
+            return connection.send(.answer(id: id, .refused("it has not started yet; try again")))
+        }
+        courier.ask(id, what, queue)
     }
 
     private func deliver(_ event: HostMessage.EventDelivery) {

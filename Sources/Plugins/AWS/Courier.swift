@@ -9,7 +9,15 @@ final class Courier: Sendable {
     struct Inbox: Sendable {
         var jobs: [(lane: Int, job: Job)] = []
         var results: [HostMessage.CommandResult] = []
+        var questions: [Question] = []
         var drainMs: Int64?
+    }
+
+    /// What the operator wants to know, or have done; bounded by the host.
+    struct Question: Sendable {
+        var id: MessageID
+        var what: String
+        var queue: String?
     }
 
     private let inbox = Mutex(Inbox())
@@ -42,12 +50,17 @@ final class Courier: Sendable {
     /// Takes the answer to a command.
     func answer(_ result: HostMessage.CommandResult) { put { $0.results.append(result) } }
 
+    /// Takes a question of the operator's.
+    func ask(_ id: MessageID, _ what: String, _ queue: String?) {
+        put { $0.questions.append(Question(id: id, what: what, queue: queue)) }
+    }
+
     /// Starts nothing more, and ends once what is in flight has ended or the time is over.
     func drain(within ms: Int64) { put { $0.drainMs = ms } }
 
     private func put(_ change: (inout Inbox) -> Void) {
         let isFirst = inbox.withLock {
-            let isFirst = $0.jobs.isEmpty && $0.results.isEmpty && $0.drainMs == nil
+            let isFirst = $0.jobs.isEmpty && $0.results.isEmpty && $0.questions.isEmpty && $0.drainMs == nil
             change(&$0)
             return isFirst
         }

@@ -20,19 +20,21 @@ final class CourierLoop {
     static let toldTimeout: Int64 = 50_000
 
     private let multi: OpaquePointer
-    private let send: (PluginMessage) -> Void
+    let send: (PluginMessage) -> Void
     private let source: CredentialSource
     private let surroundings: Surroundings
     private let inFlightLimit: Int
-    private var lanes: [Lane]
-    private var keepers: [CredentialOrigin: CredentialKeeper] = [.own: CredentialKeeper()]
+    var lanes: [Lane]
+    /// What is to be added to the loop's clock for Unix time; as it was at the start, whatever becomes of that.
+    let offset = Int64(Glibc.time(nil)) * 1000 - CourierLoop.now()
+    var keepers: [CredentialOrigin: CredentialKeeper] = [.own: CredentialKeeper()]
     private var runnable: Deque<Int> = []
     private var isListed: [Bool]
     private var held: Set<Int> = []
     private var exchanges: [ObjectIdentifier: Exchange] = [:]
     private var eventsInFlight = 0
     private var outbox: CommandOutbox
-    private var reporter = Reporter()
+    var reporter = Reporter()
     private var drainUntil: Int64?
 
     init(
@@ -82,12 +84,13 @@ final class CourierLoop {
             if let refusal = lanes[lane].admit(job) { send(refusal) }
             list(lane)
         }
+        for question in inbox.questions { answer(question) }
         for result in inbox.results { if let line = outbox.answer(result) { send(line) } }
         if let drainMs = inbox.drainMs { drainUntil = now + max(0, drainMs - Self.lastWords) }
     }
 
     /// Puts a lane that has something to send behind those that have, so that each gets its turn.
-    private func list(_ lane: Int) {
+    func list(_ lane: Int) {
         guard !isListed[lane], lanes[lane].isRunnable else { return }
         isListed[lane] = true
         runnable.append(lane)
@@ -140,7 +143,7 @@ final class CourierLoop {
 
     private func ask(_ call: Call, _ credentials: AWSCredentials?, for origin: CredentialOrigin, _ time: Int64) {
         keepers[origin]?.start()
-        if !start(Exchange(.credentials(origin)), call, credentials, time) {
+        if !start(Exchange(.credentials(origin), at: Self.now()), call, credentials, time) {
             take(.failure(CredentialProblem("libcurl refused the request for credentials")), for: origin, time)
         }
     }
@@ -194,12 +197,13 @@ final class CourierLoop {
             for job in jobs { send(.working(delivery: job.delivery, ms: target.timeout + Self.toldTimeout)) }
         }
         eventsInFlight += 1
-        if !start(Exchange(.events(jobs, lane: lane)), target.call(jobs), credentials, time) {
-            settle(jobs, of: lane, .failed(code: "transfer", message: "libcurl refused the request"))
+        let exchange = Exchange(.events(jobs, lane: lane), at: Self.now())
+        if !start(exchange, target.call(jobs), credentials, time) {
+            settle(jobs, of: lane, .failed(code: "transfer", message: "libcurl refused the request"), exchange)
         }
     }
 
-    private func start(_ exchange: Exchange, _ call: Call, _ credentials: AWSCredentials?, _ time: Int64) -> Bool {
+    func start(_ exchange: Exchange, _ call: Call, _ credentials: AWSCredentials?, _ time: Int64) -> Bool {
         guard exchange.start(call, call.lines(credentials, at: time), on: multi) else { return false }
         exchanges[ObjectIdentifier(exchange)] = exchange
         return true
@@ -210,15 +214,20 @@ final class CourierLoop {
             exchanges[ObjectIdentifier(exchange)] = nil
             switch exchange.purpose {
             case .credentials(let origin): take(outcome, for: origin)
-            case .events(let jobs, let lane): settle(jobs, of: lane, outcome)
+            case .events(let jobs, let lane): settle(jobs, of: lane, outcome, exchange)
+            case .test(let job, let lane, let id): tell(id, job, of: lane, outcome, exchange)
             }
         }
     }
 
-    private func settle(_ jobs: [Job], of lane: Int, _ outcome: Outcome) {
+    private func settle(_ jobs: [Job], of lane: Int, _ outcome: Outcome, _ exchange: Exchange) {
         eventsInFlight -= 1
         let wasFailing = lanes[lane].failing > 0
-        let settlement = lanes[lane].settle(jobs, outcome, now: Self.now(), chance: .random(in: 0..<1))
+        let now = Self.now()
+        for (job, judgement) in zip(jobs, lanes[lane].target.judge(outcome, count: jobs.count)) {
+            lanes[lane].keep(record(job, of: lane, judgement, outcome, since: exchange.startedAt, now))
+        }
+        let settlement = lanes[lane].settle(jobs, outcome, now: now, chance: .random(in: 0..<1))
         outbox.put(settlement)
         settlement.messages.forEach(send)
         if settlement.isUnaccepted {
@@ -257,7 +266,7 @@ final class CourierLoop {
     }
 
     /// Milliseconds of CLOCK_MONOTONIC.
-    private static func now() -> Int64 {
+    static func now() -> Int64 {
         var time = timespec()
         clock_gettime(CLOCK_MONOTONIC, &time)
         return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000

@@ -1,5 +1,6 @@
 import CCurl
 import PluginKit
+import PluginWire
 
 /// A request on its way. Belongs to the courier's thread.
 final class Exchange {
@@ -9,6 +10,8 @@ final class Exchange {
         case events([Job], lane: Int)
         /// Credentials of an origin.
         case credentials(CredentialOrigin)
+        /// An operator's test of a target, and the question that it answers.
+        case test(Job, lane: Int, MessageID)
     }
 
     /// The time for name, connection and TLS together, in milliseconds.
@@ -20,8 +23,13 @@ final class Exchange {
 
     /// What is to be done with the answer.
     let purpose: Purpose
+    /// When it began, in milliseconds of the courier's clock.
+    let startedAt: Int64
 
-    init(_ purpose: Purpose) { self.purpose = purpose }
+    init(_ purpose: Purpose, at now: Int64) {
+        self.purpose = purpose
+        startedAt = now
+    }
 
     /// Starts the request; false: libcurl refused it. The exchange must live until ``ended(on:)`` has returned it.
     func start(_ call: Call, _ lines: [String], on multi: OpaquePointer) -> Bool {

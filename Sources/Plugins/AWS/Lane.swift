@@ -40,6 +40,9 @@ struct Lane {
     /// Why, where it failed.
     private(set) var reason = ""
 
+    /// Its last tries, the oldest first.
+    private(set) var records: [DeliveryRecord] = []
+
     private var waiting: Deque<Job> = []
     private var inFlight = 0
     private var holds = 0
@@ -153,6 +156,26 @@ struct Lane {
     mutating func release(now: Int64) -> [PluginMessage] {
         guard let until = holdUntil, until <= now else { return [] }
         holdUntil = nil
+        return [.window(queue: target.name, events: target.concurrency)]
+    }
+
+    /// Remembers a try.
+    mutating func keep(_ record: DeliveryRecord) {
+        if records.count >= DeliveryRecord.kept { records.removeFirst() }
+        records.append(record)
+    }
+
+    /// What keeps a target from being handed its events, in words for the operator; nil: nothing does.
+    var obstacle: String? {
+        guard holdUntil != nil else { return nil }
+        return last == "credentials" ? "waiting for credentials" : "throttled"
+    }
+
+    /// Ends what keeps the target from being handed its events, as an operator wishes.
+    /// - Returns: What the host must know.
+    mutating func resume() -> [PluginMessage] {
+        guard holdUntil != nil else { return [] }
+        (holdUntil, holds) = (nil, 0)
         return [.window(queue: target.name, events: target.concurrency)]
     }
 

@@ -3,6 +3,8 @@ import Settings
 
 /// What `crowbar.toml` and the environment say.
 struct Configuration: Sendable, Equatable {
+    /// The file that was read, or would be where it were there.
+    var file: String
     /// The folder of the log, the accounts, the plugins' data.
     var data: String
     /// The folder of the plugins' manifests.

@@ -111,7 +111,7 @@ struct ConfigurationReader {
         let folder = file.contains("/") ? String(file[...(file.lastIndex(of: "/") ?? file.startIndex)]) : ""
         func path(_ text: String) -> String { text.hasPrefix("/") ? text : folder + text }
         return Configuration(
-            data: path(try self.path(root, "data", "CROWBAR_DATA") ?? "data"),
+            file: file, data: path(try self.path(root, "data", "CROWBAR_DATA") ?? "data"),
             plugins: path(try self.path(root, "plugins", "CROWBAR_PLUGINS") ?? "plugins.d"),
             listen: try listen(try root.table("http")),
             http: try HTTPRules(try root.table("http"), environment: environment),

@@ -8,24 +8,37 @@ extension PluginService {
     var actions: PluginActions {
         let host = host
         return PluginActions(
-            show: { name in try await Self.answer { try await host.show(name) } },
+            show: { name in
+                let (plugin, queue) = Self.parts(name)
+                guard let queue else { return try await Self.answer { try await host.show(plugin) } }
+                return try await Self.answer { try await host.show(plugin, queue: queue) }
+            },
             act: { verb, name in
                 guard let verb = PluginHost.Verb(rawValue: verb) else {
                     throw CommandError(.invalidCommand, "there is no verb '\(verb.prefix(64))'")
                 }
-                return try await Self.answer { try await host.act(verb, on: name) }
+                let (plugin, queue) = Self.parts(name)
+                guard let queue else { return try await Self.answer { try await host.act(verb, on: plugin) } }
+                return try await Self.answer { try await host.act(verb, on: plugin, queue: queue) }
             },
             forget: { name, isConfirmed in
-                try await Self.answer { try await host.forget(name, isConfirmed: isConfirmed) }
+                let (plugin, queue) = Self.parts(name)
+                return try await Self.answer {
+                    guard let queue else { return try await host.forget(plugin, isConfirmed: isConfirmed) }
+                    return try await host.forget(plugin, queue: queue, isConfirmed: isConfirmed)
+                }
             },
             reload: { try await Self.answer { try host.reload() } },
             ask: { what, name, queue in
                 try await Self.answer { try await host.ask(name, what, queue: queue) }
             },
             logs: { name, after, limit in
-                try await Self.answer { try await host.logs(of: name, after: after, limit: limit) }
+                let (plugin, queue) = Self.parts(name)
+                return try await Self.answer {
+                    try await host.logs(of: plugin, queue: queue, after: after, limit: limit)
+                }
             },
-            setCursor: { name, text in
+            setCursor: { name, text, isConfirmed in
                 let (plugin, queue) = Self.parts(name)
                 guard let place = StartPoint(text) else {
                     throw CommandError(
@@ -33,7 +46,9 @@ extension PluginService {
                         "'\(text.prefix(128))' is no place: beginning, now, id:EVENTID or @2026-11-01T00:00:00Z",
                         field: "to")
                 }
-                return try await Self.answer { try await host.setCursor(of: plugin, queue: queue, to: place) }
+                return try await Self.answer {
+                    try await host.setCursor(of: plugin, queue: queue, to: place, isConfirmed: isConfirmed)
+                }
             },
             deadLetters: { deed, name, eventIds in
                 let (plugin, queue) = Self.parts(name)
@@ -62,15 +77,21 @@ extension PluginService {
         do {
             return try await body().bytes
         } catch let refusal as ControlRefusal {
+            var field: String?
             let code: CommandError.Code =
                 switch refusal {
                 case .unknown, .noQueue: .notFound
                 case .noEvent, .noDeadLetter: .eventNotFound
-                case .noManifest, .broken, .notEnabled, .notRunning, .running, .noQueues, .unconfirmed: .invalidCommand
+                case .noManifest, .broken, .notEnabled, .notRunning, .running, .noQueues, .queueInUse: .invalidCommand
+                case .unconfirmed, .redelivers: .invalidCommand
                 case .refused, .unanswerable: .invalidCommand
                 case .folder, .store, .unanswered: .unavailable
                 }
-            throw CommandError(code, refusal.description)
+            switch refusal {
+            case .unconfirmed, .redelivers: field = "confirm"
+            default: break
+            }
+            throw CommandError(code, refusal.description, field: field)
         }
     }
 }

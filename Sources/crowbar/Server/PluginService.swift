@@ -110,14 +110,14 @@ struct PluginService: Service {
 
     /// What a replay works with: bookkeeping of its own, and no way into the log.
     static func replayEnvironment(
-        _ configuration: Configuration, log: SQLiteLog, folder: String
+        _ configuration: Configuration, log: SQLiteLog, folder: String, store: String
     ) throws -> HostEnvironment {
         let logger = Logger(
             "crowbar.replay", LogSettings(configuration.log), level: max(.warning, configuration.log.level))
         // Never run: a replay refuses commands before they come here, and one that did would wait for ever.
         let ingest = Ingest(log: log, newEventID: { "" }, hash: { SHA256.hash($0) })
         return environment(
-            log: log, store: try SQLiteHostStore(path: folder + "/host.db"), ingest: ingest,
+            log: log, store: try SQLiteHostStore(path: folder + "/" + store), ingest: ingest,
             dataFolder: folder + "/plugins", isolation: isolation(configuration), logger: logger)
     }
 
@@ -135,7 +135,9 @@ struct PluginService: Service {
         case .range(let range): users = PluginUsers(range: range, isRequired: true, file: file)
         }
         return PluginIsolation(
-            hidden: [data] + (beside.map { [$0] } ?? []), mayExpose: configuration.exposeData, users: users)
+            hidden: [data] + (beside.map { [$0] } ?? []),
+            kept: [absolute(configuration.plugins), absolute(configuration.file)], mayExpose: configuration.exposeData,
+            users: users)
     }
 
     private static func write(_ bytes: [UInt8], to path: String) {

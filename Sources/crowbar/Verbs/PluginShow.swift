@@ -6,15 +6,19 @@ extension Plugins {
     /// `crowbar plugins show NAME`.
     struct Show: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Show a plugin: how it is, its queues, its manifest. --json has all that is known.")
+            abstract: "Show a plugin: how it is, its queues, its manifest. --json has all that is known.",
+            discussion: "NAME/QUEUE leaves the other queues out.")
 
         @OptionGroup var settings: ConfigurationOption
-        @Argument(help: "The plugin.") var name: String
+        @Argument(help: "The plugin, or NAME/QUEUE.") var name: String
         @Flag(help: "Print JSON.") var json = false
 
         func run() async throws {
             let client = ControlClient(folder: try settings.load().data)
-            let answer = try await client.request(.GET, "/api/admin/plugins/" + Listing.escape(part: name))
+            let names = try QueueName(name)
+            let query = names.queue.map { "?queue=" + Listing.escape(part: $0) } ?? ""
+            let answer = try await client.request(
+                .GET, "/api/admin/plugins/\(Listing.escape(part: names.plugin))\(query)")
             if let refusal = answer.refusal { throw Refusal(refusal.message) }
             if json { return StandardStream.output.write(answer.body) }
             guard let plugin = try? JSON(parsing: answer.body) else {
@@ -32,10 +36,11 @@ extension Plugins {
         private static let most = 1_000
 
         static let configuration = CommandConfiguration(
-            abstract: "Print the last lines of a plugin, as far as the server still has them.")
+            abstract: "Print the last lines of a plugin, as far as the server still has them.",
+            discussion: "NAME/QUEUE prints those that name the queue.")
 
         @OptionGroup var settings: ConfigurationOption
-        @Argument(help: "The plugin.") var name: String
+        @Argument(help: "The plugin, or NAME/QUEUE.") var name: String
         @Flag(name: .shortAndLong, help: "Go on with the lines that come.") var follow = false
         @Option(name: [.customShort("n"), .long], help: "So many lines (at most 1,000).") var lines = 100
         @Flag(help: "Print JSON, one object a line.") var json = false
@@ -57,8 +62,10 @@ extension Plugins {
         }
 
         private func fetch(_ client: ControlClient, _ query: String) async throws -> [JSON] {
+            let names = try QueueName(name)
+            let queue = names.queue.map { "&queue=" + Listing.escape(part: $0) } ?? ""
             let answer = try await client.request(
-                .GET, "/api/admin/plugins/\(Listing.escape(part: name))/logs?\(query)")
+                .GET, "/api/admin/plugins/\(Listing.escape(part: names.plugin))/logs?\(query)\(queue)")
             if let refusal = answer.refusal { throw Refusal(refusal.message) }
             return (try? JSON(parsing: answer.body))?.array ?? []
         }

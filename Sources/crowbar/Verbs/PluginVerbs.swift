@@ -2,7 +2,7 @@ import ArgumentParser
 import JSONBytes
 import NIOHTTP1
 
-/// A verb that does something to one plugin and tells how it is then.
+/// A verb that does something to one plugin, or to one of its queues, and tells how that is then.
 protocol PluginVerb: AsyncParsableCommand {
     static var verb: String { get }
     var settings: ConfigurationOption { get }
@@ -12,22 +12,33 @@ protocol PluginVerb: AsyncParsableCommand {
 
 extension PluginVerb {
     func run() async throws {
+        let names = try QueueName(name)
         let client = ControlClient(folder: try settings.load().data)
         let answer = try await client.request(
-            .POST, "/api/admin/plugins/\(Listing.escape(part: name))/\(Self.verb)", body: [])
+            .POST, "/api/admin/plugins/\(Listing.escape(part: names.plugin))/\(Self.verb)", body: names.body)
         try PluginOutcome.print(answer, json: json)
     }
 }
 
-/// How a plugin is after a verb, for people: `irc: draining`.
+/// How a plugin, or one of its queues, is after a verb, for people: `irc: draining`, `webhook/audit: paused`.
 enum PluginOutcome {
     static func print(_ answer: ControlClient.Answer, json: Bool) throws {
         if let refusal = answer.refusal { throw Refusal(refusal.message) }
         if json { return StandardStream.output.write(answer.body) }
         let plugin = try? JSON(parsing: answer.body)
+        let name = plugin?["name"]?.string ?? ""
         let reason = plugin?["reason"]?.string.map { " (\(TerminalText.line($0)))" } ?? ""
-        StandardStream.output.write(
-            line: "\(plugin?["name"]?.string ?? ""): \(plugin?["state"]?.string ?? "")\(reason)")
+        let subject = plugin?["queue"]?.string.map { "\(name)/\($0)" } ?? name
+        let words = resumed(plugin) ?? "\(plugin?["state"]?.string ?? "")\(reason)"
+        StandardStream.output.write(line: "\(TerminalText.line(subject)): \(words)")
+    }
+
+    /// What a queue was let go from; nil where that was not the verb.
+    private static func resumed(_ plugin: JSON?) -> String? {
+        guard let plugin, let was = plugin["was"] else { return nil }
+        let words = was.string.map { "resumed; it was \(TerminalText.line($0))" } ?? "nothing held it"
+        guard let state = plugin["plugin"]?.string, let name = plugin["name"]?.string else { return words }
+        return words + "; '\(name)' as a whole is \(state)"
     }
 
     /// What `cursor set` did, and how it goes on: `irc: 1 queue set to now; it starts again`.
@@ -47,9 +58,11 @@ extension Plugins {
     /// `crowbar plugins start NAME`.
     struct Start: PluginVerb {
         static let verb = "start"
-        static let configuration = CommandConfiguration(abstract: "Start a plugin that is down, also a failed one.")
+        static let configuration = CommandConfiguration(
+            abstract: "Start a plugin that is down, also a failed one.",
+            discussion: "NAME/QUEUE resumes one of its queues, as 'resume' does.")
         @OptionGroup var settings: ConfigurationOption
-        @Argument(help: "The plugin.") var name: String
+        @Argument(help: "The plugin, or NAME/QUEUE.") var name: String
         @Flag(help: "Print JSON.") var json = false
     }
 
@@ -57,18 +70,21 @@ extension Plugins {
     struct Stop: PluginVerb {
         static let verb = "stop"
         static let configuration = CommandConfiguration(
-            abstract: "Let a plugin finish and stay down until 'start', or until the server starts anew.")
+            abstract: "Let a plugin finish and stay down until 'start', or until the server starts anew.",
+            discussion: "NAME/QUEUE pauses one of its queues, as 'pause' does.")
         @OptionGroup var settings: ConfigurationOption
-        @Argument(help: "The plugin.") var name: String
+        @Argument(help: "The plugin, or NAME/QUEUE.") var name: String
         @Flag(help: "Print JSON.") var json = false
     }
 
     /// `crowbar plugins restart NAME`.
     struct Restart: PluginVerb {
         static let verb = "restart"
-        static let configuration = CommandConfiguration(abstract: "Let a plugin finish and start it again.")
+        static let configuration = CommandConfiguration(
+            abstract: "Let a plugin finish and start it again.",
+            discussion: "NAME/QUEUE resumes one of its queues and tries at once what waits in it for another try.")
         @OptionGroup var settings: ConfigurationOption
-        @Argument(help: "The plugin.") var name: String
+        @Argument(help: "The plugin, or NAME/QUEUE.") var name: String
         @Flag(help: "Print JSON.") var json = false
     }
 
@@ -76,50 +92,42 @@ extension Plugins {
     struct Pause: PluginVerb {
         static let verb = "pause"
         static let configuration = CommandConfiguration(
-            abstract: "Hold a plugin's deliveries back; its process stays. Ends with the server, if not before.")
+            abstract: "Hold a plugin's deliveries back; its process stays. Ends with the server, if not before.",
+            discussion: "NAME/QUEUE holds back one queue: a webhook's endpoint, an AWS target, an IRC network.")
         @OptionGroup var settings: ConfigurationOption
-        @Argument(help: "The plugin.") var name: String
+        @Argument(help: "The plugin, or NAME/QUEUE.") var name: String
         @Flag(help: "Print JSON.") var json = false
     }
 
     /// `crowbar plugins resume NAME` or `NAME/QUEUE`.
-    struct Resume: AsyncParsableCommand {
+    struct Resume: PluginVerb {
+        static let verb = "resume"
         static let configuration = CommandConfiguration(
-            abstract: "Let a paused plugin's deliveries go on, or those to one endpoint of a webhook plugin.",
-            discussion: "NAME/ENDPOINT ends what holds the endpoint: a 410, a wait that it asked for, a pause.")
+            abstract: "Let a paused plugin's deliveries go on, or those of one of its queues.",
+            discussion: "NAME/QUEUE ends what holds the queue: a pause, a 410, a wait that the receiver asked for.")
         @OptionGroup var settings: ConfigurationOption
-        @Argument(help: "The plugin, or NAME/ENDPOINT.") var name: String
+        @Argument(help: "The plugin, or NAME/QUEUE.") var name: String
         @Flag(help: "Print JSON.") var json = false
-
-        func run() async throws {
-            let names = try QueueName(name)
-            let queue = names.queue
-            let client = ControlClient(folder: try settings.load().data)
-            let answer = try await client.request(
-                .POST, "/api/admin/plugins/\(Listing.escape(part: names.plugin))/resume",
-                body: queue.map { JSON.object([.init("queue", .string($0))]).bytes } ?? [])
-            if queue == nil || json || answer.refusal != nil { return try PluginOutcome.print(answer, json: json) }
-            let was = (try? JSON(parsing: answer.body))?["was"]?.string
-            let words = was.map { "resumed; it was \(TerminalText.line($0))" } ?? "nothing held it"
-            StandardStream.output.write(line: "\(TerminalText.line(name)): \(words)")
-        }
     }
 
     /// `crowbar plugins forget NAME`.
     struct Forget: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Drop the queues, dead letters and folder of a plugin that is down or has no manifest.")
+            abstract: "Drop the queues, dead letters and folder of a plugin that is down or has no manifest.",
+            discussion: "NAME/QUEUE drops one queue with its dead letters, if the plugin is down or names it no more.")
 
         @OptionGroup var settings: ConfigurationOption
-        @Argument(help: "The plugin.") var name: String
+        @Argument(help: "The plugin, or NAME/QUEUE.") var name: String
         @Flag(help: "Do it though something is lost by it.") var yes = false
         @Flag(help: "Print JSON.") var json = false
 
         func run() async throws {
+            let names = try QueueName(name)
             let client = ControlClient(folder: try settings.load().data)
+            let queue = names.queue.map { [JSON.Member("queue", .string($0))] } ?? []
             let answer = try await client.request(
-                .POST, "/api/admin/plugins/\(Listing.escape(part: name))/forget",
-                body: Array(#"{"confirm":\#(yes)}"#.utf8))
+                .POST, "/api/admin/plugins/\(Listing.escape(part: names.plugin))/forget",
+                body: JSON.object([.init("confirm", .bool(yes))] + queue).bytes)
             if let refusal = answer.refusal {
                 // The command line's word for it.
                 throw Refusal(refusal.message.replacing(#""confirm": true"#, with: "--yes"))
@@ -160,21 +168,27 @@ extension Cursor {
     /// `crowbar cursor set NAME[/QUEUE] PLACE`.
     struct Set: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Put a plugin's cursors to a place; its process is restarted.")
+            abstract: "Put a plugin's cursors to a place; its process is restarted.",
+            discussion: "Where that delivers events again, it says how many to which queues, and asks.")
 
         @OptionGroup var settings: ConfigurationOption
         @Argument(help: "The plugin, or NAME/QUEUE.") var name: String
         @Argument(help: "beginning, now, id:EVENTID (reads on after it) or @2026-11-01T00:00:00Z.") var place: String
+        @Flag(help: "Deliver events again without asking.") var yes = false
         @Flag(help: "Print JSON.") var json = false
 
         func run() async throws {
+            _ = try QueueName(name)
             let client = ControlClient(folder: try settings.load().data)
-            var body = JSONWriter()
-            body.beginObject()
-            body.member("to", place)
-            body.endObject()
-            let answer = try await client.request(
-                .PUT, "/api/admin/cursors/" + Listing.escape(name), body: body.bytes)
+            func set(isConfirmed: Bool) async throws -> ControlClient.Answer {
+                let body = JSON.object([.init("to", .string(place)), .init("confirm", .bool(isConfirmed))])
+                return try await client.request(.PUT, "/api/admin/cursors/" + Listing.escape(name), body: body.bytes)
+            }
+            var answer = try await set(isConfirmed: yes)
+            if let refusal = answer.refusal, refusal.field == "confirm" {
+                try Confirmation.ask(refusal.message)
+                answer = try await set(isConfirmed: true)
+            }
             if let refusal = answer.refusal { throw Refusal(refusal.message) }
             if json { return StandardStream.output.write(answer.body) }
             StandardStream.output.write(line: PluginOutcome.cursors(try? JSON(parsing: answer.body), at: place))

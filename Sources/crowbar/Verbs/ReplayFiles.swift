@@ -7,6 +7,10 @@ import PluginHost
 struct ReplayFiles {
     /// Bytes of a plan, at most.
     private static let maxPlan = 64 << 10
+    /// The bookkeeping.
+    static let store = "host.db"
+    /// An empty one, for asking the plugin beforehand.
+    static let survey = "survey.db"
 
     let folder: String
 
@@ -29,7 +33,14 @@ struct ReplayFiles {
     }
 
     /// Drops the plan and the bookkeeping.
-    func end() {
-        for name in ["plan.json", "host.db", "host.db-wal", "host.db-shm"] { unlink(folder + "/" + name) }
+    func end() { drop(["plan.json"] + Self.files(of: Self.store)) }
+
+    /// Drops what asking the plugin left.
+    func endSurvey() { drop(Self.files(of: Self.survey)) }
+
+    private func drop(_ names: [String]) {
+        for name in names { unlink(folder + "/" + name) }
     }
+
+    private static func files(of store: String) -> [String] { [store, store + "-wal", store + "-shm"] }
 }

@@ -11,16 +11,18 @@ import PluginHost
 struct ReplayVerb: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "replay",
-        abstract: "Give a plugin a part of the log once more, by a process of its own beside the live one.")
+        abstract: "Give a plugin a part of the log once more, by a process of its own beside the live one.",
+        discussion: "NAME/QUEUE is one of its queues; NAME are all, of which it says what they get, and asks.")
 
     @OptionGroup var settings: ConfigurationOption
-    @Argument(help: "The plugin.") var name: String
+    @Argument(help: "The plugin, or NAME/QUEUE.") var name: String
     @Option(help: "Where it begins: beginning, id:EVENTID (after it) or @2026-11-01T00:00:00Z.") var from: String?
     @Option(help: "Where it ends: now, id:EVENTID (with it) or @TIME (before it).") var until = "now"
     @Option(help: "Events a second at most.") var rate: Double?
     @Option(help: "A channel, or a pattern that ends in '*'; may be given several times.") var channel: [String] = []
     @Flag(help: "Go on with a replay that was interrupted.") var resume = false
     @Flag(help: "Drop a replay that was interrupted, and begin anew.") var restart = false
+    @Flag(help: "Begin without asking.") var yes = false
     @Flag(help: "Print the outcome as JSON.") var json = false
 
     func validate() throws {
@@ -34,9 +36,9 @@ struct ReplayVerb: AsyncParsableCommand {
 
     func run() async throws {
         let configuration = try settings.load()
-        if name.contains("/") { throw Refusal("'\(name)' names a queue; a replay is of a whole plugin: give its name") }
+        let names = try QueueName(name)
         do { try DataFolder.requireExisting(configuration.data) } catch { throw Refusal("\(error)") }
-        let manifest = try manifest(configuration)
+        let manifest = try manifest(configuration, of: names.plugin)
         umask(0o077)
         signal(SIGXFSZ, SIG_IGN)
         let folder: DataFolder
@@ -46,27 +48,39 @@ struct ReplayVerb: AsyncParsableCommand {
             log = try SQLiteLog(
                 path: configuration.data + "/log.db", now: Clock.milliseconds, random32: { [] })
             folder = try DataFolder(
-                path: PluginService.absolute(configuration.data) + "/replays/" + name, create: true)
+                path: PluginService.absolute(configuration.data) + "/replays/" + names.plugin, create: true)
         } catch DataFolderError.inUse(_, let pid) {
-            throw Refusal("a replay of '\(name)' is under way already (process \(pid.map(String.init) ?? "unknown"))")
+            throw Refusal(
+                "a replay of '\(names.plugin)' is under way already (process \(pid.map(String.init) ?? "unknown"))")
         } catch {
             throw Refusal("\(error)")
         }
-        let plan = try await plan(log, ReplayFiles(folder: folder.path))
         let files = ReplayFiles(folder: folder.path)
-        let environment: HostEnvironment
-        do {
-            environment = try PluginService.replayEnvironment(configuration, log: log, folder: folder.path)
-        } catch {
-            throw Refusal("\(error)")
+        func makeEnvironment(_ store: String) throws -> HostEnvironment {
+            do {
+                return try PluginService.replayEnvironment(
+                    configuration, log: log, folder: folder.path, store: store)
+            } catch {
+                throw Refusal("\(error)")
+            }
         }
+        let plan: ReplayPlan
+        if resume {
+            plan = try kept(files, names)
+        } else {
+            plan = try await newPlan(log, files, names)
+            defer { files.endSurvey() }
+            try await confirm(Replay(manifest: manifest, plan: plan, environment: makeEnvironment(ReplayFiles.survey)))
+            try files.begin(plan)
+        }
+        let environment = try makeEnvironment(ReplayFiles.store)
         let replay = Replay(manifest: manifest, plan: plan, environment: environment)
         let (outcome, seconds) = await follow(replay)
-        let letters = (try? await environment.store.deadLetters(of: name, queue: nil, limit: 1_000)) ?? []
+        let letters = (try? await environment.store.deadLetters(of: names.plugin, queue: nil, limit: 1_000)) ?? []
         try finish(outcome, replay.progress, letters, seconds, files)
     }
 
-    private func manifest(_ configuration: Configuration) throws -> Manifest {
+    private func manifest(_ configuration: Configuration, of name: String) throws -> Manifest {
         let contents: PluginFolder.Contents
         do {
             contents = try PluginFolder.read(PluginService.absolute(configuration.plugins))
@@ -90,27 +104,42 @@ struct ReplayVerb: AsyncParsableCommand {
         return manifest
     }
 
-    /// The part to be replayed: the one that was begun, or a new one, which is kept from now on.
-    private func plan(_ log: SQLiteLog, _ files: ReplayFiles) async throws -> ReplayPlan {
-        let kept = files.plan
-        if resume {
-            guard var kept else {
-                throw Refusal("there is no replay of '\(name)' to go on with; begin one with --from")
-            }
-            if let rate { kept.rate = rate }
-            return kept
+    /// The part that was begun.
+    private func kept(_ files: ReplayFiles, _ names: QueueName) throws -> ReplayPlan {
+        guard var kept = files.plan else {
+            throw Refusal("there is no replay of '\(name)' to go on with; begin one with --from")
         }
-        if kept != nil, !restart {
+        let begun = names.plugin + (kept.queue.map { "/" + $0 } ?? "")
+        if let queue = names.queue, queue != kept.queue {
             throw Refusal(
-                "a replay of '\(name)' was interrupted; go on with --resume, or drop it with --restart and --from")
+                "the replay that was interrupted is of '\(begun)'; go on with it: crowbar replay \(begun) --resume")
+        }
+        if let rate { kept.rate = rate }
+        return kept
+    }
+
+    /// Says which queues get how much where all of the plugin's do, and asks.
+    private func confirm(_ replay: Replay) async throws {
+        let survey: ReplaySurvey
+        do { survey = try await replay.survey() } catch { throw Refusal(error.reason) }
+        if yes || !survey.isNamed || survey.events == 0 || name.contains("/") { return }
+        let one = survey.queues.first.map { "; for one of them alone: crowbar replay \(name)/\($0.name)" } ?? ""
+        try Confirmation.ask("this would deliver again: \(survey.text)\(one)")
+    }
+
+    /// A new part.
+    private func newPlan(_ log: SQLiteLog, _ files: ReplayFiles, _ names: QueueName) async throws -> ReplayPlan {
+        if files.plan != nil, !restart {
+            throw Refusal(
+                "a replay of '\(names.plugin)' was interrupted; go on with --resume, or drop it with --restart and --from"
+            )
         }
         if let refusal = try await Self.refusal(ofChannels: channel, log) { throw Refusal(refusal) }
         let head = try await log.head()?.position ?? 0
         let start = try await entry(from ?? "beginning", log)
         let end: Int64 = until == "now" ? head : try await entry(until, log)?.position ?? 0
-        let plan = ReplayPlan(start: start, through: end, channels: channel.isEmpty ? nil : channel, rate: rate)
-        try files.begin(plan)
-        return plan
+        return ReplayPlan(
+            start: start, through: end, channels: channel.isEmpty ? nil : channel, rate: rate, queue: names.queue)
     }
 
     /// Why channels that are named cannot be replayed; nil where each, also a pattern, names one at least. One that was

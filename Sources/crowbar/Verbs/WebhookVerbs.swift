@@ -16,6 +16,9 @@ struct QueueName: Equatable {
         }
         if self.queue?.isEmpty == true { throw ValidationError("A queue's name stands behind the '/'.") }
     }
+
+    /// What a call to the server about the plugin has as its body.
+    var body: [UInt8] { queue.map { JSON.object([.init("queue", .string($0))]).bytes } ?? [] }
 }
 
 extension Plugins {
@@ -23,8 +26,8 @@ extension Plugins {
     struct TestSend: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "test-send",
-            abstract: "Post a test event to an endpoint of a webhook plugin, and tell what it answers.",
-            discussion: "The event (type WEBHOOK_TEST) is in no log and no queue; a failure is not tried again.")
+            abstract: "Post a test event to a webhook's endpoint or an AWS target, and tell what it answers.",
+            discussion: "The event (type WEBHOOK_TEST or AWS_TEST) is in no log and no queue, and is tried once.")
 
         @OptionGroup var settings: ConfigurationOption
         @Argument(help: "The plugin, or NAME/ENDPOINT.") var name: String
@@ -60,7 +63,7 @@ extension Plugins {
     /// `crowbar plugins deliveries NAME` or `NAME/ENDPOINT`.
     struct Deliveries: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "List the last tries of a webhook plugin, the newest first: ten an endpoint, since its start.")
+            abstract: "List the last tries of webhooks or AWS targets, the newest first: ten each, since the start.")
 
         @OptionGroup var settings: ConfigurationOption
         @Argument(help: "The plugin, or NAME/ENDPOINT.") var name: String

@@ -175,6 +175,24 @@ def attacks_on_files(data):
             "link": lambda: os.link(path, "linked"), "append": lambda: open(path, "ab"),
         }
         found |= {f"{name or 'data'}: {key}": outcome(action) for key, action in tried.items()}
+    # What the server reads at its next start, or at once, with its own rights.
+    root = os.path.dirname(data)
+    for name in ("crowbar.toml", "plugins.d", "plugins.d/other.toml"):
+        path = os.path.join(root, name)
+        with open("mine-" + os.path.basename(name), "w") as file:
+            file.write("command = []")
+        tried = {
+            "chmod": lambda: os.chmod(path, 0o777), "utime": lambda: os.utime(path),
+            "chown": lambda: os.chown(path, os.getuid(), os.getgid()),
+            "xattr": lambda: os.setxattr(path, "user.x", b"x"), "truncate": lambda: os.truncate(path, 0),
+            "write": lambda: open(path, "r+b"), "append": lambda: open(path, "ab"), "unlink": lambda: os.unlink(path),
+            "rename": lambda: os.rename(path, "taken"), "move": lambda: os.rename(path, path + ".moved"),
+            "link": lambda: os.link(path, "linked"), "remove": lambda: os.rmdir(path),
+            "replace": lambda: os.replace("mine-" + os.path.basename(name), path),
+        }
+        found |= {f"{name}: {key}": outcome(action) for key, action in tried.items()}
+    found["make a manifest"] = outcome(lambda: open(root + "/plugins.d/made.toml", "x"))
+    found["make a folder of manifests"] = outcome(lambda: os.mkdir(root + "/plugins.d/made"))
     found["make"] = outcome(lambda: open(data + "/made", "x"))
     found["make in plugins"] = outcome(lambda: open(data + "/plugins/made", "x"))
     found["list of other"] = outcome(lambda: os.listdir(data + "/plugins/other"))
