@@ -89,6 +89,8 @@ struct NetworkMachine: Sendable {
     /// When the server last answered a line by its label, or the first of those unanswered was written.
     var lastReceipt: Instant = 0
     var recent = RecentMessages()
+    var messageIDs = MessageIDMap()
+    var multiline = MultilineMessages()
     var isWindowOpen = false
     /// Events wanted at once.
     var window = Self.fullWindow
@@ -143,6 +145,7 @@ struct NetworkMachine: Sendable {
     init(puppet config: NetworkConfig, plugin: String) {
         self.init(config: config, links: [], plugin: plugin)
         isPuppet = true
+        messageIDs = MessageIDMap(limit: MessageIDMap.mostOfPuppet)
     }
 
     /// The queue as `ready` declares it: its window is closed until there is somebody to talk to.
@@ -227,6 +230,7 @@ struct NetworkMachine: Sendable {
         roster.casemapping = supports.casemapping
         netsplit = Netsplit()
         batches = Batches()
+        multiline = MultilineMessages()
         playback = Playback()
         catchUp.connectionLost()
     }
