@@ -29,7 +29,7 @@ extension NetworkMachine {
         }
         if case .registering = phase { return steps(registration.take(message), now) }
         guard case .registered = phase else { return [] }
-        return services(message, now) + someoneLeft(message) + serverSaid(message, now)
+        return services(message, now) + someoneLeft(message) + relayerMoved(message) + serverSaid(message, now)
     }
 
     /// What a server's last words mean.
@@ -366,6 +366,6 @@ extension NetworkMachine {
             }
         }
         noteBrought(message, target, by: speaker.id, parts: texts.count)
-        return isPlayback ? actions : actions + outsiderLeaves(source.nick, account, target)
+        return isPlayback ? actions : actions + guestSpoke(message, source.nick, account, target, now)
     }
 }

@@ -71,6 +71,7 @@ struct NetworkMachine: Sendable {
     var flow = FlowControl()
     var memberships: [String: Membership] = [:]
     var speakers: Speakers
+    var relayed = RelayedSpeakers()
     var roster = Roster()
     /// People in a channel, by its folded name, who are to appear in the chat.
     var arrivals: Deque<(nick: String, target: String)> = []
@@ -229,6 +230,7 @@ struct NetworkMachine: Sendable {
         arrivals = []
         roster.casemapping = supports.casemapping
         netsplit = Netsplit()
+        relayed = RelayedSpeakers()
         batches = Batches()
         multiline = MultilineMessages()
         playback = Playback()
@@ -300,7 +302,7 @@ struct NetworkMachine: Sendable {
         for entry in backlog.summaries(now: now) { ledger.accept(entry) }
         if speakers.hasChanged { stateDue = stateDue ?? now + Self.membersDelay }
         if let stateDue, stateDue <= now { actions += saveState() }
-        return actions + endNetsplits(now) + pump(now)
+        return actions + endNetsplits(now) + endRelayed(now) + pump(now)
     }
 
     /// When ``tick(now:)`` is due; nil: not by itself.
@@ -323,6 +325,7 @@ struct NetworkMachine: Sendable {
             soon(backlog.nextSummary)
             soon(puppets.wake(now: now))
             soon(netsplit.nextEnd)
+            soon(relayed.due)
             soon(nickServ.waitsUntil)
             if isListening, !arrivals.isEmpty { wake = now }
             if wantsMask { soon(maskCheck) }

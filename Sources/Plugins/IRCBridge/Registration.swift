@@ -15,7 +15,7 @@ struct Registration: Sendable {
     /// Capabilities that are asked for wherever they are offered.
     static let wanted = [
         "account-notify", "account-tag", "batch", "chathistory", "chghost", "draft/chathistory",
-        "draft/event-playback", "draft/message-redaction", "draft/multiline", "echo-message",
+        "draft/event-playback", "draft/message-redaction", "draft/multiline", "draft/relaymsg", "echo-message",
         "event-playback", "extended-join", "labeled-response", "message-tags", "multi-prefix", "server-time",
         "setname", "userhost-in-names",
     ]
