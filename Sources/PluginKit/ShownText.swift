@@ -40,7 +40,8 @@ package enum ShownText {
             byte < 64 ? low & 1 << UInt64(byte) != 0 : byte < 128 && high & 1 << UInt64(byte - 64) != 0
         }
 
-        func contains(_ scalar: Unicode.Scalar) -> Bool {
+        /// Whether a sign is one of these, or looks like one.
+        package func contains(_ scalar: Unicode.Scalar) -> Bool {
             let sign = ShownText.plainSign(scalar)
             return sign.isASCII ? contains(UInt8(truncatingIfNeeded: sign.value)) : others.contains(sign)
         }

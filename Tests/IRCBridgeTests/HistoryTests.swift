@@ -144,7 +144,8 @@ import Testing
         #expect(machine.wake(now: 5.5) == 6)
         let saved = machine.tick(now: 6)
         let wanted =
-            ##"{"last":{"#room":"msgid=m8"},"members":{"general":["nick/bob"]},"nicks":"\##(Tables.marks("crow"))"}"##
+            ##"{"last":{"#room":"msgid=m8"},"members":{"general":["nick/bob"]},"nicks":"\##(Tables.marks("crow"))","##
+            + ##""messages":["< #room m7 nick/bob"]}"##
         let state = try JSON(parsing: Array(wanted.utf8))
         #expect(saved == [.plugin(.state(queue: "net", state: state))])
         _ = machine.stored("#room", "msgid=m9", now: 6)

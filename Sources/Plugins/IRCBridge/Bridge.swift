@@ -237,8 +237,12 @@ final class Bridge: @unchecked Sendable {
         switch (command.kind, code) {
         case (.register, "user_exists"): return networks[network]?.existed(command.userID) ?? ()
         case (.join, "already_a_member"), (.leave, "not_a_member"),
-            (.leave, "user_not_found"):
+            (.leave, "user_not_found"), (.delete, "message_not_found"):
             return
+        case (.message, "message_not_found"), (.message, "message_exists"):
+            // What it answers is not in the chat any more, or somebody has taken its id: said without that.
+            let name = code == "message_exists" ? "messageId" : "replyTo"
+            if let plain = command.without(name) { return emit(plain, network, isSecond: isSecond) }
         case (.message, "user_not_found"), (.message, "not_a_member"), (.topic, "user_not_found"),
             (.topic, "not_a_member"):
             // The chat has forgotten them, as with a channel that was made anew: once more, from the beginning.

@@ -30,10 +30,25 @@ struct ChatMessage: Equatable, Sendable {
     var replyTo: String?
     /// The beginning of what it answers or deletes, where that is known.
     var quote: String?
+    /// By channel on IRC the server's ids of the message that it answers or deletes, where they are known.
+    var concerned: [String: [String]] = [:]
+    /// Whether it is to be said without what only some servers have, because this one did not accept that.
+    var isPlain = false
     /// The nicks of those whom it addresses by `@name`, where that was looked up before.
     var nicks: [String: String] = [:]
     /// When it was stored, in milliseconds of Unix; 0 where that is not known.
     var timestamp: Int64 = 0
+
+    /// The message that it answers or deletes.
+    var concernedID: String? { what == .deletion ? id : answeredID }
+
+    /// The message that it answers.
+    var answeredID: String? {
+        switch what {
+        case .text, .action, .notice, .edit: replyTo
+        case .deletion, .topic, .summary: nil
+        }
+    }
 
     /// Whether it sets the channel's topic.
     var isTopic: Bool { if case .topic = what { true } else { false } }

@@ -53,6 +53,10 @@ struct FloodBucket: Equatable, Sendable {
         tokens -= max(0, Double(line.utf8.count + 2 - Self.freeBytes)) / Self.bytesPerToken
     }
 
+    /// Takes what a further line costs that is written at once with the one before. As with
+    /// ``charge(_:)``, time makes up for it.
+    mutating func chargeLine() { if isLimited { tokens -= 1 } }
+
     /// Gives back a token that was taken and not used.
     mutating func giveBack() { if isLimited { tokens = min(Double(burst), tokens + 1) } }
 

@@ -112,7 +112,8 @@ struct IRCMessage: Equatable, Sendable {
         return out
     }
 
-    private static func escape(_ value: String) -> String {
+    /// A tag's value as it is written.
+    static func escape(_ value: String) -> String {
         var out = ""
         for scalar in value.unicodeScalars {
             switch scalar {

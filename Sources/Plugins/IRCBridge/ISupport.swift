@@ -33,6 +33,16 @@ struct ISupport: Equatable, Sendable {
     /// Targets of a command (TARGMAX); where it has no limit, `Int.max`.
     private var targets: [String: Int] = [:]
 
+    /// The client-only tags that the server drops, without `+` (CLIENTTAGDENY).
+    private var deniedTags: Set<String> = []
+    /// The most of them that are noted.
+    private static let mostDenied = 64
+
+    /// Whether the server passes a client-only tag on, named without `+`.
+    func passesTag(_ name: String) -> Bool {
+        deniedTags.contains("*") ? deniedTags.contains("-" + name) : !deniedTags.contains(name)
+    }
+
     /// How many targets a command may have; nil where the server does not say. JOIN may have many even then.
     func most(of command: String) -> Int? { targets[command] }
 
@@ -74,6 +84,7 @@ struct ISupport: Equatable, Sendable {
                 let parts = limit.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
                 targets[parts[0].uppercased()] = parts.count > 1 ? Int(parts[1]).map { max($0, 1) } ?? .max : .max
             }
+        case "CLIENTTAGDENY": deniedTags = Set(value.split(separator: ",").prefix(Self.mostDenied).map(String.init))
         case "WHOX": hasWHOX = true
         case "MONITOR": hasMonitor = true
         case "SAFERATE": isSafeRate = true
@@ -96,6 +107,7 @@ struct ISupport: Equatable, Sendable {
         case "CHATHISTORY", "draft/CHATHISTORY": historyLength = fresh.historyLength
         case "MSGREFTYPES": messageReferenceTypes = []
         case "TARGMAX": targets = [:]
+        case "CLIENTTAGDENY": deniedTags = []
         case "WHOX": hasWHOX = false
         case "MONITOR": hasMonitor = false
         case "SAFERATE": isSafeRate = false

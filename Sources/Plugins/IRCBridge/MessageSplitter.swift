@@ -2,8 +2,11 @@
 /// character (grapheme cluster), and inside one only where it alone is too long.
 enum MessageSplitter {
     /// Cuts `text`. Joined again, with a space where it was cut between words, the pieces are the text.
-    /// - Parameter budget: The most bytes of a piece; at least 4, so that any code point fits.
-    static func split(_ text: String, budget: Int) -> [String] {
+    /// - Parameters:
+    ///   - budget: The most bytes of a piece; at least 4, so that any code point fits.
+    ///   - keepsSpaces: Whether a space between words stays at the end of its piece, beyond the budget, so that the
+    ///     pieces are the text without anything between them.
+    static func split(_ text: String, budget: Int, keepsSpaces: Bool = false) -> [String] {
         let budget = max(budget, 4)
         if text.utf8.count <= budget { return text.isEmpty ? [] : [text] }
         var pieces: [String] = []
@@ -23,10 +26,10 @@ enum MessageSplitter {
                 size += length
                 at = next
             } else if text[at] == " ", at > start {
-                cut(at)
+                cut(keepsSpaces ? next : at)
                 (start, at, size, space) = (next, next, 0, nil)
             } else if let found = space {
-                cut(found)
+                cut(keepsSpaces ? text.index(after: found) : found)
                 start = text.index(after: found)
                 size = text[start..<at].utf8.count
                 space = nil

@@ -1,3 +1,4 @@
+import JSONBytes
 import PluginWire
 
 /// What a network's machine wants done.
@@ -46,6 +47,8 @@ enum PuppetNews: Equatable, Sendable {
     case nick(String)
     /// A part of what it was given was written or confirmed since this was told last.
     case working
+    /// It has said a message, which the server shows to all with this id.
+    case said(ChatMessage, target: String, id: String)
     /// The connection is lost, or was not to be had.
     case lost(String)
     /// It was not to be had because the server takes none of the nicks that were tried: another user's may do.
@@ -68,6 +71,7 @@ struct ChatCommand: Equatable, Sendable {
         case leave = "LEAVE_CHANNEL"
         case topic = "SET_TOPIC"
         case message = "SEND_MESSAGE"
+        case delete = "DELETE_MESSAGE"
     }
 
     var kind: Kind
@@ -81,4 +85,14 @@ struct ChatCommand: Equatable, Sendable {
     var reference: String?
     /// Becomes `origin.ref`.
     var ref: String
+
+    /// The command without a member; nil where it has none of that name.
+    func without(_ name: String) -> ChatCommand? {
+        guard let members = (try? JSON(parsing: json))?.members, members.contains(where: { $0.key == name }) else {
+            return nil
+        }
+        var other = self
+        other.json = JSON.object(members.filter { $0.key != name }).bytes
+        return other
+    }
 }

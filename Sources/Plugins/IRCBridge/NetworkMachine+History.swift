@@ -12,6 +12,7 @@ extension NetworkMachine {
         keptState = state
         flow = FlowControl(share: state.share)
         keptState.keep(Set(links.map { fold($0.target) }))
+        restoreMessageIDs()
         for channel in Set(links.map(\.channel)) {
             speakers.restore((state.members[channel] ?? []).map { idPrefix + $0 }, channel)
         }
@@ -25,7 +26,7 @@ extension NetworkMachine {
     }
 
     /// What the ids of this network's people begin with.
-    private var idPrefix: String { "\(plugin)/\(config.name)/" }
+    var idPrefix: String { "\(plugin)/\(config.name)/" }
 
     /// Stores what is to be stored.
     mutating func saveState() -> [NetworkAction] {
@@ -38,6 +39,7 @@ extension NetworkMachine {
             }
         }
         stateDue = nil
+        keptState.messages = messageIDs.stored(without: idPrefix, room: keptState.roomForMessages)
         return [.plugin(.state(queue: config.name, state: keptState.json))]
     }
 
@@ -63,6 +65,10 @@ extension NetworkMachine {
     mutating func repeated(_ message: IRCMessage, _ batch: Batches.Batch, _ now: Instant) -> [NetworkAction] {
         guard let target = batch.params.first.map({ fold($0) }), catchUp.isAnswered(target, by: batch) else {
             return []
+        }
+        // It is no message, and does not count as one.
+        if message.verb == "REDACT", message.params.first.map({ fold($0) }) == target {
+            return redacted(message, now, isPlayback: true)
         }
         catchUp.took(target, message)
         guard message.verb == "PRIVMSG" || message.verb == "NOTICE", message.params.first.map({ fold($0) }) == target,
@@ -125,7 +131,9 @@ extension NetworkMachine {
     /// - Parameter isCut: Whether some of it may be missing; the next connection asks for it again.
     mutating func endHistory(_ target: String, _ now: Instant, isCut: Bool = true) -> [NetworkAction] {
         var actions: [NetworkAction] = []
-        for message in catchUp.end(target, isCut: isCut) { actions += relay(message, now) }
+        for message in catchUp.end(target, isCut: isCut) {
+            actions += message.verb == "REDACT" ? redacted(message, now) : relay(message, now)
+        }
         // Some who spoke are not there any more.
         return actions + settleMembers(target)
     }

@@ -12,6 +12,7 @@ extension NetworkMachine {
     }
 
     mutating func received(unlabelled message: IRCMessage, _ now: Instant) -> [NetworkAction] {
+        if let actions = collected(message, now) { return actions }
         if message.verb != "BATCH", let batch = playbackBatch(message) { return repeated(message, batch, now) }
         switch message.verb {
         case "PRIVMSG": return relay(message, now)
@@ -28,7 +29,7 @@ extension NetworkMachine {
         }
         if case .registering = phase { return steps(registration.take(message), now) }
         guard case .registered = phase else { return [] }
-        return services(message, now) + someoneLeft(message) + serverSaid(message, now)
+        return services(message, now) + someoneLeft(message) + relayerMoved(message) + serverSaid(message, now)
     }
 
     /// What a server's last words mean.
@@ -128,7 +129,11 @@ extension NetworkMachine {
         case "FAIL" where ["PRIVMSG", "NOTICE"].contains(message.params.first ?? ""):
             speechRefused(message, now)
             return []
+        case "FAIL" where ["REDACT", "BATCH"].contains(message.params.first ?? ""):
+            draftRefused(message)
+            return []
         case "FAIL": return joinFailed(message, now)
+        case "REDACT": return redacted(message, now)
         case _ where ["421", "461"].contains(message.verb) && message.params.dropFirst().first == "CHATHISTORY":
             return historyFailed(message, [], now)
         case "263":
@@ -236,17 +241,19 @@ extension NetworkMachine {
     }
 
     /// The chat's name for who is addressed in a channel on IRC: somebody there, or somebody of the chat.
-    private func addressee(_ nick: String, in target: String) -> String? {
+    func addressee(_ nick: String, in target: String) -> String? {
         if let name = puppets.name(of: supports.casemapping.fold(nick)) { return name }
         return roster.contains(nick, in: target) ? roster.person(nick)?.nick : recent.author(nick)
     }
 
     /// What a command's event id is derived from.
     func key(_ message: IRCMessage, _ link: LinkConfig) -> String? {
-        message.tags["msgid"].flatMap { id in
-            id.utf8.count <= CatchUp.longestID ? "\(link.ref)/\(link.channel)/\(id)" : nil
-        }
+        message.tags["msgid"].flatMap { id in id.utf8.count <= CatchUp.longestID ? Self.key(id, link) : nil }
     }
+
+    /// What the event id of a message is derived from.
+    /// - Parameter id: The server's id of it.
+    static func key(_ id: String, _ link: LinkConfig) -> String { "\(link.ref)/\(link.channel)/\(id)" }
 
     /// Whether nothing of somebody is to come into the chat.
     /// - Parameter source: `nick!user@host`.
@@ -332,11 +339,8 @@ extension NetworkMachine {
             text = String(text.dropFirst(8))
             kind = "action"
         }
-        text =
-            StyledText(irc: text).replacing { part, isFirst in
-                isFirst ? Mentions.toChat(part) { addressee($0, in: target) } : part
-            }.markdown
-        guard text.utf8.contains(where: { $0 != 0x20 }) else { return [] }
+        let texts = chatTexts(text, in: target).filter { $0.utf8.contains { $0 != 0x20 && $0 != 0x0A } }
+        guard !texts.isEmpty else { return [] }
         var actions: [NetworkAction] = []
         // A nick may have been another's then.
         var account = message.tags["account"]
@@ -348,14 +352,20 @@ extension NetworkMachine {
         let time = message.tags["time"].flatMap { MessageReference.isTime($0) ? $0 : nil }
         let reference = catchUp.reference(of: message, in: target, isPlayback: isPlayback)
         for link in inbound(target) {
-            let commands = speakers.commands(
-                speaker, link, message: text, kind: kind, key: key(message, link), sentAt: time)
-            actions += commands.map { command in
-                var command = command
-                if command.kind == .message { command.reference = reference }
-                return .emit(command)
+            let (whole, replyTo) = (key(message, link), answered(message, target, link))
+            for (i, text) in texts.enumerated() {
+                let key = whole.map { Self.part(i, of: $0) }
+                let commands = speakers.commands(
+                    speaker, link, message: text, kind: kind, key: key, sentAt: time,
+                    id: key.map { BridgeMessageID.of($0, plugin: plugin) }, replyTo: i == 0 ? replyTo : nil)
+                actions += commands.map { command in
+                    var command = command
+                    if command.kind == .message, i == texts.count - 1 { command.reference = reference }
+                    return .emit(command)
+                }
             }
         }
-        return isPlayback ? actions : actions + outsiderLeaves(source.nick, account, target)
+        noteBrought(message, target, by: speaker.id, parts: texts.count)
+        return isPlayback ? actions : actions + guestSpoke(message, source.nick, account, target, now)
     }
 }

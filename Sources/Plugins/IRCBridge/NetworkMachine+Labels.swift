@@ -32,9 +32,11 @@ extension NetworkMachine {
         if message.verb == "BATCH", let reference = message.params.first, reference.hasPrefix("+"),
             answers.count < Batches.mostOpen
         {
-            // Whether the line was accepted is known at the end of the batch.
-            answers[String(reference.dropFirst())] = LabelledAnswer(label: label)
-            return received(unlabelled: message, now)
+            // Whether the line was accepted is known at the end of the batch, unless that is the message itself, whose
+            // lines a user's connection does not look at.
+            let isEcho = MultilineMessages.isOpening(message) && ledger.isSpeech(label)
+            answers[String(reference.dropFirst())] = LabelledAnswer(label: label, hasEcho: isEcho)
+            return (isEcho ? takeEcho(message, label) : []) + received(unlabelled: message, now)
         }
         guard ledger.isSpeech(label) else {
             let done = ledger.answered(label, failure: Self.failure(message))
@@ -42,8 +44,9 @@ extension NetworkMachine {
         }
         var failure: String?
         var remedy = Remedy.none
+        var noted: [NetworkAction] = []
         switch speechAnswer(message) {
-        case .echo: takeEcho(message)
+        case .echo: noted = takeEcho(message, label)
         case .refused(let reason):
             failure = reason
             if let target = ledger.target(of: label) { remedy = self.remedy(message, target, now) }
@@ -54,7 +57,7 @@ extension NetworkMachine {
             return lost + finish(done) + pump(now)
         }
         let done = ledger.answered(label, failure: failure, remedy)
-        return received(unlabelled: message, now) + finish(done) + pump(now)
+        return noted + received(unlabelled: message, now) + finish(done) + pump(now)
     }
 
     /// Handles a line of such a batch, or its end. Nil where the line belongs to none.
@@ -76,11 +79,12 @@ extension NetworkMachine {
                 answers[batch]?.remedy = remedy
             }
         }
-        if ledger.isSpeech(answer.label), speechAnswer(message) == .echo {
+        var noted: [NetworkAction] = []
+        if ledger.isSpeech(answer.label), MultilineMessages.isOpening(message) || speechAnswer(message) == .echo {
             answers[batch]?.hasEcho = true
-            takeEcho(message)
+            noted = takeEcho(message, answer.label)
         }
-        return received(unlabelled: message, now)
+        return noted + received(unlabelled: message, now)
     }
 
     /// Whether a line answers one that had a label.
@@ -117,8 +121,9 @@ extension NetworkMachine {
         return isRefused || message.verb == "FAIL" ? IRCText.words(message.params.last ?? message.verb) : nil
     }
 
-    /// The echo shows the client's mask as others see it.
-    private mutating func takeEcho(_ message: IRCMessage) {
-        if let source = message.source { setMask(source) }
+    /// The echo shows the client's mask as others see it, and the message's id.
+    private mutating func takeEcho(_ message: IRCMessage, _ label: String) -> [NetworkAction] {
+        if let source = message.source, isOwn(IRCSource(source).nick) { setMask(source) }
+        return noteSaid(label, message)
     }
 }

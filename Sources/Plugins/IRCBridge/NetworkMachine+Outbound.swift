@@ -62,6 +62,7 @@ extension NetworkMachine {
     /// Writes what may be written now.
     mutating func pump(_ now: Instant) -> [NetworkAction] {
         guard case .registered = phase else { return [] }
+        lines.drafts = drafts
         var actions = leadPuppets(now)
         if flow.isReduced || flow.hasFlooded { bucket.setRate(rate, now: now) }
         var settled: [OutboundLedger.Entry] = []
@@ -90,11 +91,16 @@ extension NetworkMachine {
             }
             switch turn {
             case .line(let line):
-                bucket.charge(line)
-                actions.append(.send(line))
+                for (i, part) in WireLine.parts(line).enumerated() {
+                    if i > 0 { bucket.chargeLine() }
+                    bucket.charge(part)
+                    actions.append(.send(part))
+                    // Of the lines of a message only the first has an author: another one may be anybody's words.
+                    if !isPuppet, i < 2 { relayMarks.said(part, now: now) }
+                }
                 (hasProgressed, hasSpoken) = (true, true)
                 figures.sent(line, now: now)
-                if !isPuppet { relayMarks.said(line, now: now) }
+                if !isPuppet, let whole = WireLine.joined(line) { relayMarks.said(whole, now: now) }
             case .settled(let entry):
                 bucket.giveBack()
                 settled.append(entry)

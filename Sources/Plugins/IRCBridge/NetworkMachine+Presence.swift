@@ -145,6 +145,7 @@ extension NetworkMachine {
                 for person in roster.members(of: source) + netsplit.awaited(in: source) {
                     present.insert(speaker(person).id)
                 }
+                present.formUnion(relayed.ids(in: source))
             }
             for id in speakers.members(of: link.channel)
             where !present.contains(id) && (knowsAccounts || !isAccount(id)) {

@@ -21,6 +21,7 @@ extension NetworkMachine {
     private func voiceFinder(_ now: Instant) -> (inout PuppetPool, OutboundLedger.Entry) -> PuppetPool.Voice {
         let (memberships, longest, prefix) = (memberships, supports.nickLength, config.name + "/")
         let plugin = plugin
+        let (ids, redacts) = (messageIDs, lines.drafts.redacts)
         return { pool, entry in
             let message = entry.message
             // Those of this network need no second nick on it.
@@ -28,13 +29,16 @@ extension NetworkMachine {
             guard let user = message.authorID, !entry.isForRelay, !isLocal, message.isSaidByAuthor,
                 entry.targets.allSatisfy({ memberships[$0]?.isJoined == true })
             else { return .relay }
+            if redacts, let speaker = ids.speaker(ofDeleted: message, in: entry.targets) {
+                return speaker.map { pool.readyVoice(of: $0, targets: entry.targets, now: now) } ?? .relay
+            }
             return pool.voice(of: user, name: message.author, targets: entry.targets, longest: longest, now: now)
         }
     }
 
     /// The next thing for the bridge's own connection to do.
     mutating func nextTurn(_ now: Instant) -> OutboundLedger.Turn? {
-        let (memberships, lines, roster) = (memberships, lines, roster)
+        let (memberships, lines, roster, ids) = (memberships, lines, roster, messageIDs)
         let (voice, isPuppet) = (voiceFinder(now), isPuppet)
         // Taken out, so that it is not copied.
         var pool = PuppetPool(nil)
@@ -49,7 +53,10 @@ extension NetworkMachine {
             render: { message, target in
                 // A topic that stands there already need not be set; two linked channels would set it for ever.
                 if case .topic(let topic) = message.what, memberships[target]?.topic == topic { return [] }
-                return lines.lines(message, target: memberships[target]?.name ?? target) { name in
+                let name = memberships[target]?.name ?? target
+                var message = message
+                if message.concernedID != nil { message.concerned = [name: ids.concerned(message, in: target)] }
+                return lines.lines(message, target: name) { name in
                     if let nick = message.nicks[name] ?? pool.nick(of: name) { return nick }
                     return roster.contains(name, in: target) ? roster.person(name)?.nick : nil
                 }
@@ -75,6 +82,11 @@ extension NetworkMachine {
                 puppets.gave(serial, now: now)
                 var entry = entry
                 entry.message.nicks = addressed(entry)
+                if entry.message.concernedID != nil {
+                    for target in entry.targets {
+                        entry.message.concerned[target] = messageIDs.concerned(entry.message, in: target)
+                    }
+                }
                 let theirs = links.filter { entry.targets.contains(fold($0.target)) }
                 actions.append(.puppet(serial, .say(entry, theirs)))
             }
@@ -136,6 +148,9 @@ extension NetworkMachine {
             puppets.isNow(serial, folded, as: nick, now: now)
             if keptState.noteNick(folded) { stateDue = stateDue ?? now + Self.stateDelay }
             return pump(now)
+        case .news(.said(let message, let target, let id)):
+            noteSaid(message, target: target, id: id, by: puppets.user(of: serial))
+            return []
         case .news(.working):
             puppets.isWorking(serial, now: now)
             return []

@@ -71,6 +71,7 @@ struct NetworkMachine: Sendable {
     var flow = FlowControl()
     var memberships: [String: Membership] = [:]
     var speakers: Speakers
+    var relayed = RelayedSpeakers()
     var roster = Roster()
     /// People in a channel, by its folded name, who are to appear in the chat.
     var arrivals: Deque<(nick: String, target: String)> = []
@@ -89,6 +90,8 @@ struct NetworkMachine: Sendable {
     /// When the server last answered a line by its label, or the first of those unanswered was written.
     var lastReceipt: Instant = 0
     var recent = RecentMessages()
+    var messageIDs = MessageIDMap()
+    var multiline = MultilineMessages()
     var isWindowOpen = false
     /// Events wanted at once.
     var window = Self.fullWindow
@@ -143,6 +146,7 @@ struct NetworkMachine: Sendable {
     init(puppet config: NetworkConfig, plugin: String) {
         self.init(config: config, links: [], plugin: plugin)
         isPuppet = true
+        messageIDs = MessageIDMap(limit: MessageIDMap.mostOfPuppet)
     }
 
     /// The queue as `ready` declares it: its window is closed until there is somebody to talk to.
@@ -226,7 +230,9 @@ struct NetworkMachine: Sendable {
         arrivals = []
         roster.casemapping = supports.casemapping
         netsplit = Netsplit()
+        relayed = RelayedSpeakers()
         batches = Batches()
+        multiline = MultilineMessages()
         playback = Playback()
         catchUp.connectionLost()
     }
@@ -296,7 +302,7 @@ struct NetworkMachine: Sendable {
         for entry in backlog.summaries(now: now) { ledger.accept(entry) }
         if speakers.hasChanged { stateDue = stateDue ?? now + Self.membersDelay }
         if let stateDue, stateDue <= now { actions += saveState() }
-        return actions + endNetsplits(now) + pump(now)
+        return actions + endNetsplits(now) + endRelayed(now) + pump(now)
     }
 
     /// When ``tick(now:)`` is due; nil: not by itself.
@@ -319,6 +325,7 @@ struct NetworkMachine: Sendable {
             soon(backlog.nextSummary)
             soon(puppets.wake(now: now))
             soon(netsplit.nextEnd)
+            soon(relayed.due)
             soon(nickServ.waitsUntil)
             if isListening, !arrivals.isEmpty { wake = now }
             if wantsMask { soon(maskCheck) }

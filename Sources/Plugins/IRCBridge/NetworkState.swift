@@ -13,6 +13,9 @@ struct NetworkState: Equatable, Sendable {
     /// The most bytes of the references; channels past it are not caught up with.
     static let mostReferenceBytes = 26 << 10
 
+    /// The most bytes of all of it but ``messages``; these get what is left of 62 KiB.
+    private static let mostBytes = mostMemberBytes + mostReferenceBytes
+
     /// By the chat's channel the ids of those whom the bridge let join, without what all of them begin with.
     var members: [String: [String]] = [:]
     /// The nicks of the bridge and of users' connections.
@@ -20,6 +23,9 @@ struct NetworkState: Equatable, Sendable {
     private(set) var references: [String: String] = [:]
     /// The share of the configured rate at which the server is written to.
     var share = 1.0
+
+    /// The newest messages of this network, see ``MessageIDMap``.
+    var messages: [String] = []
 
     init() {}
 
@@ -33,6 +39,7 @@ struct NetworkState: Equatable, Sendable {
         for member in state.members?.first(where: { $0.key == "members" })?.value.members ?? [] {
             members[member.key] = member.value.array?.compactMap(\.string)
         }
+        messages = state.members?.first { $0.key == "messages" }?.value.array?.compactMap(\.string) ?? []
         if let share = state.members?.first(where: { $0.key == "share" })?.value.double { self.share = share }
         nicks = NickMarks(text: state.members?.first { $0.key == "nicks" }?.value.string ?? "")
         // As earlier versions wrote them.
@@ -53,6 +60,13 @@ struct NetworkState: Equatable, Sendable {
 
     /// Forgets all channels but these, by their folded names.
     mutating func keep(_ channels: Set<String>) { references = references.filter { channels.contains($0.key) } }
+
+    /// The bytes that are left for ``messages``.
+    var roomForMessages: Int {
+        var other = self
+        other.messages = []
+        return Self.mostBytes - other.json.bytes.count
+    }
 
     /// The state.
     var json: JSON {
@@ -75,6 +89,7 @@ struct NetworkState: Equatable, Sendable {
         if !channels.isEmpty { state.append(JSON.Member("members", .object(channels))) }
         if share < 1 { state.append(JSON.Member("share", .double(share))) }
         if !nicks.isEmpty { state.append(JSON.Member("nicks", .string(marks))) }
+        if !messages.isEmpty { state.append(JSON.Member("messages", .array(messages.map { .string($0) }))) }
         return .object(state)
     }
 }

@@ -23,7 +23,7 @@ extension OutboundLedger {
         (refusals, doubtful, probed) = ([:], [:], [])
     }
 
-    mutating func countSent() { sentLines = sent.reduce(0) { $0 + ($1.lines?.count ?? 0) } }
+    mutating func countSent() { sentLines = sent.reduce(0) { $0 + $1.lineCount } }
 
     static func unwritten(_ entry: Entry) -> Entry {
         var fresh = Entry(delivery: entry.delivery, message: entry.message, targets: entry.targets)
@@ -50,7 +50,18 @@ extension OutboundLedger {
     /// of these; the others of its lines were said.
     /// - Returns: Whether it is to be said again.
     mutating func sayAgain(_ part: Entry) -> Bool {
-        guard part.failure != nil, let lines = part.lines, !part.refused.isEmpty,
+        guard part.failure != nil, let lines = part.lines, !part.refused.isEmpty else { return false }
+        let isDraftRefused = part.refused.contains { place, remedy in
+            remedy != .later && lines.indices.contains(place) && WireLine.isDraft(lines[place])
+        }
+        if isDraftRefused {
+            var fresh = Self.unwritten(part)
+            fresh.tries = max(part.tries - 1, 0)
+            (fresh.again, fresh.message.isPlain) = (nil, true)
+            putBack(fresh)
+            return true
+        }
+        guard
             part.refused.allSatisfy({ lines.indices.contains($0.key) && $0.value.helps(lines[$0.key]) })
         else { return false }
         var fresh = Self.unwritten(part)
@@ -58,12 +69,29 @@ extension OutboundLedger {
         fresh.tries = max(part.tries - 1, 0)
         fresh.again = part.refused.sorted { $0.key < $1.key }.map { $0.value.applied(to: lines[$0.key]) }
         if part.refused.values.contains(.later), let target = part.targets.first { probed.insert(target) }
-        if lanes[fresh.lane] == nil { rotation.append(fresh.lane) }
-        let waiting = lanes[fresh.lane] ?? []
-        // One that is begun is finished first.
-        let place = waiting.firstIndex { $0.order > fresh.order && !$0.isBegun } ?? waiting.endIndex
-        lanes[fresh.lane, default: []].insert(fresh, at: place)
+        putBack(fresh)
         return true
+    }
+
+    /// Puts a part back into its lane, in its old place.
+    private mutating func putBack(_ part: Entry) {
+        if lanes[part.lane] == nil { rotation.append(part.lane) }
+        let waiting = lanes[part.lane] ?? []
+        // One that is begun is finished first.
+        let place = waiting.firstIndex { $0.order > part.order && !$0.isBegun } ?? waiting.endIndex
+        lanes[part.lane, default: []].insert(part, at: place)
+    }
+
+    /// Notes that the server has refused, without saying by which label, a message of several lines or a deletion.
+    /// - Parameter isRefused: Whether a line is the one.
+    mutating func failDraft(_ reason: String, where isRefused: (Line) -> Bool) {
+        if let line = flight.first(where: isRefused) { fail(line, reason) }
+    }
+
+    /// The message of which the line with a label is.
+    func entry(of label: String) -> Entry? {
+        guard let label = Int(label), let line = flight.first(where: { $0.label == label }) else { return nil }
+        return sent.first { $0.order == line.order } ?? lanes[line.lane]?.first { $0.order == line.order }
     }
 
     /// Notes that the server has refused a line.

@@ -27,7 +27,7 @@ extension OutboundLedger {
         // With labels the answer to each line says whether it arrived: a server that answers what was written behind
         // it has dropped it.
         if isLabelled {
-            for line in answered where line.label != nil && !line.refusable.isTopic {
+            for line in answered where line.label != nil && line.isShown {
                 fail(line, NetworkMachine.showedNobody)
             }
         }

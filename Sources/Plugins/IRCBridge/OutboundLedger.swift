@@ -40,6 +40,9 @@ struct OutboundLedger: Sendable {
         var again: [String]?
 
         var isBegun: Bool { nextLine > 0 }
+
+        /// The lines that the server gets.
+        var lineCount: Int { (lines ?? []).reduce(0) { $0 + WireLine.count($1) } }
     }
 
     /// A target that a message has not reached.
@@ -87,6 +90,8 @@ struct OutboundLedger: Sendable {
         var label: Int?
         /// Whether the message was written before and not confirmed.
         var isRetry = false
+        /// Whether the server shows it to its sender too: neither a topic nor a deletion.
+        var isShown: Bool { !refusable.isTopic && !WireLine.isRedaction(text) }
     }
 
     /// What a refusal without a label can be about.
@@ -133,7 +138,7 @@ struct OutboundLedger: Sendable {
     /// Lines of these.
     var sentLines = 0
     /// Lines that the server has not confirmed.
-    var unansweredLines: Int { flight.count }
+    var unansweredLines: Int { flight.reduce(0) { $0 + WireLine.count($1.text) } }
     /// Whether something was written that the server has not confirmed.
     var hasUnconfirmed: Bool { !flight.isEmpty || !sent.isEmpty }
     /// Whether messages may wait that were written in vain.
@@ -205,7 +210,7 @@ struct OutboundLedger: Sendable {
             {
                 prepare(&entry, state, render)
             }
-            guard let lines = entry.lines else {
+            guard let lines = entry.lines, !waitsForBatch(entry) else {
                 rotation.append(rotation.removeFirst())
                 skipped += 1
                 continue
@@ -229,8 +234,19 @@ struct OutboundLedger: Sendable {
         if entry.tries > 0 ? !flight.isEmpty : flight.first?.isRetry == true { return true }
         guard let target = entry.targets.first else { return false }
         if probed.contains(target), flight.contains(where: { $0.refusable.target == target }) { return true }
+        if isLabelled, let concerned = entry.message.concernedID {
+            // The echo of what it answers or deletes tells the id to do so by.
+            return sent.contains { $0.lane == entry.lane && $0.message.id == concerned }
+        }
         guard !isLabelled, doubtful[target] != nil else { return false }
         return sent.contains { $0.targets.first == target }
+    }
+
+    /// Whether a message of several lines waits for another one: the server does not say which it refuses
+    /// (`FAIL BATCH`), so one is unconfirmed at a time.
+    private func waitsForBatch(_ entry: Entry) -> Bool {
+        guard entry.nextLine == 0, let first = entry.lines?.first, WireLine.isBatch(first) else { return false }
+        return flight.contains { WireLine.isBatch($0.text) }
     }
 
     private func prepare(
@@ -263,7 +279,7 @@ struct OutboundLedger: Sendable {
             lastLabel += 1
             entry.labels.insert(lastLabel)
             written.label = lastLabel
-            line = "@label=\(lastLabel) " + line
+            line = WireLine.tagged(line, "label=\(lastLabel)")
         }
         written.bytes = line.utf8.count + 2
         flight.append(written)
@@ -271,7 +287,7 @@ struct OutboundLedger: Sendable {
         if entry.nextLine == lines.count {
             removeHead(entry.lane)
             sent.append(entry)
-            sentLines += lines.count
+            sentLines += entry.lineCount
         } else {
             lanes[entry.lane]?[0] = entry
         }
@@ -336,7 +352,7 @@ struct OutboundLedger: Sendable {
 
     /// Whether a label is that of a line of somebody's message, which the server shows to its sender too.
     func isSpeech(_ label: String) -> Bool {
-        Int(label).map { label in flight.contains { $0.label == label && !$0.refusable.isTopic } } == true
+        Int(label).map { label in flight.contains { $0.label == label && $0.isShown } } == true
     }
 
     /// Forgets all deliveries, as they come again.

@@ -139,6 +139,17 @@ struct PuppetPool: Sendable {
         return now < puppet.askedAt + Self.patience && now >= holdUntil ? .wait : .relay
     }
 
+    /// Who is to delete what a user's own connection has said: that connection where it is there, else the bridge.
+    func readyVoice(of user: String, targets: [String], now: Instant) -> Voice {
+        guard let serial = serials[user], let puppet = puppets[serial], puppet.stage == .ready,
+            !targets.contains(where: { target in puppet.muted[target].map { now < $0 } ?? false })
+        else { return .relay }
+        return .puppet(serial)
+    }
+
+    /// The user of a connection.
+    func user(of serial: Int) -> String? { puppets[serial]?.user }
+
     private mutating func add(_ user: String, name: String, wanted: String, _ now: Instant) {
         lastSerial += 1
         puppets[lastSerial] = Puppet(user: user, name: name, wanted: wanted, askedAt: now, lastSpoke: now)

@@ -15,8 +15,9 @@ struct Registration: Sendable {
     /// Capabilities that are asked for wherever they are offered.
     static let wanted = [
         "account-notify", "account-tag", "batch", "chathistory", "chghost", "draft/chathistory",
-        "draft/event-playback", "echo-message", "event-playback", "extended-join", "labeled-response",
-        "message-tags", "multi-prefix", "server-time", "setname", "userhost-in-names",
+        "draft/event-playback", "draft/message-redaction", "draft/multiline", "draft/relaymsg", "echo-message",
+        "event-playback", "extended-join", "labeled-response", "message-tags", "multi-prefix", "server-time",
+        "setname", "userhost-in-names",
     ]
     /// What makes the echo of a line its receipt.
     static let receipts: Set<String> = ["echo-message", "labeled-response", "batch"]
@@ -37,6 +38,8 @@ struct Registration: Sendable {
     private var asked: Set<String> = []
     /// The capabilities that the server has acknowledged.
     private(set) var enabled: Set<String> = []
+    /// What the server allows of messages of several lines, where it says so.
+    private(set) var multiline: MultilineLimits?
     /// Whether the server answers each line by its label.
     var hasReceipts: Bool { Self.receipts.isSubset(of: enabled) }
     /// Whether the server knows the client's account.
@@ -108,8 +111,10 @@ struct Registration: Sendable {
         switch params[1].uppercased() {
         case "NEW":
             offered.formUnion(Self.known.intersection(names))
+            noteMultiline((params.last ?? "").split(separator: " "))
             var ask = Self.wanted.filter { offered.contains($0) && !enabled.contains($0) }
             if !Self.receipts.isSubset(of: offered) { ask.removeAll { Self.receipts.contains($0) && $0 != "batch" } }
+            if !offered.contains("batch") { ask.removeAll { $0 == MultilineMessages.type } }
             return ask.isEmpty ? [] : [.send("CAP REQ :" + ask.joined(separator: " "))]
         case "DEL":
             offered.subtract(names)
@@ -135,12 +140,14 @@ struct Registration: Sendable {
                 return fail("the server's list of capabilities has no end", false)
             }
             offered.formUnion(Self.known.intersection(names.map { String($0.prefix { $0 != "=" }) }))
+            noteMultiline(names)
             if let sasl = names.last(where: { $0.hasPrefix("sasl=") }) { mechanisms = String(sasl.dropFirst(5)) }
             // A star before the list says that more follows.
             if params.count > 3, params[2] == "*" { return [] }
             var ask = Self.wanted.filter { offered.contains($0) }
             // An echo without its label says nothing that the answer to a PING does not.
             if !Self.receipts.isSubset(of: offered) { ask.removeAll { Self.receipts.contains($0) && $0 != "batch" } }
+            if !offered.contains("batch") { ask.removeAll { $0 == MultilineMessages.type } }
             // Without SASL there is NickServ to turn to.
             if config.sasl != nil, config.nickServ == nil || offered.contains("sasl") {
                 guard offered.contains("sasl") else {
@@ -170,6 +177,12 @@ struct Registration: Sendable {
             return [.send("CAP END")]
         default: return []
         }
+    }
+
+    private mutating func noteMultiline(_ capabilities: [some StringProtocol]) {
+        let mark = "draft/multiline="
+        guard let value = capabilities.last(where: { $0.hasPrefix(mark) }) else { return }
+        multiline = MultilineLimits(value: value.dropFirst(mark.count))
     }
 
     /// Whether the server knows the mechanism, as far as it says.

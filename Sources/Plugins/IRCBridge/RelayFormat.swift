@@ -57,6 +57,19 @@ struct RelayFormat: Equatable, Sendable {
         return nil
     }
 
+    /// Whether a line without an author before it could be read as the words of somebody whom it names itself.
+    func mayNameAuthor(_ line: String) -> Bool {
+        if isBare { return false }
+        let shown = ShownText.name(IRCText.plain(line), most: Self.maxTemplate + Self.maxName)
+        guard let first = shown.unicodeScalars.first else { return false }
+        if delimiters.contains(first) { return true }
+        let sign = before.unicodeScalars.first { !$0.properties.isWhitespace }
+        // A line of the bridge begins with a sign that this one does not begin with.
+        if let sign, delimiters.contains(sign) { return false }
+        let hasSign = between.unicodeScalars.contains { delimiters.contains($0) }
+        return !hasSign || shown.unicodeScalars.contains { delimiters.contains($0) }
+    }
+
     /// What stands before the text on each line of this author.
     /// - Parameter id: The author's id, which stands for a name of which nothing is left.
     func prefix(name: String, id: String? = nil, style: NameStyle = NameStyle()) -> String {

@@ -16,10 +16,15 @@ struct RelayLines: Sendable {
     var topicLength = 390
     /// `nick!user@host` as the server shows this client to others.
     var mask: String
+    /// What more the server can do.
+    var drafts = Drafts()
 
-    /// The lines for one channel, each without CR LF; none where nothing is left to say.
+    /// The lines for one channel, each without CR LF or a batch (see ``WireLine``); none where nothing is left to say.
     /// - Parameter nick: The nick in this channel for a name; nil where there is none.
     func lines(_ message: ChatMessage, target: String, nick: (String) -> String? = { _ in nil }) -> [String] {
+        let ids = message.concerned[target] ?? []
+        if let redaction = redaction(message, target, ids) { return redaction }
+        let reply = replyTag(message, ids)
         var prefix = format.prefix(name: message.author, id: message.authorID, style: style)
         var verb = "PRIVMSG"
         var (before, after) = ("", "")
@@ -38,7 +43,7 @@ struct RelayLines: Sendable {
         case .deletion: text = Self.unstyled("(deleted \(message.quote ?? "a message"))")
         }
         text = text.replacing { part, _ in Mentions.toIRC(part, nick: nick) }
-        if message.replyTo != nil, let quote = message.quote {
+        if message.answeredID != nil, reply == nil, let quote = message.quote {
             text = StyledText(Self.unstyled("(re \(quote)) ").runs + text.runs)
         }
         let head = "\(verb) \(target) :\(before)\(prefix)"
@@ -46,12 +51,21 @@ struct RelayLines: Sendable {
         // A NOTICE may have to be said again as PRIVMSG, which is a byte longer.
         let spare = verb == "NOTICE" ? 1 : 0
         let budget = longest - (mask.utf8.count + 2) - head.utf8.count - after.utf8.count - spare
+        func answering(_ line: String) -> String { reply.map { WireLine.tagged(line, $0) } ?? line }
+        if verb == "PRIVMSG", before.isEmpty, !message.isPlain,
+            let batch = batch(text, prefix: prefix, target: target, budget: budget + prefix.utf8.count)
+        {
+            return [answering(batch)]
+        }
         var pieces = text.lines.flatMap { $0.pieces(budget: budget) }
         if maxLines > 0, pieces.count > maxLines {
             let left = pieces.count - maxLines
-            pieces = Array(pieces[..<maxLines]) + ["(\(left) more line\(left == 1 ? "" : "s"))"]
+            pieces = Array(pieces[..<maxLines]) + [Self.moreLines(left)]
         }
-        return pieces.map { head + $0 + after }
+        return pieces.enumerated().map { i, piece in
+            let line = head + piece + after
+            return i == 0 ? answering(line) : line
+        }
     }
 
     private static func unstyled(_ text: String) -> StyledText { StyledText([StyledText.Run(text: text)]) }

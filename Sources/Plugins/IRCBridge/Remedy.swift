@@ -67,7 +67,8 @@ enum Remedy: Int, Sendable {
     }
 
     private static func asMessage(_ line: String) -> String {
-        line.hasPrefix("NOTICE ") ? "PRIVMSG " + line.dropFirst(7) : line
+        let bare = WireLine.untagged(line)
+        return bare.hasPrefix("NOTICE ") ? line[..<bare.startIndex] + "PRIVMSG " + bare.dropFirst(7) : line
     }
 
     /// A line without the codes for bold, colours and so on in its text; those of a client's request stay.

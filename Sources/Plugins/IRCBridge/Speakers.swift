@@ -23,8 +23,12 @@ struct Speakers: Sendable {
     init(presence: NetworkConfig.Presence) { self.presence = presence }
 
     /// The commands for one message, in order.
+    /// - Parameters:
+    ///   - id: The message's id in the chat, where it follows from that on the network.
+    ///   - replyTo: The id of the message that it answers.
     mutating func commands(
-        _ speaker: Speaker, _ link: LinkConfig, message: String, kind: String?, key: String?, sentAt: String?
+        _ speaker: Speaker, _ link: LinkConfig, message: String, kind: String?, key: String?, sentAt: String?,
+        id: String? = nil, replyTo: String? = nil
     ) -> [ChatCommand] {
         var commands: [ChatCommand] = []
         if presence != .off { commands = introduce(speaker, link.channel, link.ref) }
@@ -34,7 +38,9 @@ struct Speakers: Sendable {
         json.member("userId", speaker.id)
         json.member("channelId", link.channel)
         json.member("message", message)
+        json.member("messageId", ifPresent: id)
         json.member("kind", ifPresent: kind)
+        json.member("replyTo", ifPresent: replyTo)
         if let sentAt {
             json.key("meta")
             json.beginObject()
@@ -62,6 +68,25 @@ struct Speakers: Sendable {
             ChatCommand(
                 kind: .topic, json: json.bytes, userID: speaker.id, channel: link.channel, key: key, ref: link.ref))
         return commands
+    }
+
+    /// The commands that delete a message in its author's name. Who is not in the chat's channel any more is let join
+    /// for that.
+    mutating func delete(_ messages: [String], of author: String, _ link: LinkConfig) -> [ChatCommand] {
+        let isGone = presence != .off && members.insert(link.channel + " " + author).inserted
+        let deletions = messages.map { message in
+            var json = JSONWriter()
+            json.beginObject()
+            json.member("type", ChatCommand.Kind.delete.rawValue)
+            json.member("userId", author)
+            json.member("channelId", link.channel)
+            json.member("messageId", message)
+            json.endObject()
+            return ChatCommand(
+                kind: .delete, json: json.bytes, userID: author, channel: link.channel, ref: link.ref)
+        }
+        guard isGone else { return deletions }
+        return [Self.joining(author, link.channel, link.ref)] + deletions + leave(author, link)
     }
 
     /// The commands that let somebody leave; none where they were not let join.
@@ -114,6 +139,16 @@ struct Speakers: Sendable {
         return ChatCommand(kind: kind, json: json.bytes, userID: speaker.id, ref: ref)
     }
 
+    private static func joining(_ id: String, _ channel: String, _ ref: String) -> ChatCommand {
+        var json = JSONWriter()
+        json.beginObject()
+        json.member("type", ChatCommand.Kind.join.rawValue)
+        json.member("userId", id)
+        json.member("channelId", channel)
+        json.endObject()
+        return ChatCommand(kind: .join, json: json.bytes, userID: id, channel: channel, ref: ref)
+    }
+
     /// The commands that register somebody, or give them their new name, and let them join.
     mutating func introduce(_ speaker: Speaker, _ channel: String, _ ref: String) -> [ChatCommand] {
         var commands: [ChatCommand] = []
@@ -123,15 +158,7 @@ struct Speakers: Sendable {
             commands.append(Self.naming(known == nil ? .register : .rename, speaker, ref))
         }
         if members.insert(channel + " " + speaker.id).inserted {
-            var json = JSONWriter()
-            json.beginObject()
-            json.member("type", ChatCommand.Kind.join.rawValue)
-            json.member("userId", speaker.id)
-            json.member("channelId", channel)
-            json.endObject()
-            commands.append(
-                ChatCommand(
-                    kind: .join, json: json.bytes, userID: speaker.id, channel: channel, ref: ref))
+            commands.append(Self.joining(speaker.id, channel, ref))
         }
         return commands
     }

@@ -6,7 +6,20 @@ extension StyledText {
     /// The most bytes that switch on all styles.
     static let mostCodes = codes.count
 
-    /// Reads a message of IRC: colours and other control characters are dropped.
+    /// Reads a message of IRC of one or several lines, each of which begins without a style.
+    init(ircLines text: String) {
+        guard text.utf8.contains(UInt8(ascii: "\n")) else {
+            self.init(irc: text)
+            return
+        }
+        self.init()
+        for (i, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+            if i > 0 { append("\n", []) }
+            for run in StyledText(irc: String(line)).runs { append(run.text, run.style) }
+        }
+    }
+
+    /// Reads a line of a message of IRC: colours and other control characters are dropped.
     init(irc text: String) {
         guard text.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F || $0 == 0xC2 }) else {
             self.init([Run(text: text)])
@@ -69,6 +82,9 @@ extension StyledText {
         }
         return out
     }
+
+    /// ``irc`` with what is on at its end switched off, for where the end of a line may not do that.
+    var closedIRC: String { irc + Self.switches(runs.last?.style ?? []) }
 
     private static func switches(_ styles: Style) -> String {
         String(decoding: codes.filter { styles.contains($0.style) }.map(\.code), as: UTF8.self)

@@ -47,9 +47,15 @@ struct StyledText: Equatable, Sendable {
     }
 
     /// The lines, each without control characters, empty ones left out.
-    var lines: [StyledText] {
+    var lines: [StyledText] { allLines.filter { !$0.isBlank } }
+
+    /// Whether it holds nothing but spaces.
+    var isBlank: Bool { !runs.contains { $0.text.unicodeScalars.contains { $0 != " " } } }
+
+    /// The lines, each without control characters.
+    var allLines: [StyledText] {
         if runs.count == 1, !Self.mayHoldControls(runs[0].text) {
-            return runs[0].text.utf8.contains { $0 != 0x20 } ? [self] : []
+            return [self]
         }
         var lines: [StyledText] = []
         var line = StyledText()
@@ -70,6 +76,6 @@ struct StyledText: Equatable, Sendable {
             line.append(String(text), run.style)
         }
         lines.append(line)
-        return lines.filter { $0.plain.unicodeScalars.contains { $0 != " " } }
+        return lines
     }
 }
