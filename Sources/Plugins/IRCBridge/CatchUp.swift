@@ -277,6 +277,9 @@ struct CatchUp: Sendable {
         return askByTime(channel, after: state.from, state.fromMark, most, now).map { .ask($0) } ?? .cut
     }
 
+    /// A channel has another name.
+    mutating func renamed(_ channel: String, to name: String) { channels[channel]?.name = name }
+
     /// Ends a channel's history.
     /// - Parameter isCut: Whether some of it may be missing.
     /// - Returns: What was held back, in order.
@@ -295,10 +298,15 @@ struct CatchUp: Sendable {
 
     /// What the next connection is to ask by once the chat has a message; nil where that stays as it is, because
     /// something is missing before it.
-    mutating func reference(_ reference: MessageReference?, in channel: String, isPlayback: Bool) -> String? {
+    /// - Parameters:
+    ///   - reference: That of the message.
+    ///   - hasID: Whether something identifies the line.
+    mutating func reference(
+        _ reference: MessageReference?, in channel: String, hasID: Bool, isPlayback: Bool
+    ) -> String? {
         guard !isPlayback, let behind = gaps[channel] else { return reference?.text }
         // What has no id would come twice.
-        guard reference?.id != nil, behind < Self.mostBehindGap else {
+        guard hasID, behind < Self.mostBehindGap else {
             gaps[channel] = nil
             return reference?.text
         }

@@ -75,7 +75,7 @@ extension NetworkMachine {
                 puppets.gave(serial, now: now)
                 var entry = entry
                 entry.message.nicks = addressed(entry)
-                let theirs = links.filter { entry.targets.contains(fold($0.target)) }
+                let theirs = presentLinks(links.filter { entry.targets.contains(fold($0.target)) })
                 actions.append(.puppet(serial, .say(entry, theirs)))
             }
         }
@@ -185,6 +185,7 @@ extension NetworkMachine {
     /// Takes something to say.
     /// - Parameter needed: The links that it goes by.
     mutating func say(_ entry: OutboundLedger.Entry, _ needed: [LinkConfig], now: Instant) -> [NetworkAction] {
+        needed.forEach { learnName($0) }
         for var link in needed where !links.contains(where: { fold($0.target) == fold(link.target) }) {
             // Nothing comes into the chat by this connection.
             link.direction = .toIRC
