@@ -4,9 +4,11 @@ import PluginWire
 /// From IRC to the chat, and what the server says about the connection.
 extension NetworkMachine {
     /// A line of the server, without CR LF.
-    mutating func received(_ message: IRCMessage, now: Instant) -> [NetworkAction] {
+    mutating func received(_ line: IRCMessage, now: Instant) -> [NetworkAction] {
+        let message = keptState.moves.read(line)
         lastHeard = now
         hasAsked = false
+        places.heardLine()
         if let label = message.tags["label"], !CatchUp.isLabel(label) { return labelled(message, label, now) }
         return partOfAnswer(message, now) ?? received(unlabelled: message, now)
     }
@@ -95,8 +97,8 @@ extension NetworkMachine {
             if known == nil || known?.key == nil && link.key != nil && known?.isJoined == false {
                 let target = fold(link.target)
                 memberships[target] = Membership(
-                    name: link.target, key: link.key, refusedSince: refusedSince.removeValue(forKey: target))
-                fresh.insert(target)
+                    name: presentName(link), key: link.key, refusedSince: refusedSince.removeValue(forKey: target))
+                if keptState.moves.moved[target] == nil { fresh.insert(target) } else { stayOut(target, now) }
             }
         }
         for target in fresh.sorted() { enqueue(.join(target)) }
@@ -132,8 +134,9 @@ extension NetworkMachine {
         case "FAIL" where ["REDACT", "BATCH"].contains(message.params.first ?? ""):
             draftRefused(message)
             return []
-        case "FAIL": return joinFailed(message, now)
+        case "FAIL": return joinRenamed(message, now) ?? joinFailed(message, now)
         case "REDACT": return redacted(message, now)
+        case "RENAME": return renamed(message, now)
         case _ where ["421", "461"].contains(message.verb) && message.params.dropFirst().first == "CHATHISTORY":
             return historyFailed(message, [], now)
         case "263":
@@ -187,14 +190,17 @@ extension NetworkMachine {
         switch message.verb {
         case "JOIN":
             if !source.host.isEmpty { setMask(message.source ?? mask) }
+            guard memberships[fold(name)] != nil else { return strayed(name, now) }
             memberships[fold(name)]?.joined(now: now)
+            isBack(fold(name), now)
             playback.joined(fold(name), message)
             noteOwnNick(now: now)
             return membershipChanged(now) + askHistory(fold(name), now)
         case "KICK":
             memberships[fold(name)]?.kicked(now: now)
+            if memberships[fold(name)] != nil { lastLoss = (fold(name), now) }
             return lostChannel(name, "kicked by \(source.nick): \(message.params.last ?? "")", now)
-        case "PART": return lostChannel(name, "no longer in it", now)
+        case "PART": return takenOut(name, message, now)
         case "NICK":
             guard IRCSource.isName(name) else { return [] }
             nick = name
@@ -259,7 +265,7 @@ extension NetworkMachine {
     /// - Parameter source: `nick!user@host`.
     func isIgnored(_ source: String) -> Bool { config.ignore.contains { $0.matches(source) } }
 
-    private mutating func lostChannel(_ name: String, _ reason: String, _ now: Instant) -> [NetworkAction] {
+    mutating func lostChannel(_ name: String, _ reason: String, _ now: Instant) -> [NetworkAction] {
         guard memberships[fold(name)] != nil else { return [] }
         memberships[fold(name)]?.refused(reason, now: now)
         roster.forget(channel: fold(name))
@@ -277,6 +283,8 @@ extension NetworkMachine {
     ]
 
     private mutating func channelRefused(_ message: IRCMessage, _ now: Instant) -> [NetworkAction] {
+        // There was nothing to leave: whoever puts the client there later is answered then.
+        if ["403", "442"].contains(message.verb), message.params.count > 1 { leaving.remove(fold(message.params[1])) }
         guard message.params.count >= 2, let membership = memberships[fold(message.params[1])], !membership.isJoined
         else {
             speechRefused(message, now)
@@ -289,10 +297,12 @@ extension NetworkMachine {
         if message.verb == "470", message.params.count > 3, supports.isChannel(message.params[2]),
             memberships[fold(message.params[2])] == nil
         {
-            away = [.send(IRCMessage("PART", [message.params[2]]).line)]
+            let name = ChannelMoves.serversName(message.params[2])
+            if leaving.count < Self.mostStrays { leaving.insert(fold(name)) }
+            away = [.send(IRCMessage("PART", [name]).line)]
         }
         let reason = Self.refusals[message.verb].map { "\($0) (\(words))" } ?? words
-        memberships[fold(membership.name)]?.refused(reason, now: now)
+        memberships[fold(message.params[1])]?.refused(reason, now: now)
         return away + membershipChanged(now)
     }
 
@@ -309,12 +319,17 @@ extension NetworkMachine {
     }
 
     /// Takes a message.
-    /// - Parameter isPlayback: Whether it is one of a history, so that what is known of now does not apply to it.
-    mutating func relay(_ message: IRCMessage, _ now: Instant, isPlayback: Bool = false) -> [NetworkAction] {
+    /// - Parameters:
+    ///   - isPlayback: Whether it is one of a history, so that what is known of now does not apply to it.
+    ///   - played: What identifies it there.
+    mutating func relay(
+        _ message: IRCMessage, _ now: Instant, isPlayback: Bool = false, played: LineIDs.LineID? = nil
+    ) -> [NetworkAction] {
         if !isPlayback, let target = message.params.first, playback.isOld(message, fold(target), now: now) { return [] }
         if !isPlayback, let target = message.params.first, let instead = heldBack(message, fold(target), now) {
             return instead
         }
+        let line = isPlayback ? played : identify(message)
         guard message.params.count == 2, let source = message.source.map(IRCSource.init), !isOurs(source.nick),
             !source.host.isEmpty, !isIgnored(message.source ?? "")
         else { return [] }
@@ -328,9 +343,7 @@ extension NetworkMachine {
         if isPlayback, wasOurs(source.nick) { return [] }
         let target = fold(message.params[0])
         if relayMarks.isRepeated(message.params[1], in: target, nick: nick, now: now, isOurs: isOurs) { return [] }
-        if let id = message.tags["msgid"], id.utf8.count <= CatchUp.longestID, !catchUp.isNew(target + " " + id) {
-            return []
-        }
+        if let line, !catchUp.isNew(target + " " + line.text) { return [] }
         var text = message.params[1]
         var kind = message.verb == "NOTICE" ? "notice" : nil
         if text.utf8.first == 1 {
@@ -350,9 +363,12 @@ extension NetworkMachine {
         }
         let speaker = speaker(source.nick, account: account)
         let time = message.tags["time"].flatMap { MessageReference.isTime($0) ? $0 : nil }
-        let reference = catchUp.reference(of: message, in: target, isPlayback: isPlayback)
+        let asked = line?.reference ?? MessageReference(message)
+        let reference = catchUp.reference(asked, in: target, hasID: line != nil, isPlayback: isPlayback)
+        let part = line?.part ?? 1
+        if let reference { places.relayed(target, reference, part: part, now: now) }
         for link in inbound(target) {
-            let (whole, replyTo) = (key(message, link), answered(message, target, link))
+            let (whole, replyTo) = (line.map { Self.key($0.text, link) }, answered(message, target, link))
             for (i, text) in texts.enumerated() {
                 let key = whole.map { Self.part(i, of: $0) }
                 let commands = speakers.commands(
@@ -360,7 +376,9 @@ extension NetworkMachine {
                     id: key.map { BridgeMessageID.of($0, plugin: plugin) }, replyTo: i == 0 ? replyTo : nil)
                 actions += commands.map { command in
                     var command = command
-                    if command.kind == .message, i == texts.count - 1 { command.reference = reference }
+                    if command.kind == .message, i == texts.count - 1 {
+                        (command.reference, command.part) = (reference, part)
+                    }
                     return .emit(command)
                 }
             }

@@ -90,17 +90,20 @@ extension NetworkMachine {
                 continue
             }
             switch turn {
-            case .line(let line):
-                for (i, part) in WireLine.parts(line).enumerated() {
+            case .line(let made):
+                let parts = WireLine.parts(made).map { keptState.moves.written($0) }
+                let line = parts.joined(separator: WireLine.separator)
+                let names = keptState.moves.configured
+                for (i, part) in parts.enumerated() {
                     if i > 0 { bucket.chargeLine() }
                     bucket.charge(part)
                     actions.append(.send(part))
                     // Of the lines of a message only the first has an author: another one may be anybody's words.
-                    if !isPuppet, i < 2 { relayMarks.said(part, now: now) }
+                    if !isPuppet, i < 2 { relayMarks.said(part, names: names, now: now) }
                 }
                 (hasProgressed, hasSpoken) = (true, true)
                 figures.sent(line, now: now)
-                if !isPuppet, let whole = WireLine.joined(line) { relayMarks.said(whole, now: now) }
+                if !isPuppet, let whole = WireLine.joined(line) { relayMarks.said(whole, names: names, now: now) }
             case .settled(let entry):
                 bucket.giveBack()
                 settled.append(entry)

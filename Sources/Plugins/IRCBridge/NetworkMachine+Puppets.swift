@@ -87,7 +87,7 @@ extension NetworkMachine {
                         entry.message.concerned[target] = messageIDs.concerned(entry.message, in: target)
                     }
                 }
-                let theirs = links.filter { entry.targets.contains(fold($0.target)) }
+                let theirs = presentLinks(links.filter { entry.targets.contains(fold($0.target)) })
                 actions.append(.puppet(serial, .say(entry, theirs)))
             }
         }
@@ -200,6 +200,7 @@ extension NetworkMachine {
     /// Takes something to say.
     /// - Parameter needed: The links that it goes by.
     mutating func say(_ entry: OutboundLedger.Entry, _ needed: [LinkConfig], now: Instant) -> [NetworkAction] {
+        needed.forEach { learnName($0) }
         for var link in needed where !links.contains(where: { fold($0.target) == fold(link.target) }) {
             // Nothing comes into the chat by this connection.
             link.direction = .toIRC

@@ -85,6 +85,7 @@ struct NetworkMachine: Sendable {
     var directBucket: FloodBucket
     var catchUp = CatchUp()
     var keptState = NetworkState()
+    var places = StoredPlaces()
     /// When the queue's state is to be stored.
     var stateDue: Instant?
     /// When the server last answered a line by its label, or the first of those unanswered was written.
@@ -117,6 +118,14 @@ struct NetworkMachine: Sendable {
     var nextWorking: Instant = 0
     /// Whether something was written or confirmed since that was told last.
     var hasProgressed = false
+    /// Channels that no link names and the server put the client into, folded, and how often they were left.
+    var strays: [String: Int] = [:]
+    /// Channels that a PART was written to before the server put the client there.
+    var leaving: Set<String> = []
+    /// JOINs that were written again because the server had renamed the channel.
+    var redirects = 0
+    /// The linked channel that the client was taken out of last, and the other one that it was put into last.
+    var lastLoss: (target: String, at: Instant)?, lastStray: (name: String, at: Instant)?
     var refusal: (reason: String, isFinal: Bool)?
     var lines: RelayLines
     var health: NetworkHealth?
@@ -200,6 +209,7 @@ struct NetworkMachine: Sendable {
         if ledger.hasUnconfirmed { slowDown(why, now) }
         ledger.connectionLost(why)
         forgetPeople()
+        leavePlaces(now)
         var actions = saveState()
         if isWindowOpen {
             isWindowOpen = false
@@ -225,6 +235,7 @@ struct NetworkMachine: Sendable {
         silenced = [:]
         controls = []
         answers = [:]
+        forgetStrays()
         toldMissed = []
         roster = Roster()
         arrivals = []
@@ -301,7 +312,7 @@ struct NetworkMachine: Sendable {
         for target in catchUp.waiting(overdue: now) { actions += endHistory(target, now) }
         for entry in backlog.summaries(now: now) { ledger.accept(entry) }
         if speakers.hasChanged { stateDue = stateDue ?? now + Self.membersDelay }
-        if let stateDue, stateDue <= now { actions += saveState() }
+        actions += saveDueState(now)
         return actions + endNetsplits(now) + endRelayed(now) + pump(now)
     }
 
