@@ -41,15 +41,20 @@ final class BridgeHost: Sendable {
     }
 
     /// Says hello and start, and waits until the queue is open.
+    /// - Parameters:
+    ///   - state: The state that was stored last by the queues that are not in `states`.
+    ///   - states: The states that were stored last, by queue.
     func run(
-        _ config: JSON, untilOpen: Bool = true, plugin name: String = "irc", state: JSON = .null
+        _ config: JSON, untilOpen: Bool = true, plugin name: String = "irc", state: JSON = .null,
+        states: [String: JSON] = [:]
     ) async throws {
         try await hello(config, plugin: name)
         let ready: PluginMessage.Ready = try await plugin.first("ready") {
             if case .ready(let ready) = $0 { ready } else { nil }
         }
         let names = ready.queues?.map(\.name) ?? []
-        try await plugin.send(.start(names.map { HostMessage.QueueStart(name: $0, cursor: nil, state: state) }))
+        try await plugin.send(
+            .start(names.map { HostMessage.QueueStart(name: $0, cursor: nil, state: states[$0] ?? state) }))
         if untilOpen { try await window { $0 > 0 } }
     }
 

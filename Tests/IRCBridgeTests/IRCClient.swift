@@ -17,10 +17,11 @@ final class IRCClient: Sendable {
     private let fd: Int32
     private let state = Mutex(State())
 
-    init(_ port: Int, nick: String, join channel: String? = nil) async throws {
+    init(_ port: Int, nick: String, join channel: String? = nil, password: String? = nil) async throws {
         guard let fd = LoopbackPort.connect(port) else { throw TestIOError(description: "no server on \(port)") }
         _ = fcntl(fd, F_SETFL, O_NONBLOCK)
         self.fd = fd
+        if let password { send("PASS \(password)") }
         send("NICK \(nick)")
         send("USER \(nick.filter { $0.isLetter }) 0 * :\(nick)")
         _ = try await first("welcome") { $0.verb == "001" }

@@ -65,6 +65,9 @@ final class IRCServer: Sendable {
         try await LoopbackPort.waitUntilOpen(self.port)
     }
 
+    /// Freezes it: its connections stay, and nothing answers.
+    func freeze() { process.kill(SIGSTOP) }
+
     /// Ends it as a crash does.
     func kill() async throws {
         process.kill(SIGKILL)

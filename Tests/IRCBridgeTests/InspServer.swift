@@ -20,10 +20,11 @@ final class InspServer: Sendable {
     ///   - penalties: Whether it slows clients down, as it does in the configuration that comes with it.
     ///   - ipv6: Whether it listens on ::1 too.
     ///   - password: What clients must give.
+    ///   - without: Modules that are not loaded.
     init(
         _ more: String = "", port: Int? = nil, name: String = "irc.test.local", id: String = "001",
         certificate: CertificateAuthority.Identity? = nil, penalties: Bool = false, ipv6: Bool = false,
-        password: String? = nil
+        password: String? = nil, without: Set<String> = []
     ) async throws {
         try #require(access(Self.path, X_OK) == 0, "inspircd is missing: apt-get install inspircd")
         self.port = try port ?? LoopbackPort.free()
@@ -59,7 +60,7 @@ final class InspServer: Sendable {
                 \(password.map { "password=\"\($0)\"" } ?? "")>
             <dns timeout="1">
             <options defaultmodes="not" allowhalfop="no">
-            \(modules.map { "<module name=\"\($0)\">" }.joined(separator: "\n"))
+            \(modules.filter { !without.contains($0) }.map { "<module name=\"\($0)\">" }.joined(separator: "\n"))
             \(more)
 
             """, file)
@@ -83,6 +84,9 @@ final class InspServer: Sendable {
         \(port == nil ? "" : "<autoconnect period=\"1s\" server=\"\(other)\">")
         """
     }
+
+    /// Freezes it: its connections stay, and nothing answers.
+    func freeze() { process.kill(SIGSTOP) }
 
     /// Ends it as a crash does.
     func kill() async throws {

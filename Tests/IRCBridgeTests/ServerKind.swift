@@ -7,6 +7,8 @@ protocol ChatServer: Sendable {
     var port: Int { get }
     /// Where it speaks TLS, if it was given a certificate.
     var tlsPort: Int { get }
+    /// Freezes it: its connections stay, and nothing answers.
+    func freeze()
     /// Ends it as a crash does.
     func kill() async throws
 }

@@ -31,7 +31,12 @@ struct NetworkFigures: Equatable, Sendable {
         }
     }
 
-    /// The server has answered a PING or a label.
+    /// The server is asked something else that its answer to can be told by.
+    mutating func asked(_ key: String, now: Instant) {
+        if asked == nil { asked = (key, now) }
+    }
+
+    /// The server has answered a PING, a label or another question.
     /// - Returns: When it was asked, where it is the one that is timed.
     mutating func answered(_ key: String, now: Instant) -> Instant? {
         guard let asked, asked.key == key else { return nil }

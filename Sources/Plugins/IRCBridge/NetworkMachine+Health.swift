@@ -13,6 +13,10 @@ extension NetworkMachine {
     /// Tells how a connection is that the server has accepted.
     mutating func tellHealth() -> [NetworkAction] {
         guard case .registered = phase, !waitsForServices else { return [] }
+        if let words = bouncer.lost {
+            let told = "the bouncer at \(config.host) is not connected to IRC: \(words)"
+            return logProblem(told) + setHealth(.down, told)
+        }
         let problems = problems
         guard !problems.isEmpty else {
             loggedProblem = nil

@@ -113,8 +113,11 @@ extension NetworkMachine {
 
     /// A line of what a server repeats. Of that which was asked for the messages are taken, and nothing else.
     mutating func repeated(_ message: IRCMessage, _ batch: Batches.Batch, _ now: Instant) -> [NetworkAction] {
-        guard let target = batch.params.first.map({ fold($0) }), catchUp.isAnswered(target, by: batch) else {
-            return []
+        guard let target = batch.params.first.map({ fold($0) }) else { return [] }
+        guard catchUp.isAnswered(target, by: batch) else {
+            let isSpeech =
+                ["PRIVMSG", "NOTICE"].contains(message.verb) && message.params.first.map { fold($0) } == target
+            return isSpeech && isMissed(message, target) ? relay(message, now, isPlayback: true) : []
         }
         // It is no message, and does not count as one.
         if message.verb == "REDACT", message.params.first.map({ fold($0) }) == target {
@@ -125,6 +128,11 @@ extension NetworkMachine {
             !Self.isEventText(message)
         else { return [] }
         return relay(message, now, isPlayback: true, played: line)
+    }
+
+    /// Whether a bouncer repeats something that was said while the client was away, and no history was asked for.
+    func isMissed(_ message: IRCMessage, _ target: String) -> Bool {
+        bouncer.isThere && !catchUp.isAsked(target) && playback.isMissed(message, target)
     }
 
     /// Whether a server tells in words, as if somebody had said them, who came and went (Ergo's HistServ).

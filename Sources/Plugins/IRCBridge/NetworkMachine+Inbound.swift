@@ -16,6 +16,7 @@ extension NetworkMachine {
     mutating func received(unlabelled message: IRCMessage, _ now: Instant) -> [NetworkAction] {
         if let actions = collected(message, now) { return actions }
         if message.verb != "BATCH", let batch = playbackBatch(message) { return repeated(message, batch, now) }
+        if let actions = bouncerSaid(message, now) ?? saidAsOwn(message, now) { return actions }
         switch message.verb {
         case "PRIVMSG": return relay(message, now)
         case "NOTICE":
@@ -23,7 +24,7 @@ extension NetworkMachine {
             return services(message, now) + relay(message, now)
         case "PING":
             return [.send(SafeLine.of(IRCMessage("PONG", message.params.suffix(1)).line, longest: lines.longest))]
-        case "PONG": return fenceAnswered(message.params.last ?? "", now)
+        case "PONG": return ponged(message, now)
         case "ERROR":
             if refusal == nil { refusal = self.refusal(message.params.last ?? "") }
             return []
@@ -62,6 +63,7 @@ extension NetworkMachine {
                 phase = .registered(since: now)
                 figures.registered()
                 nick = accepted
+                if registration.isBouncer { bouncer.found() }
                 if isPuppet { actions.append(.news(.nick(accepted))) }
                 isMaskAssumed = true
                 assumeMask()
@@ -91,6 +93,7 @@ extension NetworkMachine {
 
     mutating func join(_ now: Instant) -> [NetworkAction] {
         if waitsForServices { return [] }
+        if bouncer.lost != nil { return tellHealth() }
         var fresh: Set<String> = []
         for link in links {
             let known = memberships[fold(link.target)]
@@ -189,11 +192,12 @@ extension NetworkMachine {
         guard let name = message.params.first else { return [] }
         switch message.verb {
         case "JOIN":
-            if !source.host.isEmpty { setMask(message.source ?? mask) }
+            sawMask(message.source ?? "")
             guard memberships[fold(name)] != nil else { return strayed(name, now) }
+            joinedAgain(fold(name), now: now)
             memberships[fold(name)]?.joined(now: now)
             isBack(fold(name), now)
-            playback.joined(fold(name), message)
+            playback.joined(fold(name), message, after: keptState.references[fold(name)])
             noteOwnNick(now: now)
             return membershipChanged(now) + askHistory(fold(name), now)
         case "KICK":
@@ -325,15 +329,23 @@ extension NetworkMachine {
     mutating func relay(
         _ message: IRCMessage, _ now: Instant, isPlayback: Bool = false, played: LineIDs.LineID? = nil
     ) -> [NetworkAction] {
-        if !isPlayback, let target = message.params.first, playback.isOld(message, fold(target), now: now) { return [] }
+        if !isPlayback, let target = message.params.first.map({ fold($0) }), playback.isOld(message, target, now: now) {
+            guard isMissed(message, target) else { return [] }
+            return relay(message, now, isPlayback: true, played: identify(message))
+        }
         if !isPlayback, let target = message.params.first, let instead = heldBack(message, fold(target), now) {
             return instead
         }
         let line = isPlayback ? played : identify(message)
-        guard message.params.count == 2, let source = message.source.map(IRCSource.init), !isOurs(source.nick),
-            !source.host.isEmpty, !isIgnored(message.source ?? "")
+        guard message.params.count == 2, let source = message.source.map(IRCSource.init) else { return [] }
+        // What comes here under the client's own nick was said by another session of its account.
+        let isOwnSession = isOwn(source.nick) && !isPlayback
+        guard isOwnSession || !isOurs(source.nick) && !source.host.isEmpty, !Bouncer.speaks(source),
+            !isIgnored(message.source ?? "")
         else { return [] }
-        if message.params[1].utf8.first == 1, let answer = request(message, source, now) { return answer }
+        if message.params[1].utf8.first == 1, !isOwnSession, let answer = request(message, source, now) {
+            return answer
+        }
         if isPuppet { return isOwn(message.params[0]) ? sayUnreachable(message, source, now) : [] }
         if isOwn(message.params[0]) {
             return message.verb == "PRIVMSG" ? direct(source, message.params[1], now) : []
@@ -358,11 +370,14 @@ extension NetworkMachine {
         // A nick may have been another's then.
         var account = message.tags["account"]
         if !isPlayback {
-            if registration.enabled.contains("account-tag") { actions += accountIs(source.nick, account) }
+            if registration.enabled.contains("account-tag"), !isOwnSession {
+                actions += accountIs(source.nick, account)
+            }
             account = account ?? roster.person(source.nick)?.account
         }
         let speaker = speaker(source.nick, account: account)
         let time = message.tags["time"].flatMap { MessageReference.isTime($0) ? $0 : nil }
+        playback.heard(message, in: target)
         let asked = line?.reference ?? MessageReference(message)
         let reference = catchUp.reference(asked, in: target, hasID: line != nil, isPlayback: isPlayback)
         let part = line?.part ?? 1
@@ -384,6 +399,7 @@ extension NetworkMachine {
             }
         }
         noteBrought(message, target, by: speaker.id, parts: texts.count)
-        return isPlayback ? actions : actions + guestSpoke(message, source.nick, account, target, now)
+        if isPlayback || isOwnSession { return actions }
+        return actions + guestSpoke(message, source.nick, account, target, now)
     }
 }

@@ -11,7 +11,8 @@ extension NetworkMachine {
         return Drafts(
             replies: hasTags && supports.passesTag(Drafts.reply),
             redacts: hasTags && enabled.contains(Drafts.redaction),
-            multiline: hasMultiline && !isSlowed ? registration.multiline : nil)
+            // Without a label the echo of such a message cannot be told from others.
+            multiline: hasMultiline && !isSlowed && receipts != .echoes ? registration.multiline : nil)
     }
 
     /// Whether messages of several lines come as such.

@@ -50,27 +50,30 @@ extension NetworkMachine {
         return settled.isEmpty ? [] : [settle(settled)]
     }
 
-    /// How long the server may leave labels unanswered before it is asked by a PING as well, in seconds.
+    /// How long the server may leave lines without their echo before it is asked by a PING as well, in seconds.
     static let receiptLimit = 5.0
 
     /// When the next such PING is due; not before there is room for it.
     var receiptsDue: Instant? {
-        guard registration.hasReceipts, ledger.needsFence else { return nil }
-        return max(lastReceipt + Self.receiptLimit, bucket.isLimited ? bucket.nextToken : 0)
+        guard receipts != .fences, ledger.needsFence else { return nil }
+        let due = ledger.needsAnswer ? 0 : lastReceipt + Self.receiptLimit
+        return max(due, bucket.isLimited ? bucket.nextToken : 0)
     }
 
     /// Writes what may be written now.
     mutating func pump(_ now: Instant) -> [NetworkAction] {
         guard case .registered = phase else { return [] }
         lines.drafts = drafts
+        // What a bouncer without a server is told is lost.
+        if bouncer.lost != nil { return endDrain(now) }
         var actions = leadPuppets(now)
         if flow.isReduced || flow.hasFlooded { bucket.setRate(rate, now: now) }
         var settled: [OutboundLedger.Entry] = []
-        ledger.isLabelled = registration.hasReceipts
+        ledger.receipts = receipts
         if !ledger.needsFence { lastReceipt = now }
         while wantsFence || isControlNext || mayWrite, bucket.take(now: now) {
             if wantsFence {
-                actions.append(ask(ledger.fence(), now))
+                actions.append(askFence(now))
                 continue
             }
             if isControlNext, let line = nextControl(now) {
@@ -103,6 +106,7 @@ extension NetworkMachine {
                 }
                 (hasProgressed, hasSpoken) = (true, true)
                 figures.sent(line, now: now)
+                if receipts == .echoes { figures.asked(OutboundLedger.echoKey(ledger.lastLabel), now: now) }
                 if !isPuppet, let whole = WireLine.joined(line) { relayMarks.said(whole, names: names, now: now) }
             case .settled(let entry):
                 bucket.giveBack()
@@ -112,7 +116,7 @@ extension NetworkMachine {
         actions += leadPuppets(now)
         // Nothing more goes out now, so the fence goes behind all of it. Where that is for want of a token there is
         // none for the fence either, so it comes behind more.
-        if mayFence(now), bucket.take(now: now) { actions.append(ask(ledger.fence(), now)) }
+        if mayFence(now), bucket.take(now: now) { actions.append(askFence(now)) }
         return actions + finish(settled) + widen(now) + endDrain(now)
     }
 
@@ -128,7 +132,7 @@ extension NetworkMachine {
 
     /// Where lines are dear the fence waits for a few messages; where they are not it is set at the end of each pump.
     private var wantsFence: Bool {
-        !registration.hasReceipts && ledger.needsFence && bucket.isLimited && ledger.sentCount >= Self.limitedFence
+        receipts == .fences && ledger.needsFence && bucket.isLimited && ledger.sentCount >= Self.limitedFence
     }
 
     private func mayFence(_ now: Instant) -> Bool {
@@ -142,12 +146,12 @@ extension NetworkMachine {
         return [.send(isPuppet ? "QUIT :Gone from the chat" : "QUIT :Crowbar is stopped"), .close]
     }
 
-    /// A PONG has come.
+    /// The server has answered a PING or another question.
     mutating func fenceAnswered(_ token: String, _ now: Instant) -> [NetworkAction] {
         adapt(to: figures.answered(token, now: now), now)
         hasProgressed = true
         let done = ledger.pong(token)
-        return finish(done) + pump(now)
+        return finish(done) + relayForeign(now) + pump(now)
     }
 
     /// Tells the host of deliveries that are done. One that has reached some channel on IRC is said, whatever the

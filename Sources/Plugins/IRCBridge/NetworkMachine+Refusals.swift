@@ -14,7 +14,7 @@ extension NetworkMachine {
     /// Numerics that refuse a topic in a channel that the client is in.
     private static let topicRefusals: Set<String> = ["442", "482"]
     /// Numerics that name the command they refuse in place of a channel.
-    private static let commandRefusals: Set<String> = ["263", "421", "461"]
+    private static let commandRefusals: Set<String> = ["263", "400", "421", "461"]
 
     /// Handles a numeric, or a standard reply `FAIL PRIVMSG CODE … :words`, that has no label.
     mutating func speechRefused(_ message: IRCMessage, _ now: Instant) {

@@ -27,7 +27,7 @@ extension NetworkMachine {
     /// Whether the server is to be asked how others see the client: where it shows the client nothing that it says, a
     /// user name or host that has changed without a word would let lines be cut.
     var wantsMask: Bool {
-        hasSpoken && !registration.hasReceipts && !isDraining
+        hasSpoken && receipts == .fences && bouncer.lost == nil && !isDraining
     }
 
     /// Lets somebody leave the chat's channels again who has spoken in a channel on IRC without being in it, which some

@@ -136,6 +136,8 @@ struct NetworkMachine: Sendable {
     /// Channels of the chat that are linked and are not there.
     var missing: Set<String> = []
     var figures = NetworkFigures()
+    /// What is known of a bouncer in between.
+    var bouncer = Bouncer()
 
     init(config: NetworkConfig, links: [LinkConfig], plugin: String) {
         self.config = config
@@ -186,6 +188,7 @@ struct NetworkMachine: Sendable {
     mutating func connected(nonce: String = "", now: Instant) -> [NetworkAction] {
         phase = .registering(since: now)
         registration = Registration(config, nonce: nonce)
+        bouncer = Bouncer(nonce: nonce)
         // Until the server says it again names are compared as before, those of users' connections too.
         let casemapping = supports.casemapping
         supports = ISupport()
@@ -229,7 +232,7 @@ struct NetworkMachine: Sendable {
         return actions + logProblem(why) + setHealth(.down, text)
     }
 
-    private mutating func forgetPeople() {
+    mutating func forgetPeople() {
         for (target, membership) in memberships { refusedSince[target] = membership.refusedSince }
         memberships = [:]
         silenced = [:]
@@ -244,7 +247,7 @@ struct NetworkMachine: Sendable {
         relayed = RelayedSpeakers()
         batches = Batches()
         multiline = MultilineMessages()
-        playback = Playback()
+        playback.connectionLost()
         catchUp.connectionLost()
     }
 
@@ -294,12 +297,12 @@ struct NetworkMachine: Sendable {
             hasAsked = true
             actions.append(ask("alive", now))
         }
-        actions += tickMemberships(now) + tickServices(now) + introduceArrivals()
+        actions += tickMemberships(now) + tickServices(now) + introduceArrivals() + tickBouncer(now)
         if wantsMask, now >= maskCheck {
             maskCheck = now + Self.maskInterval
             enqueue(.own)
         }
-        if !isWindowOpen, now - since >= Self.joinLimit { actions += openWindow(now) }
+        if !isWindowOpen, now - since >= Self.joinLimit, bouncer.lost == nil { actions += openWindow(now) }
         if isWindowOpen, now >= nextWorking, ledger.count > 0 {
             nextWorking = now + Self.workingInterval
             if !isPuppet {
@@ -332,7 +335,8 @@ struct NetworkMachine: Sendable {
             func soon(_ end: Instant?) { if let end { wake = min(wake, end) } }
             soon(catchUp.nextEnd)
             soon(stateDue)
-            soon(receiptsDue)
+            if bouncer.lost == nil { soon(receiptsDue) }
+            soon(nextServerQuestion)
             soon(backlog.nextSummary)
             soon(puppets.wake(now: now))
             soon(netsplit.nextEnd)
@@ -341,11 +345,11 @@ struct NetworkMachine: Sendable {
             if isListening, !arrivals.isEmpty { wake = now }
             if wantsMask { soon(maskCheck) }
             if nick != config.nick { wake = min(wake, nickKeeper.next) }
-            if !isWindowOpen { wake = min(wake, since + Self.joinLimit) }
+            if !isWindowOpen, bouncer.lost == nil { wake = min(wake, since + Self.joinLimit) }
             if isWindowOpen, ledger.count > 0 { wake = min(wake, nextWorking) }
             // With a token left all that could be written was: what waits then waits for the server.
             if bucket.isLimited, bucket.nextToken > now,
-                ledger.hasWaiting || !controls.isEmpty || (ledger.needsFence && !registration.hasReceipts)
+                ledger.hasWaiting || !controls.isEmpty || (ledger.needsFence && receipts == .fences)
             {
                 wake = min(wake, bucket.nextToken)
             }

@@ -21,6 +21,7 @@ extension OutboundLedger {
         fenceInFlight = nil
         flight = []
         (refusals, doubtful, probed, held) = ([:], [:], [], [:])
+        (outcomes, foreign) = ([:], [])
     }
 
     mutating func countSent() { sentLines = sent.reduce(0) { $0 + $1.lineCount } }
@@ -66,7 +67,8 @@ extension OutboundLedger {
         else { return false }
         var fresh = Self.unwritten(part)
         // What was refused was not said: only what gets lost is counted.
-        fresh.tries = max(part.tries - 1, 0)
+        fresh.tries = part.isUnsure ? part.tries : max(part.tries - 1, 0)
+        if part.isUnsure { (hasRetries, lastLoss) = (true, Self.unsure) }
         fresh.again = part.refused.sorted { $0.key < $1.key }.map { $0.value.applied(to: lines[$0.key]) }
         if part.refused.values.contains(.later), let target = part.targets.first { probed.insert(target) }
         putBack(fresh)
@@ -112,11 +114,11 @@ extension OutboundLedger {
     }
 
     /// The target of the message, without a label, that was written last.
-    var lastTarget: String? { flight.last { $0.label == nil && !$0.refusable.isTopic }?.refusable.target }
+    var lastTarget: String? { flight.last { !$0.isTagged && !$0.refusable.isTopic }?.refusable.target }
 
     /// Whether something without a label is unconfirmed that a target may refuse.
     func canRefuse(_ target: String, isTopic: Bool) -> Bool {
         let what = Refusable(target: target, isTopic: isTopic)
-        return flight.contains { $0.label == nil && $0.refusable == what }
+        return flight.contains { !$0.isTagged && $0.refusable == what }
     }
 }

@@ -10,7 +10,8 @@ extension OutboundLedger {
     mutating func refuse(_ target: String, _ reason: String, isTopic: Bool, _ remedy: Remedy = .none) {
         guard canRefuse(target, isTopic: isTopic) else { return }
         let what = Refusable(target: target, isTopic: isTopic)
-        let isOfUse = flight.contains { $0.label == nil && $0.refusable == what && remedy.helps($0.text) }
+        if awaitsEcho(target), !isTopic { return note(.refusal(reason, remedy), in: target) }
+        let isOfUse = flight.contains { !$0.isTagged && $0.refusable == what && remedy.helps($0.text) }
         let refusal = Refusal(what: what, remedy: isOfUse ? remedy : .none)
         refusals[refusal] = ((refusals[refusal]?.count ?? 0) + 1, reason)
     }
@@ -21,20 +22,21 @@ extension OutboundLedger {
     /// a channel that begins to refuse goes on; and from then on its messages are written one by one, so that there is
     /// no doubt.
     mutating func judge(through fence: Int) {
-        let answered = flight.prefix { $0.fence != 0 && $0.fence <= fence }
+        let answered = Array(flight.prefix { $0.fence != 0 && $0.fence <= fence })
         let targets = Set(answered.map(\.refusable.target))
+        for target in targets { settleUnechoed(answered, in: target) }
         flight.removeFirst(answered.count)
         // With labels the answer to each line says whether it arrived: a server that answers what was written behind
         // it has dropped it.
-        if isLabelled {
-            for line in answered where line.label != nil && line.isShown {
+        if receipts == .labels {
+            for line in answered where line.isTagged && line.isShown {
                 fail(line, NetworkMachine.showedNobody)
             }
         }
         for target in targets {
             if let left = doubtful[target] { doubtful[target] = left > 1 ? left - 1 : nil }
         }
-        var left = Array(answered)
+        var left = answered.filter { $0.label == nil || $0.isTagged }
         for (refusal, said) in refusals.sorted(by: { $0.key.remedy.rawValue < $1.key.remedy.rawValue }) {
             let lines = left.indices.filter {
                 left[$0].refusable == refusal.what && (refusal.remedy == .none || refusal.remedy.helps(left[$0].text))
@@ -56,6 +58,7 @@ extension OutboundLedger {
         sent.removeAll { $0.targets.contains(target) }
         flight.removeAll { $0.refusable.target == target }
         for refusal in refusals.keys where refusal.what.target == target { refusals[refusal] = nil }
+        outcomes[target] = nil
         countSent()
         for lane in rotation {
             if let head = lanes[lane]?.first, head.targets.contains(target) { lanes[lane]?[0] = Self.unwritten(head) }

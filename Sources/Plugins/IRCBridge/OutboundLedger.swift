@@ -4,8 +4,9 @@ import DequeModule
 ///
 /// A delivery is cut into parts, one for each of its targets. These wait in a lane for each channel of the chat and
 /// target, and leave lane by lane in turn, so that none starves another and a target that is not there holds up nobody
-/// else. What was written stays here until the PONG to a PING written behind it (the fence): a server handles a
-/// client's lines in order, so the PONG says that it has them. Until then a lost connection brings them back, in order.
+/// else. What was written stays here until the server has confirmed it: by its echo (``Receipts``), or by the PONG to a
+/// PING written behind it (the fence): a server handles a client's lines in order, so the PONG says that it has them.
+/// Until then a lost connection brings them back, in order.
 struct OutboundLedger: Sendable {
     /// One delivery, and within the ledger its part for one target.
     struct Entry: Equatable, Sendable {
@@ -25,8 +26,10 @@ struct OutboundLedger: Sendable {
         var lines: [String]?
         var nextLine = 0
         var fence = 0
-        /// The labels of its lines that the server has not answered.
+        /// The labels of its lines that the server has not answered, or has not shown.
         var labels: Set<Int> = []
+        /// Whether it cannot be told which of its lines the server has passed on.
+        var isUnsure = false
 
         init(delivery: Int64, message: ChatMessage, targets: [String]) {
             (self.delivery, self.message, self.targets) = (delivery, message, targets)
@@ -87,11 +90,24 @@ struct OutboundLedger: Sendable {
         /// Its place among the lines of its message.
         var place: Int
         var fence = 0
+        /// What tells it from others where each line is confirmed by itself.
         var label: Int?
+        /// Whether the label was written with it.
+        var isTagged = false
         /// Whether the message was written before and not confirmed.
         var isRetry = false
         /// Whether the server shows it to its sender too: neither a topic nor a deletion.
         var isShown: Bool { !refusable.isTopic && !WireLine.isRedaction(text) }
+    }
+
+    /// What confirms that the server has passed a line on.
+    enum Receipts: Equatable, Sendable {
+        /// The answer to a question behind it.
+        case fences
+        /// Its echo, which has its label.
+        case labels
+        /// Its echo, which has no label.
+        case echoes
     }
 
     /// What a refusal without a label can be about.
@@ -115,9 +131,13 @@ struct OutboundLedger: Sendable {
     var lastOrder = 0
     /// Whether an author's own connection may speak once the server has what the bridge said before.
     var isAwaited = false
-    /// Whether lines are written with labels, which the server answers.
-    var isLabelled = false
-    private var lastLabel = 0
+    var receipts = Receipts.fences
+    /// What the server did in each channel, by its folded name, with lines that have no label and were not echoed as
+    /// they were written, in order.
+    var outcomes: [String: [Outcome]] = [:]
+    /// Messages under the client's own nick that are no echoes.
+    var foreign: [IRCMessage] = []
+    private(set) var lastLabel = 0
     private var lastFence = 0
     var fenceInFlight: Int?
     /// The lines that are not answered, as they were written.
@@ -239,11 +259,11 @@ struct OutboundLedger: Sendable {
             if flight.contains(where: { $0.refusable.target == target && $0.order <= place }) { return true }
         }
         if probed.contains(target), flight.contains(where: { $0.refusable.target == target }) { return true }
-        if isLabelled, let concerned = entry.message.concernedID {
+        if receipts == .labels, let concerned = entry.message.concernedID {
             // The echo of what it answers or deletes tells the id to do so by.
             return sent.contains { $0.lane == entry.lane && $0.message.id == concerned }
         }
-        guard !isLabelled, doubtful[target] != nil else { return false }
+        guard receipts == .fences, doubtful[target] != nil else { return false }
         return sent.contains { $0.targets.first == target }
     }
 
@@ -280,11 +300,12 @@ struct OutboundLedger: Sendable {
             order: entry.order, lane: entry.lane, refusable: refusable, bytes: 0, text: line, place: entry.nextLine)
         if entry.nextLine == 0 { entry.tries += 1 }
         written.isRetry = entry.tries > 1
-        if isLabelled {
+        if receipts == .labels || receipts == .echoes && written.isShown {
             lastLabel += 1
             entry.labels.insert(lastLabel)
             written.label = lastLabel
-            line = WireLine.tagged(line, "label=\(lastLabel)")
+            written.isTagged = receipts == .labels
+            if written.isTagged { line = WireLine.tagged(line, "label=\(lastLabel)") }
         }
         written.bytes = line.utf8.count + 2
         flight.append(written)
@@ -317,6 +338,9 @@ struct OutboundLedger: Sendable {
 
     private static func token(_ fence: Int) -> String { "crowbar-\(fence)" }
 
+    /// What confirms the fence that is not answered.
+    var fenceToken: String? { fenceInFlight.map { Self.token($0) } }
+
     /// Takes a PONG.
     /// - Returns: What is now known to have arrived, or to be refused.
     mutating func pong(_ token: String) -> [Entry] {
@@ -340,7 +364,10 @@ struct OutboundLedger: Sendable {
     /// - Returns: What is now known to have arrived, or to be refused.
     mutating func answered(_ label: String, failure: String?, _ remedy: Remedy = .none) -> [Entry] {
         guard let label = Int(label), let at = flight.firstIndex(where: { $0.label == label }) else { return [] }
-        let line = flight.remove(at: at)
+        return answered(flight.remove(at: at), label, failure: failure, remedy)
+    }
+
+    mutating func answered(_ line: Line, _ label: Int, failure: String?, _ remedy: Remedy) -> [Entry] {
         if lanes[line.lane]?.first?.order == line.order {
             lanes[line.lane]?[0].labels.remove(label)
             if let failure { fail(line, failure, remedy) }

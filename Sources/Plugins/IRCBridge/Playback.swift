@@ -15,19 +15,43 @@ struct Playback: Sendable {
     private var joins: [String: Double] = [:]
     /// Until when what comes to a channel is a bouncer's playback.
     private var playing: [String: Instant] = [:]
+    /// The time of the last message of each channel that was relayed. It stays when the connection is lost.
+    private var lastHeard: [String: Double] = [:]
+    /// The time after which what a bouncer repeats is new: that of the last message before the JOIN.
+    private var missedSince: [String: Double] = [:]
 
     /// The client has joined.
-    mutating func joined(_ target: String, _ message: IRCMessage) {
+    /// - Parameter reference: The last message of the channel that the chat has.
+    mutating func joined(_ target: String, _ message: IRCMessage, after reference: String? = nil) {
         joined.insert(target)
         joins[target] = Self.time(message)
+        let stored = reference.flatMap { MessageReference(text: $0)?.time }.flatMap { Self.seconds($0) }
+        missedSince[target] = [stored, lastHeard[target]].compactMap(\.self).max()
     }
+
+    /// A message was relayed.
+    mutating func heard(_ message: IRCMessage, in target: String) {
+        guard joined.contains(target), let time = Self.time(message) else { return }
+        lastHeard[target] = max(time, lastHeard[target] ?? time)
+    }
+
+    /// Whether a repeated message was said after the last one that was relayed before the JOIN.
+    func isMissed(_ message: IRCMessage, _ target: String) -> Bool {
+        guard let since = missedSince[target], let time = Self.time(message) else { return false }
+        return time > since
+    }
+
+    /// The connection is lost.
+    mutating func connectionLost() { (joined, joins, playing, missedSince) = ([], [:], [:], [:]) }
 
     /// Whether a message was said before the client joined, or is a bouncer's word about such.
     mutating func isOld(_ message: IRCMessage, _ target: String, now: Instant) -> Bool {
         if let source = message.source, source.hasPrefix("***!"), source.hasSuffix("@znc.in"),
             let text = message.params.last, joined.contains(target)
         {
-            playing[target] = text.hasPrefix("Buffer Playback") ? now + Self.longest : nil
+            // It may speak another language, so that what is not the first of two lines is the last one.
+            let isEnd = playing[target] != nil || text.hasPrefix("Playback Complete")
+            playing[target] = isEnd ? nil : now + Self.longest
             return true
         }
         if let end = playing[target] {

@@ -19,7 +19,7 @@ struct Registration: Sendable {
         "echo-message", "event-playback", "extended-join", "labeled-response", "message-tags", "multi-prefix",
         "server-time", "setname", "userhost-in-names",
     ]
-    /// What makes the echo of a line its receipt.
+    /// What lets the echo of a line be told from others.
     static let receipts: Set<String> = ["echo-message", "labeled-response", "batch"]
     /// The most nicks that are tried.
     static let maxNicks = 10
@@ -42,6 +42,10 @@ struct Registration: Sendable {
     private(set) var multiline: MultilineLimits?
     /// Whether the server answers each line by its label.
     var hasReceipts: Bool { Self.receipts.isSubset(of: enabled) }
+    /// Whether the server shows the client what it says.
+    var hasEchoes: Bool { enabled.contains("echo-message") }
+    /// Whether what was offered is that of a bouncer.
+    private(set) var isBouncer = false
     /// Whether the server knows the client's account.
     private(set) var isProved = false
     private var isOver = false
@@ -110,11 +114,9 @@ struct Registration: Sendable {
         let names = (params.last ?? "").split(separator: " ").map { String($0.prefix { $0 != "=" }) }
         switch params[1].uppercased() {
         case "NEW":
-            offered.formUnion(Self.known.intersection(names))
+            offer(names)
             noteMultiline((params.last ?? "").split(separator: " "))
-            var ask = Self.wanted.filter { offered.contains($0) && !enabled.contains($0) }
-            if !Self.receipts.isSubset(of: offered) { ask.removeAll { Self.receipts.contains($0) && $0 != "batch" } }
-            if !offered.contains("batch") { ask.removeAll { $0 == MultilineMessages.type } }
+            let ask = useful.filter { !enabled.contains($0) }
             return ask.isEmpty ? [] : [.send("CAP REQ :" + ask.joined(separator: " "))]
         case "DEL":
             offered.subtract(names)
@@ -123,6 +125,23 @@ struct Registration: Sendable {
         default: break
         }
         return []
+    }
+
+    private mutating func offer(_ names: [String]) {
+        offered.formUnion(Self.known.intersection(names))
+        if names.contains(where: Bouncer.offers) { isBouncer = true }
+    }
+
+    /// What is offered and of use. An echo that a bouncer makes says nothing about the server.
+    private var useful: [String] {
+        Self.wanted.filter { name in
+            switch name {
+            case "echo-message": offered.contains(name) && !isBouncer
+            case "labeled-response": Self.receipts.isSubset(of: offered) && !isBouncer
+            case MultilineMessages.type: offered.contains(name) && offered.contains("batch")
+            default: offered.contains(name)
+            }
+        }
     }
 
     private mutating func fail(_ reason: String, _ isFinal: Bool) -> [Step] {
@@ -139,15 +158,12 @@ struct Registration: Sendable {
             guard listLines <= Self.maxListLines else {
                 return fail("the server's list of capabilities has no end", false)
             }
-            offered.formUnion(Self.known.intersection(names.map { String($0.prefix { $0 != "=" }) }))
+            offer(names.map { String($0.prefix { $0 != "=" }) })
             noteMultiline(names)
             if let sasl = names.last(where: { $0.hasPrefix("sasl=") }) { mechanisms = String(sasl.dropFirst(5)) }
             // A star before the list says that more follows.
             if params.count > 3, params[2] == "*" { return [] }
-            var ask = Self.wanted.filter { offered.contains($0) }
-            // An echo without its label says nothing that the answer to a PING does not.
-            if !Self.receipts.isSubset(of: offered) { ask.removeAll { Self.receipts.contains($0) && $0 != "batch" } }
-            if !offered.contains("batch") { ask.removeAll { $0 == MultilineMessages.type } }
+            var ask = useful
             // Without SASL there is NickServ to turn to.
             if config.sasl != nil, config.nickServ == nil || offered.contains("sasl") {
                 guard offered.contains("sasl") else {
