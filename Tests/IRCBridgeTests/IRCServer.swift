@@ -65,8 +65,8 @@ final class IRCServer: Sendable {
         try await LoopbackPort.waitUntilOpen(self.port)
     }
 
-    /// Freezes it: its connections stay, and nothing answers.
-    func freeze() { process.kill(SIGSTOP) }
+    /// Stops it, or lets it go on.
+    func send(signal: Int32) { process.kill(signal) }
 
     /// Ends it as a crash does.
     func kill() async throws {

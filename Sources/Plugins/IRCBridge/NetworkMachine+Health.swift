@@ -18,18 +18,24 @@ extension NetworkMachine {
             return logProblem(told) + setHealth(.down, told)
         }
         let problems = problems
-        guard !problems.isEmpty else {
-            loggedProblem = nil
-            let notes = [slownessTold, renamingTold].compactMap(\.self).map { "; " + $0 }.joined()
-            return setHealth(.ok, "connected to \(config.host) as \(nick)\(notes)")
+        let holds = delays.holdsTold
+        let silence = delays.silentSince.map { ["the server has said nothing since \(shown($0))"] } ?? []
+        // What is wrong, what waits, and what the bridge does about it by itself.
+        let degraded = problems + silence + delays.lateTold + holds.degraded
+        let notes = holds.notes + [slownessTold, renamingTold].compactMap(\.self)
+        if problems.isEmpty { loggedProblem = nil }
+        guard !degraded.isEmpty else {
+            let all = ["connected to \(config.host) as \(nick)"] + notes
+            return setHealth(.ok, all.joined(separator: "; "))
         }
-        let told = (problems + [renamingTold].compactMap(\.self)).joined(separator: "; ")
-        return logProblem(told) + setHealth(.degraded, "connected as \(nick); \(told)")
+        let logged = problems.isEmpty ? [] : logProblem(problems.joined(separator: "; "))
+        return logged
+            + setHealth(.degraded, (["connected as \(nick)"] + degraded + notes).joined(separator: "; "))
     }
 
     /// What of the configuration cannot be had on this connection.
     private var problems: [String] {
-        var problems = nickServ.problem.map { [$0] } ?? []
+        var problems = servicesProblems
         let refused = memberships.values.filter { !$0.isJoined }.sorted { $0.name < $1.name }
             .compactMap { membership in membership.refusal.map { "\(membership.name): \($0)" } }
         if !refused.isEmpty { problems.append("not in " + refused.joined(separator: ", ")) }
@@ -75,7 +81,9 @@ extension NetworkMachine {
             }
             if let miss = miss ?? entry.missed { silenced[miss.target] = miss.reason }
         }
-        return silenced == before ? [] : tellHealth()
+        let taken = entries.filter { $0.failure == nil }.flatMap(\.targets)
+        let hasChanged = delays.taken(taken, isAll: ledger.count == 0)
+        return silenced == before && !hasChanged ? [] : tellHealth()
     }
 
     /// The chat has no such channel, or has it after all.

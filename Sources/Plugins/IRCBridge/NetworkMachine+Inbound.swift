@@ -9,8 +9,11 @@ extension NetworkMachine {
         lastHeard = now
         hasAsked = false
         places.heardLine()
-        if let label = message.tags["label"], !CatchUp.isLabel(label) { return labelled(message, label, now) }
-        return partOfAnswer(message, now) ?? received(unlabelled: message, now)
+        let recovered = delays.heard() ? recheckDelays(now) : []
+        if let label = message.tags["label"], !CatchUp.isLabel(label) {
+            return recovered + labelled(message, label, now)
+        }
+        return recovered + (partOfAnswer(message, now) ?? received(unlabelled: message, now))
     }
 
     mutating func received(unlabelled message: IRCMessage, _ now: Instant) -> [NetworkAction] {
@@ -64,6 +67,7 @@ extension NetworkMachine {
                 figures.registered()
                 nick = accepted
                 if registration.isBouncer { bouncer.found() }
+                if ledger.count > 0 { delays.look(at: now + DelayWatch.interval) }
                 if isPuppet { actions.append(.news(.nick(accepted))) }
                 isMaskAssumed = true
                 assumeMask()
@@ -131,6 +135,9 @@ extension NetworkMachine {
             return batch(message, now)
         case "FAIL" where message.params.first == "CHATHISTORY":
             return historyFailed(message, message.params.dropFirst(), now)
+        case "400", "432", "433", "435", "436", "437", "438", "447", "484":
+            return nickRefused(message, now) ?? channelRefused(message, now)
+        case "FAIL" where message.params.first == "NICK": return nickRefused(message, now) ?? []
         case "FAIL" where ["PRIVMSG", "NOTICE"].contains(message.params.first ?? ""):
             speechRefused(message, now)
             return []
@@ -154,6 +161,9 @@ extension NetworkMachine {
             enqueue(.join(fold(message.params[1])))
             return pump(now)
         case "MODE":
+            if let target = message.params.first, message.params.count > 1 {
+                nickKeeper.modesChanged(fold(target), message.params[1], now: now)
+            }
             // A voice, or a mode that is gone.
             guard let target = message.params.first.map(fold), memberships[target]?.modesChanged(now: now) == true
             else { return [] }
@@ -162,9 +172,6 @@ extension NetworkMachine {
             // WHO shows the client as others see it.
             guard message.params.count > 5, isOwn(message.params[5]) else { return [] }
             setMask("\(nick)!\(message.params[2])@\(message.params[3])")
-            return []
-        case "432":
-            if message.params.dropFirst().first == config.nick { nickKeeper.isRefused(now: now) }
             return []
         case "396", "CHGHOST": return hostChanged(message, source)
         case "005":
@@ -207,12 +214,13 @@ extension NetworkMachine {
         case "PART": return takenOut(name, message, now)
         case "NICK":
             guard IRCSource.isName(name) else { return [] }
+            let old = nick
             nick = name
             let wasAssumed = isMaskAssumed
             if let mark = mask.firstIndex(of: "!") { setMask(name + mask[mark...]) }
             isMaskAssumed = wasAssumed
             noteOwnNick(now: now)
-            var actions = send(nickKeeper.changed(config.nick, to: name))
+            var actions = send(nickKeeper.changed(config.nick, from: old, to: name, now: now))
             if name == config.nick { actions += hasOwnNick(now) }
             return actions + (isPuppet ? [.news(.nick(name))] : []) + membershipChanged(now)
         default: return []

@@ -20,8 +20,10 @@ extension NetworkMachine {
         }
         guard !targets.isEmpty else { return actions + [settle([event.delivery])] }
         if ledger.count == 0 { nextWorking = now + Self.workingInterval }
-        let entry = OutboundLedger.Entry(
+        var entry = OutboundLedger.Entry(
             delivery: event.delivery, message: message, targets: targets.map { fold($0.target) })
+        entry.since = now
+        delays.look(at: now + DelayWatch.patience)
         if isLeftOut(message, now) {
             return actions + (backlog.leave(entry, now: now).map { [settle([$0])] } ?? [])
         }
@@ -107,6 +109,7 @@ extension NetworkMachine {
                 (hasProgressed, hasSpoken) = (true, true)
                 figures.sent(line, now: now)
                 if receipts == .echoes { figures.asked(OutboundLedger.echoKey(ledger.lastLabel), now: now) }
+                if receipts != .fences { delays.asked(now: now) }
                 if !isPuppet, let whole = WireLine.joined(line) { relayMarks.said(whole, names: names, now: now) }
             case .settled(let entry):
                 bucket.giveBack()
