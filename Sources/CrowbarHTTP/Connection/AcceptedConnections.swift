@@ -75,9 +75,16 @@ struct AccountedChannel: ServerChildChannel {
     let accepted: AcceptedConnections
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<HTTP1Channel.Value> {
-        guard accepted.begin() else { return channel.eventLoop.makeFailedFuture(ListenerEnded()) }
+        guard accepted.begin() else {
+            // Nobody else would: what is dropped here is neither closed by the library nor by SwiftNIO.
+            channel.close(promise: nil)
+            return channel.eventLoop.makeFailedFuture(ListenerEnded())
+        }
         let connection = http.setup(channel: channel, logger: logger)
-        connection.whenComplete { [accepted] in accepted.set(up: try? $0.get()) }
+        connection.whenComplete { [accepted] result in
+            accepted.set(up: try? result.get())
+            if case .failure = result { channel.close(promise: nil) }
+        }
         return connection
     }
 

@@ -139,7 +139,8 @@ extension PluginHost {
         let (course, view) = runtime.glance
         let running = Dictionary(view.queues.map { ($0.name, $0) }, uniquingKeysWith: { $1 })
         let stored = try await environment.store.queues(of: runtime.name)
-        var parts = queues.map { name in
+        // One that the plugin names no more gets nothing, wherever it stands.
+        var parts = queues.filter { stored[$0]?.droppedAt == nil }.map { name in
             let settled = stored[name]?.settled.last?.upperBound ?? 0
             let through = max(stored[name]?.cursor?.position ?? 0, settled, running[name]?.settledThrough ?? 0)
             return Repetition(

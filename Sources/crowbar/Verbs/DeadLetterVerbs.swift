@@ -18,6 +18,7 @@ struct DeadLetterChoice: ParsableArguments {
     /// Asks the server.
     /// - Parameter deed: `show`, `retry` or `drop`.
     func ask(_ deed: String, _ settings: ConfigurationOption) async throws -> ControlClient.Answer {
+        _ = try QueueName(name)
         let which =
             all
             ? JSON.Member("all", .bool(true)) : JSON.Member("eventIds", .array(eventIds.map { .string($0) }))

@@ -47,6 +47,7 @@ struct Cursor: ParsableCommand {
         @Flag(help: "Print JSON.") var json = false
 
         func run() async throws {
+            _ = try QueueName(name)
             try await Listing(settings, "/api/admin/cursors/" + Listing.escape(name), json: json).print(
                 header: ["QUEUE", "EVENT", "POSITION", "LAG"],
                 rows: { [[$0["queue"], $0["eventId"], $0["position"], $0["lag"]]] })
@@ -70,6 +71,7 @@ struct DeadLetters: ParsableCommand {
         @Flag(help: "Print JSON.") var json = false
 
         func run() async throws {
+            if let name { _ = try QueueName(name) }
             let path = "/api/admin/dead-letters" + (name.map { "/" + Listing.escape($0) } ?? "")
             try await Listing(settings, path, json: json).print(
                 columns: [

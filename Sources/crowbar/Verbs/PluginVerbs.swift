@@ -16,20 +16,21 @@ extension PluginVerb {
         let client = ControlClient(folder: try settings.load().data)
         let answer = try await client.request(
             .POST, "/api/admin/plugins/\(Listing.escape(part: names.plugin))/\(Self.verb)", body: names.body)
-        try PluginOutcome.print(answer, json: json)
+        try PluginOutcome.print(answer, of: Self.verb, json: json)
     }
 }
 
 /// How a plugin, or one of its queues, is after a verb, for people: `irc: draining`, `webhook/audit: paused`.
 enum PluginOutcome {
-    static func print(_ answer: ControlClient.Answer, json: Bool) throws {
+    static func print(_ answer: ControlClient.Answer, of verb: String, json: Bool) throws {
         if let refusal = answer.refusal { throw Refusal(refusal.message) }
         if json { return StandardStream.output.write(answer.body) }
         let plugin = try? JSON(parsing: answer.body)
         let name = plugin?["name"]?.string ?? ""
         let reason = plugin?["reason"]?.string.map { " (\(TerminalText.line($0)))" } ?? ""
         let subject = plugin?["queue"]?.string.map { "\(name)/\($0)" } ?? name
-        let words = resumed(plugin) ?? "\(plugin?["state"]?.string ?? "")\(reason)"
+        let resumed = resumed(plugin).map { verb == "restart" ? $0 + "; what waits is tried now" : $0 }
+        let words = resumed ?? "\(plugin?["state"]?.string ?? "")\(reason)"
         StandardStream.output.write(line: "\(TerminalText.line(subject)): \(words)")
     }
 

@@ -70,7 +70,10 @@ struct ReplayVerb: AsyncParsableCommand {
         } else {
             plan = try await newPlan(log, files, names)
             defer { files.endSurvey() }
-            try await confirm(Replay(manifest: manifest, plan: plan, environment: makeEnvironment(ReplayFiles.survey)))
+            // What is to be said of the plugin is said by the replay itself.
+            var asking = try makeEnvironment(ReplayFiles.survey)
+            asking.logger.logLevel = .critical
+            try await confirm(Replay(manifest: manifest, plan: plan, environment: asking))
             try files.begin(plan)
         }
         let environment = try makeEnvironment(ReplayFiles.store)
