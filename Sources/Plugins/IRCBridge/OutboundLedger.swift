@@ -46,8 +46,8 @@ struct OutboundLedger: Sendable {
 
         var isBegun: Bool { nextLine > 0 }
 
-        /// The lines that the server gets.
-        var lineCount: Int { (lines ?? []).reduce(0) { $0 + WireLine.count($1) } }
+        /// The lines that the server was written for it, those of a batch each for itself.
+        var lineCount = 0
     }
 
     /// A target that a message has not reached.
@@ -89,6 +89,8 @@ struct OutboundLedger: Sendable {
         var refusable: Refusable
         var bytes: Int
         var text: String
+        /// How many lines the server was written for it: those of a batch, else one.
+        var count: Int
         /// Its place among the lines of its message.
         var place: Int
         var fence = 0
@@ -162,7 +164,7 @@ struct OutboundLedger: Sendable {
     /// Lines of these.
     var sentLines = 0
     /// Lines that the server has not confirmed.
-    var unansweredLines: Int { flight.reduce(0) { $0 + WireLine.count($1.text) } }
+    var unansweredLines: Int { flight.reduce(0) { $0 + $1.count } }
     /// Whether something was written that the server has not confirmed.
     var hasUnconfirmed: Bool { !flight.isEmpty || !sent.isEmpty }
     /// Whether messages may wait that were written in vain.
@@ -299,7 +301,9 @@ struct OutboundLedger: Sendable {
         var line = lines[entry.nextLine]
         let refusable = Refusable(target: entry.targets.first ?? "", isTopic: entry.message.isTopic)
         var written = Line(
-            order: entry.order, lane: entry.lane, refusable: refusable, bytes: 0, text: line, place: entry.nextLine)
+            order: entry.order, lane: entry.lane, refusable: refusable, bytes: 0, text: line,
+            count: WireLine.count(line), place: entry.nextLine)
+        entry.lineCount += written.count
         if entry.nextLine == 0 { entry.tries += 1 }
         written.isRetry = entry.tries > 1
         if receipts == .labels || receipts == .echoes && written.isShown {

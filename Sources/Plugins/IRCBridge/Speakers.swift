@@ -73,6 +73,7 @@ struct Speakers: Sendable {
     /// The commands that delete a message in its author's name. Who is not in the chat's channel any more is let join
     /// for that.
     mutating func delete(_ messages: [String], of author: String, _ link: LinkConfig) -> [ChatCommand] {
+        if messages.isEmpty { return [] }
         let isGone = presence != .off && members.insert(link.channel + " " + author).inserted
         let deletions = messages.map { message in
             var json = JSONWriter()
