@@ -289,11 +289,10 @@ struct CatchUp: Sendable {
         return state.held
     }
 
-    /// What identifies a new line of a channel.
+    /// What identifies a new line of a channel that the client is to be in.
     /// - Parameter byContent: Whether that is its content where it has no id.
     mutating func identify(_ message: IRCMessage, in channel: String, byContent: Bool) -> LineIDs.LineID? {
-        if lineIDs.count >= NetworkState.mostChannels, lineIDs[channel] == nil { lineIDs = [:] }
-        return lineIDs[channel, default: LineIDs()].next(message, byContent: byContent)
+        lineIDs[channel, default: LineIDs()].next(message, byContent: byContent)
     }
 
     /// What the next connection is to ask by once the chat has a message; nil where that stays as it is, because

@@ -27,7 +27,7 @@ extension NetworkMachine {
     private mutating func keepShare(_ now: Instant) {
         guard !isPuppet, keptState.share != flow.share else { return }
         keptState.share = flow.share
-        stateDue = stateDue ?? now + Self.stateDelay
+        saveSoon(now)
         // The status has it; not with each step.
         delays.look(at: now + DelayWatch.interval)
     }

@@ -295,8 +295,7 @@ extension NetworkMachine {
     ]
 
     private mutating func channelRefused(_ message: IRCMessage, _ now: Instant) -> [NetworkAction] {
-        // There was nothing to leave: whoever puts the client there later is answered then.
-        if ["403", "442"].contains(message.verb), message.params.count > 1 { leaving.remove(fold(message.params[1])) }
+        if ["403", "442"].contains(message.verb), message.params.count > 1 { isNotThere(message.params[1]) }
         guard message.params.count >= 2, let membership = memberships[fold(message.params[1])], !membership.isJoined
         else {
             speechRefused(message, now)
@@ -305,13 +304,11 @@ extension NetworkMachine {
         let words = IRCText.words(message.params.last ?? message.verb)
         guard membership.deadline != nil else { return [] }
         var away: [NetworkAction] = []
-        // The server puts the client into the other channel next, where it has nothing to do.
+        // The server puts the client into the other channel next.
         if message.verb == "470", message.params.count > 3, supports.isChannel(message.params[2]),
             memberships[fold(message.params[2])] == nil
         {
-            let name = ChannelMoves.serversName(message.params[2])
-            if leaving.count < Self.mostStrays { leaving.insert(fold(name)) }
-            away = [.send(IRCMessage("PART", [name]).line)]
+            away = forwarded(to: message.params[2])
         }
         let reason = Self.refusals[message.verb].map { "\($0) (\(words))" } ?? words
         memberships[fold(message.params[1])]?.refused(reason, now: now)

@@ -4,11 +4,8 @@ import PluginWire
 extension NetworkMachine {
     /// How far apart the loss of a channel and the way into another one may be, in seconds.
     static let moveTime = 10.0
-    /// How often a channel that no link names is left on one connection: a server that puts the client there again and
-    /// again is let be.
-    static let mostLeaves = 3
-    /// The most such channels that are left, and renamings that are followed instead of a JOIN, on one connection.
-    static let mostStrays = 64
+    /// The most renamings that are followed instead of a JOIN, and channels that refusals announce, on one connection.
+    static let mostRedirects = 64
 
     /// The server has renamed a channel: `RENAME #old #new :reason`.
     mutating func renamed(_ message: IRCMessage, _ now: Instant) -> [NetworkAction] {
@@ -34,7 +31,7 @@ extension NetworkMachine {
         memberships[target]?.name = name
         ledger.hold(target)
         catchUp.renamed(target, to: name)
-        stateDue = stateDue ?? now + Self.stateDelay
+        saveSoon(now)
     }
 
     /// Channels that are linked by the names that the server gave them go on, and what waits for one that the client
@@ -81,7 +78,7 @@ extension NetworkMachine {
     mutating func joinRenamed(_ message: IRCMessage, _ now: Instant) -> [NetworkAction]? {
         guard message.params.count > 4, message.params[1] == "CHANNEL_RENAMED", hasRenaming,
             let membership = memberships[fold(message.params[2])], membership.deadline != nil,
-            ChannelMoves.isName(message.params[3]), redirects < Self.mostStrays,
+            ChannelMoves.isName(message.params[3]), redirects < Self.mostRedirects,
             !links.contains(where: { fold(presentName($0)) == fold(message.params[3]) })
         else { return nil }
         redirects += 1
@@ -98,7 +95,7 @@ extension NetworkMachine {
     /// The server has taken the client out of a channel: `PART` that nobody here has written.
     mutating func takenOut(_ name: String, _ message: IRCMessage, _ now: Instant) -> [NetworkAction] {
         let target = fold(name)
-        leaving.remove(fold(ChannelMoves.serversName(name)))
+        forwards[fold(ChannelMoves.serversName(name))] = nil
         guard memberships[target]?.isJoined == true else { return [] }
         let words = IRCText.words(message.params.count > 1 ? message.params[1] : "")
         memberships[target]?.kicked(now: now)
@@ -110,33 +107,43 @@ extension NetworkMachine {
         return lostChannel(name, reason, now)
     }
 
-    /// The server has put the client into a channel that no link names: it leaves, and says nothing there.
+    /// The client is in a channel that no link names, where it says nothing. A bouncer shows all of its channels so, and
+    /// a server what another session of the same account joins: it is left only where the server moved the client.
     mutating func strayed(_ name: String, _ now: Instant) -> [NetworkAction] {
         let name = ChannelMoves.serversName(name)
-        let target = fold(name)
-        // A JOIN that a refusal has announced is answered already.
-        if leaving.remove(target) != nil { return [] }
-        guard strays[target] != nil || strays.count < Self.mostStrays else { return [] }
-        strays[target, default: 0] += 1
-        guard strays[target] ?? 0 <= Self.mostLeaves else { return [] }
-        let leave = NetworkAction.send(IRCMessage("PART", [name]).line)
+        // A JOIN that a refusal has announced is answered already, unless the answer came too early.
+        if let isAnswered = forwards.removeValue(forKey: fold(name)) {
+            return isAnswered ? [] : [.send(IRCMessage("PART", [name]).line)]
+        }
         if let loss = lastLoss, now - loss.at <= Self.moveTime, memberships[loss.target]?.isJoined == false {
-            return [leave] + moved(loss.target, to: name, now)
+            return moved(loss.target, to: name, now)
         }
         lastStray = (name, now)
-        if isPuppet { return [leave] }
-        return [leave, info("the server put the bridge into \(name), which no link names: it leaves that")]
+        return []
+    }
+
+    /// A refusal announces that the client is put into another channel, where it has nothing to do.
+    mutating func forwarded(to name: String) -> [NetworkAction] {
+        let name = ChannelMoves.serversName(name)
+        if forwards.count < Self.mostRedirects { forwards[fold(name)] = true }
+        return [.send(IRCMessage("PART", [name]).line)]
+    }
+
+    /// A PART or something else is refused because the client is not in a channel.
+    mutating func isNotThere(_ name: String) {
+        if forwards[fold(name)] != nil { forwards[fold(name)] = false }
     }
 
     /// The client has been taken out of a channel and put into another: it stays out of both, as the one may be empty
     /// now and the other is not linked.
     private mutating func moved(_ target: String, to name: String, _ now: Instant) -> [NetworkAction] {
         (lastLoss, lastStray) = (nil, nil)
-        guard !isPuppet else { return [] }
+        let leave = NetworkAction.send(IRCMessage("PART", [name]).line)
+        guard !isPuppet else { return [leave] }
         keptState.moves.move(target, to: name)
-        stateDue = stateDue ?? now + Self.stateDelay
+        saveSoon(now)
         stayOut(target, now)
-        return membershipChanged(now)
+        return [leave] + membershipChanged(now)
     }
 
     /// Does not ask for a channel that the server moved the client out of.
@@ -150,12 +157,12 @@ extension NetworkMachine {
     mutating func isBack(_ target: String, _ now: Instant) {
         guard keptState.moves.moved[target] != nil else { return }
         keptState.moves.move(target, to: nil)
-        stateDue = stateDue ?? now + Self.stateDelay
+        saveSoon(now)
     }
 
     /// The connection is gone, and with it where the client was.
     mutating func forgetStrays() {
-        (strays, leaving, redirects, lastLoss, lastStray) = ([:], [], 0, nil, nil)
+        (forwards, redirects, lastLoss, lastStray) = ([:], 0, nil, nil)
     }
 
     /// What the operator is told of channels that are followed under another name.

@@ -14,7 +14,7 @@ extension NetworkMachine {
     /// The client has a nick, under which a history will show what it says. The usual one is stored with what else is.
     mutating func noteOwnNick(now: Instant) {
         guard !isPuppet, keptState.noteNick(supports.casemapping.fold(nick)), nick != config.nick else { return }
-        stateDue = stateDue ?? now + Self.stateDelay
+        saveSoon(now)
     }
 
     /// Who says an entry, as far as its channels are there.
@@ -147,7 +147,7 @@ extension NetworkMachine {
         case .news(.nick(let nick)):
             let folded = supports.casemapping.fold(nick)
             puppets.isNow(serial, folded, as: nick, now: now)
-            if keptState.noteNick(folded) { stateDue = stateDue ?? now + Self.stateDelay }
+            if keptState.noteNick(folded) { saveSoon(now) }
             return pump(now)
         case .news(.said(let message, let target, let id)):
             noteSaid(message, target: target, id: id, by: puppets.user(of: serial))

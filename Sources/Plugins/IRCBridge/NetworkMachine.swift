@@ -118,10 +118,8 @@ struct NetworkMachine: Sendable {
     var nextWorking: Instant = 0
     /// Whether something was written or confirmed since that was told last.
     var hasProgressed = false
-    /// Channels that no link names and the server put the client into, folded, and how often they were left.
-    var strays: [String: Int] = [:]
-    /// Channels that a PART was written to before the server put the client there.
-    var leaving: Set<String> = []
+    /// Channels, folded, that a refusal of another one announced, and whether the PART was written in time.
+    var forwards: [String: Bool] = [:]
     /// JOINs that were written again because the server had renamed the channel.
     var redirects = 0
     /// The linked channel that the client was taken out of last, and the other one that it was put into last.
