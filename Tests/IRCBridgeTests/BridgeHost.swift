@@ -41,13 +41,15 @@ final class BridgeHost: Sendable {
     }
 
     /// Says hello and start, and waits until the queue is open.
-    func run(_ config: JSON, untilOpen: Bool = true, plugin name: String = "irc") async throws {
+    func run(
+        _ config: JSON, untilOpen: Bool = true, plugin name: String = "irc", state: JSON = .null
+    ) async throws {
         try await hello(config, plugin: name)
         let ready: PluginMessage.Ready = try await plugin.first("ready") {
             if case .ready(let ready) = $0 { ready } else { nil }
         }
         let names = ready.queues?.map(\.name) ?? []
-        try await plugin.send(.start(names.map { HostMessage.QueueStart(name: $0, cursor: nil) }))
+        try await plugin.send(.start(names.map { HostMessage.QueueStart(name: $0, cursor: nil, state: state) }))
         if untilOpen { try await window { $0 > 0 } }
     }
 

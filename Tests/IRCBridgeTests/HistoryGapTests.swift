@@ -91,8 +91,14 @@ import Testing
         #expect(again == ["CHATHISTORY AFTER #room timestamp=t1 2"])
         let next = play(&machine, page([said("m2", batch: "a"), said("m3", batch: "a")]))
         let kept = ["m2", "m3", "m9"].map { "\($0) (msgid=\($0) timestamp=t\($0.dropFirst()))" }
-        #expect(next == [kept[0], kept[1], "CHATHISTORY AFTER #room timestamp=t3 2"])
-        let last = play(&machine, page([]))
+        // By the time for this one page: of what was said in one millisecond a time tells nothing apart.
+        #expect(next == [kept[0], kept[1], "CHATHISTORY AFTER #room msgid=m3 2"])
+        var last = play(&machine, page([]))
+        if answer.last == ":s BATCH -x" {
+            // A server that gives nothing where it does not know an id may do so again.
+            #expect(last == ["CHATHISTORY AFTER #room timestamp=t3 2"])
+            last = play(&machine, page([]))
+        }
         #expect(last == [kept[2]])
     }
 

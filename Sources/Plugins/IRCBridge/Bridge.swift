@@ -225,7 +225,8 @@ final class Bridge: @unchecked Sendable {
         var isThere = true
         if case .refused(let code, _) = result.outcome { isThere = command.key != nil && code == "event_id_conflict" }
         if command.kind == .message, let reference = command.reference, isThere {
-            networks[network]?.stored(String(command.ref.dropFirst(network.utf8.count + 1)), reference)
+            let target = String(command.ref.dropFirst(network.utf8.count + 1))
+            networks[network]?.stored(target, reference, part: command.part)
         }
         guard case .refused(let code, let message) = result.outcome, !isThere else {
             if let channel = command.channel { networks[network]?.chatChannel(channel, isThere: true) }

@@ -31,10 +31,35 @@ struct CatchUp: Sendable {
     enum Next: Equatable, Sendable {
         /// Write this line.
         case ask(String)
+        /// Write this line; of a moment with more lines than one page gives some may be missing.
+        case askPast(String)
         /// All has come.
         case complete
         /// There may be more, which is not to be had now.
         case cut
+    }
+
+    /// How a page is asked for.
+    private enum Request: Equatable {
+        /// Behind a message that the server knows by its id.
+        case id
+        /// Behind the moment before a message: this and what else was said in the same moment comes again.
+        case before
+        /// Behind the moment of a message.
+        case time
+
+        var kind: MessageReference.Kind { self == .id ? .id : .time }
+    }
+
+    /// What is known of how the server takes ids.
+    private enum IDs {
+        case unknown
+        /// It gave something after an id, or says where it does not know one.
+        case proven
+        /// It gave nothing after the first one, which it may have forgotten.
+        case silent
+        /// It does not find what it gave itself.
+        case useless
     }
 
     private struct Channel {
@@ -44,14 +69,24 @@ struct CatchUp: Sendable {
         var isLabelled: Bool
         /// How messages can be referred to.
         var kinds: [MessageReference.Kind]
-        /// What the page was asked by.
+        var ids = IDs.unknown
+        /// What the page was asked by, and what identifies that message.
         var from: MessageReference
-        var kind: MessageReference.Kind
+        var fromMark: String?
+        var request = Request.id
+        /// The lines that were asked for at once.
+        var size = 0
         var pages = 0
         /// Lines of all pages, and of this one.
         var total = 0, lines = 0
-        /// The last line of this page that can be referred to.
-        var last: MessageReference?
+        /// The last message of this page that can be referred to, and the one before it.
+        var last: MessageReference?, previous: MessageReference?
+        var lastMark: String?, previousMark: String?
+        /// Whether the page has the message that it was asked by.
+        var hasFrom = false
+        /// Whether messages have several lines.
+        var hasParts = false
+        var lineIDs = LineIDs()
         var asked: Instant
         var held: [IRCMessage] = []
         var heldBytes = 0
@@ -63,6 +98,8 @@ struct CatchUp: Sendable {
     private var lastLabel = 0
     private var seen: Set<String> = []
     private var seenBefore: Set<String> = []
+    /// What identifies the new lines of each channel.
+    private var lineIDs: [String: LineIDs] = [:]
 
     /// Whether a message's id is new; it is not from then on. `id` has the channel before it.
     mutating func isNew(_ id: String) -> Bool {
@@ -101,25 +138,48 @@ struct CatchUp: Sendable {
     ) -> String? {
         let held = channels[channel]?.held ?? []
         channels[channel] = Channel(
-            name: name, isLabelled: isLabelled, kinds: kinds, from: reference, kind: .id, asked: now, held: held,
-            heldBytes: held.reduce(0) { $0 + $1.size })
-        guard let line = request(channel, after: reference, most, now) else {
+            name: name, isLabelled: isLabelled, kinds: kinds, from: reference, fromMark: reference.id, asked: now,
+            held: held, heldBytes: held.reduce(0) { $0 + $1.size })
+        guard let line = goOn(channel, after: reference, reference.id, most, now) else {
             channels[channel] = nil
             return nil
         }
         return line
     }
 
-    /// Asks for a page, by the first kind that the message can be referred to by.
-    private mutating func request(
-        _ channel: String, after reference: MessageReference, _ most: Int, _ now: Instant
+    /// Asks for a page in the best way that the server and the message allow.
+    private mutating func goOn(
+        _ channel: String, after reference: MessageReference, _ mark: String?, _ most: Int, _ now: Instant
     ) -> String? {
-        guard var state = channels[channel], let kind = state.kinds.first(where: { reference.selector($0) != nil }),
-            let selector = reference.selector(kind)
-        else { return nil }
-        (state.from, state.kind, state.asked, state.lines, state.last) = (reference, kind, now, 0, nil)
+        guard let state = channels[channel] else { return nil }
+        if reference.id != nil, state.kinds.contains(.id), state.ids != .useless {
+            return write(channel, .id, after: reference, mark, Self.size(most), now)
+        }
+        return askByTime(channel, after: reference, mark, most, now)
+    }
+
+    private mutating func askByTime(
+        _ channel: String, after reference: MessageReference, _ mark: String?, _ most: Int, _ now: Instant
+    ) -> String? {
+        guard let state = channels[channel], state.kinds.contains(.time), reference.time != nil else { return nil }
+        let request = reference.momentBefore == nil ? Request.time : .before
+        return write(channel, request, after: reference, mark, Self.size(most), now)
+    }
+
+    private mutating func write(
+        _ channel: String, _ request: Request, after reference: MessageReference, _ mark: String?, _ size: Int,
+        _ now: Instant
+    ) -> String? {
+        let place = request == .before ? reference.momentBefore : reference
+        guard var state = channels[channel], let selector = place?.selector(request.kind) else { return nil }
+        (state.from, state.fromMark, state.request, state.size) = (reference, mark, request, size)
+        (state.asked, state.lines, state.last, state.previous) = (now, 0, nil, nil)
+        (state.lastMark, state.previousMark, state.hasFrom) = (nil, nil, false)
+        // What comes again from its beginning is counted anew; else the last message may have more lines.
+        if request == .before { state.lineIDs = LineIDs() }
+        if request == .id, state.pages == 0 { state.lineIDs = LineIDs(after: reference) }
         state.pages += 1
-        var line = "CHATHISTORY AFTER \(state.name) \(selector) \(Self.size(most))"
+        var line = "CHATHISTORY AFTER \(state.name) \(selector) \(size)"
         if state.isLabelled {
             lastLabel += 1
             let label = "\(Self.labelMark)\(lastLabel)"
@@ -136,13 +196,23 @@ struct CatchUp: Sendable {
     mutating func waits(_ channel: String, from now: Instant) { channels[channel]?.asked = now }
 
     /// A line of the history came, whatever it says.
-    mutating func took(_ channel: String, _ message: IRCMessage) {
+    /// - Returns: What identifies it.
+    mutating func took(_ channel: String, _ message: IRCMessage) -> LineIDs.LineID? {
         // What explains another line is no place to go on from.
-        guard var state = channels[channel], message.tags["draft/chathistory-context"] == nil else { return }
+        guard var state = channels[channel], message.tags["draft/chathistory-context"] == nil else { return nil }
         state.lines += 1
         state.total += 1
-        state.last = MessageReference(message) ?? state.last
+        let line = state.lineIDs.next(message, byContent: true)
+        let reference = line?.reference ?? MessageReference(message)
+        let mark = reference?.id ?? line?.text ?? reference?.time
+        if let mark, mark == state.fromMark { state.hasFrom = true }
+        if let reference, mark != state.lastMark {
+            (state.previous, state.previousMark) = (state.last, state.lastMark)
+            (state.last, state.lastMark) = (reference, mark)
+        }
+        if let line, line.part > 1 { state.hasParts = true }
         channels[channel] = state
+        return line
     }
 
     /// Holds back a new line. False where there are too many: the history is to be ended then.
@@ -156,27 +226,55 @@ struct CatchUp: Sendable {
     /// A page has ended. Only an empty one is the last: a server may give fewer lines than it was asked for.
     mutating func pageEnded(_ channel: String, most: Int, now: Instant) -> Next {
         guard let state = channels[channel] else { return .complete }
-        guard state.lines > 0 else {
-            // A server may have nothing after a message because it does not know that one any more.
-            guard state.pages == 1 else { return .complete }
-            return askByTime(channel, most: most, now: now).map { .ask($0) } ?? .complete
+        guard state.lines > 0 else { return nothingCame(channel, state, most, now) }
+        guard let last = state.last else { return state.lines < state.size ? .complete : .cut }
+        let hasMoved = state.lastMark != state.fromMark
+        if state.request == .id {
+            channels[channel]?.ids = .proven
+        } else if state.hasFrom, state.ids != .useless, state.pages > 1 {
+            // The server knows the message by whose id it gave nothing: there was nothing, or it cannot use ids.
+            if !hasMoved, state.ids == .silent { return .complete }
+            if hasMoved { channels[channel]?.ids = .useless }
         }
-        guard let last = state.last else { return state.lines < Self.size(most) ? .complete : .cut }
-        if last == state.from { return .complete }
+        guard hasMoved else { return stuck(channel, state, most, now) }
         guard state.pages < Self.mostPages, state.total < Self.mostLines else { return .cut }
-        return request(channel, after: last, most, now).map { .ask($0) } ?? .cut
+        // The last message may be cut by the end of the page: it comes again, as the server skips the rest of it.
+        if state.hasParts, state.lines == state.size, let previous = state.previous,
+            state.previousMark != state.fromMark
+        {
+            return goOn(channel, after: previous, state.previousMark, most, now).map { .ask($0) } ?? .cut
+        }
+        return goOn(channel, after: last, state.lastMark, most, now).map { .ask($0) } ?? .cut
+    }
+
+    private mutating func nothingCame(
+        _ channel: String, _ state: Channel, _ most: Int, _ now: Instant
+    ) -> Next {
+        // A server may have nothing after a message because it does not know that one any more.
+        guard state.request == .id, state.ids != .proven else { return .complete }
+        channels[channel]?.ids = .silent
+        return askByTime(channel, after: state.from, state.fromMark, most, now).map { .ask($0) } ?? .complete
+    }
+
+    /// A page ends where the one before did.
+    private mutating func stuck(_ channel: String, _ state: Channel, _ most: Int, _ now: Instant) -> Next {
+        guard state.request == .before else { return .complete }
+        let isFull = state.lines >= state.size
+        let larger = most > 0 ? most : Self.mostHeld
+        if isFull, larger > state.size {
+            let line = write(channel, .before, after: state.from, state.fromMark, larger, now)
+            return line.map { .ask($0) } ?? .cut
+        }
+        let line = write(channel, .time, after: state.from, state.fromMark, Self.size(most), now)
+        return line.map { isFull ? .askPast($0) : .ask($0) } ?? .complete
     }
 
     /// The server cannot give a page: asked again by the time where it was asked by the id.
     mutating func failed(_ channel: String, most: Int, now: Instant) -> Next {
-        askByTime(channel, most: most, now: now).map { .ask($0) } ?? .cut
-    }
-
-    private mutating func askByTime(_ channel: String, most: Int, now: Instant) -> String? {
-        guard let state = channels[channel], state.kind == .id, state.kinds.contains(.time), state.from.time != nil
-        else { return nil }
-        channels[channel]?.kinds = [.time]
-        return request(channel, after: state.from, most, now)
+        guard let state = channels[channel], state.request == .id else { return .cut }
+        // It does not know the first one any more; one that it gave itself it can only not use.
+        channels[channel]?.ids = state.pages == 1 ? .proven : .useless
+        return askByTime(channel, after: state.from, state.fromMark, most, now).map { .ask($0) } ?? .cut
     }
 
     /// Ends a channel's history.
@@ -188,10 +286,16 @@ struct CatchUp: Sendable {
         return state.held
     }
 
+    /// What identifies a new line of a channel.
+    /// - Parameter byContent: Whether that is its content where it has no id.
+    mutating func identify(_ message: IRCMessage, in channel: String, byContent: Bool) -> LineIDs.LineID? {
+        if lineIDs.count >= NetworkState.mostChannels, lineIDs[channel] == nil { lineIDs = [:] }
+        return lineIDs[channel, default: LineIDs()].next(message, byContent: byContent)
+    }
+
     /// What the next connection is to ask by once the chat has a message; nil where that stays as it is, because
     /// something is missing before it.
-    mutating func reference(of message: IRCMessage, in channel: String, isPlayback: Bool) -> String? {
-        let reference = MessageReference(message)
+    mutating func reference(_ reference: MessageReference?, in channel: String, isPlayback: Bool) -> String? {
         guard !isPlayback, let behind = gaps[channel] else { return reference?.text }
         // What has no id would come twice.
         guard reference?.id != nil, behind < Self.mostBehindGap else {
@@ -211,5 +315,5 @@ struct CatchUp: Sendable {
     var nextEnd: Instant? { channels.values.map { $0.asked + Self.patience }.min() }
 
     /// The connection is lost. What was held back comes with the next history.
-    mutating func connectionLost() { (channels, gaps) = ([:], [:]) }
+    mutating func connectionLost() { (channels, gaps, lineIDs) = ([:], [:], [:]) }
 }

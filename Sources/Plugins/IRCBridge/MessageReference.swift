@@ -38,6 +38,40 @@ struct MessageReference: Equatable, Sendable {
         (kind == .id ? id : time).map { "\(kind.rawValue)=\($0)" }
     }
 
+    /// A reference by time to the moment before the message; nil where its time is none that can be computed with.
+    ///
+    /// A time has milliseconds, and in one of them much can be said: what came after the message in the same one is
+    /// found from the one before only.
+    var momentBefore: MessageReference? {
+        guard let time, let before = Self.millisecondBefore(time) else { return nil }
+        return MessageReference(text: "\(Kind.time.rawValue)=\(before)")
+    }
+
+    /// The time one millisecond earlier.
+    static func millisecondBefore(_ time: String) -> String? {
+        guard let seconds = Playback.seconds(time), seconds >= 1 else { return nil }
+        // Finer times are cut, as servers do.
+        let milliseconds = Int((seconds * 1000 + 0.01).rounded(.down)) - 1
+        let (days, ofDay) = (milliseconds / 86_400_000, milliseconds % 86_400_000)
+        // The Gregorian calendar, whose year begins in March here so that a leap day is its last one.
+        let shifted = days + 719_468
+        let era = shifted / 146_097
+        let ofEra = shifted % 146_097
+        let yearOfEra = (ofEra - ofEra / 1460 + ofEra / 36_524 - ofEra / 146_096) / 365
+        let ofYear = ofEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+        let month = (5 * ofYear + 2) / 153
+        let day = ofYear - (153 * month + 2) / 5 + 1
+        let civilMonth = month < 10 ? month + 3 : month - 9
+        let year = yearOfEra + era * 400 + (civilMonth <= 2 ? 1 : 0)
+        func digits(_ number: Int, _ count: Int) -> String {
+            let text = String(number)
+            return String(repeating: "0", count: max(0, count - text.utf8.count)) + text
+        }
+        let (hour, minute) = (ofDay / 3_600_000, ofDay / 60_000 % 60)
+        return "\(digits(year, 4))-\(digits(civilMonth, 2))-\(digits(day, 2))T\(digits(hour, 2)):\(digits(minute, 2))"
+            + ":\(digits(ofDay / 1000 % 60, 2)).\(digits(ofDay % 1000, 3))Z"
+    }
+
     /// All of it, as it is kept.
     var text: String { [selector(.id), selector(.time)].compactMap(\.self).joined(separator: " ") }
 

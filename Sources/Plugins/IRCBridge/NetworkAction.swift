@@ -79,6 +79,8 @@ struct ChatCommand: Equatable, Sendable {
     var key: String?
     /// How the network can be asked for what came after this message.
     var reference: String?
+    /// The line's place among those of its message.
+    var part = 1
     /// Becomes `origin.ref`.
     var ref: String
 }

@@ -80,8 +80,10 @@ final class NetworkConnection: @unchecked Sendable {
         return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
     }
 
-    /// The chat has a message of a channel.
-    func stored(_ target: String, _ reference: String) { step { $0.stored(target, reference, now: $1) } }
+    /// The chat has a line of a channel.
+    func stored(_ target: String, _ reference: String, part: Int) {
+        step { $0.stored(target, reference, part: part, now: $1) }
+    }
 
     /// Stores what is to be stored, where nothing more is to come.
     func saveState() { step { machine, _ in machine.saveState() } }

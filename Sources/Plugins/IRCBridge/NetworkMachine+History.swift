@@ -17,11 +17,62 @@ extension NetworkMachine {
         }
     }
 
-    /// The chat has a message of a channel.
-    mutating func stored(_ target: String, _ reference: String, now: Instant) -> [NetworkAction] {
-        keptState.note(fold(target), reference)
+    /// The chat has a line of a channel.
+    /// - Parameter part: Its place among the lines of its message.
+    mutating func stored(_ target: String, _ reference: String, part: Int = 1, now: Instant) -> [NetworkAction] {
+        let target = fold(target)
+        if places.stored(target, reference, part: part) {
+            keptState.note(target, reference)
+        } else {
+            askFromBefore(target, reference)
+        }
         stateDue = stateDue ?? now + Self.stateDelay
         return []
+    }
+
+    /// Stores the state when it is due, with the messages to which nothing was added for a while.
+    mutating func saveDueState(_ now: Instant) -> [NetworkAction] {
+        guard let stateDue, stateDue <= now else { return [] }
+        settlePlaces(now)
+        let actions = saveState()
+        if places.isWaiting { self.stateDue = now + Self.stateDelay }
+        return actions
+    }
+
+    private mutating func settlePlaces(_ now: Instant) {
+        for place in places.settled(now: now, isListening: isListening) {
+            keptState.note(place.target, place.reference)
+        }
+    }
+
+    /// The connection is lost: a message that may have had more lines is asked for again.
+    mutating func leavePlaces(_ now: Instant) {
+        settlePlaces(now)
+        if let place = places.connectionLost(now: now, isListening: isListening) {
+            askFromBefore(place.target, place.reference)
+        }
+    }
+
+    /// Has the next connection ask from the moment before a message that may have more lines, where no earlier message
+    /// is known to ask from.
+    private mutating func askFromBefore(_ target: String, _ reference: String) {
+        guard keptState.references[target] == nil else { return }
+        let before = MessageReference(text: reference)?.momentBefore
+        keptState.note(target, before?.text ?? reference)
+    }
+
+    /// What identifies a new line; nil where nothing does.
+    mutating func identify(_ message: IRCMessage) -> LineIDs.LineID? {
+        guard !isPuppet, !message.tags.isEmpty, let target = message.params.first.map(fold),
+            memberships[target] != nil
+        else { return nil }
+        return catchUp.identify(message, in: target, byContent: hasHistory)
+    }
+
+    /// Whether the server can be asked for what was said before.
+    private var hasHistory: Bool {
+        registration.enabled.contains("batch")
+            && registration.enabled.contains { $0 == "chathistory" || $0 == "draft/chathistory" }
     }
 
     /// What the ids of this network's people begin with.
@@ -43,8 +94,7 @@ extension NetworkMachine {
 
     /// The client is in a channel: asks for what it has missed there.
     mutating func askHistory(_ target: String, _ now: Instant) -> [NetworkAction] {
-        let hasHistory = registration.enabled.contains { $0 == "chathistory" || $0 == "draft/chathistory" }
-        guard hasHistory, registration.enabled.contains("batch"), !inbound(target).isEmpty,
+        guard hasHistory, !inbound(target).isEmpty,
             let reference = keptState.references[target].flatMap({ MessageReference(text: $0) }),
             let name = memberships[target]?.name
         else { return [] }
@@ -64,11 +114,11 @@ extension NetworkMachine {
         guard let target = batch.params.first.map({ fold($0) }), catchUp.isAnswered(target, by: batch) else {
             return []
         }
-        catchUp.took(target, message)
+        let line = catchUp.took(target, message)
         guard message.verb == "PRIVMSG" || message.verb == "NOTICE", message.params.first.map({ fold($0) }) == target,
             !Self.isEventText(message)
         else { return [] }
-        return relay(message, now, isPlayback: true)
+        return relay(message, now, isPlayback: true, played: line)
     }
 
     /// Whether a server tells in words, as if somebody had said them, who came and went (Ergo's HistServ).
@@ -101,9 +151,17 @@ extension NetworkMachine {
         return pump(now)
     }
 
+    private func warnOfMoment(_ target: String) -> NetworkAction {
+        let text =
+            "\(config.name): \(memberships[target]?.name ?? target): more was said in one millisecond than the server "
+            + "gives at once, and it gives no ids: some of that may be missing in the chat"
+        return .plugin(.log(level: "warning", message: text, fields: nil))
+    }
+
     private mutating func go(on target: String, _ next: CatchUp.Next, _ now: Instant) -> [NetworkAction] {
         switch next {
         case .ask(let line): askLater(target, line, now)
+        case .askPast(let line): [warnOfMoment(target)] + askLater(target, line, now)
         case .complete: endHistory(target, now, isCut: false)
         case .cut: endHistory(target, now)
         }

@@ -7,6 +7,7 @@ extension NetworkMachine {
     mutating func received(_ message: IRCMessage, now: Instant) -> [NetworkAction] {
         lastHeard = now
         hasAsked = false
+        places.heardLine()
         if let label = message.tags["label"], !CatchUp.isLabel(label) { return labelled(message, label, now) }
         return partOfAnswer(message, now) ?? received(unlabelled: message, now)
     }
@@ -244,9 +245,11 @@ extension NetworkMachine {
     /// What a command's event id is derived from.
     func key(_ message: IRCMessage, _ link: LinkConfig) -> String? {
         message.tags["msgid"].flatMap { id in
-            id.utf8.count <= CatchUp.longestID ? "\(link.ref)/\(link.channel)/\(id)" : nil
+            id.utf8.count <= CatchUp.longestID ? key(id, link) : nil
         }
     }
+
+    private func key(_ id: String, _ link: LinkConfig) -> String { "\(link.ref)/\(link.channel)/\(id)" }
 
     /// Whether nothing of somebody is to come into the chat.
     /// - Parameter source: `nick!user@host`.
@@ -302,12 +305,17 @@ extension NetworkMachine {
     }
 
     /// Takes a message.
-    /// - Parameter isPlayback: Whether it is one of a history, so that what is known of now does not apply to it.
-    mutating func relay(_ message: IRCMessage, _ now: Instant, isPlayback: Bool = false) -> [NetworkAction] {
+    /// - Parameters:
+    ///   - isPlayback: Whether it is one of a history, so that what is known of now does not apply to it.
+    ///   - played: What identifies it there.
+    mutating func relay(
+        _ message: IRCMessage, _ now: Instant, isPlayback: Bool = false, played: LineIDs.LineID? = nil
+    ) -> [NetworkAction] {
         if !isPlayback, let target = message.params.first, playback.isOld(message, fold(target), now: now) { return [] }
         if !isPlayback, let target = message.params.first, let instead = heldBack(message, fold(target), now) {
             return instead
         }
+        let line = isPlayback ? played : identify(message)
         guard message.params.count == 2, let source = message.source.map(IRCSource.init), !isOurs(source.nick),
             !source.host.isEmpty, !isIgnored(message.source ?? "")
         else { return [] }
@@ -321,9 +329,7 @@ extension NetworkMachine {
         if isPlayback, wasOurs(source.nick) { return [] }
         let target = fold(message.params[0])
         if relayMarks.isRepeated(message.params[1], in: target, nick: nick, now: now, isOurs: isOurs) { return [] }
-        if let id = message.tags["msgid"], id.utf8.count <= CatchUp.longestID, !catchUp.isNew(target + " " + id) {
-            return []
-        }
+        if let line, !catchUp.isNew(target + " " + line.text) { return [] }
         var text = message.params[1]
         var kind = message.verb == "NOTICE" ? "notice" : nil
         if text.utf8.first == 1 {
@@ -346,13 +352,16 @@ extension NetworkMachine {
         }
         let speaker = speaker(source.nick, account: account)
         let time = message.tags["time"].flatMap { MessageReference.isTime($0) ? $0 : nil }
-        let reference = catchUp.reference(of: message, in: target, isPlayback: isPlayback)
+        let asked = line?.reference ?? MessageReference(message)
+        let reference = catchUp.reference(asked, in: target, isPlayback: isPlayback)
+        let part = line?.part ?? 1
+        if let reference { places.relayed(target, reference, part: part, now: now) }
         for link in inbound(target) {
             let commands = speakers.commands(
-                speaker, link, message: text, kind: kind, key: key(message, link), sentAt: time)
+                speaker, link, message: text, kind: kind, key: line.map { key($0.text, link) }, sentAt: time)
             actions += commands.map { command in
                 var command = command
-                if command.kind == .message { command.reference = reference }
+                if command.kind == .message { (command.reference, command.part) = (reference, part) }
                 return .emit(command)
             }
         }

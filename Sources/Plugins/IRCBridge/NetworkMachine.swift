@@ -84,6 +84,7 @@ struct NetworkMachine: Sendable {
     var directBucket: FloodBucket
     var catchUp = CatchUp()
     var keptState = NetworkState()
+    var places = StoredPlaces()
     /// When the queue's state is to be stored.
     var stateDue: Instant?
     /// When the server last answered a line by its label, or the first of those unanswered was written.
@@ -196,6 +197,7 @@ struct NetworkMachine: Sendable {
         if ledger.hasUnconfirmed { slowDown(why, now) }
         ledger.connectionLost(why)
         forgetPeople()
+        leavePlaces(now)
         var actions = saveState()
         if isWindowOpen {
             isWindowOpen = false
@@ -295,7 +297,7 @@ struct NetworkMachine: Sendable {
         for target in catchUp.waiting(overdue: now) { actions += endHistory(target, now) }
         for entry in backlog.summaries(now: now) { ledger.accept(entry) }
         if speakers.hasChanged { stateDue = stateDue ?? now + Self.membersDelay }
-        if let stateDue, stateDue <= now { actions += saveState() }
+        actions += saveDueState(now)
         return actions + endNetsplits(now) + pump(now)
     }
 
