@@ -173,8 +173,8 @@ let package = Package(
                 .product(name: "Yams", package: "Yams"),
             ] + nio,
             exclude: [
-                "history_server.py", "hostile_server.py", "moments_server.py", "receipts_server.py", "secure_server.py",
-                "socks_server.py",
+                "history_server.py", "hostile_server.py", "moments_server.py", "receipts_server.py", "rename_server.py",
+                "secure_server.py", "socks_server.py",
             ],
             resources: [.copy("Vectors")],
             swiftSettings: strict),

@@ -152,6 +152,17 @@ import Testing
         #expect(lost.contains { if case .plugin(.state) = $0 { true } else { false } })
     }
 
+    /// Who comes and goes is stored later; the place in a history does not wait for that.
+    @Test func thePlaceIsStoredASecondLaterWhoeverCameBefore() throws {
+        var machine = try registered("null")
+        _ = join(&machine)
+        _ = machine.received(Tables.line(said("m1", "new")), now: 0)
+        _ = machine.tick(now: 1)
+        let due = machine.stateDue
+        _ = machine.stored("#room", "msgid=m1", now: 2)
+        #expect(due == 1 + NetworkMachine.membersDelay && machine.stateDue == 2 + NetworkMachine.stateDelay)
+    }
+
     @Test(
         "references",
         arguments: [

@@ -277,6 +277,9 @@ struct CatchUp: Sendable {
         return askByTime(channel, after: state.from, state.fromMark, most, now).map { .ask($0) } ?? .cut
     }
 
+    /// A channel has another name.
+    mutating func renamed(_ channel: String, to name: String) { channels[channel]?.name = name }
+
     /// Ends a channel's history.
     /// - Parameter isCut: Whether some of it may be missing.
     /// - Returns: What was held back, in order.
@@ -286,19 +289,23 @@ struct CatchUp: Sendable {
         return state.held
     }
 
-    /// What identifies a new line of a channel.
+    /// What identifies a new line of a channel that the client is to be in.
     /// - Parameter byContent: Whether that is its content where it has no id.
     mutating func identify(_ message: IRCMessage, in channel: String, byContent: Bool) -> LineIDs.LineID? {
-        if lineIDs.count >= NetworkState.mostChannels, lineIDs[channel] == nil { lineIDs = [:] }
-        return lineIDs[channel, default: LineIDs()].next(message, byContent: byContent)
+        lineIDs[channel, default: LineIDs()].next(message, byContent: byContent)
     }
 
     /// What the next connection is to ask by once the chat has a message; nil where that stays as it is, because
     /// something is missing before it.
-    mutating func reference(_ reference: MessageReference?, in channel: String, isPlayback: Bool) -> String? {
+    /// - Parameters:
+    ///   - reference: That of the message.
+    ///   - hasID: Whether something identifies the line.
+    mutating func reference(
+        _ reference: MessageReference?, in channel: String, hasID: Bool, isPlayback: Bool
+    ) -> String? {
         guard !isPlayback, let behind = gaps[channel] else { return reference?.text }
         // What has no id would come twice.
-        guard reference?.id != nil, behind < Self.mostBehindGap else {
+        guard hasID, behind < Self.mostBehindGap else {
             gaps[channel] = nil
             return reference?.text
         }

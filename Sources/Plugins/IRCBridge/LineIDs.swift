@@ -8,7 +8,7 @@ struct LineIDs: Equatable, Sendable {
     /// The latest messages whose further lines are recognised: lines of several people may be mixed.
     static let mostMessages = 8
     /// The most different lines of one moment that get an id of their own by their content.
-    static let mostOfMoment = 4096
+    static let mostOfMoment = 1024
 
     /// What identifies one line.
     struct LineID: Equatable, Sendable {

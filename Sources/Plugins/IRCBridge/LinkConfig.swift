@@ -21,6 +21,8 @@ struct LinkConfig: Equatable, Sendable {
     /// The channel's key, where it needs one.
     var key: String?
     var direction: Direction
+    /// The channel's name by now, where the server has renamed it; not a part of the configuration.
+    var presentName: String?
 
     /// What `origin.ref` says of messages from here: `NETWORK/#channel`.
     var ref: String { network + "/" + target }

@@ -16,8 +16,8 @@ struct Membership: Equatable, Sendable {
     /// are given up.
     static let patience = 300.0
 
-    /// The channel's name, as configured.
-    let name: String
+    /// The channel's name, as the server knows it.
+    var name: String
     /// Its key; another one is for the next time that the client joins.
     var key: String?
     /// Whether the client is in it.
@@ -106,6 +106,12 @@ struct Membership: Equatable, Sendable {
         if !isGivenUp { wait = min(wait, max(since + Self.patience - now, Self.firstWait)) }
         nextTry = isUnwanted ? nil : now + wait
         failures += 1
+    }
+
+    /// The server has moved the client to another channel: it does not come back by itself.
+    mutating func movedAway(_ reason: String, now: Instant) {
+        refused(reason, now: now)
+        nextTry = nil
     }
 
     /// The channel does not take what was said.

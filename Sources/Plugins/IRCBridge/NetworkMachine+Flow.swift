@@ -27,7 +27,7 @@ extension NetworkMachine {
     private mutating func keepShare(_ now: Instant) {
         guard !isPuppet, keptState.share != flow.share else { return }
         keptState.share = flow.share
-        stateDue = stateDue ?? now + Self.stateDelay
+        saveSoon(now)
     }
 
     /// What the operator is told of it; nil where all is written as configured.

@@ -16,10 +16,10 @@ extension NetworkMachine {
         let problems = problems
         guard !problems.isEmpty else {
             loggedProblem = nil
-            let slowness = slownessTold.map { "; " + $0 } ?? ""
-            return setHealth(.ok, "connected to \(config.host) as \(nick)\(slowness)")
+            let notes = [slownessTold, renamingTold].compactMap(\.self).map { "; " + $0 }.joined()
+            return setHealth(.ok, "connected to \(config.host) as \(nick)\(notes)")
         }
-        let told = problems.joined(separator: "; ")
+        let told = (problems + [renamingTold].compactMap(\.self)).joined(separator: "; ")
         return logProblem(told) + setHealth(.degraded, "connected as \(nick); \(told)")
     }
 

@@ -26,9 +26,12 @@ extension NetworkMachine {
         } else {
             askFromBefore(target, reference)
         }
-        stateDue = stateDue ?? now + Self.stateDelay
+        saveSoon(now)
         return []
     }
+
+    /// The state has changed: it is stored a moment later, also where less has changed before and waits longer.
+    mutating func saveSoon(_ now: Instant) { stateDue = min(stateDue ?? .infinity, now + Self.stateDelay) }
 
     /// Stores the state when it is due, with the messages to which nothing was added for a while.
     mutating func saveDueState(_ now: Instant) -> [NetworkAction] {

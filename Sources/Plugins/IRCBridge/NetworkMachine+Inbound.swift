@@ -4,7 +4,8 @@ import PluginWire
 /// From IRC to the chat, and what the server says about the connection.
 extension NetworkMachine {
     /// A line of the server, without CR LF.
-    mutating func received(_ message: IRCMessage, now: Instant) -> [NetworkAction] {
+    mutating func received(_ line: IRCMessage, now: Instant) -> [NetworkAction] {
+        let message = keptState.moves.read(line)
         lastHeard = now
         hasAsked = false
         places.heardLine()
@@ -95,8 +96,8 @@ extension NetworkMachine {
             if known == nil || known?.key == nil && link.key != nil && known?.isJoined == false {
                 let target = fold(link.target)
                 memberships[target] = Membership(
-                    name: link.target, key: link.key, refusedSince: refusedSince.removeValue(forKey: target))
-                fresh.insert(target)
+                    name: presentName(link), key: link.key, refusedSince: refusedSince.removeValue(forKey: target))
+                if keptState.moves.moved[target] == nil { fresh.insert(target) } else { stayOut(target, now) }
             }
         }
         for target in fresh.sorted() { enqueue(.join(target)) }
@@ -129,7 +130,8 @@ extension NetworkMachine {
         case "FAIL" where ["PRIVMSG", "NOTICE"].contains(message.params.first ?? ""):
             speechRefused(message, now)
             return []
-        case "FAIL": return joinFailed(message, now)
+        case "FAIL": return joinRenamed(message, now) ?? joinFailed(message, now)
+        case "RENAME": return renamed(message, now)
         case _ where ["421", "461"].contains(message.verb) && message.params.dropFirst().first == "CHATHISTORY":
             return historyFailed(message, [], now)
         case "263":
@@ -183,14 +185,17 @@ extension NetworkMachine {
         switch message.verb {
         case "JOIN":
             if !source.host.isEmpty { setMask(message.source ?? mask) }
+            guard memberships[fold(name)] != nil else { return strayed(name, now) }
             memberships[fold(name)]?.joined(now: now)
+            isBack(fold(name), now)
             playback.joined(fold(name), message)
             noteOwnNick(now: now)
             return membershipChanged(now) + askHistory(fold(name), now)
         case "KICK":
             memberships[fold(name)]?.kicked(now: now)
+            if memberships[fold(name)] != nil { lastLoss = (fold(name), now) }
             return lostChannel(name, "kicked by \(source.nick): \(message.params.last ?? "")", now)
-        case "PART": return lostChannel(name, "no longer in it", now)
+        case "PART": return takenOut(name, message, now)
         case "NICK":
             guard IRCSource.isName(name) else { return [] }
             nick = name
@@ -255,7 +260,7 @@ extension NetworkMachine {
     /// - Parameter source: `nick!user@host`.
     func isIgnored(_ source: String) -> Bool { config.ignore.contains { $0.matches(source) } }
 
-    private mutating func lostChannel(_ name: String, _ reason: String, _ now: Instant) -> [NetworkAction] {
+    mutating func lostChannel(_ name: String, _ reason: String, _ now: Instant) -> [NetworkAction] {
         guard memberships[fold(name)] != nil else { return [] }
         memberships[fold(name)]?.refused(reason, now: now)
         roster.forget(channel: fold(name))
@@ -273,6 +278,7 @@ extension NetworkMachine {
     ]
 
     private mutating func channelRefused(_ message: IRCMessage, _ now: Instant) -> [NetworkAction] {
+        if ["403", "442"].contains(message.verb), message.params.count > 1 { isNotThere(message.params[1]) }
         guard message.params.count >= 2, let membership = memberships[fold(message.params[1])], !membership.isJoined
         else {
             speechRefused(message, now)
@@ -281,14 +287,14 @@ extension NetworkMachine {
         let words = IRCText.words(message.params.last ?? message.verb)
         guard membership.deadline != nil else { return [] }
         var away: [NetworkAction] = []
-        // The server puts the client into the other channel next, where it has nothing to do.
+        // The server puts the client into the other channel next.
         if message.verb == "470", message.params.count > 3, supports.isChannel(message.params[2]),
             memberships[fold(message.params[2])] == nil
         {
-            away = [.send(IRCMessage("PART", [message.params[2]]).line)]
+            away = forwarded(to: message.params[2])
         }
         let reason = Self.refusals[message.verb].map { "\($0) (\(words))" } ?? words
-        memberships[fold(membership.name)]?.refused(reason, now: now)
+        memberships[fold(message.params[1])]?.refused(reason, now: now)
         return away + membershipChanged(now)
     }
 
@@ -353,7 +359,7 @@ extension NetworkMachine {
         let speaker = speaker(source.nick, account: account)
         let time = message.tags["time"].flatMap { MessageReference.isTime($0) ? $0 : nil }
         let asked = line?.reference ?? MessageReference(message)
-        let reference = catchUp.reference(asked, in: target, isPlayback: isPlayback)
+        let reference = catchUp.reference(asked, in: target, hasID: line != nil, isPlayback: isPlayback)
         let part = line?.part ?? 1
         if let reference { places.relayed(target, reference, part: part, now: now) }
         for link in inbound(target) {

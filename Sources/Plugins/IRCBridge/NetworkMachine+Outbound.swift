@@ -89,12 +89,13 @@ extension NetworkMachine {
                 continue
             }
             switch turn {
-            case .line(let line):
+            case .line(let made):
+                let line = keptState.moves.written(made)
                 bucket.charge(line)
                 actions.append(.send(line))
                 (hasProgressed, hasSpoken) = (true, true)
                 figures.sent(line, now: now)
-                if !isPuppet { relayMarks.said(line, now: now) }
+                if !isPuppet { relayMarks.said(line, names: keptState.moves.configured, now: now) }
             case .settled(let entry):
                 bucket.giveBack()
                 settled.append(entry)

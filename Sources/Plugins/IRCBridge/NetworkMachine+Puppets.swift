@@ -14,7 +14,7 @@ extension NetworkMachine {
     /// The client has a nick, under which a history will show what it says. The usual one is stored with what else is.
     mutating func noteOwnNick(now: Instant) {
         guard !isPuppet, keptState.noteNick(supports.casemapping.fold(nick)), nick != config.nick else { return }
-        stateDue = stateDue ?? now + Self.stateDelay
+        saveSoon(now)
     }
 
     /// Who says an entry, as far as its channels are there.
@@ -75,7 +75,7 @@ extension NetworkMachine {
                 puppets.gave(serial, now: now)
                 var entry = entry
                 entry.message.nicks = addressed(entry)
-                let theirs = links.filter { entry.targets.contains(fold($0.target)) }
+                let theirs = presentLinks(links.filter { entry.targets.contains(fold($0.target)) })
                 actions.append(.puppet(serial, .say(entry, theirs)))
             }
         }
@@ -134,7 +134,7 @@ extension NetworkMachine {
         case .news(.nick(let nick)):
             let folded = supports.casemapping.fold(nick)
             puppets.isNow(serial, folded, as: nick, now: now)
-            if keptState.noteNick(folded) { stateDue = stateDue ?? now + Self.stateDelay }
+            if keptState.noteNick(folded) { saveSoon(now) }
             return pump(now)
         case .news(.working):
             puppets.isWorking(serial, now: now)
@@ -185,6 +185,7 @@ extension NetworkMachine {
     /// Takes something to say.
     /// - Parameter needed: The links that it goes by.
     mutating func say(_ entry: OutboundLedger.Entry, _ needed: [LinkConfig], now: Instant) -> [NetworkAction] {
+        needed.forEach { learnName($0) }
         for var link in needed where !links.contains(where: { fold($0.target) == fold(link.target) }) {
             // Nothing comes into the chat by this connection.
             link.direction = .toIRC

@@ -49,6 +49,8 @@ extension NetworkMachine {
 
     /// What can be done about a line to a channel that the server does not pass on.
     mutating func remedy(_ message: IRCMessage, _ target: String, _ now: Instant) -> Remedy {
+        // The channel was renamed meanwhile: the line is said under its present name.
+        if keptState.moves.isAboutFormerName, keptState.moves.renamed[target] != nil { return .renamed }
         let words = message.params.last ?? ""
         let remedy = Remedy(message.verb, words)
         guard remedy == .none || remedy == .simplest else { return remedy }

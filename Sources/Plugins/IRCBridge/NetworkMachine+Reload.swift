@@ -49,6 +49,8 @@ extension NetworkMachine {
     private mutating func relink(_ new: [LinkConfig]) -> [String] {
         links = new
         var dropped: [String] = []
+        goOnByNewName()
+        defer { keptState.relinked(Set(links.map { fold($0.target) })) }
         for (target, membership) in memberships.sorted(by: { $0.key < $1.key }) {
             let theirs = links.filter { fold($0.target) == target }
             let key = theirs.lazy.compactMap(\.key).first

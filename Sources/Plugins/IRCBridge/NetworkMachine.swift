@@ -115,6 +115,12 @@ struct NetworkMachine: Sendable {
     var nextWorking: Instant = 0
     /// Whether something was written or confirmed since that was told last.
     var hasProgressed = false
+    /// Channels, folded, that a refusal of another one announced, and whether the PART was written in time.
+    var forwards: [String: Bool] = [:]
+    /// JOINs that were written again because the server had renamed the channel.
+    var redirects = 0
+    /// The linked channel that the client was taken out of last, and the other one that it was put into last.
+    var lastLoss: (target: String, at: Instant)?, lastStray: (name: String, at: Instant)?
     var refusal: (reason: String, isFinal: Bool)?
     var lines: RelayLines
     var health: NetworkHealth?
@@ -223,6 +229,7 @@ struct NetworkMachine: Sendable {
         silenced = [:]
         controls = []
         answers = [:]
+        forgetStrays()
         toldMissed = []
         roster = Roster()
         arrivals = []

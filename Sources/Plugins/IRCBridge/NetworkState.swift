@@ -11,13 +11,15 @@ struct NetworkState: Equatable, Sendable {
     static let mostMemberBytes = 36 << 10
 
     /// The most bytes of the references; channels past it are not caught up with.
-    static let mostReferenceBytes = 26 << 10
+    static let mostReferenceBytes = 25 << 10
 
     /// By the chat's channel the ids of those whom the bridge let join, without what all of them begin with.
     var members: [String: [String]] = [:]
     /// The nicks of the bridge and of users' connections.
     private(set) var nicks = NickMarks()
     private(set) var references: [String: String] = [:]
+    /// The channels that the server has renamed or moved the client out of.
+    var moves = ChannelMoves()
     /// The share of the configured rate at which the server is written to.
     var share = 1.0
 
@@ -34,6 +36,7 @@ struct NetworkState: Equatable, Sendable {
             members[member.key] = member.value.array?.compactMap(\.string)
         }
         if let share = state.members?.first(where: { $0.key == "share" })?.value.double { self.share = share }
+        moves = ChannelMoves(state)
         nicks = NickMarks(text: state.members?.first { $0.key == "nicks" }?.value.string ?? "")
         // As earlier versions wrote them.
         for nick in state.members?.first(where: { $0.key == "puppets" })?.value.array?.compactMap(\.string) ?? [] {
@@ -52,7 +55,20 @@ struct NetworkState: Equatable, Sendable {
     }
 
     /// Forgets all channels but these, by their folded names.
-    mutating func keep(_ channels: Set<String>) { references = references.filter { channels.contains($0.key) } }
+    mutating func keep(_ channels: Set<String>) {
+        relinked(channels)
+        references = references.filter { channels.contains($0.key) }
+    }
+
+    /// Takes the channels that are linked now, by their folded names: one that is linked by the name that the server
+    /// gave it goes on.
+    mutating func relinked(_ channels: Set<String>) {
+        for (old, name) in moves.renamed where !channels.contains(old) {
+            let new = Casemapping.rfc1459.fold(name)
+            if channels.contains(new), references[new] == nil { references[new] = references[old] }
+        }
+        moves.keep(channels)
+    }
 
     /// The state.
     var json: JSON {
@@ -73,6 +89,7 @@ struct NetworkState: Equatable, Sendable {
         }
         var state = [JSON.Member("last", .object(last))]
         if !channels.isEmpty { state.append(JSON.Member("members", .object(channels))) }
+        state += moves.members
         if share < 1 { state.append(JSON.Member("share", .double(share))) }
         if !nicks.isEmpty { state.append(JSON.Member("nicks", .string(marks))) }
         return .object(state)

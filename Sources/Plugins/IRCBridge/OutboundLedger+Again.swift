@@ -20,7 +20,7 @@ extension OutboundLedger {
         sentLines = 0
         fenceInFlight = nil
         flight = []
-        (refusals, doubtful, probed) = ([:], [:], [])
+        (refusals, doubtful, probed, held) = ([:], [:], [], [:])
     }
 
     mutating func countSent() { sentLines = sent.reduce(0) { $0 + ($1.lines?.count ?? 0) } }

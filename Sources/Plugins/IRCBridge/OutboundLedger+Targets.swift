@@ -71,6 +71,36 @@ extension OutboundLedger {
         return heads.contains { head in head.targets.first.map { state($0) != .waiting } ?? true }
     }
 
+    /// Writes nothing more to a target until what was written is answered: the order stays where that is refused.
+    mutating func hold(_ target: String) {
+        if flight.contains(where: { $0.refusable.target == target }) { held[target] = lastOrder }
+    }
+
+    /// A target is known by another name: what waits goes there.
+    mutating func retarget(_ old: String, to new: String) {
+        func renamed(_ lane: String) -> String {
+            let parts = lane.split(separator: "\0", maxSplits: 1, omittingEmptySubsequences: false)
+            return parts.count == 2 && parts[1] == old ? "\(parts[0])\0\(new)" : lane
+        }
+        func renamed(_ entry: Entry) -> Entry {
+            var entry = entry
+            entry.lane = renamed(entry.lane)
+            entry.targets = entry.targets.map { $0 == old ? new : $0 }
+            return entry
+        }
+        lanes = lanes.reduce(into: [:]) { $0[renamed($1.key)] = Deque($1.value.map { renamed($0) }) }
+        rotation = Deque(rotation.map { renamed($0) })
+        sent = Deque(sent.map { renamed($0) })
+        abroad = abroad.reduce(into: [:]) { abroad, lane in
+            abroad[renamed(lane.key)] = Deque(lane.value.map { ($0.serial, renamed($0.entry)) })
+        }
+        for i in flight.indices where flight[i].refusable.target == old {
+            flight[i].refusable.target = new
+            flight[i].lane = renamed(flight[i].lane)
+        }
+        doubtful[old] = nil
+    }
+
     /// A target is linked no more: what waits goes to the others alone.
     mutating func forget(_ target: String) {
         for lane in rotation {

@@ -107,7 +107,7 @@ struct OutboundLedger: Sendable {
     /// By lane what was given to an author's own connection, by its serial, and is not confirmed by it.
     var abroad: [String: Deque<(serial: Int, entry: Entry)>] = [:]
     private var open: [Int64: Open] = [:]
-    private var lastOrder = 0
+    var lastOrder = 0
     /// Whether an author's own connection may speak once the server has what the bridge said before.
     var isAwaited = false
     /// Whether lines are written with labels, which the server answers.
@@ -121,6 +121,8 @@ struct OutboundLedger: Sendable {
     var refusals: [Refusal: (count: Int, reason: String)] = [:]
     /// Targets that have refused something for now: their messages are written one by one until one is taken.
     var probed: Set<String> = []
+    /// Targets of which what was written up to a place is answered before more is written.
+    var held: [String: Int] = [:]
     /// Targets that refused something, and how many messages they have to take until they are trusted again.
     var doubtful: [String: Int] = [:]
 
@@ -228,6 +230,9 @@ struct OutboundLedger: Sendable {
     private func isInDoubt(_ entry: Entry) -> Bool {
         if entry.tries > 0 ? !flight.isEmpty : flight.first?.isRetry == true { return true }
         guard let target = entry.targets.first else { return false }
+        if let place = held[target] {
+            if flight.contains(where: { $0.refusable.target == target && $0.order <= place }) { return true }
+        }
         if probed.contains(target), flight.contains(where: { $0.refusable.target == target }) { return true }
         guard !isLabelled, doubtful[target] != nil else { return false }
         return sent.contains { $0.targets.first == target }

@@ -14,9 +14,10 @@ struct Registration: Sendable {
 
     /// Capabilities that are asked for wherever they are offered.
     static let wanted = [
-        "account-notify", "account-tag", "batch", "chathistory", "chghost", "draft/chathistory",
-        "draft/event-playback", "echo-message", "event-playback", "extended-join", "labeled-response",
-        "message-tags", "multi-prefix", "server-time", "setname", "userhost-in-names",
+        "account-notify", "account-tag", "batch", "channel-rename", "chathistory", "chghost",
+        "draft/channel-rename", "draft/chathistory", "draft/event-playback", "echo-message", "event-playback",
+        "extended-join", "labeled-response", "message-tags", "multi-prefix", "server-time", "setname",
+        "userhost-in-names",
     ]
     /// What makes the echo of a line its receipt.
     static let receipts: Set<String> = ["echo-message", "labeled-response", "batch"]

@@ -39,8 +39,10 @@ struct RelayMarks: Sendable {
     private var order: Deque<(line: Line, at: Instant)> = []
 
     /// The bridge has written a line.
-    mutating func said(_ line: String, now: Instant) {
-        guard let line = Self.read(line) else { return }
+    /// - Parameter names: The configured names of channels that have others by now, by these.
+    mutating func said(_ line: String, names: [String: String] = [:], now: Instant) {
+        guard var line = Self.read(line) else { return }
+        line.target = names[line.target] ?? line.target
         saidAt[line] = now
         order.append((line, now))
         while let first = order.first, order.count > Self.most || now - first.at > Self.longMemory {

@@ -6,6 +6,8 @@ enum Remedy: Int, Sendable {
     case message
     /// Said again after a while.
     case later
+    /// Said again at once, as the channel has another name by now: those refused were written last.
+    case renamed
     /// The server names no cause: said again in the least demanding form, plain and as PRIVMSG, if that is another one.
     case simplest
     /// None: a dead letter.
@@ -53,7 +55,7 @@ enum Remedy: Int, Sendable {
         case .plain: Self.withoutFormatting(line)
         case .message: Self.asMessage(line)
         case .simplest: Self.withoutFormatting(Self.asMessage(line))
-        case .later, .none: line
+        case .later, .renamed, .none: line
         }
     }
 
@@ -61,7 +63,7 @@ enum Remedy: Int, Sendable {
     func helps(_ line: String) -> Bool {
         switch self {
         case .plain, .message, .simplest: applied(to: line) != line
-        case .later: true
+        case .later, .renamed: true
         case .none: false
         }
     }

@@ -112,6 +112,15 @@ struct Roster: Equatable, Sendable {
         return before
     }
 
+    /// A channel is known by another name, both folded.
+    mutating func rename(channel old: String, to new: String) {
+        for key in channels.removeValue(forKey: old) ?? [] {
+            people[key]?.channels.remove(old)
+            people[key]?.channels.insert(new)
+            channels[new, default: []].insert(key)
+        }
+    }
+
     /// The client is in a channel no more.
     mutating func forget(channel: String) {
         for key in channels.removeValue(forKey: channel) ?? [] {
