@@ -108,7 +108,7 @@ import Testing
         holder.send("QUIT")
         _ = try await holder.rest()
         try await host.plugin.send(
-            .config(id: MessageID(1), config: BridgeHost.config(server.port, account + #","realname":"x""#)))
+            .config(id: MessageID(1), config: BridgeHost.config(server.port, account + #","anti_ping":true"#)))
         try await host.told("the nick") { $0 == .ok && $1.hasSuffix("as crowbar") }
     }
 

@@ -74,7 +74,10 @@ struct DelayWatch: Sendable {
     /// Looks no later than at an instant.
     mutating func look(at instant: Instant) { due = min(due ?? instant, instant) }
 
-    /// A channel has taken what was said.
+    /// Whether the status says nothing of what waits.
+    var isQuiet: Bool { late.isEmpty && holds.isEmpty }
+
+    /// Channels have taken what was said.
     /// - Parameter isAll: Whether nothing waits any more.
     /// - Returns: Whether the status says something else by that.
     mutating func taken(_ targets: [String], isAll: Bool) -> Bool {

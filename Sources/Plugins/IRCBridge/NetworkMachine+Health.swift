@@ -81,9 +81,12 @@ extension NetworkMachine {
             }
             if let miss = miss ?? entry.missed { silenced[miss.target] = miss.reason }
         }
-        let taken = entries.filter { $0.failure == nil }.flatMap(\.targets)
-        let hasChanged = delays.taken(taken, isAll: ledger.count == 0)
-        return silenced == before && !hasChanged ? [] : tellHealth()
+        var hasChanged = silenced != before
+        if !delays.isQuiet {
+            let taken = entries.filter { $0.failure == nil }.flatMap(\.targets)
+            if delays.taken(taken, isAll: ledger.count == 0) { hasChanged = true }
+        }
+        return hasChanged ? tellHealth() : []
     }
 
     /// The chat has no such channel, or has it after all.

@@ -10,10 +10,13 @@ extension NetworkMachine {
         hasAsked = false
         places.heardLine()
         let recovered = delays.heard() ? recheckDelays(now) : []
-        if let label = message.tags["label"], !CatchUp.isLabel(label) {
-            return recovered + labelled(message, label, now)
-        }
-        return recovered + (partOfAnswer(message, now) ?? received(unlabelled: message, now))
+        let actions = read(message, now)
+        return recovered.isEmpty ? actions : recovered + actions
+    }
+
+    private mutating func read(_ message: IRCMessage, _ now: Instant) -> [NetworkAction] {
+        if let label = message.tags["label"], !CatchUp.isLabel(label) { return labelled(message, label, now) }
+        return partOfAnswer(message, now) ?? received(unlabelled: message, now)
     }
 
     mutating func received(unlabelled message: IRCMessage, _ now: Instant) -> [NetworkAction] {

@@ -324,7 +324,9 @@ struct NetworkMachine: Sendable {
 
     /// When ``tick(now:)`` is due; nil: not by itself.
     func wake(now: Instant) -> Instant? {
-        [phaseWake(now), puppets.losses.due].compactMap { $0 }.min()
+        let wake = phaseWake(now)
+        guard let losses = puppets.losses.due else { return wake }
+        return min(wake ?? losses, losses)
     }
 
     private func phaseWake(_ now: Instant) -> Instant? {
