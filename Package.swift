@@ -173,7 +173,8 @@ let package = Package(
                 .product(name: "Yams", package: "Yams"),
             ] + nio,
             exclude: [
-                "history_server.py", "hostile_server.py", "receipts_server.py", "secure_server.py", "socks_server.py",
+                "history_server.py", "hostile_server.py", "ircu_server.py", "receipts_server.py", "secure_server.py",
+                "socks_server.py",
             ],
             resources: [.copy("Vectors")],
             swiftSettings: strict),

@@ -17,13 +17,15 @@ final class InspServer: Sendable {
     ///   - name: Its name, which others of its network know it by.
     ///   - id: Its number in the network.
     ///   - certificate: What it shows of itself by TLS.
+    ///   - ircv3: Whether it has what it has of IRCv3.
+    ///   - limits: Its limits for clients in place of these.
     ///   - penalties: Whether it slows clients down, as it does in the configuration that comes with it.
     ///   - ipv6: Whether it listens on ::1 too.
     ///   - password: What clients must give.
     init(
         _ more: String = "", port: Int? = nil, name: String = "irc.test.local", id: String = "001",
-        certificate: CertificateAuthority.Identity? = nil, penalties: Bool = false, ipv6: Bool = false,
-        password: String? = nil
+        certificate: CertificateAuthority.Identity? = nil, ircv3: Bool = true, limits own: String? = nil,
+        penalties: Bool = false, ipv6: Bool = false, password: String? = nil
     ) async throws {
         try #require(access(Self.path, X_OK) == 0, "inspircd is missing: apt-get install inspircd")
         self.port = try port ?? LoopbackPort.free()
@@ -46,9 +48,10 @@ final class InspServer: Sendable {
         }
         // Those of the class "main" in inspircd.conf.example, with less of a queue; but all come from one address.
         let limits =
-            penalties
-            ? #"threshold="10" commandrate="1000" fakelag="yes" recvq="8K" softsendq="10240" hardsendq="1M""#
-            : #"threshold="100000" commandrate="1000000" fakelag="no" recvq="1M" softsendq="1M""#
+            own
+            ?? (penalties
+                ? #"threshold="10" commandrate="1000" fakelag="yes" recvq="8K" softsendq="10240" hardsendq="1M""#
+                : #"threshold="100000" commandrate="1000000" fakelag="no" recvq="1M" softsendq="1M""#)
         let file = folder.path + "/inspircd.conf"
         try TestFolder.write(
             """
@@ -59,7 +62,7 @@ final class InspServer: Sendable {
                 \(password.map { "password=\"\($0)\"" } ?? "")>
             <dns timeout="1">
             <options defaultmodes="not" allowhalfop="no">
-            \(modules.map { "<module name=\"\($0)\">" }.joined(separator: "\n"))
+            \((ircv3 ? modules : []).map { "<module name=\"\($0)\">" }.joined(separator: "\n"))
             \(more)
 
             """, file)
@@ -83,6 +86,9 @@ final class InspServer: Sendable {
         \(port == nil ? "" : "<autoconnect period=\"1s\" server=\"\(other)\">")
         """
     }
+
+    /// Stops it, or lets it go on.
+    func send(signal: Int32) { process.kill(signal) }
 
     /// Ends it as a crash does.
     func kill() async throws {
