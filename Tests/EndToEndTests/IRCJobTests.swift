@@ -235,6 +235,30 @@ extension MainJobTests {
         withExtendedLifetime(servers) {}
     }
 
+    /// A channel that refuses for now shows in the listing with its words, until it takes what waits.
+    @Test func aChannelThatRefusesForNowIsInTheListing() async throws {
+        let port = try freePort()
+        let folder = folder(port, unlimited: true)
+        let irc = try startServer(.ngircd, folder, port, penalties: false)
+        defer { withExtendedLifetime(irc) {} }
+        let bob = try await join(port, "bob")
+        try await bob.send(line: Array("/raw MODE #general +m".utf8))
+        #expect(try await bob.text(within: .seconds(20)) == "mode +m")
+        let server = try #require(folder.serve())
+        defer { kill(server.pid, SIGKILL) }
+        let token = try await prepare(folder, server)
+        #expect(try await post([message(0)], token, server.port, folder) == 1)
+        let refusal = "#general refuses for now what is said (Cannot send to channel"
+        #expect(folder.poll { folder.crowbar("plugins", "list").output.contains(refusal) })
+        #expect(folder.crowbar("plugins", "show", "irc").output.contains(refusal))
+        try await bob.send(line: Array("/raw MODE #general +v crowbar".utf8))
+        #expect(try await bob.text(within: .seconds(20)) == "mode +v crowbar")
+        #expect(try await hear(bob, until: 0) == [0])
+        #expect(waitUntil(folder, lag: 0, status: "ok"))
+        kill(server.pid, SIGTERM)
+        #expect(CommandLineFolder.wait(server.pid) == 0)
+    }
+
     /// What IRC says while the bridge is gone is not promised where the server keeps no history; all else is, and the
     /// order.
     @Test(arguments: IRCDaemon.allCases)

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""A person on IRC: joins a channel, writes each message it hears as a line, says each line it is given.
+"""A person on IRC: joins a channel, writes each message it hears as a line, says each line it is given. A line `/raw LINE` goes to
+the server as it is; then it also writes the channel's changes of mode.
 
     irc_client.py PORT NICK CHANNEL
 """
@@ -16,8 +17,15 @@ def send(line):
     connection.sendall(line.encode() + b"\r\n")
 
 
+raws = []
+
+
 def say():
     for line in sys.stdin:
+        if line.startswith("/raw "):
+            raws.append(line)
+            send(line[5:].rstrip())
+            continue
         send(f"PRIVMSG {channel} :{line.rstrip()}")
     connection.shutdown(socket.SHUT_RDWR)
 
@@ -34,5 +42,7 @@ for raw in connection.makefile("rb"):
     elif words[1] == "366":
         print("joined", flush=True)
         threading.Thread(target=say, daemon=True).start()
+    elif words[1] == "MODE" and raws:
+        print("mode " + " ".join(words[3:]), flush=True)
     elif words[1] == "PRIVMSG":
         print(line.split(" :", 1)[1], flush=True)

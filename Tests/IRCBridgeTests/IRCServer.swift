@@ -65,6 +65,9 @@ final class IRCServer: Sendable {
         try await LoopbackPort.waitUntilOpen(self.port)
     }
 
+    /// Stops it, or lets it go on.
+    func send(signal: Int32) { process.kill(signal) }
+
     /// Ends it as a crash does.
     func kill() async throws {
         process.kill(SIGKILL)

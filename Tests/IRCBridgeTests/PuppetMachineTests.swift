@@ -101,6 +101,7 @@ import Testing
         // That one cannot be had: the bridge says it.
         actions = machine.puppetDid(2, .news(.lost("refused")), now: end)
         #expect(actions.lines.dropLast() == ["PRIVMSG #room :<ann> m2", "PRIVMSG #room :<ann> m3"])
+        actions = machine.tick(now: end + PuppetLosses.patience)
         #expect(
             actions.contains { if case .plugin(.log("warning", _, _)) = $0 { true } else { false } })
     }

@@ -7,6 +7,8 @@ protocol ChatServer: Sendable {
     var port: Int { get }
     /// Where it speaks TLS, if it was given a certificate.
     var tlsPort: Int { get }
+    /// Stops it (`SIGSTOP`), or lets it go on.
+    func send(signal: Int32)
     /// Ends it as a crash does.
     func kill() async throws
 }

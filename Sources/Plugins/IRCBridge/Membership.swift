@@ -115,6 +115,9 @@ struct Membership: Equatable, Sendable {
         return settling.refused(words, joinedAt: joinedAt, now: now)
     }
 
+    /// How it refuses for now what is said, and how often it was tried; nil where it does not.
+    var hold: (words: String, tries: Int)? { settling.words.map { ($0, settling.tries) } }
+
     /// When what waits is said again.
     var heldUntil: Instant? { settling.until }
 

@@ -100,7 +100,7 @@ final class NetworkConnection: @unchecked Sendable {
     var report: NetworkReport {
         NetworkReport(
             health: machine.health, nick: machine.nick, figures: machine.figures, waiting: machine.ledger.count,
-            linesIn: traffic.linesIn, linesOut: traffic.linesOut)
+            linesIn: traffic.linesIn, linesOut: traffic.linesOut, waitingSince: machine.waitingSince)
     }
 
     /// Takes a new configuration.

@@ -28,6 +28,8 @@ extension NetworkMachine {
         guard !isPuppet, keptState.share != flow.share else { return }
         keptState.share = flow.share
         stateDue = stateDue ?? now + Self.stateDelay
+        // The status has it; not with each step.
+        delays.look(at: now + DelayWatch.interval)
     }
 
     /// What the operator is told of it; nil where all is written as configured.

@@ -14,18 +14,24 @@ extension NetworkMachine {
     mutating func tellHealth() -> [NetworkAction] {
         guard case .registered = phase, !waitsForServices else { return [] }
         let problems = problems
-        guard !problems.isEmpty else {
-            loggedProblem = nil
-            let slowness = slownessTold.map { "; " + $0 } ?? ""
-            return setHealth(.ok, "connected to \(config.host) as \(nick)\(slowness)")
+        let holds = delays.holdsTold
+        let silence = delays.silentSince.map { ["the server has said nothing since \(shown($0))"] } ?? []
+        // What is wrong, what waits, and what the bridge does about it by itself.
+        let degraded = problems + silence + delays.lateTold + holds.degraded
+        let notes = holds.notes + (slownessTold.map { [$0] } ?? [])
+        if problems.isEmpty { loggedProblem = nil }
+        guard !degraded.isEmpty else {
+            let all = ["connected to \(config.host) as \(nick)"] + notes
+            return setHealth(.ok, all.joined(separator: "; "))
         }
-        let told = problems.joined(separator: "; ")
-        return logProblem(told) + setHealth(.degraded, "connected as \(nick); \(told)")
+        let logged = problems.isEmpty ? [] : logProblem(problems.joined(separator: "; "))
+        return logged
+            + setHealth(.degraded, (["connected as \(nick)"] + degraded + notes).joined(separator: "; "))
     }
 
     /// What of the configuration cannot be had on this connection.
     private var problems: [String] {
-        var problems = nickServ.problem.map { [$0] } ?? []
+        var problems = servicesProblems
         let refused = memberships.values.filter { !$0.isJoined }.sorted { $0.name < $1.name }
             .compactMap { membership in membership.refusal.map { "\(membership.name): \($0)" } }
         if !refused.isEmpty { problems.append("not in " + refused.joined(separator: ", ")) }
@@ -71,7 +77,12 @@ extension NetworkMachine {
             }
             if let miss = miss ?? entry.missed { silenced[miss.target] = miss.reason }
         }
-        return silenced == before ? [] : tellHealth()
+        var hasChanged = silenced != before
+        if !delays.isQuiet {
+            let taken = entries.filter { $0.failure == nil }.flatMap(\.targets)
+            if delays.taken(taken, isAll: ledger.count == 0) { hasChanged = true }
+        }
+        return hasChanged ? tellHealth() : []
     }
 
     /// The chat has no such channel, or has it after all.

@@ -7,6 +7,12 @@ extension NetworkMachine {
     mutating func received(_ message: IRCMessage, now: Instant) -> [NetworkAction] {
         lastHeard = now
         hasAsked = false
+        let recovered = delays.heard() ? recheckDelays(now) : []
+        let actions = read(message, now)
+        return recovered.isEmpty ? actions : recovered + actions
+    }
+
+    private mutating func read(_ message: IRCMessage, _ now: Instant) -> [NetworkAction] {
         if let label = message.tags["label"], !CatchUp.isLabel(label) { return labelled(message, label, now) }
         return partOfAnswer(message, now) ?? received(unlabelled: message, now)
     }
@@ -59,6 +65,7 @@ extension NetworkMachine {
                 phase = .registered(since: now)
                 figures.registered()
                 nick = accepted
+                if ledger.count > 0 { delays.look(at: now + DelayWatch.interval) }
                 if isPuppet { actions.append(.news(.nick(accepted))) }
                 isMaskAssumed = true
                 assumeMask()
@@ -125,6 +132,9 @@ extension NetworkMachine {
             return batch(message, now)
         case "FAIL" where message.params.first == "CHATHISTORY":
             return historyFailed(message, message.params.dropFirst(), now)
+        case "400", "432", "433", "435", "436", "437", "438", "447", "484":
+            return nickRefused(message, now) ?? channelRefused(message, now)
+        case "FAIL" where message.params.first == "NICK": return nickRefused(message, now) ?? []
         case "FAIL" where ["PRIVMSG", "NOTICE"].contains(message.params.first ?? ""):
             speechRefused(message, now)
             return []
@@ -143,6 +153,9 @@ extension NetworkMachine {
             enqueue(.join(fold(message.params[1])))
             return pump(now)
         case "MODE":
+            if let target = message.params.first, message.params.count > 1 {
+                nickKeeper.modesChanged(fold(target), message.params[1], now: now)
+            }
             // A voice, or a mode that is gone.
             guard let target = message.params.first.map(fold), memberships[target]?.modesChanged(now: now) == true
             else { return [] }
@@ -151,9 +164,6 @@ extension NetworkMachine {
             // WHO shows the client as others see it.
             guard message.params.count > 5, isOwn(message.params[5]) else { return [] }
             setMask("\(nick)!\(message.params[2])@\(message.params[3])")
-            return []
-        case "432":
-            if message.params.dropFirst().first == config.nick { nickKeeper.isRefused(now: now) }
             return []
         case "396", "CHGHOST": return hostChanged(message, source)
         case "005":
@@ -192,12 +202,13 @@ extension NetworkMachine {
         case "PART": return lostChannel(name, "no longer in it", now)
         case "NICK":
             guard IRCSource.isName(name) else { return [] }
+            let old = nick
             nick = name
             let wasAssumed = isMaskAssumed
             if let mark = mask.firstIndex(of: "!") { setMask(name + mask[mark...]) }
             isMaskAssumed = wasAssumed
             noteOwnNick(now: now)
-            var actions = send(nickKeeper.changed(config.nick, to: name))
+            var actions = send(nickKeeper.changed(config.nick, from: old, to: name, now: now))
             if name == config.nick { actions += hasOwnNick(now) }
             return actions + (isPuppet ? [.news(.nick(name))] : []) + membershipChanged(now)
         default: return []

@@ -20,8 +20,10 @@ extension NetworkMachine {
         }
         guard !targets.isEmpty else { return actions + [settle([event.delivery])] }
         if ledger.count == 0 { nextWorking = now + Self.workingInterval }
-        let entry = OutboundLedger.Entry(
+        var entry = OutboundLedger.Entry(
             delivery: event.delivery, message: message, targets: targets.map { fold($0.target) })
+        entry.since = now
+        delays.look(at: now + DelayWatch.patience)
         if isLeftOut(message, now) {
             return actions + (backlog.leave(entry, now: now).map { [settle([$0])] } ?? [])
         }
@@ -94,6 +96,7 @@ extension NetworkMachine {
                 actions.append(.send(line))
                 (hasProgressed, hasSpoken) = (true, true)
                 figures.sent(line, now: now)
+                if ledger.isLabelled { delays.asked(now: now) }
                 if !isPuppet { relayMarks.said(line, now: now) }
             case .settled(let entry):
                 bucket.giveBack()

@@ -107,7 +107,8 @@ extension NetworkMachine {
             case .drop(let serial):
                 actions.append(.puppet(serial, .drop))
                 let reason = "its connection was given up: the server confirmed nothing"
-                actions += puppetClosed(serial, reason, isUnfit: true, now)
+                // A server that answers nobody says nothing about this connection.
+                puppetClosed(serial, reason, isUnfit: delays.silentSince == nil, now)
             }
         }
         return actions
@@ -139,21 +140,24 @@ extension NetworkMachine {
         case .news(.working):
             puppets.isWorking(serial, now: now)
             return []
-        case .news(.lost(let reason)): return puppetClosed(serial, reason, now) + pump(now)
-        case .news(.unfit(let reason)): return puppetClosed(serial, reason, isUnfit: true, now) + pump(now)
-        case .drained: return puppetClosed(serial, "it left", now) + pump(now)
+        case .news(.lost(let reason)): puppetClosed(serial, reason, now)
+        case .news(.unfit(let reason)): puppetClosed(serial, reason, isUnfit: true, now)
+        case .drained: puppetClosed(serial, "it left", now)
         default: return []
         }
+        return pump(now)
     }
 
-    private mutating func puppetClosed(
-        _ serial: Int, _ reason: String, isUnfit: Bool = false, _ now: Instant
-    ) -> [NetworkAction] {
-        guard let hasFailed = puppets.closed(serial, isUnfit: isUnfit, now: now) else { return [] }
+    private mutating func puppetClosed(_ serial: Int, _ reason: String, isUnfit: Bool = false, _ now: Instant) {
+        guard puppets.closed(serial, reason, isUnfit: isUnfit, now: now) != nil else { return }
         _ = ledger.takeBack(from: serial)
-        guard hasFailed else { return [] }
-        let text = "\(config.name): a connection for a user was not to be had: \(reason); the bridge speaks for them"
-        return [.plugin(.log(level: "warning", message: text, fields: nil))]
+    }
+
+    /// Logs the users' connections that were lost, in one line.
+    mutating func logPuppetLosses(_ now: Instant) -> [NetworkAction] {
+        guard let text = puppets.losses.report(now: now) else { return [] }
+        let line = IRCText.words("\(config.name): \(text)", most: Self.longestHealth)
+        return [.plugin(.log(level: "warning", message: line, fields: nil))]
     }
 
     /// Takes another configuration of users' connections; see ``reconfigure(_:links:now:)``, which comes first.

@@ -56,6 +56,7 @@ extension NetworkMachine {
         guard !isPuppet, Self.channelRefusals.contains(message.verb) || Remedy.seconds(words) != nil,
             memberships[target]?.holds(words, now: now) == true
         else { return remedy }
+        delays.look(at: now)
         return .later
     }
 

@@ -27,7 +27,7 @@ extension NetworkMachine {
     mutating func services(_ message: IRCMessage, _ now: Instant) -> [NetworkAction] {
         guard case .registered = phase else { return [] }
         let wasWaiting = waitsForServices
-        let oldProblem = nickServ.problem
+        let oldProblems = servicesProblems
         var actions: [NetworkAction] = []
         switch message.verb {
         case "900":
@@ -36,6 +36,7 @@ extension NetworkMachine {
         case "401":
             guard message.params.count > 1, isService(message.params[1]) else { return [] }
             nickServ.isMissing()
+            nickKeeper.hasNoServices()
         case "NOTICE":
             guard message.params.count == 2, isOwn(message.params[0]), let source = message.source,
                 isService(IRCSource(source).nick)
@@ -44,12 +45,32 @@ extension NetworkMachine {
                 // The nick is only asked for now; this is no answer to that.
                 actions = identified(now)
             } else {
-                actions = send(nickKeeper.said(message.params[1], config.nick, has: nick, now: now))
+                let secret = config.nickServ?.password
+                actions = send(
+                    nickKeeper.said(message.params[1], config.nick, has: nick, secret: secret, now: now))
             }
         default: return []
         }
         if wasWaiting, !waitsForServices { return actions + joinAtLast(now) }
-        return nickServ.problem == oldProblem ? actions : actions + membershipChanged(now)
+        return servicesProblems == oldProblems ? actions : actions + membershipChanged(now)
+    }
+
+    /// What the status says of the client's account and nick.
+    var servicesProblems: [String] {
+        [nickServ.problem, nickKeeper.problem(config.nick, has: nick)].compactMap { $0 }
+    }
+
+    /// The server does not give the client a nick; nil where the line is about something else.
+    mutating func nickRefused(_ message: IRCMessage, _ now: Instant) -> [NetworkAction]? {
+        let named = { [supports] (name: String) in supports.isChannel(name) ? Casemapping.rfc1459.fold(name) : nil }
+        // The same numeric refuses a channel.
+        if message.verb == "437", message.params.count > 1, memberships[fold(message.params[1])]?.isJoined == false {
+            return nil
+        }
+        guard let refusal = NickRefusal(message, wanted: config.nick, channel: named) else { return nil }
+        let before = servicesProblems
+        let lines = nickKeeper.refused(refusal, config.nick, has: nick, now: now)
+        return send(lines) + (servicesProblems == before ? [] : tellHealth())
     }
 
     /// Whether a name is that of the service which is told the password, else NickServ's.
@@ -71,7 +92,9 @@ extension NetworkMachine {
             nickServ.isSilent()
             actions = joinAtLast(now)
         }
-        return actions + send(nickKeeper.tick(config.nick, has: nick, now: now))
+        let before = servicesProblems
+        actions += send(nickKeeper.tick(config.nick, has: nick, longest: supports.nickLength, now: now))
+        return servicesProblems == before ? actions : actions + tellHealth()
     }
 
     /// Somebody goes, or takes another nick, or the server says that they are not there (731).
@@ -84,7 +107,7 @@ extension NetworkMachine {
         }
         let wanted = supports.casemapping.fold(config.nick)
         guard left.contains(where: { supports.casemapping.fold($0) == wanted }) else { return [] }
-        return send(nickKeeper.isFree(config.nick, has: nick))
+        return send(nickKeeper.isFree(config.nick, has: nick, now: lastHeard))
     }
 
     func send(_ lines: [String]) -> [NetworkAction] { lines.map { .send($0) } }

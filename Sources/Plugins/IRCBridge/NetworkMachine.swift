@@ -124,6 +124,7 @@ struct NetworkMachine: Sendable {
     /// Channels of the chat that are linked and are not there.
     var missing: Set<String> = []
     var figures = NetworkFigures()
+    var delays = DelayWatch()
 
     init(config: NetworkConfig, links: [LinkConfig], plugin: String) {
         self.config = config
@@ -195,6 +196,7 @@ struct NetworkMachine: Sendable {
         let why = IRCText.words(refusal?.reason ?? reason)
         if ledger.hasUnconfirmed { slowDown(why, now) }
         ledger.connectionLost(why)
+        if !isPuppet { puppets.networkLost(now: now) }
         forgetPeople()
         var actions = saveState()
         if isWindowOpen {
@@ -212,7 +214,7 @@ struct NetworkMachine: Sendable {
         let wait = refusal?.isFinal == true ? BackOff.refused : backOff.wait(random: random)
         phase = .waiting(until: now + wait)
         let text = "\(why); next try in \(Int(wait.rounded(.up))) s"
-        return actions + logProblem(why) + setHealth(.down, text)
+        return actions + logProblem(why) + tellDown(text, now)
     }
 
     private mutating func forgetPeople() {
@@ -222,6 +224,7 @@ struct NetworkMachine: Sendable {
         controls = []
         answers = [:]
         toldMissed = []
+        delays = DelayWatch()
         roster = Roster()
         arrivals = []
         roster.casemapping = supports.casemapping
@@ -250,20 +253,21 @@ struct NetworkMachine: Sendable {
     mutating func setListening(_ on: Bool, now: Instant) -> [NetworkAction] {
         isListening = on
         if on { lastHeard = now }
-        return introduceArrivals()
+        return (delays.heard() ? recheckDelays(now) : []) + introduceArrivals()
     }
 
     /// Time has passed: see ``wake(now:)``.
     mutating func tick(now: Instant) -> [NetworkAction] {
+        let logged = logPuppetLosses(now)
         switch phase {
-        case .idle, .connecting: return []
+        case .idle, .connecting: return logged
         case .waiting(let until):
-            return now >= until ? start(now: now) : []
+            return logged + (now >= until ? start(now: now) : checkDelaysWhileDown(now))
         case .registering(let since):
-            guard now - since >= Self.registrationLimit else { return [] }
+            guard now - since >= Self.registrationLimit else { return logged }
             refusal = ("the server did not answer for \(Int(Self.registrationLimit)) s", false)
-            return [.close]
-        case .registered(let since): return tickRegistered(since, now)
+            return logged + [.close]
+        case .registered(let since): return logged + tickRegistered(since, now)
         }
     }
 
@@ -294,6 +298,7 @@ struct NetworkMachine: Sendable {
         }
         for target in catchUp.waiting(overdue: now) { actions += endHistory(target, now) }
         for entry in backlog.summaries(now: now) { ledger.accept(entry) }
+        actions += checkDelays(now)
         if speakers.hasChanged { stateDue = stateDue ?? now + Self.membersDelay }
         if let stateDue, stateDue <= now { actions += saveState() }
         return actions + endNetsplits(now) + pump(now)
@@ -301,9 +306,15 @@ struct NetworkMachine: Sendable {
 
     /// When ``tick(now:)`` is due; nil: not by itself.
     func wake(now: Instant) -> Instant? {
+        let wake = phaseWake(now)
+        guard let losses = puppets.losses.due else { return wake }
+        return min(wake ?? losses, losses)
+    }
+
+    private func phaseWake(_ now: Instant) -> Instant? {
         switch phase {
         case .idle, .connecting: return nil
-        case .waiting(let until): return until
+        case .waiting(let until): return min(until, delays.due ?? until)
         case .registering(let since): return since + Self.registrationLimit
         case .registered(let since):
             var wake = isListening ? lastHeard + (hasAsked ? Self.dead : Self.silence) : now + Self.silence
@@ -320,6 +331,8 @@ struct NetworkMachine: Sendable {
             soon(puppets.wake(now: now))
             soon(netsplit.nextEnd)
             soon(nickServ.waitsUntil)
+            soon(delays.due)
+            soon(silenceDue)
             if isListening, !arrivals.isEmpty { wake = now }
             if wantsMask { soon(maskCheck) }
             if nick != config.nick { wake = min(wake, nickKeeper.next) }
@@ -340,6 +353,7 @@ struct NetworkMachine: Sendable {
     /// A PING.
     mutating func ask(_ token: String, _ now: Instant) -> NetworkAction {
         let line = "PING :" + token
+        delays.asked(now: now)
         figures.sent(line, now: now)
         return .send(line)
     }

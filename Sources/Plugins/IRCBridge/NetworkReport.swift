@@ -13,6 +13,8 @@ struct NetworkReport: Equatable {
     /// Lines from and to the network, over all its connections.
     var linesIn: Int
     var linesOut: Int
+    /// When the oldest of these messages came.
+    var waitingSince: String?
 
     /// The report as a member of the status' details.
     var json: JSON {
@@ -24,7 +26,11 @@ struct NetworkReport: Equatable {
         }
         members += [
             .init("nick", .string(nick)), .init("lagMs", figures.lag.map { .int(Int64($0)) } ?? .null),
-            .init("waiting", .int(Int64(waiting))), .init("linesIn", .int(Int64(linesIn))),
+            .init("waiting", .int(Int64(waiting))),
+        ]
+        if let waitingSince { members.append(.init("waitingSince", .string(waitingSince))) }
+        members += [
+            .init("linesIn", .int(Int64(linesIn))),
             .init("linesOut", .int(Int64(linesOut))), .init("netsplits", .int(Int64(figures.netsplits))),
             .init("reconnects", .int(Int64(figures.reconnects))),
         ]

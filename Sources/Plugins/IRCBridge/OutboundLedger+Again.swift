@@ -28,7 +28,7 @@ extension OutboundLedger {
     static func unwritten(_ entry: Entry) -> Entry {
         var fresh = Entry(delivery: entry.delivery, message: entry.message, targets: entry.targets)
         (fresh.isForRelay, fresh.order, fresh.lane) = (entry.isForRelay, entry.order, entry.lane)
-        (fresh.tries, fresh.again) = (entry.tries, entry.again)
+        (fresh.tries, fresh.again, fresh.since) = (entry.tries, entry.again, entry.since)
         return fresh
     }
 

@@ -32,6 +32,8 @@ struct OutboundLedger: Sendable {
             (self.delivery, self.message, self.targets) = (delivery, message, targets)
         }
 
+        /// When it came.
+        var since: Instant = 0
         /// How often its first line was written.
         var tries = 0
         /// What the server has refused of its lines, by their places, and what can be done about it.

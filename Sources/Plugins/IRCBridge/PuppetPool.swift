@@ -58,6 +58,8 @@ struct PuppetPool: Sendable {
         /// When a message began to wait for it.
         var askedAt: Instant
         var lastSpoke: Instant
+        /// When it was ordered.
+        var openedAt: Instant = 0
         /// When the server accepted it.
         var readyAt: Instant = 0
         /// When it was told to leave, or was given the first of what it has not confirmed, or confirmed some of it.
@@ -73,6 +75,8 @@ struct PuppetPool: Sendable {
         /// The nick that was wanted: another one may do.
         var wanted: String
         var until: Instant
+        /// When the last of this was.
+        var at: Instant
         /// How often the server has ended their connection soon after it was there.
         var losses = 0
     }
@@ -86,13 +90,11 @@ struct PuppetPool: Sendable {
     private var pending: [Int] = []
     private var orders: [Order] = []
     private var lastSerial = 0
-    /// Connections that failed since the last one that lasted.
-    private var failures = 0
-    /// When the last of them was.
-    private var failedAt: Instant = 0
+    private var hold = PuppetHold()
+    /// Those that are still to be logged.
+    var losses = PuppetLosses()
     /// Users whose nick the server did not take or did not keep, and that nick: they are not tried again for a while.
     private var unfit: [String: Unfit] = [:]
-    private var holdUntil: Instant = 0
     private var nextSweep: Instant?
 
     init(_ config: PuppetConfig?) { self.config = config }
@@ -115,7 +117,7 @@ struct PuppetPool: Sendable {
         guard let config else { return .relay }
         let wanted = config.nick.nick(name, longest: longest)
         guard let serial = serials[user], var puppet = puppets[serial] else {
-            guard puppets.count < config.limit, now >= holdUntil else { return .relay }
+            guard puppets.count < config.limit, now >= hold.until else { return .relay }
             if let unfit = unfit[user], unfit.wanted == wanted, now < unfit.until { return .relay }
             add(user, name: name, wanted: wanted, now)
             return .wait
@@ -136,7 +138,7 @@ struct PuppetPool: Sendable {
             let isMuted = targets.contains { target in puppet.muted[target].map { now < $0 } ?? false }
             return isMuted ? .relay : .puppet(serial)
         }
-        return now < puppet.askedAt + Self.patience && now >= holdUntil ? .wait : .relay
+        return now < puppet.askedAt + Self.patience && now >= hold.until ? .wait : .relay
     }
 
     private mutating func add(_ user: String, name: String, wanted: String, _ now: Instant) {
@@ -150,11 +152,12 @@ struct PuppetPool: Sendable {
     /// Takes what is to be done now.
     mutating func takeOrders(now: Instant) -> [Order] {
         defer { orders = [] }
-        guard !pending.isEmpty, now >= holdUntil else { return orders }
+        guard !pending.isEmpty, now >= hold.until else { return orders }
         var connecting = pending.reduce(0) { $0 + (puppets[$1]?.stage == .connecting ? 1 : 0) }
         for serial in pending where connecting < Self.mostConnecting && puppets[serial]?.stage == .queued {
             guard let puppet = puppets[serial] else { continue }
             puppets[serial]?.stage = .connecting
+            puppets[serial]?.openedAt = now
             connecting += 1
             orders.append(.open(serial, nick: puppet.wanted, name: puppet.name))
         }
@@ -230,10 +233,12 @@ struct PuppetPool: Sendable {
     }
 
     /// One is gone.
-    /// - Parameter isUnfit: Whether that is for its nick alone, or it was given up: then it is the bridge that speaks
-    ///   for this user for a while, and the others are not held up.
+    /// - Parameters:
+    ///   - reason: Why, for the log.
+    ///   - isUnfit: Whether that is for its nick alone, or it was given up: then it is the bridge that speaks for this
+    ///     user for a while, and the others are not held up.
     /// - Returns: Whether it was not to be had, or not for long; the bridge speaks then. Nil where it was none.
-    mutating func closed(_ serial: Int, isUnfit: Bool = false, now: Instant) -> Bool? {
+    mutating func closed(_ serial: Int, _ reason: String = "", isUnfit: Bool = false, now: Instant) -> Bool? {
         guard let puppet = puppets.removeValue(forKey: serial) else { return nil }
         serials[puppet.user] = nil
         pending.removeAll { $0 == serial }
@@ -242,26 +247,33 @@ struct PuppetPool: Sendable {
             if former.count >= Self.mostFormer { former = [:] }
             if !puppet.hasQuit { former[nick] = now + Self.formerTime }
         }
+        let isExpected = puppet.stage == .leaving || puppet.stage == .queued
+        if !isExpected { losses.note(puppet.name, reason, now: now) }
+        if isExpected || hold.isNetworkLoss(openedAt: puppet.openedAt) {
+            if puppet.isWantedBack, config != nil { add(puppet.user, name: puppet.name, wanted: puppet.wanted, now) }
+            return false
+        }
         let isShort = puppet.stage == .ready && now - puppet.readyAt < Self.steady
-        if puppet.stage != .leaving, isUnfit || isShort {
-            if unfit.count >= Self.mostFormer { unfit = [:] }
-            let losses = unfit[puppet.user]?.losses ?? 0
-            var entry = Unfit(wanted: puppet.wanted, until: now + Self.muteTime, losses: losses)
-            if !isUnfit {
-                entry.until = now + min(Self.firstHold * Double(1 << min(entry.losses, 6)), Self.muteTime)
-                entry.losses += 1
-            }
-            unfit[puppet.user] = entry
+        if isUnfit || isShort { noteUnfit(puppet, isForGood: isUnfit, now) }
+        if puppet.stage == .connecting && !isUnfit || isShort { hold.failed(openedAt: puppet.openedAt, now: now) }
+        return puppet.stage == .connecting || isUnfit || isShort
+    }
+
+    private mutating func noteUnfit(_ puppet: Puppet, isForGood: Bool, _ now: Instant) {
+        if unfit.count >= Self.mostFormer { unfit = [:] }
+        var entry = unfit[puppet.user] ?? Unfit(wanted: puppet.wanted, until: now, at: now)
+        (entry.wanted, entry.at, entry.until) = (puppet.wanted, now, now + Self.muteTime)
+        if !isForGood {
+            entry.until = now + min(Self.firstHold * Double(1 << min(entry.losses, 6)), Self.muteTime)
+            entry.losses += 1
         }
-        if puppet.stage == .connecting && !isUnfit || isShort {
-            holdUntil = now + min(Self.firstHold * Double(1 << min(failures, 6)), Self.longestHold)
-            failures += 1
-            failedAt = now
-        }
-        guard puppet.stage == .leaving || puppet.stage == .queued || puppet.stage == .ready && !isUnfit && !isShort
-        else { return true }
-        if puppet.isWantedBack, config != nil { add(puppet.user, name: puppet.name, wanted: puppet.wanted, now) }
-        return false
+        unfit[puppet.user] = entry
+    }
+
+    /// The bridge's own connection is lost: what went with it has not failed.
+    mutating func networkLost(now: Instant) {
+        hold.networkLost(now: now)
+        unfit = unfit.filter { $0.value.losses == 0 || now - $0.value.at > PuppetHold.grace }
     }
 
     /// Takes another configuration.
@@ -308,10 +320,8 @@ struct PuppetPool: Sendable {
             case .leaving: if now - puppet.since >= Self.leaveLimit { orders.append(.drop(serial)) }
             }
         }
-        if puppets.values.contains(where: {
-            $0.stage == .ready && $0.readyAt > failedAt && now - $0.readyAt >= Self.steady
-        }) {
-            failures = 0
+        for puppet in puppets.values where puppet.stage == .ready && now - puppet.readyAt >= Self.steady {
+            hold.lasted(readyAt: puppet.readyAt)
         }
         former = former.filter { $0.value > now }
         unfit = unfit.filter { $0.value.until + Self.muteTime > now }
@@ -325,7 +335,7 @@ struct PuppetPool: Sendable {
             guard let puppet = puppets[serial] else { continue }
             let end = puppet.askedAt + Self.patience
             if end > now { wake = min(wake ?? end, end) }
-            if puppet.stage == .queued, holdUntil > now { wake = min(wake ?? holdUntil, holdUntil) }
+            if puppet.stage == .queued, hold.until > now { wake = min(wake ?? hold.until, hold.until) }
         }
         return wake
     }

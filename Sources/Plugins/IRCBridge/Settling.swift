@@ -13,7 +13,9 @@ struct Settling: Equatable, Sendable {
     private(set) var until: Instant?
     /// Since when it refuses.
     private var since: Instant?
-    private var tries = 0
+    private(set) var tries = 0
+    /// How the server put the last refusal; nil: it refuses nothing.
+    private(set) var words: String?
 
     /// Whether nothing is to be said now.
     func isHeld(_ now: Instant) -> Bool { until.map { now < $0 } == true }
@@ -37,6 +39,7 @@ struct Settling: Equatable, Sendable {
             guard next <= deadline else { return false }
         }
         (since, until) = (first, min(next, deadline))
+        self.words = words
         tries += 1
         return true
     }
