@@ -309,7 +309,7 @@ extension NetworkMachine {
     /// - Parameter isPlayback: Whether it is one of a history, so that what is known of now does not apply to it.
     mutating func relay(_ message: IRCMessage, _ now: Instant, isPlayback: Bool = false) -> [NetworkAction] {
         if !isPlayback, let target = message.params.first.map({ fold($0) }), playback.isOld(message, target, now: now) {
-            return isMissed(message, target) ? relay(message, now, isPlayback: true) : []
+            return relayMissed(message, target, now)
         }
         if !isPlayback, let target = message.params.first, let instead = heldBack(message, fold(target), now) {
             return instead
