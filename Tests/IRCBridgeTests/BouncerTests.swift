@@ -140,7 +140,7 @@ import Testing
         #expect(back.lines == ["JOIN #room"])
         let joined = hear(&machine, ":crow!crow@host JOIN :#room", now: 25)
         #expect(joined.lines == ["PRIVMSG #room :<Ann> one", "NAMES #crowbar-2"])
-        #expect(joined.health?.level == .ok)
+        #expect(machine.health?.level == .ok)
         let first = hear(&machine, ":irc.test 366 crow #crowbar-2 :End of NAMES list", now: 26)
         #expect(first.acks == [1])
         #expect(first.lines == ["PRIVMSG #room :<Ann> two", "NAMES #crowbar-3"])
@@ -240,6 +240,12 @@ import Testing
         // What the chat has nothing of is not known to be missed.
         var first = try Tables.machine(hearing: Self.zncBegin)
         #expect(play(&first, lines.map { "@" + $0 }) == [])
+    }
+
+    @Test func whoIsGoneLeavesTheChatAgain() throws {
+        var machine = try away(Self.zncBegin)
+        let missed = hear(&machine, "@time=2026-01-02T03:01:00.000Z :bob!b@h PRIVMSG #room :missed").commands
+        #expect(missed.last?.contains("LEAVE_CHANNEL") == true)
     }
 
     /// What was relayed and not stored yet when the connection was lost does not come twice.

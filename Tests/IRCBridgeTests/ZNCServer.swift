@@ -79,5 +79,5 @@ final class ZNCServer: Sendable {
     }
 
     /// What the bridge's network has beside its port.
-    static let more = #","server_password":"\(password)""#
+    static let more = #","server_password":"\#(password)""#
 }

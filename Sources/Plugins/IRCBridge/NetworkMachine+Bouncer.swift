@@ -96,7 +96,10 @@ extension NetworkMachine {
     mutating func joinedAgain(_ target: String, now: Instant) {
         guard bouncer.isThere else { return }
         bouncer.hasServer()
-        if memberships[target]?.isJoined == true { ledger.takeBack(target, Self.bouncerLost) }
+        guard memberships[target]?.isJoined == true else { return }
+        ledger.takeBack(target, Self.bouncerLost)
+        // The question was lost as well.
+        if !ledger.hasUnconfirmed { ledger.fenceInFlight = nil }
     }
 
     /// The bouncer has a server after all.
@@ -112,6 +115,8 @@ extension NetworkMachine {
         let target = fold(message.params[0])
         guard supports.isChannel(message.params[0]) || memberships[target] != nil else { return [] }
         sawMask(source)
+        // A server that shows nobody what they say has one session for a nick.
+        guard bouncer.isThere || registration.hasEchoes else { return [] }
         guard receipts == .echoes else { return relay(message, now) }
         switch ledger.echoed(message, in: target) {
         case .foreign: return relay(message, now)

@@ -120,7 +120,7 @@ extension NetworkMachine {
         guard catchUp.isAnswered(target, by: batch) else {
             let isSpeech =
                 ["PRIVMSG", "NOTICE"].contains(message.verb) && message.params.first.map { fold($0) } == target
-            return isSpeech && isMissed(message, target) ? relay(message, now, isPlayback: true) : []
+            return isSpeech ? relayMissed(message, target, now) : []
         }
         // It is no message, and does not count as one.
         if message.verb == "REDACT", message.params.first.map({ fold($0) }) == target {
@@ -133,9 +133,13 @@ extension NetworkMachine {
         return relay(message, now, isPlayback: true, played: line)
     }
 
-    /// Whether a bouncer repeats something that was said while the client was away, and no history was asked for.
-    func isMissed(_ message: IRCMessage, _ target: String) -> Bool {
-        bouncer.isThere && !catchUp.isAsked(target) && playback.isMissed(message, target)
+    /// Relays what a bouncer repeats, where it was said while the client was away and no history was asked for.
+    mutating func relayMissed(_ message: IRCMessage, _ target: String, _ now: Instant) -> [NetworkAction] {
+        guard bouncer.isThere, !catchUp.isAsked(target), playback.isMissed(message, target) else { return [] }
+        let relayed = relay(message, now, isPlayback: true, played: identify(message))
+        // Who spoke may be gone.
+        let nick = IRCSource(message.source ?? "").nick
+        return relayed.isEmpty ? [] : relayed + outsiderLeaves(nick, message.tags["account"], target)
     }
 
     /// Whether a server tells in words, as if somebody had said them, who came and went (Ergo's HistServ).

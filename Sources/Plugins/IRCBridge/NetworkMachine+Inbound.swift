@@ -338,8 +338,7 @@ extension NetworkMachine {
         _ message: IRCMessage, _ now: Instant, isPlayback: Bool = false, played: LineIDs.LineID? = nil
     ) -> [NetworkAction] {
         if !isPlayback, let target = message.params.first.map({ fold($0) }), playback.isOld(message, target, now: now) {
-            guard isMissed(message, target) else { return [] }
-            return relay(message, now, isPlayback: true, played: identify(message))
+            return relayMissed(message, target, now)
         }
         if !isPlayback, let target = message.params.first, let instead = heldBack(message, fold(target), now) {
             return instead
