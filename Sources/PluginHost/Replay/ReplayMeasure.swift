@@ -55,7 +55,10 @@ struct ReplayMeasure {
     }
 
     private func wants(_ kind: LogTally, _ filter: QueueFilter) -> Bool {
-        guard filter.wants(kind.type), filter.wants(channel: kind.channel), ownEvents || kind.origin != plugin else {
+        guard filter.wants(kind.type),
+            kind.channel == nil || filter.wants(channel: kind.channel, isPrivate: kind.isPrivate),
+            ownEvents || kind.origin != plugin
+        else {
             return false
         }
         guard let channels = plan.channels, let channel = kind.channel else { return true }

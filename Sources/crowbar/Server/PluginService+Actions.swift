@@ -22,6 +22,9 @@ extension PluginService {
             ask: { what, name, queue in
                 try await Self.answer { try await host.ask(name, what, queue: queue) }
             },
+            deliveries: { name, queue, access in
+                try await Self.answer { try await host.deliveries(of: name, queue: queue, for: access) }
+            },
             logs: { name, after, limit in
                 try await Self.answer { try await host.logs(of: name, after: after, limit: limit) }
             },
@@ -35,12 +38,12 @@ extension PluginService {
                 }
                 return try await Self.answer { try await host.setCursor(of: plugin, queue: queue, to: place) }
             },
-            deadLetters: { deed, name, eventIds in
+            deadLetters: { deed, name, eventIds, access in
                 let (plugin, queue) = Self.parts(name)
                 let letters = PluginHost.Letters(plugin: plugin, queue: queue, eventIds: eventIds)
                 return try await Self.answer {
                     switch deed {
-                    case .show: try await host.show(letters)
+                    case .show: try await host.show(letters, for: access)
                     case .retry: try await host.retry(letters)
                     case .drop: try await host.drop(letters)
                     }
