@@ -15,10 +15,13 @@ struct ControlClient: Sendable {
         var body: [UInt8]
 
         /// The refusal that it states, or nil where it is none.
-        var refusal: (code: String, message: String)? {
+        var refusal: (code: String, message: String, field: String?)? {
             guard status >= 400 else { return nil }
             let error = (try? JSONObject(parsing: body))?.object("error")
-            return (error?.string("code") ?? "", error?.string("message") ?? "the server answered \(status)")
+            return (
+                error?.string("code") ?? "", error?.string("message") ?? "the server answered \(status)",
+                error?.string("field")
+            )
         }
     }
 
