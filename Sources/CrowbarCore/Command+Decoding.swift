@@ -41,7 +41,7 @@ extension Command {
         case .createChannel:
             let name = object.span("channelName") == nil ? nil : try read.name("channelName")
             let description = try read.optionalText("channelDescription", limit: Limit.topic)
-            body = .createChannel(name: name, description: description)
+            body = .createChannel(name: name, description: description, isPrivate: try read.bool("private") ?? false)
         case .destroyChannel: body = .destroyChannel
         case .setTopic: body = .setTopic(try read.text("topic", limit: Limit.topic))
         case .joinChannel: body = .joinChannel
@@ -56,6 +56,14 @@ extension Command {
             body = .editMessage(messageId: try read.text("messageId", limit: Identifier.maxLength), try read.message())
         case .deleteMessage:
             body = .deleteMessage(messageId: try read.text("messageId", limit: Identifier.maxLength))
+        case .inviteUser: body = .inviteUser(invitee: try read.user("invitee"))
+        case .removeUser: body = .removeUser(member: try read.user("member"))
+        case .addReaction:
+            body = .addReaction(
+                messageId: try read.text("messageId", limit: Identifier.maxLength), try read.reaction())
+        case .removeReaction:
+            body = .removeReaction(
+                messageId: try read.text("messageId", limit: Identifier.maxLength), try read.reaction())
         }
     }
 }
@@ -68,11 +76,14 @@ extension CommandType {
     var ownFields: [StaticString] {
         switch self {
         case .registerUser, .renameUser: ["name"]
-        case .createChannel: ["channelName", "channelDescription"]
+        case .createChannel: ["channelName", "channelDescription", "private"]
         case .setTopic: ["topic"]
         case .sendMessage: ["message", "messageId", "kind", "replyTo"]
         case .editMessage: ["messageId", "message"]
         case .deleteMessage: ["messageId"]
+        case .inviteUser: ["invitee"]
+        case .removeUser: ["member"]
+        case .addReaction, .removeReaction: ["messageId", "reaction"]
         case .destroyChannel, .joinChannel, .leaveChannel: []
         }
     }
@@ -124,6 +135,30 @@ struct CommandReader {
         guard let text = try optionalText(field, limit: 4 * Identifier.maxLength) else { return nil }
         guard isValid(text) else {
             throw CommandError(.invalidCommand, "'\(field)' must be \(shape)", field: field.description)
+        }
+        return text
+    }
+
+    /// The id of a user that the command is about.
+    func user(_ field: StaticString) throws(CommandError) -> String {
+        guard let id = try optional(field, shape: "1 to 128 of A-Z a-z 0-9 . _ : ~ - /", Identifier.isUser) else {
+            throw Self.missing(field.description)
+        }
+        return id
+    }
+
+    func bool(_ field: StaticString) throws(CommandError) -> Bool? {
+        guard let span = object.span(field) else { return nil }
+        guard span.kind == .bool else {
+            throw CommandError(.invalidCommand, "'\(field)' must be true or false", field: field.description)
+        }
+        return object.bool(field)
+    }
+
+    func reaction() throws(CommandError) -> String {
+        let text = try text("reaction", limit: Reaction.maxLength)
+        if let problem = Reaction.problem(text) {
+            throw CommandError(.invalidCommand, "'reaction' \(problem)", field: "reaction")
         }
         return text
     }

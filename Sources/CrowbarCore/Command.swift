@@ -23,7 +23,7 @@ public struct Command: Sendable, Equatable {
     public enum Body: Sendable, Equatable {
         case registerUser(name: String)
         case renameUser(name: String)
-        case createChannel(name: String?, description: String?)
+        case createChannel(name: String?, description: String?, isPrivate: Bool = false)
         case destroyChannel
         case setTopic(String)
         case joinChannel
@@ -31,6 +31,10 @@ public struct Command: Sendable, Equatable {
         case sendMessage(String, messageId: String?, kind: Kind?, replyTo: String?)
         case editMessage(messageId: String, String)
         case deleteMessage(messageId: String)
+        case inviteUser(invitee: String)
+        case removeUser(member: String)
+        case addReaction(messageId: String, String)
+        case removeReaction(messageId: String, String)
     }
 
     /// Its kind.
@@ -83,9 +87,11 @@ extension Command {
             put(userId)
             put(name)
         case .renameUser(let name): put(name)
-        case .createChannel(let name, let description):
+        case .createChannel(let name, let description, let isPrivate):
             put(name)
             put(description)
+            // Only then: a command without it has the bytes that it had before there were private channels.
+            if isPrivate { put("private") }
         case .setTopic(let topic): put(topic)
         case .sendMessage(let text, let messageId, let kind, let replyTo):
             put(text)
@@ -96,6 +102,10 @@ extension Command {
             put(messageId)
             put(text)
         case .deleteMessage(let messageId): put(messageId)
+        case .inviteUser(let user), .removeUser(let user): put(user)
+        case .addReaction(let messageId, let reaction), .removeReaction(let messageId, let reaction):
+            put(messageId)
+            put(reaction)
         case .destroyChannel, .joinChannel, .leaveChannel: break
         }
         if let meta {

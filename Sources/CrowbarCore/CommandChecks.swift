@@ -2,8 +2,8 @@
 public struct CommandChecks: Sendable {
     /// What became of a command that was asked about.
     public enum Outcome: Sendable {
-        /// It goes on, as it is now; `record` is the JSON that the event keeps as `checks`.
-        case passed(Command, record: [UInt8])
+        /// It goes on, as it is now; `record` is the JSON that the event keeps as `checks`, nil if nobody was asked.
+        case passed(Command, record: [UInt8]?)
         /// Somebody said no.
         case refused(CommandError)
     }

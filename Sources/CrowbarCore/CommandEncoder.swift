@@ -28,9 +28,10 @@ extension Command.Body {
     func write(to json: inout JSONWriter, messageId fallback: String?) {
         switch self {
         case .registerUser(let name), .renameUser(let name): json.member("name", name)
-        case .createChannel(let name, let description):
+        case .createChannel(let name, let description, let isPrivate):
             json.member("channelName", ifPresent: name)
             json.member("channelDescription", ifPresent: description)
+            if isPrivate { json.member("private", true) }
         case .destroyChannel, .joinChannel, .leaveChannel: break
         case .setTopic(let topic): json.member("topic", topic)
         case .sendMessage(let text, let messageId, let kind, let replyTo):
@@ -42,6 +43,11 @@ extension Command.Body {
             json.member("messageId", messageId)
             json.member("message", text)
         case .deleteMessage(let messageId): json.member("messageId", messageId)
+        case .inviteUser(let invitee): json.member("invitee", invitee)
+        case .removeUser(let member): json.member("member", member)
+        case .addReaction(let messageId, let reaction), .removeReaction(let messageId, let reaction):
+            json.member("messageId", messageId)
+            json.member("reaction", reaction)
         }
     }
 }

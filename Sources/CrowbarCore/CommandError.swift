@@ -15,6 +15,10 @@ public struct CommandError: Error, Equatable, Sendable, CustomStringConvertible 
         case messageExists = "message_exists"
         case alreadyAMember = "already_a_member"
         case notAMember = "not_a_member"
+        case alreadyInvited = "already_invited"
+        case alreadyReacted = "already_reacted"
+        case notReacted = "not_reacted"
+        case tooManyReactions = "too_many_reactions"
         case eventIdConflict = "event_id_conflict"
         case tooLarge = "too_large"
         /// A body that took too long to arrive.
@@ -51,6 +55,11 @@ public struct CommandError: Error, Equatable, Sendable, CustomStringConvertible 
 }
 
 extension CommandError {
+    /// There is no such channel, or the caller may not know of it.
+    public static func channelNotFound(_ id: String) -> CommandError {
+        CommandError(.channelNotFound, "there is no channel '\(id)'; CREATE_CHANNEL makes one", field: "channelId")
+    }
+
     /// A message's id is taken in its channel.
     public static func messageExists(_ id: String) -> CommandError {
         CommandError(.messageExists, "there is a message '\(id)' already", field: "messageId")

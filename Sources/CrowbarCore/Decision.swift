@@ -54,22 +54,28 @@ public struct Decision: Sendable, Equatable {
         }
         if case .renameUser(let name) = command.body { return Decision(change: .userNamed(id: actor, name: name)) }
         let existing = try tables.channel(command.channelId)
-        if case .createChannel = command.body {
+        if case .createChannel(_, _, let isPrivate) = command.body {
             if existing != nil {
                 throw CommandError(
                     .channelExists, "the channel '\(command.channelId)' exists already", field: "channelId")
             }
-            return Decision(
-                change: .channelCreated(id: command.channelId, creator: actor, isPrivate: false))
+            return Decision(change: .channelCreated(id: command.channelId, creator: actor, isPrivate: isPrivate))
         }
-        guard let channel = existing else {
-            throw CommandError(
-                .channelNotFound, "there is no channel '\(command.channelId)'; CREATE_CHANNEL makes one",
-                field: "channelId")
-        }
+        // To those who may not know of a private channel it is not there, in the same words.
+        guard let channel = existing, try isKnown(channel, to: submission, tables),
+            submission.checkedChannel.map({ $0 == channel.key }) ?? true
+        else { throw CommandError.channelNotFound(command.channelId) }
         var decision = try decide(submission, in: channel, name: name, against: tables, position: position)
         decision.audience = channel.audience
         return decision
+    }
+
+    private static func isKnown(
+        _ channel: ChannelState, to submission: Submission, _ tables: some DecisionTables
+    ) throws -> Bool {
+        try submission.knows(
+            channel, isMember: try tables.isMember(submission.actor, of: channel),
+            isInvited: try tables.isInvited(submission.actor, to: channel))
     }
 
     private static func decide(
@@ -82,12 +88,19 @@ public struct Decision: Sendable, Equatable {
             throw CommandError(
                 .notAMember, "'\(actor)' is not in '\(command.channelId)'; JOIN_CHANNEL first", field: "channelId")
         }
+        /// Whether the actor may do what is for the creator and admins. Of a private channel the creator has to be a
+        /// member.
+        func isInCharge() throws -> Bool {
+            if submission.isAdmin { return true }
+            guard channel.creator == actor else { return false }
+            return try !channel.isPrivate || tables.isMember(actor, of: channel)
+        }
         switch command.body {
         case .registerUser, .renameUser, .createChannel:
             // Decided before a channel was looked for.
             return Decision()
         case .destroyChannel:
-            guard submission.isAdmin || channel.creator == actor else {
+            guard try isInCharge() else {
                 throw CommandError(.forbidden, "only its creator or an admin can destroy '\(command.channelId)'")
             }
             return Decision(change: .channelDestroyed(id: command.channelId, channel))
@@ -102,6 +115,25 @@ public struct Decision: Sendable, Equatable {
         case .leaveChannel:
             try requireMembership()
             return Decision(change: .left(user: actor, channel))
+        case .inviteUser(let invitee):
+            guard channel.isPrivate else {
+                throw CommandError(
+                    .invalidCommand,
+                    "'\(command.channelId)' is a public channel, which everybody can join; it has no invitations",
+                    field: "channelId")
+            }
+            try requireMembership()
+            return try invite(invitee, to: channel, command.channelId, tables)
+        case .removeUser(let member):
+            guard try isInCharge() else {
+                throw CommandError(
+                    .forbidden, "only its creator or an admin can remove somebody from '\(command.channelId)'")
+            }
+            guard try tables.isMember(member, of: channel) || tables.isInvited(member, to: channel) else {
+                throw CommandError(
+                    .notAMember, "'\(member)' is not in '\(command.channelId)'", field: "member")
+            }
+            return Decision(change: .removed(user: member, channel))
         case .sendMessage(_, let messageId, _, let replyTo):
             try requireMembership()
             if let messageId, try tables.message(messageId, in: channel) != nil {
@@ -123,15 +155,59 @@ public struct Decision: Sendable, Equatable {
                 userName: name, previous: try tables.text(of: message),
                 change: .messageEdited(id: id, channel, position: position))
         case .deleteMessage(let id):
-            try requireMembership(unlessAdmin: submission.isAdmin)
+            if !submission.isAdmin { try requireMembership() }
             let message = try liveMessage(id, in: channel, tables)
             guard submission.isAdmin || message.author == actor else {
                 throw CommandError(.forbidden, "only its author or an admin can delete the message '\(id)'")
             }
             return Decision(userName: name, change: .messageDeleted(id: id, channel))
+        case .addReaction(let id, let reaction):
+            try requireMembership()
+            _ = try liveMessage(id, in: channel, tables)
+            try requireRoom(for: reaction, of: actor, on: id, in: channel, tables)
+            return Decision(change: .reactionAdded(reaction, message: id, user: actor, channel))
+        case .removeReaction(let id, let reaction):
+            try requireMembership()
+            _ = try liveMessage(id, in: channel, tables)
+            guard try tables.hasReacted(actor, with: reaction, on: id, in: channel) else {
+                throw CommandError(
+                    .notReacted, "'\(actor)' has no reaction '\(reaction)' on the message '\(id)'", field: "reaction")
+            }
+            return Decision(change: .reactionRemoved(reaction, message: id, user: actor, channel))
         }
-        func requireMembership(unlessAdmin isAdmin: Bool) throws {
-            if !isAdmin { try requireMembership() }
+    }
+
+    private static func invite(
+        _ user: String, to channel: ChannelState, _ id: String, _ tables: some DecisionTables
+    ) throws -> Decision {
+        guard try tables.userName(user) != nil else {
+            throw CommandError(.userNotFound, "there is no user '\(user)'", field: "invitee")
+        }
+        if try tables.isMember(user, of: channel) {
+            throw CommandError(.alreadyAMember, "'\(user)' is in '\(id)' already", field: "invitee")
+        }
+        if try tables.isInvited(user, to: channel) {
+            throw CommandError(.alreadyInvited, "'\(user)' is invited to '\(id)' already", field: "invitee")
+        }
+        return Decision(change: .invited(user: user, channel))
+    }
+
+    private static func requireRoom(
+        for reaction: String, of user: String, on message: String, in channel: ChannelState,
+        _ tables: some DecisionTables
+    ) throws {
+        if try tables.hasReacted(user, with: reaction, on: message, in: channel) {
+            throw CommandError(
+                .alreadyReacted, "'\(user)' has the reaction '\(reaction)' on the message '\(message)' already",
+                field: "reaction")
+        }
+        if try !tables.hasReaction(reaction, on: message, in: channel),
+            try tables.reactionCount(on: message, in: channel) >= Reaction.maxKinds
+        {
+            throw CommandError(
+                .tooManyReactions,
+                "the message '\(message)' has \(Reaction.maxKinds) different reactions, the most; use one of them",
+                field: "reaction")
         }
     }
 

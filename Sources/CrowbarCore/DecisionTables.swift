@@ -7,6 +7,14 @@ public protocol DecisionTables {
     func channel(_ id: String) throws -> ChannelState?
     /// Whether the user is in the channel.
     func isMember(_ user: String, of channel: ChannelState) throws -> Bool
+    /// Whether the user is invited to the channel.
+    func isInvited(_ user: String, to channel: ChannelState) throws -> Bool
+    /// Whether the user has this reaction on the message.
+    func hasReacted(_ user: String, with reaction: String, on message: String, in channel: ChannelState) throws -> Bool
+    /// Whether anybody has this reaction on the message.
+    func hasReaction(_ reaction: String, on message: String, in channel: ChannelState) throws -> Bool
+    /// How many different reactions the message has.
+    func reactionCount(on message: String, in channel: ChannelState) throws -> Int
     /// The message, also a deleted one, or nil where there is none of that id in the channel.
     func message(_ id: String, in channel: ChannelState) throws -> MessageState?
     /// The text of a message as it stands now.
@@ -34,6 +42,23 @@ public struct ChannelState: Sendable, Equatable {
     }
 }
 
+/// A channel and what one user is in it.
+public struct ChannelMembership: Sendable, Equatable {
+    /// The channel.
+    public var channel: ChannelState
+    /// Whether the user is a member.
+    public var isMember: Bool
+    /// Whether the user is invited.
+    public var isInvited: Bool
+
+    /// Makes one.
+    public init(_ channel: ChannelState, isMember: Bool, isInvited: Bool) {
+        self.channel = channel
+        self.isMember = isMember
+        self.isInvited = isInvited
+    }
+}
+
 /// A message, as far as decisions go.
 public struct MessageState: Sendable, Equatable {
     /// Its author's id.
@@ -57,9 +82,15 @@ public enum StateChange: Sendable, Equatable {
     /// The channel exists and its creator is a member.
     case channelCreated(id: String, creator: String, isPrivate: Bool)
     case channelDestroyed(id: String, ChannelState)
+    /// The user is a member and no longer invited.
     case joined(user: String, ChannelState)
     case left(user: String, ChannelState)
+    case invited(user: String, ChannelState)
+    /// The user is neither a member nor invited.
+    case removed(user: String, ChannelState)
     case messageSent(id: String, author: String, ChannelState, position: Int64)
     case messageEdited(id: String, ChannelState, position: Int64)
     case messageDeleted(id: String, ChannelState)
+    case reactionAdded(String, message: String, user: String, ChannelState)
+    case reactionRemoved(String, message: String, user: String, ChannelState)
 }

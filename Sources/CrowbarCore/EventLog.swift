@@ -41,6 +41,14 @@ public protocol EventLog: Sendable {
     func read(lane: LogLane, after position: Int64, through end: Int64, limit: Int, maxBytes: Int) async throws
         -> LogPage
 
+    /// Which private channels a user is a member of, and which the user is invited to, at the head of the log.
+    ///
+    /// For ``ReadAccess``, which decides by it who may read what.
+    func readRights(of user: String) async throws -> ReadRights
+
+    /// The channel of that id and what a user is in it, at the head of the log; nil if there is none.
+    func channel(_ id: String, for user: String) async throws -> ChannelMembership?
+
     /// The position of the event of that id, or nil.
     func position(of eventId: String) async throws -> Int64?
 

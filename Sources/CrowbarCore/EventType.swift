@@ -10,6 +10,10 @@ public enum EventType: UInt8, Sendable, CaseIterable {
     case messageSent = 8
     case messageEdited = 9
     case messageDeleted = 10
+    case userInvited = 11
+    case userRemoved = 12
+    case reactionAdded = 13
+    case reactionRemoved = 14
 
     /// The event's `type`, as `MESSAGE_SENT`.
     public var name: String {
@@ -24,6 +28,10 @@ public enum EventType: UInt8, Sendable, CaseIterable {
         case .messageSent: "MESSAGE_SENT"
         case .messageEdited: "MESSAGE_EDITED"
         case .messageDeleted: "MESSAGE_DELETED"
+        case .userInvited: "USER_INVITED"
+        case .userRemoved: "USER_REMOVED"
+        case .reactionAdded: "REACTION_ADDED"
+        case .reactionRemoved: "REACTION_REMOVED"
         }
     }
 
@@ -48,6 +56,10 @@ public enum CommandType: String, Sendable, CaseIterable {
     case sendMessage = "SEND_MESSAGE"
     case editMessage = "EDIT_MESSAGE"
     case deleteMessage = "DELETE_MESSAGE"
+    case inviteUser = "INVITE_USER"
+    case removeUser = "REMOVE_USER"
+    case addReaction = "ADD_REACTION"
+    case removeReaction = "REMOVE_REACTION"
 
     /// The event it becomes.
     public var event: EventType {
@@ -62,6 +74,10 @@ public enum CommandType: String, Sendable, CaseIterable {
         case .sendMessage: .messageSent
         case .editMessage: .messageEdited
         case .deleteMessage: .messageDeleted
+        case .inviteUser: .userInvited
+        case .removeUser: .userRemoved
+        case .addReaction: .reactionAdded
+        case .removeReaction: .reactionRemoved
         }
     }
 }

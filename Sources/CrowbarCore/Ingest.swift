@@ -23,6 +23,8 @@ public final class Ingest: Sendable {
         public var actor: String
         /// Whether that user is an admin.
         public var isAdmin: Bool
+        /// As ``Submission/mayJoinPrivate``.
+        public var mayJoinPrivate = false
         /// The plugin it came from.
         public var origin: Submission.Origin?
         /// An id derived from a cause or a key, which wins over the client's.
@@ -113,7 +115,7 @@ public final class Ingest: Sendable {
     public func submit(_ request: Request) async throws(CommandError) -> Receipt {
         var submission = submission(request)
         if let checks, checks.concerns(submission), await isNew(submission) {
-            submission = try await Self.checked(submission, checks)
+            submission = try await checked(submission, checks)
         }
         let single = submission
         let outcome: Outcome = await withCheckedContinuation { continuation in
@@ -128,7 +130,13 @@ public final class Ingest: Sendable {
         if requests.isEmpty { return [] }
         let submissions = requests.map { submission($0) }
         guard let checks, submissions.contains(where: checks.concerns) else { return await append(submissions) }
-        let checked = await checkAll(submissions, checks)
+        var outcomes: [Outcome] = []
+        for part in Self.parts(submissions, checks) { outcomes += await submit(part, checks) }
+        return outcomes
+    }
+
+    private func submit(_ submissions: ArraySlice<Submission>, _ checks: CommandChecks) async -> [Outcome] {
+        let checked = await checkAll(Array(submissions), checks)
         var stored = await append(checked.compactMap { try? $0.get() })[...]
         return checked.map {
             switch $0 {
@@ -136,6 +144,28 @@ public final class Ingest: Sendable {
             case .failure(let refusal): .failure(refusal)
             }
         }
+    }
+
+    /// The commands of one call in parts that can be checked together: who is asked about a command depends on its
+    /// channel, so the commands that make that channel, end it or invite to it are stored before.
+    private static func parts(_ submissions: [Submission], _ checks: CommandChecks) -> [ArraySlice<Submission>] {
+        var parts: [ArraySlice<Submission>] = []
+        var start = 0
+        var changed: Set<String> = []
+        for (index, submission) in submissions.enumerated() {
+            let channel = submission.command.channelId
+            if changed.contains(channel), checks.concerns(submission) {
+                parts.append(submissions[start..<index])
+                start = index
+                changed = []
+            }
+            switch submission.command.type {
+            case .createChannel, .destroyChannel, .inviteUser: changed.insert(channel)
+            default: break
+            }
+        }
+        parts.append(submissions[start...])
+        return parts
     }
 
     /// Stores commands as the function with an answer does, without a task that waits for it.
@@ -175,7 +205,7 @@ public final class Ingest: Sendable {
                 group.addTask {
                     guard await self.isNew(submission) else { return (index, .success(submission)) }
                     do throws(CommandError) {
-                        return (index, .success(try await Self.checked(submission, checks)))
+                        return (index, .success(try await self.checked(submission, checks)))
                     } catch {
                         return (index, .failure(error))
                     }
@@ -194,9 +224,13 @@ public final class Ingest: Sendable {
         return (try? await log.position(of: submission.eventId)) == nil
     }
 
-    private static func checked(
+    private func checked(
         _ submission: Submission, _ checks: CommandChecks
     ) async throws(CommandError) -> Submission {
+        let submission = try await seen(submission)
+        // There is nothing to ask: it is refused, in the same way for a channel that nobody ever made and for a private
+        // one that the actor may not know of.
+        if submission.checkedChannel == 0 { return submission }
         switch await checks.ask(submission) {
         case .refused(let error): throw error
         case .passed(let command, let record):
@@ -204,6 +238,29 @@ public final class Ingest: Sendable {
             submission.command = command
             submission.checks = record
             return submission
+        }
+    }
+
+    /// The command with what is known of its channel now.
+    private func seen(_ submission: Submission) async throws(CommandError) -> Submission {
+        var submission = submission
+        guard submission.command.type.hasChannel else { return submission }
+        if case .createChannel(_, _, let isPrivate) = submission.command.body {
+            submission.isPrivate = isPrivate
+            return submission
+        }
+        do {
+            let found = try await log.channel(submission.command.channelId, for: submission.actor)
+            submission.checkedChannel = 0
+            if let found,
+                submission.knows(found.channel, isMember: found.isMember, isInvited: found.isInvited)
+            {
+                submission.checkedChannel = found.channel.key
+                submission.isPrivate = found.channel.isPrivate
+            }
+            return submission
+        } catch {
+            throw CommandError(.unavailable, "the command could not be checked; nothing was stored; try again")
         }
     }
 
@@ -256,7 +313,8 @@ public final class Ingest: Sendable {
         let source = request.derivedId != nil ? derived : command.eventId != nil ? .client : .fresh
         return Submission(
             command: command, eventId: id ?? newEventID(), idSource: source, formerId: request.formerId,
-            actor: request.actor, isAdmin: request.isAdmin, origin: request.origin, depth: request.depth,
+            actor: request.actor, isAdmin: request.isAdmin, mayJoinPrivate: request.mayJoinPrivate,
+            origin: request.origin, depth: request.depth,
             commandHash: hash(command.canonicalBytes(actor: request.actor)))
     }
 

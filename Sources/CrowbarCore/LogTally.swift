@@ -6,14 +6,17 @@ public struct LogTally: Sendable, Hashable {
     public var channel: String?
     /// The plugin that they came from; nil for those of people.
     public var origin: String?
+    /// Whether they are of a private channel.
+    public var isPrivate: Bool
     /// How many there are.
     public var count: Int64
 
     /// Makes one.
-    public init(type: EventType, channel: String?, origin: String?, count: Int64) {
+    public init(type: EventType, channel: String?, origin: String?, isPrivate: Bool = false, count: Int64) {
         self.type = type
         self.channel = channel
         self.origin = origin
+        self.isPrivate = isPrivate
         self.count = count
     }
 }
@@ -28,11 +31,14 @@ extension EventLog {
             guard let last = page.entries.last else { break }
             for entry in page.entries where entry.position <= end {
                 let kind = LogTally(
-                    type: entry.type, channel: page.name(entry.channel), origin: page.name(entry.origin), count: 0)
+                    type: entry.type, channel: page.name(entry.channel), origin: page.name(entry.origin),
+                    isPrivate: entry.audience != 0, count: 0)
                 counts[kind, default: 0] += 1
             }
             at = last.position
         }
-        return counts.map { LogTally(type: $0.type, channel: $0.channel, origin: $0.origin, count: $1) }
+        return counts.map {
+            LogTally(type: $0.type, channel: $0.channel, origin: $0.origin, isPrivate: $0.isPrivate, count: $1)
+        }
     }
 }

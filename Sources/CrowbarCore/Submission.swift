@@ -40,19 +40,27 @@ public struct Submission: Sendable {
     public var actor: String
     /// Whether that user may do what only a creator or author may.
     public var isAdmin: Bool
+    /// Whether the actor may join private channels uninvited, by the operator's right.
+    public var mayJoinPrivate: Bool
     /// The plugin it came from, if it came from one.
     public var origin: Origin?
     /// How many-th link of a chain of causes it is; 0 for a person's.
     public var depth: UInt8
     /// What command-phase plugins decided, as JSON.
     public var checks: [UInt8]?
+    /// The life of the channel (``ChannelState/key``) for which plugins were asked about the command, 0 if the actor
+    /// knew of no channel; nil if none were asked. In any other life of the channel the command is not decided.
+    public var checkedChannel: Int64?
+    /// Whether the channel that plugins are asked about, or that the command creates, is private.
+    public var isPrivate = false
     /// The hash of the command as first sent, 32 bytes.
     public var commandHash: [UInt8]
 
     /// Makes a submission.
     public init(
         command: Command, eventId: String, idSource: IDSource, formerId: String? = nil, actor: String,
-        isAdmin: Bool = false, origin: Origin? = nil, depth: UInt8 = 0, checks: [UInt8]? = nil, commandHash: [UInt8]
+        isAdmin: Bool = false, mayJoinPrivate: Bool = false, origin: Origin? = nil, depth: UInt8 = 0,
+        checks: [UInt8]? = nil, commandHash: [UInt8]
     ) {
         self.command = command
         self.eventId = eventId
@@ -60,10 +68,22 @@ public struct Submission: Sendable {
         self.formerId = formerId
         self.actor = actor
         self.isAdmin = isAdmin
+        self.mayJoinPrivate = mayJoinPrivate
         self.origin = origin
         self.depth = depth
         self.checks = checks
         self.commandHash = commandHash
+    }
+}
+
+extension Submission {
+    /// Whether the actor may know that a channel exists: a private one only its members, those who are invited, admins,
+    /// and who may join by the operator's right.
+    func knows(
+        _ channel: ChannelState, isMember: @autoclosure () throws -> Bool, isInvited: @autoclosure () throws -> Bool
+    ) rethrows -> Bool {
+        if !channel.isPrivate || isAdmin || mayJoinPrivate { return true }
+        return try isMember() || isInvited()
     }
 }
 

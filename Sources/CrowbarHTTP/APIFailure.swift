@@ -43,11 +43,14 @@ struct APIFailure: Error, Sendable {
         case .unauthorized: .unauthorized
         case .forbidden: .forbidden
         case .userNotFound, .channelNotFound, .messageNotFound, .eventNotFound, .notFound: .notFound
-        case .userExists, .channelExists, .messageExists, .alreadyAMember, .notAMember, .eventIdConflict: .conflict
+        case .userExists, .channelExists, .messageExists, .alreadyAMember, .notAMember, .eventIdConflict,
+            .alreadyInvited, .alreadyReacted, .notReacted:
+            .conflict
         case .tooLarge: .contentTooLarge
         case .tooSlow: .requestTimeout
         case .misdirected: .misdirectedRequest
-        case .invalidCommand, .emptyMessage, .messageTooLong, .refused, .replay, .loop: .unprocessableContent
+        case .invalidCommand, .emptyMessage, .messageTooLong, .tooManyReactions, .refused, .replay, .loop:
+            .unprocessableContent
         case .rateLimited: .tooManyRequests
         case .unavailable: .serviceUnavailable
         }

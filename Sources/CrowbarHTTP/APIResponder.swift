@@ -14,7 +14,8 @@ final class APIResponder: Sendable {
     private let stream: EventStreamRoute
     private let admin: AdminRoutes
     private let hooks: HookRoute
-    private let access: ReadAccess
+    private let readers: ReaderAuthenticator
+    private let rights: ReadAccess
     private let bodies: BodyReader
     private let hosts: HostRule?
     private let log: SparseLog
@@ -26,13 +27,16 @@ final class APIResponder: Sendable {
         bodies = BodyReader()
         let recheck = rules.times.recheck
         authenticator = Authenticator(configuration, door: door, recheck: recheck, log: log)
-        access = ReadAccess(
-            authenticator: authenticator, isAnonymousAllowed: configuration.anonymousRead, logger: configuration.logger)
+        readers = ReaderAuthenticator(
+            authenticator: authenticator, door: door, isAnonymousAllowed: configuration.anonymousRead,
+            logger: configuration.logger)
+        rights = ReadAccess(configuration.log)
+        let readable = ReadableLog(configuration.log)
         commands = CommandsRoute(
             ingest: configuration.ingest, bodies: bodies, door: door, authenticator: authenticator)
-        events = EventsRoute(log: configuration.log, access: access)
+        events = EventsRoute(log: readable, rights: rights, readers: readers)
         stream = EventStreamRoute(
-            log: configuration.log, access: access, now: configuration.now, recheck: recheck,
+            log: readable, readers: readers, now: configuration.now, recheck: recheck,
             limits: .init(door, connections: rules.connections))
         hooks = HookRoute(configuration, bodies: bodies, recheck: recheck, log: log)
         admin = AdminRoutes(
@@ -78,12 +82,15 @@ final class APIResponder: Sendable {
                 request, try await authenticator.credential(request.headers, address: address))
         case "/api/events":
             try Self.expect(.get, request, path)
-            let reader = try await access.reader(request.headers, address: address)
-            return try await events.respond(try query(), reader)
+            let query = try query()
+            let reader = try await readers.reader(request.headers, query, path: path, address: address)
+            return try await events.respond(query, reader, try await rights.access(for: reader.reader))
         case "/api/events/stream":
             try Self.expect(.get, request, path)
-            let reader = try await access.reader(request.headers, address: address)
-            return try await stream.respond(request, try query(), reader, on: channel, address: address())
+            let query = try query()
+            let reader = try await readers.reader(request.headers, query, path: path, address: address)
+            let access = try await rights.access(for: reader.reader)
+            return try await stream.respond(request, query, reader, access, on: channel, address: address())
         case "/healthz":
             try Self.expect(.get, request, path)
             return .json(Array(#"{"status":"alive"}"#.utf8))
@@ -120,7 +127,12 @@ final class APIResponder: Sendable {
         request.body = RequestBody(buffer: ByteBuffer(bytes: body.bytes))
         try await authenticator.refresh(&credential)
         try authorize()
-        return try await admin.respond(request, path, query)
+        let (caller, address) = (credential, String(path))
+        let parameters = Result { try query() }
+        return try await admin.respond(request, path, query) { [readers, rights] in
+            let reader = try readers.reader(caller, try parameters.get(), path: address[...])
+            return try await rights.access(for: reader.reader)
+        }
     }
 
     private func checkHost(_ request: Request, _ address: () -> String) throws(APIFailure) {

@@ -23,16 +23,23 @@ struct AdminRoutes: Sendable {
     }
 
     /// Answers a request of an admin. The command line's changes carry a key, under which they are made once.
-    func respond(_ request: Request, _ path: Substring, _ query: () throws -> Query) async throws -> Response {
+    /// - Parameter access: What the caller may read.
+    func respond(
+        _ request: Request, _ path: Substring, _ query: () throws -> Query,
+        _ access: @escaping @Sendable () async throws -> Access
+    ) async throws -> Response {
         guard door.isCommandLine, request.method != .get, let key = request.headers[.idempotencyKey] else {
-            return try await route(request, path, query)
+            return try await route(request, path, query, access)
         }
         return try await repeats.respond(to: request, key: "\(request.method) \(path) \(key)") {
-            try await route(request, path, query)
+            try await route(request, path, query, access)
         }
     }
 
-    private func route(_ request: Request, _ path: Substring, _ query: () throws -> Query) async throws -> Response {
+    private func route(
+        _ request: Request, _ path: Substring, _ query: () throws -> Query,
+        _ access: @escaping @Sendable () async throws -> Access
+    ) async throws -> Response {
         let parts = path.split(separator: "/").dropFirst(2).map { $0 }
         switch (parts.first, parts.count) {
         case ("plugins", 1):
@@ -41,24 +48,27 @@ struct AdminRoutes: Sendable {
         case ("plugins", 2...3):
             guard let plugins else { throw APIResponder.unknown(path) }
             let names = try parts.dropFirst().map { part throws(APIFailure) in try Query.decode(part) }
-            return try await PluginRoutes(actions: plugins, bodies: bodies).respond(request, path, names, try query())
+            return try await PluginRoutes(actions: plugins, bodies: bodies, access: access).respond(
+                request, path, names, try query())
         case ("cursors", 2...3) where request.method != .get:
             guard let plugins else { throw APIResponder.unknown(path) }
             try APIResponder.expect(.put, request, path)
-            return try await PluginRoutes(actions: plugins, bodies: bodies).setCursor(request, try Self.name(parts))
+            return try await PluginRoutes(actions: plugins, bodies: bodies, access: access).setCursor(
+                request, try Self.name(parts))
         case ("cursors", 2...3):
             try APIResponder.expect(.get, request, path)
             return try listing(try await listings.cursors(try Self.name(parts)), parts)
         case ("dead-letters", 1):
             try APIResponder.expect(.get, request, path)
-            return try listing(try await listings.deadLetters(nil), parts)
+            return try listing(try await listings.deadLetters(nil, try await access()), parts)
         case ("dead-letters", 2...3) where request.method != .get:
             guard let plugins else { throw APIResponder.unknown(path) }
             try APIResponder.expect(.post, request, path)
-            return try await PluginRoutes(actions: plugins, bodies: bodies).deadLetters(request, try Self.name(parts))
+            return try await PluginRoutes(actions: plugins, bodies: bodies, access: access).deadLetters(
+                request, try Self.name(parts))
         case ("dead-letters", 2...3):
             try APIResponder.expect(.get, request, path)
-            return try listing(try await listings.deadLetters(try Self.name(parts)), parts)
+            return try listing(try await listings.deadLetters(try Self.name(parts), try await access()), parts)
         case ("users", 1...2), ("tokens", 1...2), ("channels", 1), ("status", 1):
             return try await respond(request, path, parts, try query(), try actions(path))
         case ("hooks", 1...2):

@@ -8,8 +8,8 @@ import Synchronization
 
 /// `GET /api/events/stream`: follows the log by server-sent events (WHATWG HTML, section 9.2).
 final class EventStreamRoute: Sendable {
-    private let log: any EventLog
-    private let access: ReadAccess
+    private let log: ReadableLog
+    private let readers: ReaderAuthenticator
     private let now: @Sendable () -> Int64
     private let recheck: Int64
     private let shares: Mutex<StreamShares>
@@ -19,11 +19,11 @@ final class EventStreamRoute: Sendable {
     ///   - recheck: Milliseconds after which a reader's token is looked up again.
     ///   - limits: How many streams there may be.
     init(
-        log: any EventLog, access: ReadAccess, now: @escaping @Sendable () -> Int64, recheck: Int64,
+        log: ReadableLog, readers: ReaderAuthenticator, now: @escaping @Sendable () -> Int64, recheck: Int64,
         limits: StreamShares.Limits
     ) {
         self.log = log
-        self.access = access
+        self.readers = readers
         self.now = now
         self.recheck = recheck
         self.limits = limits
@@ -31,13 +31,15 @@ final class EventStreamRoute: Sendable {
     }
 
     /// - Parameters:
-    ///   - reader: Who reads; nil for a caller without a token.
+    ///   - reader: Who reads.
+    ///   - access: What they may read.
     ///   - channel: The connection, with which the stream ends.
     ///   - address: Where the call comes from.
     func respond(
-        _ request: Request, _ query: Query, _ reader: Credential?, on channel: any Channel, address: String
+        _ request: Request, _ query: Query, _ reader: AuthenticatedReader, _ access: Access, on channel: any Channel,
+        address: String
     ) async throws -> Response {
-        try query.refuseUnknown(knowing: ["after", "type", "channel"])
+        try query.refuseUnknown(knowing: ["after", "type", "channel", ReaderAuthenticator.all])
         let filter = try EventFilter(query)
         // A client that reconnects repeats its first address; where it really stands is in the header.
         let resume = request.headers[.lastEventID] ?? query["after"]
@@ -45,22 +47,22 @@ final class EventStreamRoute: Sendable {
         if let resume {
             start = try await EventsRoute.position(after: resume, log)
         } else {
-            start = try await log.head()?.position ?? 0
+            start = access.head
         }
-        let place = try Place(self, user: reader?.principal.userId, address: address)
+        let place = try Place(self, user: reader.credential?.principal.userId, address: address)
         return Response(
             status: .ok, headers: [.contentType: "text/event-stream", .cacheControl: "no-store"],
             body: ResponseBody { [self] writer in
                 // Whoever does not read the body gives the place up too: it lives as long as this closure.
                 defer { place.keep() }
-                try await follow(after: start, filter, reader, channel.closeFuture, &writer)
+                try await follow(after: start, filter, reader, access, channel.closeFuture, &writer)
                 try await writer.finish(nil)
             })
     }
 
     private func follow(
-        after start: Int64, _ filter: EventFilter, _ reader: Credential?, _ closed: EventLoopFuture<Void>,
-        _ writer: inout any ResponseBodyWriter
+        after start: Int64, _ filter: EventFilter, _ reader: AuthenticatedReader, _ access: Access,
+        _ closed: EventLoopFuture<Void>, _ writer: inout any ResponseBodyWriter
     ) async throws {
         // Growth and heartbeats wake the one loop below; what they mean it finds out by itself.
         let (bell, ring) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
@@ -68,15 +70,15 @@ final class EventStreamRoute: Sendable {
         defer { log.growth.cancel(token) }
         closed.whenComplete { _ in ring.finish() }
         ring.yield()
-        async let _: Void = Self.beat(ring, every: recheck, until: reader?.expires, now)
-        var (at, quiet, reader) = (start, now(), reader)
+        async let _: Void = Self.beat(ring, every: recheck, until: reader.credential?.expires, now)
+        var (at, quiet, reader, access) = (start, now(), reader, access)
         var opening: ByteBuffer? = ByteBuffer(string: ": following\n\n")
         try await withGracefulShutdownHandler {
             for await _ in bell {
                 if let chunk = opening.take() { try await writer.write(chunk) }
                 repeat {
-                    if let ended = await access.end(of: &reader) { return try await writer.write(Self.end(ended)) }
-                } while try await send(filter, &at, &quiet, &writer)
+                    if let ended = await readers.end(of: &reader) { return try await writer.write(Self.end(ended)) }
+                } while try await send(filter, &access, &at, &quiet, &writer)
                 if now() - quiet >= APIConfiguration.Limit.heartbeatSeconds * 1_000 - 2 * recheck {
                     try await writer.write(ByteBuffer(string: ": alive\n\n"))
                     quiet = now()
@@ -90,9 +92,10 @@ final class EventStreamRoute: Sendable {
     /// Sends the next part of the log.
     /// - Returns: Whether there was one.
     private func send(
-        _ filter: EventFilter, _ at: inout Int64, _ quiet: inout Int64, _ writer: inout any ResponseBodyWriter
+        _ filter: EventFilter, _ access: inout Access, _ at: inout Int64, _ quiet: inout Int64,
+        _ writer: inout any ResponseBodyWriter
     ) async throws -> Bool {
-        guard var lines = try await next(filter, &at) else { return false }
+        guard var lines = try await next(filter, &access, &at) else { return false }
         // In small writes, so that a slow reader is seen to proceed, and little waits in memory for one that does not.
         while let part = lines.readSlice(length: min(lines.readableBytes, APIConfiguration.Limit.write)),
             part.readableBytes > 0
@@ -129,15 +132,17 @@ final class EventStreamRoute: Sendable {
     }
 
     /// The next lines behind a position, maybe none of them wanted, or nil where the log ends.
-    private func next(_ filter: EventFilter, _ at: inout Int64) async throws -> ByteBuffer? {
-        let page = try await log.read(
-            after: at, limit: APIConfiguration.Limit.chunkEntries, maxBytes: APIConfiguration.Limit.chunk)
-        guard let last = page.entries.last else { return nil }
+    private func next(
+        _ filter: EventFilter, _ access: inout Access, _ at: inout Int64
+    ) async throws -> ByteBuffer? {
+        let page = try await log.next(
+            after: at, limit: APIConfiguration.Limit.chunkEntries, maxBytes: APIConfiguration.Limit.chunk, for: &access)
+        guard let through = page.through else { return nil }
         var lines = ByteBuffer()
-        for entry in page.entries where filter.accepts(entry, of: page) {
-            EventLine.appendServerSent(entry, of: page, to: &lines)
+        for entry in page.entries where filter.accepts(entry, of: page.page) {
+            EventLine.appendServerSent(entry, of: page.page, to: &lines)
         }
-        at = last.position
+        at = through
         return lines
     }
 

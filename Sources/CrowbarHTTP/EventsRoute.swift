@@ -6,28 +6,31 @@ import NIOCore
 
 /// `GET /api/events`: a page of the log as NDJSON.
 struct EventsRoute: Sendable {
-    let log: any EventLog
-    let access: ReadAccess
+    let log: ReadableLog
+    let rights: ReadAccess
+    let readers: ReaderAuthenticator
 
-    /// - Parameter reader: Who reads; nil for a caller without a token.
-    func respond(_ query: Query, _ reader: Credential?) async throws -> Response {
-        try query.refuseUnknown(knowing: ["after", "limit", "type", "channel"])
+    /// - Parameters:
+    ///   - reader: Who reads.
+    ///   - access: What they may read.
+    func respond(_ query: Query, _ reader: AuthenticatedReader, _ access: Access) async throws -> Response {
+        try query.refuseUnknown(knowing: ["after", "limit", "type", "channel", ReaderAuthenticator.all])
         let filter = try EventFilter(query)
         let limit = try Self.limit(query)
         let start = try await Self.position(after: query["after"], log)
         // The page ends at the head as it is now, so that it ends at all however fast the log grows.
-        let end = try await log.head()?.position ?? 0
-        var pages = PageReader(log: log, filter: filter, left: limit, at: start, end: end)
+        var pages = PageReader(
+            log: log, filter: filter, rights: rights, access: access, left: limit, at: start, end: access.head)
         // The first lines are read before the head leaves, so that a log that cannot be read is a 503.
         let first = try await pages.next()
-        let (begun, access) = (pages, access)
+        let (begun, readers) = (pages, readers)
         return Response(
             status: .ok, headers: [.contentType: "application/x-ndjson"],
             body: ResponseBody { writer in
                 var (pages, reader) = (begun, reader)
                 var lines = first
                 while let chunk = lines {
-                    if let ended = await access.end(of: &reader) {
+                    if let ended = await readers.end(of: &reader) {
                         var json = JSONWriter(capacity: 112)
                         APIFailure.write(ended, to: &json)
                         try await writer.write(ByteBuffer(bytes: json.bytes + [0x0A]))
@@ -51,7 +54,7 @@ struct EventsRoute: Sendable {
     }
 
     /// The position behind which reading starts: that of an event, or 0 for the beginning.
-    static func position(after eventId: String?, _ log: any EventLog) async throws -> Int64 {
+    static func position(after eventId: String?, _ log: ReadableLog) async throws -> Int64 {
         guard let eventId else { return 0 }
         guard Identifier.isEvent(eventId), let position = try await log.position(of: eventId) else {
             throw APIFailure(
@@ -63,28 +66,40 @@ struct EventsRoute: Sendable {
 
 /// Reads a long page in parts, so that memory stays flat.
 private struct PageReader: Sendable {
-    let log: any EventLog
+    let log: ReadableLog
     let filter: EventFilter
+    let rights: ReadAccess
+    var access: Access
     var left: Int
     var at: Int64
     let end: Int64
+    private var hasBegun = false
+
+    init(
+        log: ReadableLog, filter: EventFilter, rights: ReadAccess, access: Access, left: Int, at: Int64, end: Int64
+    ) {
+        (self.log, self.filter, self.rights, self.access) = (log, filter, rights, access)
+        (self.left, self.at, self.end) = (left, at, end)
+    }
 
     /// The next lines, maybe none of them wanted, or nil at the end.
     mutating func next() async throws -> ByteBuffer? {
         guard left > 0, at < end else { return nil }
-        let page = try await log.read(
-            after: at, limit: APIConfiguration.Limit.chunkEntries, maxBytes: APIConfiguration.Limit.chunk)
-        if page.entries.isEmpty { return nil }
+        // A client may take long to read a long page; each part is given by the rights of its moment.
+        if hasBegun { access = try await rights.access(for: access.reader) }
+        hasBegun = true
+        let page = try await log.page(
+            after: at, limit: APIConfiguration.Limit.chunkEntries, maxBytes: APIConfiguration.Limit.chunk, for: access)
+        guard let through = page.through else { return nil }
         var lines = ByteBuffer()
-        lines.reserveCapacity(page.bytes.count + page.entries.count * 40)
+        lines.reserveCapacity(page.page.bytes.count + page.entries.count * 40)
         for entry in page.entries where left > 0 && entry.position <= end {
-            at = entry.position
-            guard filter.accepts(entry, of: page) else { continue }
-            EventLine.append(entry, of: page, to: &lines)
+            guard filter.accepts(entry, of: page.page) else { continue }
+            EventLine.append(entry, of: page.page, to: &lines)
             lines.writeInteger(UInt8(0x0A))
             left -= 1
         }
-        if let last = page.entries.last, last.position > end { at = end }
+        at = min(through, end)
         return lines
     }
 }

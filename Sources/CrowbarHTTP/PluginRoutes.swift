@@ -12,6 +12,8 @@ struct PluginRoutes: Sendable {
 
     let actions: PluginActions
     let bodies: BodyReader
+    /// What the caller may read.
+    let access: @Sendable () async throws -> Access
 
     /// Takes a request about one plugin, or `reload`.
     /// - Parameter parts: What follows `plugins`, decoded.
@@ -32,8 +34,8 @@ struct PluginRoutes: Sendable {
             return .json(try await actions.logs(Self.name(plugin, query["queue"]), Int64(after), lines))
         case "deliveries":
             try APIResponder.expect(.get, request, path)
-            try query.refuseUnknown(knowing: ["endpoint"])
-            return .json(try await actions.ask("deliveries", plugin, query["endpoint"]))
+            try query.refuseUnknown(knowing: ["endpoint", ReaderAuthenticator.all])
+            return .json(try await actions.deliveries(plugin, query["endpoint"], try await access()))
         case "test-send":
             try APIResponder.expect(.post, request, path)
             guard let endpoint = try await fields(request, known: ["endpoint"])?.string("endpoint") else {
@@ -86,7 +88,7 @@ struct PluginRoutes: Sendable {
             throw APIFailure(
                 .invalidCommand, "say which: 'eventIds' as an array of ids, or 'all': true", field: "eventIds")
         }
-        return .json(try await actions.deadLetters(deed, name, ids))
+        return .json(try await actions.deadLetters(deed, name, ids, try await access()))
     }
 
     /// The body's object, or nil where there is no body.

@@ -53,6 +53,12 @@ public struct DataReader: Sendable {
         try await LogReader.missing(channels, log)
     }
 
+    /// Which of these channels are private.
+    /// - Throws: ``LogError`` where the log cannot be read.
+    public func privateChannels(among channels: [String]) async throws -> [String] {
+        try await LogReader.privateChannels(channels, log)
+    }
+
     /// The incoming hooks by name, each with its channel.
     /// - Throws: ``LogError`` where the accounts cannot be read.
     public func hooks() async throws -> [(name: String, channel: String)] {
@@ -75,9 +81,34 @@ extension SQLiteLog {
     /// Which of these channels do not exist now.
     /// - Throws: ``LogError``.
     public func missing(channels: [String]) async throws -> [String] { try await LogReader.missing(channels, pool) }
+
+    /// Which of these channels are private.
+    /// - Throws: ``LogError``.
+    public func privateChannels(among channels: [String]) async throws -> [String] {
+        try await LogReader.privateChannels(channels, pool)
+    }
 }
 
 extension LogReader {
+    fileprivate static func privateChannels(
+        _ channels: [String], _ database: any DatabaseReader
+    ) async throws -> [String] {
+        do {
+            return try await database.read { db in
+                // A log that no server of this version has opened yet has none.
+                if try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0 < 2 { return [] }
+                let rows = try RawStatement(cached: "SELECT 1 FROM channels WHERE channelId = ? AND private = 1", db)
+                return try channels.filter { name in
+                    defer { rows.reset() }
+                    rows.bind(1, name)
+                    return try rows.step()
+                }
+            }
+        } catch {
+            throw LogError.unavailable("\(error)")
+        }
+    }
+
     fileprivate static func missing(_ channels: [String], _ database: any DatabaseReader) async throws -> [String] {
         do {
             return try await database.read { db in

@@ -68,6 +68,39 @@ enum LogReader {
             audience: rows.int(8), json: rows.bytes(7))
     }
 
+    /// The head and the tables of one moment, as they are read within one transaction.
+    static func rights(_ db: Database, of user: String) throws -> ReadRights {
+        func keys(_ sql: String) throws -> Set<Int64> {
+            let rows = try RawStatement(cached: sql, db)
+            defer { rows.reset() }
+            rows.bind(1, user)
+            var keys: Set<Int64> = []
+            while try rows.step() { keys.insert(rows.int(0)) }
+            return keys
+        }
+        return ReadRights(
+            head: try entry(db, atOrBefore: .max)?.id.position ?? 0,
+            member: try keys("SELECT channelKey FROM members WHERE userId = ? AND private = 1"),
+            invited: try keys("SELECT channelKey FROM invitations WHERE userId = ?"))
+    }
+
+    static func channel(_ db: Database, _ id: String, for user: String) throws -> ChannelMembership? {
+        let rows = try RawStatement(
+            cached: """
+                SELECT key, creator, private,
+                    EXISTS (SELECT 1 FROM members WHERE channelKey = key AND userId = ?2),
+                    EXISTS (SELECT 1 FROM invitations WHERE channelKey = key AND userId = ?2)
+                FROM channels WHERE channelId = ?1
+                """, db)
+        defer { rows.reset() }
+        rows.bind(1, id)
+        rows.bind(2, user)
+        guard try rows.step() else { return nil }
+        return ChannelMembership(
+            ChannelState(key: rows.int(0), creator: rows.text(1), isPrivate: rows.int(2) != 0),
+            isMember: rows.int(3) != 0, isInvited: rows.int(4) != 0)
+    }
+
     static func position(_ db: Database, of eventId: String) throws -> Int64? {
         let rows = try RawStatement(cached: "SELECT position FROM events WHERE eventId = ?", db)
         defer { rows.reset() }
@@ -116,12 +149,13 @@ enum LogReader {
         return max(0, min(end, head) - max(0, position))
     }
 
-    /// The columns stand before the JSON, so that no more of a long event is read than its beginning.
+    /// The columns stand before the JSON, so that no more of a long event is read than its beginning; an audience of 0,
+    /// which stands behind it, takes no bytes.
     static func tally(_ db: Database, after position: Int64, through end: Int64) throws -> [LogTally] {
         let rows = try RawStatement(
             cached: """
-                SELECT type, channelId, originPlugin, count(*) FROM events WHERE position > ? AND position <= ?
-                GROUP BY type, channelId, originPlugin
+                SELECT type, channelId, originPlugin, audience <> 0 AS isPrivate, count(*) FROM events
+                WHERE position > ? AND position <= ? GROUP BY type, channelId, originPlugin, isPrivate
                 """, db)
         defer { rows.reset() }
         rows.bind(1, position)
@@ -134,7 +168,7 @@ enum LogReader {
             tallies.append(
                 LogTally(
                     type: type, channel: rows.isNull(1) ? nil : rows.text(1),
-                    origin: rows.isNull(2) ? nil : rows.text(2), count: rows.int(3)))
+                    origin: rows.isNull(2) ? nil : rows.text(2), isPrivate: rows.int(3) != 0, count: rows.int(4)))
         }
         return tallies
     }

@@ -6,6 +6,8 @@ struct SQLiteDecisionTables: DecisionTables {
     private let findUser, findChannel, findMember, findMessage, findEvent: RawStatement
     private let putUser, putChannel, dropChannel, putMember, dropMember, dropMembers: RawStatement
     private let putMessage, editMessage, deleteMessage: RawStatement
+    private let findInvitation, putInvitation, dropInvitation, dropInvitations: RawStatement
+    private let reactions: SQLiteReactions
     private let lastKey: () -> Int64
 
     /// Prepares the statements; they belong to this connection.
@@ -28,6 +30,11 @@ struct SQLiteDecisionTables: DecisionTables {
             "INSERT INTO messages (channelKey, messageId, userId, textPosition) VALUES (?, ?, ?, ?)")
         editMessage = try prepare("UPDATE messages SET textPosition = ? WHERE channelKey = ? AND messageId = ?")
         deleteMessage = try prepare("UPDATE messages SET deleted = 1 WHERE channelKey = ? AND messageId = ?")
+        findInvitation = try prepare("SELECT 1 FROM invitations WHERE channelKey = ? AND userId = ?")
+        putInvitation = try prepare("INSERT INTO invitations (channelKey, userId) VALUES (?, ?)")
+        dropInvitation = try prepare("DELETE FROM invitations WHERE channelKey = ? AND userId = ?")
+        dropInvitations = try prepare("DELETE FROM invitations WHERE channelKey = ?")
+        reactions = try SQLiteReactions(db)
         lastKey = { db.lastInsertedRowID }
     }
 
@@ -49,6 +56,26 @@ struct SQLiteDecisionTables: DecisionTables {
         findMember.bind(1, channel.key)
         findMember.bind(2, user)
         return try findMember.step()
+    }
+
+    func isInvited(_ user: String, to channel: ChannelState) throws -> Bool {
+        defer { findInvitation.reset() }
+        findInvitation.bind(1, channel.key)
+        findInvitation.bind(2, user)
+        return try findInvitation.step()
+    }
+
+    func hasReacted(_ user: String, with reaction: String, on message: String, in channel: ChannelState) throws -> Bool
+    {
+        try reactions.has(reaction, of: user, on: message, channel.key)
+    }
+
+    func hasReaction(_ reaction: String, on message: String, in channel: ChannelState) throws -> Bool {
+        try reactions.has(reaction, on: message, channel.key)
+    }
+
+    func reactionCount(on message: String, in channel: ChannelState) throws -> Int {
+        try reactions.count(on: message, channel.key)
     }
 
     func message(_ id: String, in channel: ChannelState) throws -> MessageState? {
@@ -86,11 +113,15 @@ struct SQLiteDecisionTables: DecisionTables {
             try dropChannel.run()
             dropMembers.bind(1, channel.key)
             try dropMembers.run()
-        case .joined(let user, let channel): try add(user, channel)
-        case .left(let user, let channel):
-            dropMember.bind(1, channel.key)
-            dropMember.bind(2, user)
-            try dropMember.run()
+            if channel.isPrivate { try run(dropInvitations, channel) }
+        case .joined(let user, let channel):
+            try add(user, channel)
+            if channel.isPrivate { try run(dropInvitation, channel, user) }
+        case .left(let user, let channel): try run(dropMember, channel, user)
+        case .invited(let user, let channel): try run(putInvitation, channel, user)
+        case .removed(let user, let channel):
+            try run(dropMember, channel, user)
+            if channel.isPrivate { try run(dropInvitation, channel, user) }
         case .messageSent(let id, let author, let channel, let position):
             try send(id, author, channel, position)
         case .messageEdited(let id, let channel, let position):
@@ -102,7 +133,17 @@ struct SQLiteDecisionTables: DecisionTables {
             deleteMessage.bind(1, channel.key)
             deleteMessage.bind(2, id)
             try deleteMessage.run()
+        case .reactionAdded(let reaction, let message, let user, let channel):
+            try reactions.add(reaction, of: user, on: message, channel.key)
+        case .reactionRemoved(let reaction, let message, let user, let channel):
+            try reactions.remove(reaction, of: user, on: message, channel.key)
         }
+    }
+
+    private func run(_ statement: RawStatement, _ channel: ChannelState, _ user: String? = nil) throws {
+        statement.bind(1, channel.key)
+        if let user { statement.bind(2, user) }
+        try statement.run()
     }
 
     private func add(_ user: String, _ channel: ChannelState) throws {

@@ -7,8 +7,12 @@ extension SQLiteLog {
         public var id: String
         /// Who created it.
         public var creator: String
+        /// Whether it is private.
+        public var isPrivate: Bool
         /// How many are in it.
         public var members: Int64
+        /// How many are invited to it and have not joined.
+        public var invited: Int64
         /// The time of its last event, Unix milliseconds.
         public var lastEvent: Int64?
     }
@@ -41,7 +45,9 @@ extension SQLiteLog {
         try await read { db in
             let rows = try RawStatement(
                 cached: """
-                    SELECT c.channelId, c.creator, (SELECT count(*) FROM members m WHERE m.channelKey = c.key),
+                    SELECT c.channelId, c.creator, c.private,
+                        (SELECT count(*) FROM members m WHERE m.channelKey = c.key),
+                        (SELECT count(*) FROM invitations i WHERE i.channelKey = c.key),
                         (SELECT e.timestamp FROM events e WHERE e.channelId = c.channelId
                             ORDER BY e.position DESC LIMIT 1)
                     FROM channels c WHERE ?1 IS NULL OR c.channelId > ?1 ORDER BY c.channelId LIMIT ?2
@@ -53,8 +59,8 @@ extension SQLiteLog {
             while try rows.step() {
                 channels.append(
                     ListedChannel(
-                        id: rows.text(0), creator: rows.text(1), members: rows.int(2),
-                        lastEvent: rows.isNull(3) ? nil : rows.int(3)))
+                        id: rows.text(0), creator: rows.text(1), isPrivate: rows.int(2) != 0, members: rows.int(3),
+                        invited: rows.int(4), lastEvent: rows.isNull(5) ? nil : rows.int(5)))
             }
             return channels
         }

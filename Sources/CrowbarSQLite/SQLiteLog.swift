@@ -173,6 +173,14 @@ public final class SQLiteLog: EventLog {
         }
     }
 
+    public func readRights(of user: String) async throws -> ReadRights {
+        try await read { try LogReader.rights($0, of: user) }
+    }
+
+    public func channel(_ id: String, for user: String) async throws -> ChannelMembership? {
+        try await read { try LogReader.channel($0, id, for: user) }
+    }
+
     public func position(of eventId: String) async throws -> Int64? {
         try await read { try LogReader.position($0, of: eventId) }
     }

@@ -37,7 +37,7 @@ extension EventLogConformance {
     private static let bobIn = [(actor: "bob", json: join)]
 
     /// On a log with the users ann and bob, and the channel `general` created by ann.
-    static let rows: [Row] = users + channels + messages
+    static let rows: [Row] = users + channels + messages + privateRows + reactionRows
 
     private static let users: [Row] = [
         Row("register", #"{"type":"REGISTER_USER","userId":"eve","name":"Eve"}"#),

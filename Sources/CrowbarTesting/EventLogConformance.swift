@@ -21,7 +21,7 @@ public struct EventLogConformance: Sendable, CustomStringConvertible {
     public func run(_ driver: LogDriver) async throws { try await body(driver) }
 
     /// All checks.
-    public static let checks: [EventLogConformance] = decisions + idempotency + order + reading + bytes
+    public static let checks: [EventLogConformance] = decisions + privacy + idempotency + order + reading + bytes
 }
 
 extension EventLogConformance {

@@ -45,14 +45,14 @@ public struct LogDriver: Sendable {
 
     /// A command as ingest would submit it.
     public func submission(
-        _ json: String, as actor: String = "ann", isAdmin: Bool = false, derivedId: String? = nil,
-        origin: Submission.Origin? = nil, depth: UInt8 = 0
+        _ json: String, as actor: String = "ann", isAdmin: Bool = false, mayJoinPrivate: Bool = false,
+        derivedId: String? = nil, origin: Submission.Origin? = nil, depth: UInt8 = 0
     ) throws -> Submission {
         let command = try Command(parsing: Array(json.utf8))
         let source: Submission.IDSource = derivedId != nil ? .derived : command.eventId != nil ? .client : .fresh
         return Submission(
             command: command, eventId: derivedId ?? command.eventId ?? ids.next(), idSource: source, actor: actor,
-            isAdmin: isAdmin, origin: origin, depth: depth,
+            isAdmin: isAdmin, mayJoinPrivate: mayJoinPrivate, origin: origin, depth: depth,
             commandHash: Self.hash(command.canonicalBytes(actor: actor)))
     }
 

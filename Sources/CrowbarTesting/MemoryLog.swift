@@ -156,6 +156,19 @@ public final class MemoryLog: EventLog {
         }
     }
 
+    public func readRights(of user: String) async throws -> ReadRights {
+        state.withLock { $0.tables.rights(of: user, head: Int64($0.stored.count)) }
+    }
+
+    public func channel(_ id: String, for user: String) async throws -> ChannelMembership? {
+        state.withLock { state in
+            state.tables.channel(id).map {
+                ChannelMembership(
+                    $0, isMember: state.tables.isMember(user, of: $0), isInvited: state.tables.isInvited(user, to: $0))
+            }
+        }
+    }
+
     public func position(of eventId: String) async throws -> Int64? { state.withLock { $0.positions[eventId] } }
 
     public func entry(atOrBefore position: Int64) async throws -> LogEntryID? {

@@ -26,6 +26,8 @@ public struct HostEnvironment: Sendable {
     public var unixNow: @Sendable () -> Int64
     /// Which of these channels the chat does not have; nil where that cannot be known. Nil: nobody can tell.
     public var missingChannels: (@Sendable (_ names: [String]) async -> [String]?)?
+    /// Which of these channels are private; as ``missingChannels``.
+    public var privateChannels: (@Sendable (_ names: [String]) async -> [String]?)?
     /// The waits of plugins' sessions.
     public var sessionLimits = SessionLimits()
     /// A random number from 0 up to 1.

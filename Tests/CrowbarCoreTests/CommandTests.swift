@@ -171,3 +171,71 @@ import Testing
         #expect(try !forms.contains(Self.parse(commands[0]).canonicalBytes(actor: "bob")))
     }
 }
+
+/// Private channels and reactions as they are written and read.
+@Suite struct PrivateCommandTests {
+    private static func parse(_ json: String) throws(CommandError) -> Command { try Command(parsing: Array(json.utf8)) }
+
+    private static func reaction(_ text: String) -> CommandError? {
+        let json = #"{"type":"ADD_REACTION","channelId":"c","messageId":"m","reaction":"\#(text)"}"#
+        do throws(CommandError) {
+            _ = try parse(json)
+            return nil
+        } catch { return error }
+    }
+
+    @Test(arguments: [
+        "👍", "👍🏽", "👨‍👩‍👧‍👦", "🇩🇪", "é", "字", "!", ":+1:", ":thumbs_up:", ":a-b_9:", "❤️", ":", "½",
+        ":123456789012345678901234567890:",
+    ])
+    func aReactionIsOneCharacterOrAName(_ text: String) {
+        #expect(Self.reaction(text) == nil)
+    }
+
+    @Test(arguments: [
+        "", "ab", "👍👍", ":A:", "::", ":a", "a:", ":a b:", ":1234567890123456789012345678901:", " ", "\u{A0}", "\\n",
+        "\u{200D}", "\u{200B}", "e\u{301}", "\u{301}", "\\u0007", "\u{212B}", "\\u0000",
+        "a" + String(repeating: "\u{323}", count: 40),
+    ])
+    func whatIsNoneIsRefused(_ text: String) {
+        let refusal = Self.reaction(text)
+        #expect(refusal?.code == .invalidCommand && refusal?.field == "reaction", "\(refusal?.message ?? "taken")")
+    }
+
+    @Test func privateIsTrueOrFalse() throws {
+        let create = #"{"type":"CREATE_CHANNEL","channelId":"c","private":"#
+        #expect(try Self.parse(create + "true}").body == .createChannel(name: nil, description: nil, isPrivate: true))
+        #expect(try Self.parse(create + "false}").body == .createChannel(name: nil, description: nil))
+        for wrong in ["1", "null", "\"true\"", "[]"] {
+            let refusal = #expect(throws: CommandError.self) { try Self.parse(create + wrong + "}") }
+            #expect(refusal?.code == .invalidCommand && refusal?.field == "private")
+        }
+        let refusal = #expect(throws: CommandError.self) {
+            try Self.parse(#"{"type":"JOIN_CHANNEL","channelId":"c","private":true}"#)
+        }
+        #expect(refusal?.field == "private")
+    }
+
+    @Test func theHashOfAnOldCommandStaysAndPrivateMakesAnother() throws {
+        let open = Command(.createChannel, .createChannel(name: nil, description: nil), channelId: "c")
+        let closed = Command(
+            .createChannel, .createChannel(name: nil, description: nil, isPrivate: true), channelId: "c")
+        let old: [UInt8] = Array("14:CREATE_CHANNEL3:ann1:c".utf8) + [0xFF, 0xFF]
+        #expect(open.canonicalBytes(actor: "ann") == old)
+        #expect(closed.canonicalBytes(actor: "ann") != old)
+    }
+
+    @Test(arguments: [
+        (#"{"type":"INVITE_USER","channelId":"c"}"#, "invitee"),
+        (#"{"type":"INVITE_USER","channelId":"c","invitee":"a b"}"#, "invitee"),
+        (#"{"type":"INVITE_USER","channelId":"c","invitee":"a","member":"a"}"#, "member"),
+        (#"{"type":"REMOVE_USER","channelId":"c"}"#, "member"),
+        (#"{"type":"REMOVE_USER","channelId":"c","member":1}"#, "member"),
+        (#"{"type":"ADD_REACTION","channelId":"c","reaction":"x"}"#, "messageId"),
+        (#"{"type":"REMOVE_REACTION","channelId":"c","messageId":"m"}"#, "reaction"),
+    ])
+    func fieldsAreNamed(_ json: String, _ field: String) {
+        let refusal = #expect(throws: CommandError.self) { try Self.parse(json) }
+        #expect(refusal?.code == .invalidCommand && refusal?.field == field)
+    }
+}

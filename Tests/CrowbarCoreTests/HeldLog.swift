@@ -53,6 +53,10 @@ final class HeldLog: EventLog {
     ) async throws -> LogPage {
         try await log.read(lane: lane, after: position, through: end, limit: limit, maxBytes: maxBytes)
     }
+    func readRights(of user: String) async throws -> ReadRights { try await log.readRights(of: user) }
+    func channel(_ id: String, for user: String) async throws -> ChannelMembership? {
+        try await log.channel(id, for: user)
+    }
     func position(of eventId: String) async throws -> Int64? { try await log.position(of: eventId) }
     func entry(atOrBefore position: Int64) async throws -> LogEntryID? { try await log.entry(atOrBefore: position) }
     func lastEntry(before milliseconds: Int64) async throws -> LogEntryID? {

@@ -13,6 +13,7 @@ import Testing
         "malformed": 400, "unauthorized": 401, "forbidden": 403, "user_not_found": 404, "channel_not_found": 404,
         "message_not_found": 404, "event_not_found": 404, "not_found": 404, "user_exists": 409,
         "channel_exists": 409, "message_exists": 409, "already_a_member": 409, "not_a_member": 409,
+        "already_invited": 409, "already_reacted": 409, "not_reacted": 409, "too_many_reactions": 422,
         "event_id_conflict": 409, "too_large": 413, "too_slow": 408, "misdirected": 421, "invalid_command": 422,
         "empty_message": 422,
         "message_too_long": 422, "refused": 422, "replay": 422, "loop": 422, "rate_limited": 429, "unavailable": 503,

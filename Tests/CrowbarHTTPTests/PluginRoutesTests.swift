@@ -17,9 +17,12 @@ import Testing
             show: { try answer("show \($0)") }, act: { try answer("\($0) \($1)") },
             forget: { try answer("forget \($0) \($1)") }, reload: { try answer("reload") },
             ask: { try answer("\($0) \($1) \($2 ?? "all")") },
+            deliveries: { plugin, queue, _ in try answer("deliveries \(plugin) \(queue ?? "all")") },
             logs: { try answer("logs \($0) \($1) \($2)") },
             setCursor: { try answer("set \($0) \($1)" + ($2 ? " again" : "")) },
-            deadLetters: { try answer("\($0) \($1) \($2?.joined(separator: " ") ?? "all")") })
+            deadLetters: { deed, name, ids, _ in
+                try answer("\(deed) \(name) \(ids?.joined(separator: " ") ?? "all")")
+            })
     }()
 
     struct Call: Sendable, CustomTestStringConvertible {

@@ -49,7 +49,10 @@ struct TestServer: Sendable {
             listings: APIConfiguration.Listings(
                 plugins: { Array(#"[{"name":"irc"}]"#.utf8) },
                 cursors: { $0 == "irc/libera" ? Array(#"[{"queue":"libera"}]"#.utf8) : nil },
-                deadLetters: { $0 == "irc" ? Array("[]".utf8) : nil }),
+                deadLetters: { name, access in
+                    if name == "reader" { return Array("\(access.reader)".utf8) }
+                    return name == "irc" ? Array("[]".utf8) : nil
+                }),
             plugins: plugins,
             hook: {
                 $0 == hash(Array("ci-token".utf8)) ? IncomingHook(name: "ci", channelId: "general", created: 1) : nil

@@ -62,7 +62,8 @@ import Testing
             #expect(page.entries.prefix(3).map(\.audience) == [0, 0, 0])
             #expect(page.entries.prefix(3).map(\.type) == [.userRegistered, .channelCreated, .messageSent])
             let driver = LogDriver(log, clock: ManualClock())
-            let edit = #"{"type":"EDIT_MESSAGE","channelId":"general","messageId":"m","message":"round \#(round)"}"#
+            let edit =
+                #"{"type":"EDIT_MESSAGE","channelId":"general","messageId":"m","message":"x","eventId":"e\#(round)"}"#
             let receipt = try await driver.store(edit)
             #expect(receipt.position == 3 + Int64(round))
             #expect(log.recent(after: receipt.position - 1)?.entries.map(\.audience) == [0])

@@ -216,3 +216,17 @@ final class ClockJump: Sendable {
     var by: Int64 { milliseconds.withLock { $0 } }
     func set(_ value: Int64) { milliseconds.withLock { $0 = value } }
 }
+
+extension PluginHost {
+    /// Dead letters as the operator sees them, who may read everything.
+    func deadLetters(of plugin: String?, queue: String?, limit: Int = maxLetters) async throws -> JSON {
+        try await deadLetters(of: plugin, queue: queue, for: try await Self.everything(), limit: limit)
+    }
+
+    /// As ``show(_:for:)`` for the operator.
+    func show(_ letters: Letters) async throws -> JSON { try await show(letters, for: try await Self.everything()) }
+
+    static func everything() async throws -> Access {
+        try await ReadAccess(MemoryLog(now: { 0 })).access(for: .all)
+    }
+}

@@ -53,7 +53,7 @@ private let allowed: [String: Set<String>] = [
     ],
     "CrowbarTesting": ["CrowbarCore", "PluginWire", "JSONBytes", "Logging"],
 ]
-private let standard: Set<String> = ["Glibc", "Synchronization", "FoundationEssentials"]
+private let standard: Set<String> = ["Swift", "Glibc", "Synchronization", "FoundationEssentials"]
 
 @Test(arguments: allowed.keys.sorted()) func aTargetImportsOnlyWhatTheArchitectureAllows(target: String) throws {
     let files = Repository.files(under: "Sources/\(target)", endingIn: ".swift")
@@ -63,6 +63,17 @@ private let standard: Set<String> = ["Glibc", "Synchronization", "FoundationEsse
         let beyond = try Repository.imports(file).subtracting(permitted)
         #expect(beyond.isEmpty, "\(file) imports \(beyond.sorted())")
     }
+}
+
+/// What gives out events takes what the caller may read: only `ReadableLog` reads, and it asks for an `Access`.
+@Test func noRouteReadsTheLogPastTheRights() throws {
+    let reading = /\blog\s*\.\s*(?:read|recent|tally|readRights)\s*\(/
+    let files = Repository.files(under: "Sources/CrowbarHTTP", endingIn: ".swift")
+    for file in files {
+        #expect(try Repository.text(file).firstMatch(of: reading) == nil, "\(file) reads events without an Access")
+    }
+    let holders = try files.filter { try Repository.text($0).contains("any EventLog") }
+    #expect(holders == ["Sources/CrowbarHTTP/APIConfiguration.swift"])
 }
 
 @Test func filesAndLinesAreShort() throws {

@@ -190,6 +190,7 @@ public final class CheckDesk: Sendable {
                 CheckChain.Member(plugin: $0.name, onFailure: $0.onFailure)
             }
         }
+        if members.isEmpty { return .passed(submission.command, record: nil) }
         var chain = CheckChain(submission, members: members, now: now())
         while true {
             switch chain.next(now: now()) {

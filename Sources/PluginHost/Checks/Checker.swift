@@ -34,6 +34,7 @@ struct Checker {
     private(set) var onFailure = Manifest.OnFailure.allow
     private var types: Set<CommandType>?
     private var channels: [String]?
+    private var isPrivate = false
     private var breaker = Breaker()
     private var inFlight = 0
     private(set) var tally = Tally()
@@ -55,6 +56,7 @@ struct Checker {
         onFailure = manifest.onFailure
         types = manifest.commandTypes.map(Set.init)
         channels = manifest.channels
+        isPrivate = manifest.isPrivate
     }
 
     /// Whether it is to be asked about a command. Commands without a channel are not excluded by `channels`.
@@ -62,7 +64,9 @@ struct Checker {
         if submission.origin?.plugin == name { return false }
         let command = submission.command
         if let types, !types.contains(command.type) { return false }
-        guard let channels, command.type.hasChannel else { return true }
+        guard command.type.hasChannel else { return true }
+        if submission.isPrivate { return isPrivate && (channels?.contains(command.channelId) ?? true) }
+        guard let channels else { return true }
         return channels.contains { QueueFilter.matches(command.channelId, $0) }
     }
 

@@ -8,12 +8,15 @@ struct CommandPolicy: Sendable {
     let commands: Set<CommandType>
     let actAs: [String]
     let allowsHistory: Bool
+    /// The private channels that its own users may join.
+    let privateChannels: Set<String>
 
     init(_ manifest: Manifest) {
         plugin = manifest.name
         commands = Set(manifest.commands)
         actAs = manifest.actAs
         allowsHistory = manifest.commandsInHistory
+        privateChannels = manifest.privateChannels
     }
 
     /// What is known of the delivery that a command names as its cause.
@@ -60,6 +63,7 @@ struct CommandPolicy: Sendable {
         var request = Ingest.Request(
             command, actor: actor, origin: .init(plugin: plugin, ref: ref), derivedId: id, depth: UInt8(depth))
         request.isKeyed = key != nil
+        request.mayJoinPrivate = privateChannels.contains(command.channelId) && isOwn(actor)
         if let key, Self.queue(of: cause) != Wire.mainQueue {
             request.formerId = Self.eventId(["key", plugin, key], nil, secret, hmac)
         }
@@ -69,9 +73,11 @@ struct CommandPolicy: Sendable {
     /// The queue that a command's key belongs to.
     private static func queue(of cause: Cause?) -> String { cause?.queue ?? Wire.mainQueue }
 
+    private func isOwn(_ user: String) -> Bool { user.hasPrefix(plugin + "/") }
+
     /// Whether the plugin may act for a user.
     func mayBe(_ user: String) -> Bool {
-        user.hasPrefix(plugin + "/") || actAs.contains { QueueFilter.matches(user, $0) }
+        isOwn(user) || actAs.contains { QueueFilter.matches(user, $0) }
     }
 
     /// The id of the event, derived so that the same emit after a crash is the same event and nobody without the log's

@@ -61,6 +61,8 @@ public struct Manifest: Sendable, Equatable {
     public var types: [EventType]?
     /// Channels it may see, or patterns that end in `*`; nil: all.
     public var channels: [String]?
+    /// Whether it may see private channels: in phase `event` those that ``channels`` lists by their ids.
+    public var isPrivate = false
     /// Where a new queue begins.
     public var start = StartPoint.now
     /// How order is kept: `channel`, `total` or `none`.
@@ -98,6 +100,17 @@ public struct Manifest: Sendable, Equatable {
 
     /// Bytes of the disk that a plugin's own folder may take where its manifest says nothing.
     public static let defaultDisk: Int64 = 1 << 30
+
+    /// The private channels that it may see, by their ids: a pattern never matches one.
+    public var privateChannels: Set<String> {
+        isPrivate ? Set((channels ?? []).filter { !$0.hasSuffix("*") }) : []
+    }
+
+    /// What the operator is told of a plugin of the command phase that is not asked about private channels.
+    var uncheckedNote: String? {
+        if phase == .event || isPrivate { return nil }
+        return "commands in private channels are not checked by '\(name)'; private = true in its manifest changes that"
+    }
 
     /// Bytes of the disk that its own folder may take.
     public var diskLimit: Int64 { limits?.disk ?? Self.defaultDisk }

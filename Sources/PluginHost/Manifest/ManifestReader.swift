@@ -6,7 +6,8 @@ import Settings
 /// Reads a file of plugins.d.
 struct ManifestReader {
     static let keys = [
-        "command", "phase", "enabled", "types", "channels", "start", "order", "window", "commands", "own_events",
+        "command", "phase", "enabled", "types", "channels", "private", "start", "order", "window", "commands",
+        "own_events",
         "act_as",
         "priority", "on_failure", "ping", "strict", "replay", "commands_in_history", "retry", "limits", "sandbox",
         "env", "config",
@@ -92,6 +93,7 @@ struct ManifestReader {
         manifest.isEnabled = try settings.bool("enabled") ?? true
         try readPhase(&manifest)
         manifest.channels = try channels()
+        manifest.isPrivate = try isPrivate(manifest)
         manifest.start = try start()
         manifest.order = try settings.string("order", oneOf: ["channel", "total", "none"]) ?? manifest.order
         manifest.window = try settings.int("window", in: 0...Int64(Wire.maxWindow)) ?? manifest.window
@@ -177,6 +179,16 @@ struct ManifestReader {
                 "'\(channel)' is neither a channel nor the beginning of one before a '*'")
         }
         return channels
+    }
+
+    private func isPrivate(_ manifest: Manifest) throws(SettingsError) -> Bool {
+        guard try settings.bool("private") ?? false else { return false }
+        // In phase `command` it stands for all private channels where no channels are listed.
+        if manifest.phase == .command, manifest.channels == nil { return true }
+        if manifest.channels?.contains(where: { !$0.hasSuffix("*") }) ?? false { return true }
+        throw settings.error(
+            "private",
+            "needs the private channels by their ids, as channels = [\"board\"]; a '*' never matches a private channel")
     }
 
     private func start() throws(SettingsError) -> StartPoint {

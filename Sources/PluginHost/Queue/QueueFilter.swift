@@ -6,15 +6,22 @@ struct QueueFilter: Equatable {
     private var types: UInt64?
     /// Channels, or patterns that end in `*`; nil: all. Never excludes events without a channel.
     private(set) var channels: [String]?
+    /// The private channels that it may want, by their ids.
+    private let privateChannels: Set<String>
 
-    init(types: [EventType]?, channels: [String]?) {
+    /// - Parameter privateChannels: The private channels that the manifest allows (``Manifest/privateChannels``).
+    init(types: [EventType]?, channels: [String]?, privateChannels: Set<String> = []) {
+        // A pattern never matches a private channel.
+        self.privateChannels = channels.map(privateChannels.intersection) ?? privateChannels
         self.types = types?.reduce(0) { $0 | 1 << UInt64($1.rawValue) }
         self.channels = channels
     }
 
     func wants(_ type: EventType) -> Bool { types.map { $0 & 1 << UInt64(type.rawValue) != 0 } ?? true }
 
-    func wants(channel: String?) -> Bool {
+    /// - Parameter isPrivate: Whether the event has an audience (``LogPage/Entry/audience``).
+    func wants(channel: String?, isPrivate: Bool) -> Bool {
+        if isPrivate { return channel.map(privateChannels.contains) ?? false }
         guard let channels, let channel else { return true }
         return channels.contains { Self.matches(channel, $0) }
     }

@@ -20,6 +20,7 @@ struct LogCount {
         var type: EventType
         var channel: String?
         var origin: String?
+        var isPrivate: Bool
     }
 
     /// How many events each part has; each place of the log is looked at once.
@@ -44,7 +45,8 @@ struct LogCount {
             let through = min(end, after + ReplayMeasure.piece)
             for tally in try await log.tally(after: after, through: through) {
                 var sum = tally
-                let kind = Kind(type: tally.type, channel: tally.channel, origin: tally.origin)
+                let kind = Kind(
+                    type: tally.type, channel: tally.channel, origin: tally.origin, isPrivate: tally.isPrivate)
                 sum.count += found[kind]?.count ?? 0
                 found[kind] = sum
             }
@@ -56,7 +58,11 @@ struct LogCount {
     /// Whether events of a kind are a queue's.
     func wants(_ kind: LogTally, _ filter: QueueFilter?) -> Bool {
         guard ownEvents || kind.origin != plugin else { return false }
-        if let filter, !filter.wants(kind.type) || !filter.wants(channel: kind.channel) { return false }
+        if let filter {
+            guard filter.wants(kind.type),
+                kind.channel == nil || filter.wants(channel: kind.channel, isPrivate: kind.isPrivate)
+            else { return false }
+        }
         guard let channels, let channel = kind.channel else { return true }
         return channels.contains { QueueFilter.matches(channel, $0) }
     }

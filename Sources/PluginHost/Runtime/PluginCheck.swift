@@ -36,6 +36,9 @@ public struct PluginCheck: Sendable {
             if !manifest.isEnabled {
                 findings.append(Finding(isError: false, text: "\(manifest.file): enabled = false: it will not run"))
             }
+            if let note = manifest.uncheckedNote {
+                findings.append(Finding(isError: false, text: "\(manifest.file): \(note)"))
+            }
             findings += await start(manifest, environment)
         }
         return findings

@@ -31,8 +31,13 @@ extension PluginHost {
 
     /// The dead letters of all plugins, of one, or of one of its queues, as `crowbar dead-letters list --json` prints
     /// them: oldest first, plugin by plugin.
-    /// - Parameter plugin: Nil for all.
-    public func deadLetters(of plugin: String?, queue: String?, limit: Int = maxLetters) async throws -> JSON {
+    /// - Parameters:
+    ///   - plugin: Nil for all.
+    ///   - access: What the caller may read: of an event that they may not, neither text nor channel is listed, nor
+    ///     what the plugin said about it.
+    public func deadLetters(
+        of plugin: String?, queue: String?, for access: Access, limit: Int = maxLetters
+    ) async throws -> JSON {
         if let plugin { try await expect(queue, of: plugin) }
         let plugins =
             if let plugin { [plugin] } else {
@@ -49,8 +54,10 @@ extension PluginHost {
             let page = try await environment.log.read(positions: some.map(\.entry.position))
             let entries = Dictionary(page.entries.map { ($0.position, $0) }, uniquingKeysWith: { $1 })
             for letter in some {
-                var members = Self.json(letter)
-                if let entry = entries[letter.entry.position] {
+                let entry = entries[letter.entry.position]
+                let isReadable = entry.map { access.mayRead($0, of: page) } ?? true
+                var members = Self.json(letter, isReadable: isReadable)
+                if let entry, isReadable {
                     members.append(.init("type", .string(entry.type.name)))
                     members.append(.init("channelId", page.name(entry.channel).map { .string($0) } ?? .null))
                     members.append(.init("text", Self.text(page.json(entry)).map { .string($0) } ?? .null))
@@ -71,11 +78,13 @@ extension PluginHost {
         return nil
     }
 
-    private static func json(_ letter: DeadLetter) -> [JSON.Member] {
+    private static func json(_ letter: DeadLetter, isReadable: Bool) -> [JSON.Member] {
+        // A receiver's answer may repeat the text.
         [
             .init("plugin", .string(letter.id.plugin)), .init("queue", .string(letter.id.queue)),
             .init("eventId", .string(letter.entry.eventId)), .init("position", .int(letter.entry.position)),
-            .init("code", .string(letter.code)), .init("message", .string(letter.message)),
+            .init("code", .string(letter.code)),
+            isReadable ? .init("message", .string(letter.message)) : .init("private", .bool(true)),
             .init("attempts", .int(letter.attempts)), .init("first", .int(letter.first)),
             .init("last", .int(letter.last)),
         ]
@@ -120,16 +129,18 @@ extension PluginHost {
     }
 
     /// Dead letters with their events, as `crowbar dead-letters show --json` prints them.
-    public func show(_ letters: Letters) async throws(ControlRefusal) -> JSON {
+    /// - Parameter access: As in ``deadLetters(of:queue:for:limit:)``.
+    public func show(_ letters: Letters, for access: Access) async throws(ControlRefusal) -> JSON {
         try await expect(letters.queue, of: letters.plugin)
         var shown: [JSON] = []
         do {
             let all = try await environment.store.deadLetters(
                 of: letters.plugin, queue: letters.queue, limit: Self.maxLetters)
             for letter in all where letters.eventIds?.contains(letter.entry.eventId) ?? true {
-                var members = Self.json(letter)
                 let page = try await environment.log.read(positions: [letter.entry.position])
-                if let entry = page.entries.first,
+                let isReadable = page.entries.first.map { access.mayRead($0, of: page) } ?? true
+                var members = Self.json(letter, isReadable: isReadable)
+                if isReadable, let entry = page.entries.first,
                     let event = try? JSON(parsing: Array(page.json(entry)), largeNumbersAsText: true)
                 {
                     members.append(.init("event", event))

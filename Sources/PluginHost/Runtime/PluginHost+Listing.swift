@@ -188,7 +188,8 @@ extension PluginHost {
             .init(
                 "types", (manifest.types?.map(\.name) ?? manifest.commandTypes?.map(\.rawValue)).map(strings) ?? .null),
             .init("channels", manifest.channels.map(strings) ?? .null),
-            .init("order", .string(manifest.order)), .init("window", .int(manifest.window)),
+            .init("private", .bool(manifest.isPrivate)), .init("order", .string(manifest.order)),
+            .init("window", .int(manifest.window)),
             .init("commands", strings(manifest.commands.map(\.rawValue))), .init("actAs", strings(manifest.actAs)),
             .init("maxAttempts", .int(manifest.maxAttempts)), .init("ackDeadlineMs", .int(manifest.ackDeadline)),
         ]

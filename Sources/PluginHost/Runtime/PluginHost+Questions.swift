@@ -1,7 +1,41 @@
+import CrowbarCore
 import JSONBytes
 
 // What only the plugin itself can tell or do, and the operator asks for.
 extension PluginHost {
+    /// The last deliveries of a plugin that runs.
+    /// - Parameter access: What the caller may read: of an event that they may not, nothing is shown of what the
+    ///   receiver answered, which may repeat the text.
+    public func deliveries(
+        of name: String, queue: String?, for access: Access
+    ) async throws(ControlRefusal) -> JSON {
+        let told = try await ask(name, "deliveries", queue: queue)
+        guard let tries = told.array else { return told }
+        var shown: [JSON] = []
+        do {
+            for attempt in tries { shown.append(try await mayShow(attempt, access) ? attempt : Self.covered(attempt)) }
+        } catch {
+            throw .store("\(error)")
+        }
+        return .array(shown)
+    }
+
+    /// Members of a delivery that may repeat an event's text.
+    private static let answers = ["reason", "redirect", "answer"]
+
+    private func mayShow(_ attempt: JSON, _ access: Access) async throws -> Bool {
+        guard Self.answers.contains(where: { attempt[$0] != nil }), let id = attempt["eventId"]?.string,
+            let position = try await environment.log.position(of: id)
+        else { return true }
+        let page = try await environment.log.read(positions: [position])
+        return page.entries.allSatisfy { access.mayRead($0, of: page) }
+    }
+
+    private static func covered(_ attempt: JSON) -> JSON {
+        let members = (attempt.members ?? []).filter { !answers.contains($0.key) }
+        return .object(members + [.init("private", .bool(true))])
+    }
+
     /// Asks a plugin that runs.
     /// - Parameters:
     ///   - what: A word that the plugin's `ready` names, as `deliveries`.

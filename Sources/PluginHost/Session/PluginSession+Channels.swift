@@ -17,6 +17,7 @@ extension PluginSession {
     /// Tells the operator, who may have mistyped a name or not made the channel yet.
     func warnOfMissingChannels() async {
         guard replay == nil else { return }
+        if let note = manifest.uncheckedNote { log.note(.notice, note) }
         view.channels = namedChannels
         for line in await MissingChannels.lines(namedChannels, manifest, environment) { log.note(.warning, line) }
     }
@@ -35,13 +36,27 @@ enum MissingChannels {
         _ channels: [String: [String]], _ manifest: Manifest?, _ environment: HostEnvironment
     ) async -> [String] {
         let forbidden = channels[commands] != nil && manifest?.commands.isEmpty == true ? [noCommands] : []
-        return forbidden + (await missing(channels, environment))
+        return forbidden + (await missing(channels, environment)) + (await hidden(channels, manifest, environment))
     }
 
     /// Of a plugin that sends commands, though its manifest allows none.
     static let noCommands =
         "this plugin sends commands, but its manifest allows none, so nothing from it reaches the chat; list them in "
         + "the manifest, such as commands = [\"REGISTER_USER\", \"JOIN_CHANNEL\", \"SEND_MESSAGE\"]"
+
+    /// Private channels that are named though the manifest does not allow them.
+    private static func hidden(
+        _ channels: [String: [String]], _ manifest: Manifest?, _ environment: HostEnvironment
+    ) async -> [String] {
+        let names = Set(channels.values.joined()).subtracting(manifest?.privateChannels ?? [])
+        guard !names.isEmpty, let find = environment.privateChannels, let found = await find(names.sorted()) else {
+            return []
+        }
+        return found.sorted().prefix(most).map {
+            "the channel '\($0)' is private, so this plugin neither sees nor joins it; to allow it, set private = true "
+                + "and list '\($0)' under channels in the manifest"
+        }
+    }
 
     private static func missing(_ channels: [String: [String]], _ environment: HostEnvironment) async -> [String] {
         let names = Set(channels.values.joined())

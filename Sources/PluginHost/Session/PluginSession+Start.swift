@@ -119,7 +119,10 @@ extension PluginSession {
         let attempts = queue.maxAttempts ?? manifest.maxAttempts
         guard (1...1000).contains(attempts) else { throw refuse("'maxAttempts' must be from 1 to 1,000") }
         return Specification(
-            name: queue.name, filter: QueueFilter(types: types, channels: queue.channels ?? manifest.channels),
+            name: queue.name,
+            filter: QueueFilter(
+                types: types, channels: queue.channels ?? manifest.channels,
+                privateChannels: manifest.privateChannels),
             start: start, window: Int(window),
             settings: .init(
                 order: order, isPipelined: isPipelined, maxAttempts: attempts, ackDeadline: manifest.ackDeadline))

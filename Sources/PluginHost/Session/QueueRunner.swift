@@ -182,10 +182,16 @@ struct QueueRunner {
                 at += 1
                 continue
             }
+            let (entry, mode) = (fetched.entries[at], mode(taken))
             let attempt = queue.launch(slot: taken.slot, delivery: number, now: now)
-            line.append(
-                delivery: number, position: taken.position, attempt: attempt, mode: mode(taken),
-                event: fetched.json(fetched.entries[at]), to: &out)
+            if entry.audience == 0 || filter.wants(channel: fetched.name(entry.channel), isPrivate: true) {
+                line.append(
+                    delivery: number, position: taken.position, attempt: attempt, mode: mode,
+                    event: fetched.json(entry), to: &out)
+            } else {
+                // It was parked or given up on when the manifest still allowed it.
+                isDirty = queue.settle(number, now: now) || isDirty
+            }
             at += 1
             count += 1
         }
@@ -225,7 +231,7 @@ struct QueueRunner {
     mutating func takeIn(_ page: LogPage, key: String, through: Int64, ownEvents: Bool, plugin: String) {
         let wanted = page.entries.filter {
             filter.wants($0.type) && (ownEvents || page.name($0.origin) != plugin)
-                && page.name($0.channel).map { filter.wants(channel: $0) && isReplayed(channel: $0) } ?? true
+                && wants($0, of: page)
         }
         queue.takeIn(key, wanted.map(\.position), through: page.entries.last?.position ?? through)
         isDirty = true
@@ -247,7 +253,7 @@ struct QueueRunner {
 
     private mutating func offer(_ entry: LogPage.Entry, _ ownEvents: Bool, _ plugin: String) {
         isDirty = true
-        guard filter.wants(entry.type), wants(channel: entry.channel),
+        guard filter.wants(entry.type), entry.audience == 0 ? wants(channel: entry.channel) : wants(entry, of: page),
             ownEvents || entry.origin < 0 || page.names[Int(entry.origin)] != plugin
         else { return queue.skip(through: entry.position) }
         let name = Int(entry.channel >= 0 ? entry.channel : entry.user)
@@ -264,11 +270,17 @@ struct QueueRunner {
         queue.offer(position: entry.position, lane: lane)
     }
 
+    private func wants(_ entry: LogPage.Entry, of page: LogPage) -> Bool {
+        guard let channel = page.name(entry.channel) else { return true }
+        return filter.wants(channel: channel, isPrivate: entry.audience != 0) && isReplayed(channel: channel)
+    }
+
+    /// Whether an event of everybody is wanted by its channel, remembered for the page.
     private mutating func wants(channel index: Int32) -> Bool {
         guard index >= 0 else { return true }
         if let known = wanted[Int(index)] { return known }
         let name = page.names[Int(index)]
-        let answer = filter.wants(channel: name) && isReplayed(channel: name)
+        let answer = filter.wants(channel: name, isPrivate: false) && isReplayed(channel: name)
         wanted[Int(index)] = answer
         return answer
     }

@@ -28,7 +28,7 @@ struct Caller {
     /// Sends one command; a lost connection is retried under the same event id.
     /// - Returns: The event's id, or the refusal's code and message.
     func send(
-        _ type: CommandType, as user: String, eventId: String = newEventId(), _ fields: Fields
+        _ type: CommandType, as user: String, eventId: String = newEventId(), isPrivate: Bool = false, _ fields: Fields
     ) async throws -> Outcome {
         var json = JSONWriter()
         json.beginObject()
@@ -36,17 +36,18 @@ struct Caller {
         json.member("userId", user)
         json.member("eventId", eventId)
         for (name, value) in fields { json.member(name, value) }
+        if isPrivate { json.member("private", true) }
         json.endObject()
         let answer = try await client.request(
             .POST, "/api/commands", body: json.bytes, advice: "if it was stored, the event's id is \(eventId)")
-        if let refusal = answer.refusal { return .refused(code: refusal.code, message: refusal.message) }
+        if let refusal = answer.refusal { return .refused(refusal.code, refusal.message, field: refusal.field) }
         return .done(eventId: (try? JSONObject(parsing: answer.body))?.string("eventId") ?? eventId)
     }
 
     /// What became of a command.
     enum Outcome {
         case done(eventId: String)
-        case refused(code: String, message: String)
+        case refused(_ code: String, _ message: String, field: String?)
 
         var eventId: String {
             if case .done(let eventId) = self { return eventId }
@@ -55,22 +56,28 @@ struct Caller {
     }
 
     /// Sends a command and, the first time a user speaks here, registers the command line's own and joins the channel.
-    /// - Parameter eventId: The id that the event gets; the same id again stores nothing twice.
+    /// - Parameters:
+    ///   - eventId: The id that the event gets; the same id again stores nothing twice.
+    ///   - isPrivate: Whether the channel that is created is private.
     /// - Returns: The event's id.
     func sendJoined(
-        _ type: CommandType, channel: String?, as user: String?, eventId: String = newEventId(), _ fields: Fields
+        _ type: CommandType, channel: String?, as user: String?, eventId: String = newEventId(),
+        isPrivate: Bool = false,
+        _ fields: Fields
     ) async throws -> String {
         let login = Self.login()
         let actor = user ?? login.id
         // Three tries: as it is, after registering, after joining.
         for _ in 0..<3 {
-            let outcome = try await send(type, as: actor, eventId: eventId, fields)
-            guard case .refused(let code, let message) = outcome else { return outcome.eventId }
-            if code == "user_not_found", user == nil {
+            let outcome = try await send(type, as: actor, eventId: eventId, isPrivate: isPrivate, fields)
+            guard case .refused(let code, let message, let field) = outcome else { return outcome.eventId }
+            // Of who acts, and not of somebody whom the command is about.
+            let isActor = field == "userId" || field == "channelId"
+            if code == "user_not_found", isActor, user == nil {
                 try accept(try await send(.registerUser, as: actor, ["name": login.name]))
-            } else if code == "user_not_found" {
+            } else if code == "user_not_found", isActor {
                 throw Refusal("there is no user '\(actor)'; 'crowbar user add \(actor)' registers one")
-            } else if code == "not_a_member", let channel {
+            } else if code == "not_a_member", isActor, let channel {
                 try accept(try await send(.joinChannel, as: actor, ["channelId": channel]))
             } else if code == "channel_not_found", let channel {
                 throw Refusal("there is no channel '\(channel)'; 'crowbar channel add \(channel)' makes one")
@@ -84,7 +91,7 @@ struct Caller {
 
     /// Another process may have been quicker to register or join: that is as good.
     private func accept(_ outcome: Outcome) throws {
-        if case .refused(let code, let message) = outcome, code != "user_exists", code != "already_a_member" {
+        if case .refused(let code, let message, _) = outcome, code != "user_exists", code != "already_a_member" {
             throw Refusal(message)
         }
     }

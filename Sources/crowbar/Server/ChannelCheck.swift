@@ -6,17 +6,21 @@ import PluginHost
 struct ChannelCheck: Sendable {
     /// Which of these channels do not exist; nil where the log cannot be read.
     let missing: @Sendable (_ names: [String]) async -> [String]?
+    /// Which of these channels are private; nil where the log cannot be read.
+    let privateChannels: @Sendable (_ names: [String]) async -> [String]?
     private let hooks: @Sendable () async -> [(name: String, channel: String)]
 
     /// Of a running server's own stores.
     init(_ stores: Stores) {
         let (log, accounts) = (stores.log, stores.accounts)
         missing = { try? await log.missing(channels: $0) }
+        privateChannels = { try? await log.privateChannels(among: $0) }
         hooks = { ((try? accounts.hooks()) ?? []).map { ($0.name, $0.channelId) } }
     }
 
     private init(_ reader: DataReader) {
         missing = { try? await reader.missing(channels: $0) }
+        privateChannels = { try? await reader.privateChannels(among: $0) }
         hooks = { (try? await reader.hooks()) ?? [] }
     }
 

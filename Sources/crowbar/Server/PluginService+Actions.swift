@@ -32,6 +32,9 @@ extension PluginService {
             ask: { what, name, queue in
                 try await Self.answer { try await host.ask(name, what, queue: queue) }
             },
+            deliveries: { name, queue, access in
+                try await Self.answer { try await host.deliveries(of: name, queue: queue, for: access) }
+            },
             logs: { name, after, limit in
                 let (plugin, queue) = Self.parts(name)
                 return try await Self.answer {
@@ -50,12 +53,12 @@ extension PluginService {
                     try await host.setCursor(of: plugin, queue: queue, to: place, isConfirmed: isConfirmed)
                 }
             },
-            deadLetters: { deed, name, eventIds in
+            deadLetters: { deed, name, eventIds, access in
                 let (plugin, queue) = Self.parts(name)
                 let letters = PluginHost.Letters(plugin: plugin, queue: queue, eventIds: eventIds)
                 return try await Self.answer {
                     switch deed {
-                    case .show: try await host.show(letters)
+                    case .show: try await host.show(letters, for: access)
                     case .retry: try await host.retry(letters)
                     case .drop: try await host.drop(letters)
                     }

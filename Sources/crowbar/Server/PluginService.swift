@@ -22,7 +22,9 @@ struct PluginService: Service {
             log: stores.log, store: stores.host, ingest: ingest, checks: checks,
             dataFolder: Self.absolute(configuration.data) + "/plugins",
             isolation: Self.isolation(configuration), logger: logger)
-        environment.missingChannels = ChannelCheck(stores).missing
+        let channels = ChannelCheck(stores)
+        environment.missingChannels = channels.missing
+        environment.privateChannels = channels.privateChannels
         if access(configuration.plugins, F_OK) != 0, errno == ENOENT {
             logger.notice("there is no folder '\(configuration.plugins)', so no plugin runs")
         }
@@ -52,11 +54,11 @@ struct PluginService: Service {
                 guard try await host.knows(plugin) else { return nil }
                 return try await Self.answer { try await host.cursors(of: plugin, queue: queue) }
             },
-            deadLetters: { name in
-                guard let name else { return try await host.deadLetters(of: nil, queue: nil).bytes }
+            deadLetters: { name, access in
+                guard let name else { return try await host.deadLetters(of: nil, queue: nil, for: access).bytes }
                 let (plugin, queue) = Self.parts(name)
                 guard try await host.knows(plugin) else { return nil }
-                return try await Self.answer { try await host.deadLetters(of: plugin, queue: queue) }
+                return try await Self.answer { try await host.deadLetters(of: plugin, queue: queue, for: access) }
             })
     }
 
@@ -100,6 +102,7 @@ struct PluginService: Service {
             isolation: isolation(configuration, beside: folder), logger: quiet)
         let (channels, notes) = ChannelCheck.open(configuration)
         environment.missingChannels = channels?.missing
+        environment.privateChannels = channels?.privateChannels
         do {
             let findings = try await PluginCheck.run(folder: absolute(configuration.plugins), environment: environment)
             return findings + notes + (await channels?.hookFindings() ?? [])

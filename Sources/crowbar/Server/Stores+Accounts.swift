@@ -63,7 +63,9 @@ extension Stores {
             json.beginObject()
             json.member("channelId", channel.id)
             json.member("creator", channel.creator)
+            json.member("private", channel.isPrivate)
             json.member("members", channel.members)
+            json.member("invited", channel.invited)
             if let time = channel.lastEvent { json.member("lastEvent", time) }
             json.endObject()
         }

@@ -47,7 +47,10 @@ extension Stores {
         ]
         // The user may be there already, of an earlier hook of this name.
         for (command, isFine) in steps {
-            if case .failure(let error)? = await ingest.submit([Ingest.Request(command, actor: user)]).first,
+            var request = Ingest.Request(command, actor: user)
+            // The operator may put a hook into a private channel.
+            request.mayJoinPrivate = true
+            if case .failure(let error)? = await ingest.submit([request]).first,
                 error.code != isFine
             {
                 throw error.code == .channelNotFound

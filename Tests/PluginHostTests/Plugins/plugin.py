@@ -8,6 +8,7 @@ ms), swap (changes its queues), flood (emits more than is read from it at once, 
 that is too large, and again without it once it is told), keyed (a command for each message, all under one key),
 sloppy (exit status 3 after a drain), unsure (exit status 78 after all), orphans (a daemon that runs `orphan`; it notes
 its launcher's process id too).
+With `tries` it tells of deliveries of these events.
 It notes what it gets in dataDir/seen, one JSON line each.
 """
 import json
@@ -63,6 +64,8 @@ class Plugin:
             sys.stdout.write("{no json\n")
             sys.stdout.write("{" + "x" * (2 << 20) + "\n")
         ready = dict(type="ready", protocol=self.config.get("protocol", 1), name="test", version="1.2.3")
+        if "tries" in self.config:
+            ready["asks"] = ["deliveries"]
         for key in ("queues", "pipelined"):
             if key in self.config:
                 ready[key] = self.config[key]
@@ -150,6 +153,9 @@ class Plugin:
                 self.event(message, line)
             elif kind == "ping":
                 say(type="pong", n=message["n"])
+            elif kind == "ask":
+                tries = [dict(eventId=id, delivered=False, answer="it said secret") for id in self.config["tries"]]
+                say(type="answer", id=message["id"], ok=True, answer=tries)
             elif kind in ("start", "result", "caughtUp", "voided", "error"):
                 self.note(**message)
                 if kind == "error" and self.mode == "oversized":

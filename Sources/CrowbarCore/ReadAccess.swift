@@ -1,0 +1,167 @@
+import JSONBytes
+
+/// The private channels that a user has a part in, by ``ChannelState/key``, at one moment of the log.
+public struct ReadRights: Sendable, Equatable {
+    /// The log's head at that moment.
+    public var head: Int64
+    /// The private channels that the user is a member of.
+    public var member: Set<Int64>
+    /// The private channels that the user is invited to.
+    public var invited: Set<Int64>
+
+    /// Makes rights.
+    public init(head: Int64, member: Set<Int64> = [], invited: Set<Int64> = []) {
+        self.head = head
+        self.member = member
+        self.invited = invited
+    }
+}
+
+/// Who reads.
+public enum Reader: Sendable, Equatable {
+    /// A caller without a token.
+    case anonymous
+    /// A user with a token, admins included.
+    case user(String)
+    /// Reads everything: the operator on the Unix socket, or an admin who asked for all.
+    case all
+}
+
+/// The one place where it is decided who may read which events. It asks the decision tables, so that a right that was
+/// taken away is gone for everything that is asked for after the answer.
+public struct ReadAccess: Sendable {
+    private let log: any EventLog
+
+    /// Makes the decisions of a log.
+    public init(_ log: any EventLog) { self.log = log }
+
+    /// What a reader may read now.
+    /// - Throws: ``LogError``.
+    public func access(for reader: Reader) async throws -> Access {
+        switch reader {
+        case .user(let id): Access(reader, try await log.readRights(of: id))
+        case .anonymous, .all: Access(reader, ReadRights(head: try await log.head()?.position ?? 0))
+        }
+    }
+}
+
+/// What one reader may read, as of one moment of the log. Only ``ReadAccess`` makes it, and what gives out events or
+/// views takes it: a route without it does not compile.
+public struct Access: Sendable, Equatable {
+    /// Who reads.
+    public let reader: Reader
+    /// The log's head when the rights were looked up.
+    public let head: Int64
+    /// The private channels whose events may be read, by ``ChannelState/key``.
+    public private(set) var audiences: Set<Int64>
+    private let invited: Set<Int64>
+
+    init(_ reader: Reader, _ rights: ReadRights) {
+        self.reader = reader
+        head = rights.head
+        audiences = rights.member
+        invited = rights.invited
+    }
+
+    /// The user who reads; nil without a token, and for who reads everything.
+    public var userId: String? { if case .user(let id) = reader { id } else { nil } }
+
+    /// Whether everything of an audience may be read: all of a private channel's history, also from before the user
+    /// joined.
+    public func mayRead(audience: Int64) -> Bool {
+        audience == 0 || audiences.contains(audience) || reader == .all
+    }
+
+    /// Whether an event may be read by the rights of that moment: for pages of what was stored before.
+    public func mayRead(_ entry: LogPage.Entry, of page: LogPage) -> Bool {
+        if mayRead(audience: entry.audience) { return true }
+        return invited.contains(entry.audience) && isInvitation(entry, of: page)
+    }
+
+    /// Whether an event may be read, for a reader who follows the log: each event once, in order. Up to ``head`` the
+    /// rights of that moment count; behind it the events themselves give and take rights. The event that ends the
+    /// membership is the last one of its channel that may be read.
+    public mutating func follow(_ entry: LogPage.Entry, of page: LogPage) -> Bool {
+        guard entry.audience != 0, let userId, entry.position > head else { return mayRead(entry, of: page) }
+        switch entry.type {
+        case .channelCreated, .userJoinedChannel:
+            if page.name(entry.user) == userId { audiences.insert(entry.audience) }
+            return mayRead(audience: entry.audience)
+        case .userLeftChannel:
+            let wasMember = mayRead(audience: entry.audience)
+            if page.name(entry.user) == userId { audiences.remove(entry.audience) }
+            return wasMember
+        case .userRemoved:
+            let wasMember = mayRead(audience: entry.audience)
+            if wasMember, names(entry, "member", of: page) { audiences.remove(entry.audience) }
+            return wasMember
+        case .channelDestroyed: return audiences.remove(entry.audience) != nil
+        case .userInvited: return mayRead(audience: entry.audience) || isInvitation(entry, of: page)
+        case .userRegistered, .userRenamed, .channelTopicSet, .messageSent, .messageEdited, .messageDeleted,
+            .reactionAdded, .reactionRemoved:
+            return mayRead(audience: entry.audience)
+        }
+    }
+
+    private func isInvitation(_ entry: LogPage.Entry, of page: LogPage) -> Bool {
+        entry.type == .userInvited && names(entry, "invitee", of: page)
+    }
+
+    private func names(_ entry: LogPage.Entry, _ field: StaticString, of page: LogPage) -> Bool {
+        guard let userId, let event = try? JSONObject(parsing: Array(page.json(entry))) else { return false }
+        return event.string(field) == userId
+    }
+}
+
+/// The log for readers who see only what they may.
+public struct ReadableLog: Sendable {
+    private let log: any EventLog
+
+    /// Makes the readers' side of a log.
+    public init(_ log: any EventLog) { self.log = log }
+
+    /// Wakes readers after each append.
+    public var growth: GrowthSignal { log.growth }
+
+    /// The position of an event, also of one that the reader may not read: a client that was removed from a channel
+    /// can resume behind its last event.
+    public func position(of eventId: String) async throws -> Int64? { try await log.position(of: eventId) }
+
+    /// A page of entries that the rights of one moment allow.
+    public func page(after position: Int64, limit: Int, maxBytes: Int, for access: Access) async throws -> Readable {
+        let page = try await log.read(after: position, limit: limit, maxBytes: maxBytes)
+        if Self.isPublic(page) { return Readable(page, page.entries) }
+        return Readable(page, page.entries.filter { access.mayRead($0, of: page) })
+    }
+
+    /// The next entries of a reader who follows the log; see ``Access/follow(_:of:)``.
+    public func next(after position: Int64, limit: Int, maxBytes: Int, for access: inout Access) async throws
+        -> Readable
+    {
+        let page = try await log.read(after: position, limit: limit, maxBytes: maxBytes)
+        if Self.isPublic(page) { return Readable(page, page.entries) }
+        var followed = access
+        let entries = page.entries.filter { followed.follow($0, of: page) }
+        access = followed
+        return Readable(page, entries)
+    }
+
+    /// Whether a page has nothing but what everybody may read, which is most pages: they are not copied.
+    private static func isPublic(_ page: LogPage) -> Bool { page.entries.allSatisfy { $0.audience == 0 } }
+
+    /// A page of the log and those of its entries that a reader may read.
+    public struct Readable: Sendable {
+        /// The page, for ``LogPage/json(_:)`` and ``LogPage/name(_:)`` of ``entries``.
+        public let page: LogPage
+        /// What may be read.
+        public let entries: [LogPage.Entry]
+        /// The position through which the log was read; nil if nothing is behind the position asked for.
+        public let through: Int64?
+
+        init(_ page: LogPage, _ entries: [LogPage.Entry]) {
+            self.page = page
+            self.entries = entries
+            through = page.entries.last?.position
+        }
+    }
+}

@@ -1,0 +1,112 @@
+import CrowbarTesting
+import Glibc
+import JSONBytes
+import Testing
+
+/// Private channels by the command line and the real server.
+@Suite(.serialized) struct PrivateChannelTests {
+    private static let toml = "data = \"d\"\n[http]\nlisten = \"127.0.0.1:0\"\n"
+
+    private func get(_ port: String, _ token: String, _ query: String) async throws -> [String] {
+        let curl = try LineProcess(
+            "/usr/bin/curl",
+            arguments: [
+                "-sS", "--max-time", "20", "-H", "Authorization: Bearer \(token)", "-w", "%{http_code}\n",
+                "http://127.0.0.1:\(port)/api/events\(query)",
+            ])
+        var lines: [String] = []
+        while true {
+            let line = try await curl.first("a line", within: .seconds(20)) { String(decoding: $0, as: UTF8.self) }
+            lines.append(line)
+            if line.count == 3 { return lines }
+        }
+    }
+
+    private func token(_ folder: CommandLineFolder, _ user: String, _ flags: String...) -> String {
+        #expect(folder.verb(["user", "add", user] + flags).status == 0)
+        return String(folder.crowbar("token", user).output.dropLast())
+    }
+
+    @Test func theOperatorMakesInvitesAndRemovesAndReadersSeeIt() async throws {
+        let folder = CommandLineFolder()
+        folder.write("crowbar.toml", Self.toml)
+        let server = try #require(folder.serve())
+        defer {
+            kill(server.pid, SIGKILL)
+            _ = CommandLineFolder.wait(server.pid)
+        }
+        let (ann, bob) = (token(folder, "ann"), token(folder, "bob"))
+        let root = token(folder, "root", "--admin")
+        #expect(folder.crowbar("channel", "add", "board", "--private", "--as", "ann").status == 0)
+        #expect(folder.crowbar("send", "board", "a secret", "--as", "ann").status == 0)
+
+        func sees(_ token: String, _ query: String = "") async throws -> Bool {
+            try await get(server.port, token, query).contains { $0.contains("a secret") }
+        }
+        #expect(try await sees(ann))
+        #expect(try await !sees(bob))
+        #expect(try await !sees(root))
+        #expect(try await sees(root, "?all=true"))
+        #expect(try await get(server.port, bob, "?all=true").last == "403")
+        #expect(folder.read("serve.err").contains("audit: an admin reads all channels, private ones too"))
+
+        // Only a member invites, and --as is meant as it stands; nobody is invited who is not there.
+        #expect(folder.crowbar("channel", "invite", "board", "nobody", "--as", "ann").error.contains("'nobody'"))
+        let stranger = folder.crowbar("channel", "invite", "nothing", "bob")
+        #expect(stranger.status == 1 && stranger.error.contains("there is no channel 'nothing'"), "\(stranger.error)")
+        let invited = folder.crowbar("channel", "invite", "board", "bob", "--as", "ann")
+        #expect(invited.status == 0, "\(invited.error)")
+        #expect(folder.crowbar("channel", "invite", "board", "bob").error.contains("is invited to 'board' already"))
+        let invitations = try await get(server.port, bob, "?type=USER_INVITED")
+        #expect(invitations.count == 2 && invitations[0].contains(#""invitee":"bob""#), "\(invitations)")
+        let listed = folder.crowbar("channel", "list").output.split(separator: "\n").last ?? ""
+        // Ann, and the command line's own user, who joined to invite.
+        #expect(listed.wholeMatch(of: /board +2 +ann +20\S+ +yes +1 */) != nil, "\(listed)")
+
+        #expect(folder.crowbar("send", "board", "hello", "--as", "bob").status == 0)
+        #expect(try await sees(bob))
+        let removed = folder.crowbar("channel", "remove", "board", "bob")
+        #expect(removed.status == 0, "\(removed.error)")
+        #expect(try await !sees(bob))
+        let again = folder.crowbar("channel", "remove", "board", "bob")
+        #expect(again.status == 1 && again.error.contains("'bob' is not in 'board'"), "\(again.error)")
+
+        // The operator sees all, and may let a hook in.
+        #expect(folder.crowbar("events", "export").output.contains("a secret"))
+        #expect(folder.crowbar("hooks", "add", "ci", "board").status == 0)
+        let copy = folder.file("copy")
+        #expect(folder.crowbar("backup", copy).status == 0)
+        folder.write("copy.toml", "data = \"\(copy)\"\n")
+        #expect(folder.crowbar("events", "export", "--config", "copy.toml").output.contains("a secret"))
+    }
+
+    @Test func checkSaysWhatPluginsDoNotSee() throws {
+        let folder = CommandLineFolder()
+        folder.write("crowbar.toml", Self.toml)
+        folder.makeFolder("plugins.d")
+        let server = try #require(folder.serve())
+        #expect(folder.crowbar("channel", "add", "board", "--private").status == 0)
+        kill(server.pid, SIGTERM)
+        _ = CommandLineFolder.wait(server.pid)
+        let program = """
+            #!/usr/bin/env python3
+            import json, sys
+            for line in sys.stdin:
+                message = json.loads(line)
+                if message["type"] == "hello":
+                    print(json.dumps({"type": "ready", "protocol": 1, "name": "x", "version": "1"}), flush=True)
+            """
+        folder.write("p.py", program)
+        chmod(folder.file("p.py"), 0o755)
+        folder.write("plugins.d/word-filter.toml", "command = [\"../p.py\"]\nphase = \"command\"\n")
+        folder.write("plugins.d/open.toml", "command = [\"../p.py\"]\nchannels = [\"board\"]\n")
+        folder.write("plugins.d/named.toml", "command = [\"../p.py\"]\nchannels = [\"board\"]\nprivate = true\n")
+        folder.write("plugins.d/wide.toml", "command = [\"../p.py\"]\nchannels = [\"bo*\"]\nprivate = true\n")
+        let lines = folder.crowbar("check").error.split(separator: "\n").map(String.init)
+        let unchecked = "commands in private channels are not checked by 'word-filter'"
+        #expect(lines.count { $0.hasPrefix("note: ") && $0.contains(unchecked) } == 1, "\(lines)")
+        let hidden = lines.filter { $0.contains("the channel 'board' is private") }
+        #expect(hidden.count == 1 && hidden[0].contains("open.toml"), "\(lines)")
+        #expect(lines.contains { $0.hasPrefix("error: ") && $0.contains("wide.toml:3: private: needs") }, "\(lines)")
+    }
+}
