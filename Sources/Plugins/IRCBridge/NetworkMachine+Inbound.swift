@@ -1,3 +1,4 @@
+import ChatMarkdown
 import PluginKit
 import PluginWire
 
@@ -333,8 +334,8 @@ extension NetworkMachine {
             kind = "action"
         }
         text =
-            StyledText(irc: text).replacing { part, isFirst in
-                isFirst ? Mentions.toChat(part) { addressee($0, in: target) } : part
+            StyledText(irc: text).replacing { part, before, _ in
+                before == nil ? Mentions.toChat(part) { addressee($0, in: target) } : part
             }.markdown
         guard text.utf8.contains(where: { $0 != 0x20 }) else { return [] }
         var actions: [NetworkAction] = []
