@@ -18,7 +18,10 @@ extension StyledText {
         let fitted = fittedToMarkdown
         let bare = fitted.written { text, _ in text }
         if StyledText(markdown: bare) == fitted { return bare }
-        return fitted.written { Self.escape($0, $1) }
+        let escaped = fitted.written { Self.escape($0, $1) }
+        // Many marks directly behind a URL may be read as a part of it. Then the text counts more than its styles.
+        if !URLScanner.mayContainURL(plain) || StyledText(markdown: escaped) == fitted { return escaped }
+        return Self.escape(plain, [])
     }
 
     /// The text as Markdown can say it: marks cannot stand beside the white space they enclose or within a URL, nor can
@@ -43,14 +46,24 @@ extension StyledText {
         return out
     }
 
-    /// The text with one style on each URL: that of its beginning.
+    /// The text with one style on each URL, that of its beginning, and none that begins directly behind it, where its
+    /// mark would be a part of the URL.
     private var withWholeURLs: StyledText {
         guard runs.count > 1, URLScanner.mayContainURL(plain) else { return self }
         var out = StyledText()
         var (characters, styles): ([Character], [Style]) = ([], [])
+        // What a run of code may have besides, where it stands directly behind a URL.
+        var limit: Style?
         func flush() {
+            limit = nil
             for range in URLScanner.ranges(characters) {
-                for i in range { styles[i] = styles[range.lowerBound] }
+                let style = styles[range.lowerBound]
+                for i in range { styles[i] = style }
+                for i in characters.indices[range.upperBound...] {
+                    styles[i].formIntersection(style)
+                    if !URLScanner.isTrimmed(characters[i]) { break }
+                }
+                if characters[range.upperBound...].allSatisfy(URLScanner.isTrimmed) { limit = style.union(.code) }
             }
             for (character, style) in zip(characters, styles) { out.append(String(character), style) }
             (characters, styles) = ([], [])
@@ -58,7 +71,7 @@ extension StyledText {
         for run in runs {
             if run.style.contains(.code), !run.text.contains("`") {
                 flush()
-                out.append(run.text, run.style)
+                out.append(run.text, limit.map(run.style.intersection) ?? run.style)
             } else {
                 characters += run.text
                 styles += [Style](repeating: run.style.subtracting(.code), count: run.text.count)

@@ -46,7 +46,9 @@ package enum URLScanner {
         _ text: [Character], _ start: Int, closes: (_ sign: Character, _ count: Int) -> Bool = { _, _ in false }
     ) -> Int {
         guard isLetterOfASCII(text[start]), start == 0 || !isWord(text[start - 1]) else { return start }
-        guard let body = schemeEnd(text, start) ?? wwwEnd(text, start) else { return start }
+        guard let body = schemeEnd(text, start) ?? wwwEnd(text, start), body < text.count, !isTrimmed(text[body]),
+            !isMark(text[body])
+        else { return start }
         var end = body
         // How many brackets of each kind are open.
         var open: [Character: Int] = [:]
@@ -65,7 +67,7 @@ package enum URLScanner {
             let sign = text[end - 1]
             if isTrimmed(sign) {
                 end -= 1
-            } else if sign == "*" || sign == "_" || sign == "~" {
+            } else if isMark(sign) {
                 var count = 1
                 while end - count > body, text[end - count - 1] == sign { count += 1 }
                 guard closes(sign, count) else { break }
@@ -80,6 +82,10 @@ package enum URLScanner {
     /// Whether a character is part of a word: a letter or a digit.
     package static func isWord(_ character: Character?) -> Bool {
         character.map { $0.isLetter || $0.isNumber } ?? false
+    }
+
+    private static func isMark(_ character: Character) -> Bool {
+        character == "*" || character == "_" || character == "~"
     }
 
     private static func isLetterOfASCII(_ character: Character) -> Bool {
@@ -125,7 +131,8 @@ package enum URLScanner {
         }
     }
 
-    private static func isTrimmed(_ character: Character) -> Bool {
+    /// Whether a URL does not end with a character.
+    static func isTrimmed(_ character: Character) -> Bool {
         switch character {
         case ".", ",", ":", ";", "!", "?", "'", "(", "[", "{", "…", "’", "”", "»", "›": true
         default: false

@@ -22,7 +22,7 @@ import Testing
         ("awww.e.org", "awww.e.org"), ("irc://irc.example/#a_b_", "⟦irc://irc.example/#a_b_⟧"),
         ("git+ssh://g@h/~a/b_c", "⟦git+ssh://g@h/~a/b_c⟧"), ("c://x", "c://x"), ("xhttps://e.org", "⟦xhttps://e.org⟧"),
         ("1https://e.org", "1https://e.org"), ("éhttps://e.org", "éhttps://e.org"), ("https://", "https://"),
-        ("https://, x", "https://, x"), ("https:/e.org", "https:/e.org"), ("a://b", "a://b"), ("and/or", "and/or"),
+        ("https://, x", "https://, x"), ("https://**x", "https://**x"), ("file:///a_", "⟦file:///a_⟧"), ("https:/e.org", "https:/e.org"), ("a://b", "a://b"), ("and/or", "and/or"),
         ("https://e.org/a\u{200B}b", "⟦https://e.org/a⟧\u{200B}b"), ("https://e.org/a\nb", "⟦https://e.org/a⟧\nb"),
         ("https://e.org, https://f.org", "⟦https://e.org⟧, ⟦https://f.org⟧"), ("mailto:a@b.c", "mailto:a@b.c"),
         ("abcdefghijklmnopqrstuvwxyz://e", "abcdefghijklmnopqrstuvwxyz://e"),
