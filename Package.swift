@@ -49,6 +49,7 @@ let package = Package(
     targets: [
         // Leaves: bytes, C libraries.
         .target(name: "JSONBytes", swiftSettings: strict),
+        .target(name: "ChatMarkdown", swiftSettings: strict),
         .target(
             name: "Settings", dependencies: ["JSONBytes", .product(name: "TOMLKit", package: "TOMLKit")],
             swiftSettings: strict),
@@ -84,14 +85,14 @@ let package = Package(
         .executableTarget(
             name: "IRCBridge",
             dependencies: [
-                "PluginKit", "PluginWire", "JSONBytes", "OpenSSL", collections,
+                "PluginKit", "PluginWire", "ChatMarkdown", "JSONBytes", "OpenSSL", collections,
                 .product(name: "NIOSOCKS", package: "swift-nio-extras"),
             ] + nio,
             path: "Sources/Plugins/IRCBridge",
             swiftSettings: strict),
         .executableTarget(
             name: "Webhook",
-            dependencies: ["PluginKit", "PluginWire", "JSONBytes", "CCurl", "OpenSSL", collections],
+            dependencies: ["PluginKit", "PluginWire", "ChatMarkdown", "JSONBytes", "CCurl", "OpenSSL", collections],
             path: "Sources/Plugins/Webhook",
             swiftSettings: strict),
 
@@ -137,6 +138,7 @@ let package = Package(
             dependencies: ["CrowbarCore", "PluginWire", "JSONBytes", logging],
             swiftSettings: strict),
         .testTarget(name: "JSONBytesTests", dependencies: ["JSONBytes", "CrowbarTesting"], swiftSettings: strict),
+        .testTarget(name: "ChatMarkdownTests", dependencies: ["ChatMarkdown"], swiftSettings: strict),
         .testTarget(name: "SettingsTests", dependencies: ["Settings", "JSONBytes"], swiftSettings: strict),
         .testTarget(
             name: "CrowbarCoreTests", dependencies: ["CrowbarCore", "CrowbarTesting", "JSONBytes"],
@@ -169,7 +171,7 @@ let package = Package(
         .testTarget(
             name: "IRCBridgeTests",
             dependencies: [
-                "IRCBridge", "PluginKit", "PluginWire", "JSONBytes", "OpenSSL", "CrowbarTesting",
+                "IRCBridge", "ChatMarkdown", "PluginKit", "PluginWire", "JSONBytes", "OpenSSL", "CrowbarTesting",
                 .product(name: "Yams", package: "Yams"),
             ] + nio,
             exclude: [
@@ -180,7 +182,9 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "WebhookTests",
-            dependencies: ["Webhook", "PluginKit", "PluginWire", "JSONBytes", "CrowbarTesting", "OpenSSL"],
+            dependencies: [
+                "Webhook", "ChatMarkdown", "PluginKit", "PluginWire", "JSONBytes", "CrowbarTesting", "OpenSSL",
+            ],
             exclude: [
                 "receiver.py", "judge.py", "tls_world.py", "proxy.py", "requirements.txt", "faulty.py", "resolver.c",
             ],
@@ -219,7 +223,7 @@ if Context.environment["CROWBAR_FUZZ"] != nil {
         .target(
             name: "IRCBridge",
             dependencies: [
-                "PluginKit", "PluginWire", "JSONBytes", "OpenSSL", collections,
+                "PluginKit", "PluginWire", "ChatMarkdown", "JSONBytes", "OpenSSL", collections,
                 .product(name: "NIOSOCKS", package: "swift-nio-extras"),
             ] + nio,
             path: "Sources/Plugins/IRCBridge", exclude: ["Main.swift"],

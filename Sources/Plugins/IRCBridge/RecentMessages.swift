@@ -1,3 +1,4 @@
+import ChatMarkdown
 import DequeModule
 import PluginKit
 

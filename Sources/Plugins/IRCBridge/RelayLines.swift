@@ -1,3 +1,4 @@
+import ChatMarkdown
 import PluginKit
 
 /// Writes a chat message as lines of IRC that no server cuts.
@@ -42,7 +43,7 @@ struct RelayLines: Sendable {
             text = Self.unstyled("(\(count) message\(count == 1 ? "" : "s") from the time without connection left out)")
         case .deletion: text = Self.unstyled("(deleted \(message.quote ?? "a message"))")
         }
-        text = text.replacing { part, _ in Mentions.toIRC(part, nick: nick) }
+        text = text.replacing { Mentions.toIRC($0, before: $1, after: $2, nick: nick) }
         if message.answeredID != nil, reply == nil, let quote = message.quote {
             text = StyledText(Self.unstyled("(re \(quote)) ").runs + text.runs)
         }

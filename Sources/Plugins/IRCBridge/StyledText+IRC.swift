@@ -1,3 +1,5 @@
+import ChatMarkdown
+
 // mIRC's formatting: one byte switches a style on or off (https://modern.ircdocs.horse/formatting).
 extension StyledText {
     private static let codes: [(style: Style, code: UInt8)] = [

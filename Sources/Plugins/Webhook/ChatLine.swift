@@ -15,7 +15,11 @@ struct ChatLine: Equatable, Sendable {
         case created, destroyed
     }
 
-    /// The author's name, else their id, safe to stand beside other text.
+    /// What the ids of incoming hooks begin with. No account and no plugin's user has such an id.
+    static let hooks = "incoming/"
+
+    /// The author's name, else their id, safe to stand beside other text. An incoming hook speaks under the name that
+    /// the message came with (`meta.username`).
     var author: String
     /// The author's id, for a service to which nothing of the name is left.
     var authorID: String
@@ -41,7 +45,10 @@ struct ChatLine: Equatable, Sendable {
         }
         self.channel = ShownText.name(channel)
         authorID = ShownText.name(event.string("userId") ?? "")
-        author = ShownText.name(event.string("userName") ?? "")
+        // Only a hook's own messages have this id, so nobody else speaks under a name that they were not given.
+        let isHook = event.string("userId")?.hasPrefix(ChatLine.hooks) ?? false
+        author = isHook ? ShownText.name(event.object("meta")?.string("username") ?? "") : ""
+        if author.isEmpty { author = ShownText.name(event.string("userName") ?? "") }
         if author.isEmpty { author = authorID.isEmpty ? "?" : authorID }
     }
 

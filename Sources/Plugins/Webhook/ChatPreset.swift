@@ -1,3 +1,4 @@
+import ChatMarkdown
 import JSONBytes
 import PluginKit
 
@@ -44,7 +45,8 @@ enum ChatPreset: String, CaseIterable, Sendable {
 
     /// - Parameter author: Nil where the service shows the author by itself.
     private func text(_ line: ChatLine, by author: String?, _ namesChannel: Bool) -> String {
-        let place = namesChannel ? "#\(line.channel)" : ""
+        let writer = writer
+        let place = writer.literal("", "#\(line.channel)")
         let inPlace = namesChannel ? " in \(place)" : ""
         // "who (#where): ", "who: ", "(#where) " or nothing.
         let colon: String
@@ -56,25 +58,26 @@ enum ChatPreset: String, CaseIterable, Sendable {
         }
         let subject = author.map { $0 + " " } ?? ""
         switch line.what {
-        case .said(let text): return fit(colon, text)
-        case .did(let text): return fit("\(subject)\(namesChannel ? "(\(place)) " : "")_", text, "_")
-        case .edited(let text): return fit("\(subject)edited a message\(inPlace): ", text)
+        case .said(let text): return writer.write(colon, text)
+        case .did(let text):
+            return writer.write("\(subject)\(namesChannel ? "(\(place)) " : "")", text, style: .italic)
+        case .edited(let text): return writer.write("\(subject)edited a message\(inPlace): ", text)
         case .deleted: return "\(subject)deleted a message\(inPlace)"
-        case .joined: return "\(subject)joined #\(line.channel)"
-        case .left: return "\(subject)left #\(line.channel)"
-        case .setTopic(""): return "\(subject)took away the topic of #\(line.channel)"
-        case .setTopic(let topic): return fit("\(subject)set the topic of #\(line.channel): ", topic)
-        case .created: return "\(subject)created #\(line.channel)"
-        case .destroyed: return "\(subject)closed #\(line.channel)"
+        case .joined: return "\(subject)joined \(place)"
+        case .left: return "\(subject)left \(place)"
+        case .setTopic(""): return "\(subject)took away the topic of \(place)"
+        case .setTopic(let topic): return writer.literal("\(subject)set the topic of \(place): ", topic)
+        case .created: return "\(subject)created \(place)"
+        case .destroyed: return "\(subject)closed \(place)"
         }
     }
 
-    private func fit(_ head: String, _ text: String, _ tail: String = "") -> String {
+    /// What writes texts in the service's markup.
+    private var writer: MarkupWriter {
         switch self {
-        // By character, so that none of its escapes is cut.
-        case .slack: ChatText(limit: 40_000, unit: .utf16) { ChatMarkup.slack(String($0)) }.fit(head, text, tail)
-        case .discord: ChatText(limit: 2000, unit: .utf16).fit(head, ChatMarkup.discord(text), tail)
-        case .mattermost: ChatText(limit: 16_383, unit: .runes).fit(head, ChatMarkup.mattermost(text), tail)
+        case .slack: MarkupWriter(markup: SlackMarkup(), limit: 40_000, unit: .utf16)
+        case .discord: MarkupWriter(markup: DiscordMarkup(), limit: 2000, unit: .utf16)
+        case .mattermost: MarkupWriter(markup: MattermostMarkup(), limit: 16_383, unit: .runes)
         }
     }
 
@@ -85,14 +88,14 @@ enum ChatPreset: String, CaseIterable, Sendable {
     /// An author's name, in bold.
     private func emphasized(_ line: ChatLine) -> String {
         switch self {
-        case .slack: return "*\(ChatMarkup.slack(line.author(without: Self.signsOfSlack)))*"
+        case .slack: return writer.literal("", line.author(without: Self.signsOfSlack), style: .bold)
         case .discord, .mattermost:
             var out = String.UnicodeScalarView()
             for scalar in line.author(without: Self.signsOfMarkdown).unicodeScalars {
                 if "\\`*_~[]()#!".unicodeScalars.contains(scalar) { out.append("\\") }
                 out.append(scalar)
                 // Mattermost looks for mentions and entities after it has taken backslashes away.
-                if scalar == "@" || scalar == "&" { out.append(ChatMarkup.part) }
+                if scalar == "@" || scalar == "&" { out.append(Parting.space) }
             }
             return "**\(String(out))**"
         }

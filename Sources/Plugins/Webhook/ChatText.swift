@@ -7,6 +7,9 @@ struct ChatText: Sendable {
         /// Code points, which Go calls runes.
         case runes
 
+        /// How many of them a code point has.
+        func count(_ scalar: Unicode.Scalar) -> Int { self == .utf16 ? UTF16.width(scalar) : 1 }
+
         /// How many of them a text has.
         func count(_ text: some StringProtocol) -> Int {
             switch self {

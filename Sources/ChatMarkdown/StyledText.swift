@@ -1,29 +1,33 @@
 /// A text in stretches of one style each: what mIRC's codes and the chat's Markdown have in common.
-struct StyledText: Equatable, Sendable {
+package struct StyledText: Equatable, Sendable {
     /// How a stretch looks.
-    struct Style: OptionSet, Hashable, Sendable {
-        let rawValue: UInt8
-        static let bold = Style(rawValue: 1), italic = Style(rawValue: 2), underline = Style(rawValue: 4)
-        static let strike = Style(rawValue: 8), code = Style(rawValue: 16)
+    package struct Style: OptionSet, Hashable, Sendable {
+        package let rawValue: UInt8
+        package static let bold = Style(rawValue: 1), italic = Style(rawValue: 2), underline = Style(rawValue: 4)
+        package static let strike = Style(rawValue: 8), code = Style(rawValue: 16)
+
+        package init(rawValue: UInt8) { self.rawValue = rawValue }
     }
 
     /// A stretch.
-    struct Run: Equatable, Sendable {
-        var text: String
-        var style: Style = []
+    package struct Run: Equatable, Sendable {
+        package var text: String
+        package var style: Style
+
+        package init(text: String, style: Style = []) { (self.text, self.style) = (text, style) }
     }
 
     /// The stretches, none empty and no two neighbours of one style.
-    private(set) var runs: [Run] = []
+    package private(set) var runs: [Run] = []
 
-    init() {}
+    package init() {}
 
-    init(_ runs: [Run]) { for run in runs { append(run.text, run.style) } }
+    package init(_ runs: [Run]) { for run in runs { append(run.text, run.style) } }
 
     /// The text without its styles.
-    var plain: String { runs.map(\.text).joined() }
+    package var plain: String { runs.map(\.text).joined() }
 
-    mutating func append(_ text: String, _ style: Style) {
+    package mutating func append(_ text: String, _ style: Style) {
         guard !text.isEmpty else { return }
         if runs.last?.style == style {
             runs[runs.count - 1].text += text
@@ -32,11 +36,16 @@ struct StyledText: Equatable, Sendable {
         }
     }
 
-    /// The text with each stretch that is no code replaced; the first is told so.
-    func replacing(_ replace: (_ text: String, _ isFirst: Bool) -> String) -> StyledText {
+    /// The text with each stretch that is no code replaced.
+    /// - Parameter replace: Gets a stretch, and the characters before and behind it; nil at the ends of the text.
+    package func replacing(
+        _ replace: (_ text: String, _ before: Character?, _ after: Character?) -> String
+    ) -> StyledText {
         var out = StyledText()
         for (i, run) in runs.enumerated() {
-            out.append(run.style.contains(.code) ? run.text : replace(run.text, i == 0), run.style)
+            let before = i > 0 ? runs[i - 1].text.last : nil
+            let after = i + 1 < runs.count ? runs[i + 1].text.first : nil
+            out.append(run.style.contains(.code) ? run.text : replace(run.text, before, after), run.style)
         }
         return out
     }
@@ -47,13 +56,13 @@ struct StyledText: Equatable, Sendable {
     }
 
     /// The lines, each without control characters, empty ones left out.
-    var lines: [StyledText] { allLines.filter { !$0.isBlank } }
+    package var lines: [StyledText] { allLines.filter { !$0.isBlank } }
 
     /// Whether it holds nothing but spaces.
-    var isBlank: Bool { !runs.contains { $0.text.unicodeScalars.contains { $0 != " " } } }
+    package var isBlank: Bool { !runs.contains { $0.text.unicodeScalars.contains { $0 != " " } } }
 
     /// The lines, each without control characters.
-    var allLines: [StyledText] {
+    package var allLines: [StyledText] {
         if runs.count == 1, !Self.mayHoldControls(runs[0].text) {
             return [self]
         }
