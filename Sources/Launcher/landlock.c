@@ -124,15 +124,30 @@ static bool holds_hidden(const struct rules *rules, const char *path, bool *is_h
     return holds;
 }
 
+static bool allow_entries(struct allowing to, const char *path, uint64_t rights);
+
+// Of a folder of devices only what harms nobody. A disk's device has the bytes of the data folder.
+static bool allow_devices(struct allowing to, const char *folder, uint64_t rights) {
+    static const char *const names[] = {"null", "zero", "full", "random", "urandom", "tty", "ptmx", "pts", "shm"};
+    char path[PATH_MAX];
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
+        if (!allow_entries(to, path, rights) && errno != ENOENT && errno != EACCES) return false;
+    }
+    return allow(to, folder, rights & READ_FOLDER, O_NOFOLLOW);
+}
+
 // Landlock cannot take a folder out of one that is allowed, so what holds a hidden one is allowed entry by entry. What
 // is made later beside these entries is out of reach.
 static bool allow_entries(struct allowing to, const char *path, uint64_t rights) {
-    bool is_hidden;
+    bool is_hidden, holds_place;
     bool holds = holds_hidden(to.hidden, path, &is_hidden);
     if (is_hidden) return true;
-    // Through these a plugin could change other processes of its user and, as root, the kernel.
-    if (strcmp(path, "/proc") == 0 || strcmp(path, "/sys") == 0) rights &= READING;
-    if (!holds) return allow(to, path, rights, O_NOFOLLOW);
+    // Through the kernel's file systems a plugin could change other processes of its user and, as root, the kernel.
+    enum place place = place_of(path, &holds_place);
+    if (place == PLACE_KERNEL) rights &= READING;
+    if (place == PLACE_DEVICES) return allow_devices(to, path, rights);
+    if (!holds && !(holds_place && place == PLACE_USUAL)) return allow(to, path, rights, O_NOFOLLOW);
     DIR *folder = opendir(path);
     if (folder == NULL) return errno == EACCES;
     bool done = true;
