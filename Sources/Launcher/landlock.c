@@ -125,18 +125,33 @@ static bool holds_any(const char *const *list, int count, const char *path, bool
     return holds;
 }
 
+static bool allow_entries(struct allowing to, const char *path, uint64_t rights);
+
+// Of a folder of devices only what harms nobody. A disk's device has the bytes of the data folder.
+static bool allow_devices(struct allowing to, const char *folder, uint64_t rights) {
+    static const char *const names[] = {"null", "zero", "full", "random", "urandom", "tty", "ptmx", "pts", "shm"};
+    char path[PATH_MAX];
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
+        if (!allow_entries(to, path, rights) && errno != ENOENT && errno != EACCES) return false;
+    }
+    return allow(to, folder, rights & READ_FOLDER, O_NOFOLLOW);
+}
+
 // Landlock cannot take a folder out of one that is allowed, so what holds one that is hidden or can only be read is
 // allowed entry by entry. What is made later beside these entries is out of reach.
 static bool allow_entries(struct allowing to, const char *path, uint64_t rights) {
-    bool is_hidden, is_kept;
+    bool is_hidden, is_kept, holds_place;
     bool holds = holds_any(to.hidden->hide, to.hidden->hides, path, &is_hidden);
     if (is_hidden) return true;
     bool holds_kept = holds_any(to.hidden->keep, to.hidden->keeps, path, &is_kept);
     if (is_kept) rights &= READING;
     holds = holds || (holds_kept && !is_kept);
-    // Through these a plugin could change other processes of its user and, as root, the kernel.
-    if (strcmp(path, "/proc") == 0 || strcmp(path, "/sys") == 0) rights &= READING;
-    if (!holds) return allow(to, path, rights, O_NOFOLLOW);
+    // Through the kernel's file systems a plugin could change other processes of its user and, as root, the kernel.
+    enum place place = place_of(path, &holds_place);
+    if (place == PLACE_KERNEL) rights &= READING;
+    if (place == PLACE_DEVICES) return allow_devices(to, path, rights);
+    if (!holds && !(holds_place && place == PLACE_USUAL)) return allow(to, path, rights, O_NOFOLLOW);
     DIR *folder = opendir(path);
     if (folder == NULL) return errno == EACCES;
     bool done = true;

@@ -28,6 +28,8 @@ enum {
     FROM_EMPTY_PATH = 4,
     ALL_BELOW = 0x8000,
     READ_ONLY = 1,
+    NO_SET_ID = 2,
+    NO_DEVICES = 4,
 };
 
 struct attributes {
@@ -40,11 +42,11 @@ bool is_within(const char *path, const char *folder) {
     return strncmp(path, folder, length) == 0 && (path[length] == 0 || path[length] == '/');
 }
 
-static int clone_tree(const char *path) {
+int clone_mount(const char *path) {
     return (int)syscall(SYSTEM_OPEN_TREE, AT_FDCWD, path, TREE_CLONE | O_CLOEXEC | ALL_BELOW);
 }
 
-static bool attach(int tree, const char *path) {
+bool attach_mount(int tree, const char *path) {
     bool done = syscall(SYSTEM_MOVE_MOUNT, tree, "", AT_FDCWD, path, FROM_EMPTY_PATH) == 0;
     int error = errno;
     close(tree);
@@ -84,7 +86,7 @@ static bool works(enum mounts how) {
     if (child < 0) return false;
     if (child == 0) {
         if (!enter(how)) _exit(1);
-        int tree = clone_tree("/");
+        int tree = clone_mount("/");
         bool done = tree >= 0 && mount("crowbar", "/", "tmpfs", MS_NOSUID | MS_NODEV, "size=4k,nr_inodes=2") == 0;
         _exit(done ? 0 : 1);
     }
@@ -104,7 +106,7 @@ struct mounted {
 };
 
 // Space, tab, line feed and backslash are written as three octal digits.
-static void decode(char *text) {
+void decode_mount(char *text) {
     char *to = text;
     for (const char *from = text; *from != 0; to++) {
         if (from[0] == '\\' && from[1] >= '0' && from[1] <= '3' && from[2] != 0 && from[3] != 0) {
@@ -122,8 +124,8 @@ static bool next_mount(FILE *file, struct mounted *line) {
     while (fgets(text, sizeof text, file) != NULL) {
         // Lengths as in the declaration above.
         if (sscanf(text, "%*d %*d %31s %4095s %4095s", line->device, line->root, line->point) != 3) continue;
-        decode(line->root);
-        decode(line->point);
+        decode_mount(line->root);
+        decode_mount(line->point);
         return true;
     }
     return false;
@@ -246,7 +248,7 @@ static bool close_for_writing(const struct rules *rules, struct trouble *trouble
         // The present folder is kept by the caller.
         if (strcmp(rules->write[i], ".") == 0) continue;
         places[i] = realpath(rules->write[i], NULL);
-        trees[i] = places[i] == NULL ? -1 : clone_tree(places[i]);
+        trees[i] = places[i] == NULL ? -1 : clone_mount(places[i]);
         if (trees[i] < 0) return note_trouble(trouble, "[sandbox] write:", rules->write[i]);
     }
     struct attributes attributes = {.set = READ_ONLY};
@@ -255,7 +257,7 @@ static bool close_for_writing(const struct rules *rules, struct trouble *trouble
     if (status != 0 && errno != ENOSYS) return note_trouble(trouble, "cannot close the file system for writing", NULL);
     for (int i = 0; i < rules->writes; i++) {
         if (places[i] == NULL) continue;
-        if (!attach(trees[i], places[i])) return note_trouble(trouble, "[sandbox] write:", rules->write[i]);
+        if (!attach_mount(trees[i], places[i])) return note_trouble(trouble, "[sandbox] write:", rules->write[i]);
     }
     return true;
 }
@@ -293,19 +295,39 @@ static bool close_kernel(void) {
     return true;
 }
 
+bool close_mount(const char *path) {
+    struct attributes attributes = {.set = READ_ONLY};
+    if (syscall(SYSTEM_MOUNT_SETATTR, AT_FDCWD, path, 0, &attributes, sizeof attributes) == 0) return true;
+    unsigned long flags = MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC;
+    if (errno == ENOSYS && mount(NULL, path, NULL, flags, NULL) == 0) return true;
+    // EINVAL where it is no mount any more. What this user cannot reach the plugin cannot reach either.
+    return errno == EINVAL || errno == ENOENT || errno == EACCES;
+}
+
+// No file gives rights and no device opens, wherever they are. Before Linux 5.12 that is so in /dev only.
+static bool close_files(void) {
+    struct attributes attributes = {.set = NO_SET_ID | NO_DEVICES};
+    long status = syscall(SYSTEM_MOUNT_SETATTR, AT_FDCWD, "/", ALL_BELOW, &attributes, sizeof attributes);
+    return status == 0 || errno == ENOSYS;
+}
+
 bool hide_folders(struct rules *rules, enum mounts how, bool read_only, struct trouble *trouble) {
     char own[PATH_MAX];
     if (getcwd(own, sizeof own) == NULL) return note_trouble(trouble, "cannot find the plugin's folder", NULL);
     if (!enter(how)) return note_trouble(trouble, "cannot make mounts of the plugin's own", NULL);
     // Else the calls are refused.
     rules->own_ipc = unshare(CLONE_NEWIPC) == 0;
-    int tree = clone_tree(".");
+    if (!keep_devices(rules, trouble)) return false;
+    if (!close_files()) return note_trouble(trouble, "cannot close the machine's devices", NULL);
+    int tree = clone_mount(".");
     if (tree < 0) return note_trouble(trouble, "cannot keep the plugin's folder", NULL);
-    if (!close_kernel()) return note_trouble(trouble, "cannot close /proc and /sys for writing", NULL);
+    if (!close_kernel() || !close_kernel_places()) return note_trouble(trouble, "cannot close /proc and /sys for writing", NULL);
     if (read_only && !close_for_writing(rules, trouble)) return false;
     for (int i = 0; i < rules->keeps; i++) {
         if (!keep_as_it_is(rules->keep[i])) return note_trouble(trouble, "cannot keep as it is", rules->keep[i]);
     }
+    // A plugin's folder in /dev/shm has to stay in sight.
+    if (!show_devices(!is_within(own, "/dev"), trouble)) return false;
     for (int i = 0; i < rules->hides; i++) {
         if (!cover(rules->hide[i])) return note_trouble(trouble, "cannot hide", rules->hide[i]);
     }
@@ -314,7 +336,7 @@ bool hide_folders(struct rules *rules, enum mounts how, bool read_only, struct t
             return note_trouble(trouble, "cannot make", own);
         }
     }
-    if (!attach(tree, own) || chdir(own) != 0) return note_trouble(trouble, "cannot keep", own);
+    if (!attach_mount(tree, own) || chdir(own) != 0) return note_trouble(trouble, "cannot keep", own);
     for (int i = 0; i < rules->hides; i++) {
         if (!close_cover(rules->hide[i])) return note_trouble(trouble, "cannot hide", rules->hide[i]);
     }

@@ -21,6 +21,8 @@ struct rules {
     long long soft_files;
     // Processes and threads of the plugin and all it starts; 0: no limit. Watched by the launcher.
     long long processes;
+    // The limit is the default, so a plugin that cannot be counted is not stopped for it.
+    bool processes_by_default;
     // The user and group that the plugin runs as; 0: those of the host.
     long long user, group;
     // The plugin's own folder, where the host may not enter it as it belongs to the plugin's user; else it is the present
@@ -85,6 +87,24 @@ bool hide_folders(struct rules *rules, enum mounts how, bool read_only, struct t
 // are mounted.
 bool find_places(struct rules *rules, struct trouble *trouble);
 
+// For what is mounted. Clones what is below a path, the mounts in it too; attaches such a clone; makes one mount
+// read-only, if it can be reached; reads a path of /proc/self/mountinfo.
+int clone_mount(const char *path);
+bool attach_mount(int tree, const char *path);
+bool close_mount(const char *path);
+void decode_mount(char *text);
+
+// What a path is in: a file system of the kernel, wherever it is mounted, a folder of devices as a whole, or neither.
+enum place { PLACE_USUAL, PLACE_KERNEL, PLACE_DEVICES };
+// `holds`: one of the others lies below the path.
+enum place place_of(const char *path, bool *holds);
+// Makes the file systems of the kernel read-only.
+bool close_kernel_places(void);
+// Takes hold of the devices that everybody needs and of those that the manifest names, before devices are closed.
+bool keep_devices(const struct rules *rules, struct trouble *trouble);
+// Shows these, in a /dev of the plugin's own if `has_own`.
+bool show_devices(bool has_own, struct trouble *trouble);
+
 // Gives up what root may do.
 void drop_bounding_set(void);
 bool drop_capabilities(struct trouble *trouble);
@@ -107,6 +127,9 @@ bool open_processes(void);
 // Sends a signal to every descendant (0: none is sent). Returns how many threads they have together, or -1 where they
 // could not be counted; then the direct children have had it.
 int signal_descendants(int signal_number);
+// Whether the plugin has fewer processes and threads than a number, where that is easily told: it looks at the plugin's
+// processes only. False where it has more or nobody knows; then `signal_descendants` tells.
+bool has_fewer(long long limit);
 // Sends a signal to the direct children, which needs nothing that is not open already.
 void signal_children(int signal_number);
 

@@ -37,8 +37,18 @@ enum {
     // asm/ioctls.h: puts input into a terminal, as if it were typed.
     TERMINAL_INPUT = 0x5412,
     CONSOLE_INPUT = 0x541C,
-    // linux/prctl.h: PR_SCHED_CORE changes where others may run.
+    // linux/prctl.h: PR_SCHED_CORE changes where others may run; PR_SET_PDEATHSIG sets the parent-death signal.
     SCHEDULE_CORE = 62,
+    PARENT_DEATH_SIGNAL = 1,
+    KILL = 9,
+    // sys/stat.h: S_ISUID and S_ISGID.
+    SET_ID = 06000,
+    // asm-generic/fcntl.h: O_CREAT and __O_TMPFILE. Without them open(2) ignores its mode.
+    MAKES_FILE = 0x400040,
+    // linux/fcntl.h: F_SETLEASE, F_NOTIFY, F_SETDELEG.
+    SET_LEASE = 1024,
+    NOTIFY = 1026,
+    SET_DELEGATION = 1040,
 };
 
 struct denial {
@@ -62,6 +72,8 @@ static const struct denial denied[] = {
     {SYS_name_to_handle_at, EPERM}, {SYS_open_by_handle_at, EPERM},
     // clone3(2) has its flags in memory, where a filter cannot look: libraries fall back to clone(2).
     {435 /* clone3 */, ENOSYS},
+    // openat2(2) has its mode in memory. Programs fall back to openat(2).
+    {437 /* openat2 */, ENOSYS},
     // io_uring(7) makes system calls that no filter sees. Runtimes do without it where it is missing.
     {425 /* io_uring_setup */, ENOSYS}, {426 /* io_uring_enter */, ENOSYS}, {427 /* io_uring_register */, ENOSYS},
     // Parts of the kernel that attackers use and plugins do not.
@@ -177,6 +189,37 @@ static void refuse_bits(struct filter *filter, int call, uint32_t bits) {
     end(filter);
 }
 
+// Refuses a mode with S_ISUID or S_ISGID: the bits outlive the plugin, and give its user to everybody who runs the file.
+// `mode`: which argument it is. `flags`: which argument has the flags of open(2); -1: the call has none.
+static void refuse_set_id(struct filter *filter, int call, int mode, int flags) {
+    begin(filter, call);
+    if (flags >= 0) {
+        add(filter, LOW(flags));
+        add(filter, JUMP(BPF_JSET, MAKES_FILE, 0, 2));
+    }
+    add(filter, LOW(mode));
+    add(filter, JUMP(BPF_JSET, SET_ID, 1, 0));
+    add(filter, ALLOW);
+    add(filter, REFUSE(EPERM));
+    end(filter);
+}
+
+static void refuse_set_ids(struct filter *filter) {
+    refuse_set_id(filter, SYS_fchmod, 1, -1);
+    refuse_set_id(filter, SYS_fchmodat, 2, -1);
+    refuse_set_id(filter, 452 /* fchmodat2 */, 2, -1);
+    refuse_set_id(filter, SYS_mkdirat, 2, -1);
+    refuse_set_id(filter, SYS_mknodat, 2, -1);
+    refuse_set_id(filter, SYS_openat, 3, 2);
+#ifdef SYS_chmod
+    refuse_set_id(filter, SYS_chmod, 1, -1);
+    refuse_set_id(filter, SYS_mkdir, 1, -1);
+    refuse_set_id(filter, SYS_mknod, 1, -1);
+    refuse_set_id(filter, SYS_creat, 1, -1);
+    refuse_set_id(filter, SYS_open, 2, 1);
+#endif
+}
+
 // Reading the limits of any process is harmless, and so is setting one's own.
 static void refuse_limits_of_others(struct filter *filter) {
     begin(filter, SYS_prlimit64);
@@ -199,9 +242,23 @@ static void refuse_values(struct filter *filter) {
     add(filter, ALLOW);
     add(filter, REFUSE(EPERM));
     end(filter);
+    // The plugin's own process must not take off the signal that it gets when its launcher ends. Runtimes that set it
+    // for their children can use SIGKILL.
     begin(filter, SYS_prctl);
     add(filter, LOW(0));
-    add(filter, JUMP(BPF_JEQ, SCHEDULE_CORE, 1, 0));
+    add(filter, JUMP(BPF_JEQ, SCHEDULE_CORE, 4, 0));
+    add(filter, JUMP(BPF_JEQ, PARENT_DEATH_SIGNAL, 0, 2));
+    add(filter, LOW(1));
+    add(filter, JUMP(BPF_JEQ, KILL, 0, 1));
+    add(filter, ALLOW);
+    add(filter, REFUSE(EPERM));
+    end(filter);
+    // A lease holds up everybody who opens the file, for 45 seconds by default.
+    begin(filter, SYS_fcntl);
+    add(filter, LOW(1));
+    add(filter, JUMP(BPF_JEQ, SET_LEASE, 3, 0));
+    add(filter, JUMP(BPF_JEQ, NOTIFY, 2, 0));
+    add(filter, JUMP(BPF_JEQ, SET_DELEGATION, 1, 0));
     add(filter, ALLOW);
     add(filter, REFUSE(EPERM));
     end(filter);
@@ -237,6 +294,7 @@ static void write_filter(struct filter *filter, const struct rules *rules, bool 
     for (size_t i = 0; !rules->own_ipc && i < sizeof machine_ipc / sizeof *machine_ipc; i++) {
         refuse(filter, machine_ipc[i], ENOSYS);
     }
+    refuse_set_ids(filter);
     refuse_limits_of_others(filter);
     allow_self(filter, SYS_sched_setaffinity);
     allow_self(filter, SYS_sched_setscheduler);

@@ -5,10 +5,12 @@ read, write, run: lists of paths. connect: a port of 127.0.0.1. families: number
 hog: megabytes to fill. spawn: how many children. daemon = true: the same once more in a session of its own.
 ipc = KEY: takes what others made of shared memory, semaphores and messages under this key and the queue /crowbar-KEY, and
 makes its own under KEY + 1, /crowbar-KEY-own.
+devices, procs: lists of paths of devices, and of folders where a proc file system is, which are attacked too.
 attack = "/data": what a plugin must not do to its host and to that data folder, and under "may" what it must be able to.
 """
 import ctypes
 import errno
+import fcntl
 import json
 import os
 import resource
@@ -68,6 +70,9 @@ CALLS = {
     "kexec_load": (246, 104), "init_module": (175, 105), "finit_module": (313, 273), "delete_module": (176, 106),
     "swapon": (167, 224), "reboot": (169, 142), "clock_settime": (227, 112), "adjtimex": (159, 171),
     "shmget": (29, 194), "semget": (64, 190), "msgget": (68, 186), "mq_open": (240, 180),
+    "open": (2, -1), "creat": (85, -1), "openat": (257, 56), "openat2": (437, 437), "chmod": (90, -1),
+    "fchmod": (91, 52), "fchmodat": (268, 53), "fchmodat2": (452, 452), "mkdir": (83, -1), "mkdirat": (258, 34),
+    "mknod": (133, -1), "mknodat": (259, 33),
     "quotactl": (179, 60), "acct": (163, 89), "personality": (135, 92), "syslog": (103, 116),
 }
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -76,6 +81,8 @@ NEW_USER, NEW_MOUNTS, ADDR_NO_RANDOMIZE, TIOCSTI, SCHED_CORE = 0x10000000, 0x200
 
 def call(name, *arguments):
     number = CALLS[name][os.uname().machine == "aarch64"]
+    if number < 0:
+        return "ENOSYS"
     words = [ctypes.c_long(word) if isinstance(word, int) else word for word in arguments]
     ctypes.set_errno(0)
     if LIBC.syscall(number, *words) >= 0:
@@ -159,6 +166,51 @@ def attacks_on_kernel():
     }
 
 
+def attacks_by_files(config):
+    """What outlives a plugin or holds others up: modes by which a file gives its owner's rights, leases; devices."""
+    umask = os.umask(0)
+    with open("mode", "w") as file:
+        file.write("x")
+    here, create, temporary = -100, os.O_CREAT | os.O_WRONLY, os.O_TMPFILE | os.O_WRONLY
+    descriptor = os.open("mode", os.O_RDWR)
+    found = {}
+    for mode in (0o4755, 0o2755, 0o6755):
+        found |= {
+            f"{mode:o} {name}": call(name, *arguments) for name, arguments in {
+                "chmod": (b"mode", mode), "fchmod": (descriptor, mode), "fchmodat": (here, b"mode", mode),
+                "fchmodat2": (here, b"mode", mode, 0), "mkdir": (b"d1-%o" % mode, mode),
+                "mkdirat": (here, b"d2-%o" % mode, mode), "mknod": (b"n1-%o" % mode, 0o100000 | mode, 0),
+                "mknodat": (here, b"n2-%o" % mode, 0o100000 | mode, 0), "creat": (b"c1-%o" % mode, mode),
+                "open": (b"c2-%o" % mode, create, mode), "openat": (here, b"c3-%o" % mode, create, mode),
+                "openat2": (here, b"c4-%o" % mode, (ctypes.c_uint64 * 3)(create, mode, 0), 24),
+            }.items()}
+        found[f"{mode:o} nameless"] = call("openat", here, b".", temporary, mode)
+    os.umask(umask)
+    # F_SETLEASE with F_RDLCK and F_WRLCK, F_NOTIFY, F_SETDELEG.
+    for command, argument in ((1024, 0), (1024, 1), (1026, 1), (1040, 1)):
+        with open("mode", "rb") as file:
+            found[f"lease {command} {argument}"] = outcome(lambda: fcntl.fcntl(file, command, argument))
+    for signal in (0, 15, 17):
+        found[f"parent-death signal {signal}"] = outcome_of(LIBC.prctl(1, signal, 0, 0, 0))
+    for name in (
+        "loop0", "loop1", "loop-control", "kmsg", "fuse", "console", "userfaultfd", "kvm", "mem", "tty0", "vda", "sda",
+        "hwrng", "net/tun", "vhost-net", "mapper/control",
+    ):
+        found["device " + name] = outcome(lambda: os.close(os.open("/dev/" + name, os.O_RDONLY | os.O_NONBLOCK)))
+    for path in config.get("devices", []):
+        found["device elsewhere " + path] = outcome(lambda: os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK)))
+    for path in config.get("procs", []):
+        host = parent_of(os.getppid())
+        for name in ("sys/kernel/core_pattern", f"{host}/oom_score_adj", f"{host}/autogroup", f"{host}/comm"):
+            found[f"{path} {name}"] = outcome(lambda: open(f"{path}/{name}", "w"))
+    return found
+
+
+def parent_of(pid):
+    fields = dict(line.split(":", 1) for line in open(f"/proc/{pid}/status").read().splitlines())
+    return int(fields["PPid"])
+
+
 def attacks_on_files(data):
     found = {}
     for name in ("", "admin.key", "log.db", "host.db", "accounts.db", "crowbar.sock", "plugins",
@@ -213,7 +265,25 @@ def harmless():
             file.write("x")
         os.utime("mine")
 
+    def modes():
+        write("mine")
+        os.chmod("mine", 0o1755)
+
+    def made():
+        os.close(os.open("made", os.O_CREAT | os.O_WRONLY, 0o755))
+        os.mkdir("folder", 0o1755)
+        # Without O_CREAT what stands where the mode would be is no mode.
+        if call("openat", -100, b"made", os.O_RDONLY, 0o6755) != "ok":
+            raise OSError(errno.EPERM, "open")
+
+    def devices():
+        write("/dev/null")
+        open("/dev/urandom", "rb").read(1)
+        open("/dev/zero", "rb").read(1)
+
     return {
+        "may: modes": outcome(modes), "may: make": outcome(made), "may: devices": outcome(devices),
+        "may: parent-death signal": outcome_of(LIBC.prctl(1, 9, 0, 0, 0)),
         "may: limit": outcome(lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 512), hard))),
         "may: affinity": outcome(lambda: os.sched_setaffinity(0, os.sched_getaffinity(0))),
         "may: priority": outcome(lambda: os.setpriority(os.PRIO_PROCESS, 0, os.getpriority(os.PRIO_PROCESS, 0))),
@@ -223,7 +293,8 @@ def harmless():
     }
 
 
-def attack(data):
+def attack(config):
+    data = config["attack"]
     launcher = os.getppid()
     fields = dict(line.split(":", 1) for line in open(f"/proc/{launcher}/status").read().splitlines())
     host = int(fields["PPid"])
@@ -231,7 +302,7 @@ def attack(data):
     return {
         "attacks": attacks_on_kernel() | attacks_on_processes(host, "host") | attacks_on_processes(launcher,
         "launcher")
-        | attacks_on_files(data),
+        | attacks_on_files(data) | attacks_by_files(config),
         "may": harmless(), "user": os.getuid(),
         "socket": outcome(lambda: socket.socket(socket.AF_UNIX).connect(data + "/crowbar.sock")),
         "capabilities": [own[name].strip() for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")],
@@ -264,7 +335,7 @@ def main():
         time.sleep(config["delay"])
     note(".", status=status(), **attempt(config))
     if "attack" in config:
-        note(".", **attack(config["attack"]))
+        note(".", **attack(config))
     if config.get("daemon"):
         subprocess.Popen([sys.executable, __file__, json.dumps(config)], start_new_session=True)
     files = [open("/dev/null") for _ in range(config.get("open", 0))]
