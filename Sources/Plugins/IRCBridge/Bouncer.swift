@@ -3,7 +3,7 @@
 /// A bouncer answers PINGs itself and shows the client echoes of its own, also while its server does not answer or is
 /// gone. Neither says that the server has a message. So the server is asked something that the bouncer passes on: the
 /// names of a channel that does not exist. The server handles lines in order, and repeats that channel in its answer.
-struct Bouncer: Equatable, Sendable {
+struct Bouncer: Sendable {
     /// How long the server's answer is waited for until it is asked again, in seconds.
     static let patience = 30.0
     /// The most bytes of a connection's random name that its questions carry.
@@ -32,10 +32,6 @@ struct Bouncer: Equatable, Sendable {
     private var question: (channel: String, token: String)?
     /// When that was.
     private var askedAt: Instant = 0
-
-    static func == (a: Bouncer, b: Bouncer) -> Bool {
-        (a.isThere, a.lost, a.server, a.nonce, a.askedAt) == (b.isThere, b.lost, b.server, b.nonce, b.askedAt)
-    }
 
     init() {}
 
@@ -115,8 +111,8 @@ struct Bouncer: Equatable, Sendable {
 
     /// What a line of the server confirms; nil where it is no answer to the question.
     ///
-    /// Servers say that the list of such a channel has ended (366), or that there is none (401, 403, 479). soju ends the
-    /// list itself where it loses its server meanwhile.
+    /// Servers say that the list of such a channel has ended (366), or that there is none (401, 403, 479). soju ends
+    /// the list itself where it loses its server meanwhile.
     func answered(by message: IRCMessage) -> String? {
         guard let question, message.verb.utf8.count == 3, message.params.count > 2,
             message.params[1].lowercased() == question.channel,

@@ -3,9 +3,9 @@ import DequeModule
 // Echoes without labels (IRCv3 echo-message alone).
 //
 // The server shows the client what it passes on, in the order in which it was written. A line whose text comes back is
-// confirmed, and so it is known that the server has handled all lines before it. Of those that did not come back as they
-// were written it is known only what the server did meanwhile in that channel: messages that it has altered (colours
-// stripped, words replaced), and refusals. Where these are as many as the lines, they belong to them in order.
+// confirmed, and so it is known that the server has handled all lines before it. Of those that did not come back as
+// they were written it is known only what the server did meanwhile in that channel: messages that it has altered
+// (colours stripped, words replaced), and refusals. Where these are as many as the lines, they belong to them in order.
 extension OutboundLedger {
     /// What the server did with a line that did not come back as it was written.
     enum Outcome: Equatable, Sendable {
