@@ -16,6 +16,8 @@ public struct CommandError: Error, Equatable, Sendable, CustomStringConvertible 
         case alreadyAMember = "already_a_member"
         case notAMember = "not_a_member"
         case eventIdConflict = "event_id_conflict"
+        /// An `Idempotency-Key` that came with another request before.
+        case idempotencyKeyConflict = "idempotency_key_conflict"
         case tooLarge = "too_large"
         /// A body that took too long to arrive.
         case tooSlow = "too_slow"

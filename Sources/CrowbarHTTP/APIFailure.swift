@@ -43,7 +43,8 @@ struct APIFailure: Error, Sendable {
         case .unauthorized: .unauthorized
         case .forbidden: .forbidden
         case .userNotFound, .channelNotFound, .messageNotFound, .eventNotFound, .notFound: .notFound
-        case .userExists, .channelExists, .messageExists, .alreadyAMember, .notAMember, .eventIdConflict: .conflict
+        case .userExists, .channelExists, .messageExists, .alreadyAMember, .notAMember, .eventIdConflict,
+            .idempotencyKeyConflict: .conflict
         case .tooLarge: .contentTooLarge
         case .tooSlow: .requestTimeout
         case .misdirected: .misdirectedRequest
