@@ -20,6 +20,8 @@ public struct CommandError: Error, Equatable, Sendable, CustomStringConvertible 
         case notReacted = "not_reacted"
         case tooManyReactions = "too_many_reactions"
         case eventIdConflict = "event_id_conflict"
+        /// An `Idempotency-Key` that came with another request before.
+        case idempotencyKeyConflict = "idempotency_key_conflict"
         case tooLarge = "too_large"
         /// A body that took too long to arrive.
         case tooSlow = "too_slow"

@@ -44,7 +44,7 @@ struct APIFailure: Error, Sendable {
         case .forbidden: .forbidden
         case .userNotFound, .channelNotFound, .messageNotFound, .eventNotFound, .notFound: .notFound
         case .userExists, .channelExists, .messageExists, .alreadyAMember, .notAMember, .eventIdConflict,
-            .alreadyInvited, .alreadyReacted, .notReacted:
+            .alreadyInvited, .alreadyReacted, .notReacted, .idempotencyKeyConflict:
             .conflict
         case .tooLarge: .contentTooLarge
         case .tooSlow: .requestTimeout

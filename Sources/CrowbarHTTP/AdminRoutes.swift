@@ -2,6 +2,8 @@ import CrowbarCore
 import HTTPTypes
 import HummingbirdCore
 import JSONBytes
+import NIOCore
+import OpenSSL
 
 /// `/api/admin/…`: what the command line's listings and account verbs ask of a running server.
 struct AdminRoutes: Sendable {
@@ -31,9 +33,25 @@ struct AdminRoutes: Sendable {
         guard door.isCommandLine, request.method != .get, let key = request.headers[.idempotencyKey] else {
             return try await route(request, path, query, access)
         }
-        return try await repeats.respond(to: request, key: "\(request.method) \(path) \(key)") {
-            try await route(request, path, query, access)
+        let (request, hash) = try await hashed(request)
+        return try await repeats.respond(key: key, request: hash) { try await route(request, path, query, access) }
+    }
+
+    /// A request whose body is in memory, with a hash of its method, path, query and body.
+    private func hashed(_ request: Request) async throws -> (request: Request, hash: [UInt8]) {
+        var request = request
+        var body = ByteBuffer()
+        do {
+            for try await chunk in request.body { body.writeImmutableBuffer(chunk) }
+        } catch {
+            throw BodyReader.BodyBroken(cause: error)
         }
+        request.body = RequestBody(buffer: body)
+        var hash = SHA256()
+        // Neither method nor path holds a line feed.
+        hash.update("\(request.method)\n\(request.head.path ?? "")\n".utf8)
+        hash.update(body.readableBytesView)
+        return (request, hash.digest())
     }
 
     private func route(

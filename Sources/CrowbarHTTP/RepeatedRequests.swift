@@ -12,17 +12,22 @@ final class RepeatedRequests: Sendable {
         static let answers = 256
         /// An answer that is remembered, in bytes.
         static let answer = 64 << 10
-        /// A key with its method and path, in bytes; a longer one is not looked at.
+        /// A key, in bytes; a longer one is not looked at.
         static let key = 512
     }
 
-    private enum Entry {
-        /// It is being answered; these wait for the same answer.
-        case running([CheckedContinuation<Response, any Error>])
-        case answered(Response)
+    private struct Entry {
+        /// A hash of what was asked. The same key with another request is a mistake of the caller's.
+        var request: [UInt8]
+        var state: State
+        enum State {
+            /// It is being answered; these wait for the same answer.
+            case running([CheckedContinuation<Response, any Error>])
+            case answered(Response)
+        }
     }
 
-    private struct State {
+    private struct Entries {
         var entries: [String: Entry] = [:]
         /// The keys of answers, oldest first.
         var order: [String] = []
@@ -30,17 +35,21 @@ final class RepeatedRequests: Sendable {
 
     private enum Role { case first, repeated(Response), waiting }
 
-    private let state = Mutex(State())
+    private let state = Mutex(Entries())
 
     /// Answers by `body`, or with what `body` answered under this key before. A refusal is not remembered: it changed
     /// nothing.
-    func respond(to request: Request, key: String, _ body: () async throws -> Response) async throws -> Response {
+    /// - Parameters:
+    ///   - key: The key.
+    ///   - request: A hash of what is asked.
+    /// - Throws: ``APIFailure`` where another request had this key; what `body` throws.
+    func respond(
+        key: String, request: [UInt8], _ body: () async throws -> Response
+    ) async throws -> Response {
         guard key.utf8.count <= Limit.key else { return try await body() }
-        switch role(key) {
+        switch try role(key, request) {
         case .first: break
-        case .repeated(let response):
-            do { for try await _ in request.body {} } catch { throw BodyReader.BodyBroken(cause: error) }
-            return response
+        case .repeated(let response): return response
         case .waiting:
             return try await withCheckedThrowingContinuation { continuation in wait(key, continuation) }
         }
@@ -50,23 +59,30 @@ final class RepeatedRequests: Sendable {
         return try outcome.get()
     }
 
-    private func role(_ key: String) -> Role {
-        state.withLock { state in
-            switch state.entries[key] {
-            case nil:
-                state.entries[key] = .running([])
+    private func role(_ key: String, _ request: [UInt8]) throws(APIFailure) -> Role {
+        let role = state.withLock { state -> Role? in
+            guard let entry = state.entries[key] else {
+                state.entries[key] = Entry(request: request, state: .running([]))
                 return .first
+            }
+            guard entry.request == request else { return nil }
+            switch entry.state {
             case .answered(let response): return .repeated(response)
             case .running: return .waiting
             }
         }
+        if let role { return role }
+        throw APIFailure(
+            .idempotencyKeyConflict,
+            "this Idempotency-Key was sent with another request before: method, path, query or body differ; send each "
+                + "change with a new key")
     }
 
     private func wait(_ key: String, _ continuation: CheckedContinuation<Response, any Error>) {
         let outcome = state.withLock { state -> Result<Response, any Error>? in
-            switch state.entries[key] {
+            switch state.entries[key]?.state {
             case .running(let waiting):
-                state.entries[key] = .running(waiting + [continuation])
+                state.entries[key]?.state = .running(waiting + [continuation])
                 return nil
             case .answered(let response): return .success(response)
             // It was refused, or its answer was too long to remember, between the two looks.
@@ -81,10 +97,10 @@ final class RepeatedRequests: Sendable {
         _ key: String, _ outcome: Result<Response, any Error>
     ) -> [CheckedContinuation<Response, any Error>] {
         state.withLock { state in
-            guard case .running(let waiting) = state.entries[key] else { return [] }
+            guard let entry = state.entries[key], case .running(let waiting) = entry.state else { return [] }
             state.entries[key] = nil
             if case .success(let response) = outcome, response.body.contentLength ?? .max <= Limit.answer {
-                state.entries[key] = .answered(response)
+                state.entries[key] = Entry(request: entry.request, state: .answered(response))
                 state.order.append(key)
                 if state.order.count > Limit.answers { state.entries[state.order.removeFirst()] = nil }
             }

@@ -14,13 +14,15 @@
 // has none itself, for the loader obeys some of them (LD_PRELOAD) before anything is confined.
 //
 // A PROGRAM that cannot be run is reported on descriptor 4 as one line, its reason; exit status 126. A plugin that is
-// killed for the number of its processes is reported the same way, the reason beginning with "limit: ". PROGRAM has
-// neither descriptor, so that nothing that it says is mistaken for a report.
+// killed for the number of its processes is reported the same way, the reason beginning with "limit: ". The last line
+// of a plugin that ran is "ended": nothing of it is left. PROGRAM has neither descriptor, so that nothing that it says is
+// mistaken for a report.
 //
-// Options (rules.h): --memory=BYTES --files=NUMBER --soft-files=NUMBER --processes=NUMBER --user=NUMBER --group=NUMBER
-// --folder=PATH --hide=PATH --keep=PATH --may-expose --no-network --sandbox --read=PATH --write=PATH --require. --probe tells what this machine can
-// enforce: "landlock VERSION"; "sockets 1" where system calls can be refused, else 0; "mounts 2" where a plugin can get
-// mounts of its own by root's right, 1 by that of an ordinary user, else 0.
+// Options (rules.h): --memory=BYTES --files=NUMBER --soft-files=NUMBER --processes=NUMBER --default-processes=NUMBER
+// --user=NUMBER --group=NUMBER --folder=PATH --hide=PATH --keep=PATH --may-expose --no-network --sandbox --read=PATH
+// --write=PATH --require. --probe tells what this machine can enforce: "landlock VERSION"; "sockets 1" where system
+// calls can be refused, else 0; "mounts 2" where a plugin can get mounts of its own by root's right, 1 by that of an
+// ordinary user, else 0.
 
 #define _GNU_SOURCE
 #include "rules.h"
@@ -171,13 +173,21 @@ static void tell_limit(long long limit, int running) {
     }
 }
 
-// `limit`: how many processes the plugin may have; 0: no limit.
-static int watch(int signals, int host, pid_t plugin, int process, long long limit) {
+// Whether the plugin has more processes than it may. Most have few, which is cheap to see; the rest are counted.
+static bool is_over_limit(const struct rules *rules) {
+    if (rules->processes == 0 || has_fewer(rules->processes / 2)) return false;
+    int running = signal_descendants(0);
+    if (running < 0 ? rules->processes_by_default : running <= rules->processes) return false;
+    tell_limit(rules->processes, running);
+    return true;
+}
+
+static int watch(int signals, int host, pid_t plugin, int process, const struct rules *rules) {
     int status = 0;
     bool ended = false, is_killed = false;
     struct pollfd watched[2] = {{.fd = signals, .events = POLLIN}, {.fd = host, .events = POLLIN}};
     while (!ended) {
-        if (poll(watched, 2, limit > 0 ? COUNT_INTERVAL_MS : -1) < 0 && errno != EINTR) break;
+        if (poll(watched, 2, rules->processes > 0 ? COUNT_INTERVAL_MS : -1) < 0 && errno != EINTR) break;
         if (watched[1].revents != 0) break;
         struct signalfd_siginfo info;
         while (read(signals, &info, sizeof info) == (ssize_t)sizeof info) {
@@ -186,14 +196,12 @@ static int watch(int signals, int host, pid_t plugin, int process, long long lim
         }
         if (is_killed) break;
         reap(plugin, &status, &ended);
-        int running = limit > 0 ? signal_descendants(0) : 0;
-        if (!ended && limit > 0 && (running < 0 || running > limit)) {
-            tell_limit(limit, running);
-            break;
-        }
+        if (!ended && is_over_limit(rules)) break;
     }
     kill_all(plugin, process, &status, &ended);
     remove_group();
+    // The host has nothing to look for.
+    dprintf(REPORT, "ended\n");
     return end_like(status);
 }
 
@@ -284,5 +292,5 @@ int main(int count, char **arguments) {
         dup2(nothing, STDOUT_FILENO);
         dup2(nothing, STDERR_FILENO);
     }
-    return watch(signals, host, plugin, process, rules.processes);
+    return watch(signals, host, plugin, process, &rules);
 }

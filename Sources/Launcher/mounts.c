@@ -264,10 +264,10 @@ static bool close_for_writing(const struct rules *rules, struct trouble *trouble
 
 // What is mounted over itself can be closed by itself, and neither be renamed nor removed here.
 static bool keep_as_it_is(const char *path) {
-    int tree = clone_tree(path);
+    int tree = clone_mount(path);
     // What this user cannot reach it cannot change.
     if (tree < 0) return errno == EACCES;
-    if (!attach(tree, path)) return false;
+    if (!attach_mount(tree, path)) return false;
     struct attributes attributes = {.set = READ_ONLY};
     if (syscall(SYSTEM_MOUNT_SETATTR, AT_FDCWD, path, ALL_BELOW, &attributes, sizeof attributes) == 0) return true;
     struct statvfs info;

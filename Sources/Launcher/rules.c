@@ -20,7 +20,11 @@
 // linux/close_range.h, Linux 5.11.
 #define CLOSE_RANGE_AS_CLOEXEC 4u
 
-enum { FIRST_FOREIGN_DESCRIPTOR = 3 };
+enum {
+    FIRST_FOREIGN_DESCRIPTOR = 3,
+    // Processes and threads that plugins leave to the host, where they run as its user; at most a quarter of all.
+    RESERVED_PROCESSES = 256,
+};
 
 bool note_trouble(struct trouble *trouble, const char *what, const char *detail) {
     trouble->error = errno;
@@ -50,6 +54,10 @@ static bool read_option(const char *option, struct rules *rules) {
     if (strncmp(option, "--files=", 8) == 0) return (rules->files = number(option + 8)) > 0;
     if (strncmp(option, "--soft-files=", 13) == 0) return (rules->soft_files = number(option + 13)) > 0;
     if (strncmp(option, "--processes=", 12) == 0) return (rules->processes = number(option + 12)) > 0;
+    if (strncmp(option, "--default-processes=", 20) == 0) {
+        rules->processes_by_default = true;
+        return (rules->processes = number(option + 20)) > 0;
+    }
     if (strncmp(option, "--user=", 7) == 0) return (rules->user = number(option + 7)) > 0;
     if (strncmp(option, "--group=", 8) == 0) return (rules->group = number(option + 8)) > 0;
     if (strncmp(option, "--folder=", 9) == 0) return *(rules->folder = option + 9) == '/';
@@ -84,6 +92,18 @@ static bool limit(int resource, long long value, const char *name, struct troubl
     return setrlimit(resource, &wanted) == 0 || note_trouble(trouble, "cannot set the limit of", name);
 }
 
+// RLIMIT_NPROC counts all processes and threads of a user. A plugin that runs as the host's user gets less than the host
+// has, so that the host can always start threads. Root is not limited. Set before a user namespace is made, as its owner's
+// limit holds for all in it.
+static bool reserve_processes(const struct rules *rules, struct trouble *trouble) {
+    struct rlimit processes;
+    if (rules->user > 0 || geteuid() == 0 || getrlimit(RLIMIT_NPROC, &processes) != 0) return true;
+    if (processes.rlim_cur == RLIM_INFINITY) return true;
+    rlim_t kept = processes.rlim_cur / 4;
+    if (kept > RESERVED_PROCESSES) kept = RESERVED_PROCESSES;
+    return limit(RLIMIT_NPROC, (long long)(processes.rlim_cur - kept), "processes", trouble);
+}
+
 // A program that uses select(2) fails with descriptors from 1024 on, so the plugin does not get the host's raised limit.
 static void lower_soft_files(long long files) {
     struct rlimit open_files;
@@ -107,7 +127,9 @@ static bool hide(struct rules *rules, bool *mounts, struct trouble *trouble) {
     bool shares_user = rules->user == 0;
     *mounts = false;
     // Where another user runs it, what only owners may change needs no mounts.
-    if (rules->hides == 0 && rules->keeps == 0 && !(rules->sandbox && shares_user)) return true;
+    if (rules->hides == 0 && rules->keeps == 0 && !(rules->sandbox && shares_user)) {
+        return reserve_processes(rules, trouble);
+    }
     // The machine's message queues as files.
     static const char queues[] = "/dev/mqueue";
     if (rules->hides > 0 && access(queues, F_OK) == 0 && !add_path(queues, rules->hide, &rules->hides)) {
@@ -115,7 +137,9 @@ static bool hide(struct rules *rules, bool *mounts, struct trouble *trouble) {
         return note_trouble(trouble, "too many folders to hide", NULL);
     }
     if (!find_places(rules, trouble)) return false;
+    // Found out by starting a process, so before the limit of processes is set.
     enum mounts how = possible_mounts();
+    if (!reserve_processes(rules, trouble)) return false;
     if (how == MOUNTS_NONE) {
         errno = ENOSYS;
         if (rules->hides == 0 || landlock_version() > 0 || rules->may_expose) return true;

@@ -42,6 +42,30 @@ import Testing
         }
     }
 
+    /// A key that comes with another path, method, query or body is refused, and the change is not made.
+    @Test func aKeyAnswersForOneRequestOnly() async throws {
+        let names = Mutex<[String]>([])
+        let door = Self.door { name in names.withLock { $0.append(name) } }
+        try await TestServer.run(door: door) { (server: TestServer) async throws in
+            func call(_ method: HTTPMethod, _ path: String, _ body: String) async throws -> TestClient.Answer {
+                try await server.client.call(
+                    method, path, token: "key", headers: [("idempotency-key", "k")], body: Array(body.utf8))
+            }
+            let first = #"{"name":"u1"}"#
+            #expect(try await call(.POST, "/api/admin/users", first).status == 200)
+            for (method, path, body) in [
+                (.POST, "/api/admin/users", #"{"name":"u2"}"#), (.POST, "/api/admin/users", ""),
+                (.POST, "/api/admin/users?a=b", first), (.PUT, "/api/admin/users", first),
+                (.POST, "/api/admin/tokens", first),
+            ] as [(HTTPMethod, String, String)] {
+                let answer = try await call(method, path, body)
+                #expect(answer.status == 409 && answer.code == "idempotency_key_conflict", "\(method) \(path) \(body)")
+            }
+            #expect(try await call(.POST, "/api/admin/users", first).status == 200)
+            #expect(names.withLock { $0 } == ["u1"])
+        }
+    }
+
     @Test func whoAsksWhileItIsBeingMadeGetsTheSameAnswer() async throws {
         let calls = Mutex(0)
         let (gate, open) = AsyncStream.makeStream(of: Void.self)

@@ -167,6 +167,8 @@ import Testing
         try await host.send(line: Array("go".utf8))
         _ = try await line(host, "begun")
         kill(launcher, SIGUSR1)
+        // The launcher reports that nothing is left.
+        #expect(try await line(host, "ended") == "")
         #expect(try await line(host, "end ") == "-9")
         let left = try FileManager.default.contentsOfDirectory(atPath: "/proc").filter {
             if $0 == "\(host.pid)" { return false }

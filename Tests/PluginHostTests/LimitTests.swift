@@ -11,6 +11,8 @@ import Testing
         ("files", "files = 32", "open = 64", "limits.files allows each process 32"),
         // It may be counted before all of them are there.
         ("processes", "processes = 8", "spawn = 12", "(9|1[0-3]) processes and threads, 8 are allowed"),
+        // What holds where the manifest says nothing.
+        ("default", "disk = \"1GB\"", "spawn = 600", "(5|6)[0-9]{2} processes and threads, 512 are allowed"),
     ])
     func overTheLimitItFallsWithTheReasonAndTheOthersGoOn(
         name: String, limit: String, config: String, reason: String
@@ -89,7 +91,8 @@ import Testing
         func options(_ program: String = "/usr/bin/python3") -> [String] {
             LaunchRules(manifest, program: program, folder: "/none/plugins.d", data: "/none/data").options
         }
-        #expect(options() == ["--no-network"])
+        let usual = "--default-processes=512"
+        #expect(options() == [usual, "--no-network"])
         manifest.limits = .init(memory: 1, cpu: 2, files: 3, processes: 4)
         manifest.sandbox = .init(network: true, read: ["/r"], write: ["/w"], require: true)
         let limits = ["--memory=1", "--files=3", "--processes=4"]
@@ -105,7 +108,7 @@ import Testing
             ("../run", "/none/run", nil), ("/none/bot/run", "/none/bot/run", nil),
         ] as [(String, String, String?)] {
             manifest.command = [command]
-            let expected = ["--no-network", "--sandbox", "--write=."] + (folder.map { ["--read=\($0)"] } ?? [])
+            let expected = [usual, "--no-network", "--sandbox", "--write=."] + (folder.map { ["--read=\($0)"] } ?? [])
             #expect(options(program) == expected, "\(command)")
         }
     }

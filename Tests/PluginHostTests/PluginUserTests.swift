@@ -25,16 +25,40 @@ import Testing
         #expect(PluginUsers.read(Array(text.utf8)) == numbers)
     }
 
-    @Test func theLowestNumberThatIsFreeIsGiven() {
-        #expect(PluginUsers.free(in: 5...8, known: [5, 7], isTaken: { $0 == 6 }) == 8)
-        #expect(PluginUsers.free(in: 5...6, known: [5], isTaken: { $0 == 6 }) == nil)
+    @Test func theNextNumberThatIsFreeIsGiven() {
+        #expect(PluginUsers.free(in: 5...8, from: 5, known: [5, 7], isTaken: { $0 == 6 }) == 8)
+        #expect(PluginUsers.free(in: 5...8, from: 7, known: [7, 8], isTaken: { $0 == 5 }) == 6)
+        #expect(PluginUsers.free(in: 5...6, from: 6, known: [5], isTaken: { $0 == 6 }) == nil)
+    }
+
+    /// Data folders, and where they begin in a range.
+    @Test func dataFoldersBeginFarFromEachOther() {
+        let starts = (0..<100).map { PluginUsers.start(in: PluginUsers.usualRange, device: 2049, file: 1000 + $0) }
+        #expect(starts.allSatisfy(PluginUsers.usualRange.contains) && Set(starts).count > 90)
+        #expect(starts == (0..<100).map { PluginUsers.start(in: PluginUsers.usualRange, device: 2049, file: 1000 + $0) })
+        #expect(PluginUsers.start(in: 7...7, device: 1, file: 1) == 7)
+    }
+
+    @Test(.enabled(if: geteuid() == 0)) func aNumberThatProcessesHaveIsNotOffered() async throws {
+        let process = Process()
+        process.executableURL = URL(filePath: "/usr/bin/setpriv")
+        process.arguments = ["--reuid=900101", "--clear-groups", "/bin/sleep", "1000"]
+        try process.run()
+        defer { process.terminate() }
+        try await wait("the process of user 900101") {
+            let status = (try? FileBytes.read("/proc/\(process.processIdentifier)/status", limit: 16 << 10)) ?? []
+            return String(decoding: status, as: UTF8.self).contains("\nUid:\t900101\t")
+        }
+        let file = FileManager.default.temporaryDirectory.appending(path: "crowbar-users-\(UUID().uuidString)").path
+        let users = PluginUsers(range: 900_101...900_102, isRequired: true, file: file, start: 900_101)
+        #expect(try users.number(of: "x").number == 900_102)
     }
 
     @Test func aPluginKeepsItsNumber() throws {
         let file = FileManager.default.temporaryDirectory.appending(path: "crowbar-users-\(UUID().uuidString)").path
         defer { unlink(file) }
         func give(_ name: String, _ range: ClosedRange<UInt32>) throws -> UInt32 {
-            let users = PluginUsers(range: range, isRequired: true, file: file)
+            let users = PluginUsers(range: range, isRequired: true, file: file, start: range.lowerBound)
             let offered = try users.number(of: name)
             // What is only offered is nobody's yet.
             #expect(try users.number(of: name) == offered)
@@ -52,11 +76,12 @@ import Testing
         #expect(try give("c", 900_001...900_003) == 900_003)
         #expect(throws: PluginUsers.Failure.self) { try give("d", 900_001...900_003) }
         // Two that start side by side are offered different ones.
-        let both = PluginUsers(range: 900_001...900_009, isRequired: true, file: file)
+        let both = PluginUsers(range: 900_001...900_009, isRequired: true, file: file, start: 900_001)
         let (first, second) = (try both.number(of: "x").number, try both.number(of: "y").number)
         #expect((first, second) == (900_004, 900_005))
         // Another range: another number, from then on.
-        let offered = try PluginUsers(range: 900_010...900_011, isRequired: false, file: file).number(of: "b")
+        let offered = try PluginUsers(range: 900_010...900_011, isRequired: false, file: file, start: 900_010)
+            .number(of: "b")
         #expect(offered == .init(number: 900_010, isKept: false, hasHadOne: true))
         #expect(try give("a", 900_010...900_011) == 900_010)
         #expect(try give("a", 900_010...900_011) == 900_010)

@@ -49,6 +49,57 @@ import Testing
         }
     }
 
+    private static func status(of pid: Int32) -> String {
+        String(decoding: (try? FileBytes.read("/proc/\(pid)/status", limit: 16 << 10)) ?? [], as: UTF8.self)
+    }
+
+    /// When a process was started, in the kernel's ticks.
+    private static func start(of pid: Int32) throws -> Int {
+        let text = String(decoding: try FileBytes.read("/proc/\(pid)/stat", limit: 4096), as: UTF8.self)
+        let fields = try #require(text.split(separator: ")").last).split(separator: " ")
+        return try #require(Int(fields[19]))
+    }
+
+    /// Starts processes until one has a later start than another process had.
+    private static func later(than start: Int, _ make: () throws -> Process) async throws -> Process {
+        while true {
+            let process = try make()
+            if try Self.start(of: process.processIdentifier) > start { return process }
+            process.terminate()
+            process.waitUntilExit()
+        }
+    }
+
+    /// A plugin can give its pipe to any process, which is not killed for it.
+    @Test func whoWasGivenAPipeIsLeftAlone() async throws {
+        let pipe = Pipe()
+        func start(_ arguments: [String]) throws -> Process {
+            let process = Process()
+            process.executableURL = URL(filePath: arguments[0])
+            process.arguments = Array(arguments.dropFirst())
+            process.standardOutput = pipe
+            try process.run()
+            return process
+        }
+        let sleep = ["/bin/sleep", "1000"]
+        let stranger = try start(sleep)
+        defer { stranger.terminate() }
+        let own = try start([HostScenario.python.program, HostScenario.oldKernel] + sleep)
+        try await wait("its filter") { Self.status(of: own.processIdentifier).contains("Name:\tsleep\n") }
+        let found = await Remnants(pipes: [pipe.fileHandleForReading.fileDescriptor]).end()
+        #expect(found.killed == 1 && !found.areLeft)
+        #expect(runs(stranger.processIdentifier) && !runs(own.processIdentifier))
+    }
+
+    @Test(arguments: [
+        ("", nil, false), ("ended\n", nil, true), ("limit: 9\nended\n", "limit: 9", true),
+        ("/bin/x: No such file\n", "/bin/x: No such file", false), ("limit: 9\n", "limit: 9", false),
+    ] as [(String, String?, Bool)])
+    func whatTheLauncherReports(text: String, reason: String?, hasEndedAll: Bool) {
+        let report = PluginProcess.LauncherReport(text.utf8)
+        #expect(report.reason == reason && report.hasEndedAll == hasEndedAll)
+    }
+
     @Test(.enabled(if: geteuid() == 0)) func aUsersProcessesAreEndedButNotThoseBelowALauncher() async throws {
         let user: UInt32 = 65_117
         // The launcher gives the folder in which it starts to the user.
@@ -69,11 +120,23 @@ import Testing
                 Int32(String(decoding: $0.prefix { $0 != 0x20 }, as: UTF8.self))
             }
         }
-        func isUsers(_ pid: Int32) -> Bool {
-            let status = (try? FileBytes.read("/proc/\(pid)/status", limit: 16 << 10)) ?? []
-            return String(decoding: status, as: UTF8.self).contains("\nUid:\t\(user)\t")
+        func isUsers(_ pid: Int32) -> Bool { Self.status(of: pid).contains("\nUid:\t\(user)\t") }
+        func isConfined(_ pid: Int32) -> Bool {
+            Self.status(of: pid).contains("Name:\tsleep\n") && Self.status(of: pid).contains("\nSeccomp:\t2\n")
         }
-        let orphan = try start("/usr/bin/setpriv", ["--reuid=\(user)", "--clear-groups", "/bin/sleep", "1000"])
+        let sleep = ["/bin/sleep", "1000"]
+        let confined = [HostScenario.python.program, HostScenario.oldKernel] + sleep
+        let asUser = ["--reuid=\(user)", "--clear-groups"]
+        // A service that has the plugin's number, as by DynamicUser=, is not confined as plugins are.
+        let service = try start("/usr/bin/setpriv", asUser + sleep)
+        let early = try start("/usr/bin/setpriv", asUser + confined)
+        defer { for process in [service, early] { process.terminate() } }
+        try await wait("the early ones") { isConfined(early.processIdentifier) && isUsers(service.processIdentifier) }
+        // The kernel counts starts by hundredths of a second.
+        let beginning = try Self.start(of: early.processIdentifier)
+        let mark = try await Self.later(than: beginning) { try start("/bin/sleep", ["1000"]) }
+        defer { mark.terminate() }
+        let orphan = try start("/usr/bin/setpriv", asUser + confined)
         // Descriptor 3 has the plugin's variables, and 4 takes what the launcher reports.
         let launcher = try start(
             "/bin/sh",
@@ -83,12 +146,13 @@ import Testing
             ])
         defer { launcher.terminate() }
         try await wait("both") {
-            isUsers(orphan.processIdentifier) && child(of: launcher.processIdentifier).map(isUsers) == true
+            isConfined(orphan.processIdentifier) && child(of: launcher.processIdentifier).map(isUsers) == true
         }
         let kept = try #require(child(of: launcher.processIdentifier))
-        let found = await Remnants(user: user).end()
+        let found = await Remnants(user: user, since: mark.processIdentifier).end()
         #expect(found.killed == 1 && !found.areLeft)
         #expect(!runs(orphan.processIdentifier) && runs(kept))
+        #expect(runs(service.processIdentifier) && runs(early.processIdentifier))
         // Without a user of its own, nothing is known by the user.
         #expect(await Remnants().end() == (0, false))
     }

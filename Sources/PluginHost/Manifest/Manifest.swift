@@ -12,7 +12,7 @@ public struct Manifest: Sendable, Equatable {
         public var cpu: Double?
         /// Open files, each process.
         public var files: Int64?
-        /// Processes and threads, all together.
+        /// Processes and threads, all together; nil: ``Manifest/defaultProcesses``.
         public var processes: Int64?
         /// Bytes of the disk that its own folder may take; nil: ``Manifest/defaultDisk``.
         public var disk: Int64?
@@ -111,6 +111,9 @@ public struct Manifest: Sendable, Equatable {
         if phase == .event || isPrivate { return nil }
         return "commands in private channels are not checked by '\(name)'; private = true in its manifest changes that"
     }
+
+    /// Processes and threads that a plugin may have where its manifest says nothing.
+    public static let defaultProcesses: Int64 = 512
 
     /// Bytes of the disk that its own folder may take.
     public var diskLimit: Int64 { limits?.disk ?? Self.defaultDisk }

@@ -18,7 +18,8 @@ struct LaunchRules: Sendable, Equatable {
         options = []
         if let memory = manifest.limits?.memory { options.append("--memory=\(memory)") }
         if let files = manifest.limits?.files { options.append("--files=\(files)") }
-        if let processes = manifest.limits?.processes { options.append("--processes=\(processes)") }
+        let processes = manifest.limits?.processes.map { "--processes=\($0)" }
+        options.append(processes ?? "--default-processes=\(Manifest.defaultProcesses)")
         guard let sandbox = manifest.sandbox else {
             // Without a table the network is closed all the same: it is opened by saying so.
             options.append("--no-network")

@@ -129,24 +129,51 @@ struct PluginProcess: Sendable {
 
     /// Waits for the end, which is near or has come.
     func reap() async -> ProcessEnd {
-        await withCheckedContinuation { continuation in
-            DispatchQueue.global().async {
-                var status: Int32 = 0
-                while waitpid(pid, &status, 0) < 0 && errno == EINTR {}
+        // No thread is needed where it has come: in a shortage of threads none can be had.
+        if let end = reap(WNOHANG) { return end }
+        return await withCheckedContinuation { continuation in
+            DispatchQueue.global().async { continuation.resume(returning: reap(0) ?? .exited(0)) }
+        }
+    }
+
+    /// Reaps the launcher; nil where it still runs and is not waited for.
+    private func reap(_ options: Int32) -> ProcessEnd? {
+        var status: Int32 = 0
+        while true {
+            switch waitpid(pid, &status, options) {
+            case 0: return nil
+            case -1 where errno == EINTR: continue
+            default:
                 let signal = status & 0x7F
-                continuation.resume(returning: signal == 0 ? .exited((status >> 8) & 0xFF) : .signalled(signal))
+                return signal == 0 ? .exited((status >> 8) & 0xFF) : .signalled(signal)
             }
         }
     }
 
-    /// What the launcher reported, to be asked once when it has been reaped: a program that could not be run, or, after
-    /// ``limitMark``, why it had to be killed. It has a pipe of its own for this, of which the plugin has no end.
-    func takeReport() -> String? {
+    /// What the launcher reports on a pipe of its own, of which the plugin has no end.
+    struct LauncherReport: Equatable {
+        /// Why the program could not be run, or, after ``limitMark``, why it had to be killed.
+        var reason: String?
+        /// Whether the launcher has ended everything that the plugin started.
+        var hasEndedAll = false
+
+        init(_ bytes: some Sequence<UInt8>) {
+            for line in String(decoding: Array(bytes), as: UTF8.self).split(separator: "\n") {
+                if line == "ended" {
+                    hasEndedAll = true
+                } else {
+                    reason = reason ?? String(line)
+                }
+            }
+        }
+    }
+
+    /// Reads the launcher's report. To be called once, when the launcher has been reaped.
+    func takeReport() -> LauncherReport {
         defer { try? reports.close() }
         var bytes = [UInt8](repeating: 0, count: Self.reportLimit)
         let count = Glibc.read(reports.rawValue, &bytes, bytes.count)
-        guard count > 0 else { return nil }
-        return String(decoding: bytes[..<count].prefix { $0 != 0x0A }, as: UTF8.self)
+        return LauncherReport(bytes.prefix(max(0, count)))
     }
 
     /// Bytes of a report that are read, which is more than the launcher writes.

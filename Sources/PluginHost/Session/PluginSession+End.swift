@@ -9,7 +9,8 @@ extension PluginSession {
     func watchEnd(_ process: PluginProcess) {
         exitWatch = ExitWatch(process.pid, poller) { [mailbox] in mailbox.post(.launcherEnded) }
         remnants = Remnants(
-            user: plan.rules.user, pipes: [process.input, process.output, process.errors].map(\.rawValue))
+            user: plan.rules.user, pipes: [process.input, process.output, process.errors].map(\.rawValue),
+            since: process.pid)
     }
 
     /// Whether the process has ended and nothing more is to be waited for.
@@ -41,14 +42,15 @@ extension PluginSession {
         return process != nil && exitWatch == nil ? now + Limit.endLook : nil
     }
 
-    /// The launcher has not killed what it should have killed: its own end kills the plugin.
+    /// The launcher has not killed what it should have killed. Its end kills the plugin's own process, and
+    /// ``endRemnants(_:)`` the rest.
     func killLauncher() {
         guard let process else { return }
         log.note(.error, "its launcher did not end it, and is killed itself")
         Glibc.kill(process.pid, SIGKILL)
     }
 
-    /// Ends what the launcher has left, which it does only where it was killed itself.
+    /// Ends what a launcher has left that did not report that it ended everything: it was killed itself.
     func endRemnants(_ how: ProcessEnd) async {
         if case .exited = how, !pipesWereCut { return }
         let found = await remnants.end()

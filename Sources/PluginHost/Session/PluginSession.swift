@@ -217,9 +217,10 @@ final class PluginSession {
             let process = try PluginProcess.start(plan)
             await work(process)
             let how = await process.reap()
-            await endRemnants(how)
+            let launcher = process.takeReport()
+            if !launcher.hasEndedAll { await endRemnants(how) }
             board.clear()
-            return await report(how, process.takeReport().map { log.mask($0, limit: 2048) })
+            return await report(how, launcher.reason.map { log.mask($0, limit: 2048) })
         } catch {
             let reason = "cannot start '\(plan.launcher)': \(error)"
             return Report(

@@ -19,6 +19,8 @@ public final class PluginUsers: Sendable {
 
     private let range: ClosedRange<UInt32>
     private let file: String
+    /// The number that the search for a free one begins with.
+    private let start: UInt32
     /// Whether a plugin that its user cannot run does not run at all. Else it runs as the host's, and that is logged.
     let isRequired: Bool
     /// Numbers that were offered to plugins and are not kept yet: plugins start side by side.
@@ -28,10 +30,32 @@ public final class PluginUsers: Sendable {
     ///   - range: The numbers that may be given.
     ///   - isRequired: Whether a plugin that its user cannot run does not run at all.
     ///   - file: Where they are kept: a line `NUMBER NAME` each, the last one of a name counts.
-    public init(range: ClosedRange<UInt32>, isRequired: Bool, file: String) {
+    public convenience init(range: ClosedRange<UInt32>, isRequired: Bool, file: String) {
+        var info = stat()
+        // The folder is there before plugins are. Without it the search begins with the lowest number.
+        let isThere = stat(SessionFactory.folder(of: file), &info) == 0
+        let start = isThere ? Self.start(in: range, device: UInt64(info.st_dev), file: UInt64(info.st_ino)) : nil
+        self.init(range: range, isRequired: isRequired, file: file, start: start ?? range.lowerBound)
+    }
+
+    /// - Parameter start: The number that the search for a free one begins with.
+    init(range: ClosedRange<UInt32>, isRequired: Bool, file: String, start: UInt32) {
         self.range = range
         self.isRequired = isRequired
         self.file = file
+        self.start = start
+    }
+
+    /// Where a data folder begins in a range: servers of one machine, which do not know each other's numbers, begin far
+    /// from each other as a rule. The hash is FNV-1a.
+    static func start(in range: ClosedRange<UInt32>, device: UInt64, file: UInt64) -> UInt32 {
+        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+        for value in [device, file] {
+            for shift in stride(from: UInt64(0), to: 64, by: 8) {
+                hash = (hash ^ (value >> shift) & 0xFF) &* 0x100_0000_01B3
+            }
+        }
+        return range.lowerBound + UInt32(hash % UInt64(range.count))
     }
 
     /// Reads `61184-65519`; nil where it is no range of numbers from 1 up.
@@ -58,10 +82,11 @@ public final class PluginUsers: Sendable {
         if let number = known[name], range.contains(number) {
             return Number(number: number, isKept: true, hasHadOne: true)
         }
+        let running = Self.running()
         let offer = offered.withLock { offered -> UInt32? in
             offered[name] = nil
-            let taken = Set(known.values).union(offered.values)
-            offered[name] = Self.free(in: range, known: taken, isTaken: Self.isTaken)
+            let taken = Set(known.values).union(offered.values).union(running)
+            offered[name] = Self.free(in: range, from: start, known: taken, isTaken: Self.isTaken)
             return offered[name]
         }
         guard let number = offer else {
@@ -146,11 +171,26 @@ public final class PluginUsers: Sendable {
         return numbers
     }
 
-    /// The lowest number that neither a plugin has nor anybody else.
+    /// The first number from a start on, and then from the range's lower end, that neither a plugin has nor anybody else.
     static func free(
-        in range: ClosedRange<UInt32>, known: Set<UInt32>, isTaken: (UInt32) -> Bool
+        in range: ClosedRange<UInt32>, from start: UInt32, known: Set<UInt32>, isTaken: (UInt32) -> Bool
     ) -> UInt32? {
-        range.first { !known.contains($0) && !isTaken($0) }
+        func isFree(_ number: UInt32) -> Bool { !known.contains(number) && !isTaken(number) }
+        return (start...range.upperBound).first(where: isFree) ?? range.first(where: isFree)
+    }
+
+    /// The users that processes run as, of those that this process may see. systemd's `DynamicUser=` and other servers
+    /// take numbers from the same range.
+    private static func running() -> Set<UInt32> {
+        var users: Set<UInt32> = []
+        for pid in ((try? FileBytes.list("/proc")) ?? []).compactMap({ Int32($0) }) {
+            guard let bytes = try? FileBytes.read("/proc/\(pid)/status", limit: 16 << 10) else { continue }
+            let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n")
+            for line in lines where line.hasPrefix("Uid:") || line.hasPrefix("Gid:") {
+                users.formUnion(line.split(separator: "\t").dropFirst().compactMap { UInt32($0) })
+            }
+        }
+        return users
     }
 
     /// Whether the machine knows a user or group of that number.

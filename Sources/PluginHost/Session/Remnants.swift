@@ -2,11 +2,13 @@ import CSpawn
 import Dispatch
 import Glibc
 
-/// Finds and ends the processes of a plugin that have outlived its launcher.
+/// Finds and kills the processes of a plugin that have outlived its launcher.
 ///
-/// They are known by the pipes that they hold, which are no other session's, and by the plugin's own user where it has
-/// one. The same user may have other processes: those of the plugin's next session, of a replay, of another server. All
-/// of them have a launcher above them, which is another user's, and are left alone.
+/// A process is the plugin's if all of this is true:
+/// - It holds one of the session's pipes, or it runs as the plugin's own user.
+/// - It runs as the plugin's user, is confined as plugins are (`no_new_privs` and a seccomp filter), and started after
+///   the launcher. A plugin can pass its pipe to any process, and another service can have its user's number.
+/// - No running launcher is above it. The plugin's next session and replays use the same user.
 struct Remnants: Sendable {
     /// Bounds of the work.
     private enum Limit {
@@ -21,15 +23,39 @@ struct Remnants: Sendable {
     var user: UInt32?
     /// The pipes' numbers, as `/proc/PID/fd` shows them.
     private(set) var pipes: Set<String> = []
+    /// When the launcher was started, in the kernel's ticks.
+    private(set) var start: UInt64 = 0
 
-    /// - Parameter pipes: The pipes' ends on this side.
-    init(user: UInt32? = nil, pipes: [Int32] = []) {
+    /// - Parameters:
+    ///   - pipes: The pipes' ends on this side.
+    ///   - since: The launcher, which still runs or waits to be reaped.
+    init(user: UInt32? = nil, pipes: [Int32] = [], since launcher: Int32? = nil) {
         self.user = user
+        start = launcher.flatMap(Self.start) ?? 0
         for pipe in pipes {
             var info = stat()
             if fstat(pipe, &info) == 0 { self.pipes.insert("pipe:[\(info.st_ino)]") }
         }
     }
+
+    /// When a process was started. The command's name may hold spaces and parentheses, so the fields are read from behind
+    /// the last one (proc(5)).
+    private static func start(_ pid: Int32) -> UInt64? {
+        guard let bytes = try? FileBytes.read("/proc/\(pid)/stat", limit: Limit.status),
+            let name = bytes.lastIndex(of: UInt8(ascii: ")"))
+        else { return nil }
+        let fields = bytes[(name + 1)...].split(separator: 0x20)
+        return fields.count > 19 ? UInt64(String(decoding: fields[19], as: UTF8.self)) : nil
+    }
+
+    /// Whether the launcher can lay a seccomp filter on plugins here.
+    private static let filters: Bool = {
+        #if arch(x86_64) || arch(arm64)
+            return Known(getpid())?.filter != nil
+        #else
+            return false
+        #endif
+    }()
 
     /// Kills them until none is found, on a thread of its own.
     func end() async -> (killed: Int, areLeft: Bool) {
@@ -58,6 +84,9 @@ struct Remnants: Sendable {
         var name: Substring = ""
         var user: UInt32?
         var parent: Int32 = 0
+        /// `no_new_privs`, and the mode of seccomp; nil where the kernel has none.
+        var hasNoNewPrivileges = false
+        var filter: Substring?
         /// It has ended, and somebody has to take note of that.
         var isOver = false
 
@@ -71,6 +100,8 @@ struct Remnants: Sendable {
                 case "State:": isOver = words[1] == "Z" || words[1] == "X"
                 case "PPid:": parent = Int32(words[1]) ?? 0
                 case "Uid:": user = UInt32(words[1])
+                case "NoNewPrivs:": hasNoNewPrivileges = words[1] == "1"
+                case "Seccomp:": filter = words[1]
                 default: break
                 }
             }
@@ -97,16 +128,20 @@ struct Remnants: Sendable {
     }
 
     private func isOne(_ pid: Int32, _ known: Known, _ all: [Int32: Known]) -> Bool {
-        if let user, known.user == user, !isBelowLauncher(known, all) { return true }
-        return holdsPipe(pid)
+        guard known.user == user ?? geteuid(), known.hasNoNewPrivileges, known.filter == "2" || !Self.filters,
+            let started = Self.start(pid), started >= start, !isBelowLauncher(known, all)
+        else { return false }
+        return user != nil || holdsPipe(pid)
     }
 
-    /// Whether a launcher is above it: a process by that name which the plugin's user cannot have made.
+    /// Whether a running launcher is above it: a child of this process, or one by that name that the plugin's user cannot
+    /// have made, as another server's.
     private func isBelowLauncher(_ known: Known, _ all: [Int32: Known]) -> Bool {
         var known = known
         for _ in 0..<Limit.parents {
             guard let parent = all[known.parent] else { return false }
-            if parent.user != user, parent.name == "crowbar-launch" { return true }
+            if parent.parent == getpid() { return true }
+            if let user, parent.user != user, parent.name == "crowbar-launch" { return true }
             known = parent
         }
         return false

@@ -3,6 +3,7 @@ import JSONBytes
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import Synchronization
 
 /// Talks to the server that runs on a data folder, over its Unix socket.
 struct ControlClient: Sendable {
@@ -39,6 +40,10 @@ struct ControlClient: Sendable {
 
     /// Nobody listens.
     private struct Absent: Error {}
+
+    /// Seconds that the server has for the beginning of its answer, where `CROWBAR_TIMEOUT` says nothing: the longest
+    /// work of a verb, to stop a plugin, takes 30.
+    private static let timeout: Int64 = 120
 
     /// The data folder.
     let folder: String
@@ -129,6 +134,13 @@ struct ControlClient: Sendable {
                 + "asked is not known; its log says why" + (advice.isEmpty ? "" : "; \(advice)"))
     }
 
+    /// - Throws: ``Refusal`` where `CROWBAR_TIMEOUT` is no number of seconds.
+    private static func timeLimit() throws -> Int64 {
+        guard let text = getenv("CROWBAR_TIMEOUT").map({ String(cString: $0) }), !text.isEmpty else { return timeout }
+        if let seconds = Int64(text), (1...86_400).contains(seconds) { return seconds }
+        throw Refusal("CROWBAR_TIMEOUT must be a number of seconds from 1 to 86400, not '\(text.prefix(64))'")
+    }
+
     private static func randomKey() -> String {
         (0..<2).map { _ in String(UInt64.random(in: 0 ... .max), radix: 16) }.joined()
     }
@@ -138,7 +150,15 @@ struct ControlClient: Sendable {
         onChunk: (ByteBuffer) throws -> Void
     ) async throws -> Int {
         let secret = try ControlFiles.key(in: folder)
+        let timeLimit = try Self.timeLimit()
         guard let connection = try await connect() else { throw Absent() }
+        let isLate = Mutex(false)
+        let channel = connection.channel
+        let alarm = channel.eventLoop.scheduleTask(in: .seconds(timeLimit)) {
+            isLate.withLock { $0 = true }
+            channel.close(promise: nil)
+        }
+        defer { alarm.cancel() }
         var head = HTTPRequestHead(version: .http1_1, method: method, uri: path)
         head.headers = [
             "host": "crowbar", "authorization": "Bearer \(secret)", "connection": "close",
@@ -158,6 +178,7 @@ struct ControlClient: Sendable {
                 for try await part in inbound {
                     switch part {
                     case .head(let head):
+                        alarm.cancel()
                         status = Int(head.status.code)
                         onHead(status)
                     case .body(let chunk): try onChunk(chunk)
@@ -168,10 +189,13 @@ struct ControlClient: Sendable {
             }
         } catch let refusal as Refusal {
             throw refusal
-        } catch let lost as Lost {
-            throw lost
         } catch {
-            throw Lost(reason: "\(error)")
+            if isLate.withLock({ $0 }) {
+                throw Refusal(
+                    "the server on '\(folder)' has not answered within \(timeLimit) s; whether it did what was asked is "
+                        + "not known; its log may say why; set CROWBAR_TIMEOUT to wait longer")
+            }
+            throw error as? Lost ?? Lost(reason: "\(error)")
         }
     }
 
