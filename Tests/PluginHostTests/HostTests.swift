@@ -55,7 +55,7 @@ import Testing
             try await wait("live") {
                 try await again.states(host).values.filter { $0.state == "live" }.count == 3
             }
-            #expect(try await again.states(host)["lost"]?.state == "failed")
+            try await wait("the lost one") { try await again.states(host)["lost"]?.state == "failed" }
             #expect(try await again.states(host)["lost"]?.reason.contains("'nowhere'") == true)
             try await again.send(["four"])
             try await wait("the new one") { again.messages("new") == ["four"] }
