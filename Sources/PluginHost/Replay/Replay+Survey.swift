@@ -13,7 +13,7 @@ public struct ReplaySurvey: Sendable, Equatable {
 
     /// The queues, by name.
     public var queues: [Queue]
-    /// Whether the plugin names them itself, as the webhook plugin does with its endpoints; otherwise it has one, `main`.
+    /// Whether the plugin names them itself, as the webhook plugin does with its endpoints; else it has one, `main`.
     public var isNamed: Bool
 
     /// Events in all; one that two queues get is two.

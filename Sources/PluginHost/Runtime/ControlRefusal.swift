@@ -53,8 +53,8 @@ public enum ControlRefusal: Error, Sendable, Equatable, CustomStringConvertible 
         case .noEvent(let id): "the log has no event '\(id.prefix(128))'"
         case .unconfirmed(let what): "this would drop \(what); confirm it with \"confirm\": true"
         case .queueInUse(let name, let queue):
-            "'\(name)' is running and uses its queue '\(queue)'; take that out of its configuration, or stop the plugin "
-                + "first: crowbar plugins stop \(name)"
+            "'\(name)' is running and uses its queue '\(queue)'; take that out of its configuration, or stop the "
+                + "plugin first: crowbar plugins stop \(name)"
         case .redelivers(let what): "this would deliver again: \(what); confirm it with \"confirm\": true"
         case .refused(let name, let reason): "'\(name)' says: \(reason)"
         case .unanswerable(let name, let what): "'\(name)' is a plugin that knows no '\(what.prefix(64))'"

@@ -48,8 +48,9 @@ struct MachineAbility: Sendable, Equatable {
         if mounts { return nil }
         if landlock > 0 {
             return "this machine lets crowbar make no mount namespace, so the data folder is kept from plugins, and "
-                + "manifests and crowbar.toml are kept from being changed by them, by Landlock; files made later beside the folders that lead there are out of their reach, and as "
-                + "crowbar's own user they cannot change modes, owners, times or attributes of files"
+                + "manifests and crowbar.toml are kept from being changed by them, by Landlock; files made later "
+                + "beside the folders that lead there are out of their reach, and as crowbar's own user they cannot "
+                + "change modes, owners, times or attributes of files"
         }
         return "this machine offers neither mount namespaces nor Landlock, so the data folder cannot be kept from "
             + "plugins, nor the manifests and crowbar.toml from those that run as their owner; none runs unless "

@@ -1,12 +1,12 @@
 import CrowbarCore
 import JSONBytes
 
-// What the operator does to one queue of a plugin. A queue has no process: to start it is to resume it, to stop it is to
-// pause it.
+// What the operator does to one queue of a plugin. A queue has no process: to start it is to resume it, to stop it is
+// to pause it.
 extension PluginHost {
     /// Does to one queue what a verb means for it.
-    /// - Returns: How the queue is now: `{"name", "queue", "state"}`; of a verb that lets it go also what held it, `was`
-    ///   (null: nothing did), and `plugin`, the state of the whole plugin, where that keeps it waiting.
+    /// - Returns: How the queue is now: `{"name", "queue", "state"}`; of a verb that lets it go also what held it, as
+    ///   `was` (null: nothing did), and `plugin`, the state of the whole plugin, where that keeps it waiting.
     public func act(_ verb: Verb, on name: String, queue: String) async throws(ControlRefusal) -> JSON {
         let runtime = try await known(name)
         switch verb {

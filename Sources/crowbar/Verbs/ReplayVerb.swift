@@ -134,8 +134,8 @@ struct ReplayVerb: AsyncParsableCommand {
     private func newPlan(_ log: SQLiteLog, _ files: ReplayFiles, _ names: QueueName) async throws -> ReplayPlan {
         if files.plan != nil, !restart {
             throw Refusal(
-                "a replay of '\(names.plugin)' was interrupted; go on with --resume, or drop it with --restart and --from"
-            )
+                "a replay of '\(names.plugin)' was interrupted; go on with --resume, or drop it with --restart and "
+                    + "--from")
         }
         if let refusal = try await Self.refusal(ofChannels: channel, log) { throw Refusal(refusal) }
         let head = try await log.head()?.position ?? 0
