@@ -44,7 +44,8 @@ struct APIFailure: Error, Sendable {
         case .forbidden: .forbidden
         case .userNotFound, .channelNotFound, .messageNotFound, .eventNotFound, .notFound: .notFound
         case .userExists, .channelExists, .messageExists, .alreadyAMember, .notAMember, .eventIdConflict,
-            .idempotencyKeyConflict: .conflict
+            .idempotencyKeyConflict:
+            .conflict
         case .tooLarge: .contentTooLarge
         case .tooSlow: .requestTimeout
         case .misdirected: .misdirectedRequest
