@@ -1,6 +1,6 @@
 // Device files, and the file systems of the kernel. Both are ways around what is hidden: a disk's device has the data
-// folder's bytes, and root can make the kernel run a program through /proc. They are told by the type of a mount, as they
-// can be mounted anywhere.
+// folder's bytes, and root can make the kernel run a program through /proc. They are told by the type of a mount, as
+// they can be mounted anywhere.
 
 #define _GNU_SOURCE
 #include "rules.h"
@@ -16,8 +16,8 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-// File systems through which the kernel is set, by name and by number (linux/magic.h), which is asked too: something else
-// may be mounted over one of them.
+// File systems through which the kernel is set, by name and by number (linux/magic.h), which is asked too: something
+// else may be mounted over one of them.
 static const struct type {
     const char *name;
     unsigned long number;

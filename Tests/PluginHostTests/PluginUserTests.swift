@@ -33,9 +33,12 @@ import Testing
 
     /// Data folders, and where they begin in a range.
     @Test func dataFoldersBeginFarFromEachOther() {
-        let starts = (0..<100).map { PluginUsers.start(in: PluginUsers.usualRange, device: 2049, file: 1000 + $0) }
-        #expect(starts.allSatisfy(PluginUsers.usualRange.contains) && Set(starts).count > 90)
-        #expect(starts == (0..<100).map { PluginUsers.start(in: PluginUsers.usualRange, device: 2049, file: 1000 + $0) })
+        let range = PluginUsers.usualRange
+        func starts() -> [UInt32] {
+            (UInt64(0)..<100).map { PluginUsers.start(in: range, device: 2049, file: 1000 + $0) }
+        }
+        #expect(starts().allSatisfy(range.contains) && Set(starts()).count > 90)
+        #expect(starts() == starts())
         #expect(PluginUsers.start(in: 7...7, device: 1, file: 1) == 7)
     }
 

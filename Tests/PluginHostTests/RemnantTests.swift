@@ -91,10 +91,11 @@ import Testing
         #expect(runs(stranger.processIdentifier) && !runs(own.processIdentifier))
     }
 
-    @Test(arguments: [
-        ("", nil, false), ("ended\n", nil, true), ("limit: 9\nended\n", "limit: 9", true),
-        ("/bin/x: No such file\n", "/bin/x: No such file", false), ("limit: 9\n", "limit: 9", false),
-    ] as [(String, String?, Bool)])
+    @Test(
+        arguments: [
+            ("", nil, false), ("ended\n", nil, true), ("limit: 9\nended\n", "limit: 9", true),
+            ("/bin/x: No such file\n", "/bin/x: No such file", false), ("limit: 9\n", "limit: 9", false),
+        ] as [(String, String?, Bool)])
     func whatTheLauncherReports(text: String, reason: String?, hasEndedAll: Bool) {
         let report = PluginProcess.LauncherReport(text.utf8)
         #expect(report.reason == reason && report.hasEndedAll == hasEndedAll)

@@ -171,7 +171,8 @@ public final class PluginUsers: Sendable {
         return numbers
     }
 
-    /// The first number from a start on, and then from the range's lower end, that neither a plugin has nor anybody else.
+    /// The first number from a start on, and then from the range's lower end, that neither a plugin nor anybody else
+    /// has.
     static func free(
         in range: ClosedRange<UInt32>, from start: UInt32, known: Set<UInt32>, isTaken: (UInt32) -> Bool
     ) -> UInt32? {

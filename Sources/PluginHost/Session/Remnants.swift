@@ -38,8 +38,8 @@ struct Remnants: Sendable {
         }
     }
 
-    /// When a process was started. The command's name may hold spaces and parentheses, so the fields are read from behind
-    /// the last one (proc(5)).
+    /// When a process was started. The command's name may hold spaces and parentheses, so the fields are read from
+    /// behind the last one (proc(5)).
     private static func start(_ pid: Int32) -> UInt64? {
         guard let bytes = try? FileBytes.read("/proc/\(pid)/stat", limit: Limit.status),
             let name = bytes.lastIndex(of: UInt8(ascii: ")"))
@@ -134,8 +134,8 @@ struct Remnants: Sendable {
         return user != nil || holdsPipe(pid)
     }
 
-    /// Whether a running launcher is above it: a child of this process, or one by that name that the plugin's user cannot
-    /// have made, as another server's.
+    /// Whether a running launcher is above it: a child of this process, or one by that name that the plugin's user
+    /// cannot have made, as another server's.
     private func isBelowLauncher(_ known: Known, _ all: [Int32: Known]) -> Bool {
         var known = known
         for _ in 0..<Limit.parents {

@@ -192,8 +192,8 @@ struct ControlClient: Sendable {
         } catch {
             if isLate.withLock({ $0 }) {
                 throw Refusal(
-                    "the server on '\(folder)' has not answered within \(timeLimit) s; whether it did what was asked is "
-                        + "not known; its log may say why; set CROWBAR_TIMEOUT to wait longer")
+                    "the server on '\(folder)' has not answered within \(timeLimit) s; whether it did what was asked "
+                        + "is not known; its log may say why; set CROWBAR_TIMEOUT to wait longer")
             }
             throw error as? Lost ?? Lost(reason: "\(error)")
         }
