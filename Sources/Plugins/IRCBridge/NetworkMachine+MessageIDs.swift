@@ -1,3 +1,4 @@
+import ChatMarkdown
 import PluginWire
 
 // Replies and deletions, both ways.
