@@ -232,9 +232,10 @@ struct CatchUp: Sendable {
         if state.request == .id {
             channels[channel]?.ids = .proven
         } else if state.hasFrom, state.ids != .useless, state.pages > 1 {
-            // The server knows the message by whose id it gave nothing: there was nothing, or it cannot use ids.
+            // The server knows the message by whose id it gave nothing: there was nothing, or it cannot use ids, not
+            // even those that it gave itself in this history.
             if !hasMoved, state.ids == .silent { return .complete }
-            if hasMoved { channels[channel]?.ids = .useless }
+            if hasMoved, state.pages > 2 { channels[channel]?.ids = .useless }
         }
         guard hasMoved else { return stuck(channel, state, most, now) }
         guard state.pages < Self.mostPages, state.total < Self.mostLines else { return .cut }
