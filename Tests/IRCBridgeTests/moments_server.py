@@ -115,9 +115,12 @@ number = 1
 while True:
     accepted, _ = listener.accept()
     with accepted:
-        serve(accepted, number)
-        # With a reset what was sent might not be read.
-        accepted.shutdown(socket.SHUT_WR)
-        while accepted.recv(4096):
-            pass
+        try:
+            serve(accepted, number)
+            # With a reset what was sent might not be read.
+            accepted.shutdown(socket.SHUT_WR)
+            while accepted.recv(4096):
+                pass
+        except OSError:
+            pass  # The client was killed.
     number += 1

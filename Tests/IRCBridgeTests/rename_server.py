@@ -93,5 +93,8 @@ def serve(connection):
 while True:
     accepted, _ = listener.accept()
     with accepted:
-        serve(accepted)
-        accepted.shutdown(socket.SHUT_RDWR)
+        try:
+            serve(accepted)
+            accepted.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass  # The client was killed.

@@ -74,8 +74,8 @@ struct CatchUp: Sendable {
         var from: MessageReference
         var fromMark: String?
         var request = Request.id
-        /// The lines that were asked for at once.
-        var size = 0
+        /// The lines that were asked for at once, and those that a moment needs, where that is more than usual.
+        var size = 0, needed = 0
         var pages = 0
         /// Lines of all pages, and of this one.
         var total = 0, lines = 0
@@ -163,7 +163,7 @@ struct CatchUp: Sendable {
     ) -> String? {
         guard let state = channels[channel], state.kinds.contains(.time), reference.time != nil else { return nil }
         let request = reference.momentBefore == nil ? Request.time : .before
-        return write(channel, request, after: reference, mark, Self.size(most), now)
+        return write(channel, request, after: reference, mark, max(Self.size(most), state.needed), now)
     }
 
     private mutating func write(
@@ -232,9 +232,10 @@ struct CatchUp: Sendable {
         if state.request == .id {
             channels[channel]?.ids = .proven
         } else if state.hasFrom, state.ids != .useless, state.pages > 1 {
-            // The server knows the message by whose id it gave nothing: there was nothing, or it cannot use ids.
+            // The server knows the message by whose id it gave nothing: there was nothing, or it cannot use ids, not
+            // even those that it gave itself in this history.
             if !hasMoved, state.ids == .silent { return .complete }
-            if hasMoved { channels[channel]?.ids = .useless }
+            if hasMoved, state.pages > 2 { channels[channel]?.ids = .useless }
         }
         guard hasMoved else { return stuck(channel, state, most, now) }
         guard state.pages < Self.mostPages, state.total < Self.mostLines else { return .cut }
@@ -262,6 +263,7 @@ struct CatchUp: Sendable {
         let isFull = state.lines >= state.size
         let larger = most > 0 ? most : Self.mostHeld
         if isFull, larger > state.size {
+            channels[channel]?.needed = larger
             let line = write(channel, .before, after: state.from, state.fromMark, larger, now)
             return line.map { .ask($0) } ?? .cut
         }

@@ -107,8 +107,8 @@ extension NetworkMachine {
         return lostChannel(name, reason, now)
     }
 
-    /// The client is in a channel that no link names, where it says nothing. A bouncer shows all of its channels so, and
-    /// a server what another session of the same account joins: it is left only where the server moved the client.
+    /// The client is in a channel that no link names, where it says nothing. A bouncer shows all of its channels so,
+    /// and a server what another session of the same account joins: it is left only where the server moved the client.
     mutating func strayed(_ name: String, _ now: Instant) -> [NetworkAction] {
         let name = ChannelMoves.serversName(name)
         // A JOIN that a refusal has announced is answered already, unless the answer came too early.
