@@ -58,6 +58,15 @@ import Testing
         #expect(actions.commands == [])
     }
 
+    @Test func aLineWithoutItsEchoDoesNotEndTheTiming() throws {
+        var machine = try joined()
+        _ = machine.deliver(Tables.event(1, "you fool"), now: 100)
+        _ = try answer(&machine, hear(&machine, "\(Self.mask) PRIVMSG #room :<Ann> you ****"))
+        _ = machine.deliver(Tables.event(2), now: 101)
+        _ = hear(&machine, "\(Self.mask) PRIVMSG #room :<Ann> hello", now: 102)
+        #expect(machine.figures.lag == 1000)
+    }
+
     @Test func whatTheServerShowsNobodyIsADeadLetter() throws {
         var machine = try joined()
         _ = machine.deliver(Tables.event(1), now: 100)

@@ -36,6 +36,9 @@ struct NetworkFigures: Equatable, Sendable {
         if asked == nil { asked = (key, now) }
     }
 
+    /// What is timed will not be answered.
+    mutating func giveUp() { asked = nil }
+
     /// The server has answered a PING, a label or another question.
     /// - Returns: When it was asked, where it is the one that is timed.
     mutating func answered(_ key: String, now: Instant) -> Instant? {

@@ -152,6 +152,8 @@ extension NetworkMachine {
     /// The server has answered a PING or another question.
     mutating func fenceAnswered(_ token: String, _ now: Instant) -> [NetworkAction] {
         adapt(to: figures.answered(token, now: now), now)
+        // A line before it whose echo has not come will have none.
+        if receipts == .echoes { figures.giveUp() }
         hasProgressed = true
         let done = ledger.pong(token)
         return finish(done) + relayForeign(now) + pump(now)
