@@ -70,6 +70,8 @@ import Testing
         for line in said.lines where line.hasPrefix("PING") {
             _ = hear(&machine, ":s PONG s \(line.dropFirst(5))", now: 1)
         }
+        // The look at what waits, by which time nothing does.
+        _ = machine.tick(now: 31)
         _ = hear(&machine, ":s PING x", now: 100)
         let due = try #require(machine.wake(now: 100))
         #expect(due == NetworkMachine.maskInterval)
