@@ -46,8 +46,8 @@ package enum URLScanner {
         _ text: [Character], _ start: Int, closes: (_ sign: Character, _ count: Int) -> Bool = { _, _ in false }
     ) -> Int {
         guard isLetterOfASCII(text[start]), start == 0 || !isWord(text[start - 1]) else { return start }
-        guard let body = schemeEnd(text, start) ?? wwwEnd(text, start), body < text.count, !isTrimmed(text[body]),
-            !isMark(text[body])
+        guard let body = schemeEnd(text, start) ?? wwwEnd(text, start), body < text.count,
+            text[body] == "[" || !isTrimmed(text[body]) && !isMark(text[body])
         else { return start }
         var end = body
         // How many brackets of each kind are open.

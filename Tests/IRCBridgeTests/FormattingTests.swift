@@ -55,7 +55,7 @@ import Testing
             ("**https://e.org/~ann**", "Bhttps://e.org/~ann"),
             ("https://e.org/a_ and b_", "https://e.org/a_ and b_"),
             ("[*x*](https://e.org/*y*)", "[IxI](https://e.org/*y*)"),
-            ("`https://e.org/`*x*", "Mhttps://e.org/MIx"), ("https://e.org/\\*a", "https://e.org/*a"),
+            ("`https://e.org/`*x*", "Mhttps://e.org/IMx"), ("https://e.org/\\*a", "https://e.org/*a"),
         ])
     func toIRC(markdown: String, text: String) {
         var styled = StyledText(markdown: markdown).irc

@@ -182,7 +182,7 @@ import Testing
     func aLongTextIsCutBetweenMarks(_ limited: (ChatPreset, Int), part: String) throws {
         let (preset, limit) = limited
         for offset in 0..<(preset == .discord ? 9 : 1) {
-            let typed = String(repeating: "x", count: offset) + " " + String(repeating: part, count: limit / 4)
+            let typed = String(repeating: "x", count: offset) + " " + String(repeating: part, count: limit / 2)
             let text = try Self.written(preset, typed)
             #expect(Self.count(text, preset) <= limit && Self.count(text, preset) > limit - 60)
             #expect(["…", "…*", "…_", "…**", "…**_", "…*_"].contains { text.hasSuffix($0) }, "\(text.suffix(20))")

@@ -1,5 +1,5 @@
 /// Small readers of what the chat services show of a text, by their own rules. Each gives what people see; signs
-/// that are read as markup are gone. Written from docs.slack.dev ("Formatting message text"), from the Markdown parser that
+/// that are read as markup are gone. From docs.slack.dev ("Formatting message text"), from the Markdown parser that
 /// Mattermost uses (github.com/mattermost/marked) and from a parser made by trials of Discord's client
 /// (github.com/LyricLy/parse-discord).
 enum ServiceReader {

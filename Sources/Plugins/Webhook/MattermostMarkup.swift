@@ -184,7 +184,7 @@ struct MattermostMarkup: Markup {
         return String(out)
     }
 
-    /// The message with `│` for each `|` that would make a link: the first one behind a `<` that has a `>` behind it, also
+    /// The message with `│` for each `|` that would make a link: the first behind a `<` with a `>` behind it, also
     /// on another line and in code, as the server looks for links before it reads anything else.
     func prepared(_ segments: [MarkdownParser.Segment]) -> [MarkdownParser.Segment] {
         func contains(_ segment: MarkdownParser.Segment, _ sign: Unicode.Scalar) -> Bool {

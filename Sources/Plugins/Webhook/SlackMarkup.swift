@@ -8,6 +8,9 @@ import ChatMarkdown
 struct SlackMarkup: Markup {
     private static let guardSign: Unicode.Scalar = "\u{AD}"
 
+    /// How far the end of a mark is looked for, in signs.
+    private static let farthestEnd = 200
+
     let endsQuotes = true
     let quote = "&gt; "
 
@@ -43,6 +46,8 @@ struct SlackMarkup: Markup {
     /// Whether the same sign further on could end what this one opens.
     private func hasEnd(_ sign: Unicode.Scalar, _ style: StyledText.Style, _ line: MarkupLine, _ i: Int) -> Bool {
         for at in line.cells.indices.dropFirst(i + 1) {
+            // So that time stays linear in the text. A sign too many does not show.
+            if at - i > Self.farthestEnd { return true }
             if line.cells[at].style.contains(style) { return true }
             switch line.cells[at].content {
             case .scalar(let other):
