@@ -15,7 +15,7 @@ import Testing
         "channel_exists": 409, "message_exists": 409, "already_a_member": 409, "not_a_member": 409,
         "already_invited": 409, "already_reacted": 409, "not_reacted": 409, "too_many_reactions": 422,
         "event_id_conflict": 409, "too_large": 413, "too_slow": 408, "misdirected": 421, "invalid_command": 422,
-        "empty_message": 422,
+        "empty_message": 422, "idempotency_key_conflict": 409,
         "message_too_long": 422, "refused": 422, "replay": 422, "loop": 422, "rate_limited": 429, "unavailable": 503,
     ]
 

@@ -313,7 +313,7 @@ import Testing
         let plugins = PluginActions(
             show: { _ in [] }, act: { _, _ in [] }, forget: { _, _ in [] }, reload: { [] }, ask: { _, _, _ in [] },
             deliveries: { _, _, access in Array("\(access.reader)".utf8) }, logs: { _, _, _ in [] },
-            setCursor: { _, _ in [] }, deadLetters: { _, _, _, access in Array("\(access.reader)".utf8) })
+            setCursor: { _, _, _ in [] }, deadLetters: { _, _, _, access in Array("\(access.reader)".utf8) })
         try await TestServer.run(anonymousRead: true, plugins: plugins) { server in
             try await Self.prepare(server)
             let query = "?" + kind.parameter.dropFirst()

@@ -36,7 +36,7 @@ import Testing
             for key in ["b", nil, "b"] { #expect(try await Self.add("twice", key: key, server).code == "user_exists") }
             #expect(calls.withLock { $0 } == 4)
             // A key that is too long is none.
-            let long = String(repeating: "k", count: RepeatedRequests.Limit.key)
+            let long = String(repeating: "k", count: RepeatedRequests.Limit.key + 1)
             for _ in 0..<2 { #expect(try await Self.add("other", key: long, server).status == 200) }
             #expect(calls.withLock { $0 } == 6)
         }

@@ -104,7 +104,7 @@ struct AttackTests {
         let folder = try folder(situation)
         _ = try shared("make")
         let mounted = mount("proc", folder.file("proc"), "proc", 0, nil) == 0
-        defer { if mounted { umount2(folder.file("proc"), Int32(MNT_DETACH.rawValue)) } }
+        defer { if mounted { umount2(folder.file("proc"), Int32(MNT_DETACH)) } }
         let pid = try #require(start(situation, folder))
         defer {
             kill(pid, SIGTERM)

@@ -1,3 +1,5 @@
+import ChatMarkdown
+
 /// What of the drafts of IRCv3 a connection can use.
 struct Drafts: Equatable, Sendable {
     /// A message may name the one that it answers (`+draft/reply`).
