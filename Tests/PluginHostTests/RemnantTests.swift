@@ -77,7 +77,9 @@ import Testing
             let process = Process()
             process.executableURL = URL(filePath: arguments[0])
             process.arguments = Array(arguments.dropFirst())
-            process.standardOutput = pipe
+            // A copy, as Foundation closes what it gives away.
+            let output = dup(pipe.fileHandleForWriting.fileDescriptor)
+            process.standardOutput = FileHandle(fileDescriptor: output, closeOnDealloc: true)
             try process.run()
             return process
         }

@@ -187,7 +187,9 @@ import Testing
             #expect(Self.count(text, preset) <= limit && Self.count(text, preset) > limit - 60)
             #expect(["…", "…*", "…_", "…**", "…**_", "…*_"].contains { text.hasSuffix($0) }, "\(text.suffix(20))")
             let cut = text[..<(text.lastIndex(of: "…") ?? text.endIndex)]
-            #expect(!["\\", "&", "&l", "&lt", "&g", "&a", "&am"].contains { cut.hasSuffix($0) }, "\(cut.suffix(20))")
+            // Discord has no entities.
+            let halves = preset == .discord ? ["\\"] : ["\\", "&", "&l", "&lt", "&g", "&a", "&am"]
+            #expect(!halves.contains { cut.hasSuffix($0) }, "\(cut.suffix(20))")
             #expect(cut.unicodeScalars.last != "\u{200D}")
             guard preset == .discord else { continue }
             // What is seen is the beginning of what was typed.
