@@ -189,6 +189,15 @@ import Testing
         #expect(hear(&machine, ":crow!crow@host JOIN :#room", now: 60).windows.last == 1024)
     }
 
+    @Test func aServerThatWelcomesWithoutEndIsNotAnsweredEachTime() throws {
+        var machine = try Tables.machine(hearing: Self.zncBegin)
+        let welcomes = Array(repeating: ":irc.test 001 crow :Welcome", count: 50)
+        #expect(welcomes.flatMap { hear(&machine, $0, now: 60).lines } == ["JOIN #room"])
+        #expect(hear(&machine, welcomes[0], now: 60.9).lines == [])
+        #expect(hear(&machine, ":irc.test 001 #room :Welcome", now: 61).lines == ["JOIN #room"])
+        #expect(machine.nick == "crow")
+    }
+
     /// A word that was misread does not hold the bridge for ever.
     @Test func aServerThatAnswersIsThere() throws {
         var machine = try Tables.machine(hearing: Self.zncBegin)

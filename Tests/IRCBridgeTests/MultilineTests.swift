@@ -218,7 +218,8 @@ import Testing
 
     /// A batch costs as many lines as it has.
     @Test func itCountsLineByLine() throws {
-        var machine = try DraftNetwork.machine(#","flood":{"burst":5,"lines_per_second":1}"#)
+        var machine = try DraftNetwork.machine()
+        machine.bucket = FloodBucket(burst: 5, rate: 1, now: 0)
         #expect(said(&machine, "a\nb\nc").count == 5)
         #expect(machine.ledger.unansweredLines == 5)
         #expect(machine.ledger.sentLines == 5)

@@ -137,6 +137,7 @@ def serve(client):
         with lock:
             client.sendall(data)
 
+    attacked = False
     for raw in client.makefile("rb"):
         if b"\0" in raw or len(raw) > 512:
             raise OSError("no line of IRC")
@@ -155,7 +156,10 @@ def serve(client):
             send(b":crowbar!crowbar@host JOIN #general\r\n:s 353 crowbar = #general :crowbar eve\r\n")
             if mode != "names":
                 send(b":s 366 crowbar #general :End\r\n")
-            threading.Thread(target=attack, args=(client, send), daemon=True).start()
+            # A client that is welcomed again (001) joins again, which begins no second attack.
+            if not attacked:
+                attacked = True
+                threading.Thread(target=attack, args=(client, send), daemon=True).start()
         elif words[0] == "PONG" and words[-1].startswith("xxx"):
             send(survived)
         elif words[0] == "PING":

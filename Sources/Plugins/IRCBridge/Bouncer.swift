@@ -4,6 +4,8 @@
 /// gone. Neither says that the server has a message. So the server is asked something that the bouncer passes on: the
 /// names of a channel that does not exist. The server handles lines in order, and repeats that channel in its answer.
 struct Bouncer: Sendable {
+    /// How long after a second welcome another one is not answered by joining the channels once more, in seconds.
+    static let welcomePause = 1.0
     /// How long the server's answer is waited for until it is asked again, in seconds.
     static let patience = 30.0
     /// The most bytes of a connection's random name that its questions carry.
@@ -32,6 +34,8 @@ struct Bouncer: Sendable {
     private var question: (channel: String, token: String)?
     /// When that was.
     private var askedAt: Instant = 0
+    /// When the client last began again after a second welcome.
+    private var startedAgainAt: Instant?
 
     init() {}
 
@@ -78,6 +82,14 @@ struct Bouncer: Sendable {
         question = nil
         guard Self.servers.contains(server) else { return }
         (isThere, lost) = (true, "it says nothing more")
+    }
+
+    /// The client is welcomed once more.
+    /// - Returns: Whether it has to begin again. A server that welcomes it without end is not answered each time.
+    mutating func startsAgain(now: Instant) -> Bool {
+        if let startedAgainAt, now - startedAgainAt < Self.welcomePause { return false }
+        startedAgainAt = now
+        return true
     }
 
     /// A PONG has come.

@@ -78,10 +78,11 @@ extension NetworkMachine {
 
     /// The bouncer has another connection to the server: what was not confirmed on the old one is lost.
     private mutating func welcomedAgain(_ message: IRCMessage, _ now: Instant) -> [NetworkAction] {
-        let name = message.params.first.flatMap { IRCSource.isName($0) ? $0 : nil } ?? nick
+        let name = message.params.first.flatMap { IRCSource.isName($0) && !supports.isChannel($0) ? $0 : nil } ?? nick
         bouncer.welcomed(by: message.source)
         bouncer.found()
         ledger.connectionLost(Self.bouncerLost)
+        guard bouncer.startsAgain(now: now) else { return [] }
         let casemapping = supports.casemapping
         supports = ISupport()
         supports.casemapping = casemapping
