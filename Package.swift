@@ -70,6 +70,13 @@ let package = Package(
             ],
             swiftSettings: strict),
 
+        .target(
+            name: "CrowbarViews",
+            dependencies: [
+                "CrowbarCore", "CrowbarSQLite", "JSONBytes", logging, .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            swiftSettings: strict),
+
         // Plugins: the protocol, the kit, the host.
         .target(name: "PluginWire", dependencies: ["JSONBytes"], swiftSettings: strict),
         .target(name: "PluginKit", dependencies: ["PluginWire", "JSONBytes"], swiftSettings: strict),
@@ -153,6 +160,13 @@ let package = Package(
                 "CrowbarSQLite", "CrowbarCore", "CrowbarTesting", "JSONBytes", "CrashWriter",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "GRDBSQLite", package: "GRDB.swift"),
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "CrowbarViewsTests",
+            dependencies: [
+                "CrowbarViews", "CrowbarCore", "CrowbarTesting", "JSONBytes", logging,
+                .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: strict),
         .testTarget(

@@ -5,40 +5,40 @@ import GRDBSQLite
 /// microsecond.
 ///
 /// It must be used on the queue of its connection only, while the ``Statement`` lives.
-struct RawStatement {
+package struct RawStatement {
     /// What SQLite answered to a call.
-    struct Failure: Error, CustomStringConvertible {
+    package struct Failure: Error, CustomStringConvertible {
         /// SQLite's extended result code.
-        var code: Int32
+        package var code: Int32
         /// Its words.
-        var message: String
+        package var message: String
         /// The `errno` of the call that failed, where SQLite keeps it; otherwise 0.
-        var systemError: Int32 = 0
+        package var systemError: Int32 = 0
         /// The database's file, where it has one.
-        var path: String?
+        package var path: String?
 
         /// Whether a row broke a UNIQUE or PRIMARY KEY rule.
-        var isDuplicate: Bool { code & 0xFF == SQLITE_CONSTRAINT }
+        package var isDuplicate: Bool { code & 0xFF == SQLITE_CONSTRAINT }
 
-        var description: String { "\(message) (SQLite \(code))" }
+        package var description: String { "\(message) (SQLite \(code))" }
     }
 
     private let statement: Statement
     private let pointer: OpaquePointer
 
-    init(_ statement: Statement) {
+    package init(_ statement: Statement) {
         self.statement = statement
         pointer = statement.sqliteStatement
     }
 
     /// Takes the connection's cached statement, ready to be bound.
-    init(cached sql: String, _ db: Database) throws {
+    package init(cached sql: String, _ db: Database) throws {
         self.init(try db.cachedStatement(sql: sql))
         reset()
     }
 
     /// Copies text into a parameter, counted from 1; nil is NULL.
-    func bind(_ index: Int32, _ text: String?) {
+    package func bind(_ index: Int32, _ text: String?) {
         guard var text else {
             sqlite3_bind_null(pointer, index)
             return
@@ -55,15 +55,15 @@ struct RawStatement {
         }
     }
 
-    func bind(_ index: Int32, _ number: Int64?) {
+    package func bind(_ index: Int32, _ number: Int64?) {
         if let number { sqlite3_bind_int64(pointer, index, number) } else { sqlite3_bind_null(pointer, index) }
     }
 
-    func bind(_ index: Int32, blobIfPresent blob: [UInt8]?) {
+    package func bind(_ index: Int32, blobIfPresent blob: [UInt8]?) {
         if let blob { bind(index, blob: blob) } else { sqlite3_bind_null(pointer, index) }
     }
 
-    func bind(_ index: Int32, blob: [UInt8]) {
+    package func bind(_ index: Int32, blob: [UInt8]) {
         blob.withUnsafeBytes {
             if let base = $0.baseAddress, !blob.isEmpty {
                 _ = sqlite3_bind_blob(pointer, index, base, Int32($0.count), Self.transient)
@@ -75,7 +75,7 @@ struct RawStatement {
 
     /// Goes to the next row; false where there is none.
     /// - Throws: ``Failure``; the statement is reset.
-    func step() throws -> Bool {
+    package func step() throws -> Bool {
         switch sqlite3_step(pointer) {
         case SQLITE_ROW: return true
         case SQLITE_DONE: return false
@@ -91,28 +91,28 @@ struct RawStatement {
     }
 
     /// Runs a statement without rows.
-    func run() throws {
+    package func run() throws {
         defer { sqlite3_reset(pointer) }
         while try step() {}
     }
 
     /// Makes it ready for the next use and ends its part of a transaction.
-    func reset() { sqlite3_reset(pointer) }
+    package func reset() { sqlite3_reset(pointer) }
 
-    func int(_ column: Int32) -> Int64 { sqlite3_column_int64(pointer, column) }
+    package func int(_ column: Int32) -> Int64 { sqlite3_column_int64(pointer, column) }
 
-    func isNull(_ column: Int32) -> Bool { sqlite3_column_type(pointer, column) == SQLITE_NULL }
+    package func isNull(_ column: Int32) -> Bool { sqlite3_column_type(pointer, column) == SQLITE_NULL }
 
     /// The bytes of a text or blob, valid until the next step or reset.
-    func bytes(_ column: Int32) -> UnsafeRawBufferPointer {
+    package func bytes(_ column: Int32) -> UnsafeRawBufferPointer {
         let start = sqlite3_column_blob(pointer, column)
         return UnsafeRawBufferPointer(start: start, count: Int(sqlite3_column_bytes(pointer, column)))
     }
 
     /// The bytes of a text, or nil for NULL; valid until the next step or reset.
-    func bytesIfPresent(_ column: Int32) -> UnsafeRawBufferPointer? { isNull(column) ? nil : bytes(column) }
+    package func bytesIfPresent(_ column: Int32) -> UnsafeRawBufferPointer? { isNull(column) ? nil : bytes(column) }
 
-    func text(_ column: Int32) -> String { String(decoding: bytes(column), as: UTF8.self) }
+    package func text(_ column: Int32) -> String { String(decoding: bytes(column), as: UTF8.self) }
 
     /// `SQLITE_TRANSIENT`, which is a cast in C and so not imported.
     private static let transient = unsafeBitCast(-1, to: sqlite3_destructor_type.self)

@@ -123,7 +123,7 @@ extension StorageCause {
 extension StorageCause {
     /// The cause of an error of GRDB or SQLite; nil for others.
     /// - Parameter path: The database, where it is known.
-    init?(_ error: any Error, path: String? = nil) {
+    package init?(_ error: any Error, path: String? = nil) {
         switch error {
         case let error as DatabaseError:
             self.init(

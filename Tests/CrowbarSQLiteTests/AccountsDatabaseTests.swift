@@ -1,4 +1,5 @@
 import CrowbarCore
+import CrowbarTesting
 import Testing
 
 @testable import CrowbarSQLite

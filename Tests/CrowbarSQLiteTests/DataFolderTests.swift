@@ -1,4 +1,5 @@
 import CrowbarSQLite
+import CrowbarTesting
 import Foundation
 import Testing
 

@@ -1,4 +1,5 @@
 import CrowbarCore
+import CrowbarTesting
 import Foundation
 import GRDB
 import GRDBSQLite

@@ -35,6 +35,7 @@ private let allowed: [String: Set<String>] = [
     "ChatMarkdown": [],
     "CrowbarCore": ["JSONBytes", "Logging"],
     "CrowbarSQLite": ["CrowbarCore", "JSONBytes", "Logging", "GRDB", "GRDBSQLite", "SQLite3"],
+    "CrowbarViews": ["CrowbarCore", "CrowbarSQLite", "JSONBytes", "Logging", "GRDB", "Foundation"],
     "Settings": ["JSONBytes", "TOMLKit"],
     "PluginWire": ["JSONBytes"],
     "PluginKit": ["PluginWire", "JSONBytes"],
@@ -55,7 +56,7 @@ private let allowed: [String: Set<String>] = [
         "CrowbarCore", "JSONBytes", "OpenSSL", "Logging", "Hummingbird", "HummingbirdCore", "HTTPTypes",
         "NIOHTTPTypes", "ServiceLifecycle", "NIOCore", "NIOPosix",
     ],
-    "CrowbarTesting": ["CrowbarCore", "PluginWire", "JSONBytes", "Logging"],
+    "CrowbarTesting": ["CrowbarCore", "PluginWire", "JSONBytes", "Logging", "Foundation"],
 ]
 private let standard: Set<String> = ["Swift", "Glibc", "Synchronization", "FoundationEssentials"]
 

@@ -1,0 +1,222 @@
+import CrowbarCore
+import CrowbarSQLite
+import GRDB
+import Logging
+import Synchronization
+
+/// Keeps the views in step with the log, in `views.db`.
+///
+/// One loop reads the log behind the views' checkpoints and applies what it finds in batches. A batch and its
+/// checkpoint are one transaction. Positions of the log have no gaps and become visible in order, so a checkpoint is
+/// all that has to be remembered: there is no later event with a smaller position.
+///
+/// The file can be rebuilt from the log, so it is written without a sync for each commit (`synchronous=NORMAL`). After
+/// a power cut the views go on from an older checkpoint.
+public final class ViewEngine: Sendable {
+    /// Limits of batches.
+    enum Limit {
+        /// The events of a batch.
+        static let events = 1000
+        /// The bytes of JSON of a batch.
+        static let bytes = 1 << 20
+        /// The longest time for which a batch keeps its transaction, in milliseconds.
+        static let batch = 50
+    }
+
+    /// What readers and the loop share.
+    private struct Shared {
+        var checkpoints: [ViewName: ViewCheckpoint] = [:]
+        /// Readers that wait for a position, by number.
+        var waiting: [Int: (view: ViewName, position: Int64, resume: CheckedContinuation<Bool, Never>)] = [:]
+        var nextNumber = 0
+        /// The rebuilds that were asked for.
+        var wishes: Set<ViewName> = []
+        /// The least position that a reader waits for; a batch that reaches it ends.
+        var wanted: Int64 = .max
+    }
+
+    private let log: any EventLog
+    let pool: DatabasePool
+    private let writer: ViewWriter
+    private let logger: Logger
+    /// Milliseconds of a clock that is never set.
+    private let clock: @Sendable () -> Int64
+    private let shared = Mutex(Shared())
+    private let wake: AsyncStream<Void>
+    private let waker: AsyncStream<Void>.Continuation
+
+    /// Opens `views.db`, or makes it, and begins to build what is missing.
+    /// - Parameters:
+    ///   - path: The database file; its folder must be there.
+    ///   - clock: Milliseconds of a clock that is never set.
+    /// - Throws: ``StoreError``.
+    public init(path: String, log: any EventLog, logger: Logger, clock: @escaping @Sendable () -> Int64) throws {
+        self.log = log
+        self.logger = logger
+        self.clock = clock
+        (pool, writer) = try ViewsDatabase.open(path: path)
+        (wake, waker) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+    }
+
+    /// Applies events until the task is cancelled.
+    public func run() async {
+        let token = log.growth.subscribe { [waker] in waker.yield() }
+        defer { log.growth.cancel(token) }
+        await verify()
+        waker.yield()
+        for await _ in wake {
+            do {
+                while try await step() { if Task.isCancelled { return } }
+            } catch is CancellationError {
+                return
+            } catch {
+                // The next growth of the log tries again.
+                logger.error("views could not be updated", metadata: ["error": "\(error)"])
+            }
+        }
+    }
+
+    /// Rebuilds every view whose checkpoint is not in the log, as after the log was restored from a backup.
+    private func verify() async {
+        do {
+            var lost: Set<ViewName> = []
+            for state in try await states() {
+                guard state.name != .search, let checkpoint = state.live ?? state.build, checkpoint.position > 0 else {
+                    continue
+                }
+                if try await log.position(of: checkpoint.eventId) != checkpoint.position {
+                    lost.insert(state.name)
+                    logger.warning(
+                        "view does not fit the log, which was probably restored; the view is rebuilt",
+                        metadata: ["view": "\(state.name.rawValue)", "position": "\(checkpoint.position)"])
+                }
+            }
+            if lost.isEmpty { return }
+            let views = lost
+            try await pool.writeWithoutTransaction { [writer] db in try writer.replace(db, views) }
+        } catch {
+            logger.error("views could not be compared with the log", metadata: ["error": "\(error)"])
+        }
+    }
+
+    /// Does one batch of each kind of work.
+    /// - Returns: Whether there is more.
+    private func step() async throws -> Bool {
+        let wishes = shared.withLock { shared in
+            defer { shared.wishes = [] }
+            return shared.wishes
+        }
+        let (positions, before) = try await pool.writeWithoutTransaction { [writer] db in
+            if !wishes.isEmpty { try writer.rebuild(db, wishes) }
+            return (writer.positions, writer.states)
+        }
+        var isMore = false
+        for position in positions where try await advance(from: position) { isMore = true }
+        let head = try await log.head()?.position ?? 0
+        let (isMoreAside, after) = try await pool.writeWithoutTransaction { [writer] db in
+            let isMore = try writer.workAside(db)
+            try writer.swap(db, head: head)
+            return (isMore, writer.states)
+        }
+        publish(after)
+        report(before, after)
+        return isMore || isMoreAside
+    }
+
+    /// Applies the page behind a position to the views that wait there.
+    private func advance(from position: Int64) async throws -> Bool {
+        let page: LogPage
+        if let recent = log.recent(after: position) {
+            page = recent
+        } else {
+            page = try await log.read(after: position, limit: Limit.events, maxBytes: Limit.bytes)
+        }
+        if page.entries.isEmpty { return false }
+        let end = clock() + Int64(Limit.batch)
+        let wanted = shared.withLock(\.wanted)
+        let states = try await pool.writeWithoutTransaction { [writer, clock] db in
+            try writer.apply(page, after: position, db) { clock() >= end || $0 == wanted }
+            return writer.states
+        }
+        publish(states)
+        return true
+    }
+
+    // MARK: What readers see
+
+    /// Makes checkpoints known and wakes the readers that waited for them.
+    private func publish(_ states: [ViewState]) {
+        let ready = shared.withLock { shared in
+            for state in states { shared.checkpoints[state.name] = state.live }
+            var ready: [CheckedContinuation<Bool, Never>] = []
+            for (number, waiter) in shared.waiting {
+                guard let found = shared.checkpoints[waiter.view], found.position >= waiter.position else { continue }
+                ready.append(waiter.resume)
+                shared.waiting[number] = nil
+            }
+            shared.wanted = shared.waiting.values.map(\.position).min() ?? .max
+            return ready
+        }
+        for waiter in ready { waiter.resume(returning: true) }
+    }
+
+    private func report(_ before: [ViewState], _ after: [ViewState]) {
+        for (old, new) in zip(before, after) {
+            let name: Logger.Metadata = ["view": "\(new.name.rawValue)"]
+            if let reason = new.stopped, old.stopped == nil {
+                logger.error(
+                    "view stopped at an event that it cannot apply; 'crowbar views rebuild' tries again",
+                    metadata: name.merging(["reason": "\(reason)"]) { $1 })
+            }
+            if old.live == nil, new.live != nil { logger.info("view is complete", metadata: name) }
+        }
+    }
+
+    /// The state of each view.
+    public func states() async throws -> [ViewState] {
+        try await pool.writeWithoutTransaction { [writer] _ in writer.states }
+    }
+
+    /// Has views built anew beside the ones that are served, which they replace once they have caught up.
+    public func rebuild(_ names: Set<ViewName>) {
+        shared.withLock { $0.wishes.formUnion(names) }
+        waker.yield()
+    }
+
+    /// Waits until a view has applied the event at a position.
+    /// - Returns: Whether it has; false once `timeout` has passed.
+    public func wait(for view: ViewName, position: Int64, timeout: Duration) async -> Bool {
+        await withTaskGroup(of: Bool.self) { group in
+            group.addTask { await self.arrival(of: view, at: position) }
+            group.addTask {
+                try? await Task.sleep(for: timeout)
+                return false
+            }
+            let first = await group.next() ?? false
+            group.cancelAll()
+            return first
+        }
+    }
+
+    private func arrival(of view: ViewName, at position: Int64) async -> Bool {
+        let number = shared.withLock { shared in
+            shared.nextNumber += 1
+            return shared.nextNumber
+        }
+        return await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let answer: Bool? = shared.withLock { shared in
+                    if let found = shared.checkpoints[view], found.position >= position { return true }
+                    if Task.isCancelled { return false }
+                    shared.waiting[number] = (view, position, continuation)
+                    shared.wanted = min(shared.wanted, position)
+                    return nil
+                }
+                if let answer { continuation.resume(returning: answer) }
+            }
+        } onCancel: {
+            let waiter = shared.withLock { $0.waiting.removeValue(forKey: number) }
+            waiter?.resume.resume(returning: false)
+        }
+    }
+}
