@@ -91,7 +91,7 @@ extension AttackTests {
         func started() throws -> pid_t {
             let pid = try #require(start(situation, folder))
             let errors = { folder.read("serve.err") }
-            #expect(folder.poll { errors().components(separatedBy: "ready: ").count > 2 }, "\(errors())")
+            #expect(folder.poll { areReady(["one", "two"], errors()) }, "\(errors())")
             return pid
         }
         // A plugin is its shell and what that left, which work below its folder.
