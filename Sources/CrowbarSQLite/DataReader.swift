@@ -47,6 +47,21 @@ public struct DataReader: Sendable {
         }
     }
 
+    /// The format of a database of a data folder, and the one that this version writes; nil where it cannot be read, or
+    /// is none of them.
+    public static func format(of path: String) -> (found: Int, supported: Int)? {
+        let known = [
+            "log.db": LogSchema.version, "host.db": SQLiteHostStore.formats.count,
+            "accounts.db": AccountsDatabase.formats.count,
+        ]
+        guard let name = path.split(separator: "/").last, let supported = known[String(name)],
+            let database = try? DatabaseQueue(path: path, configuration: configuration)
+        else { return nil }
+        defer { try? database.close() }
+        guard let found = try? database.read({ try Int.fetchOne($0, sql: "PRAGMA user_version") }) else { return nil }
+        return (found, supported)
+    }
+
     /// Which of these channels do not exist.
     /// - Throws: ``LogError`` where the log cannot be read.
     public func missing(channels: [String]) async throws -> [String] {

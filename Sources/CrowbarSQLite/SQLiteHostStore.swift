@@ -16,7 +16,7 @@ public final class SQLiteHostStore: HostStore {
             formats: Self.formats)
     }
 
-    private static let formats = [
+    static let formats = [
         """
         CREATE TABLE queues (
             plugin TEXT NOT NULL, queue TEXT NOT NULL, cursorPosition INTEGER, cursorEventId TEXT,

@@ -22,6 +22,29 @@ import Testing
         #expect(access(folder.file("d"), F_OK) != 0)
     }
 
+    /// What a server of this version refuses to open, or brings to its own format, is told before it is started.
+    @Test(arguments: ["log.db", "host.db", "accounts.db"]) func formatsOfDatabasesAreTold(file: String) throws {
+        let folder = CommandLineFolder()
+        folder.write("crowbar.toml", Self.toml)
+        folder.makeFolder("plugins.d")
+        let server = try #require(folder.serve())
+        kill(server.pid, SIGTERM)
+        #expect(CommandLineFolder.wait(server.pid) == 0)
+        #expect(folder.crowbar("check").status == 0)
+        func set(_ format: Int) {
+            let program = "import sqlite3; sqlite3.connect('d/\(file)').execute('PRAGMA user_version = \(format)')"
+            #expect(folder.shell("python3 -c \"\(program)\"").status == 0)
+        }
+        set(99)
+        let newer = folder.crowbar("check")
+        #expect(newer.status == 1)
+        #expect(newer.error.contains("\(file)' has format 99, this version knows up to "), "\(newer.error)")
+        set(1)
+        let older = folder.crowbar("check")
+        #expect(older.status == 0)
+        #expect(older.error.contains("\(file)' has format 1, which the server brings to "), "\(older.error)")
+    }
+
     struct Address: Sendable, CustomTestStringConvertible {
         var listen: String
         var error: String

@@ -132,8 +132,19 @@ struct PlaceCheck {
         // SQLite may make files beside it. Made by another user they would keep the server out.
         guard stat(path, &info) == 0, info.st_uid == geteuid(), info.st_size > 0 else { return [] }
         umask(0o077)
-        guard let cause = DataReader.problem(of: path) else { return [] }
-        return [error("'\(path)' cannot be used: \(cause)")]
+        if let cause = DataReader.problem(of: path) { return [error("'\(path)' cannot be used: \(cause)")] }
+        guard let format = DataReader.format(of: path), format.found != format.supported, format.found > 0 else {
+            return []
+        }
+        if format.found > format.supported {
+            let newer = StoreError.newerFormat(path: path, found: format.found, supported: format.supported)
+            return [error("\(newer); start that version, or restore a backup that this one made")]
+        }
+        return [
+            note(
+                "'\(path)' has format \(format.found), which the server brings to \(format.supported) when it starts; "
+                    + "the version before cannot open it then, so make a backup first")
+        ]
     }
 
     private static let readOnly =
