@@ -61,7 +61,7 @@ let package = Package(
         .executableTarget(name: "Launcher"),
 
         // The core and its stores.
-        .target(name: "CrowbarCore", dependencies: ["JSONBytes", logging], swiftSettings: strict),
+        .target(name: "CrowbarCore", dependencies: ["ChatMarkdown", "JSONBytes", logging], swiftSettings: strict),
         .target(
             name: "CrowbarSQLite",
             dependencies: [

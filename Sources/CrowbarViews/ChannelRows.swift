@@ -28,7 +28,6 @@ final class ChannelRows: ViewRows {
                     key INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, name TEXT NOT NULL, description TEXT, topic TEXT,
                     creator TEXT NOT NULL, audience INTEGER NOT NULL, users INTEGER NOT NULL,
                     changed INTEGER NOT NULL);
-                CREATE INDEX channelChanged\(suffix) ON channels\(suffix) (changed);
                 CREATE TABLE channelMembers\(suffix) (
                     channel INTEGER NOT NULL, userId TEXT NOT NULL, PRIMARY KEY (channel, userId)) WITHOUT ROWID;
                 CREATE INDEX channelsOfMember\(suffix) ON channelMembers\(suffix) (userId);

@@ -4,7 +4,7 @@ import GRDB
 
 /// Who is in which channel since when, and under which names a message can mention them: a part of ``MessageRows``.
 final class MemberRows: MemberNames {
-    private let findChannel, join, leave, channelsOf, membersOf, dropMembers, dropNames, addName,
+    private let findChannel, join, leave, channelsOf, dropMembers, dropNames, addName,
         removeName: RawStatement
     private let findName, setName, greatest, users: RawStatement
     /// The live channels' keys by id, as far as they were looked up.
@@ -18,7 +18,6 @@ final class MemberRows: MemberNames {
         join = try prepare("INSERT INTO messageMembers\(suffix) (channel, userId, joined) VALUES (?, ?, ?)")
         leave = try prepare("DELETE FROM messageMembers\(suffix) WHERE channel = ? AND userId = ?")
         channelsOf = try prepare("SELECT channel FROM messageMembers\(suffix) WHERE userId = ?")
-        membersOf = try prepare("SELECT 1 FROM messageMembers\(suffix) WHERE channel = ? AND userId = ?")
         dropMembers = try prepare("DELETE FROM messageMembers\(suffix) WHERE channel = ?")
         dropNames = try prepare("DELETE FROM memberNames\(suffix) WHERE channel = ?")
         addName = try prepare("INSERT OR IGNORE INTO memberNames\(suffix) (channel, folded, userId) VALUES (?, ?, ?)")

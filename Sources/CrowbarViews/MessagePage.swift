@@ -96,8 +96,8 @@ struct MessageRow {
     let eventId, userId, text: String
     private var position: Int64
     private var channel: Int64
-    private var messageId, userName: String
-    private var timestamp, kind: Int64
+    private var messageId, userName, kind: String
+    private var timestamp: Int64
     private var edit: (eventId: String, timestamp: Int64)?
     private var replyTo: String?
     private var origin, meta, mentions: [UInt8]?
@@ -111,7 +111,7 @@ struct MessageRow {
         userId = row.text(3)
         userName = row.text(4)
         timestamp = row.int(5)
-        kind = row.int(6)
+        kind = row.text(6)
         edit = row.isNull(7) ? nil : (row.text(7), row.int(8))
         replyTo = row.isNull(9) ? nil : row.text(9)
         origin = row.bytesIfPresent(10).map(Array.init)
@@ -137,7 +137,7 @@ struct MessageRow {
         json.member("userId", userId)
         json.member("userName", userName)
         json.member("text", text)
-        json.member("kind", MessageKindCode.name(kind))
+        json.member("kind", kind)
         if let edit {
             json.key("edited")
             json.beginObject()

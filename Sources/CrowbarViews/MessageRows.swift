@@ -136,7 +136,7 @@ final class MessageRows: ViewRows {
         insert.bind(5, message.userId)
         insert.bind(6, message.userName)
         insert.bind(7, event.timestamp)
-        insert.bind(8, Self.code(message.kind))
+        insert.bind(8, message.kind.rawValue)
         insert.bind(9, message.replyTo)
         insert.bind(10, blobIfPresent: message.origin)
         insert.bind(11, blobIfPresent: message.meta)
@@ -212,14 +212,6 @@ final class MessageRows: ViewRows {
             throw ViewError.inconsistent(position: event.position, reason: "there is no message '\(id)' then")
         }
         return (find.int(0), find.text(1), MentionList.decode(find.bytesIfPresent(2)))
-    }
-
-    private static func code(_ kind: Command.Kind) -> Int64 {
-        switch kind {
-        case .text: MessageKindCode.text
-        case .action: MessageKindCode.action
-        case .notice: MessageKindCode.notice
-        }
     }
 
     // MARK: Lives of channels

@@ -43,28 +43,12 @@ enum MessageSchema {
                 CREATE TABLE messages\(suffix) (
                     position INTEGER PRIMARY KEY, channel INTEGER NOT NULL, messageId TEXT NOT NULL,
                     eventId TEXT NOT NULL, userId TEXT NOT NULL, userName TEXT NOT NULL, timestamp INTEGER NOT NULL,
-                    kind INTEGER NOT NULL, isDeleted INTEGER NOT NULL DEFAULT 0, editEventId TEXT,
+                    kind TEXT NOT NULL, isDeleted INTEGER NOT NULL DEFAULT 0, editEventId TEXT,
                     editTimestamp INTEGER, replyTo TEXT, origin BLOB, meta BLOB, mentions BLOB,
                     text TEXT NOT NULL);
                 CREATE UNIQUE INDEX messageIds\(suffix) ON messages\(suffix) (channel, messageId);
                 CREATE INDEX liveMessages\(suffix) ON messages\(suffix) (channel, position, userId, kind)
                     WHERE isDeleted = 0;
                 """)
-    }
-}
-
-/// How a message's kind stands in its row.
-enum MessageKindCode {
-    static let text: Int64 = 0
-    static let action: Int64 = 1
-    static let notice: Int64 = 2
-
-    /// The kind's name in JSON.
-    static func name(_ code: Int64) -> String {
-        switch code {
-        case action: "action"
-        case notice: "notice"
-        default: "text"
-        }
     }
 }

@@ -21,6 +21,8 @@ public final class ViewEngine: Sendable {
         static let bytes = 1 << 20
         /// The longest time for which a batch keeps its transaction, in milliseconds.
         static let batch = 50
+        /// The pause after an error.
+        static let pause = Duration.seconds(5)
     }
 
     /// What readers and the loop share.
@@ -58,7 +60,7 @@ public final class ViewEngine: Sendable {
         (wake, waker) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
     }
 
-    /// Applies events until the task is cancelled.
+    /// Applies events until the task is cancelled. Once only.
     public func run() async {
         let token = log.growth.subscribe { [waker] in waker.yield() }
         defer { log.growth.cancel(token) }
@@ -70,8 +72,12 @@ public final class ViewEngine: Sendable {
             } catch is CancellationError {
                 return
             } catch {
-                // The next growth of the log tries again.
-                logger.error("views could not be updated", metadata: ["error": "\(error)"])
+                logger.error(
+                    "views could not be updated; the server tries again in \(Limit.pause)",
+                    metadata: ["error": "\(error)"])
+                // A log that does not grow would not try again.
+                try? await Task.sleep(for: Limit.pause)
+                waker.yield()
             }
         }
     }
@@ -165,7 +171,7 @@ public final class ViewEngine: Sendable {
             let name: Logger.Metadata = ["view": "\(new.name.rawValue)"]
             if let reason = new.stopped, old.stopped == nil {
                 logger.error(
-                    "view stopped at an event that it cannot apply; 'crowbar views rebuild' tries again",
+                    "view stopped at an event that it cannot apply; the server tries again when it starts",
                     metadata: name.merging(["reason": "\(reason)"]) { $1 })
             }
             if old.live == nil, new.live != nil { logger.info("view is complete", metadata: name) }

@@ -36,7 +36,7 @@ extension ViewReader {
         clock: @Sendable @escaping () -> Int64
     ) async throws -> ViewAnswer {
         try await read(.messages) { db, suffix in
-            let channel = try filter.channel.map { try Self.life($0, db, suffix, access) }
+            let channel = try filter.channel.map { try Self.life($0, db, suffix, access).key }
             let hits = try SearchHits(query, db, suffix, before: filter.before, scanned: Self.scanned)
             defer { hits.rows.reset() }
             let end = clock() + budget
@@ -65,17 +65,6 @@ extension ViewReader {
             json.endObject()
             return (json.bytes, 0)
         }
-    }
-
-    private static func life(_ id: String, _ db: Database, _ suffix: String, _ access: Access) throws -> Int64 {
-        let life = try RawStatement(
-            cached: "SELECT key, audience FROM lives\(suffix) WHERE id = ? AND isAlive = 1", db)
-        defer { life.reset() }
-        life.bind(1, id)
-        guard try life.step(), access.mayRead(audience: life.int(1)) else {
-            throw ViewRefusal.channelNotFound
-        }
-        return life.int(0)
     }
 
     private static func write(_ message: MessageRow, _ channel: String, _ query: SearchQuery, to json: inout JSONWriter)

@@ -182,14 +182,8 @@ public struct ViewReader: Sendable {
         _ channel: String, _ place: MessagePlace, limit: Int, for access: Access
     ) async throws -> ViewAnswer {
         try await read(.messages) { db, suffix in
-            let life = try RawStatement(
-                cached: "SELECT key, audience, changed FROM lives\(suffix) WHERE id = ? AND isAlive = 1", db)
-            defer { life.reset() }
-            life.bind(1, channel)
-            guard try life.step(), access.mayRead(audience: life.int(1)) else {
-                throw ViewRefusal.channelNotFound
-            }
-            let page = try MessagePage(db, suffix, channel: life.int(0), place, limit: limit)
+            let life = try Self.life(channel, db, suffix, access)
+            let page = try MessagePage(db, suffix, channel: life.key, place, limit: limit)
             var json = JSONWriter(capacity: 32 << 10)
             json.beginObject()
             json.key("messages")
@@ -199,8 +193,21 @@ public struct ViewReader: Sendable {
             json.member("older", page.isOlderLeft)
             json.member("newer", page.isNewerLeft)
             json.endObject()
-            return (json.bytes, life.int(2))
+            return (json.bytes, life.changed)
         }
+    }
+
+    /// The present life of a channel: its key, and the position of the last event that changed its messages.
+    /// - Throws: ``ViewRefusal/channelNotFound``.
+    static func life(
+        _ id: String, _ db: Database, _ suffix: String, _ access: Access
+    ) throws -> (key: Int64, changed: Int64) {
+        let life = try RawStatement(
+            cached: "SELECT key, audience, changed FROM lives\(suffix) WHERE id = ? AND isAlive = 1", db)
+        defer { life.reset() }
+        life.bind(1, id)
+        guard try life.step(), access.mayRead(audience: life.int(1)) else { throw ViewRefusal.channelNotFound }
+        return (life.int(0), life.int(2))
     }
 
     /// `allmessages`: the newest messages of the channels that spoke last.

@@ -71,18 +71,31 @@ final class ViewWriter: @unchecked Sendable {
     /// - Parameter names: The views; ``ViewName/messages`` takes its search index along.
     func rebuild(_ db: Database, _ names: Set<ViewName>) throws {
         for projection in Self.projections where names.contains(projection.name) {
-            try db.inTransaction(.immediate) {
+            try change(db) {
                 for slot in slots where slot.name == projection.name && !slot.isLive {
                     try discard(db, slot.generation)
                 }
                 try startBuild(db, projection)
-                return .commit
             }
         }
         guard names.contains(.search), !names.contains(.messages) else { return }
-        try db.inTransaction(.immediate) {
-            try rebuildIndexes(db)
-            return .commit
+        try change(db) { try rebuildIndexes(db) }
+    }
+
+    /// Changes which generations there are, in one transaction. Where that fails, what is remembered of them is again
+    /// what the database has.
+    private func change(_ db: Database, _ body: () throws -> Void) throws {
+        let before = slots
+        let indexes = slots.compactMap { slot in (slot.rows as? MessageRows).map { ($0, $0.indexes) } }
+        do {
+            try db.inTransaction(.immediate) {
+                try body()
+                return .commit
+            }
+        } catch {
+            slots = before
+            for (messages, kept) in indexes { messages.indexes = kept }
+            throw error
         }
     }
 
@@ -98,10 +111,9 @@ final class ViewWriter: @unchecked Sendable {
     /// Begins to build views anew in place of those that are served, which are of no use.
     func replace(_ db: Database, _ names: Set<ViewName>) throws {
         for projection in Self.projections where names.contains(projection.name) {
-            try db.inTransaction(.immediate) {
+            try change(db) {
                 for slot in slots where slot.name == projection.name { try discard(db, slot.generation) }
                 try startBuild(db, projection)
-                return .commit
             }
         }
     }
@@ -232,16 +244,25 @@ final class ViewWriter: @unchecked Sendable {
         var isMore = false
         for slot in slots {
             guard let messages = slot.rows as? MessageRows else { continue }
-            try db.inTransaction(.immediate) {
-                try messages.purge(limit: Self.purgedAtOnce)
-                return .commit
-            }
+            if messages.hasDeadMessages { try purge(messages, db) }
             if messages.hasDeadMessages { isMore = true }
             for index in messages.indexes where index.through != nil {
                 if try !build(index, db) { isMore = true }
             }
         }
         return isMore
+    }
+
+    private func purge(_ messages: MessageRows, _ db: Database) throws {
+        do {
+            try db.inTransaction(.immediate) {
+                try messages.purge(limit: Self.purgedAtOnce)
+                return .commit
+            }
+        } catch {
+            messages.forget()
+            throw error
+        }
     }
 
     private static let indexedAtOnce = 1000
@@ -271,12 +292,11 @@ final class ViewWriter: @unchecked Sendable {
             if let messages = slot.rows as? MessageRows, messages.indexes.contains(where: { $0.through != nil }) {
                 continue
             }
-            try db.inTransaction(.immediate) {
+            try change(db) {
                 for old in slots where old.isLive && old.name == slot.name { try discard(db, old.generation) }
                 try db.execute(sql: "UPDATE views SET isLive = 1 WHERE generation = ?", arguments: [slot.generation])
-                return .commit
+                for i in slots.indices where slots[i].generation == slot.generation { slots[i].isLive = true }
             }
-            if let index = slots.firstIndex(where: { $0.generation == slot.generation }) { slots[index].isLive = true }
         }
         try dropReplacedIndexes(db)
     }
@@ -287,11 +307,10 @@ final class ViewWriter: @unchecked Sendable {
             guard let messages = slot.rows as? MessageRows else { continue }
             let complete = messages.indexes.filter { $0.through == nil }.map(\.generation)
             for generation in complete.dropLast() {
-                try db.inTransaction(.immediate) {
+                try change(db) {
                     try Self.drop(db, generation)
-                    return .commit
+                    messages.indexes.removeAll { $0.generation == generation }
                 }
-                messages.indexes.removeAll { $0.generation == generation }
             }
         }
     }

@@ -54,7 +54,9 @@ struct MentionFinderTests {
         ("``a ` @ann`` @bob2", ["bob2"]),
         ("` @ann", ["ann"]),
         ("```\n@ann\n``` @bob2", ["bob2"]),
-        ("```\n@ann", []),
+        // A mark without its counterpart is text (docs/domain.md).
+        ("```\n@ann", ["ann"]),
+        ("**@ann**", ["ann"]), ("x**@ann**", []), ("@bob\\_", ["bob", "bob2"]), ("www.x.test/@ann", []),
         ("https://social.test/@ann/1 @bob2", ["bob2"]),
         ("<https://social.test/@ann>@bob2", ["bob2"]),
         ("see://@ann", []),

@@ -33,7 +33,7 @@ private enum Repository {
 private let allowed: [String: Set<String>] = [
     "JSONBytes": [],
     "ChatMarkdown": [],
-    "CrowbarCore": ["JSONBytes", "Logging"],
+    "CrowbarCore": ["ChatMarkdown", "JSONBytes", "Logging"],
     "CrowbarSQLite": ["CrowbarCore", "JSONBytes", "Logging", "GRDB", "GRDBSQLite", "SQLite3"],
     "CrowbarViews": ["CrowbarCore", "CrowbarSQLite", "JSONBytes", "Logging", "GRDB", "Foundation"],
     "Settings": ["JSONBytes", "TOMLKit"],

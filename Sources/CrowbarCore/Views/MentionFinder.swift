@@ -1,3 +1,5 @@
+import ChatMarkdown
+
 /// The names and ids of a channel's members, folded, in the order of their bytes.
 public protocol MemberNames {
     /// The greatest folded name or id of a member that is not greater than `bound`, as UTF-8; nil where there is none.
@@ -6,7 +8,8 @@ public protocol MemberNames {
     func users(named folded: [UInt8], in channel: String) throws -> [String]
 }
 
-/// Finds who a message mentions: `@` and the name or id of a member, outside code and URLs.
+/// Finds who a message mentions: `@`, at the start or after a character that is no letter, digit or `@`, and the name
+/// or id of a member, outside code and URLs.
 public enum MentionFinder {
     /// The users that a message mentions at most.
     public static let limit = 50
@@ -18,22 +21,48 @@ public enum MentionFinder {
     /// The users that a text mentions, each once, in order of mention; the author is not left out.
     /// - Parameters:
     ///   - channel: The id of the message's channel.
-    ///   - folding: Makes texts that people take for the same the same (NFKC, then case folding).
+    ///   - folding: Makes texts the same that people take for the same (NFKC, then lower case).
     public static func users(
         in text: String, channel: String, names: some MemberNames, folding: (String) -> String
     ) throws -> [String] {
         // Most messages have no `@`.
         guard text.utf8.contains(0x40) else { return [] }
         var found: [String] = []
-        for start in marks(in: text).prefix(maxMarks) {
-            let rest = text.unicodeScalars[start...].prefix(maxName + 1)
-            let tail = Array(folding(String(String.UnicodeScalarView(rest))).utf8)
-            for user in try longest(tail, channel, names) where !found.contains(user) {
-                found.append(user)
-                if found.count == limit { return found }
+        var looked = 0
+        for stretch in stretches(of: text) {
+            var before = stretch.before
+            for (index, character) in stretch.text.enumerated() {
+                defer { before = character }
+                guard character == "@", before != "@", !URLScanner.isWord(before) else { continue }
+                looked += 1
+                if looked > maxMarks { return found }
+                let rest = String(stretch.text[(index + 1)...].prefix(maxName + 1))
+                for user in try longest(Array(folding(rest).utf8), channel, names) where !found.contains(user) {
+                    found.append(user)
+                    if found.count == limit { return found }
+                }
             }
         }
         return found
+    }
+
+    /// The text outside code and URLs, as it is shown, with the character before each stretch of it.
+    private static func stretches(of text: String) -> [(text: [Character], before: Character?)] {
+        var stretches: [(text: [Character], before: Character?)] = []
+        var (current, before): ([Character], Character?) = ([], nil)
+        func end(with last: Character?) {
+            if !current.isEmpty { stretches.append((current, before)) }
+            (current, before) = ([], last)
+        }
+        for segment in MarkdownParser.segments(text) {
+            switch segment {
+            case .text(let part, _): current += part
+            case .url(let url, _): end(with: url.last)
+            case .code, .block: end(with: "`")
+            }
+        }
+        end(with: nil)
+        return stretches
     }
 
     /// The members whose folded name is the longest that `tail` begins with, and ends there at the end of a word.
@@ -71,32 +100,5 @@ public enum MentionFinder {
         case 0x0E00...0x0EFF, 0x1000...0x109F, 0x1780...0x17FF, 0x3040...0x30FF, 0x31F0...0x31FF: return false
         default: return true
         }
-    }
-
-    /// Where names may begin: behind each `@` at the start or after a character that is no letter, digit or `@`,
-    /// outside code spans, code blocks and URLs.
-    static func marks(in text: String) -> [String.UnicodeScalarView.Index] {
-        let scalars = text.unicodeScalars
-        var marks: [String.UnicodeScalarView.Index] = []
-        var quiet = QuietRanges(text)
-        var before: Unicode.Scalar?
-        var at = scalars.startIndex
-        while at < scalars.endIndex {
-            if let end = quiet.end(at: at) {
-                before = end > scalars.startIndex ? scalars[scalars.index(before: end)] : nil
-                at = end
-                continue
-            }
-            let scalar = scalars[at]
-            let next = scalars.index(after: at)
-            if scalar == "@", before.map({ !isWord($0) && $0 != "@" }) ?? true { marks.append(next) }
-            before = scalar
-            at = next
-        }
-        return marks
-    }
-
-    private static func isWord(_ scalar: Unicode.Scalar) -> Bool {
-        scalar.properties.isAlphabetic || scalar.properties.numericType == .decimal
     }
 }

@@ -82,7 +82,7 @@ public enum MessagesView {
     /// How an event changes the rows.
     /// - Parameters:
     ///   - names: The names of the channel's members at this position.
-    ///   - folding: Makes texts that people take for the same the same (NFKC, then case folding).
+    ///   - folding: Makes texts the same that people take for the same (NFKC, then lower case).
     /// - Throws: ``ViewError``, or whatever `names` throws.
     public static func changes(
         for event: ViewEvent, reading names: some MemberNames, folding: (String) -> String
