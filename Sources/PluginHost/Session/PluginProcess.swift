@@ -22,10 +22,22 @@ struct LaunchPlan: Sendable {
 enum ProcessEnd: Sendable, Equatable {
     case exited(Int32)
     case signalled(Int32)
+    /// The kernel did not tell how: somebody else waited for the process. Never taken for a clean exit.
+    case unknown
+
+    /// How a process ended whose `waitpid` returned without an interruption.
+    /// - Parameters:
+    ///   - result: What `waitpid` returned, which is not 0: the process id, or -1.
+    ///   - status: The status that it stored; meaningless after -1.
+    init(waitResult result: pid_t, status: Int32) {
+        let signal = status & 0x7F
+        self = result < 0 ? .unknown : signal == 0 ? .exited((status >> 8) & 0xFF) : .signalled(signal)
+    }
 
     var text: String {
         switch self {
         case .exited(let status): "exit status \(status)"
+        case .unknown: "ended; its exit status is not known"
         case .signalled(let number):
             switch number {
             case SIGKILL: "killed by signal 9 (SIGKILL), by hand or for memory"
@@ -132,7 +144,7 @@ struct PluginProcess: Sendable {
         // No thread is needed where it has come: in a shortage of threads none can be had.
         if let end = reap(WNOHANG) { return end }
         return await withCheckedContinuation { continuation in
-            DispatchQueue.global().async { continuation.resume(returning: reap(0) ?? .exited(0)) }
+            DispatchQueue.global().async { continuation.resume(returning: reap(0) ?? .unknown) }
         }
     }
 
@@ -143,9 +155,7 @@ struct PluginProcess: Sendable {
             switch waitpid(pid, &status, options) {
             case 0: return nil
             case -1 where errno == EINTR: continue
-            default:
-                let signal = status & 0x7F
-                return signal == 0 ? .exited((status >> 8) & 0xFF) : .signalled(signal)
+            case let result: return ProcessEnd(waitResult: result, status: status)
             }
         }
     }
