@@ -89,6 +89,11 @@ struct AdminRoutes: Sendable {
             return try listing(try await listings.deadLetters(try Self.name(parts), try await access()), parts)
         case ("users", 1...2), ("tokens", 1...2), ("channels", 1), ("status", 1):
             return try await respond(request, path, parts, try query(), try actions(path))
+        case ("erase", 2):
+            guard let erasure = try actions(path).erasure else { throw APIResponder.unknown(path) }
+            try APIResponder.expect(.post, request, path)
+            let body = try await fields(request, known: ErasureRoute.fields)
+            return .json(try await ErasureRoute(service: erasure).respond(String(parts[1]), body))
         case ("hooks", 1...2):
             guard let hooks = try actions(path).hooks else { throw APIResponder.unknown(path) }
             return try await respond(request, path, parts, hooks)

@@ -32,6 +32,8 @@ public struct AdminActions: Sendable {
     public var channels: (@Sendable (_ after: String?, _ limit: Int) async throws -> [UInt8])?
     /// How the server is, as JSON.
     public var status: (@Sendable () async throws -> [UInt8])?
+    /// Erases messages and users; nil where nothing can be erased.
+    public var erasure: ErasureService?
 
     /// Makes the actions.
     public init(

@@ -40,6 +40,26 @@ extension AccountsDatabase {
         }
     }
 
+    /// Disables an account, if there is one, and deletes its password and tokens.
+    /// - Throws: ``Failure/lastAdmin(_:)``, ``StoreError``.
+    public func eraseAccount(of userId: String) throws {
+        try change { db in
+            guard let account = try Self.account(db, userId) else { return }
+            if account.isAdmin, !account.isDisabled, try !Self.hasEnabledAdmin(db, besides: userId) {
+                throw Failure.lastAdmin(userId)
+            }
+            try db.execute(sql: "PRAGMA secure_delete = ON")
+            for sql in [
+                "UPDATE accounts SET disabled = 1, passwordHash = NULL WHERE userId = ?",
+                "DELETE FROM tokens WHERE userId = ?",
+            ] {
+                let statement = try RawStatement(cached: sql, db)
+                statement.bind(1, userId)
+                try statement.run()
+            }
+        }
+    }
+
     private static func hasEnabledAdmin(_ db: Database, besides userId: String) throws -> Bool {
         let rows = try RawStatement(
             cached: "SELECT 1 FROM accounts WHERE isAdmin = 1 AND disabled = 0 AND userId <> ? LIMIT 1", db)

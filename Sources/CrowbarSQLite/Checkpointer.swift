@@ -18,6 +18,7 @@ final class Checkpointer: Sendable {
     }
 
     private let aside: DatabaseQueue
+    private let busySeconds: Double
     private let state = Mutex((plan: CheckpointPlan(), tally: Tally(), moved: 0))
 
     /// What has been done so far.
@@ -34,6 +35,7 @@ final class Checkpointer: Sendable {
     ///   - busySeconds: The longest wait for a lock.
     /// - Throws: GRDB's errors.
     init(path: String, busySeconds: Double) throws {
+        self.busySeconds = busySeconds
         var configuration = Configuration()
         configuration.label = "crowbar.checkpoint"
         configuration.busyMode = .timeout(busySeconds)
@@ -53,6 +55,21 @@ final class Checkpointer: Sendable {
         case .nothing: break
         case .aside: aside.asyncWriteWithoutTransaction { [self] in move($0, isNow: false) }
         case .now: move(writer, isNow: true)
+        }
+    }
+
+    /// Moves all pages and empties the WAL's file, so that no former bytes of a page are left in it. It does not wait.
+    /// - Returns: Whether it was done; false while somebody reads or writes.
+    func truncate() async throws -> Bool {
+        try await aside.writeWithoutTransaction { [self, milliseconds = Int(busySeconds * 1_000)] db in
+            try db.execute(sql: "PRAGMA busy_timeout = 0")
+            defer { try? db.execute(sql: "PRAGMA busy_timeout = \(milliseconds)") }
+            let code = sqlite3_wal_checkpoint_v2(db.sqliteConnection, nil, SQLITE_CHECKPOINT_TRUNCATE, nil, nil)
+            if code == SQLITE_OK { state.withLock { $0.moved = 0 } }
+            guard code == SQLITE_OK || code == SQLITE_BUSY || code == SQLITE_LOCKED else {
+                throw DatabaseError(resultCode: ResultCode(rawValue: code))
+            }
+            return code == SQLITE_OK
         }
     }
 

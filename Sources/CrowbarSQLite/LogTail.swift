@@ -25,6 +25,9 @@ final class LogTail: Sendable {
         last.withLock { $0 = Append(after: position, head: head, page: kept) }
     }
 
+    /// Gives no append from memory until the next one: readers read the log.
+    func forget() { last.withLock { $0?.page = nil } }
+
     /// As ``EventLog/recent(after:)``.
     func page(after position: Int64) -> LogPage? {
         last.withLock { last in

@@ -136,6 +136,22 @@ public final class SQLiteLog: EventLog {
         }
     }
 
+    /// As ``withWriter(_:)`` for ``Eraser``: errors are a ``LogError``, the last append is no longer given from memory,
+    /// and the WAL's pages count as after an append.
+    func withErasingWriter<T: Sendable>(_ body: @escaping @Sendable (Database) throws -> T) async throws -> T {
+        do {
+            return try await withWriter { [writer, tail, checkpointer] db in
+                defer { tail.forget() }
+                let result = try body(db)
+                checkpointer.committed(writer.walPages, db)
+                return result
+            }
+        } catch {
+            guard !(error is LogError), let cause = StorageCause(error, path: path) else { throw error }
+            throw LogError(cause, path: path)
+        }
+    }
+
     func read<T: Sendable>(_ body: @escaping @Sendable (Database) throws -> T) async throws -> T {
         try await withCheckedThrowingContinuation { continuation in
             pool.asyncRead { [path] access in

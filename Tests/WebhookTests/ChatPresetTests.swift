@@ -94,6 +94,15 @@ import Testing
         #expect(json["content"]?.string == #"**\*Clyde\***: Hi"#)
     }
 
+    /// A message whose text was erased from the log is nothing that people see.
+    @Test(arguments: [(#","erased":true"#, false), ("", true)])
+    func anErasedMessageIsNoLine(_ row: (member: String, isLine: Bool)) throws {
+        for type in ["MESSAGE_SENT", "MESSAGE_EDITED"] {
+            let event = #"{"type":"\#(type)","channelId":"general","userId":"ann","message":""\#(row.member)}"#
+            #expect((ChatLine(try JSONObject(parsing: Array(event.utf8))) != nil) == row.isLine)
+        }
+    }
+
     // MARK: Lengths
 
     @Test(arguments: [(ChatPreset.slack, 40_000), (.discord, 2000)], ["a", "ä", "😀", "&", "👩‍👩‍👧‍👦"])

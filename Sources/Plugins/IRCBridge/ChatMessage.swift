@@ -66,10 +66,10 @@ struct ChatMessage: Equatable, Sendable {
         }
     }
 
-    /// Reads an event; nil where it is of another type or has no channel.
+    /// Reads an event; nil where it is of another type, has no channel, or has lost its text (`erased`).
     init?(event: [UInt8]) {
         guard let object = try? JSONObject(parsing: event), let type = object.string("type"),
-            let channel = object.string("channelId")
+            let channel = object.string("channelId"), object.bool("erased") != true
         else { return nil }
         self.channel = channel
         authorID = object.string("userId")

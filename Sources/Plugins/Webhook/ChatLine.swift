@@ -27,9 +27,12 @@ struct ChatLine: Equatable, Sendable {
     var channel: String
     var what: What
 
-    /// Reads an event; nil where it is nothing that people in a channel see, as a registration is.
+    /// Reads an event; nil where it is nothing that people in a channel see, as a registration is, or
+    /// has lost its text (`erased`).
     init?(_ event: JSONObject) {
-        guard let type = event.string("type"), let channel = event.string("channelId") else { return nil }
+        guard let type = event.string("type"), let channel = event.string("channelId"),
+            event.bool("erased") != true
+        else { return nil }
         // The log of an older version may have a NUL, which Mattermost for one cannot store.
         let text = JSONString.withoutNUL(event.string("message") ?? "")
         switch type {

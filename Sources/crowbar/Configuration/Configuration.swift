@@ -21,6 +21,8 @@ struct Configuration: Sendable, Equatable {
     var exposeData = false
     /// How the server logs.
     var log = LogSettings.Values()
+    /// How long the log keeps the texts of deleted messages.
+    var keepDeleted = KeepDeleted.standard
 }
 
 /// Whether plugins run as users of their own.

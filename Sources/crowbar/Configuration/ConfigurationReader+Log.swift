@@ -11,11 +11,11 @@ extension ConfigurationReader {
             if environment["CROWBAR_LOG"] == nil { try checkStore(value.string) { root.error("log", $0) } }
         } else if root["log"] != nil {
             guard root["log"]?.members != nil else {
-                throw root.error("log", "must be \"sqlite\", or a table with store, format and level")
+                throw root.error("log", "must be \"sqlite\", or a table with store, format, level and keep_deleted")
             }
             table = try root.table("log")
         }
-        try table?.refuseUnknown(knowing: ["store", "format", "level"])
+        try table?.refuseUnknown(knowing: ["store", "format", "level", "keep_deleted"])
         if let store = environment["CROWBAR_LOG"] {
             try checkStore(store) { variable("CROWBAR_LOG", $0) }
         } else if let table {
@@ -31,6 +31,20 @@ extension ConfigurationReader {
             values.level = Logger.Level(rawValue: name) ?? values.level
         }
         return values
+    }
+
+    /// How long the log keeps the texts of deleted messages.
+    func keepDeleted(_ root: SettingsReader) throws -> KeepDeleted {
+        let name = "CROWBAR_LOG_KEEP_DELETED"
+        if let value = environment[name] {
+            guard let keep = KeepDeleted(value) else { throw variable(name, KeepDeleted.shape) }
+            return keep
+        }
+        guard root["log"]?.members != nil, let table = try root.table("log"),
+            let value = try table.string("keep_deleted")
+        else { return .standard }
+        guard let keep = KeepDeleted(value) else { throw table.error("keep_deleted", KeepDeleted.shape) }
+        return keep
     }
 
     private func checkStore(_ store: String?, _ error: (String) -> SettingsError) throws {

@@ -69,8 +69,8 @@ struct ConfigurationReader {
     /// The variables that are read.
     static let variables = [
         "CROWBAR_DATA", "CROWBAR_PLUGINS", "CROWBAR_PLUGIN_USERS", "CROWBAR_EXPOSE_DATA", "CROWBAR_LOG",
-        "CROWBAR_LOG_FORMAT", "CROWBAR_LOG_LEVEL", "CROWBAR_HTTP_LISTEN", "CROWBAR_HTTP_HOSTS",
-        "CROWBAR_HTTP_TRUSTED_PROXIES", "CROWBAR_HTTP_CORS", "CROWBAR_AUTH_REGISTRATION",
+        "CROWBAR_LOG_FORMAT", "CROWBAR_LOG_LEVEL", "CROWBAR_LOG_KEEP_DELETED", "CROWBAR_HTTP_LISTEN",
+        "CROWBAR_HTTP_HOSTS", "CROWBAR_HTTP_TRUSTED_PROXIES", "CROWBAR_HTTP_CORS", "CROWBAR_AUTH_REGISTRATION",
         "CROWBAR_AUTH_ANONYMOUS_READ", "CROWBAR_VIEWS_PUBLISH",
     ]
 
@@ -116,7 +116,8 @@ struct ConfigurationReader {
             listen: try listen(try root.table("http")),
             http: try HTTPRules(try root.table("http"), environment: environment),
             anonymousRead: try anonymousRead(try root.table("auth")),
-            pluginUsers: try pluginUsers(root), exposeData: try exposeData(root), log: log)
+            pluginUsers: try pluginUsers(root), exposeData: try exposeData(root), log: log,
+            keepDeleted: try keepDeleted(root))
     }
 
     private func exposeData(_ root: SettingsReader) throws -> Bool {

@@ -52,6 +52,9 @@ struct Server {
             dataFolder: PluginService.absolute(configuration.data), log: stores.log, plugins: plugins.listings.plugins)
         var actions = stores.accountActions(ingest) { [logger] in logger.notice("\($0)") }
         actions.status = { try await status.json() }
+        let copies = NoCopies()
+        actions.erasure = stores.erasure(ingest, copies: copies)
+        let keep = RetentionService.Setting(configuration.keepDeleted)
         let control = APIServer(
             api, address: .unix(path: socket),
             door: .commandLine(keyHash: SHA256.hash(Array(key.utf8)), actions),
@@ -62,7 +65,7 @@ struct Server {
         let (requests, shutdown) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         let reload = ServerReload(
             running: configuration, load: reload, reloadPlugins: { try plugins.reload() },
-            reloadable: ["log": { logging.values = $0.log }],
+            reloadable: ["log": { logging.values = $0.log }, "log.keep_deleted": { keep.value = $0.keepDeleted }],
             logger: logger)
         var group = ServiceGroupConfiguration(
             services: [
@@ -72,6 +75,9 @@ struct Server {
                         logger: logger)),
                 .init(service: AccountsService(accounts: accounts, logger: logger)),
                 .init(service: IngestService(ingest: ingest)),
+                .init(
+                    service: RetentionService(
+                        setting: keep, eraser: stores.log, copies: copies, now: Clock.milliseconds, logger: logger)),
                 .init(service: plugins),
                 .init(
                     service: Listener(server: control, address: socket),

@@ -46,7 +46,7 @@ struct ServerReload: Sendable {
     /// The names of properties that crowbar.toml has elsewhere, or that are one value there.
     private static let keys = [
         "listen": "http.listen", "anonymousRead": "auth.anonymous_read", "pluginUsers": "plugin_users",
-        "exposeData": "expose_data",
+        "exposeData": "expose_data", "keepDeleted": "log.keep_deleted",
     ]
 
     /// The keys whose values differ. By reflection, so that no key that is added to ``Configuration`` is forgotten.

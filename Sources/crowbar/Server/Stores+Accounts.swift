@@ -112,6 +112,14 @@ extension Stores {
     }
 }
 
+extension Stores: AccountEraser {
+    func eraseAccount(of user: String) throws {
+        try Self.refusing("the account '\(user)' could not be erased", after: "Nothing has changed.") {
+            try accounts.eraseAccount(of: user)
+        }
+    }
+}
+
 extension AccountsDatabase.ListedAccount {
     /// Writes it as listings have it.
     fileprivate func write(_ json: inout JSONWriter) {

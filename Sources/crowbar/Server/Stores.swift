@@ -53,6 +53,11 @@ struct Stores: Sendable {
             log: log, newEventID: { ids.next() }, hash: { SHA256.hash($0) }, checks: checks, onFailure: onFailure)
     }
 
+    /// Deletes and erases messages and users.
+    func erasure(_ ingest: Ingest, copies: any ErasureFollower) -> ErasureService {
+        ErasureService(ingest: ingest, eraser: log, accounts: self, copies: copies)
+    }
+
     /// Opens the door for one piece of work, for verbs without a server.
     func withIngest(_ work: (Ingest) async throws -> Void) async throws {
         let ingest = makeIngest()

@@ -1,0 +1,138 @@
+/// Deletes and erases messages and users, in steps that are short and can be repeated: after an error or a restart the
+/// same call goes on where the work stands.
+public struct ErasureService: Sendable {
+    /// Limits of a step.
+    enum Limit {
+        /// The messages that one step deletes.
+        static let messages = 200
+        /// The positions of the log that one step goes through.
+        static let positions = 20_000
+    }
+
+    /// What became of a message.
+    public struct Message: Sendable, Equatable {
+        /// Whether it had to be deleted first.
+        public var wasDeletedNow: Bool
+        /// Its events.
+        public var events: ErasedEvents
+    }
+
+    /// A step of a user's erasing; the first one is ``account``, the last one ``done``.
+    public enum UserStep: Sendable, Equatable {
+        /// Disable the account and delete what belongs to it.
+        case account
+        /// Delete the user's messages.
+        case messages
+        /// Erase texts and names in the log behind a position.
+        case log(after: Int64)
+        /// Remove the former bytes from the files.
+        case files
+        /// All is done.
+        case done
+    }
+
+    /// What a step did and what comes next.
+    public struct UserProgress: Sendable, Equatable {
+        /// The next step.
+        public var next: UserStep
+        /// The messages deleted or events changed in this step.
+        public var changed = 0
+        /// The last position of the log, in a step through it.
+        public var end: Int64?
+    }
+
+    private let ingest: Ingest
+    private let eraser: any Eraser
+    private let accounts: any AccountEraser
+    private let copies: any ErasureFollower
+
+    /// Makes the service.
+    /// - Parameters:
+    ///   - ingest: Accepts the commands that delete messages; its `run` must run.
+    ///   - eraser: Erases in the log.
+    ///   - accounts: Deletes what belongs to an account.
+    ///   - copies: Keeps copies of events and is told what is gone.
+    public init(
+        ingest: Ingest, eraser: any Eraser, accounts: any AccountEraser, copies: any ErasureFollower
+    ) {
+        self.ingest = ingest
+        self.eraser = eraser
+        self.accounts = accounts
+        self.copies = copies
+    }
+
+    /// Deletes a message if it is not deleted yet, and erases its text now.
+    /// - Throws: ``CommandError`` with `message_not_found` if the channel never had such a message, or why it could not
+    ///   be deleted; ``LogError``.
+    public func eraseMessage(_ messageId: String, in channel: String) async throws -> Message {
+        let live = try await eraser.message(messageId, in: channel)
+        if let live { try await delete([live]) }
+        let events = try await eraser.eraseMessage(messageId, in: channel)
+        if events.found == 0 {
+            throw CommandError(
+                .messageNotFound,
+                """
+                the channel '\(channel.prefix(64))' has never had a message '\(messageId.prefix(128))'
+                """,
+                field: "messageId")
+        }
+        copies.erased(.text)
+        return Message(wasDeletedNow: live != nil, events: events)
+    }
+
+    /// Does one step of a user's erasing.
+    /// - Throws: ``CommandError`` with `user_not_found`, with `forbidden` for the last enabled admin, or why a message
+    ///   could not be deleted; ``LogError``, or the accounts' error.
+    public func eraseUser(_ user: String, _ step: UserStep) async throws -> UserProgress {
+        switch step {
+        case .account:
+            guard try await eraser.hasUser(user) else {
+                throw CommandError(.userNotFound, "there is no user '\(user.prefix(128))'", field: "user")
+            }
+            try accounts.eraseAccount(of: user)
+            return UserProgress(next: .messages)
+        case .messages:
+            let found = try await eraser.messages(of: user, limit: Limit.messages)
+            if found.isEmpty { return UserProgress(next: .log(after: 0)) }
+            try await delete(found)
+            return UserProgress(next: .messages, changed: found.count)
+        case .log(let position):
+            let part = try await eraser.eraseUser(user, after: position, limit: Limit.positions)
+            let isLast = part.position >= part.end
+            if isLast { copies.erased([.text, .name]) }
+            return UserProgress(
+                next: isLast ? .files : .log(after: part.position), changed: part.events, end: part.end)
+        case .files: return UserProgress(next: try await eraser.purgeErased() ? .done : .files)
+        case .done: return UserProgress(next: .done)
+        }
+    }
+
+    /// Deletes messages in the name of their authors with an admin's right: an author may have left the channel.
+    private func delete(_ messages: [StoredMessage]) async throws {
+        let requests = messages.map { message in
+            Ingest.Request(
+                Command(
+                    .deleteMessage, .deleteMessage(messageId: message.messageId), channelId: message.channel),
+                actor: message.author, isAdmin: true)
+        }
+        for outcome in await ingest.submit(requests) {
+            // Somebody else may have deleted it, or destroyed the channel, meanwhile.
+            if case .failure(let error) = outcome, error.code != .messageNotFound, error.code != .channelNotFound {
+                throw error
+            }
+        }
+    }
+}
+
+/// Deletes what belongs to an account.
+public protocol AccountEraser: Sendable {
+    /// Disables the account of a user, if there is one, and deletes its password and its tokens.
+    /// - Throws: ``CommandError`` with `forbidden` for the last enabled admin, or the store's error.
+    func eraseAccount(of user: String) throws
+}
+
+/// Keeps copies of what events say, such as rows of views.
+public protocol ErasureFollower: Sendable {
+    /// Texts or names in the log have been erased. It returns at once; the copies follow.
+    func erased(_ what: EventErasure)
+}

@@ -1,0 +1,171 @@
+import Glibc
+import JSONBytes
+import Testing
+
+@testable import crowbar
+
+/// `crowbar erase` and `[log] keep_deleted`, by the real server and the command line.
+@Suite(.serialized) struct EraseTests {
+    private static func toml(keep: String) -> String {
+        "data = \"d\"\n[log]\nkeep_deleted = \"\(keep)\"\n[http]\nlisten = \"127.0.0.1:0\"\n"
+    }
+
+    private func end(_ pid: pid_t) {
+        kill(pid, SIGTERM)
+        _ = CommandLineFolder.wait(pid)
+    }
+
+    private func events(_ folder: CommandLineFolder) -> [JSON] {
+        folder.crowbar("events", "export").output.split(separator: "\n").compactMap {
+            try? JSON(parsing: Array($0.utf8))
+        }
+    }
+
+    /// Whether a file of the log has these bytes.
+    private func logHas(_ text: String, _ folder: CommandLineFolder) -> Bool {
+        folder.program("/usr/bin/grep", "-rqF", text, folder.file("d")).status == 0
+    }
+
+    private func send(_ text: String, _ folder: CommandLineFolder, as user: String) throws -> String {
+        let sent = folder.crowbar("send", "general", text, "--as", user)
+        #expect(sent.status == 0, "\(sent.error)")
+        return String(sent.output.dropLast())
+    }
+
+    private func makeChat(_ folder: CommandLineFolder) {
+        for user in ["root", "ann", "bob"] {
+            let flags = user == "root" ? ["--admin"] : []
+            #expect(folder.verb(["user", "add", user] + flags).status == 0)
+        }
+        #expect(folder.crowbar("channel", "add", "general", "--as", "ann").status == 0)
+    }
+
+    @Test func aMessageIsErasedWithAServer() throws {
+        let folder = CommandLineFolder()
+        folder.write("crowbar.toml", Self.toml(keep: "forever"))
+        let server = try #require(folder.serve())
+        defer { end(server.pid) }
+        makeChat(folder)
+        let id = try send("swordfish", folder, as: "ann")
+        let kept = try send("marlin", folder, as: "ann")
+        // Without a terminal nobody can answer.
+        let asked = folder.crowbar("erase", "message", "general", id)
+        #expect(asked.status != 0 && asked.error.contains("--yes"), "\(asked.error)")
+        #expect(logHas("swordfish", folder))
+
+        let erased = folder.crowbar("erase", "message", "general", id, "--yes")
+        #expect(erased.status == 0, "\(erased.error)")
+        #expect(
+            erased.output.hasPrefix("message '\(id)' deleted, erased in 1 event\nnot reached:\n"), "\(erased.output)")
+        let again = folder.crowbar("erase", "message", "general", id, "--yes", "--json")
+        #expect(
+            again.output.hasPrefix(#"{"deleted":false,"events":0,"erasedBefore":1,"notReached":["#), "\(again.output)")
+        let all = events(folder)
+        let event = try #require(all.first { $0["eventId"]?.string == id })
+        #expect(event["message"]?.string == "" && event["erased"]?.bool == true, "\(event)")
+        #expect(all.contains { $0["type"]?.string == "MESSAGE_DELETED" && $0["messageId"]?.string == id })
+        #expect(all.contains { $0["eventId"]?.string == kept && $0["message"]?.string == "marlin" })
+
+        for (arguments, reason) in [
+            (["general", "nothing"], "has never had a message 'nothing'"), (["nowhere", id], "'nowhere'"),
+        ] {
+            let outcome = folder.verb(["erase", "message"] + arguments + ["--yes"])
+            #expect(outcome.status == 1 && outcome.error.contains(reason), "\(outcome.error)")
+        }
+    }
+
+    @Test(arguments: [true, false]) func aUserIsErased(withServer isRunning: Bool) throws {
+        let folder = CommandLineFolder()
+        folder.write("crowbar.toml", Self.toml(keep: "forever"))
+        var server = try #require(folder.serve())
+        makeChat(folder)
+        #expect(folder.crowbar("token", "ann").status == 0)
+        for number in 0..<3 { _ = try send("swordfish \(number)", folder, as: "ann") }
+        _ = try send("marlin", folder, as: "bob")
+        if !isRunning { end(server.pid) }
+        let erased = folder.crowbar("erase", "user", "ann", "--yes")
+        #expect(erased.status == 0, "\(erased.error)")
+        #expect(erased.output.contains("user 'ann' erased: 3 messages deleted, "), "\(erased.output)")
+        #expect(erased.error.contains("100 % of the log"), "\(erased.error)")
+        let stranger = folder.crowbar("erase", "user", "nobody", "--yes")
+        #expect(stranger.status == 1 && stranger.error.contains("there is no user 'nobody'"), "\(stranger.error)")
+        let last = folder.crowbar("erase", "user", "root", "--yes")
+        #expect(last.status == 1 && last.error.contains("last enabled admin"), "\(last.error)")
+        if !isRunning { server = try #require(folder.serve()) }
+        defer { end(server.pid) }
+        #expect(folder.crowbar("user", "show", "ann").output.contains("disabled"))
+        #expect(!folder.crowbar("token", "list").output.contains("ann"))
+        let all = events(folder).map { String(decoding: $0.bytes, as: UTF8.self) }
+        #expect(all.contains { $0.contains("marlin") })
+        #expect(!all.contains { $0.contains("swordfish") })
+        #expect(all.filter { $0.contains(#""erased":true"#) }.count == 3)
+        #expect(all.contains { $0.contains("USER_REGISTERED") && $0.contains(#""name":"erased""#) })
+        #expect(!logHas("swordfish", folder))
+    }
+
+    @Test func deletedTextsGoAfterTheirTime() throws {
+        let folder = CommandLineFolder()
+        folder.write("crowbar.toml", Self.toml(keep: "0s"))
+        let server = try #require(folder.serve())
+        defer { end(server.pid) }
+        makeChat(folder)
+        let id = try send("swordfish", folder, as: "ann")
+        let kept = try send("marlin", folder, as: "ann")
+        let deleted = folder.shell(
+            """
+            exec curl -sS --fail -H "Authorization: Bearer $("$0" token ann)" \
+            -d '{"type":"DELETE_MESSAGE","channelId":"general","messageId":"\(id)"}' \
+            http://127.0.0.1:\(server.port)/api/commands
+            """)
+        #expect(deleted.status == 0, "\(deleted.output) \(deleted.error)")
+        #expect(folder.poll { !logHas("swordfish", folder) })
+        #expect(events(folder).contains { $0["eventId"]?.string == id && $0["erased"]?.bool == true })
+        #expect(events(folder).contains { $0["eventId"]?.string == kept && $0["message"]?.string == "marlin" })
+    }
+
+    @Test(
+        arguments: [
+            ("30d", KeepDeleted.milliseconds(2_592_000_000)), ("12h", .milliseconds(43_200_000)),
+            ("15m", .milliseconds(900_000)), ("0s", .milliseconds(0)), ("36500d", .milliseconds(3_153_600_000_000)),
+            ("forever", .forever), ("36501d", nil), ("", nil), ("30", nil), ("d", nil), ("-1d", nil), ("1.5h", nil),
+            ("1w", nil), ("30D", nil), ("30 d", nil), ("+1d", nil), ("Forever", nil), ("99999999999999999999s", nil),
+        ] as [(String, KeepDeleted?)])
+    func times(_ text: String, _ expected: KeepDeleted?) { #expect(KeepDeleted(text) == expected) }
+
+    @Test func whatIsDue() {
+        #expect(KeepDeleted.forever.due(now: 5_000) == nil)
+        #expect(KeepDeleted.milliseconds(0).due(now: 5_000) == 5_001)
+        #expect(KeepDeleted.milliseconds(2_000).due(now: 5_000) == 3_001)
+        #expect([KeepDeleted.forever, .milliseconds(0), .standard].map(\.interval) == [60, 1, 60])
+    }
+
+    /// The calls of `erase user`, and what people see of them.
+    @Test func theStepsOfAUser() throws {
+        var run = UserErasureRun(user: "ann", isTerminal: false)
+        func answer(_ text: String) throws -> JSON { try JSON(parsing: Array(text.utf8)) }
+        #expect(run.next == ["user": .string("ann")])
+        #expect(try run.note(answer(#"{"step":"messages","changed":0}"#)) == nil)
+        #expect(run.next == ["user": .string("ann"), "step": .string("messages")])
+        #expect(try run.note(answer(#"{"step":"messages","changed":200}"#)) == nil)
+        #expect(try run.note(answer(#"{"step":"log","position":0,"changed":0}"#)) == nil)
+        #expect(run.next == ["user": .string("ann"), "step": .string("log"), "position": .int(0)])
+        #expect(
+            try run.note(answer(#"{"step":"log","position":20000,"end":50000,"changed":7}"#))
+                == "40 % of the log, 7 events changed\n")
+        #expect(run.next?["position"] == .int(20_000))
+        #expect(
+            try run.note(answer(#"{"step":"files","end":50000,"changed":1}"#)) == "100 % of the log, 8 events changed\n"
+        )
+        // A reader may hold on to the files; the verb does not wait for ever.
+        for _ in 0..<19 {
+            #expect(try run.note(answer(#"{"step":"files","changed":0}"#)) == nil)
+            #expect(run.next != nil && !run.isPurged)
+        }
+        var other = run
+        #expect(try run.note(answer(#"{"step":"files","changed":0}"#)) == nil)
+        #expect(run.next == nil && !run.isPurged && run.deleted == 200 && run.events == 8)
+        #expect(try other.note(answer(#"{"step":"done","changed":0}"#)) == nil)
+        #expect(other.next == nil && other.isPurged)
+        #expect(throws: Refusal.self) { try other.note(.object([])) }
+    }
+}
