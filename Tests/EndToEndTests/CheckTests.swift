@@ -229,7 +229,7 @@ import Testing
             #expect(checked.status == 0, "\(checked.error)")
             for (file, name, use) in [
                 ("irc", "generl", "which queue 'net' of this plugin names"),
-                ("irc", "inward", "which this plugin writes to"),
+                ("irc", "inward", "which queue 'net' of this plugin names"),
                 ("p", "lost", "which queue 'main' of this plugin names"),
             ] {
                 let line =
