@@ -133,7 +133,7 @@ final class CourierLoop {
             case .environment: take(.success(try source.environment(surroundings)), for: .own, time)
             case .file(let path, let profile):
                 guard let content = surroundings.file(path) else {
-                    throw CredentialProblem("'\(path)' cannot be read")
+                    throw CredentialProblem(surroundings.fileProblem(path))
                 }
                 take(.success(try SharedFile.credentials(in: content, profile: profile)), for: .own, time)
             case .container(let endpoint): ask(try endpoint.call(surroundings), nil, for: .own, time)
