@@ -53,7 +53,8 @@ public enum TLSError: Error, Equatable, Sendable, CustomStringConvertible {
     /// What to do about a file: one that may not be opened is nothing that its content would mend.
     private static func fileAdvice(_ reason: String, _ path: String, _ content: String) -> String {
         switch reason {
-        case "Permission denied": "a plugin may read the files that its manifest's [sandbox] read names"
+        case "Permission denied":
+            "a plugin with a sandbox reads only files that [sandbox] read in its manifest names; add it there"
         case "No such file or directory":
             path.hasPrefix("/") ? "check the path" : "give its path from the root"
         default: content

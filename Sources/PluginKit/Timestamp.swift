@@ -20,6 +20,10 @@ package enum Timestamp {
             + ".\(padded(rest, 3))Z"
     }
 
+    /// `2026-11-24T01:02:03Z`, as texts for people have it.
+    /// - Parameter milliseconds: Unix time, from 1970 on.
+    package static func seconds(_ milliseconds: Int64) -> String { rfc3339(milliseconds).prefix(19) + "Z" }
+
     /// Reads `2026-11-24T01:02:03Z`, with a fraction, which is dropped, or without; in UTC only.
     /// - Returns: Seconds of Unix time.
     package static func parse(_ text: String) -> Int64? {

@@ -105,7 +105,8 @@ extension PluginMessage {
                     name: try queue.string("name"), types: try queue.optionalStrings("types"),
                     channels: try queue.optionalStrings("channels"), window: try queue.optionalInt("window"),
                     order: try queue.optionalString("order"), start: try queue.optionalString("start"),
-                    maxAttempts: try queue.optionalInt("maxAttempts")))
+                    maxAttempts: try queue.optionalInt("maxAttempts"),
+                    writes: try queue.optionalStrings("writes") ?? []))
         }
         return queues
     }

@@ -130,6 +130,7 @@ extension PluginMessage {
             json.member("order", ifPresent: queue.order)
             json.member("start", ifPresent: queue.start)
             if let maxAttempts = queue.maxAttempts { json.member("maxAttempts", maxAttempts) }
+            if !queue.writes.isEmpty { json.member("writes", ifPresent: queue.writes) }
             json.endObject()
         }
         json.endArray()

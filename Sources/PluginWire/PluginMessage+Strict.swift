@@ -23,7 +23,7 @@ extension PluginMessage {
         "fatal": ["code", "message", "path", "retry"],
     ]
     /// The fields of a queue in `ready` and `queues`.
-    static let queueFields = ["name", "types", "channels", "window", "order", "start", "maxAttempts"]
+    static let queueFields = ["name", "types", "channels", "window", "order", "start", "maxAttempts", "writes"]
 
     /// - Throws: ``WireError/unknownType(_:known:)`` and ``WireError/unknownField(type:field:known:)``.
     static func refuseUnknown(_ read: FieldReader) throws(WireError) {

@@ -115,11 +115,13 @@ public enum PluginMessage: Sendable, Equatable {
         public var start: String?
         /// Counted attempts before the dead letter.
         public var maxAttempts: Int64?
+        /// Channels that commands on behalf of this queue go to, for the operator.
+        public var writes: [String]
 
         /// Makes one.
         public init(
             name: String, types: [String]? = nil, channels: [String]? = nil, window: Int64? = nil,
-            order: String? = nil, start: String? = nil, maxAttempts: Int64? = nil
+            order: String? = nil, start: String? = nil, maxAttempts: Int64? = nil, writes: [String] = []
         ) {
             self.name = name
             self.types = types
@@ -128,6 +130,7 @@ public enum PluginMessage: Sendable, Equatable {
             self.order = order
             self.start = start
             self.maxAttempts = maxAttempts
+            self.writes = writes
         }
     }
 

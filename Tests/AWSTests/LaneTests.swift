@@ -121,6 +121,25 @@ import Testing
         #expect(Self.retries(failed.messages).first?.afterMs == 5000)
     }
 
+    /// 2026-11-30T14:00:00Z on a clock that began 1,000 s before.
+    private static let (now, offset): (Int64, Int64) = (1_000_000, 1_796_047_200_000 - 1_000_000)
+
+    @Test(
+        arguments: [
+            (429, "throttled, next try at 2026-11-30T14:00:00Z"), (403, "failing (denied)"), (200, ""),
+        ] as [(Int, String)])
+    func aTargetThatIsHeldBackSaysUntilWhen(status: Int, message: String) throws {
+        var lane = try Self.lane(DeliveryTests.function, 1...1)
+        let job = try Self.next(&lane)
+        let answer = status == 403 ? #"{"__type":"AccessDeniedException"}"# : "{}"
+        _ = lane.settle(job, Self.answer(status, answer), now: Self.now, chance: 0.5)
+        guard case .status(_, _, let details) = StatusReport.make([lane], [], offset: Self.offset) else {
+            Issue.record("this is no status")
+            return
+        }
+        #expect(details?["t"]?["message"]?.string == message)
+    }
+
     @Test func anOperatorEndsAHold() throws {
         var lane = try Self.lane(DeliveryTests.function, 1...3)
         #expect(lane.obstacle == nil && lane.resume().isEmpty)

@@ -229,7 +229,7 @@ import Testing
             #expect(checked.status == 0, "\(checked.error)")
             for (file, name, use) in [
                 ("irc", "generl", "which queue 'net' of this plugin names"),
-                ("irc", "inward", "which this plugin writes to"),
+                ("irc", "inward", "which queue 'net' of this plugin names"),
                 ("p", "lost", "which queue 'main' of this plugin names"),
             ] {
                 let line =
@@ -263,6 +263,81 @@ import Testing
         #expect(isWell, "\(folder.crowbar("plugins", "show", "p", "--json").output)")
         kill(server.pid, SIGTERM)
         _ = CommandLineFolder.wait(server.pid)
+    }
+
+    @Test func aListOfPrivateChannelsAloneIsNoted() throws {
+        let folder = CommandLineFolder()
+        folder.write("crowbar.toml", Self.toml)
+        folder.makeFolder("plugins.d")
+        for (name, channels) in [("alone", #"["board"]"#), ("both", #"["*", "board"]"#)] {
+            folder.write(
+                "plugins.d/\(name).toml",
+                "command = [\"sh\", \"-c\", '''\(Self.plugin)''']\nprivate = true\nchannels = \(channels)\n")
+        }
+        let server = try #require(folder.serve())
+        #expect(folder.crowbar("channel", "add", "board", "--private").status == 0)
+        let checked = folder.crowbar("check")
+        kill(server.pid, SIGTERM)
+        _ = CommandLineFolder.wait(server.pid)
+        let note =
+            "plugins.d/alone.toml: channels lists private channels only, so this plugin sees no public channel; to add "
+            + "all public ones, write channels = [\"*\", \"board\"]"
+        #expect(checked.status == 0 && lines(checked).contains { $0.hasPrefix("note: ") && $0.hasSuffix(note) })
+        #expect(!checked.error.contains("both.toml: channels"), "\(checked.error)")
+    }
+
+    /// Each file that a plugin's configuration names, closed by its sandbox: the manifest is what to change.
+    @Test(arguments: [
+        "config.networks[0].ca_file", "config.networks[0].client_cert", "config.endpoints[0].ca_file",
+        "config.endpoints[0].client_cert", "config.credentials_file",
+    ])
+    func aFileThatTheSandboxClosesIsNamed(path: String) {
+        let folder = CommandLineFolder()
+        // Without Landlock the sandbox closes no file.
+        let launcher = PluginProcess.product("crowbar-launch")
+        if folder.program([launcher, "--probe"]).output.contains("landlock 0") { return }
+        folder.makeFolder("plugins.d")
+        folder.write("closed.pem", "")
+        // As a user of its own a plugin could not read the file for its mode.
+        folder.write("crowbar.toml", "plugin_users = \"off\"\n" + Self.toml)
+        let file = folder.file("closed.pem")
+        let key = path.split(separator: ".").last.map { "\($0) = \"\(file)\"" } ?? ""
+        let sandbox = "[sandbox]\nnetwork = true\n"
+        let manifests = [
+            "networks": """
+            command = ["crowbar-irc"]
+            own_events = true
+            replay = false
+            \(sandbox)
+            [[config.networks]]
+            name = "one"
+            host = "127.0.0.1"
+            \(key)
+            """,
+            "endpoints": """
+            command = ["crowbar-webhook"]
+            \(sandbox)
+            [[config.endpoints]]
+            name = "one"
+            url = "https://example.org/"
+            unsigned = true
+            \(key)
+            """,
+            "credentials": """
+            command = ["crowbar-aws"]
+            \(sandbox)
+            [config]
+            credentials = "file"
+            \(key)
+            [[config.targets]]
+            name = "one"
+            arn = "arn:aws:sqs:eu-central-1:123456789012:chat"
+            """,
+        ]
+        for (name, manifest) in manifests where path.contains(name) { folder.write("plugins.d/p.toml", manifest) }
+        let checked = folder.crowbar("check")
+        let advice = "'\(file)' is not readable inside the sandbox; add it to [sandbox] read in the manifest"
+        #expect(checked.status == 1 && checked.error.contains("\(path): \(advice)"), "\(checked.error)")
     }
 
     @Test func aHookWhoseChannelIsGoneIsToldByCheckAndAtStart() throws {

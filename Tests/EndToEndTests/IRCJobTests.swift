@@ -199,7 +199,7 @@ extension MainJobTests {
         #expect(
             folder.poll {
                 let table = folder.crowbar("plugins", "list").output.split(separator: "\n")
-                return table.count { $0.contains("Connection refused") && $0.contains("next try in") } == 2
+                return table.count { $0.contains("Connection refused") && $0.contains("next try at") } == 2
             })
         #expect(folder.crowbar("plugins", "logs", "irc").output.contains("local: connected to 127.0.0.1 as crowbar"))
         // People talk on; the time itself is the outage.

@@ -115,6 +115,29 @@ import Testing
         }
     }
 
+    @Test(arguments: [
+        (["gone (410)"], "gone (410)"), (["gone (410)", "1 dead letter"], "gone (410) (+1 more)"),
+        (["a", "b", "c"], "a (+2 more)"), ([], "-"),
+        (
+            [String(repeating: "x", count: 300), "b"],
+            String(repeating: "x", count: 162) + "… (crowbar plugins show irc) (+1 more)"
+        ),
+    ])
+    func theListingHasTheMostUrgentReason(reasons: [String], shown: String) throws {
+        let list = JSON.array(reasons.map { .string($0) })
+        for plugin in [
+            JSON.object([.init("name", .string("irc")), .init("queues", .array([])), .init("healthReasons", list)]),
+            JSON.object([
+                .init("name", .string("irc")),
+                .init("queues", .array([.object([.init("name", .string("a")), .init("reasons", list)])])),
+            ]),
+        ] {
+            let row = try #require(QueueRow.rows(of: plugin).first)
+            let cell = Table.cell(row.last ?? nil)
+            #expect(cell == shown && cell.count <= QueueRow.reasonLimit, "\(cell)")
+        }
+    }
+
     @Test(
         arguments: [
             ("live", ["a"], "it starts again"), ("diverged", ["a", "b"], "it starts again"),
@@ -162,6 +185,19 @@ import Testing
                 "  types: all", "  channels: a", "  commands: none",
                 "  act_as: irc/*", "  retry.max_attempts: 8", "  retry.ack_deadline (ms): 60000", "  on_failure: allow",
             ])
+    }
+
+    @Test(
+        arguments: [
+            ([], ["health: down (a; b)"]), (["a"], ["health: down (a; b)"]),
+            (["gone (410)", "b: \u{1b}"], ["health: down", "  gone (410)", "  b: \\u001b"]),
+        ] as [([String], [String])])
+    func severalReasonsOfAPluginAreAList(reasons: [String], shown: [String]) {
+        let plugin = JSON.object([
+            .init("health", .string("down")), .init("healthReason", .string("a; b")),
+            .init("healthReasons", .array(reasons.map { .string($0) })),
+        ])
+        #expect(PluginPage(plugin).lines == shown)
     }
 
     struct Progress: Sendable, CustomTestStringConvertible {

@@ -3,6 +3,8 @@ import Glibc
 import JSONBytes
 import Testing
 
+@testable import crowbar
+
 /// NAME/QUEUE in every verb that takes a plugin's name, and what is asked before events are delivered again.
 @Suite(.serialized) struct QueueVerbTests {
     /// The verbs that take a plugin's name, which stands for `@`; each is about one queue where NAME/QUEUE is given.
@@ -121,8 +123,12 @@ import Testing
             #expect(folder.poll { (try? Self.queue(server, "bad"))??["waiting"]?.int == 1 })
             if tries == 2 {
                 // What a channel waits for stands in the listing, and makes the plugin count as degraded.
-                let reason = "#general waits for another try after 2 tries: http_500: "
-                #expect(folder.poll { folder.crowbar("plugins").output.contains(reason) })
+                let waits = "#general waits for its next try at "
+                #expect(folder.poll { folder.crowbar("plugins").output.contains(waits) })
+                let next = try #require(try Self.queue(server, "bad")?["nextTryAt"]?.int)
+                let time = DisplayTime.text(next).prefix(19) + "Z"
+                let reason = "\(waits)\(time) after 2 tries: http_500: "
+                #expect(folder.crowbar("plugins").output.contains(reason))
                 #expect(folder.crowbar("plugins", "show", "webhook/bad").output.contains(reason))
                 #expect(folder.crowbar("status").output.contains("1 degraded"), "\(folder.crowbar("status").output)")
             }

@@ -80,6 +80,48 @@ import Testing
         #expect(stopped.status == 1 && stopped.error.contains("is not running"))
     }
 
+    /// Each endpoint's line has its own reasons, the most urgent one first.
+    @Test func aReasonIsOfItsEndpointAndTheMostUrgentIsShown() async throws {
+        let server = try await WebhookServer()
+        defer { server.stop() }
+        let folder = server.folder
+        let url = "http://127.0.0.1:\(server.port)"
+        try server.configure([
+            server.endpoint("gone", url + "/codes/410", "channels = [\"general\", \"generl\"]"),
+            server.endpoint("slow", url + "/codes/500,500,500", "order = \"total\""),
+            server.endpoint("typo", url + "/typo", "channels = [\"lost\"]"), server.endpoint("well", url + "/well"),
+            server.endpoint("wait", url + "/wait/429/3600"),
+        ])
+        try await server.waitLive()
+        try await server.send(["one"])
+        try await server.expect(["/codes/410 one", "/codes/500,500,500 one", "/well one", "/wait/429/3600 one"])
+        // The second try comes after 5 s, the third one 5 min later, as an endpoint with the order 'total' tells too.
+        func row(_ name: String) -> (health: String, reason: String) {
+            let rows = folder.crowbar("plugins").output.split(separator: "\n")
+            let row = rows.first { $0.split(separator: " ").contains(Substring(name)) } ?? ""
+            let cells = row.split(separator: " ")
+            // What is behind the eleventh column.
+            return (cells.count > 2 ? String(cells[2]) : "", cells.dropFirst(11).joined(separator: " "))
+        }
+        let missing = "the chat has no channel 'lost', which queue 'typo' of this plugin names; correct the name"
+        #expect(folder.poll { row("gone").health == "down" && row("slow").health == "degraded" })
+        #expect(folder.poll { row("wait").reason.hasPrefix("asked to wait, next try at 2") })
+        let gone = "gone (410) until its configuration changes or 'crowbar plugins resume' (+1 more)"
+        #expect(row("gone").reason == gone)
+        #expect(row("slow").reason.hasPrefix("waits for its next try at 2"), "\(row("slow"))")
+        #expect(row("slow").reason.contains("after 2 tries: http_500: the receiver answered 500"), "\(row("slow"))")
+        #expect(row("typo").health == "degraded" && row("typo").reason.hasPrefix(missing), "\(row("typo"))")
+        #expect(row("well").health == "ok" && row("well").reason == "-")
+        let plugin = try server.plugin()
+        let reasons = (plugin["healthReasons"]?.array ?? []).compactMap(\.string)
+        #expect(reasons.first?.hasPrefix("gone (410)") == true && reasons.last?.hasPrefix(missing) == true)
+        // Whoever asks for all of it gets it, a reason a line.
+        let page = folder.crowbar("plugins", "show", "webhook").output
+        #expect(page.contains("health: down\n  gone (410)") && page.contains("\n  the chat has no channel 'generl'"))
+        let queues = try server.plugin()["queues"]?.array ?? []
+        #expect(queues.contains { ($0["nextTryAt"]?.int ?? 0) > 1_700_000_000_000 })
+    }
+
     /// An endpoint that answered 410 gets the refused event and all behind it once it is resumed, also after a restart
     /// of the server, which remembers the 410.
     @Test(arguments: [false, true]) func anEndpointThatWasGoneIsResumed(restarts: Bool) async throws {

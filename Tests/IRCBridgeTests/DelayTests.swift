@@ -144,7 +144,7 @@ import Testing
         var machine = try joined()
         _ = machine.deliver(Tables.event(1), now: 100)
         let lost = machine.closed(reason: "reset", random: 1, now: 101)
-        #expect(lost.health?.message == "reset; next try in 1 s")
+        #expect(lost.health?.message == "reset; next try at 2027-01-15T08:01:42Z")
         var now: Instant = 101
         while now < 130 {
             now = try #require(machine.wake(now: now))

@@ -25,10 +25,11 @@ import Testing
         var machine = try joined()
         _ = hear(&machine, "ERROR :Server going down")
         let first = machine.closed(reason: "closed", random: 1, now: 1)
-        #expect(first.health?.message == "the server closed the link: Server going down; next try in 1 s")
+        let reason = "the server closed the link: Server going down"
+        #expect(first.health?.message == "\(reason); next try at 1970-01-01T00:00:02Z")
         _ = machine.tick(now: 2)
         let second = machine.closed(reason: "Connection refused", random: 1, now: 2)
-        #expect(second.health?.message == "Connection refused; next try in 2 s")
+        #expect(second.health?.message == "Connection refused; next try at 1970-01-01T00:00:04Z")
     }
 
     @Test func whatIsFinalIsSoOnlyForTheConnectionThatEndedByIt() throws {
@@ -38,11 +39,11 @@ import Testing
         _ = machine.connected(nonce: "n", now: 0)
         for line in [":s CAP * LS :sasl", ":s CAP * ACK :sasl", ":s 904 * :failed"] { _ = hear(&machine, line) }
         let first = machine.closed(reason: "closed", random: 1, now: 0)
-        #expect(first.health?.message.hasSuffix("next try in 600 s") == true)
+        #expect(first.health?.message.hasSuffix("next try at 1970-01-01T00:10:00Z") == true)
         let fixed = machine.reconfigure(try Tables.network(), links: [try Tables.link()], now: 1)
         #expect(fixed.contains(.connect))
         let second = machine.closed(reason: "Connection refused", random: 1, now: 1)
-        #expect(second.health?.message == "Connection refused; next try in 1 s")
+        #expect(second.health?.message == "Connection refused; next try at 1970-01-01T00:00:02Z")
     }
 
     @Test func aChannelThatTakesNothingIsToldUntilItDoes() throws {
@@ -81,6 +82,16 @@ import Testing
             let told = isRefused ? refused : "connected to irc.example.org as crow"
             #expect(machine.health?.message == told)
         }
+    }
+
+    /// The text is cut where it is long, so what may be a mistake in the configuration is behind what is wrong now.
+    @Test func aChannelThatTheChatDoesNotHaveStandsBehindWhatIsWrongNow() throws {
+        var machine = try joined()
+        _ = machine.chatChannel("general", isThere: false)
+        let kicked = hear(&machine, ":op!o@h KICK #room crow :out")
+        let message = try #require(kicked.health?.message)
+        let (refused, missing) = (message.firstRange(of: "not in #room"), message.firstRange(of: "the chat has no"))
+        #expect(try #require(refused).lowerBound < #require(missing).lowerBound, "\(message)")
     }
 
     @Test func aChannelThatTheChatDoesNotHaveIsToldUntilItHas() throws {

@@ -34,7 +34,7 @@ import Testing
             let status: String = try await world.host.plugin.first("the reason", within: .seconds(60)) {
                 if case .status(.down, let text, _) = $0, text.contains(reason) { text } else { nil }
             }
-            #expect(status.hasPrefix("hostile: \(reason); next try in "), "\(status)")
+            #expect(status.hasPrefix("hostile: \(reason); next try at "), "\(status)")
             #expect(status.hasSuffix("local: connected to 127.0.0.1 as crowbar"), "\(status)")
         }
         #expect(try world.growth() < Self.mostGrowth)
@@ -52,10 +52,10 @@ import Testing
         let text: String = try await host.plugin.first("both down", within: .seconds(40)) {
             if case .status(.down, let text, _) = $0, !text.contains("connecting") { text } else { nil }
         }
-        let parts = text.split(separator: "; next try in")
+        let parts = text.split(separator: "; next try at")
         #expect(
             parts.first == "direct: no TLS with '127.0.0.1': it did not answer for 15 s; is \(port) its port for TLS?")
-        #expect(text.contains("proxied: the proxy 127.0.0.1:\(port) does not answer; next try in"), "\(text)")
+        #expect(text.contains("proxied: the proxy 127.0.0.1:\(port) does not answer; next try at"), "\(text)")
         withExtendedLifetime(server) {}
     }
 

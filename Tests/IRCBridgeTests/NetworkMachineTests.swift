@@ -100,7 +100,7 @@ import Testing
         for i in Int64(1)...3 { _ = machine.deliver(Tables.event(i, "m\(i)"), now: 0) }
         let lost = machine.closed(reason: "reset", random: 1, now: 5)
         #expect(lost.windows == [0])
-        #expect(lost.health == NetworkHealth(level: .down, message: "reset; next try in 1 s"))
+        #expect(lost.health == NetworkHealth(level: .down, message: "reset; next try at 1970-01-01T00:00:06Z"))
         // Deliveries that were on their way come still.
         let actions8 = machine.deliver(Tables.event(4, "m4"), now: 5)
         #expect(actions8.isEmpty)
@@ -253,7 +253,8 @@ import Testing
         let refused = hear(&machine, ":s 465 crow :You are banned")
         #expect(refused.suffix(2) == [.send("QUIT"), .close])
         let closed = machine.closed(reason: "closed", random: 1, now: 0)
-        #expect(closed.health == NetworkHealth(level: .down, message: "banned: You are banned; next try in 600 s"))
+        let told = "banned: You are banned; next try at 1970-01-01T00:10:00Z"
+        #expect(closed.health == NetworkHealth(level: .down, message: told))
         #expect(machine.wake(now: 0) == 600)
     }
 
@@ -272,7 +273,8 @@ import Testing
         _ = machine.connected(now: 0)
         _ = hear(&machine, "ERROR :" + words)
         let closed = machine.closed(reason: "closed", random: 1, now: 0)
-        #expect(closed.health?.message == "\(reason): \(words); next try in \(isFinal ? 600 : 1) s")
+        let time = "1970-01-01T00:\(isFinal ? "10:00" : "00:01")Z"
+        #expect(closed.health?.message == "\(reason): \(words); next try at \(time)")
     }
 
     @Test func aDrainFinishesAndQuits() throws {

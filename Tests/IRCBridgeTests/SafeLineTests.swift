@@ -77,7 +77,7 @@ import Testing
         _ = machine.received(IRCMessage("ERROR", [evil]), now: 0)
         let closed = machine.closed(reason: "x", random: 0, now: 0)
         // The end of it is not cut off.
-        #expect(isSafe(closed.health?.message) && closed.health?.message.contains("; next try in") == true)
+        #expect(isSafe(closed.health?.message) && closed.health?.message.contains("; next try at") == true)
         var puppet = NetworkMachine(puppet: try Tables.network().ofPuppet("ann", name: "Ann"), plugin: "irc")
         _ = puppet.start(now: 0)
         _ = puppet.connected(now: 0)

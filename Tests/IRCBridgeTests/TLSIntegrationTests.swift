@@ -112,8 +112,13 @@ import Testing
         let authority = try await CertificateAuthority()
         let (one, two) = (try await authority.identity("DNS:a.example"), try await authority.identity("DNS:b.example"))
         let files = [
-            (#","ca_file":"/nowhere.pem""#, "ca_file", "cannot read certificate authorities from '/nowhere.pem'"),
-            (#","client_cert":"/nowhere.pem""#, "client_cert", "cannot use the certificate or key in '/nowhere.pem'"),
+            (#","ca_file":"/nowhere.pem""#, "ca_file", "'/nowhere.pem' cannot be read: No such file or directory"),
+            (#","ca_file":"\#(one.key)""#, "ca_file", "cannot read certificate authorities from '\(one.key)'"),
+            (#","client_cert":"/nowhere.pem""#, "client_cert", "'/nowhere.pem' cannot be read: No such file"),
+            (
+                #","client_cert":"\#(one.certificate)","client_key":"/nowhere.key""#, "client_key",
+                "'/nowhere.key' cannot be read: No such file"
+            ),
             (
                 #","client_cert":"\#(one.certificate)","client_key":"\#(two.key)""#, "client_key",
                 "cannot use the certificate or key in '\(two.key)'"

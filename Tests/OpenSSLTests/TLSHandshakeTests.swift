@@ -127,7 +127,8 @@ import Testing
         #expect(
             "\(denied)".hasSuffix(
                 "'/x/ca.pem': Permission denied; "
-                    + "a plugin may read the files that its manifest's [sandbox] read names"))
+                    + "a plugin with a sandbox reads only files that [sandbox] read in its manifest names; add it there"
+            ))
     }
 
     @Test("a host that C would read as another is refused", arguments: ["", "irc.example.org\0.evil.example"])

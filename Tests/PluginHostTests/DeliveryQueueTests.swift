@@ -3,7 +3,7 @@ import Testing
 @testable import PluginHost
 
 /// A queue with its deliveries numbered from 1, as a session numbers them.
-private final class Driven {
+final class Driven {
     var queue: DeliveryQueue
     var next: Int64 = 1
     var now: Int64 = 0
@@ -378,23 +378,4 @@ struct SplitMix: RandomNumberGenerator {
         z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
         return z ^ (z >> 31)
     }
-}
-
-/// An event that fails while its channel's others wait behind it: one that is soon tried again, and one that is parked.
-@Test(
-    arguments: [
-        (.channel, 5000, 0, "#general waits for another try after 1 try: x"),
-        (.channel, 300_000, 1, "#general waits for another try after 1 try: x"),
-        (.total, 300_000, 0, "waits for another try after 1 try: x"),
-        (.none, 300_000, 1, "waits for another try after 1 try: x"),
-    ] as [(DeliveryQueue.Order, Int64, Int, String)])
-func whatWaitsOnAnEventIsNamed(order: DeliveryQueue.Order, after: Int64, parked: Int, reason: String) {
-    let q = Driven(order: order)
-    let lane = order == .none ? nil : "#general"
-    if let lane { q.offer((1, lane), (2, lane)) } else { q.queue.offer(position: 1, lane: -1) }
-    _ = q.deliver()
-    _ = q.retry(1, after: after)
-    let waiting = q.queue.waitingForRetry
-    #expect(waiting.count == 1 && waiting.parked == parked)
-    #expect(waiting.reason == reason)
 }

@@ -19,6 +19,8 @@ import Testing
     }
 
     static let waiting = DeliveryQueue.Waiting(count: 1, parked: 0, deliveries: 3, code: "http_503", message: "busy")
+    /// 2026-11-30T14:02:11Z on a monotonic clock that began 500 s before.
+    static let (due, clockOffset): (Int64, Int64) = (500_000, 1_796_047_331_000 - 500_000)
 
     @Test(arguments: [
         Case(testDescription: "live", level: .ok),
@@ -53,25 +55,31 @@ import Testing
         Case(testDescription: "no dead letters", change: { $0.note(deadLetters: 0) }, level: .ok),
         Case(testDescription: "one", change: { $0.note(deadLetters: 1) }, level: .degraded, says: "1 dead letter"),
         Case(testDescription: "two", change: { $0.note(deadLetters: 2) }, level: .degraded, says: "2 dead letters"),
-        Case(testDescription: "nothing waits", change: { $0.note(DeliveryQueue.Waiting()) }, level: .ok),
+        Case(
+            testDescription: "nothing waits", change: { $0.note(DeliveryQueue.Waiting(), clockOffset: 0) },
+            level: .ok),
         Case(
             testDescription: "a first retry is a hitch",
-            change: { $0.note(.init(count: 1, deliveries: 1, code: "x", message: "y")) }, level: .ok),
+            change: { $0.note(.init(count: 1, deliveries: 1, code: "x", message: "y"), clockOffset: 0) },
+            level: .ok),
         Case(
-            testDescription: "a third is not", change: { $0.note(waiting) }, level: .degraded,
+            testDescription: "a third is not", change: { $0.note(waiting, clockOffset: 0) }, level: .degraded,
             says: "waits for another try after 3 tries: http_503: busy"),
         Case(
-            testDescription: "a parked channel",
-            change: { $0.note(.init(count: 1, parked: 1, deliveries: 1, code: "x", message: "")) }, level: .degraded,
-            says: "waits for another try after 1 try: x"),
+            testDescription: "a wait that is long, in a queue that parks nothing too",
+            change: {
+                $0.note(
+                    .init(count: 1, hasLongWait: true, deliveries: 1, code: "x", message: "", due: due),
+                    clockOffset: clockOffset)
+            }, level: .degraded, says: "waits for its next try at 2026-11-30T14:02:11Z after 1 try: x"),
         Case(
-            testDescription: "the worst counts, the first reason is first",
+            testDescription: "the worst counts, what has stopped is first",
             change: {
                 $0.note(status: .degraded, "slow")
                 $0.noteTrippedBreaker()
                 $0.note(deadLetters: 1)
             }, level: .down,
-            says: "slow; its checks are suspended: 5 failures within 30 s, and no good answer since; 1 dead letter"),
+            says: "its checks are suspended: 5 failures within 30 s, and no good answer since; slow; 1 dead letter"),
         Case(
             testDescription: "a queue of its own is named",
             change: {
@@ -101,6 +109,53 @@ import Testing
         example.change(&health)
         #expect(health.level == example.level)
         #expect(health.reason == example.says)
+    }
+
+    struct Order: Sendable, CustomTestStringConvertible {
+        var testDescription: String
+        var notes: [@Sendable (inout PluginHealth) -> Void]
+        var reasons: [String]
+    }
+
+    private static let hint: @Sendable (inout PluginHealth) -> Void = { $0.note(hint: "no channel 'x'") }
+    private static let gone: @Sendable (inout PluginHealth) -> Void = { $0.note(status: .down, "gone (410)") }
+    private static let letter: @Sendable (inout PluginHealth) -> Void = { $0.note(deadLetters: 1) }
+    private static let slow: @Sendable (inout PluginHealth) -> Void = { $0.note(status: .degraded, "slow") }
+    private static let retry: @Sendable (inout PluginHealth) -> Void = { $0.note(waiting, clockOffset: 0) }
+    private static let heldRetry: @Sendable (inout PluginHealth) -> Void = {
+        $0.note(waiting, clockOffset: 0, isHeld: true)
+    }
+    private static let tried = "waits for another try after 3 tries: http_503: busy"
+
+    /// The reasons of a queue, and of the plugin that has it.
+    @Test(arguments: [
+        Order(
+            testDescription: "a hint is behind a 410", notes: [hint, gone],
+            reasons: ["gone (410)", "no channel 'x'"]),
+        Order(testDescription: "and behind a retry", notes: [hint, retry], reasons: [tried, "no channel 'x'"]),
+        Order(
+            testDescription: "all kinds", notes: [hint, letter, slow, retry, gone],
+            reasons: ["gone (410)", tried, "slow", "1 dead letter", "no channel 'x'"]),
+        Order(
+            testDescription: "a retry that a hold keeps back is behind the hold", notes: [heldRetry, slow],
+            reasons: ["slow", tried]),
+        Order(
+            testDescription: "of those that are as urgent the first is first",
+            notes: [slow, { $0.note(status: .degraded, "late") }], reasons: ["slow", "late"]),
+        Order(testDescription: "each once", notes: [slow, slow, hint, hint], reasons: ["slow", "no channel 'x'"]),
+    ])
+    func theMostUrgentReasonIsFirst(_ example: Order) {
+        var health = PluginHealth(.live, reason: nil)
+        for note in example.notes { note(&health) }
+        #expect(health.reasons == example.reasons)
+        #expect(health.reason == example.reasons.joined(separator: "; "))
+        // A plugin's reasons are those of its queues in the same order, the plugin's own before them.
+        var whole = PluginHealth(.live, reason: nil)
+        whole.note(hint: "own hint")
+        whole.note("q", health)
+        #expect(whole.reasons.filter { $0 != "own hint" } == example.reasons.map { "q: \($0)" })
+        let isLast = example.reasons.last == "no channel 'x'" ? whole.reasons.dropLast().last : whole.reasons.last
+        #expect(isLast == "own hint")
     }
 
     @Test func aQueueIsAsItsPluginIsUnlessItHasSomethingOfItsOwn() {
@@ -136,18 +191,32 @@ import Testing
 
     @Test func whatIsTriedMostOftenIsTheReason() {
         var waiting = DeliveryQueue.Waiting()
-        #expect(waiting.reason == nil)
+        var reason: String? { waiting.reason(clockOffset: Self.clockOffset) }
+        #expect(reason == nil)
         waiting.add(nil, isParked: false)
-        #expect(waiting.reason == "waits for another try")
-        waiting.add(.init(deliveries: 1, code: "a", message: "b"), isParked: false)
+        #expect(reason == "waits for another try")
+        waiting.add(.init(deliveries: 1, code: "a", message: "b"), isParked: false, due: Self.due - 7)
+        #expect(!waiting.hasLongWait)
         waiting.add(.init(deliveries: 4, code: "c", message: "d"), isParked: true)
         waiting.add(.init(deliveries: 2, code: "e", message: "f"), isParked: false)
-        #expect(waiting.count == 4 && waiting.parked == 1)
-        #expect(waiting.reason == "waits for another try after 4 tries: c: d")
-        waiting.add(.init(deliveries: 5, code: "g", message: "h"), isParked: true, key: "#general")
-        #expect(waiting.reason == "#general waits for another try after 5 tries: g: h")
-        waiting.add(.init(deliveries: 6, code: "i", message: ""), isParked: true, key: "=17")
-        #expect(waiting.reason == "waits for another try after 6 tries: i")
+        #expect(waiting.count == 4 && waiting.parked == 1 && waiting.hasLongWait)
+        #expect(reason == "waits for another try after 4 tries: c: d")
+        waiting.add(.init(deliveries: 5, code: "g", message: "h"), isParked: true, due: Self.due, key: "#general")
+        #expect(reason == "#general waits for its next try at 2026-11-30T14:02:11Z after 5 tries: g: h")
+        waiting.add(.init(deliveries: 6, code: "i", message: ""), isParked: true, due: Self.due + 499, key: "=17")
+        #expect(reason == "waits for its next try at 2026-11-30T14:02:11Z after 6 tries: i")
+        #expect(waiting.nextDue == Self.due - 7, "the first of all")
+    }
+
+    @Test(
+        arguments: [
+            (0, "1970-01-01T00:00:00Z"), (1_796_047_331_000, "2026-11-30T14:02:11Z"),
+            (1_796_047_330_500, "2026-11-30T14:02:11Z"), (1_796_047_330_499, "2026-11-30T14:02:10Z"),
+            (951_782_399_999, "2000-02-29T00:00:00Z"),
+        ] as [(Int64, String)])
+    func timesAreShownToTheSecond(milliseconds: Int64, text: String) {
+        #expect(Timestamp.text(milliseconds) == text)
+        #expect(Timestamp.milliseconds(rfc3339: text) == Timestamp.nearestSecond(milliseconds))
     }
 }
 

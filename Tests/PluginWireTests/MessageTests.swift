@@ -20,6 +20,7 @@ import Testing
         .check(id: MessageID("x"), deadlineMs: 200, command: Array(#"{"type":"X"}"#.utf8)),
         .result(.init(id: MessageID(1), outcome: .stored(eventId: "e", position: 5, duplicate: true))),
         .result(.init(id: MessageID("a\"b"), outcome: .refused(code: "forbidden", message: "no"))),
+        .ask(id: MessageID(1), what: "deliveries", queue: nil), .ask(id: MessageID(1), what: "deliveries", queue: "q"),
         .ping(n: 7), .drain(deadlineMs: 10_000, why: "shutdown"), .unknown(type: "later"),
         .error(.init(message: "ack", delivery: 7, reason: "a state of 70000 bytes")),
         .error(.init(message: "command", id: MessageID("a\"b"), reason: "'command' must be object")),
@@ -39,7 +40,7 @@ import Testing
                     .init(name: "a"),
                     .init(
                         name: "b", types: ["MESSAGE_SENT"], channels: ["g*"], window: 0, order: "none", start: "now",
-                        maxAttempts: 5),
+                        maxAttempts: 5, writes: ["general"]),
                 ])),
         .ack(.one(1), state: nil), .ack(.many([1, 2]), state: .object([.init("a", .null)])),
         .ack(.upTo(9), state: .null),

@@ -106,6 +106,18 @@ public struct Manifest: Sendable, Equatable {
         isPrivate ? Set((channels ?? []).filter { !$0.hasSuffix("*") }) : []
     }
 
+    /// What the operator is told where `channels` lists nothing but private channels: their listing leaves out what is
+    /// public, which somebody may have meant to add to.
+    /// - Parameter found: Those of the listed channels that are private.
+    func onlyPrivateNote(_ found: [String]) -> String? {
+        guard let channels, !channels.isEmpty, channels.allSatisfy({ privateChannels.contains($0) }),
+            Set(found).isSuperset(of: channels)
+        else { return nil }
+        let listed = (["*"] + channels).map { "\"\($0)\"" }.joined(separator: ", ")
+        return "channels lists private channels only, so this plugin sees no public channel; to add all public ones, "
+            + "write channels = [\(listed)]"
+    }
+
     /// What the operator is told of a plugin of the command phase that is not asked about private channels.
     var uncheckedNote: String? {
         if phase == .event || isPrivate { return nil }

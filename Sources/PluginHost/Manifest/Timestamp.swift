@@ -1,5 +1,21 @@
-/// Times as people write them.
+import Glibc
+
+/// Times as people write and read them.
 enum Timestamp {
+    /// `2026-11-01T00:00:00Z`, the nearest second of a Unix time in milliseconds.
+    static func text(_ milliseconds: Int64) -> String {
+        var seconds = time_t(nearestSecond(milliseconds) / 1000)
+        var parts = tm()
+        gmtime_r(&seconds, &parts)
+        var text = [CChar](repeating: 0, count: 32)
+        let count = strftime(&text, text.count, "%Y-%m-%dT%H:%M:%SZ", &parts)
+        return String(decoding: text[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    /// A Unix time in milliseconds at its nearest second. What is reckoned from two clocks is no more exact, and a
+    /// listing must not differ from the one before it in nothing but that.
+    static func nearestSecond(_ milliseconds: Int64) -> Int64 { (milliseconds + 500) / 1000 * 1000 }
+
     /// The Unix time in milliseconds of `2026-11-01T00:00:00Z`, with a fraction or an offset where given (RFC 3339);
     /// nil where it is no such time.
     static func milliseconds(rfc3339 text: String) -> Int64? {

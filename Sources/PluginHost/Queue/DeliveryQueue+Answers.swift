@@ -156,6 +156,7 @@ extension DeliveryQueue {
         if isCounted { record.counted += 1 }
         record.code = code
         record.message = message
+        record.isLongWait = due - now > Limit.parkAfter
         if slot.isRedrive {
             settleFlight(at)
             progress(now)

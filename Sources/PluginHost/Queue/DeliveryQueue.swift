@@ -80,6 +80,8 @@ struct DeliveryQueue {
         var counted: Int64 = 0
         /// When it is due, on the monotonic clock; nil while it is not under retry.
         var due: Int64?
+        /// The wait for this try was longer than ``Limit/parkAfter`` when it began, whether the lane was parked or not.
+        var isLongWait = false
         var code = ""
         var message = ""
         /// Unix milliseconds of the first failure.

@@ -39,6 +39,12 @@ public struct PluginCheck: Sendable {
             if let note = manifest.uncheckedNote {
                 findings.append(Finding(isError: false, text: "\(manifest.file): \(note)"))
             }
+            if !manifest.privateChannels.isEmpty,
+                let found = await environment.privateChannels?(manifest.privateChannels.sorted()),
+                let note = manifest.onlyPrivateNote(found)
+            {
+                findings.append(Finding(isError: false, text: "\(manifest.file): \(note)"))
+            }
             findings += await start(manifest, environment)
         }
         return findings

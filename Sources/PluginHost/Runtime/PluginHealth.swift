@@ -36,6 +36,28 @@ struct PluginHealth: Equatable {
         }
     }
 
+    /// How urgent a reason is, the most urgent first: a listing has room for one.
+    enum Urgency: Int, CaseIterable {
+        /// Something has stopped and needs the operator.
+        case stopped
+        /// An event fails and is tried again, or the plugin is on its way to work.
+        case waiting
+        /// The plugin says that it, or a queue of it, is degraded.
+        case degraded
+        /// Nothing moves by itself: dead letters, and retries of a queue that the plugin or the operator holds back.
+        case pending
+        /// Something in the configuration that may be a mistake.
+        case hint
+    }
+
+    /// One reason why it is not `ok`.
+    private struct Reason: Equatable {
+        var urgency: Urgency
+        var text: String
+        /// The queue that it is about; nil for all of the plugin.
+        var queue: String?
+    }
+
     /// Tries of one event from which its retries are more than a hitch.
     static let manyTries: Int64 = 3
 
@@ -43,45 +65,65 @@ struct PluginHealth: Equatable {
     static let namedQueues = 5
 
     private(set) var level: Level
-    /// Why it is not `ok`, the first thing first.
-    private var reasons: [String] = []
-    /// The same of queues, by name.
-    private var queues: [String] = []
-    /// Queues that are not well beside those.
-    private var otherQueues = 0
+    /// Why it is not `ok`, in the order of their coming.
+    private var own: [Reason] = []
+    /// The same of queues.
+    private var ofQueues: [Reason] = []
+
+    /// Why it is not `ok`, the most urgent reason first; in the order of their coming where they are as urgent.
+    var reasons: [String] {
+        let all = Urgency.allCases.flatMap { urgency in (own + ofQueues).filter { $0.urgency == urgency } }
+        var named: [String] = []
+        var others: Set<String> = []
+        let shown = all.compactMap { reason -> String? in
+            guard let queue = reason.queue else { return reason.text }
+            if !named.contains(queue) {
+                if named.count == Self.namedQueues {
+                    others.insert(queue)
+                    return nil
+                }
+                named.append(queue)
+            }
+            return "\(queue): \(reason.text)"
+        }
+        return shown + (others.isEmpty ? [] : [others.count == 1 ? "1 more queue" : "\(others.count) more queues"])
+    }
 
     /// The reasons in a line; nil where there is none.
     var reason: String? {
-        var all = reasons + queues
-        if otherQueues > 0 { all.append(otherQueues == 1 ? "1 more queue" : "\(otherQueues) more queues") }
+        let all = reasons
         return all.isEmpty ? nil : all.joined(separator: "; ")
     }
 
     /// Judges by the state of the plugin alone.
     /// - Parameter reason: Why it is in that state, where that is not plain.
     init(_ state: Course.State, reason: String?) {
+        let words: String?
         switch state {
-        case .live, .catchingUp:
-            // What keeps a changed manifest from being followed.
-            (level, reasons) = (reason == nil ? .ok : .degraded, reason.map { [$0] } ?? [])
-        case .starting: (level, reasons) = (.degraded, [reason ?? "it is not ready yet"])
-        case .draining: (level, reasons) = (.degraded, [reason ?? "it finishes what it holds"])
-        case .paused: (level, reasons) = (.degraded, [reason ?? "paused by the operator"])
-        case .stopped: (level, reasons) = (.off, reason.map { [$0] } ?? [])
-        case .backingOff, .failed, .diverged: (level, reasons) = (.down, [reason ?? state.rawValue])
+        // What keeps a changed manifest from being followed.
+        case .live, .catchingUp: (level, words) = (reason == nil ? .ok : .degraded, reason)
+        case .starting: (level, words) = (.degraded, reason ?? "it is not ready yet")
+        case .draining: (level, words) = (.degraded, reason ?? "it finishes what it holds")
+        case .paused: (level, words) = (.degraded, reason ?? "paused by the operator")
+        case .stopped: (level, words) = (.off, reason)
+        case .backingOff, .failed, .diverged: (level, words) = (.down, reason ?? state.rawValue)
         }
+        let isOnItsWay = reason == nil && (state == .starting || state == .draining)
+        if let words { own = [Reason(urgency: isOnItsWay ? .waiting : .stopped, text: words)] }
     }
 
     /// Notes something that makes it no better. Nothing does where the plugin is not meant to run.
-    mutating func note(_ level: Level, _ reason: String) {
+    mutating func note(_ level: Level, _ reason: String, _ urgency: Urgency) {
         guard self.level != .off, level > .ok else { return }
         self.level = max(self.level, level)
-        if !reasons.contains(reason) { reasons.append(reason) }
+        if !own.contains(where: { $0.text == reason }) { own.append(Reason(urgency: urgency, text: reason)) }
     }
 
     /// Notes what the plugin says of itself or of a queue.
     mutating func note(status level: PluginMessage.Level, _ message: String) {
-        note(Level(level), message.isEmpty ? "it says that it is \(level.rawValue)" : message)
+        note(
+            Level(level), message.isEmpty ? "it says that it is \(level.rawValue)" : message,
+            level == .down ? .stopped : .degraded)
     }
 
     /// Notes that a checker is not asked any more.
@@ -89,37 +131,40 @@ struct PluginHealth: Equatable {
         note(
             .down,
             "its checks are suspended: \(Breaker.Limit.failures) failures within "
-                + "\(Breaker.Limit.window / 1000) s, and no good answer since")
+                + "\(Breaker.Limit.window / 1000) s, and no good answer since", .stopped)
     }
 
     /// Notes retries.
-    mutating func note(_ waiting: DeliveryQueue.Waiting) {
-        guard let reason = waiting.reason, waiting.parked > 0 || waiting.deliveries >= Self.manyTries else { return }
-        note(.degraded, reason)
+    /// - Parameters:
+    ///   - clockOffset: What to add to the monotonic clock for Unix time, in milliseconds.
+    ///   - isHeld: The queue is held back, so that a retry whose time has come waits on.
+    mutating func note(_ waiting: DeliveryQueue.Waiting, clockOffset: Int64, isHeld: Bool = false) {
+        guard waiting.hasLongWait || waiting.deliveries >= Self.manyTries,
+            let reason = waiting.reason(clockOffset: clockOffset)
+        else { return }
+        note(.degraded, reason, isHeld ? .pending : .waiting)
     }
 
     /// Notes that the operator paused one of its queues.
     mutating func note(pauseOf queue: String, _ plugin: String) {
-        note(.degraded, "paused by the operator; 'crowbar plugins resume \(plugin)/\(queue)' lets it go on")
+        note(.degraded, "paused by the operator; 'crowbar plugins resume \(plugin)/\(queue)' lets it go on", .stopped)
     }
 
     /// Notes dead letters.
     mutating func note(deadLetters count: Int) {
-        if count > 0 { note(.degraded, count == 1 ? "1 dead letter" : "\(count) dead letters") }
+        if count > 0 { note(.degraded, count == 1 ? "1 dead letter" : "\(count) dead letters", .pending) }
     }
+
+    /// Notes something in the configuration that may be a mistake.
+    mutating func note(hint: String) { note(.degraded, hint, .hint) }
 
     /// Notes how one of the plugin's queues does.
     mutating func note(_ queue: String, _ health: PluginHealth) {
         guard level != .off, health.level > .ok else { return }
         level = max(level, health.level)
         // What is the plugin's own is known already.
-        let own = health.reasons.filter { reason in !reasons.contains { $0.contains(reason) } }
-        if own.isEmpty { return }
-        if queues.count < Self.namedQueues {
-            queues.append("\(queue): \(own.joined(separator: "; "))")
-        } else {
-            otherQueues += 1
-        }
+        let new = health.own.filter { reason in !own.contains { $0.text.contains(reason.text) } }
+        ofQueues += new.map { Reason(urgency: $0.urgency, text: $0.text, queue: queue) }
     }
 
     /// What a plugin says of one queue in its status: `details.QUEUE` with `state` and `message`.

@@ -68,14 +68,11 @@ extension PluginHost {
         let checks = environment.checks.glance(runtime.name)
         var base = PluginHealth(state, reason: reason)
         if checks?.isTripped ?? false, state != .paused { base.noteTrippedBreaker() }
-        for line in await MissingChannels.lines(view.channels, course.manifest, environment).prefix(Self.shownChannels)
-        {
-            base.note(.degraded, line)
-        }
-        let (queues, health) = try await queues(course, view, state, base, moment)
+        let hints = await MissingChannels.hints(view.channels, course.manifest, environment)
+        let (queues, health) = try await queues(course, view, state, base, hints, moment)
         var members = brief(runtime).members ?? []
         members.append(.init("health", .string(health.level.rawValue)))
-        if let reason = health.reason { members.append(.init("healthReason", .string(reason))) }
+        members += Self.json(health, "healthReason", "healthReasons")
         members.append(.init("phase", .string((course.manifest?.phase ?? .event).rawValue)))
         if let version = view.version { members.append(.init("version", .string(version))) }
         if let pid = view.pid { members.append(.init("pid", .int(Int64(pid)))) }
@@ -100,9 +97,12 @@ extension PluginHost {
     }
 
     /// The queues of a plugin, and how it does with all of them.
-    /// - Parameter base: How it does apart from its queues and from what it says of itself.
+    /// - Parameters:
+    ///   - base: How it does apart from its queues and from what it says of itself.
+    ///   - hints: What its configuration may have wrong.
     private func queues(
-        _ course: Course, _ view: SessionBoard.View, _ state: Course.State, _ base: PluginHealth, _ moment: Moment
+        _ course: Course, _ view: SessionBoard.View, _ state: Course.State, _ base: PluginHealth,
+        _ hints: [MissingChannels.Hint], _ moment: Moment
     ) async throws -> ([JSON], PluginHealth) {
         let plugin = course.name
         let running = Dictionary(view.queues.map { ($0.name, $0) }, uniquingKeysWith: { $1 })
@@ -116,6 +116,8 @@ extension PluginHost {
         var said = base
         if let status { said.note(status: status.level, status.message) }
         var whole = said
+        for hint in hints.prefix(Self.shownChannels) { whole.note(hint: hint.text) }
+        let clockOffset = environment.unixNow() - environment.now()
         var queues: [JSON] = []
         for name in names {
             let queue = running[name]
@@ -123,11 +125,15 @@ extension PluginHost {
             let letters = moment.deadLetters[QueueID(plugin: plugin, queue: name)] ?? 0
             var health = isExplained ? base : said
             if let part = parts[name] { health.note(status: part.level, part.message) }
-            if let queue, view.pid != nil { health.note(queue.waiting) }
-            health.note(deadLetters: letters)
             let isPaused = course.pausedQueues.contains(name)
+            if let queue, view.pid != nil {
+                health.note(queue.waiting, clockOffset: clockOffset, isHeld: queue.isHeld || isPaused)
+            }
+            health.note(deadLetters: letters)
+            for hint in hints where hint.isAbout(name) { health.note(hint: hint.text) }
             if isPaused { health.note(pauseOf: name, plugin) }
             if !isDropped { whole.note(name, health) }
+            let next = view.pid == nil ? nil : queue?.waiting.nextDue.map { Timestamp.nearestSecond($0 + clockOffset) }
             let word = isDropped ? "dropped" : queue?.state(in: state, view, isPaused: isPaused) ?? state.rawValue
             queues.append(
                 .object(
@@ -135,7 +141,7 @@ extension PluginHost {
                         .init("state", .string(word)),
                         .init("health", .string(isDropped ? "off" : health.level.rawValue)),
                         .init("deadLetters", .int(Int64(letters))),
-                    ] + (health.reason.map { [.init("reason", .string($0))] } ?? [])))
+                    ] + (next.map { [.init("nextTryAt", .int($0))] } ?? []) + Self.json(health, "reason", "reasons")))
         }
         return (queues, whole)
     }
@@ -158,6 +164,14 @@ extension PluginHost {
         ]
         if running == nil, let dropped = stored?.droppedAt { members.append(.init("droppedAt", .int(dropped))) }
         return members
+    }
+
+    /// The reasons of a health, in a line and one by one; nothing where there is none.
+    private static func json(_ health: PluginHealth, _ line: String, _ list: String) -> [JSON.Member] {
+        guard let reason = health.reason else { return [] }
+        return [
+            .init(line, .string(reason)), .init(list, .array(health.reasons.map { .string($0) })),
+        ]
     }
 
     private static func json(_ checks: CheckDesk.Glance) -> JSON {

@@ -37,7 +37,8 @@ extension PluginSession {
                 throw Refusal(.crashed("it changed its queues too often; a new process starts with a clean table"))
             }
             let wanted = try specifications(asked)
-            noteChannels(wanted, namedChannels[MissingChannels.commands] ?? [])
+            let namedBefore = namedChannels
+            noteChannels(wanted)
             let kept = wanted.filter { known in index(of: known.name).map { queues[$0].isServing(known) } ?? false }
             try await dropQueues(but: Set(kept.map(\.name)), of: Set(wanted.map(\.name)), now)
             for specification in kept {
@@ -50,7 +51,7 @@ extension PluginSession {
             queues += added
             if !added.isEmpty { Self.starts(added).forEach(send) }
             log.remark(.info, "queues: \(wanted.count), new or changed: \(added.count)")
-            if !added.isEmpty { await warnOfMissingChannels() }
+            if !added.isEmpty || namedChannels != namedBefore { await warnOfMissingChannels() }
         } catch let refusal as Refusal {
             kill(refusal.end, now)
         } catch {

@@ -26,7 +26,8 @@ extension PluginSession {
             answerable = Set(ready.asks)
             let specifications = try specifications(asked(ready))
             requested = (specifications, ready.queues != nil)
-            noteChannels(specifications, ready.writes)
+            writes = ready.writes
+            noteChannels(specifications)
             view.version = log.mask(ready.programVersion, limit: 64)
             view.isReady = true
             view.pid = process?.pluginPid
@@ -71,6 +72,8 @@ extension PluginSession {
         var start: StartPoint
         var window: Int
         var settings: DeliveryQueue.Settings
+        /// Channels that commands on its behalf go to, for the operator alone.
+        var writes: [String] = []
     }
 
     func specifications(_ asked: [PluginMessage.Queue]) throws -> [Specification] {
@@ -125,7 +128,8 @@ extension PluginSession {
                 privateChannels: manifest.privateChannels),
             start: start, window: Int(window),
             settings: .init(
-                order: order, isPipelined: isPipelined, maxAttempts: attempts, ackDeadline: manifest.ackDeadline))
+                order: order, isPipelined: isPipelined, maxAttempts: attempts, ackDeadline: manifest.ackDeadline),
+            writes: queue.writes)
     }
 
     /// Finds each queue's place: where it stood, or, for a new one, where it begins; that is stored before `start`.
@@ -211,10 +215,11 @@ extension PluginSession {
         func known(_ retry: QueueRecord.Retry) -> DeliveryQueue.Attempts {
             // What this host still knows is by the monotonic clock, and right whatever became of the other one.
             let known = remembered[retry.position]
+            let due = known?.due ?? now + record.wait(retry, unixNow: unixNow, longest: Wire.maxRetry)
             return DeliveryQueue.Attempts(
-                deliveries: max(retry.deliveries, known?.deliveries ?? 0), counted: retry.counted,
-                due: known?.due ?? now + record.wait(retry, unixNow: unixNow, longest: Wire.maxRetry),
-                code: retry.code, message: retry.message, first: retry.first)
+                deliveries: max(retry.deliveries, known?.deliveries ?? 0), counted: retry.counted, due: due,
+                isLongWait: known?.isLongWait ?? (due - now > DeliveryQueue.Limit.parkAfter), code: retry.code,
+                message: retry.message, first: retry.first)
         }
         for retry in record.retries { attempts[retry.position] = known(retry) }
         let position = record.cursor?.position ?? 0

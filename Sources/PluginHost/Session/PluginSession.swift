@@ -84,6 +84,8 @@ final class PluginSession {
     /// Why the host ends this session, or what the plugin said of its own end.
     var end: Supervisor.End?
     var problems: [String] = []
+    /// The channels that its commands go to, as its `ready` says of no single queue.
+    var writes: [String] = []
     /// The channels that its queues name, by queue.
     var namedChannels: [String: [String]] = [:]
     var isDraining = false

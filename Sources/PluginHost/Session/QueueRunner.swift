@@ -68,11 +68,12 @@ struct QueueRunner {
         line = EventLine(queue: id.queue)
     }
 
-    /// Whether the queue as it runs is what is asked for, its window aside.
+    /// Whether the queue as it runs is what is asked for, its window and what is only shown aside.
     func isServing(_ asked: PluginSession.Specification) -> Bool {
         var mine = specification
         mine.window = asked.window
         mine.start = asked.start
+        mine.writes = asked.writes
         return mine == asked
     }
 

@@ -34,7 +34,8 @@ struct ContainerEndpoint: Hashable, Sendable {
         var token = surroundings.variable("AWS_CONTAINER_AUTHORIZATION_TOKEN")
         if let path = surroundings.variable("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE") {
             guard let content = surroundings.file(path) else {
-                throw CredentialProblem("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE cannot be read")
+                throw CredentialProblem(
+                    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: \(surroundings.fileProblem(path))")
             }
             token = String(decoding: content, as: UTF8.self)
             while token?.last?.isNewline == true { token?.removeLast() }

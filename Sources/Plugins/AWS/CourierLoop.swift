@@ -26,7 +26,7 @@ final class CourierLoop {
     private let inFlightLimit: Int
     var lanes: [Lane]
     /// What is to be added to the loop's clock for Unix time; as it was at the start, whatever becomes of that.
-    let offset = Int64(Glibc.time(nil)) * 1000 - CourierLoop.now()
+    let offset = CourierLoop.now(CLOCK_REALTIME) - CourierLoop.now()
     var keepers: [CredentialOrigin: CredentialKeeper] = [.own: CredentialKeeper()]
     private var runnable: Deque<Int> = []
     private var isListed: [Bool]
@@ -73,7 +73,7 @@ final class CourierLoop {
             ccurl_multi_perform(multi)
             finish()
             outbox.next().forEach(send)
-            if let report = reporter.report(lanes, problems, now: now) { report.forEach(send) }
+            if let report = reporter.report(lanes, problems, offset: offset, now: now) { report.forEach(send) }
             if let drainUntil, (eventsInFlight == 0 && outbox.isEmpty) || now >= drainUntil { return }
             ccurl_multi_poll(multi, Int32(pause(Self.now())))
         }
@@ -133,7 +133,7 @@ final class CourierLoop {
             case .environment: take(.success(try source.environment(surroundings)), for: .own, time)
             case .file(let path, let profile):
                 guard let content = surroundings.file(path) else {
-                    throw CredentialProblem("'\(path)' cannot be read")
+                    throw CredentialProblem(surroundings.fileProblem(path))
                 }
                 take(.success(try SharedFile.credentials(in: content, profile: profile)), for: .own, time)
             case .container(let endpoint): ask(try endpoint.call(surroundings), nil, for: .own, time)
@@ -265,10 +265,10 @@ final class CourierLoop {
         keepers[origin].map { $0.usable(at: time) != nil || $0.problem != nil } ?? false
     }
 
-    /// Milliseconds of CLOCK_MONOTONIC.
-    static func now() -> Int64 {
+    /// Milliseconds of a clock, if not told otherwise of CLOCK_MONOTONIC.
+    static func now(_ clock: clockid_t = CLOCK_MONOTONIC) -> Int64 {
         var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
+        clock_gettime(clock, &time)
         return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
     }
 }

@@ -34,9 +34,7 @@ enum CredentialSource: Hashable, Sendable {
                     return
                 }
                 if kind == "file" {
-                    throw CredentialProblem(
-                        "'\(path)' cannot be read; the manifest's [sandbox] read must name it",
-                        key: "credentials_file")
+                    throw CredentialProblem(surroundings.fileProblem(path), key: "credentials_file")
                 }
             } else if kind == "file" {
                 throw CredentialProblem("is missing", key: "credentials_file")

@@ -22,8 +22,12 @@ struct Reporter {
     private var lines: [PluginMessage] = []
 
     /// What to send now, if it is time.
-    /// - Parameter now: Milliseconds of a clock that never goes back.
-    mutating func report(_ lanes: [Lane], _ problems: [CredentialProblem], now: Int64) -> [PluginMessage]? {
+    /// - Parameters:
+    ///   - offset: What to add to the clock for Unix time, in milliseconds.
+    ///   - now: Milliseconds of a clock that never goes back.
+    mutating func report(
+        _ lanes: [Lane], _ problems: [CredentialProblem], offset: Int64, now: Int64
+    ) -> [PluginMessage]? {
         guard isDirty || pending != nil || !lines.isEmpty else {
             due = nil
             return nil
@@ -33,7 +37,7 @@ struct Reporter {
             return nil
         }
         lookedAt = now
-        if isDirty { pending = StatusReport.make(lanes, problems) }
+        if isDirty { pending = StatusReport.make(lanes, problems, offset: offset) }
         isDirty = false
         var out = lines
         lines = []
@@ -55,8 +59,10 @@ struct Reporter {
         lines.append(.log(level: isFailing ? "warning" : "info", message: text, fields: nil))
     }
 
-    private func headline(_ message: PluginMessage?) -> String? {
-        guard case .status(let level, let text, _)? = message else { return nil }
-        return "\(level.rawValue) \(text)"
+    /// What is told at once where it differs: all but the figures.
+    private func headline(_ message: PluginMessage?) -> [String]? {
+        guard case .status(let level, let text, let details)? = message else { return nil }
+        let entries = (details?.members ?? []).map { "\($0.key): \($0.value["message"]?.string ?? "")" }
+        return [level.rawValue, text] + entries
     }
 }

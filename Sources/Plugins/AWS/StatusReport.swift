@@ -1,4 +1,5 @@
 import JSONBytes
+import PluginKit
 import PluginWire
 
 /// The `status` of the plugin: the worst of its targets, named.
@@ -11,7 +12,8 @@ enum StatusReport {
     static let maxNamed = 5
 
     /// Makes the message.
-    static func make(_ lanes: [Lane], _ problems: [CredentialProblem]) -> PluginMessage {
+    /// - Parameter offset: What to add to the lanes' clock for Unix time, in milliseconds.
+    static func make(_ lanes: [Lane], _ problems: [CredentialProblem], offset: Int64) -> PluginMessage {
         // What is refused for good is told at once, as it does not come right by itself.
         let isFailing = { (lane: Lane) in
             lane.failing >= failures || ["not_found", "denied", "credentials"].contains(lane.last)
@@ -26,11 +28,16 @@ enum StatusReport {
         let message = parts.isEmpty ? "\(lanes.count) targets" : parts.joined(separator: "; ")
         let well = lanes.filter { !isFailing($0) && $0.holdUntil == nil }
         let told =
-            failing.map { entry($0, .degraded, "failing (\($0.last))") }
-            + held.map { entry($0, .degraded, "throttled") } + well.map { entry($0, .ok, "") }
+            failing.map { entry($0, .degraded, "failing\(next($0, offset)) (\($0.last))") }
+            + held.map { entry($0, .degraded, "throttled\(next($0, offset))") } + well.map { entry($0, .ok, "") }
         return .status(
             level: parts.isEmpty ? .ok : .degraded, message: message,
             details: .object(Array(told.prefix(maxDetailed))))
+    }
+
+    /// When a target that is held back is tried again; empty where nothing holds it back.
+    private static func next(_ lane: Lane, _ offset: Int64) -> String {
+        lane.holdUntil.map { ", next try at \(Timestamp.seconds($0 + offset))" } ?? ""
     }
 
     /// A target under its queue's name, so that the host lists each with what is its own.

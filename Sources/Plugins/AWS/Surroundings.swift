@@ -1,4 +1,5 @@
 import Glibc
+import PluginKit
 
 /// What a process finds around it, passed in so that it can be told otherwise.
 struct Surroundings: Sendable {
@@ -9,6 +10,10 @@ struct Surroundings: Sendable {
     var variable: @Sendable (String) -> String?
     /// The content of a file; nil where it cannot be read or is too large.
     var file: @Sendable (String) -> [UInt8]?
+    /// Why that is so, and what to do.
+    var fileProblem: @Sendable (String) -> String = { path in
+        ConfiguredFile.problem(path) ?? "'\(path)' cannot be read: it is a folder, or has over \(maxFile >> 20) MiB"
+    }
 
     /// Those of this process.
     static let process = Surroundings(

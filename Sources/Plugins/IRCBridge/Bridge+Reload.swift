@@ -27,7 +27,7 @@ extension Bridge {
         // The host answers with a `start` for those that are new or changed.
         let after = queues
         func isSame(_ a: PluginMessage.Queue, _ b: PluginMessage.Queue) -> Bool {
-            (a.name, a.channels) == (b.name, b.channels)
+            (a.name, a.channels, a.writes) == (b.name, b.channels, b.writes)
         }
         if before.count != after.count || !zip(before, after).allSatisfy(isSame) { host.send(.queues(after)) }
         sendStatus()

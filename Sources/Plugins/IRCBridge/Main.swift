@@ -72,10 +72,9 @@ struct CrowbarIRC {
             NetworkMachine(config: $0, links: config.links, plugin: plugin).queue
         }
         // Nothing is ever sent back with `retry`, so the duty that comes with taking several at once is void.
-        var ready = PluginMessage.Ready(
-            name: "crowbar-irc", programVersion: version, reload: true, pipelined: true, queues: queues)
-        ready.writes = Set(config.links.filter { $0.direction != .toIRC }.map(\.channel)).sorted()
-        return .ready(ready)
+        return .ready(
+            PluginMessage.Ready(
+                name: "crowbar-irc", programVersion: version, reload: true, pipelined: true, queues: queues))
     }
 
     private static func refuse(_ errors: [ConfigError]) -> Never {

@@ -6,7 +6,7 @@ import PluginWire
 extension NetworkMachine {
     /// An instant as it is shown: `2026-11-24T01:02:03Z`.
     func shown(_ instant: Instant) -> String {
-        Timestamp.rfc3339(Int64((unixStart + instant) * 1000)).prefix(19) + "Z"
+        Timestamp.seconds(Int64((unixStart + instant) * 1000))
     }
 
     /// When the oldest message came that waits or is unconfirmed.

@@ -20,15 +20,17 @@ extension NetworkMachine {
         let problems = problems
         let holds = delays.holdsTold
         let silence = delays.silentSince.map { ["the server has said nothing since \(shown($0))"] } ?? []
-        // What is wrong, what waits, and what the bridge does about it by itself.
-        let degraded = problems + silence + delays.lateTold + holds.degraded
+        // What is wrong, what waits, what may be a mistake in the configuration, and what the bridge does about it by
+        // itself: the text is cut where it is long.
+        let degraded = problems + silence + delays.lateTold + holds.degraded + hints
         let notes = holds.notes + [slownessTold, renamingTold].compactMap(\.self)
-        if problems.isEmpty { loggedProblem = nil }
+        let lasting = problems + hints
+        if lasting.isEmpty { loggedProblem = nil }
         guard !degraded.isEmpty else {
             let all = ["connected to \(config.host) as \(nick)"] + notes
             return setHealth(.ok, all.joined(separator: "; "))
         }
-        let logged = problems.isEmpty ? [] : logProblem(problems.joined(separator: "; "))
+        let logged = lasting.isEmpty ? [] : logProblem(lasting.joined(separator: "; "))
         return logged
             + setHealth(.degraded, (["connected as \(nick)"] + degraded + notes).joined(separator: "; "))
     }
@@ -43,10 +45,14 @@ extension NetworkMachine {
             memberships[target].flatMap { $0.isJoined ? "\($0.name): \(reason)" : nil }
         }
         if !unheard.isEmpty { problems.append("not heard in " + unheard.joined(separator: ", ")) }
+        return problems
+    }
+
+    /// Channels that links name and the chat does not have.
+    private var hints: [String] {
         let there = Set(links.map(\.channel))
         let unknown = missing.filter { there.contains($0) }.sorted()
-        if !unknown.isEmpty { problems.append("the chat has no channel " + unknown.joined(separator: ", ")) }
-        return problems
+        return unknown.isEmpty ? [] : ["the chat has no channel " + unknown.joined(separator: ", ")]
     }
 
     /// Logs what is wrong, once until it is something else or over.

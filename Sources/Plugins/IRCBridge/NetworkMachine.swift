@@ -168,7 +168,8 @@ struct NetworkMachine: Sendable {
             name: config.name,
             types: ["MESSAGE_SENT", "MESSAGE_EDITED", "MESSAGE_DELETED", "CHANNEL_TOPIC_SET", "CHANNEL_CREATED"],
             channels: channels,
-            window: isWindowOpen ? Int64(window) : 0)
+            window: isWindowOpen ? Int64(window) : 0,
+            writes: Set(links.filter { $0.direction != .toIRC }.map(\.channel)).sorted())
     }
 
     /// Whether a name is the client's own.
@@ -228,7 +229,8 @@ struct NetworkMachine: Sendable {
         }
         let wait = refusal?.isFinal == true ? BackOff.refused : backOff.wait(random: random)
         phase = .waiting(until: now + wait)
-        let text = "\(why); next try in \(Int(wait.rounded(.up))) s"
+        // The time, as this text stands in the status until then.
+        let text = "\(why); next try at \(shown(now + wait))"
         return actions + logProblem(why) + tellDown(text, now)
     }
 

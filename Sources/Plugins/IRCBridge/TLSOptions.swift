@@ -1,4 +1,5 @@
 import OpenSSL
+import PluginKit
 
 /// Whom a network's connection trusts, and what it shows of itself.
 struct TLSOptions: Equatable, Sendable {
@@ -47,6 +48,16 @@ struct TLSOptions: Equatable, Sendable {
     /// - Throws: ``ConfigError`` naming the key of the file that cannot be used.
     func check(path: String) throws(ConfigError) {
         if caFile == nil, identity == nil { return }
+        let files = [
+            ("ca_file", caFile), ("client_cert", identity?.certificate),
+            // A key that is not named is in the certificate's file.
+            ("client_key", identity?.key == identity?.certificate ? nil : identity?.key),
+        ]
+        for case (let key, let file?) in files {
+            if let problem = ConfiguredFile.problem(file) {
+                throw ConfigError(path: "\(path).\(key)", message: problem)
+            }
+        }
         do throws(TLSError) {
             _ = try context()
         } catch {

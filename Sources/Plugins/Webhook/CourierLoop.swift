@@ -36,7 +36,7 @@ final class CourierLoop {
     var idleCount = 0
     var reporter: Reporter
     /// What is to be added to the loop's clock for Unix time; as it was at the start, whatever becomes of that.
-    let offset = Int64(Glibc.time(nil)) * 1000 - CourierLoop.now()
+    let offset = CourierLoop.now(CLOCK_REALTIME) - CourierLoop.now()
     private let room: FileRoom
     private var runnable: Deque<Int> = []
     var pacer = Pacer()
@@ -293,10 +293,10 @@ final class CourierLoop {
         return max(0, pause)
     }
 
-    /// Milliseconds of CLOCK_MONOTONIC, which CCurl reads too.
-    static func now() -> Int64 {
+    /// Milliseconds of a clock: of CLOCK_MONOTONIC, which CCurl reads too, if not told otherwise.
+    static func now(_ clock: clockid_t = CLOCK_MONOTONIC) -> Int64 {
         var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
+        clock_gettime(clock, &time)
         return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
     }
 }

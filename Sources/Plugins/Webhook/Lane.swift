@@ -85,6 +85,9 @@ struct Lane {
     /// When it has to be looked at again, on the caller's clock: a hold ends, or a probe is due.
     var wakeAt: Int64? { isGone ? nil : holdUntil ?? health.nextProbe.map { $0 - offset } }
 
+    /// The same in Unix time, in milliseconds.
+    var nextTryAt: Int64? { wakeAt.map { $0 + offset } }
+
     /// Whether ``next()`` has something.
     var isRunnable: Bool { !isGone && holdUntil == nil && inFlight < limit && !waiting.isEmpty }
 

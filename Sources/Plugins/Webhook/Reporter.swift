@@ -1,3 +1,4 @@
+import JSONBytes
 import PluginWire
 
 /// When the host is told how the endpoints are: at once when it matters, seldom when only figures moved.
@@ -81,8 +82,10 @@ struct Reporter {
         lines.append(.log(level: isFailing ? "warning" : "info", message: text, fields: nil))
     }
 
-    private func headline(_ message: PluginMessage?) -> String? {
-        guard case .status(let level, let text, _)? = message else { return nil }
-        return "\(level.rawValue) \(text)"
+    /// What is told at once where it differs: all but the figures.
+    private func headline(_ message: PluginMessage?) -> [String]? {
+        guard case .status(let level, let text, let details)? = message else { return nil }
+        let entries = (details?.members ?? []).map { "\($0.key): \($0.value["message"]?.string ?? "")" }
+        return [level.rawValue, text] + entries
     }
 }

@@ -1,4 +1,5 @@
 import JSONBytes
+import PluginKit
 import PluginWire
 
 /// The `status` of the plugin: the worst of its endpoints, named.
@@ -22,10 +23,10 @@ enum StatusReport {
         let parts = [
             sentence("gone (410) until their configuration changes or they are resumed", gone.map(\.name)),
             sentence("without a signing key that is still valid (add one to 'keys')", keyless.map(\.name)),
+            sentence("left out", leftOut.map { "\($0.problem.path): \($0.problem.message)" }),
             sentence("paused, tried once an hour", paused.map { "\($0.name) (\($0.last))" }),
             sentence("failing", failing.map { "\($0.name) (\($0.last))" }),
             sentence("asked to wait", held.map { "\($0.name) (\($0.last))" }),
-            sentence("left out", leftOut.map { "\($0.problem.path): \($0.problem.message)" }),
         ].compactMap(\.self)
         let level: PluginMessage.Level = !gone.isEmpty || !keyless.isEmpty ? .down : parts.isEmpty ? .ok : .degraded
         let message = parts.isEmpty ? "\(lanes.count) endpoints" : parts.joined(separator: "; ")
@@ -33,10 +34,17 @@ enum StatusReport {
         let told =
             gone.map { entry($0, .down, "gone (410) until its configuration changes or 'crowbar plugins resume'") }
             + keyless.map { entry($0, .down, "no signing key is still valid; add one to 'keys'") }
-            + paused.map { entry($0, .degraded, "paused, tried once an hour (\($0.last))") }
-            + failing.map { entry($0, .degraded, "failing (\($0.last))") }
-            + held.map { entry($0, .degraded, "asked to wait (\($0.last))") } + well.map { entry($0, .ok, "") }
+            + paused.map { entry($0, .degraded, "paused, tried once an hour\(next($0)) (\($0.last))") }
+            // The host knows when each event is tried again; a wait of the whole endpoint only this plugin does.
+            + failing.map { entry($0, .degraded, "failing\(next($0)) (\($0.last))") }
+            + held.map { entry($0, .degraded, "asked to wait\(next($0)) (\($0.last))") }
+            + well.map { entry($0, .ok, "") }
         return .status(level: level, message: message, details: .object(Array(told.prefix(maxDetailed))))
+    }
+
+    /// When an endpoint that is held back is tried again; empty where nothing holds it back.
+    private static func next(_ lane: Lane) -> String {
+        lane.nextTryAt.map { ", next try at \(Timestamp.seconds($0))" } ?? ""
     }
 
     /// An endpoint under its queue's name, so that the host lists each with what is its own.

@@ -1,4 +1,3 @@
-import Glibc
 import OpenSSL
 import PluginKit
 
@@ -46,8 +45,8 @@ enum TLSSettingsReader {
             table.fail(key, "the path of a PEM file is expected, not its content")
             return nil
         }
-        guard access(path, R_OK) == 0 else {
-            table.fail(key, "'\(path)' cannot be read; the manifest's [sandbox] read must name it")
+        if let problem = ConfiguredFile.problem(path) {
+            table.fail(key, problem)
             return nil
         }
         return path

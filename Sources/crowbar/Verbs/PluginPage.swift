@@ -47,8 +47,16 @@ struct PluginPage {
             let rest = checks["resting"]?.bool == true ? "; not asked for now: it failed too often" : ""
             lines.append(("checks", counts.joined(separator: ", ") + rest))
         }
-        return lines.compactMap { name, value in value.map { "\(name): \($0)" } }
+        return lines.flatMap { name, value -> [String] in
+            guard let value else { return [] }
+            // Several reasons are a list, the most urgent first.
+            if name == "health", reasons.count > 1 { return ["health: \(cell("health") ?? "-")"] + reasons }
+            return ["\(name): \(value)"]
+        }
     }
+
+    /// Why its health is not `ok`, a line each.
+    private var reasons: [String] { (plugin["healthReasons"]?.array ?? []).map { "  \(Table.cell($0))" } }
 
     private var queues: [String] {
         guard let queues = plugin["queues"]?.array, !queues.isEmpty else { return [] }

@@ -10,10 +10,18 @@ enum QueueRow {
     /// Columns of a reason.
     static let reasonLimit = 200
 
-    /// A reason, or where it is long its beginning and the verb that prints the rest.
-    private static func reason(_ reason: JSON?, of plugin: JSON) -> JSON? {
+    /// The most urgent of the reasons, which is the first, and how many more there are. A long one is cut, and the
+    /// verb that prints all of them is named.
+    private static func reason(_ reasons: [String], of plugin: JSON) -> JSON? {
+        guard let first = reasons.first else { return nil }
         let command = "crowbar plugins show \(plugin["name"]?.string ?? "")"
-        return reason?.string.map { .string(TerminalText.cut($0, to: reasonLimit, more: command)) }
+        let more = reasons.count > 1 ? " (+\(reasons.count - 1) more)" : ""
+        return .string(TerminalText.cut(first, to: reasonLimit - more.utf8.count, more: command) + more)
+    }
+
+    /// Reasons as a server lists them, or else the line of them.
+    private static func reasons(_ list: JSON?, or line: JSON?) -> [String] {
+        list?.array.map { $0.compactMap(\.string) } ?? line?.string.map { [$0] } ?? []
     }
 
     static func rows(of plugin: JSON) -> [[JSON?]] {
@@ -24,7 +32,8 @@ enum QueueRow {
                 [
                     plugin["name"], plugin["state"], plugin["health"], plugin["pid"], nil, nil, nil, nil, nil,
                     plugin["restarts"], plugin["deadLetters"],
-                    reason(plugin["reason"] ?? plugin["healthReason"], of: plugin),
+                    reason(
+                        reasons(plugin["healthReasons"], or: plugin["reason"] ?? plugin["healthReason"]), of: plugin),
                 ]
             ]
         }
@@ -32,7 +41,7 @@ enum QueueRow {
             [
                 plugin["name"], queue["state"], queue["health"], plugin["pid"], queue["name"], queue["lag"],
                 rate(queue), queue["inFlight"], queue["waiting"], plugin["restarts"], queue["deadLetters"],
-                reason(queue["reason"], of: plugin),
+                reason(reasons(queue["reasons"], or: queue["reason"]), of: plugin),
             ]
         }
     }
