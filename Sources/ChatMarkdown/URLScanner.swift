@@ -1,7 +1,8 @@
 /// Finds URLs in text. Nothing inside a URL is formatting, a mention or an escape.
 ///
-/// A URL is a scheme with `://`, or `www.`, at the start of a word, and what follows up to white space, `<`, `>`, `"`,
-/// `|`, `\`, a backtick, a control character or CJK punctuation. It also ends at a closing bracket that it did not
+/// A URL is a scheme with `://`, or `www.`, at the start of a word or behind a letter of a script that has no spaces
+/// between words, and what follows up to white space, `<`, `>`, `"`, `|`, `\`, a backtick, a control character or CJK
+/// punctuation. It also ends at a closing bracket that it did not
 /// open, and before punctuation at its end. Scanning takes time linear in the text.
 package enum URLScanner {
     /// The longest scheme, in characters.
@@ -45,7 +46,8 @@ package enum URLScanner {
     package static func end(
         _ text: [Character], _ start: Int, closes: (_ sign: Character, _ count: Int) -> Bool = { _, _ in false }
     ) -> Int {
-        guard isLetterOfASCII(text[start]), start == 0 || !isWord(text[start - 1]) else { return start }
+        guard isLetterOfASCII(text[start]), start == 0 || !isWord(text[start - 1]) || isUnspaced(text[start - 1])
+        else { return start }
         guard let body = schemeEnd(text, start) ?? wwwEnd(text, start), body < text.count,
             text[body] == "[" || !isTrimmed(text[body]) && !isMark(text[body])
         else { return start }
@@ -82,6 +84,17 @@ package enum URLScanner {
     /// Whether a character is part of a word: a letter or a digit.
     package static func isWord(_ character: Character?) -> Bool {
         character.map { $0.isLetter || $0.isNumber } ?? false
+    }
+
+    /// Whether a character is of a script that has no spaces between words: Han, kana, Thai, Lao, Burmese, Khmer.
+    private static func isUnspaced(_ character: Character) -> Bool {
+        guard let scalar = character.unicodeScalars.first else { return false }
+        switch scalar.value {
+        case 0x0E01...0x0EFF, 0x1000...0x109F, 0x1780...0x17FF, 0x3005...0x3007, 0x3041...0x30FF, 0x31F0...0x31FF,
+            0x3400...0x4DBF, 0x4E00...0x9FFF, 0xF900...0xFAFF, 0xFF66...0xFF9F, 0x20000...0x3FFFF:
+            return true
+        default: return false
+        }
     }
 
     private static func isMark(_ character: Character) -> Bool {

@@ -2,7 +2,7 @@ import CrowbarCore
 import JSONBytes
 
 /// What a program posts to a hook: this API's own `{"text":…,"username":…}`, or what programs post that were written
-/// for Slack (`attachments`, or all of it in a form's `payload`) or Discord (`content`).
+/// for Slack (`attachments`, `blocks`, or all of it in a form's `payload`) or Discord (`content`, `embeds`).
 struct HookMessage: Equatable, Sendable {
     /// What it says. A NUL, which no command may hold, is replaced: such programs seldom read why they are refused.
     var text: String
@@ -20,13 +20,18 @@ struct HookMessage: Equatable, Sendable {
         }
         var said = try Self.string("text", of: object)
         if said == nil { said = try Self.string("content", of: object) }
-        let parts = [said ?? ""] + Self.attachments(of: object)
+        // Slack shows blocks in place of a text that only stands for them.
+        let isBlank = said?.allSatisfy(\.isWhitespace) ?? true
+        let blocks = isBlank ? HookBlocks.lines(Self.value("blocks", of: object)) : []
+        let parts =
+            [said ?? ""] + blocks + Self.attachments(of: object)
+            + HookBlocks.lines(ofEmbeds: Self.value("embeds", of: object))
         let all = parts.filter { !$0.allSatisfy(\.isWhitespace) }
         guard said != nil || !all.isEmpty else {
             throw APIFailure(
                 .invalidCommand,
-                "there is no text: send {\"text\":\"…\"}; 'content' and the 'fallback' or 'text' of 'attachments' "
-                    + "count too", field: "text")
+                "there is no text: send {\"text\":\"…\"}; 'content', 'blocks', 'embeds' and the 'fallback' or 'text' "
+                    + "of 'attachments' count too", field: "text")
         }
         text = JSONString.withoutNUL(all.joined(separator: "\n"))
         username = try Self.string("username", of: object).map(JSONString.withoutNUL)
@@ -40,12 +45,17 @@ struct HookMessage: Equatable, Sendable {
         return object.string(span)
     }
 
+    private static func value(_ key: StaticString, of object: JSONObject) -> JSON? {
+        object.raw(key).flatMap { try? JSON(parsing: $0, largeNumbersAsText: true) }
+    }
+
     /// A line for each attachment: its plain-text form, else what stands in it.
     private static func attachments(of object: JSONObject) -> [String] {
-        (object.objects("attachments") ?? []).map { attachment in
-            if let fallback = attachment.string("fallback"), !fallback.allSatisfy(\.isWhitespace) { return fallback }
-            return [attachment.string("pretext"), attachment.string("title"), attachment.string("text")]
-                .compactMap { $0 }.filter { !$0.isEmpty }.joined(separator: "\n")
+        (value("attachments", of: object)?.array ?? []).map { attachment in
+            if let fallback = attachment["fallback"]?.string, !fallback.allSatisfy(\.isWhitespace) { return fallback }
+            let texts = ["pretext", "title", "text"].compactMap { attachment[$0]?.string }
+            return (texts + HookBlocks.fields(attachment, "title") + HookBlocks.lines(attachment["blocks"]))
+                .filter { !$0.isEmpty }.joined(separator: "\n")
         }
     }
 

@@ -47,8 +47,8 @@ extension HostMessage {
     private static func event(_ read: FieldReader) throws(WireError) -> EventDelivery {
         EventDelivery(
             queue: try read.string("queue"), delivery: try read.int("delivery"), position: try read.int("position"),
-            attempt: try read.int("attempt"), mode: Mode(rawValue: try read.string("mode")) ?? .live,
-            event: try read.raw("event", .object))
+            attempt: try read.int("attempt"), uncounted: try read.optionalInt("uncounted") ?? 0,
+            mode: Mode(rawValue: try read.string("mode")) ?? .live, event: try read.raw("event", .object))
     }
 
     private static func result(_ read: FieldReader) throws(WireError) -> CommandResult {

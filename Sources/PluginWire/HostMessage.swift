@@ -98,6 +98,8 @@ public enum HostMessage: Sendable, Equatable {
         public var position: Int64
         /// How many-th delivery of this event to this queue, from 1.
         public var attempt: Int64
+        /// How many of the earlier ones used up no attempt.
+        public var uncounted: Int64
         /// Why it is delivered.
         public var mode: Mode
         /// The event's JSON, as the log holds it.
@@ -105,12 +107,14 @@ public enum HostMessage: Sendable, Equatable {
 
         /// Makes one.
         public init(
-            queue: String, delivery: Int64, position: Int64, attempt: Int64 = 1, mode: Mode = .live, event: [UInt8]
+            queue: String, delivery: Int64, position: Int64, attempt: Int64 = 1, uncounted: Int64 = 0,
+            mode: Mode = .live, event: [UInt8]
         ) {
             self.queue = queue
             self.delivery = delivery
             self.position = position
             self.attempt = attempt
+            self.uncounted = uncounted
             self.mode = mode
             self.event = event
         }
@@ -212,8 +216,8 @@ extension HostMessage {
         case .event(let event):
             var out: [UInt8] = []
             EventLine(queue: event.queue).append(
-                delivery: event.delivery, position: event.position, attempt: event.attempt, mode: event.mode,
-                event: event.event[...], to: &out)
+                delivery: event.delivery, position: event.position, attempt: event.attempt, uncounted: event.uncounted,
+                mode: event.mode, event: event.event[...], to: &out)
             return out.dropLast()
         case .caughtUp(let queue):
             json.member("type", "caughtUp")
@@ -316,8 +320,8 @@ public struct EventLine: Sendable {
 
     /// Appends one line with its LF.
     public func append(
-        delivery: Int64, position: Int64, attempt: Int64, mode: HostMessage.Mode, event: ArraySlice<UInt8>,
-        to out: inout [UInt8]
+        delivery: Int64, position: Int64, attempt: Int64, uncounted: Int64 = 0, mode: HostMessage.Mode,
+        event: ArraySlice<UInt8>, to out: inout [UInt8]
     ) {
         out.append(contentsOf: head)
         out.appendDecimal(delivery)
@@ -325,6 +329,10 @@ public struct EventLine: Sendable {
         out.appendDecimal(position)
         out.append(contentsOf: ",\"attempt\":".utf8)
         out.appendDecimal(attempt)
+        if uncounted > 0 {
+            out.append(contentsOf: ",\"uncounted\":".utf8)
+            out.appendDecimal(uncounted)
+        }
         switch mode {
         case .live: out.append(contentsOf: ",\"mode\":\"live\",\"event\":".utf8)
         case .history: out.append(contentsOf: ",\"mode\":\"history\",\"event\":".utf8)

@@ -50,6 +50,34 @@ import Testing
             (#"payload={"text":"plain"}"#, "plain", nil),
             ("token=x&payload=%7b%22attachments%22%3a%5b%7b%22fallback%22%3a%22f%22%7d%5d%7d&x=1", "f", nil),
             (#"{"text":"see ?a=1&payload=2"}"#, "see ?a=1&payload=2", nil),
+            // Slack's blocks stand in place of the text, Discord's embeds behind it.
+            (
+                #"{"blocks":[{"type":"header","text":{"type":"plain_text","text":"Down"}},{"type":"divider"},"#
+                    + #"{"type":"section","text":{"type":"mrkdwn","text":"*db*"},"fields":["#
+                    + #"{"text":"a"},{"text":"b"}]},"#
+                    + #"{"type":"context","elements":[{"type":"image","alt_text":"!"},{"type":"mrkdwn","text":"c"}]},"#
+                    + #"{"type":"actions","elements":[{"type":"button","text":{"text":"Press"}}]}]}"#,
+                "Down\n*db*\na\nb\n!\nc", nil
+            ),
+            (
+                #"{"text":" ","blocks":[{"type":"rich_text","elements":[{"type":"rich_text_section","elements":["#
+                    + #"{"type":"text","text":"see "},{"type":"link","url":"https://e.org"},"#
+                    + #"{"type":"emoji","name":"wave"}]},{"type":"rich_text_list","elements":["#
+                    + #"{"type":"rich_text_section","elements":[{"type":"text","text":"one"}]}]}]}]}"#,
+                "see https://e.org:wave:\none", nil
+            ),
+            (#"{"text":"plain","blocks":[{"type":"section","text":{"text":"rich"}}]}"#, "plain", nil),
+            (
+                #"{"attachments":[{"title":"t","fields":[{"title":"host","value":"db1"},{"value":"x"},1]}]}"#,
+                "t\nhost: db1\nx", nil
+            ),
+            (#"{"attachments":[{"blocks":[{"type":"section","text":{"text":"in one"}}]},"x"]}"#, "in one", nil),
+            (
+                #"{"content":"","username":"bot","embeds":[{"title":"Failed","description":"main","#
+                    + #""fields":[{"name":"by","value":"ann"}]},{"url":"x"},7]}"#, "Failed\nmain\nby: ann", "bot"
+            ),
+            (#"{"content":"hi","embeds":[{"description":"more"}]}"#, "hi\nmore", nil),
+            (#"{"text":"a","embeds":{},"blocks":7}"#, "a", nil),
             (#"{"text":"a\u0000b","username":"c\u0000"}"#, "a\u{FFFD}b", "c\u{FFFD}"),
             (#"{"attachments":[{"fallback":"a\u0000b"}]}"#, "a\u{FFFD}b", nil),
         ] as [(String, String, String?)]) func formsOfOtherServicesAreRead(
@@ -73,6 +101,8 @@ import Testing
         ("/hooks/ci-token", #"{"text":1}"#, 422, "invalid_command"),
         ("/hooks/ci-token", #"{"content":1}"#, 422, "invalid_command"),
         ("/hooks/ci-token", #"{"attachments":[{"color":"red"}]}"#, 422, "invalid_command"),
+        ("/hooks/ci-token", #"{"blocks":[{"type":"divider"}]}"#, 422, "invalid_command"),
+        ("/hooks/ci-token", #"{"embeds":[{"color":7}]}"#, 422, "invalid_command"),
         ("/hooks/ci-token", "payload=", 400, "malformed"), ("/hooks/ci-token", "payload=%7", 400, "malformed"),
         ("/hooks/ci-token", "payload=%zz", 400, "malformed"), ("/hooks/ci-token", "text=x", 400, "malformed"),
         ("/hooks/ci-token", "payload=%7B%7D", 422, "invalid_command"),

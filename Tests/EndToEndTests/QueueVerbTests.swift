@@ -170,11 +170,20 @@ import Testing
             #expect(status == 1 && text.contains(sizes) && text.contains("Go on? [y/N]"), "\(text)")
             #expect(text.contains("nothing was done"))
         }
+        // Only what is behind the place counts.
+        let exported = folder.crowbar("events", "export").output.split(separator: "\n").map(String.init)
+        let one = try #require(exported.first { $0.contains(#""message":"one""#) })
+        let id = try #require(try JSONObject(parsing: Array(one.utf8)).string("eventId"))
+        for verb in [["replay", "webhook", "--from", "id:\(id)"], ["cursor", "set", "webhook", "id:\(id)"]] {
+            let asked = folder.verb(verb)
+            let words = "1 event to 'audit', 1 event to 'ops'"
+            #expect(asked.status == 64 && asked.error.contains(words), "\(asked.error)")
+        }
         // Nothing was begun by that, and nothing posted: what comes next is what is asked for next.
         #expect(folder.crowbar("replay", "webhook", "--resume").error.contains("there is no replay of 'webhook'"))
-        let one = folder.crowbar("replay", "webhook/ops", "--from", "beginning")
-        #expect(one.status == 0 && one.error.contains("100 % of 2 events"), "\(one.error)")
-        #expect(one.output.hasPrefix("webhook/ops: 2 events settled"), "\(one.output)")
+        let single = folder.crowbar("replay", "webhook/ops", "--from", "beginning")
+        #expect(single.status == 0 && single.error.contains("100 % of 2 events"), "\(single.error)")
+        #expect(single.output.hasPrefix("webhook/ops: 2 events settled"), "\(single.output)")
         try await server.expect(["/ops one", "/ops two"])
         let whole = folder.verb(replay + ["--yes"])
         #expect(whole.status == 0, "\(whole.error)")

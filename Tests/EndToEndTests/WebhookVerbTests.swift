@@ -145,4 +145,31 @@ import Testing
         try await server.expect(["/codes/410,200 one"])
         #expect(folder.poll { !isGone() })
     }
+
+    /// Answers that only ask to wait use up no try, also those that another process of the plugin had: the first
+    /// refusal behind them is tried again.
+    @Test func whatAskedToWaitCostsNoTryOverARestartOfThePlugin() async throws {
+        let server = try await WebhookServer()
+        defer { server.stop() }
+        let folder = server.folder
+        let path = "/codes/429,429,400,200"
+        try server.configure([server.endpoint("busy", "http://127.0.0.1:\(server.port)\(path)")])
+        try await server.waitLive()
+        try await server.send(["one"])
+        func waiting() -> JSON? {
+            (try? server.plugin())?["queues"]?.array?.first { $0["name"]?.string == "busy" }?["waiting"]
+        }
+        for _ in 1...3 {
+            try await server.expect(["\(path) one"])
+            #expect(folder.poll { waiting()?.int == 1 })
+            #expect(folder.crowbar("plugins", "stop", "webhook").status == 0)
+            #expect(folder.poll { (try? server.plugin())?["state"]?.string == "stopped" })
+            #expect(folder.crowbar("plugins", "start", "webhook").status == 0)
+            try await server.waitLive()
+            #expect(folder.crowbar("plugins", "restart", "webhook/busy").status == 0)
+        }
+        try await server.expect(["\(path) one"])
+        #expect(folder.poll { waiting()?.int == 0 })
+        #expect(folder.crowbar("dead-letters", "list", "webhook").output.contains("http_400") == false)
+    }
 }

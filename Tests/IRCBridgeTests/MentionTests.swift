@@ -100,6 +100,28 @@ import Testing
         #expect(heard.commands.contains { $0.contains(text) }, "\(heard.commands)")
     }
 
+    /// Who is addressed at the beginning of a line, and nobody in the middle of one, whatever formatting begins there.
+    @Test(arguments: [
+        ("Bob: hi", "@Bob: hi"), ("hey \u{2}Bob: hi\u{2}", "hey **Bob: hi**"), ("\u{2}Bob: hi\u{2}", "**@Bob: hi**"),
+        ("\u{11}Bob: hi\u{11}", "`Bob: hi`"), ("all:\nBob: hi\nnobody: hi", "all:\n@Bob: hi\nnobody: hi"),
+        ("x\n\u{2}Bob: hi\u{2}\ny \u{1D}Bob: z\u{1D}", "x\n**@Bob: hi**\ny *Bob: z*"), ("x\n\nBob:", "x\n\n@Bob:"),
+        ("\u{2}x\u{2} y\nBob: hi", "**x** y\n@Bob: hi"),
+    ])
+    func whoIsAddressedOnIRC(text: String, said: String) throws {
+        let machine = try joined()
+        #expect(machine.chatTexts(text, in: "#room") == [said])
+    }
+
+    /// Scripts without spaces between words, in which a URL begins right behind a letter.
+    @Test func aURLBehindALetterOfAScriptWithoutSpacesStaysAsItIs() throws {
+        var machine = try joined()
+        let typed = "看https://social.test/@bob/_1_ と@bob"
+        let said = machine.deliver(event(1, #""type":"MESSAGE_SENT","message":"\#(typed)""#), now: 0)
+        #expect(texts(said) == ["<Ann> 看https://social.test/@bob/_1_ と@bob"])
+        let heard = machine.received(Tables.line(":Eve!e@h PRIVMSG #room :看https://e.test/M*A*S*H です"), now: 0)
+        #expect(heard.commands.contains { $0.contains(#""message":"看https://e.test/M*A*S*H です""#) })
+    }
+
     @Test func answersAndDeletionsSayOfWhat() throws {
         var machine = try joined()
         let long = String(repeating: "long ", count: 20)

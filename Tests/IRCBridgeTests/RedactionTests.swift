@@ -56,10 +56,24 @@ import Testing
         #expect(try DraftNetwork.types(hear(&off, ":op!o@h REDACT #room a1")) == ["DELETE_MESSAGE"])
     }
 
+    /// Another session of the bridge's account deletes what somebody said on IRC, and what it said itself.
+    @Test(arguments: [
+        ("@msgid=a1 :bob!b@h PRIVMSG #room :spam", "irc/net/nick/bob"),
+        ("@msgid=a1 :crow!crow@host PRIVMSG #room :typo", "irc/net/nick/crow"),
+    ])
+    func anotherSessionOfTheAccountDeletesToo(line: String, author: String) throws {
+        var machine = try machine()
+        let said = hear(&machine, line)
+        let id = try #require(try DraftNetwork.commands(said, "SEND_MESSAGE").first?.string("messageId"))
+        let deleted = hear(&machine, ":crow!crow@host REDACT #room a1")
+        let command = try #require(try DraftNetwork.commands(deleted, "DELETE_MESSAGE").first)
+        #expect(command.string("messageId") == id && command.string("userId") == author)
+    }
+
     /// Who may delete is for the server to say, and only what the bridge brought is deleted.
     @Test(arguments: [
         (":op!o@h REDACT #room a2", true), (":op!o@h REDACT #other a1", true), (":op!o@h REDACT #room", true),
-        (":op!o@h REDACT #room c1", true), (":op!o@h REDACT crow a1", true), (":crow!crow@host REDACT #room a1", true),
+        (":op!o@h REDACT #room c1", true), (":op!o@h REDACT crow a1", true), (":crow!crow@host REDACT #room c1", true),
         ("@batch=p :op!o@h REDACT #room a1", true), (":bad!o@h REDACT #room a1", true),
         (":bob!b@h PRIVMSG #room :REDACT #room a1", true), (":op!o@h REDACT #room a1", false),
         ("@+draft/delete=a1 :op!o@h TAGMSG #room", true), ("REDACT #room a1", true),

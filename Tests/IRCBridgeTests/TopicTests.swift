@@ -1,3 +1,4 @@
+import JSONBytes
 import PluginWire
 import Testing
 
@@ -33,6 +34,19 @@ import Testing
         let told = machine.received(Tables.line(":s 332 crow #room :as it was"), now: 0)
         let byServer = machine.received(Tables.line(":irc.example.org TOPIC #room :by a server"), now: 0)
         #expect((own, told, byServer) == ([], [], []))
+    }
+
+    /// Where lines have labels, a topic under the bridge's nick without one is of another session of its account.
+    @Test func aTopicOfAnotherSessionIsSetInTheChat() throws {
+        var machine = try DraftNetwork.machine()
+        let said = machine.deliver(DraftNetwork.event(1, "CHANNEL_TOPIC_SET", [("topic", "ours")]), now: 0)
+        let line = try #require(said.lines.first { $0.contains("TOPIC") })
+        let label = line.prefix { $0 != " " }
+        let own = machine.received(Tables.line("\(label) :crow!crow@host TOPIC #room :ours"), now: 0)
+        #expect(try DraftNetwork.commands(own, "SET_TOPIC").isEmpty && own.acks == [1])
+        let other = machine.received(Tables.line("@msgid=t2 :crow!crow@host TOPIC #room :theirs"), now: 0)
+        let command = try #require(try DraftNetwork.commands(other, "SET_TOPIC").first)
+        #expect(command.string("topic") == "theirs" && command.string("userId") == "irc/net/nick/crow")
     }
 
     @Test(

@@ -14,6 +14,7 @@ import Testing
         .event(.init(queue: "m\"x", delivery: 1, position: 9, event: Array(#"{"a":1}"#.utf8))),
         .event(.init(queue: "q", delivery: 2, position: .max, attempt: 3, mode: .history, event: Array("{}".utf8))),
         .event(.init(queue: "q", delivery: 2, position: 1, attempt: 3, mode: .replay, event: Array("{}".utf8))),
+        .event(.init(queue: "q", delivery: 2, position: 1, attempt: 3, uncounted: 2, event: Array("{}".utf8))),
         .event(.init(queue: "q", delivery: 2, position: 1, attempt: 3, mode: .redrive, event: Array("{}".utf8))),
         .caughtUp(queue: "q"), .voided(delivery: 3, through: 9),
         .config(id: MessageID(4), config: .object([.init("a", .bool(true))])),

@@ -81,7 +81,7 @@ import Testing
     @Test(
         "Discord",
         arguments: [
-            ("@everyone <@1>", "@everyone <@1>"),
+            ("@everyone <@1>", "@everyone \\<@1>"),
             ("[https://bank.example](https://evil.example)", "[https://bank.example]·(https://evil.example)"),
             ("[x](<https://evil.example>)", "[x]·(<https://evil.example>)"), ("**b** a[1] (x)", "**b** a[1] (x)"),
         ])

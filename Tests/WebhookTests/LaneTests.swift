@@ -20,8 +20,10 @@ import Testing
         return try #require(next)
     }
 
-    private func job(_ delivery: Int64, attempt: Int64 = 1) -> Job {
-        Job(delivery: delivery, position: 7, attempt: attempt, eventId: "e", body: [])
+    private func job(_ delivery: Int64, attempt: Int64 = 1, uncounted: Int64 = 0) -> Job {
+        var job = Job(delivery: delivery, position: 7, attempt: attempt, eventId: "e", body: [])
+        job.uncounted = uncounted
+        return job
     }
 
     @Test func itTakesTurnsUpToItsConcurrency() throws {
@@ -88,20 +90,31 @@ import Testing
     }
 
     @Test func triesThatDoNotCountDoNotMoveTheSchedule() throws {
+        // The host counts them, so that a new process knows as well.
         var lane = try makeLane()
-        for attempt in Int64(1)...3 {
-            let job = try taken(job(attempt, attempt: attempt), by: &lane)
-            _ = lane.settle(
-                job, .answered(status: 429, retryAfter: 1), now: attempt * 10, chance: 0)
-            _ = lane.release(now: attempt * 10 + 1)
-        }
-        let fourth = try taken(job(4, attempt: 4), by: &lane)
+        let fourth = try taken(job(4, attempt: 4, uncounted: 3), by: &lane)
         let settled = lane.settle(fourth, .answered(status: 500), now: 50, chance: 0)
         guard case .messages(let messages) = settled, case .retry(let retry)? = messages.first else {
             Issue.record("a 500 is a retry: \(settled)")
             return
         }
         #expect(retry.afterMs == 4000)
+        // A refusal is tried twice, also behind any number of answers that only asked to wait.
+        let refusal = try taken(job(5, attempt: 9, uncounted: 8), by: &lane)
+        guard case .messages(let again) = lane.settle(refusal, .answered(status: 400), now: 60, chance: 0),
+            case .retry(let second)? = again.first
+        else {
+            Issue.record("the first 400 is a retry")
+            return
+        }
+        #expect(second.counted)
+        let last = try taken(job(6, attempt: 10, uncounted: 8), by: &lane)
+        guard case .messages(let end) = lane.settle(last, .answered(status: 400), now: 70, chance: 0),
+            case .reject(6, "http_400", _, true)? = end.first
+        else {
+            Issue.record("the second 400 is a dead letter")
+            return
+        }
     }
 
     @Test func aReceiverThatIsGoneStaysSoOnlyUnderItsConfiguration() throws {

@@ -77,6 +77,18 @@ import Testing
         Row("c:\\temp", "c:\\temp", "c:\\\\temp", "c:\\temp"),
         Row("a & b < c > d", "a &amp; b &lt; c &gt; d", "a & b < c > d"),
         Row("&lt;", "&amp;lt;", "&lt;", "&·lt;"), Row("@all @here", "@all @here", "@all @here", "@·all @·here"),
+        Row(
+            "<@1> <@!1> <@&1> <#1>", "&lt;@1&gt; &lt;@!1&gt; &lt;@&amp;1&gt; &lt;#1&gt;",
+            "\\<@1> \\<@!1> \\<@&1> \\<#1>", "<@·1> <@·!1> <@·&1> <#1>"),
+        Row(
+            "<t:1:R> <a:x:1> </x:1> <:x:1>", "&lt;t:1:R&gt; &lt;a:x:1&gt; &lt;/x:1&gt; &lt;:x:1&gt;",
+            "\\<t:1:R> \\<a:x:1> \\</x:1> \\<:x:1>", "<t:1:R> <a:x:1> </x:1> <:x:1>"),
+        Row(
+            "a <3 b <#x> <@> </b> <:)", "a &lt;3 b &lt;#x&gt; &lt;@&gt; &lt;/b&gt; &lt;:)", "a <3 b <#x> <@> </b> <:)",
+            "a <3 b <#x> <@·> </b> <:)"),
+        Row(
+            "~town-square ~2024-plans a~b ~5", "~town-square ~2024-plans a~b ~5", "~town-square ~2024-plans a~b ~5",
+            "~·town-square ~·2024-plans a~b ~5"),
         Row("<!channel> <@U1>", "&lt;!channel&gt; &lt;@U1&gt;", "<!channel> <@U1>", "<·!channel> <@·U1>"),
         Row("||x||", "||x||", "\\|\\|x\\|\\|", "||x||"), Row("a | b"),
         Row("**@all**", "*@all*", "**@all**", "**@·all**"), Row("a\u{7}b\u{1B}[31m\u{9D}c", "ab[31mc", "ab[31mc"),
@@ -85,7 +97,7 @@ import Testing
 
     private static let code: [Row] = [
         Row("`a*b*_c_`"), Row("`<b> & c`", "`&lt;b&gt; &amp; c`", "`<b> & c`"), Row("x`y`z", "x·`y`·z", "x`y`z"),
-        Row("``a`b``", "a`b", "``a`b``"), Row("`@all`", "`@all`", "`@all`", "`@·all`"),
+        Row("``a`b``", "a`b", "``a`b``"), Row("`@all`", "`@all`", "`@all`", "`@·all`"), Row("`~dev`"),
         Row("**`x`**", "*`x`*", "**`x`**"), Row("**`x*`**", "`x*`", "`x*`"), Row("`open", "`open", "\\`open"),
         Row("`` ` ``", "`", "`` ` ``"), Row("`a\nb`", "`a`\n`b`", "`a`\n`b`"),
         Row("```x```", "`x`", "`x`"),

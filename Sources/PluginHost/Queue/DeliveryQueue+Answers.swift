@@ -193,6 +193,13 @@ extension DeliveryQueue {
         return (attempts[position]?.counted ?? 0) + 1
     }
 
+    /// How many of the earlier deliveries of an event used up no attempt.
+    /// - Parameter attempt: How many-th delivery this one is.
+    func uncountedDeliveries(slot index: Int, before attempt: Int64) -> Int64 {
+        guard attempt > 1, let slot = slot(index), let record = attempts[slot.position] else { return 0 }
+        return max(0, attempt - 1 - record.counted)
+    }
+
     mutating func putUnderRetry(_ index: Int) {
         guard let slot = slot(index) else { return }
         mark(index, .retry)

@@ -155,7 +155,8 @@ struct QueueRunner {
                 let number = delivery + Int64(count)
                 let attempt = queue.launch(slot: taken.slot, delivery: number, now: now)
                 line.append(
-                    delivery: number, position: taken.position, attempt: attempt, mode: mode(taken),
+                    delivery: number, position: taken.position, attempt: attempt,
+                    uncounted: queue.uncountedDeliveries(slot: taken.slot, before: attempt), mode: mode(taken),
                     event: page.json(entry), to: &out)
                 count += 1
             } else if next < page.entries.count, queue.wantsEvents, !isThrough {
@@ -187,7 +188,8 @@ struct QueueRunner {
             let attempt = queue.launch(slot: taken.slot, delivery: number, now: now)
             if entry.audience == 0 || filter.wants(channel: fetched.name(entry.channel), isPrivate: true) {
                 line.append(
-                    delivery: number, position: taken.position, attempt: attempt, mode: mode,
+                    delivery: number, position: taken.position, attempt: attempt,
+                    uncounted: queue.uncountedDeliveries(slot: taken.slot, before: attempt), mode: mode,
                     event: fetched.json(entry), to: &out)
             } else {
                 // It was parked or given up on when the manifest still allowed it.

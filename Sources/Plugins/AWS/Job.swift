@@ -9,6 +9,10 @@ struct Job: Equatable, Sendable {
     var position: Int64
     /// How many-th delivery it is, from 1.
     var attempt: Int64
+    /// How many of the earlier ones used up no try, as the receiver only asked to wait.
+    var uncounted: Int64 = 0
+    /// Which try it is, from 1, those left out.
+    var countedTry: Int64 { max(1, attempt - uncounted) }
     /// The event's id, the same for all tries: a FIFO queue drops by it what it has seen.
     var eventId: String
     /// What is in order among itself: the event's channel, or its user where it has none.
@@ -27,6 +31,7 @@ struct Job: Equatable, Sendable {
         self.init(
             delivery: event.delivery, position: event.position, attempt: event.attempt, eventId: eventId,
             group: group.flatMap { Self.isName($0) ? $0 : nil } ?? "none", body: event.event)
+        uncounted = event.uncounted
     }
 
     init(delivery: Int64, position: Int64, attempt: Int64 = 1, eventId: String, group: String, body: [UInt8]) {

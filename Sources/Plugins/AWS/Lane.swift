@@ -24,9 +24,6 @@ struct Lane {
         }
     }
 
-    /// Events whose uncounted tries are remembered, at most; others may wait longer than the schedule says.
-    static let maxUncounted = 4096
-
     /// The target.
     let target: Target
     /// Until when the target takes nothing, in milliseconds of the caller's clock.
@@ -46,7 +43,6 @@ struct Lane {
     private var waiting: Deque<Job> = []
     private var inFlight = 0
     private var holds = 0
-    private var uncounted: [Int64: Int64] = [:]
 
     init(_ target: Target) { self.target = target }
 
@@ -117,10 +113,9 @@ struct Lane {
     private mutating func settle(
         _ job: Job, _ judgement: Judgement, now: Int64, chance: Double, into settlement: inout Settlement
     ) {
-        let attempt = max(1, job.attempt - (uncounted[job.position] ?? 0))
+        let attempt = job.countedTry
         switch judgement {
         case .delivered(let commands):
-            if !uncounted.isEmpty { uncounted[job.position] = nil }
             (failing, holds, last, reason) = (0, 0, "ok", "")
             delivered += 1
             settlement.commands += commands.map { (job.delivery, $0) }
@@ -130,7 +125,6 @@ struct Lane {
             settlement.messages.append(retry(job, attempt, chance, code, message))
         case .deadLetter(let code, let message), .refused(let code, let message):
             note(code, message)
-            uncounted[job.position] = nil
             settlement.messages.append(.reject(delivery: job.delivery, code: code, message: message, deadLetter: true))
         case .retry(let code, let message):
             note(code, message)
@@ -193,10 +187,7 @@ struct Lane {
         return .retry(.init(delivery: job.delivery, afterMs: wait, code: code, message: message))
     }
 
-    private mutating func uncountedRetry(_ job: Job, _ now: Int64, _ code: String, _ message: String) -> PluginMessage {
-        if uncounted.count < Self.maxUncounted || uncounted[job.position] != nil {
-            uncounted[job.position, default: 0] += 1
-        }
+    private func uncountedRetry(_ job: Job, _ now: Int64, _ code: String, _ message: String) -> PluginMessage {
         let wait = max(0, (holdUntil ?? now) - now)
         return .retry(.init(delivery: job.delivery, afterMs: wait, counted: false, code: code, message: message))
     }

@@ -250,7 +250,10 @@ extension NetworkMachine {
         let params = message.params.dropFirst(message.verb == "332" ? 1 : 0)
         guard params.count == 2, let name = params.first, let text = params.last else { return [] }
         memberships[fold(name)]?.topic = text
-        guard message.verb == "TOPIC", !isOwn(source.nick), !source.host.isEmpty, !isIgnored(message.source ?? "")
+        // An own topic without the label of a line of the bridge was set by another session of its account.
+        let isOtherSession = receipts == .labels && !isAnswer(message)
+        guard message.verb == "TOPIC", !isOwn(source.nick) || isOtherSession, !source.host.isEmpty,
+            !isIgnored(message.source ?? "")
         else {
             return []
         }

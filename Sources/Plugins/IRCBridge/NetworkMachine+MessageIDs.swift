@@ -86,10 +86,11 @@ extension NetworkMachine {
     }
 
     /// The server says that a message was deleted (`REDACT #channel ID :reason`): it is deleted in the chat, where the
-    /// bridge has brought it there. Who may delete what is for the server to know.
+    /// bridge has brought it there. Who may delete what is for the server to know. The bridge itself deletes on IRC
+    /// only what was said in the chat, so that a deletion under its nick is of another session of its account.
     mutating func redacted(_ message: IRCMessage, _ now: Instant, isPlayback: Bool = false) -> [NetworkAction] {
         guard !isPuppet, registration.enabled.contains(Drafts.redaction), message.params.count > 1,
-            let source = message.source, !isOurs(IRCSource(source).nick), !isIgnored(source)
+            let source = message.source, !isIgnored(source)
         else { return [] }
         let target = fold(message.params[0])
         if !isPlayback, let instead = heldBack(message, target, now) { return instead }
@@ -135,7 +136,11 @@ extension NetworkMachine {
     func chatTexts(_ text: String, in target: String) -> [String] {
         let markdown =
             StyledText(ircLines: text).replacing { part, before, _ in
-                before == nil ? Mentions.toChat(part) { addressee($0, in: target) } : part
+                // In each line, as where the server brings them one by one.
+                part.split(separator: "\n", omittingEmptySubsequences: false).enumerated().map { i, line in
+                    let begins = i > 0 || before == nil || before == "\n"
+                    return begins ? Mentions.toChat(String(line)) { addressee($0, in: target) } : String(line)
+                }.joined(separator: "\n")
             }.markdown
         guard markdown.utf8.count > Self.longestChatMessage else { return [markdown] }
         let bytes = Array(text.utf8)

@@ -1,7 +1,8 @@
 import ChatMarkdown
 
 /// Discord's Markdown: `**bold**`, `_italic_` or `*italic*`, `__underline__`, `~~strike~~`, code, quotations. A
-/// backslash takes the meaning from the next sign. Discord is told to resolve no mentions (`allowed_mentions`).
+/// backslash takes the meaning from the next sign. Discord is told to call nobody (`allowed_mentions`), but would still
+/// show `<@1>`, `<#1>`, `<t:1>` and the like as a name, a channel or a time.
 struct DiscordMarkup: Markup {
     private static let longestScheme = 200
 
@@ -28,9 +29,25 @@ struct DiscordMarkup: Markup {
             let isInWord = line.isWordOfASCII(i - 1) && line.isWordOfASCII(i + 1)
             return line.hasBars || !(isInWord && line.isSameStyle(i - 1, i) && line.isSameStyle(i, i + 1))
         case "~": return line.cells[i].style.contains(.strike) || line.scalar(i - 1) == "~" || line.scalar(i + 1) == "~"
-        case "<": return isScheme(line, i)
+        case "<": return isScheme(line, i) || isReference(line, i)
         case "|": return line.scalar(i - 1) == "|" || line.scalar(i + 1) == "|"
         default: return false
+        }
+    }
+
+    /// Whether `<` begins what Discord shows as something else (discord.com/developers, "Message Formatting"): a user,
+    /// a role, a channel, an emoji, a time, a command, a place of the server.
+    private func isReference(_ line: MarkupLine, _ i: Int) -> Bool {
+        var (text, at) = ("", i + 1)
+        while let scalar = line.scalar(at), scalar != ">", scalar != "\n", at - i < Self.longestScheme {
+            text.unicodeScalars.append(scalar)
+            at += 1
+        }
+        guard line.scalar(at) == ">", let first = text.first else { return false }
+        switch first {
+        case "@", "#": return text.dropFirst().drop { $0 == "!" || $0 == "&" }.allSatisfy(\.isNumber) && text.count > 1
+        case "/", ":": return text.last?.isNumber == true && text.dropFirst().contains(":")
+        default: return text.hasPrefix("a:") || text.hasPrefix("t:") || text.hasPrefix("id:")
         }
     }
 

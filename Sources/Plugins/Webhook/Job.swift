@@ -9,6 +9,10 @@ struct Job: Equatable, Sendable {
     var position: Int64
     /// How many-th delivery it is, from 1.
     var attempt: Int64
+    /// How many of the earlier ones used up no try, as the receiver only asked to wait.
+    var uncounted: Int64 = 0
+    /// Which try it is, from 1, those left out.
+    var countedTry: Int64 { max(1, attempt - uncounted) }
     /// `webhook-id`: the event's id, the same for all tries.
     var eventId: String
     /// Header lines of this event's own, besides the signature's.
@@ -41,6 +45,7 @@ struct Job: Equatable, Sendable {
         self.init(
             delivery: event.delivery, position: event.position, attempt: event.attempt, eventId: eventId,
             body: content.body)
+        uncounted = event.uncounted
         headers = content.headers
     }
 

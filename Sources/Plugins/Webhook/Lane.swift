@@ -12,8 +12,6 @@ struct Lane {
         case messages([PluginMessage])
     }
 
-    /// Events whose uncounted tries are remembered, at most; others may wait longer than the schedule says.
-    static let maxUncounted = 4096
     /// The wait of a delivery that met a receiver that is gone, in milliseconds; the window of 0 holds it longer.
     static let waitOfGone: Int64 = 1000
 
@@ -44,7 +42,6 @@ struct Lane {
     /// What the host has as the queue's state.
     private var kept = JSON.null
     private var waiting: Deque<Job> = []
-    private var uncounted: [Int64: Int64] = [:]
     /// How many tries running the receiver answered with a wish to wait.
     private var holds = 0
 
@@ -119,16 +116,14 @@ struct Lane {
         _ job: Job, _ outcome: Outcome, quote: String = "", now: Int64, chance: Double
     ) -> Settlement {
         inFlight -= 1
-        let attempt = max(1, job.attempt - (uncounted[job.position] ?? 0))
         // What was in flight together is one wish.
         let holdsBefore = holdUntil == nil ? holds : max(0, holds - 1)
-        let judgement = Judgement(outcome, attempt: attempt, holds: holdsBefore, chance: chance).quoting(quote)
+        let judgement = Judgement(outcome, attempt: job.countedTry, holds: holdsBefore, chance: chance).quoting(quote)
         note(outcome, judgement)
         let wasPaused = health.isPaused
         let changes = judge(judgement, now: now)
         switch judgement {
         case .delivered:
-            if !uncounted.isEmpty { uncounted[job.position] = nil }
             return changes.isEmpty ? .ack(job.delivery) : .messages([.ack(.one(job.delivery), state: nil)] + changes)
         case .retry(_, let code, let message) where wasPaused && !outcome.blamesEvent:
             // A pause discards nothing, however long it lasts: probes cost no tries.
@@ -138,7 +133,6 @@ struct Lane {
             return .messages(
                 changes + [.retry(.init(delivery: job.delivery, afterMs: afterMs, code: code, message: message))])
         case .deadLetter(let code, let message):
-            uncounted[job.position] = nil
             return .messages(
                 changes + [.reject(delivery: job.delivery, code: code, message: message, deadLetter: true)])
         case .hold(let forMs, let code, let message):
@@ -239,11 +233,8 @@ struct Lane {
         return [.state(queue: name, state: state)]
     }
 
-    private mutating func uncountedRetry(_ job: Job, afterMs: Int64, code: String, message: String) -> PluginMessage {
-        if uncounted.count < Self.maxUncounted || uncounted[job.position] != nil {
-            uncounted[job.position, default: 0] += 1
-        }
-        return .retry(
+    private func uncountedRetry(_ job: Job, afterMs: Int64, code: String, message: String) -> PluginMessage {
+        .retry(
             .init(delivery: job.delivery, afterMs: afterMs, counted: false, code: code, message: message))
     }
 

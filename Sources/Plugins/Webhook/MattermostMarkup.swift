@@ -3,7 +3,8 @@ import ChatMarkdown
 /// Mattermost's Markdown: `**bold**`, `_italic_` or `*italic*`, `~~strike~~`, code, quotations. A backslash takes the
 /// meaning from most signs.
 ///
-/// It calls by `@all` and the like, also where the `@` is written as an entity, and by Slack's `<!all>`. It reads
+/// It calls by `@all` and the like, also where the `@` is written as an entity, and by Slack's `<!all>`. It shows
+/// `~town-square` by that channel's title. It reads
 /// Markdown links, `[text](url)` and `[text]` with `[text]: url` on another line, and Slack's `<url|text>`.
 struct MattermostMarkup: Markup {
     /// The longest name of an HTML entity, in letters; the longest of the standard has 31.
@@ -27,10 +28,23 @@ struct MattermostMarkup: Markup {
         if line.isAtStart, line.bullet == i || i == line.indent && (line.isHeading || scalar == ">") {
             return "\\\(scalar)"
         }
-        if isParted(scalar, line, i) { return "\(scalar)\(Parting.space)" }
+        if isParted(scalar, line, i) || scalar == "~" && isChannel(line, i) { return "\(scalar)\(Parting.space)" }
         guard !line.cells[i].isTail, means(scalar, line, i) else { return String(scalar) }
         // Nor does a mark in italics look at the backslash before it; but it does not count before what is no sign.
         return scalar == "_" && line.cells[i].style.contains(.italic) ? "\\_\(Parting.space)" : "\\\(scalar)"
+    }
+
+    /// Whether `~` begins the name of a channel.
+    private func isChannel(_ line: MarkupLine, _ i: Int) -> Bool {
+        guard !line.cells[i].isTail, !line.isWordOfASCII(i - 1), line.scalar(i - 1) != "~" else { return false }
+        var (end, hasLetter) = (i + 1, false)
+        while end - i < Self.longestToken, let scalar = line.scalar(end),
+            MarkupLine.isWordOfASCII(scalar) || "._-".unicodeScalars.contains(scalar)
+        {
+            hasLetter = hasLetter || scalar.properties.isAlphabetic
+            end += 1
+        }
+        return hasLetter && end - i > 2
     }
 
     private func isParted(_ scalar: Unicode.Scalar, _ line: MarkupLine, _ i: Int) -> Bool {

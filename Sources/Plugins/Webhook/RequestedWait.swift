@@ -25,7 +25,8 @@ struct RequestedWait: Equatable, Sendable {
     var date: Int64?
     /// Whether there is any `X-RateLimit-` header.
     var hasRateLimit = false
-    /// The body, whose member `retry_after` counts where it is a JSON object.
+    /// The body, whose member `retry_after` (Discord; Telegram has it in `parameters`) or `retry_after_ms` (Matrix)
+    /// counts where it is a JSON object.
     var body: [UInt8] = []
 
     /// A figure whose unit is certain.
@@ -50,6 +51,9 @@ struct RequestedWait: Equatable, Sendable {
             seconds = Double(secondsToDate)
         }
         if let inBody { seconds = max(seconds ?? 0, inSeconds(inBody, known)) }
+        if status == 429, let told = Self.positive(bodyObject?["retry_after_ms"]) {
+            seconds = max(seconds ?? 0, told / 1000)
+        }
         if status == 429, seconds == nil { seconds = Self.number(resetAfter) }
         // A part of a millisecond counts as one, but not the error of the arithmetic.
         return seconds.map { Int64((min($0 * 1000, Double(Self.longest)) - 0.000_001).rounded(.up)) }
@@ -83,11 +87,16 @@ struct RequestedWait: Equatable, Sendable {
     private static func isWhole(_ number: Double) -> Bool { number.rounded() == number }
 
     private var bodyNumber: Double? {
-        guard body.first(where: { $0 > 0x20 }) == UInt8(ascii: "{"),
-            let wait = (try? JSON(parsing: body, largeNumbersAsText: true))?["retry_after"]?.double, wait > 0
-        else { return nil }
-        return wait
+        let object = bodyObject
+        return Self.positive(object?["retry_after"]) ?? Self.positive(object?["parameters"]?["retry_after"])
     }
+
+    private var bodyObject: JSON? {
+        guard body.first(where: { $0 > 0x20 }) == UInt8(ascii: "{") else { return nil }
+        return try? JSON(parsing: body, largeNumbersAsText: true)
+    }
+
+    private static func positive(_ value: JSON?) -> Double? { value?.double.flatMap { $0 > 0 ? $0 : nil } }
 
     /// A decimal number above 0, without sign and exponent.
     private static func number(_ text: String) -> Double? {

@@ -97,7 +97,9 @@ def main():
             first = False
             with open(os.path.join(folder, "seen"), "a") as file:
                 file.write(json.dumps(dict(message=text, attempt=message["attempt"])) + "\n")
-            if fault == "uncounted" and message["attempt"] < 12:
+            if fault == "uncounted" and message.get("uncounted", 0) != message["attempt"] - 1:
+                say(type="reject", delivery=message["delivery"], code="miscounted", deadLetter=True)
+            elif fault == "uncounted" and message["attempt"] < 12:
                 say(type="retry", delivery=message["delivery"], afterMs=5, counted=False, code="away", message="away")
             else:
                 say(type="ack", upTo=message["delivery"])
