@@ -16,7 +16,7 @@ public enum FolderPath {
     }
 
     /// A path from the root in quotes, as messages have it.
-    static func shown(_ path: String) -> String { "'\(absolute(path))'" }
+    public static func shown(_ path: String) -> String { "'\(absolute(path))'" }
 
     /// A path from the root without symbolic links; of one that is not there yet, those of what is there are resolved.
     public static func resolved(_ path: String) -> String {
@@ -69,7 +69,7 @@ public enum FolderPath {
 
     /// The names in a folder, without `.` and `..`; nil where it cannot be read.
     /// - Parameter limit: Names at most.
-    static func names(in folder: String, limit: Int) -> [String]? {
+    public static func names(in folder: String, limit: Int) -> [String]? {
         guard let handle = opendir(folder) else { return nil }
         defer { closedir(handle) }
         var names: [String] = []

@@ -4,6 +4,10 @@ public enum StoreError: Error, Sendable, Equatable, CustomStringConvertible {
     case cannotOpen(path: String, why: String)
     /// A newer version of Crowbar wrote it.
     case newerFormat(path: String, found: Int, supported: Int)
+    /// An older version of Crowbar wrote them, and who opens them only reads.
+    case olderFormat([DatabaseFormat])
+    /// It is not there or empty, and who opens it only reads.
+    case missing(path: String)
     /// Commits would not be synced: `PRAGMA synchronous` is not 2 (FULL).
     case notDurable(path: String, synchronous: Int)
     /// What it holds cannot be so; in words.
@@ -22,6 +26,14 @@ public enum StoreError: Error, Sendable, Equatable, CustomStringConvertible {
         case .newerFormat(let path, let found, let supported):
             "\(FolderPath.shown(path)) has format \(found), this version knows up to \(supported); a newer Crowbar "
                 + "wrote it"
+        case .olderFormat(let formats):
+            formats.map { "\(FolderPath.shown($0.path)) has format \($0.found), this version reads \($0.supported)" }
+                .joined(separator: "; ")
+                + "; a verb that only reads upgrades nothing: make a backup ('crowbar backup FOLDER'), then start the "
+                + "server of this version ('crowbar serve'), which upgrades it"
+        case .missing(let path):
+            "\(FolderPath.shown(path)) is missing or empty; restore it from a backup, or start the server ('crowbar "
+                + "serve'), which makes an empty one"
         case .notDurable(let path, let found):
             "\(FolderPath.shown(path)) would not sync its commits (synchronous is \(found), not 2)"
         case .failed(let why): why

@@ -39,8 +39,7 @@ public struct SettingsReader: Sendable {
         do {
             table = try TOMLTable(string: text)
         } catch let error as TOMLParseError {
-            throw SettingsError(
-                file: file, line: error.source.begin.line, reason: Self.reason(error.description))
+            throw Self.error(error, file: file, text: text)
         } catch {
             throw SettingsError(file: file, reason: "\(error)")
         }
@@ -51,14 +50,22 @@ public struct SettingsReader: Sendable {
         path = []
     }
 
-    /// A parser's reason, for people where it is about a key that is given twice.
-    private static func reason(_ text: String) -> String {
+    private static func error(_ error: TOMLParseError, file: String, text: String) -> SettingsError {
+        let begin = error.source.begin
+        if let reason = twice(error.description) { return SettingsError(file: file, line: begin.line, reason: reason) }
+        let fault = TOMLFault(error.description, line: begin.line, column: begin.column, in: text)
+        return SettingsError(
+            file: file, line: fault.line, column: fault.column, reason: fault.reason, quote: fault.quote)
+    }
+
+    /// A parser's reason for people where it is about a key that is given twice; else nil.
+    private static func twice(_ text: String) -> String? {
         let begin = "cannot redefine existing "
         // As "cannot redefine existing string 'log' as table" and "cannot redefine existing table 'http'".
         guard let start = text.firstRange(of: begin)?.upperBound,
             let first = text[start...].firstIndex(of: "'"),
             let last = text[text.index(after: first)...].firstIndex(of: "'")
-        else { return text }
+        else { return nil }
         let name = text[text.index(after: first)..<last]
         let kind = text[start..<first].split(separator: " ").last ?? ""
         let rest = text[text.index(after: last)...]
@@ -125,8 +132,9 @@ public struct SettingsReader: Sendable {
     }
 
     /// Refuses the first key that is not known, with the known one that it resembles.
-    public func refuseUnknown(knowing known: [String]) throws(SettingsError) {
-        for member in members where !known.contains(member.key) {
+    /// - Parameter unsuggested: Keys that are known too and refused for another reason, so that nobody is told of them.
+    public func refuseUnknown(knowing known: [String], unsuggested: [String] = []) throws(SettingsError) {
+        for member in members where !known.contains(member.key) && !unsuggested.contains(member.key) {
             let hint =
                 NearestName.to(member.key, among: known).map { "; did you mean '\($0)'?" }
                 ?? "; there are \(known.joined(separator: ", "))"

@@ -3,7 +3,7 @@ import CrowbarCore
 import Glibc
 import JSONBytes
 
-/// The command line. Exit status: 0 done, 1 refused or failed, 64 wrong usage.
+/// The command line. Exit status: 0 done, 1 refused or failed (``Refusal``), 64 wrong usage (``WrongUsage``).
 @main
 struct Crowbar: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -17,6 +17,10 @@ struct Crowbar: AsyncParsableCommand {
         ])
 
     static func main() async {
+        if let problem = BlankArgument(Array(CommandLine.arguments.dropFirst())).problem {
+            StandardStream.error.write(line: "crowbar: \(TerminalText.line(problem))")
+            Glibc.exit(ExitCode.validationFailure.rawValue)
+        }
         do {
             var command = try parseAsRoot()
             if var asynchronous = command as? any AsyncParsableCommand {
@@ -27,6 +31,9 @@ struct Crowbar: AsyncParsableCommand {
         } catch let refusal as Refusal {
             StandardStream.error.write(Array("crowbar: \(refusal)\n".utf8))
             Glibc.exit(1)
+        } catch let mistake as WrongUsage {
+            StandardStream.error.write(line: "crowbar: \(mistake)")
+            Glibc.exit(ExitCode.validationFailure.rawValue)
         } catch {
             if exitCode(for: error) == .validationFailure, let text = misspelt(CommandLine.arguments.dropFirst()) {
                 StandardStream.error.write(line: "crowbar: \(TerminalText.line(text))")
@@ -57,9 +64,18 @@ struct Crowbar: AsyncParsableCommand {
 struct Refusal: Error, CustomStringConvertible {
     var description: String
 
-    init(_ description: String) {
-        // One line that moves no cursor, whatever came from elsewhere.
-        self.description = TerminalText.line(
-            description.split(whereSeparator: \.isNewline).joined(separator: " "))
+    init(_ description: String) { self.description = Self.line(description) }
+
+    /// One line that moves no cursor, whatever came from elsewhere.
+    fileprivate static func line(_ text: String) -> String {
+        TerminalText.line(text.split(whereSeparator: \.isNewline).joined(separator: " "))
     }
+}
+
+/// Why a call is wrong whatever the server and the data are like, where only the running verb finds it: one line for a
+/// person. What `validate` finds is a `ValidationError`, which comes with the verb's usage and has the same status.
+struct WrongUsage: Error, CustomStringConvertible {
+    var description: String
+
+    init(_ description: String) { self.description = Refusal.line(description) }
 }

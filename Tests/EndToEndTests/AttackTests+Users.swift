@@ -41,6 +41,40 @@ extension AttackTests {
         #expect(check.status == (runs ? 0 : 1), "\(check.error)")
     }
 
+    /// `crowbar check` names the users that the server gives, be the data folder new or not.
+    @Test func checkNamesTheUsersThatTheServerGives() throws {
+        let folder = CommandLineFolder()
+        folder.write(
+            "crowbar.toml", "data = \"d\"\nplugin_users = \"61184-65519\"\n[http]\nlisten = \"127.0.0.1:0\"\n")
+        folder.makeFolder("plugins.d")
+        for name in ["b", "a", "c"] { folder.write("plugins.d/\(name).toml", "command = [\"./p\"]\n") }
+        folder.write("plugins.d/p", "#!/bin/sh\nexit 1\n")
+        chmod(folder.file("plugins.d/p"), 0o755)
+        func users(_ text: String) -> [String: Substring] {
+            var users: [String: Substring] = [:]
+            for line in text.split(separator: "\n") {
+                for name in ["a", "b", "c"] where line.contains("/\(name).toml: its user ") {
+                    users[name] = line.split(separator: ".toml: its user ").last?.prefix(while: \.isNumber)
+                }
+            }
+            return users
+        }
+        let unknown = folder.crowbar("check")
+        #expect(users(unknown.error).count == 3, "\(unknown.error)")
+        #expect(unknown.error.contains("follows from the data folder, which is not there yet"), "\(unknown.error)")
+        let server = try #require(folder.serve())
+        #expect(folder.poll { users(folder.read("serve.err")).count == 3 }, "\(folder.read("serve.err"))")
+        let beside = folder.crowbar("check")
+        kill(server.pid, SIGTERM)
+        #expect(CommandLineFolder.wait(server.pid) == 0)
+        let after = folder.crowbar("check")
+        for check in [beside, after] {
+            #expect(users(check.error) == users(folder.read("serve.err")), "\(check.error)")
+            #expect(!check.error.contains("not there yet"), "\(check.error)")
+        }
+        #expect(Set(users(after.error).values).count == 3)
+    }
+
     @Test func aFolderIsGivenToTheUserOfItsPlugin() throws {
         let situation = Situation.all[0]
         let folder = try folder(situation)

@@ -55,7 +55,7 @@ import Testing
             #expect(unknown.error.contains("nope") && unknown.error.hasSuffix(known), "\(unknown.error)")
             #expect(unknown.error.split(separator: "\n").count == 1 && unknown.output.isEmpty, "\(unknown.error)")
             let nameless = folder.verb(verb.map { $0 == "@" ? "webhook/" : $0 })
-            #expect(nameless.status == 64 && nameless.error.contains("stands behind the '/'"), "\(nameless.error)")
+            #expect(nameless.status == 64 && nameless.error.contains("names no queue"), "\(nameless.error)")
             let nobody = folder.verb(verb.map { $0 == "@" ? "nobody/audit" : $0 })
             #expect(nobody.status == 1 && nobody.error.contains("nobody"), "\(verb): \(nobody.error)")
             if verb[1] == "forget" { continue }
@@ -69,7 +69,7 @@ import Testing
         try server.configure([server.endpoint("ops", "http://127.0.0.1:\(server.port)/ops")])
         #expect(folder.poll { (try? Self.queue(server, "audit"))??["droppedAt"] != nil })
         let asked = folder.crowbar("plugins", "forget", "webhook/audit")
-        #expect(asked.status == 1 && asked.error.contains("would drop the queue 'audit'; confirm it with --yes"))
+        #expect(asked.status == 64 && asked.error.contains("would drop the queue 'audit'; give --yes"))
         #expect(folder.crowbar("plugins", "forget", "webhook/audit", "--yes").status == 0)
         #expect(try Self.queue(server, "audit") == nil)
         #expect(try Self.queue(server, "ops")?["state"]?.string == "live")
@@ -165,7 +165,7 @@ import Testing
         for verb in [replay, rewind] {
             let asked = folder.verb(verb)
             #expect(asked.status == 64 && asked.error.contains(sizes), "\(asked.error)")
-            #expect(asked.error.contains("add --yes to go on") && asked.output.isEmpty)
+            #expect(asked.error.contains("give --yes to go on") && asked.output.isEmpty)
             let (status, text) = atTerminal(folder, "n", verb)
             #expect(status == 1 && text.contains(sizes) && text.contains("Go on? [y/N]"), "\(text)")
             #expect(text.contains("nothing was done"))

@@ -47,7 +47,7 @@ import Testing
         ]
         for (name, text) in manifests { folder.write("plugins.d/\(name).toml", text) }
         let expected = [
-            "toml": ["toml.toml:1: "],
+            "toml": ["toml.toml:1:11: the list that begins in line 1 lacks"],
             "key": ["key.toml:2: chanels: unknown key; did you mean 'channels'?"],
             "gone": ["gone.toml: command: 'no-such-program' is neither beside the crowbar binary nor on PATH"],
             "link": ["link.toml:11: config.links[0].irc: ", "'lokal'"],

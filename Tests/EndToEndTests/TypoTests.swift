@@ -58,12 +58,16 @@ import Testing
             Typo(
                 good: "\"127.0.0.1:0\"", bad: "\"127.0.0.1\"",
                 error: "http.listen: must be HOST:PORT, as \"127.0.0.1:8080\""),
-            Typo(good: "cors =", bad: "cros =", error: "http.cros: unknown key; did you mean 'cors'?"),
+            Typo(
+                good: "cors =", bad: "cros =", error: "http.cros: unknown key; there are listen, hosts, trusted_proxies"
+            ),
             Typo(
                 good: "\"closed\"", bad: "\"closde\"",
-                error: "auth.registration: must be one of \"open\", \"invite\", \"closed\"; did you mean \"closed\"?"),
+                error: "auth.registration: must be \"closed\"; did you mean \"closed\"?"),
             Typo(good: "= false", bad: "= \"no\"", error: "auth.anonymous_read: must be true or false"),
-            Typo(good: "[views]", bad: "[veiws]", error: "veiws: unknown key; did you mean 'views'?"),
+            Typo(
+                good: "[views]", bad: "[veiws]",
+                error: "veiws: unknown key; there are data, plugins, plugin_users, expose_data, log, http, auth"),
         ])
 
     private static let manifest = Settings(

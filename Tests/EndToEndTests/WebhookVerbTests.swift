@@ -134,6 +134,15 @@ import Testing
         try await server.expect(["/codes/410,200 one"])
         func isGone() -> Bool { folder.crowbar("plugins").output.contains("gone (410)") }
         #expect(folder.poll { isGone() })
+        // The log names what ends it, and so does the listing.
+        let advice = "it gets nothing until its configuration changes or 'crowbar plugins resume webhook/old'"
+        #expect(
+            folder.poll {
+                folder.read("serve.err").split(separator: "\n").contains {
+                    $0.contains(" warning endpoint 'old'") && $0.contains("410 Gone") && $0.contains(advice)
+                }
+            }, "\(folder.read("serve.err"))")
+        #expect(folder.crowbar("plugins", "show", "webhook").output.contains(advice))
         if restarts {
             server.stop()
             try server.start()

@@ -57,6 +57,41 @@ import Testing
         #expect(try users.number(of: "x").number == 900_102)
     }
 
+    /// A check, which starts plugins one after another, names the numbers that a server gives, which starts them side
+    /// by side.
+    @Test func theNumbersDoNotDependOnWhoStartsFirst() throws {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "crowbar-users-\(UUID().uuidString)").path
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let manifests = ["c", "a", "b", "off"].map { name in
+            var manifest = Manifest(name: name, file: name + ".toml", command: ["x"])
+            manifest.isEnabled = name != "off"
+            return manifest
+        }
+        func numbers(_ order: [String], file: String) throws -> [String: UInt32] {
+            let users = PluginUsers(range: 910_001...910_999, isRequired: true, file: file, folder: folder)
+            users.expect(manifests)
+            var numbers: [String: UInt32] = [:]
+            for name in order {
+                let number = try users.number(of: name)
+                #expect(users.words(number) == "\(number.number)")
+                numbers[name] = number.number
+                // A server keeps what it gives.
+                if file.hasPrefix(folder) { try users.keep(number.number, for: name) }
+            }
+            return numbers
+        }
+        let elsewhere = FileManager.default.temporaryDirectory.appending(path: "crowbar-\(UUID().uuidString)").path
+        let checked = try numbers(["a", "b", "c", "off"], file: elsewhere)
+        let served = try numbers(["c", "b", "a"], file: folder + "/plugin-users")
+        for name in ["a", "b", "c"] { #expect(checked[name] == served[name], "\(name): \(checked), \(served)") }
+        #expect(Set(checked.values).count == 4)
+        // Before there is a data folder nobody knows.
+        let unknown = PluginUsers(range: 910_001...910_999, isRequired: true, file: elsewhere, folder: elsewhere)
+        let words = unknown.words(try unknown.number(of: "a"))
+        #expect(words.contains("follows from the data folder, which is not there yet"), "\(words)")
+    }
+
     @Test func aPluginKeepsItsNumber() throws {
         let file = FileManager.default.temporaryDirectory.appending(path: "crowbar-users-\(UUID().uuidString)").path
         defer { unlink(file) }

@@ -39,7 +39,7 @@ import Testing
     }
 
     static let wrong = [
-        Wrong(text: "a = ", error: "a.toml:1: "),
+        Wrong(text: "a = ", error: "a.toml:1:5: the value behind '=' is missing"),
         Wrong(text: "known = 1\n\nknwon = 2", error: "a.toml:3: knwon: unknown key; did you mean 'known'?"),
         Wrong(
             text: "text = \"\"\"\nknown = 1\nother = 2\n\"\"\" # x = 1\nlist = [\n  \"a\", # ]\n]\nzzz = 1",

@@ -74,7 +74,8 @@ private final class DeafListener: Sendable {
         change(&configuration.endpoints[0].limits)
         let (messages, continuation) = AsyncStream.makeStream(of: PluginMessage.self)
         let (drained, end) = AsyncStream.makeStream(of: Void.self)
-        let made = Courier(configuration, send: { continuation.yield($0) }, drained: { end.finish() })
+        let made = Courier(
+            configuration, plugin: "webhook", send: { continuation.yield($0) }, drained: { end.finish() })
         let courier = try #require(made)
         courier.put(.start([.init(name: "a", cursor: nil)]))
         let start = ContinuousClock.now

@@ -12,6 +12,8 @@ public enum PluginFolder {
         public var manifests: [Manifest] = []
         /// What is wrong with the others, each with the plugin's name.
         public var errors: [(name: String, error: SettingsError)] = []
+        /// Files that are not read and look like manifests, as many as are told of.
+        public var unread: [UnreadFile] = []
     }
 
     /// Everything that is wrong with a manifest, where the first thing is known already.
@@ -32,7 +34,13 @@ public enum PluginFolder {
             throw SettingsError(file: folder, reason: "the folder of plugins cannot be read: \(error.reason)")
         }
         var contents = Contents()
-        for file in names where file.hasSuffix(".toml") && !file.hasPrefix(".") {
+        for file in names {
+            guard file.hasSuffix(".toml"), !file.hasPrefix(".") else {
+                if contents.unread.count < UnreadFile.maxTold, let unread = UnreadFile.look(at: file, in: folder) {
+                    contents.unread.append(unread)
+                }
+                continue
+            }
             let name = String(file.dropLast(5))
             let path = folder + "/" + file
             if contents.manifests.count + contents.errors.count >= maxPlugins {

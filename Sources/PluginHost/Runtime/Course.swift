@@ -361,16 +361,19 @@ extension Course {
         case .stop: rest = .none
         case .fail(let reason):
             rest = .failed(reason)
-            return Notice(isError: true, text: "failed and stays down: \(reason)")
+            return Notice(isError: true, text: "failed and stays down: \(reason); \(startAdvice)")
         case .diverge(let reason):
             rest = .diverged(reason)
-            return Notice(isError: true, text: "diverged, nothing is delivered: \(reason)")
+            let advice = "'crowbar cursor set \(name) PLACE' puts its cursors to a place of this log"
+            return Notice(isError: true, text: "diverged, nothing is delivered: \(reason); \(advice)")
         case .restart(let wait, let reason):
             rest = .waiting(until: now + wait, reason)
             return Notice(isError: false, text: "starts again in \(wait) ms: \(reason)")
         }
         return nil
     }
+
+    private var startAdvice: String { "once that is mended, 'crowbar plugins start \(name)' starts it" }
 
     /// The cursors were stored, or could not be.
     mutating func heardRewound(problem: String?) {

@@ -77,11 +77,13 @@ final class FolderWatcher: Sendable {
         return last
     }
 
-    /// Names, sizes and times of the manifests: equal twice when nothing is being written.
+    /// Names, sizes and times of the manifests: equal twice when nothing is being written. Of other files the names
+    /// count, which may be misspelt; plugins write their own.
     private static func stamp(_ folder: String) -> [String] {
-        let names = ((try? FileBytes.list(folder)) ?? []).filter { $0.hasSuffix(".toml") }
-        return names.prefix(PluginFolder.maxPlugins + 1).map { name in
+        let names = ((try? FileBytes.list(folder)) ?? []).filter { !$0.hasPrefix(".") }
+        return names.prefix(2 * PluginFolder.maxPlugins).map { name in
             var info = stat()
+            guard name.hasSuffix(".toml") else { return name }
             guard stat(folder + "/" + name, &info) == 0 else { return name }
             // The time of the last change of any kind, of rights too.
             return "\(name) \(info.st_ino) \(info.st_size) \(info.st_ctim.tv_sec).\(info.st_ctim.tv_nsec)"

@@ -24,8 +24,10 @@ public struct PluginCheck: Sendable {
         let contents = try PluginFolder.read(folder)
         var findings: [Finding] = []
         for (name, error) in contents.errors {
-            findings += PluginFolder.problems(name, error).map { Finding(isError: true, text: $0.description) }
+            findings += PluginFolder.problems(name, error).map { Finding(isError: true, text: $0.quoting) }
         }
+        findings += contents.unread.map { Finding(isError: false, text: $0.text) }
+        environment.isolation.users?.expect(contents.manifests)
         let ability = await MachineAbility.probe(launcher: environment.launcher)
         if let note = ability.dataNote { findings.append(Finding(isError: false, text: note)) }
         for manifest in contents.manifests {

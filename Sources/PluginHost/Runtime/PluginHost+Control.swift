@@ -37,7 +37,8 @@ extension PluginHost {
     }
 
     /// Reads the folder now, without waiting for it to be quiet.
-    /// - Returns: What was different: `[{"name", "change", "reason"?}]`.
+    /// - Returns: What was different: `[{"name", "change", "reason"?}]`; and each time the files that look like
+    ///   manifests and are not read, by their names, with the change `unread`.
     public func reload() throws(ControlRefusal) -> JSON {
         let changes: [FolderChange]
         do {
@@ -52,7 +53,14 @@ extension PluginHost {
                 ]
                 if case .broken(_, let error) = change { members.append(.init("reason", .string(error.description))) }
                 return .object(members)
-            })
+            }
+                + unread.map { file in
+                    let name = file.path.split(separator: "/").last.map(String.init) ?? file.path
+                    return .object([
+                        .init("name", .string(name)), .init("change", .string("unread")),
+                        .init("reason", .string(file.text)),
+                    ])
+                })
     }
 }
 

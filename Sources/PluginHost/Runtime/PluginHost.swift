@@ -123,6 +123,9 @@ public final class PluginHost: Sendable {
     /// All plugins that are or were in the folder since the host began, by name.
     var runtimes: [PluginRuntime] { state.withLock { $0.runtimes.values.sorted { $0.name < $1.name } } }
 
+    /// Files of the folder that look like manifests and are not read.
+    var unread: [UnreadFile] { state.withLock { $0.contents.unread } }
+
     func runtime(_ name: String) -> PluginRuntime? { state.withLock { $0.runtimes[name] } }
 
     /// The runtime of a name, made where there is none.
@@ -166,10 +169,14 @@ public final class PluginHost: Sendable {
     func readFolder() throws(SettingsError) -> [FolderChange] {
         try reading.withLock { _ throws(SettingsError) in
             let contents = try PluginFolder.read(folder)
-            let changes = state.withLock { state in
+            let (changes, unread) = state.withLock { state in
                 defer { state.contents = contents }
-                return FolderChange.between(state.contents, contents)
+                let unread = contents.unread.filter { !state.contents.unread.contains($0) }
+                return (FolderChange.between(state.contents, contents), unread)
             }
+            for file in unread { environment.logger.warning("\(PluginLog.printable(file.text))") }
+            // In the order of their names, and as `crowbar check` does, so that it tells the same numbers.
+            environment.isolation.users?.expect(contents.manifests)
             for change in changes { apply(change) }
             return changes
         }

@@ -75,7 +75,7 @@ extension SessionFactory {
             obstacle = ("it cannot have a user of its own: \(missing)", rights.advice)
         } else if let reason = unmapped ?? closed {
             let advice = unmapped == nil ? "open it by chmod o+rx, move it, or " : ""
-            obstacle = ("its user \(user.number) cannot run it: \(reason)", advice + "set plugin_users = \"off\"")
+            obstacle = ("its user \(users.words(user)) cannot run it: \(reason)", advice + "set plugin_users = \"off\"")
         } else {
             do {
                 if !user.isKept { try users.keep(user.number, for: name) }
@@ -83,8 +83,9 @@ extension SessionFactory {
                 throw Refusal(reason: "it has no user of its own: \(error.reason)", isTransient: error.isTransient)
             }
             isolated.options += ["--user=\(user.number)", "--group=\(user.number)"]
-            isolated.note = reach.closed(manifest, hidden: folders)
-                .map { "its user \(user.number) cannot open what its manifest names: \($0); open it by chmod or chown" }
+            isolated.note = reach.closed(manifest, hidden: folders).map {
+                "its user \(users.words(user)) cannot open what its manifest names: \($0); open it by chmod or chown"
+            }
             return isolated
         }
         let text = "\(obstacle.reason); \(obstacle.advice)"

@@ -26,24 +26,54 @@ public final class PluginUsers: Sendable {
     /// Numbers that were offered to plugins and are not kept yet: plugins start side by side.
     private let offered = Mutex<[String: UInt32]>([:])
 
+    /// Whether the numbers of plugins without one are what a server gives them: it is not known before the data folder
+    /// is there.
+    let isSettled: Bool
+
     /// - Parameters:
     ///   - range: The numbers that may be given.
     ///   - isRequired: Whether a plugin that its user cannot run does not run at all.
     ///   - file: Where they are kept: a line `NUMBER NAME` each, the last one of a name counts.
-    public convenience init(range: ClosedRange<UInt32>, isRequired: Bool, file: String) {
+    ///   - folder: The data folder, which the search for a free number begins by.
+    public convenience init(range: ClosedRange<UInt32>, isRequired: Bool, file: String, folder: String) {
         var info = stat()
-        // The folder is there before plugins are. Without it the search begins with the lowest number.
-        let isThere = stat(SessionFactory.folder(of: file), &info) == 0
+        // A server has the folder before it has plugins. Without it the search begins with the lowest number.
+        let isThere = stat(folder, &info) == 0
         let start = isThere ? Self.start(in: range, device: UInt64(info.st_dev), file: UInt64(info.st_ino)) : nil
-        self.init(range: range, isRequired: isRequired, file: file, start: start ?? range.lowerBound)
+        self.init(
+            range: range, isRequired: isRequired, file: file, start: start ?? range.lowerBound, isSettled: isThere)
     }
 
     /// - Parameter start: The number that the search for a free one begins with.
-    init(range: ClosedRange<UInt32>, isRequired: Bool, file: String, start: UInt32) {
+    init(range: ClosedRange<UInt32>, isRequired: Bool, file: String, start: UInt32, isSettled: Bool = true) {
         self.range = range
         self.isRequired = isRequired
         self.file = file
         self.start = start
+        self.isSettled = isSettled
+    }
+
+    /// Sets numbers aside for the enabled plugins that have none, in the order of their names: which plugin gets which
+    /// does not depend on which one starts first. What was set aside for others is free again.
+    func expect(_ manifests: [Manifest]) {
+        guard let known = try? read() else { return }
+        let running = Self.running()
+        let names = manifests.filter(\.isEnabled).map(\.name).sorted()
+        offered.withLock { offered in
+            offered = offered.filter { names.contains($0.key) }
+            for name in names where offered[name] == nil {
+                if let number = known[name], range.contains(number) { continue }
+                let taken = Set(known.values).union(offered.values).union(running)
+                offered[name] = Self.free(in: range, from: start, known: taken, isTaken: Self.isTaken)
+            }
+        }
+    }
+
+    /// A plugin's number for people.
+    func words(_ number: Number) -> String {
+        if number.isKept || isSettled { return "\(number.number)" }
+        return "\(number.number) (or another one: the numbers begin at one that follows from the data folder, which is "
+            + "not there yet)"
     }
 
     /// Where a data folder begins in a range: servers of one machine, which do not know each other's numbers, begin far

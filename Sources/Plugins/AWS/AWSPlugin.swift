@@ -8,6 +8,12 @@ struct AWSPlugin {
     /// The version that `ready` names.
     static let version = "1"
 
+    /// What it says to a person.
+    private static let usage = PluginUsage(
+        program: "crowbar-aws", version: version,
+        purpose: "hands the chat's events to Lambda functions, SQS queues and SNS topics",
+        manifest: "plugins.d/aws.toml", page: "docs/aws.md")
+
     private let connection: PluginConnection
     private var configuration: AWSConfiguration?
     private var courier: Courier?
@@ -15,6 +21,7 @@ struct AWSPlugin {
     private var lanes: [String: Int] = [:]
 
     static func main() {
+        usage.exitIfRunByHand()
         var plugin = AWSPlugin(connection: PluginConnection())
         plugin.run()
     }
@@ -24,7 +31,9 @@ struct AWSPlugin {
     /// Does what the host says until it closes the pipe. What is in flight then is left: nobody is there to hear of it,
     /// and it is delivered again.
     private mutating func run() {
+        var isGreeted = false
         for message in HostMessages(connection).joined() {
+            isGreeted = true
             switch message {
             case .hello(let hello): greet(hello)
             case .start: start()
@@ -42,6 +51,7 @@ struct AWSPlugin {
             case .caughtUp, .voided, .error, .unknown: break
             }
         }
+        if !isGreeted { Self.usage.exitWithoutHost() }
         exit(0)
     }
 

@@ -12,15 +12,18 @@ struct CrowbarIRC {
     /// How long the networks get to say good-bye where the host is gone, in seconds.
     static let deadlineWithoutHost = 2.0
 
+    /// What it says to a person.
+    private static let usage = PluginUsage(
+        program: "crowbar-irc", version: version, purpose: "bridges channels of the chat to IRC networks",
+        manifest: "plugins.d/irc.toml", page: "docs/irc.md")
+
     static func main() {
+        usage.exitIfRunByHand()
         signal(SIGPIPE, SIG_IGN)
         var messages = HostMessages { $0.write() }
         let first = messages.next() ?? []
         guard case .hello(let hello) = first.first else {
-            // Not started by a host: say so to whoever did.
-            let text = "crowbar-irc is a plugin of Crowbar: it is started by 'crowbar serve' (see docs/irc.md)\n"
-            _ = text.withCString { write(2, $0, strlen($0)) }
-            exit(Wire.exitBadConfiguration)
+            usage.exitWithoutHost()
         }
         let config: BridgeConfig
         do throws(ConfigError) {

@@ -90,7 +90,9 @@ struct Membership: Equatable, Sendable {
         isJoined = false
         let reason = IRCText.words(reason)
         refusal =
-            isUnwanted ? reason + " (kicked \(Self.mostKicks) times: it stays out until the next connection)" : reason
+            isUnwanted
+            ? reason + " (kicked \(Self.mostKicks) times: it stays out until the next connection, as after 'crowbar "
+                + "plugins restart')" : reason
         topic = nil
         isAskingWho = false
         (hasNames, hasWho) = (false, false)

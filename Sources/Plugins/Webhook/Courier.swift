@@ -30,11 +30,12 @@ final class Courier: Sendable {
     /// Starts the thread.
     /// - Parameters:
     ///   - configuration: What `ready` declared; an endpoint gets its deliveries once its queue has begun.
+    ///   - plugin: The plugin's name, for the commands that log lines name.
     ///   - send: Takes messages for the host; called on the thread.
     ///   - drained: Called on the thread when, after ``drain(within:)``, it has ended its work.
     /// - Returns: nil where libcurl cannot start.
     init?(
-        _ configuration: WebhookConfiguration,
+        _ configuration: WebhookConfiguration, plugin: String,
         send: @escaping @Sendable (PluginMessage) -> Void, drained: @escaping @Sendable () -> Void
     ) {
         let room = FileRoom.claimed()
@@ -42,7 +43,7 @@ final class Courier: Sendable {
         wakeup = Wakeup(multi)
         let wakeup = wakeup
         startThread { [self] in
-            let loop = CourierLoop(configuration, multi: wakeup.multi, room: room, send: send)
+            let loop = CourierLoop(configuration, plugin: plugin, multi: wakeup.multi, room: room, send: send)
             loop.run { self.take() }
             drained()
         }

@@ -47,13 +47,13 @@ final class CourierLoop {
     private var watchedAt: Int64 = 0
 
     init(
-        _ configuration: WebhookConfiguration, multi: OpaquePointer, room: FileRoom,
+        _ configuration: WebhookConfiguration, plugin: String, multi: OpaquePointer, room: FileRoom,
         send: @escaping (PluginMessage) -> Void
     ) {
         self.multi = multi
         self.send = send
         wanted = Dictionary(configuration.endpoints.map { ($0.name, $0) }) { first, _ in first }
-        reporter = Reporter(leftOut: configuration.leftOut)
+        reporter = Reporter(plugin: plugin, leftOut: configuration.leftOut)
         self.room = room
     }
 
@@ -261,7 +261,7 @@ final class CourierLoop {
             if let message = lanes[lane].giveBack(job), !retired.contains(lane) { send(message) }
             return list(lane)
         }
-        let wasFailing = lanes[lane].failing > 0
+        let before = lanes[lane].trouble
         let settlement = lanes[lane].settle(
             job, outcome, quote: quote, now: now, chance: Double.random(in: 0..<1))
         switch settlement {
@@ -270,9 +270,7 @@ final class CourierLoop {
         }
         if lanes[lane].wakeAt != nil { held.insert(lane) }
         reporter.isDirty = true
-        if wasFailing != (lanes[lane].failing > 0) {
-            reporter.log(endpoints[lane], isFailing: !wasFailing, settlement)
-        }
+        reporter.log(endpoints[lane], before: before, lanes[lane], settlement)
         list(lane)
     }
 

@@ -174,6 +174,16 @@ struct Lane {
         return holdUntil == nil ? nil : "asked to wait"
     }
 
+    /// What is wrong with an endpoint, as far as the log says so.
+    enum Trouble: Equatable, Sendable { case none, failing, paused, gone }
+
+    /// What is wrong with it now.
+    var trouble: Trouble {
+        if isGone { return .gone }
+        if health.isPaused { return .paused }
+        return failing > 0 ? .failing : .none
+    }
+
     /// Ends whatever keeps the endpoint from being sent its events, as an operator wishes.
     /// - Returns: What the host must know.
     mutating func resume() -> [PluginMessage] {

@@ -22,8 +22,13 @@ struct Reporter {
     private var reported: PluginMessage?
     private var pending: PluginMessage?
     private var lines: [PluginMessage] = []
+    /// The plugin's name, for the commands that lines name.
+    private let plugin: String
 
-    init(leftOut: [WebhookConfiguration.LeftOut]) { tell(leftOut: leftOut) }
+    init(plugin: String, leftOut: [WebhookConfiguration.LeftOut]) {
+        self.plugin = plugin
+        tell(leftOut: leftOut)
+    }
 
     /// Notes which endpoints are left out, and logs those that are so for a new reason.
     mutating func tell(leftOut new: [WebhookConfiguration.LeftOut]) {
@@ -54,7 +59,7 @@ struct Reporter {
             return nil
         }
         lookedAt = now
-        if isDirty { pending = StatusReport.make(lanes(), leftOut: leftOut) }
+        if isDirty { pending = StatusReport.make(lanes(), plugin: plugin, leftOut: leftOut) }
         isDirty = false
         var out = lines
         lines = []
@@ -67,10 +72,19 @@ struct Reporter {
         return out
     }
 
-    /// Notes that an endpoint began to fail or works again.
-    mutating func log(_ endpoint: Endpoint, isFailing: Bool, _ settlement: Lane.Settlement) {
-        guard lines.count < Self.maxLogLines else { return }
+    /// Notes that an endpoint began to fail, gets nothing any more, or works again.
+    /// - Parameters:
+    ///   - before: How it was before the try.
+    ///   - lane: How it is now.
+    mutating func log(_ endpoint: Endpoint, before: Lane.Trouble, _ lane: Lane, _ settlement: Lane.Settlement) {
+        let now = lane.trouble
+        guard now != before, lines.count < Self.maxLogLines else { return }
         let name = "endpoint '\(endpoint.name)' (\(endpoint.url.masked))"
+        if now == .none {
+            return lines.append(.log(level: "info", message: "\(name) takes events again", fields: nil))
+        }
+        // From one that gets nothing to one that is tried: what was wrong is known.
+        if now == .failing, before != .none { return }
         var reason = "it fails"
         if case .messages(let messages) = settlement {
             for message in messages {
@@ -78,8 +92,8 @@ struct Reporter {
                 if case .reject(_, _, let text, _) = message { reason = text }
             }
         }
-        let text = isFailing ? "\(name): \(reason)" : "\(name) takes events again"
-        lines.append(.log(level: isFailing ? "warning" : "info", message: text, fields: nil))
+        let rest = StatusReport.remedy(lane, plugin: plugin).map { "; \($0)" } ?? ""
+        lines.append(.log(level: "warning", message: "\(name): \(reason)\(rest)", fields: nil))
     }
 
     /// What is told at once where it differs: all but the figures.

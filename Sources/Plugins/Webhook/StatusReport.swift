@@ -12,7 +12,9 @@ enum StatusReport {
     static let maxNamed = 5
 
     /// Makes the message.
-    static func make(_ lanes: [Lane], leftOut: [WebhookConfiguration.LeftOut]) -> PluginMessage {
+    static func make(
+        _ lanes: [Lane], plugin: String, leftOut: [WebhookConfiguration.LeftOut]
+    ) -> PluginMessage {
         let gone = lanes.filter(\.isGone)
         let keyless = lanes.filter { !$0.isGone && $0.last == Judgement.keysExpired }
         let keyed = lanes.filter { !$0.isGone && $0.last != Judgement.keysExpired }
@@ -21,7 +23,9 @@ enum StatusReport {
         let failing = tried.filter { $0.failing >= failures }
         let held = tried.filter { $0.holdUntil != nil && $0.failing < failures }
         let parts = [
-            sentence("gone (410) until their configuration changes or they are resumed", gone.map(\.name)),
+            sentence(
+                "gone (410) until their configuration changes or 'crowbar plugins resume \(plugin)/NAME'",
+                gone.map(\.name)),
             sentence("without a signing key that is still valid (add one to 'keys')", keyless.map(\.name)),
             sentence("left out", leftOut.map { "\($0.problem.path): \($0.problem.message)" }),
             sentence("paused, tried once an hour", paused.map { "\($0.name) (\($0.last))" }),
@@ -32,7 +36,7 @@ enum StatusReport {
         let message = parts.isEmpty ? "\(lanes.count) endpoints" : parts.joined(separator: "; ")
         let well = tried.filter { $0.failing < failures && $0.holdUntil == nil }
         let told =
-            gone.map { entry($0, .down, "gone (410) until its configuration changes or 'crowbar plugins resume'") }
+            gone.map { entry($0, .down, "gone (410): \(remedy($0, plugin: plugin) ?? "")") }
             + keyless.map { entry($0, .down, "no signing key is still valid; add one to 'keys'") }
             + paused.map { entry($0, .degraded, "paused, tried once an hour\(next($0)) (\($0.last))") }
             // The host knows when each event is tried again; a wait of the whole endpoint only this plugin does.
@@ -45,6 +49,16 @@ enum StatusReport {
     /// When an endpoint that is held back is tried again; empty where nothing holds it back.
     private static func next(_ lane: Lane) -> String {
         lane.nextTryAt.map { ", next try at \(Timestamp.seconds($0))" } ?? ""
+    }
+
+    /// What the operator can do about an endpoint that gets nothing; nil where it needs nobody.
+    static func remedy(_ lane: Lane, plugin: String) -> String? {
+        let command = "'crowbar plugins resume \(plugin)/\(lane.name)'"
+        return switch lane.trouble {
+        case .gone: "it gets nothing until its configuration changes or \(command)"
+        case .paused: "it is paused and tried once an hour; \(command) tries it at once"
+        case .failing, .none: nil
+        }
     }
 
     /// An endpoint under its queue's name, so that the host lists each with what is its own.

@@ -9,13 +9,21 @@ struct WebhookPlugin {
     /// The version that `ready` names.
     static let version = "1"
 
+    /// What it says to a person.
+    private static let usage = PluginUsage(
+        program: "crowbar-webhook", version: version, purpose: "posts the chat's events to HTTP endpoints",
+        manifest: "plugins.d/webhook.toml", page: "docs/webhook.md")
+
     private let connection: PluginConnection
     private var configuration: WebhookConfiguration?
     /// What is posted to each endpoint, by name.
     private var formats: [String: BodyFormat] = [:]
     private var courier: Courier?
+    /// The plugin's name.
+    private var name = "webhook"
 
     static func main() {
+        usage.exitIfRunByHand()
         var plugin = WebhookPlugin(connection: PluginConnection())
         plugin.run()
     }
@@ -25,7 +33,9 @@ struct WebhookPlugin {
     /// Does what the host says until it closes the pipe. What is in flight then is left: nobody is there to hear of it,
     /// and it is delivered again.
     private mutating func run() {
+        var isGreeted = false
         for message in HostMessages(connection).joined() {
+            isGreeted = true
             switch message {
             case .hello(let hello): greet(hello)
             case .start(let queues): start(queues)
@@ -45,11 +55,13 @@ struct WebhookPlugin {
             case .caughtUp, .voided, .result, .error, .unknown: break
             }
         }
+        if !isGreeted { Self.usage.exitWithoutHost() }
         exit(0)
     }
 
     private mutating func greet(_ hello: HostMessage.Hello) {
         guard configuration == nil else { return }
+        name = hello.plugin
         guard hello.version == Wire.version else {
             stop("protocol", .init(message: "this plugin speaks protocol \(Wire.version), not \(hello.version)"))
         }
@@ -85,7 +97,7 @@ struct WebhookPlugin {
         if courier == nil {
             let connection = connection
             courier = Courier(
-                configuration, send: { connection.send($0) }, drained: { Self.leave(connection) })
+                configuration, plugin: name, send: { connection.send($0) }, drained: { Self.leave(connection) })
         }
         guard let courier else {
             let problem = PluginMessage.Problem(message: "libcurl cannot start: out of memory or files")

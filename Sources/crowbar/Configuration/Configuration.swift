@@ -9,6 +9,8 @@ struct Configuration: Sendable, Equatable {
     var data: String
     /// The folder of the plugins' manifests.
     var plugins: String
+    /// Whether that is another folder than the default one: then it has to be there.
+    var isPluginFolderNamed = false
     /// Where the API listens.
     var listen: ListenAddress
     /// Who may be asked as what, and who says where callers are.

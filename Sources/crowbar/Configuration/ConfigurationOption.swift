@@ -17,7 +17,7 @@ struct ConfigurationOption: ParsableArguments {
         do {
             return try reader.configuration(named: file)
         } catch let error as SettingsError {
-            throw Refusal("\(error)")
+            throw Refusal(error.quoting)
         }
     }
 

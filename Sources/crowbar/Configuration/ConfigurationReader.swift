@@ -5,6 +5,8 @@ import Settings
 struct ConfigurationReader {
     /// The file that is read where none is named.
     static let defaultFile = "crowbar.toml"
+    /// The folder of manifests where none is named.
+    static let defaultPlugins = "plugins.d"
 
     /// The environment.
     var environment: [String: String]
@@ -70,9 +72,11 @@ struct ConfigurationReader {
     static let variables = [
         "CROWBAR_DATA", "CROWBAR_PLUGINS", "CROWBAR_PLUGIN_USERS", "CROWBAR_EXPOSE_DATA", "CROWBAR_LOG",
         "CROWBAR_LOG_FORMAT", "CROWBAR_LOG_LEVEL", "CROWBAR_LOG_KEEP_DELETED", "CROWBAR_HTTP_LISTEN",
-        "CROWBAR_HTTP_HOSTS", "CROWBAR_HTTP_TRUSTED_PROXIES", "CROWBAR_HTTP_CORS", "CROWBAR_AUTH_REGISTRATION",
-        "CROWBAR_AUTH_ANONYMOUS_READ", "CROWBAR_VIEWS_PUBLISH",
+        "CROWBAR_HTTP_HOSTS", "CROWBAR_HTTP_TRUSTED_PROXIES", "CROWBAR_AUTH_REGISTRATION",
+        "CROWBAR_AUTH_ANONYMOUS_READ",
     ]
+    /// The variables of later versions, which are refused with a reason: nobody is told to use one.
+    private static let laterVariables = ["CROWBAR_HTTP_CORS", "CROWBAR_VIEWS_PUBLISH"]
 
     /// Variables that are probably meant for the server and are not read, each in a line. One that resembles none of
     /// ``variables`` may be a plugin's secret.
@@ -80,7 +84,9 @@ struct ConfigurationReader {
         let prefix = "CROWBAR_"
         let known = Self.variables.map { String($0.dropFirst(prefix.count)) }
         return environment.keys.sorted().compactMap { name in
-            guard name.uppercased().hasPrefix(prefix), !Self.variables.contains(name) else { return nil }
+            guard name.uppercased().hasPrefix(prefix), !(Self.variables + Self.laterVariables).contains(name) else {
+                return nil
+            }
             let rest = name.uppercased().dropFirst(prefix.count)
             let meant =
                 known.first { $0 == rest } ?? NearestName.to(String(rest), among: known)
@@ -96,23 +102,28 @@ struct ConfigurationReader {
 
     private func configuration(_ root: SettingsReader) throws -> Configuration {
         let file = root.file
-        try root.refuseUnknown(knowing: [
-            "data", "plugins", "plugin_users", "expose_data", "log", "http", "auth", "views",
-        ])
+        try root.refuseUnknown(
+            knowing: ["data", "plugins", "plugin_users", "expose_data", "log", "http", "auth"], unsuggested: ["views"])
         let log = try log(root)
         try auth(try root.table("auth"))
         if let views = try root.table("views") {
-            try views.refuseUnknown(knowing: ["publish"])
             if views["publish"] != nil { throw views.error("publish", Self.later("publishing views")) }
+            if let key = views.keys.first {
+                throw views.error(key, "unknown key; this version has no settings for views yet; leave it out")
+            }
         }
         if environment["CROWBAR_VIEWS_PUBLISH"] != nil {
             throw variable("CROWBAR_VIEWS_PUBLISH", Self.later("publishing views"))
         }
         let folder = file.contains("/") ? String(file[...(file.lastIndex(of: "/") ?? file.startIndex)]) : ""
         func path(_ text: String) -> String { text.hasPrefix("/") ? text : folder + text }
+        let data = try self.path(root, "data", "CROWBAR_DATA")
+        let plugins = try self.path(root, "plugins", "CROWBAR_PLUGINS")
         return Configuration(
-            file: file, data: path(try self.path(root, "data", "CROWBAR_DATA") ?? "data"),
-            plugins: path(try self.path(root, "plugins", "CROWBAR_PLUGINS") ?? "plugins.d"),
+            file: file, data: path(data ?? "data"), plugins: path(plugins ?? Self.defaultPlugins),
+            isPluginFolderNamed: !["", "./"].contains { folder in
+                ["", "/"].contains { plugins ?? Self.defaultPlugins == folder + Self.defaultPlugins + $0 }
+            },
             listen: try listen(try root.table("http")),
             http: try HTTPRules(try root.table("http"), environment: environment),
             anonymousRead: try anonymousRead(try root.table("auth")),
@@ -159,7 +170,7 @@ struct ConfigurationReader {
     }
 
     private func listen(_ http: SettingsReader?) throws -> ListenAddress {
-        try http?.refuseUnknown(knowing: ["listen", "hosts", "trusted_proxies", "cors"])
+        try http?.refuseUnknown(knowing: ["listen", "hosts", "trusted_proxies"], unsuggested: ["cors"])
         if let origins = try http?.strings("cors"), let http, !origins.isEmpty {
             throw http.error("cors", Self.later("CORS"))
         }
@@ -177,20 +188,30 @@ struct ConfigurationReader {
     }
 
     private func auth(_ auth: SettingsReader?) throws {
-        let registration =
-            "self-registration is not supported by this version yet; use \"closed\" and 'crowbar user add'"
-        if let value = environment["CROWBAR_AUTH_REGISTRATION"], value != "closed" {
-            throw variable("CROWBAR_AUTH_REGISTRATION", registration)
-        }
+        let name = "CROWBAR_AUTH_REGISTRATION"
+        if let value = environment[name], let reason = Self.registration(value) { throw variable(name, reason) }
         guard let auth else { return }
-        try auth.refuseUnknown(knowing: ["registration", "anonymous_read", "oidc", "email_in_events"])
-        if let value = try auth.string("registration", oneOf: ["open", "invite", "closed"]), value != "closed" {
-            throw auth.error("registration", registration)
+        try auth.refuseUnknown(
+            knowing: ["registration", "anonymous_read"], unsuggested: ["oidc", "email_in_events"])
+        if environment[name] == nil, let value = try auth.string("registration"),
+            let reason = Self.registration(value)
+        {
+            throw auth.error("registration", reason)
         }
         if auth["oidc"] != nil { throw auth.error("oidc", Self.later("OpenID Connect")) }
         if try auth.bool("email_in_events") == true {
             throw auth.error("email_in_events", Self.later("keeping e-mail addresses"))
         }
+    }
+
+    /// Why a value of `auth.registration` is refused; nil where it is accepted.
+    private static func registration(_ value: String) -> String? {
+        if value == "closed" { return nil }
+        if ["open", "invite"].contains(value) {
+            return "self-registration is not supported by this version yet; use \"closed\" and 'crowbar user add'"
+        }
+        let hint = NearestName.to(value, among: ["closed"]) == nil ? "" : "; did you mean \"closed\"?"
+        return "must be \"closed\"\(hint)"
     }
 
     private func anonymousRead(_ auth: SettingsReader?) throws -> Bool {

@@ -25,8 +25,9 @@ struct PluginService: Service {
         let channels = ChannelCheck(stores)
         environment.missingChannels = channels.missing
         environment.privateChannels = channels.privateChannels
-        if access(configuration.plugins, F_OK) != 0, errno == ENOENT {
-            logger.notice("there is no folder '\(configuration.plugins)', so no plugin runs")
+        if let text = MissingPlugins.text(configuration) {
+            let rest = "; plugins start once it is there"
+            logger.log(level: configuration.isPluginFolderNamed ? .error : .notice, "\(text)\(rest)")
         }
         do {
             host = try PluginHost(folder: Self.absolute(configuration.plugins), environment: environment)
@@ -74,9 +75,9 @@ struct PluginService: Service {
     /// notice and a folder without data is left as it is.
     static func check(_ configuration: Configuration) async throws -> [PluginCheck.Finding] {
         // What is there and cannot be looked at is found below.
-        guard access(configuration.plugins, F_OK) == 0 || errno != ENOENT else {
-            let text = "there is no folder '\(configuration.plugins)', so no plugin would run"
-            return [.init(isError: false, text: text)]
+        if let text = MissingPlugins.text(configuration) {
+            // One that was named is an error of its setting.
+            return (configuration.isPluginFolderNamed ? [] : [.init(isError: false, text: text)])
                 + (await ChannelCheck.open(configuration).check?.hookFindings() ?? [])
         }
         var template = Array("/tmp/crowbar-check-XXXXXX".utf8CString)
@@ -134,8 +135,8 @@ struct PluginService: Service {
         let users: PluginUsers?
         switch configuration.pluginUsers {
         case .off: users = nil
-        case .automatic: users = PluginUsers(range: PluginUsers.usualRange, isRequired: false, file: file)
-        case .range(let range): users = PluginUsers(range: range, isRequired: true, file: file)
+        case .automatic: users = PluginUsers(range: PluginUsers.usualRange, isRequired: false, file: file, folder: data)
+        case .range(let range): users = PluginUsers(range: range, isRequired: true, file: file, folder: data)
         }
         return PluginIsolation(
             hidden: [data] + (beside.map { [$0] } ?? []),

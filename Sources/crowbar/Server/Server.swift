@@ -32,7 +32,18 @@ struct Server {
         }
         try DataLocation.check(configuration.data)
         let missing = DataFolder.missingBesideLog(configuration.data)
-        let stores = try Stores(configuration, create: true)
+        let isNew = access(configuration.data, F_OK) != 0
+        let stores = try Stores(configuration, for: .serving) { upgraded in
+            logger.notice(
+                "\(Stores.words(upgraded))",
+                metadata: [
+                    "database": "\(upgraded.name)", "from": "\(upgraded.found)", "to": "\(upgraded.supported)",
+                ])
+        }
+        // A misspelt path is a folder that is made.
+        if isNew {
+            logger.notice("the data folder \(FolderPath.shown(stores.folder.path)) was not there, and was made")
+        }
         for file in missing { logger.warning("\(DataFolder.warning(configuration.data, missing: file))") }
         let checks = CheckDesk(now: Clock.monotonic)
         let ingest = stores.makeIngest(checks: checks.checks) { [logger] in

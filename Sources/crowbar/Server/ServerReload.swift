@@ -49,6 +49,9 @@ struct ServerReload: Sendable {
         "exposeData": "expose_data", "keepDeleted": "log.keep_deleted",
     ]
 
+    /// Properties that say where a value comes from, and are none.
+    private static let origins: Set = ["isPluginFolderNamed"]
+
     /// The keys whose values differ. By reflection, so that no key that is added to ``Configuration`` is forgotten.
     static func changedKeys(_ old: Configuration, _ new: Configuration) -> [String] {
         changedKeys(Mirror(reflecting: old), Mirror(reflecting: new), in: "")
@@ -56,7 +59,7 @@ struct ServerReload: Sendable {
 
     private static func changedKeys(_ old: Mirror, _ new: Mirror, in table: String) -> [String] {
         zip(old.children, new.children).flatMap { old, new -> [String] in
-            guard let name = old.label, "\(old.value)" != "\(new.value)" else { return [] }
+            guard let name = old.label, !origins.contains(name), "\(old.value)" != "\(new.value)" else { return [] }
             if table.isEmpty, let key = keys[name] { return [key] }
             let key = table + snakeCase(name)
             let (before, after) = (Mirror(reflecting: old.value), Mirror(reflecting: new.value))

@@ -14,20 +14,42 @@ struct Stores: Sendable {
     /// The accounts.
     let accounts: AccountsDatabase
 
+    /// What the stores are opened for.
+    enum Purpose {
+        /// To serve: makes the data folder where there is none, and upgrades databases of an older format.
+        case serving
+        /// To change something: upgrades databases of an older format.
+        case changing
+        /// To read: makes and upgrades nothing, and is refused where that would be needed.
+        case reading
+    }
+
     /// Opens the stores.
-    /// - Parameter create: Makes the data folder where there is none; only the server does.
+    /// - Parameter onUpgrade: Is called with each database that was upgraded, as it was before.
     /// - Throws: ``Refusal`` where another process has the folder, or a file cannot be opened.
-    init(_ configuration: Configuration, create: Bool = false) throws {
+    init(
+        _ configuration: Configuration, for purpose: Purpose,
+        onUpgrade: (DatabaseFormat) -> Void = { StandardStream.error.write(line: "note: \(Stores.words($0))") }
+    ) throws {
+        let create = purpose == .serving
         // All that is made from here on is for the owner's eyes.
         umask(0o077)
         do {
             let random = try SecureRandom.bytes(32)
             if create { try DataFolder.requireOwn(configuration.data) }
             folder = try DataFolder(path: configuration.data, create: create)
+            if purpose == .reading { try DatabaseFormat.requireCurrent(in: folder.path) }
+            let formats = DatabaseFormat.all(in: folder.path)
+            try DatabaseFormat.refuseNewer(formats)
+            // Told one by one: where the next one cannot be opened, this one has its new format all the same.
+            func opened(_ file: String) { formats.filter { $0.name == file && $0.isOlder }.forEach(onUpgrade) }
             log = try SQLiteLog(
                 path: folder.file("log.db"), now: Clock.milliseconds, random32: { random })
+            opened("log.db")
             host = try SQLiteHostStore(path: folder.file("host.db"))
+            opened("host.db")
             accounts = try AccountsDatabase(path: folder.file("accounts.db"))
+            opened("accounts.db")
         } catch let error as DataFolderError {
             if case .inUse = error {
                 throw Refusal("\(error); end that one, or set data (or CROWBAR_DATA) to another folder")
@@ -36,6 +58,12 @@ struct Stores: Sendable {
         } catch {
             throw Refusal(Self.text(error, configuration, create))
         }
+    }
+
+    /// An upgrade in words.
+    static func words(_ upgraded: DatabaseFormat) -> String {
+        "\(FolderPath.shown(upgraded.path)) was upgraded from format \(upgraded.found) to \(upgraded.supported); the "
+            + "version before cannot open it any more"
     }
 
     /// An error in words; where a verb only wants to read and the disk lets nobody write, with a way to do so.

@@ -20,15 +20,15 @@ struct User: ParsableCommand {
         @OptionGroup var settings: ConfigurationOption
         @Argument(help: "The user's name: A-Z a-z 0-9 . _ : ~ - and at most 128 of them.") var name: String
         @Flag(help: "The user may act for others and do what only creators and authors may.") var admin = false
-        @Option(help: "Not supported by this version yet.") var passwordFile: String?
+        @Option(help: .init("Not supported by this version yet.", visibility: .hidden)) var passwordFile: String?
 
         func run() async throws {
             if passwordFile != nil {
-                throw Refusal(
+                throw WrongUsage(
                     "--password-file is not supported by this version yet; leave it out and use 'crowbar token'")
             }
             guard Identifier.isEvent(name) else {
-                throw Refusal("'\(name)' is no user's name: 1 to 128 of A-Z a-z 0-9 . _ : ~ -")
+                throw WrongUsage("'\(name)' is no user's name: 1 to 128 of A-Z a-z 0-9 . _ : ~ -")
             }
             var json = JSONWriter()
             json.beginObject()
@@ -54,6 +54,7 @@ struct AccountCaller {
     }
 
     /// - Parameters:
+    ///   - method: GET only reads, so that nothing is upgraded for it.
     ///   - path: What follows `/api/admin/`.
     ///   - offline: Does the same to the stores.
     /// - Returns: The answer, which is JSON.
@@ -66,7 +67,7 @@ struct AccountCaller {
             if let refusal = answer.refusal { throw Refusal(refusal.message) }
             return answer.body
         }
-        let stores = try Stores(configuration)
+        let stores = try Stores(configuration, for: method == .GET ? .reading : .changing)
         do { return try await offline(stores) } catch let error as CommandError {
             throw Refusal(error.message)
         } catch let failure as ActionFailure {

@@ -8,6 +8,11 @@ struct Channel: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Channels.", subcommands: [Add.self, List.self, Invite.self, Remove.self])
 
+    /// Why a text cannot name a channel.
+    static func wrongName(_ name: String) -> WrongUsage {
+        WrongUsage("'\(name)' is no channel's name: 1 to 64 of a-z 0-9 _ . -, a letter or digit first")
+    }
+
     /// `crowbar channel add NAME`.
     struct Add: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Create a channel; prints the event's id.")
@@ -19,6 +24,7 @@ struct Channel: ParsableCommand {
         var isPrivate = false
 
         func run() async throws {
+            guard Identifier.isChannel(name) else { throw Channel.wrongName(name) }
             let caller = Caller(client: ControlClient(folder: try settings.load().data))
             let eventId = try await caller.sendJoined(
                 .createChannel, channel: nil, as: user, isPrivate: isPrivate, ["channelId": name])

@@ -1,5 +1,6 @@
 import ArgumentParser
 import PluginHost
+import Settings
 
 /// `crowbar check`.
 struct Check: AsyncParsableCommand {
@@ -15,7 +16,7 @@ struct Check: AsyncParsableCommand {
 
     func run() async throws {
         let (problems, configuration) = try settings.review()
-        for problem in problems { StandardStream.error.write(line: "crowbar: \(problem)") }
+        for problem in problems { StandardStream.error.write(line: "crowbar: \(problem.quoting)") }
         for line in ConfigurationOption.misspeltVariables { StandardStream.error.write(line: "note: \(line)") }
         guard let configuration else { throw ExitCode(1) }
         // With settings missing nobody knows which folder and which address are meant.

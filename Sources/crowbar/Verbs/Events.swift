@@ -19,11 +19,11 @@ struct Events: ParsableCommand {
         var type: [String] = []
 
         func run() async throws {
-            let client = ControlClient(folder: try settings.load().data)
-            let data = Array("data: ".utf8)
             var parameters = try after.map { ["after=" + (try Events.id($0))] } ?? []
             if !channel.isEmpty { parameters.append("channel=" + Events.names(channel)) }
-            if !type.isEmpty { parameters.append("type=" + Events.names(type)) }
+            if !type.isEmpty { parameters.append("type=" + Events.names(try Events.known(type))) }
+            let client = ControlClient(folder: try settings.load().data)
+            let data = Array("data: ".utf8)
             await Self.noteMissing(channel, settings, client)
             let query = parameters.isEmpty ? "" : "?" + parameters.joined(separator: "&")
             try await client.lines("/api/events/stream" + query) {
@@ -60,6 +60,7 @@ struct Events: ParsableCommand {
         @Option(help: "The last event that is not wanted again.") var after: String?
 
         func run() async throws {
+            if let after { _ = try Events.id(after) }
             let configuration = try settings.load()
             let client = ControlClient(folder: configuration.data)
             if await client.isServerRunning() {
@@ -86,7 +87,7 @@ struct Events: ParsableCommand {
         }
 
         private func exportFromFiles(_ configuration: Configuration) async throws {
-            let stores = try Stores(configuration)
+            let stores = try Stores(configuration, for: .reading)
             var at: Int64 = 0
             if let after {
                 guard let position = try await stores.log.position(of: try Events.id(after)) else {
@@ -108,9 +109,22 @@ struct Events: ParsableCommand {
         texts.flatMap { $0.split(separator: ",") }.map { Listing.escape(part: String($0)) }.joined(separator: ",")
     }
 
+    /// Types of events, each of which there is.
+    private static func known(_ texts: [String]) throws -> [String] {
+        let all = EventType.allCases.map(\.name)
+        for name in texts.flatMap({ $0.split(separator: ",") }).map(String.init) where !all.contains(name) {
+            let hint = NearestName.to(name, among: all).map { "; did you mean '\($0)'?" }
+            throw WrongUsage(
+                "there is no event type '\(name)'" + (hint ?? "; there are \(all.joined(separator: ", "))"))
+        }
+        return texts
+    }
+
     /// An event's id that can stand in a path as it is.
     private static func id(_ text: String) throws -> String {
-        guard Identifier.isEvent(text) else { throw Refusal("'\(text)' is no event's id") }
+        guard Identifier.isEvent(text) else {
+            throw WrongUsage("'\(text)' is no event's id: 1 to 128 of A-Z a-z 0-9 . _ : ~ -")
+        }
         return text
     }
 

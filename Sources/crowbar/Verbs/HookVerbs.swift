@@ -21,6 +21,10 @@ struct Hooks: ParsableCommand {
         @Argument(help: "The channel that it speaks in.") var channel: String
 
         func run() async throws {
+            guard Identifier.isChannel(name) else {
+                throw WrongUsage("a hook's name is 1 to 64 of a-z 0-9 _ . -, a letter or digit first, not '\(name)'")
+            }
+            guard Identifier.isChannel(channel) else { throw Channel.wrongName(channel) }
             var json = JSONWriter()
             json.beginObject()
             json.member("name", name)

@@ -19,7 +19,12 @@ struct PlaceCheck {
     /// All findings.
     func findings() async -> [Finding] {
         let isRunning = await ControlClient(folder: configuration.data).isServerRunning()
-        return location() + folder() + socketPath() + listen(isRunning: isRunning)
+        return location() + folder() + plugins() + socketPath() + listen(isRunning: isRunning)
+    }
+
+    private func plugins() -> [Finding] {
+        guard let text = MissingPlugins.text(configuration), configuration.isPluginFolderNamed else { return [] }
+        return [Finding(isError: true, text: place(["plugins"], "CROWBAR_PLUGINS", text))]
     }
 
     private func error(_ text: String) -> Finding { Finding(isError: true, text: data(text)) }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import JSONBytes
 import NIOHTTP1
+import PluginHost
 
 /// A verb that does something to one plugin, or to one of its queues, and tells how that is then.
 protocol PluginVerb: AsyncParsableCommand {
@@ -115,24 +116,31 @@ extension Plugins {
     struct Forget: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Drop the queues, dead letters and folder of a plugin that is down or has no manifest.",
-            discussion: "NAME/QUEUE drops one queue with its dead letters, if the plugin is down or names it no more.")
+            discussion: """
+                NAME/QUEUE drops one queue with its dead letters, if the plugin is down or names it no more. Where \
+                something is lost by it, it says what, and asks.
+                """)
 
         @OptionGroup var settings: ConfigurationOption
         @Argument(help: "The plugin, or NAME/QUEUE.") var name: String
-        @Flag(help: "Do it though something is lost by it.") var yes = false
+        @Flag(help: "Drop it without asking.") var yes = false
         @Flag(help: "Print JSON.") var json = false
 
         func run() async throws {
             let names = try QueueName(name)
             let client = ControlClient(folder: try settings.load().data)
             let queue = names.queue.map { [JSON.Member("queue", .string($0))] } ?? []
-            let answer = try await client.request(
-                .POST, "/api/admin/plugins/\(Listing.escape(part: names.plugin))/forget",
-                body: JSON.object([.init("confirm", .bool(yes))] + queue).bytes)
-            if let refusal = answer.refusal {
-                // The command line's word for it.
-                throw Refusal(refusal.message.replacing(#""confirm": true"#, with: "--yes"))
+            func forget(isConfirmed: Bool) async throws -> ControlClient.Answer {
+                try await client.request(
+                    .POST, "/api/admin/plugins/\(Listing.escape(part: names.plugin))/forget",
+                    body: JSON.object([.init("confirm", .bool(isConfirmed))] + queue).bytes)
             }
+            var answer = try await forget(isConfirmed: yes)
+            if let refusal = answer.refusal, refusal.field == "confirm" {
+                try Confirmation.ask(refusal.message, before: "plugins forget")
+                answer = try await forget(isConfirmed: true)
+            }
+            if let refusal = answer.refusal { throw Refusal(refusal.message) }
             if json { return StandardStream.output.write(answer.body) }
             let dropped = try? JSON(parsing: answer.body)
             StandardStream.output.write(
@@ -180,6 +188,9 @@ extension Cursor {
 
         func run() async throws {
             _ = try QueueName(name)
+            if StartPoint(place) == nil {
+                throw WrongUsage("'\(place)' is no place: beginning, now, id:EVENTID or @2026-11-01T00:00:00Z")
+            }
             let client = ControlClient(folder: try settings.load().data)
             func set(isConfirmed: Bool) async throws -> ControlClient.Answer {
                 let body = JSON.object([.init("to", .string(place)), .init("confirm", .bool(isConfirmed))])
@@ -187,7 +198,7 @@ extension Cursor {
             }
             var answer = try await set(isConfirmed: yes)
             if let refusal = answer.refusal, refusal.field == "confirm" {
-                try Confirmation.ask(refusal.message)
+                try Confirmation.ask(refusal.message, before: "cursor set")
                 answer = try await set(isConfirmed: true)
             }
             if let refusal = answer.refusal { throw Refusal(refusal.message) }

@@ -6,6 +6,7 @@ import Glibc
 import JSONBytes
 import Logging
 import PluginHost
+import Settings
 
 /// `crowbar replay NAME`.
 struct ReplayVerb: AsyncParsableCommand {
@@ -35,8 +36,9 @@ struct ReplayVerb: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let configuration = try settings.load()
+        try requirePlaces()
         let names = try QueueName(name)
+        let configuration = try settings.load()
         do { try DataFolder.requireExisting(configuration.data) } catch { throw Refusal("\(error)") }
         let manifest = try manifest(configuration, of: names.plugin)
         umask(0o077)
@@ -45,6 +47,7 @@ struct ReplayVerb: AsyncParsableCommand {
         let log: SQLiteLog
         do {
             // No lock on the data: the log is only read, beside a server too. The replay's own folder is locked.
+            try DatabaseFormat.requireCurrent(["log.db"], in: configuration.data)
             log = try SQLiteLog(
                 path: configuration.data + "/log.db", now: Clock.milliseconds, random32: { [] })
             folder = try DataFolder(
@@ -90,7 +93,7 @@ struct ReplayVerb: AsyncParsableCommand {
         } catch {
             throw Refusal("\(error)")
         }
-        if let broken = contents.errors.first(where: { $0.name == name }) { throw Refusal("\(broken.error)") }
+        if let broken = contents.errors.first(where: { $0.name == name }) { throw Refusal(broken.error.quoting) }
         guard let manifest = contents.manifests.first(where: { $0.name == name }) else {
             throw Refusal(
                 "there is no manifest '\(PluginService.absolute(configuration.plugins))/\(name).toml'; "
@@ -127,7 +130,7 @@ struct ReplayVerb: AsyncParsableCommand {
         do { survey = try await replay.survey() } catch { throw Refusal(error.reason) }
         if yes || !survey.isNamed || survey.events == 0 || name.contains("/") { return }
         let one = survey.queues.first.map { "; for one of them alone: crowbar replay \(name)/\($0.name)" } ?? ""
-        try Confirmation.ask("this would deliver again: \(survey.text)\(one)")
+        try Confirmation.ask("this would deliver again: \(survey.text)\(one)", before: "replay")
     }
 
     /// A new part.
@@ -163,8 +166,19 @@ struct ReplayVerb: AsyncParsableCommand {
         case .after(let id):
             guard let position = try await log.position(of: id) else { throw Refusal("the log has no event '\(id)'") }
             return LogEntryID(position: position, eventId: id)
-        case .now, nil:
-            throw Refusal("'\(text)' is no place: beginning, id:EVENTID or @2026-11-01T00:00:00Z")
+        case .now, nil: throw Self.noPlace(text)
+        }
+    }
+
+    private static func noPlace(_ text: String) -> WrongUsage {
+        WrongUsage("'\(text)' is no place: beginning, id:EVENTID or @2026-11-01T00:00:00Z")
+    }
+
+    /// Refuses what is no place before anything is looked at.
+    private func requirePlaces() throws {
+        for text in [from, until == "now" ? nil : until].compactMap(\.self) {
+            if case .now? = StartPoint(text) { throw Self.noPlace(text) }
+            if StartPoint(text) == nil { throw Self.noPlace(text) }
         }
     }
 

@@ -12,9 +12,11 @@ struct QueueName: Equatable {
         plugin = parts.first ?? name
         self.queue = parts.count == 2 ? parts[1] : queue
         if parts.count == 2, queue != nil {
-            throw ValidationError("'\(TerminalText.line(name))' names a queue already; leave the second name out.")
+            throw WrongUsage("'\(TerminalText.line(name))' names a queue already; leave the second name out")
         }
-        if self.queue?.isEmpty == true { throw ValidationError("A queue's name stands behind the '/'.") }
+        if plugin.isEmpty || self.queue?.isEmpty == true {
+            throw WrongUsage("'\(name)' names no queue: NAME/QUEUE is the plugin's name, '/' and the queue's")
+        }
     }
 
     /// What a call to the server about the plugin has as its body.
@@ -37,7 +39,7 @@ extension Plugins {
         func run() async throws {
             let names = try QueueName(name, endpoint)
             guard let endpoint = names.queue else {
-                throw ValidationError("Say to which endpoint: NAME/ENDPOINT.")
+                throw WrongUsage("'\(name)' names no endpoint: say to which one as \(name)/ENDPOINT")
             }
             let client = ControlClient(folder: try settings.load().data)
             let answer = try await client.request(
