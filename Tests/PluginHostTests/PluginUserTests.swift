@@ -47,7 +47,8 @@ import Testing
         process.executableURL = URL(filePath: "/usr/bin/setpriv")
         process.arguments = ["--reuid=900101", "--clear-groups", "/bin/sleep", "1000"]
         try process.run()
-        defer { process.terminate() }
+        // A SIGTERM may be blocked: children inherit what the test run blocks.
+        defer { kill(process.processIdentifier, SIGKILL) }
         try await wait("the process of user 900101") {
             let status = (try? FileBytes.read("/proc/\(process.processIdentifier)/status", limit: 16 << 10)) ?? []
             return String(decoding: status, as: UTF8.self).contains("\nUid:\t900101\t")
