@@ -47,6 +47,7 @@ import Testing
         "user add": .changes(status: 0), "user role": .changes(status: 0), "user disable": .changes(status: 0),
         "user enable": .changes(status: 0), "token create": .changes(status: 0), "token revoke": .changes(status: 1),
         "hooks add": .changes(status: 0), "hooks revoke": .changes(status: 1),
+        "erase message": .changes(status: 1), "erase user": .changes(status: 0),
     ]
     /// Those that have tests of their own below.
     private static let others: Set = ["serve", "check", "backup"]

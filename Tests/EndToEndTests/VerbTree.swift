@@ -17,7 +17,13 @@ struct VerbTree {
         var call: [String] { words + positions.map(\.sample) + extra }
 
         /// What it wants besides.
-        var extra: [String] { words == ["replay"] ? ["--from", "beginning"] : [] }
+        var extra: [String] {
+            switch words.first {
+            case "replay": ["--from", "beginning"]
+            case "erase": ["--yes"]
+            default: []
+            }
+        }
     }
 
     struct Position: Sendable {

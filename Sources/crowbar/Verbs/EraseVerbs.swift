@@ -42,7 +42,9 @@ struct Erase: ParsableCommand {
         func run() async throws {
             let caller = try ErasureCaller(settings)
             if !yes {
-                try Confirmation.ask("the text of message '\(messageId)' in '\(channel)' will be erased for good")
+                try Confirmation.ask(
+                    "the text of message '\(messageId)' in '\(channel)' will be erased for good",
+                    before: "erase message")
             }
             let answer = try await caller.call("message", ["channel": channel, "messageId": messageId])
             if json { return Erase.print(answer) }
@@ -77,7 +79,8 @@ struct Erase: ParsableCommand {
             let caller = try ErasureCaller(settings)
             if !yes {
                 try Confirmation.ask(
-                    "the account, all messages and all names of user '\(user)' will be erased for good")
+                    "the account, all messages and all names of user '\(user)' will be erased for good",
+                    before: "erase user")
             }
             var run = UserErasureRun(user: user, isTerminal: !json && (isatty(STDERR_FILENO) == 1))
             while let body = run.next {
