@@ -1,6 +1,7 @@
 import CrowbarCore
 import CrowbarHTTP
 import CrowbarSQLite
+import CrowbarViews
 import Glibc
 import Logging
 import NIOCore
@@ -42,6 +43,9 @@ struct Server {
         let key = try ControlFiles.makeKey(in: configuration.data, random: { try SecureRandom.bytes($0) })
         for line in await ChannelCheck(stores).hookLines() { logger.warning("\(line)") }
         let accounts = stores.accounts
+        let views = Views(
+            path: stores.folder.file("views.db"), log: stores.log, logger: Logger("crowbar.views", logging),
+            clock: Clock.monotonic)
         let api = APIConfiguration(
             ingest: ingest, log: stores.log,
             authenticate: { try accounts.principal(forTokenHash: $0, now: Clock.milliseconds()) },
@@ -71,6 +75,7 @@ struct Server {
                         descriptor: signals, table: SignalPolicy.table, reload: reload, shutdown: shutdown,
                         logger: logger)),
                 .init(service: AccountsService(accounts: accounts, logger: logger)),
+                .init(service: ViewsService(views: views)),
                 .init(service: IngestService(ingest: ingest)),
                 .init(service: plugins),
                 .init(
