@@ -49,7 +49,7 @@ struct Server {
         let api = APIConfiguration(
             ingest: ingest, log: stores.log,
             authenticate: { try accounts.principal(forTokenHash: $0, now: Clock.milliseconds()) },
-            hash: { SHA256.hash($0) }, listings: plugins.listings, plugins: plugins.actions,
+            hash: { SHA256.hash($0) }, listings: plugins.listings, plugins: plugins.actions, views: views,
             hook: { try accounts.hook(forTokenHash: $0).map { IncomingHook($0) } },
             anonymousRead: configuration.anonymousRead, now: Clock.milliseconds, logger: logger)
         let status = ServerStatus(
