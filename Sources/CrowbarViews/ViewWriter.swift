@@ -26,7 +26,8 @@ final class ViewWriter: @unchecked Sendable {
     static let schema = """
         CREATE TABLE views (
             generation INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, version INTEGER NOT NULL,
-            isLive INTEGER NOT NULL, position INTEGER NOT NULL, eventId TEXT NOT NULL, source INTEGER);
+            isLive INTEGER NOT NULL, position INTEGER NOT NULL, eventId TEXT NOT NULL, source INTEGER,
+            audience INTEGER NOT NULL DEFAULT 0, publicEventId TEXT NOT NULL DEFAULT '');
         """
 
     /// Loads what is there, drops what this version cannot read, and begins to build what is missing.
@@ -189,7 +190,7 @@ final class ViewWriter: @unchecked Sendable {
             var failedAt = 0
             do {
                 try db.inTransaction(.immediate) {
-                    var last: ViewEvent?
+                    var (last, lastPublic): (ViewEvent?, String?)
                     for (index, entry) in entries.enumerated() {
                         failedAt = index
                         let event = try ViewEvent(entry, of: page)
@@ -199,9 +200,10 @@ final class ViewWriter: @unchecked Sendable {
                         }
                         failing = nil
                         last = event
+                        if event.audience == 0 { lastPublic = event.eventId }
                         if isTime(event.position) { break }
                     }
-                    if let last { try commit(waiting, at: last, db) }
+                    if let last { try commit(waiting, at: last, lastPublic, db) }
                     return .commit
                 }
                 return
@@ -220,14 +222,21 @@ final class ViewWriter: @unchecked Sendable {
         }
     }
 
-    private func commit(_ waiting: [Int], at event: ViewEvent, _ db: Database) throws {
+    /// Writes how far views have come.
+    /// - Parameter lastPublic: The id of the batch's last event that everybody may read.
+    private func commit(_ waiting: [Int], at event: ViewEvent, _ lastPublic: String?, _ db: Database) throws {
         let checkpoint = ViewCheckpoint(position: event.position, eventId: event.eventId)
         for index in waiting {
             try slots[index].rows.flush()
             if let messages = slots[index].rows as? MessageRows { try messages.purge(limit: Self.purgedAtOnce) }
             try db.execute(
-                sql: "UPDATE views SET position = ?, eventId = ? WHERE generation = ?",
-                arguments: [checkpoint.position, checkpoint.eventId, slots[index].generation])
+                sql: """
+                    UPDATE views SET position = ?, eventId = ?, audience = ?, publicEventId = coalesce(?, publicEventId)
+                    WHERE generation = ?
+                    """,
+                arguments: [
+                    checkpoint.position, checkpoint.eventId, event.audience, lastPublic, slots[index].generation,
+                ])
         }
         // Only now, as nothing can fail any more but the commit; see forget().
         db.afterNextTransaction { [weak self] _ in

@@ -1,6 +1,7 @@
 import CrowbarCore
 import CrowbarHTTP
 import CrowbarSQLite
+import CrowbarViews
 import Glibc
 import Logging
 import NIOCore
@@ -42,10 +43,13 @@ struct Server {
         let key = try ControlFiles.makeKey(in: configuration.data, random: { try SecureRandom.bytes($0) })
         for line in await ChannelCheck(stores).hookLines() { logger.warning("\(line)") }
         let accounts = stores.accounts
+        let views = Views(
+            path: stores.folder.file("views.db"), log: stores.log, logger: Logger("crowbar.views", logging),
+            clock: Clock.monotonic)
         let api = APIConfiguration(
             ingest: ingest, log: stores.log,
             authenticate: { try accounts.principal(forTokenHash: $0, now: Clock.milliseconds()) },
-            hash: { SHA256.hash($0) }, listings: plugins.listings, plugins: plugins.actions,
+            hash: { SHA256.hash($0) }, listings: plugins.listings, plugins: plugins.actions, views: views,
             hook: { try accounts.hook(forTokenHash: $0).map { IncomingHook($0) } },
             anonymousRead: configuration.anonymousRead, now: Clock.milliseconds, logger: logger)
         let status = ServerStatus(
@@ -74,6 +78,7 @@ struct Server {
                         descriptor: signals, table: SignalPolicy.table, reload: reload, shutdown: shutdown,
                         logger: logger)),
                 .init(service: AccountsService(accounts: accounts, logger: logger)),
+                .init(service: ViewsService(views: views)),
                 .init(service: IngestService(ingest: ingest)),
                 .init(
                     service: RetentionService(
