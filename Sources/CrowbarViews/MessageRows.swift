@@ -67,8 +67,8 @@ final class MessageRows: ViewRows {
             """)
         delete = try prepare(
             """
-            UPDATE messages\(suffix) SET isDeleted = 1, text = '', meta = NULL, origin = NULL, mentions = NULL,
-                replyTo = NULL
+            UPDATE messages\(suffix) SET isDeleted = 1, text = '', userName = '', meta = NULL, origin = NULL,
+                mentions = NULL, replyTo = NULL
             WHERE position = ?
             """)
         lastOf = try prepare(

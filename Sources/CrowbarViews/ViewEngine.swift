@@ -208,6 +208,31 @@ final class ViewEngine: Sendable {
         waker.yield()
     }
 
+    /// Removes what is left of texts that are erased in the log up to a position. It works in parts, so that events are
+    /// applied meanwhile.
+    /// - Returns: Whether nothing is left; false while views are behind or readers hold on to the file.
+    func purgeErased(through position: Int64) async throws -> Bool {
+        let isApplied = try await pool.writeWithoutTransaction { [writer] _ in writer.hasApplied(position) }
+        if !isApplied { return false }
+        var isFirst = true
+        while true {
+            let first = isFirst
+            let isDone = try await pool.writeWithoutTransaction { [writer] db in
+                try writer.purgePart(db, isFirst: first)
+            }
+            if isDone { break }
+            try Task.checkCancellation()
+            isFirst = false
+        }
+        return try await pool.writeWithoutTransaction { db in
+            do {
+                return try db.checkpoint(.truncate).walFrameCount == 0
+            } catch let error as DatabaseError where error.resultCode == .SQLITE_BUSY {
+                return false
+            }
+        }
+    }
+
     /// Waits until a view has applied the event at a position, or the task is cancelled.
     /// - Returns: Whether it has.
     func arrival(of view: ViewName, at position: Int64) async -> Bool {

@@ -180,6 +180,11 @@ final class ViewWriter: @unchecked Sendable {
     ///   - page: The entries behind `position`.
     ///   - isTime: Asked after each event whether the batch should end.
     func apply(_ page: LogPage, after position: Int64, _ db: Database, until isTime: (Int64) -> Bool) throws {
+        // What such events replace must not stay in free space of the file; see ``purgePart(_:isFirst:)``.
+        let replacing = [EventType.messageDeleted, .messageEdited, .userRenamed]
+        let isReplacing = page.entries.contains { replacing.contains($0.type) }
+        if isReplacing { try db.execute(sql: "PRAGMA secure_delete = ON") }
+        defer { if isReplacing { try? db.execute(sql: "PRAGMA secure_delete = OFF") } }
         var entries = page.entries[...]
         while !entries.isEmpty {
             let waiting = slots.indices.filter {
@@ -323,6 +328,29 @@ final class ViewWriter: @unchecked Sendable {
             }
         }
     }
+
+    /// Whether every generation has applied the event at a position.
+    func hasApplied(_ position: Int64) -> Bool { slots.allSatisfy { $0.checkpoint.position >= position } }
+
+    /// Does a part of what removes former texts from the search indexes.
+    /// - Parameter isFirst: Whether it begins.
+    /// - Returns: Whether nothing is left to do.
+    func purgePart(_ db: Database, isFirst: Bool) throws -> Bool {
+        try db.execute(sql: "PRAGMA secure_delete = ON")
+        defer { try? db.execute(sql: "PRAGMA secure_delete = OFF") }
+        var isDone = true
+        for slot in slots {
+            for index in (slot.rows as? MessageRows)?.indexes ?? [] {
+                try db.inTransaction(.immediate) {
+                    if try !index.merge(db, isFirst: isFirst, pages: Self.mergedAtOnce) { isDone = false }
+                    return .commit
+                }
+            }
+        }
+        return isDone
+    }
+
+    private static let mergedAtOnce = 256
 
     // MARK: What others see
 

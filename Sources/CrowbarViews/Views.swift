@@ -157,3 +157,10 @@ public final class Views: Sendable {
         return min(0.99, Double(position) / Double(head.position))
     }
 }
+
+extension Views: ErasedCopies {
+    public func purgeErased(through position: Int64) async throws -> Bool {
+        guard let opened = state.withLock({ $0.opened }) else { return false }
+        return try await opened.engine.purgeErased(through: position)
+    }
+}

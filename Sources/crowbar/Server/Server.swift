@@ -56,8 +56,7 @@ struct Server {
             dataFolder: PluginService.absolute(configuration.data), log: stores.log, plugins: plugins.listings.plugins)
         var actions = stores.accountActions(ingest) { [logger] in logger.notice("\($0)") }
         actions.status = { try await status.json() }
-        let copies = NoCopies()
-        actions.erasure = stores.erasure(ingest, copies: copies)
+        actions.erasure = stores.erasure(ingest)
         let keep = RetentionService.Setting(configuration.keepDeleted)
         let control = APIServer(
             api, address: .unix(path: socket),
@@ -82,7 +81,7 @@ struct Server {
                 .init(service: IngestService(ingest: ingest)),
                 .init(
                     service: RetentionService(
-                        setting: keep, eraser: stores.log, copies: copies, now: Clock.milliseconds, logger: logger)),
+                        setting: keep, log: stores.log, copies: views, clock: .system, logger: logger)),
                 .init(service: plugins),
                 .init(
                     service: Listener(server: control, address: socket),
