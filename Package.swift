@@ -113,7 +113,7 @@ let package = Package(
         .target(
             name: "CrowbarHTTP",
             dependencies: [
-                "CrowbarCore", "JSONBytes", "OpenSSL", logging,
+                "CrowbarCore", "CrowbarViews", "JSONBytes", "OpenSSL", logging,
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
@@ -123,8 +123,8 @@ let package = Package(
         .executableTarget(
             name: "crowbar",
             dependencies: [
-                "CrowbarCore", "CrowbarSQLite", "CrowbarHTTP", "PluginHost", "PluginWire", "JSONBytes", "OpenSSL",
-                "Settings", logging,
+                "CrowbarCore", "CrowbarSQLite", "CrowbarViews", "CrowbarHTTP", "PluginHost", "PluginWire", "JSONBytes",
+                "OpenSSL", "Settings", logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"), http1,
@@ -212,7 +212,8 @@ let package = Package(
         .testTarget(
             name: "CrowbarHTTPTests",
             dependencies: [
-                "CrowbarHTTP", "CrowbarCore", "CrowbarSQLite", "CrowbarTesting", "JSONBytes", logging, http1,
+                "CrowbarHTTP", "CrowbarCore", "CrowbarSQLite", "CrowbarViews", "CrowbarTesting", "JSONBytes", logging,
+                http1,
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
             ] + nio,

@@ -33,6 +33,8 @@ public struct CommandError: Error, Equatable, Sendable, CustomStringConvertible 
         case refused
         case rateLimited = "rate_limited"
         case unavailable
+        /// A view that has not applied the events that the answer needs.
+        case viewBehind = "view_behind"
         /// A plugin's command in answer to an old event.
         case replay
         /// A plugin's command at the end of too long a chain of causes.

@@ -23,9 +23,9 @@ public protocol Eraser: Sendable {
     /// - Throws: ``LogError``.
     func message(_ messageId: String, in channel: String) async throws -> StoredMessage?
 
-    /// Whether a user has been registered.
+    /// A user's present name; nil if nobody has been registered under that id.
     /// - Throws: ``LogError``.
-    func hasUser(_ user: String) async throws -> Bool
+    func userName(_ user: String) async throws -> String?
 
     /// Erases the texts of a user's messages and the user's name in one part of the log. Only authors edit messages, so
     /// every text of them is in an event of that user.
@@ -35,10 +35,20 @@ public protocol Eraser: Sendable {
     /// - Throws: ``LogError``.
     func eraseUser(_ user: String, after position: Int64, limit: Int) async throws -> UserErasure
 
-    /// Removes the former bytes of what was erased from the files, as far as the file system allows.
+    /// Removes the former bytes of what was erased from the log's files, as far as the file system allows.
     /// - Returns: Whether it was done; false while readers hold on to them. It can be called again.
     /// - Throws: ``LogError``.
     func purgeErased() async throws -> Bool
+
+    /// The number of the last erasure, if copies of what it erased may be left outside the log's tables; see
+    /// ``ErasedCopies``. It is stored, so that a restart does not forget it.
+    /// - Throws: ``LogError``.
+    func unpurgedErasure() async throws -> Int64?
+
+    /// Stores that no copies are left of what was erased up to an erasure.
+    /// - Parameter erasure: What ``unpurgedErasure()`` gave before the copies were removed.
+    /// - Throws: ``LogError``.
+    func notePurged(_ erasure: Int64) async throws
 }
 
 /// What a call of ``Eraser/eraseDeleted(before:limit:)`` did.
@@ -101,4 +111,11 @@ public struct UserErasure: Sendable, Equatable {
         self.position = position
         self.end = end
     }
+}
+
+/// Keeps copies of what events say, such as rows of views and a search index.
+public protocol ErasedCopies: Sendable {
+    /// Removes what is left of texts that are erased in the log up to a position.
+    /// - Returns: Whether nothing is left; false if it has to be called again later.
+    func purgeErased(through position: Int64) async throws -> Bool
 }

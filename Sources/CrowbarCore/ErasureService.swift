@@ -19,7 +19,7 @@ public struct ErasureService: Sendable {
 
     /// A step of a user's erasing; the first one is ``account``, the last one ``done``.
     public enum UserStep: Sendable, Equatable {
-        /// Disable the account and delete what belongs to it.
+        /// Disable the account, delete what belongs to it, and rename the user.
         case account
         /// Delete the user's messages.
         case messages
@@ -44,21 +44,16 @@ public struct ErasureService: Sendable {
     private let ingest: Ingest
     private let eraser: any Eraser
     private let accounts: any AccountEraser
-    private let copies: any ErasureFollower
 
     /// Makes the service.
     /// - Parameters:
     ///   - ingest: Accepts the commands that delete messages; its `run` must run.
     ///   - eraser: Erases in the log.
     ///   - accounts: Deletes what belongs to an account.
-    ///   - copies: Keeps copies of events and is told what is gone.
-    public init(
-        ingest: Ingest, eraser: any Eraser, accounts: any AccountEraser, copies: any ErasureFollower
-    ) {
+    public init(ingest: Ingest, eraser: any Eraser, accounts: any AccountEraser) {
         self.ingest = ingest
         self.eraser = eraser
         self.accounts = accounts
-        self.copies = copies
     }
 
     /// Deletes a message if it is not deleted yet, and erases its text now.
@@ -76,7 +71,6 @@ public struct ErasureService: Sendable {
                 """,
                 field: "messageId")
         }
-        copies.erased(.text)
         return Message(wasDeletedNow: live != nil, events: events)
     }
 
@@ -86,10 +80,15 @@ public struct ErasureService: Sendable {
     public func eraseUser(_ user: String, _ step: UserStep) async throws -> UserProgress {
         switch step {
         case .account:
-            guard try await eraser.hasUser(user) else {
+            guard let name = try await eraser.userName(user) else {
                 throw CommandError(.userNotFound, "there is no user '\(user.prefix(128))'", field: "user")
             }
             try accounts.eraseAccount(of: user)
+            // An event, so that views and plugins follow. The names before it are erased with the texts.
+            if name != EventErasure.replacedName {
+                let rename = Command(.renameUser, .renameUser(name: EventErasure.replacedName))
+                _ = try await ingest.submit([Ingest.Request(rename, actor: user, isAdmin: true)]).first?.get()
+            }
             return UserProgress(next: .messages)
         case .messages:
             let found = try await eraser.messages(of: user, limit: Limit.messages)
@@ -98,10 +97,9 @@ public struct ErasureService: Sendable {
             return UserProgress(next: .messages, changed: found.count)
         case .log(let position):
             let part = try await eraser.eraseUser(user, after: position, limit: Limit.positions)
-            let isLast = part.position >= part.end
-            if isLast { copies.erased([.text, .name]) }
             return UserProgress(
-                next: isLast ? .files : .log(after: part.position), changed: part.events, end: part.end)
+                next: part.position >= part.end ? .files : .log(after: part.position), changed: part.events,
+                end: part.end)
         case .files: return UserProgress(next: try await eraser.purgeErased() ? .done : .files)
         case .done: return UserProgress(next: .done)
         }
@@ -129,10 +127,4 @@ public protocol AccountEraser: Sendable {
     /// Disables the account of a user, if there is one, and deletes its password and its tokens.
     /// - Throws: ``CommandError`` with `forbidden` for the last enabled admin, or the store's error.
     func eraseAccount(of user: String) throws
-}
-
-/// Keeps copies of what events say, such as rows of views.
-public protocol ErasureFollower: Sendable {
-    /// Texts or names in the log have been erased. It returns at once; the copies follow.
-    func erased(_ what: EventErasure)
 }

@@ -1,4 +1,5 @@
 import CrowbarCore
+import CrowbarViews
 import Logging
 
 /// What the API needs of the rest of the server.
@@ -58,6 +59,16 @@ public struct APIConfiguration: Sendable {
         public static let cachedMilliseconds: Int64 = 2_000
         /// A body of an incoming hook, in bytes.
         public static let hook = 64 << 10
+        /// Searches of one user in a second.
+        public static let searchesPerSecond = 5
+        /// Searches of one user at once.
+        public static let searchesAtOnce = 2
+        /// Characters (Unicode scalars) of a search's words.
+        public static let searchQuery = 256
+        /// How long a call waits at most until a view has applied an event, in milliseconds.
+        public static let viewWait: Int64 = 10_000
+        /// How long it waits where the caller does not say, in milliseconds.
+        public static let usualViewWait: Int64 = 2_000
         /// A token's length in bytes; a longer one is not even looked up.
         public static let token = 512
     }
@@ -76,7 +87,9 @@ public struct APIConfiguration: Sendable {
     public var listings: Listings
     /// What admins do to plugins; nil where there is no plugin host.
     public var plugins: PluginActions?
-    /// Whether events may be read without a token.
+    /// What `/views/…` is answered from; nil where there are no views.
+    public var views: Views?
+    /// Whether events and views of public channels may be read without a token.
     public var anonymousRead: Bool
     /// The Unix time in milliseconds.
     public var now: @Sendable () -> Int64
@@ -109,6 +122,7 @@ public struct APIConfiguration: Sendable {
         ingest: Ingest, log: any EventLog,
         authenticate: @escaping @Sendable (_ tokenHash: [UInt8]) async throws -> Principal?,
         hash: @escaping @Sendable ([UInt8]) -> [UInt8], listings: Listings, plugins: PluginActions? = nil,
+        views: Views? = nil,
         hook: @escaping @Sendable (_ tokenHash: [UInt8]) async throws -> IncomingHook? = { _ in nil },
         anonymousRead: Bool = false,
         now: @escaping @Sendable () -> Int64, logger: Logger
@@ -119,6 +133,7 @@ public struct APIConfiguration: Sendable {
         self.hash = hash
         self.listings = listings
         self.plugins = plugins
+        self.views = views
         self.hook = hook
         self.anonymousRead = anonymousRead
         self.now = now

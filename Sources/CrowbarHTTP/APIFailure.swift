@@ -11,6 +11,8 @@ struct APIFailure: Error, Sendable {
 
     var status: HTTPResponse.Status
     var error: CommandError
+    /// How much of the log a view that is behind has applied, from 0 to 1.
+    var progress: Double?
     var headers: HTTPFields = [:]
 
     /// A refusal whose status follows from its code.
@@ -19,7 +21,7 @@ struct APIFailure: Error, Sendable {
         status = Self.status(of: error.code)
         switch error.code {
         case .unauthorized: headers[.wwwAuthenticate] = "Bearer"
-        case .rateLimited, .unavailable: headers[.retryAfter] = "\(Self.retryAfter)"
+        case .rateLimited, .unavailable, .viewBehind: headers[.retryAfter] = "\(Self.retryAfter)"
         default: break
         }
     }
@@ -52,25 +54,35 @@ struct APIFailure: Error, Sendable {
         case .invalidCommand, .emptyMessage, .messageTooLong, .tooManyReactions, .refused, .replay, .loop:
             .unprocessableContent
         case .rateLimited: .tooManyRequests
-        case .unavailable: .serviceUnavailable
+        case .unavailable, .viewBehind: .serviceUnavailable
         }
     }
 
     /// The answer.
     var response: Response {
         var json = JSONWriter()
-        Self.write(error, to: &json)
+        Self.write(error, progress: progress, to: &json)
         return .json(json.bytes, status: status, headers: headers)
     }
 
-    /// Writes `{"error": {"code", "message", "field"?}}`.
-    static func write(_ error: CommandError, to json: inout JSONWriter) {
+    /// A number from 0 to 1 with two decimals, cut off, so that only what is complete is `1.00`.
+    static func hundredths(_ number: Double) -> String {
+        let hundredths = Int(min(max(0, number), 1) * 100)
+        return "\(hundredths / 100).\(hundredths % 100 / 10)\(hundredths % 10)"
+    }
+
+    /// Writes `{"error": {"code", "message", "field"?, "progress"?}}`.
+    static func write(_ error: CommandError, progress: Double? = nil, to json: inout JSONWriter) {
         json.beginObject()
         json.key("error")
         json.beginObject()
         json.member("code", error.code.rawValue)
         json.member("message", error.message)
         json.member("field", ifPresent: error.field)
+        if let progress {
+            json.key("progress")
+            json.raw(Array(Self.hundredths(progress).utf8))
+        }
         json.endObject()
         json.endObject()
     }

@@ -14,6 +14,7 @@ final class APIResponder: Sendable {
     private let stream: EventStreamRoute
     private let admin: AdminRoutes
     private let hooks: HookRoute
+    private let views: ViewsRoute?
     private let readers: ReaderAuthenticator
     private let rights: ReadAccess
     private let bodies: BodyReader
@@ -38,6 +39,10 @@ final class APIResponder: Sendable {
         stream = EventStreamRoute(
             log: readable, readers: readers, now: configuration.now, recheck: recheck,
             limits: .init(door, connections: rules.connections))
+        let (readers, rights) = (readers, rights)
+        views = configuration.views.map {
+            ViewsRoute($0, log: readable, rights: rights, readers: readers, now: configuration.now)
+        }
         hooks = HookRoute(configuration, bodies: bodies, recheck: recheck, log: log)
         admin = AdminRoutes(
             listings: configuration.listings, plugins: configuration.plugins, bodies: bodies, door: door)
@@ -105,6 +110,9 @@ final class APIResponder: Sendable {
             }
             return .json(Array(#"{"status":"ready"}"#.utf8))
         default:
+            if let views, let view = try ViewPath(path) {
+                return try await views.respond(request, path, view, try query(), address: address)
+            }
             if path.hasPrefix(HookRoute.prefix) { return try await hooks.respond(request, path, address: address) }
             guard path.hasPrefix("/api/admin/") else { throw Self.unknown(path) }
             return try await respondToAdmin(request, path, query, address: address)

@@ -25,12 +25,13 @@ struct ReaderAuthenticator: Sendable {
     let logger: Logger
 
     /// Who reads.
+    /// - Parameter isPublic: Whether what is read is something that may be read without a token at all.
     /// - Throws: ``APIFailure`` where the caller may not.
     func reader(
-        _ headers: HTTPFields, _ query: Query, path: Substring, address: () -> String
+        _ headers: HTTPFields, _ query: Query, path: Substring, isPublic: Bool = true, address: () -> String
     ) async throws -> AuthenticatedReader {
         let asksForAll = try Self.asksForAll(query)
-        if isAnonymousAllowed, headers[.authorization] == nil, !asksForAll {
+        if isPublic, isAnonymousAllowed, headers[.authorization] == nil, !asksForAll {
             return AuthenticatedReader(reader: .anonymous, credential: nil, asksForAll: false)
         }
         let credential = try await authenticator.credential(headers, address: address)

@@ -55,7 +55,7 @@ public struct Backup: Sendable {
         public var head: LogEntryID?
     }
 
-    /// In this order: see ``Backup``.
+    /// In this order: see ``Backup``. `views.db` is left out: a server rebuilds it from the log.
     private static let files = ["host.db", "log.db", "accounts.db"]
     /// Pages copied between two reports of progress.
     private static let step: CInt = 1_024

@@ -8,8 +8,10 @@ extension DataFolder {
         "crowbar.lock", "crowbar.sock", "admin.key", "admin.key.new", "plugins", "replays", "plugin-users",
         "plugin-users.new", "lost+found", "crowbar.toml", "plugins.d",
     ]
-    /// The databases beside the log, which no server has without a log.
+    /// The databases beside the log whose loss is one: no server has them without a log, nor a log without them.
     private static let besideLog = ["accounts.db", "host.db"]
+    /// The databases beside the log that a server makes where they are missing, and nothing is lost.
+    private static let rebuilt = ["views.db"]
     /// Names of a folder that are looked at.
     private static let maxNames = 10_000
 
@@ -40,7 +42,8 @@ extension DataFolder {
     }
 
     private static func isDatabase(_ name: String) -> Bool {
-        ["log.db-wal", "log.db-journal"].contains(name) || besideLog.contains { name == $0 || name == $0 + "-wal" }
+        ["log.db-wal", "log.db-journal"].contains(name)
+            || (besideLog + rebuilt).contains { name == $0 || name == $0 + "-wal" }
     }
 
     /// Makes sure that this process may work in a folder: it makes files there all the time.

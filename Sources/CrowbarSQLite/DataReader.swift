@@ -49,12 +49,13 @@ public struct DataReader: Sendable {
 
     /// The format of a database of a data folder, and the one that this version writes; nil where it cannot be read, or
     /// is none of them.
-    public static func format(of path: String) -> (found: Int, supported: Int)? {
+    /// - Parameter others: The formats of databases that other targets keep, by file name.
+    public static func format(of path: String, others: [String: Int] = [:]) -> (found: Int, supported: Int)? {
         let known = [
             "log.db": LogSchema.version, "host.db": SQLiteHostStore.formats.count,
             "accounts.db": AccountsDatabase.formats.count,
         ]
-        guard let name = path.split(separator: "/").last, let supported = known[String(name)],
+        guard let name = path.split(separator: "/").last.map(String.init), let supported = known[name] ?? others[name],
             let database = try? DatabaseQueue(path: path, configuration: configuration)
         else { return nil }
         defer { try? database.close() }

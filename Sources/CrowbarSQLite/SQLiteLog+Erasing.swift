@@ -13,6 +13,8 @@ extension SQLiteLog: Eraser {
 
     /// The position through which deletions were looked at, in the table `meta`.
     private static let progressKey = "textsErasedThrough"
+    /// The number of transactions that erased something, and the one up to which copies were removed.
+    private static let (erasuresKey, purgedKey) = ("erasures", "erasuresPurged")
 
     public func eraseDeleted(before milliseconds: Int64, limit: Int) async throws -> DeletedErasure {
         let (deletions, through, end) = try await read { db in
@@ -31,13 +33,7 @@ extension SQLiteLog: Eraser {
         }
         let events = try await erase(.text, at: positions)
         // Only now: after a crash the same deletions are looked at again, which changes nothing.
-        try await writing { db in
-            try db.execute(
-                sql: """
-                    INSERT INTO meta (key, value) VALUES (?1, ?2)
-                    ON CONFLICT (key) DO UPDATE SET value = max(value, excluded.value)
-                    """, arguments: [Self.progressKey, through])
-        }
+        try await writing { try Self.raise($0, Self.progressKey, to: through) }
         return DeletedErasure(events: events, hasMore: through < end)
     }
 
@@ -83,23 +79,11 @@ extension SQLiteLog: Eraser {
         return found
     }
 
-    public func hasUser(_ user: String) async throws -> Bool {
-        try await read { db in
-            let rows = try RawStatement(cached: "SELECT 1 FROM users WHERE userId = ?", db)
-            defer { rows.reset() }
-            rows.bind(1, user)
-            return try rows.step()
-        }
+    public func userName(_ user: String) async throws -> String? {
+        try await read { try String.fetchOne($0, sql: "SELECT name FROM users WHERE userId = ?", arguments: [user]) }
     }
 
     public func eraseUser(_ user: String, after position: Int64, limit: Int) async throws -> UserErasure {
-        if position == 0 {
-            // First, so that events from now on carry the name that stands for an erased one.
-            try await writing { db in
-                try db.execute(
-                    sql: "UPDATE users SET name = ? WHERE userId = ?", arguments: [EventErasure.replacedName, user])
-            }
-        }
         let (positions, through, end) = try await read { db in
             let end = try LogReader.entry(db, atOrBefore: .max)?.id.position ?? 0
             let through = min(end, position + Int64(limit))
@@ -117,6 +101,29 @@ extension SQLiteLog: Eraser {
     }
 
     public func purgeErased() async throws -> Bool { try await checkpointer.truncate() }
+
+    public func unpurgedErasure() async throws -> Int64? {
+        try await read { db in
+            func value(_ key: String) throws -> Int64 {
+                try Int64.fetchOne(db, sql: "SELECT value FROM meta WHERE key = ?", arguments: [key]) ?? 0
+            }
+            let last = try value(Self.erasuresKey)
+            return try value(Self.purgedKey) < last ? last : nil
+        }
+    }
+
+    public func notePurged(_ erasure: Int64) async throws {
+        try await writing { try Self.raise($0, Self.purgedKey, to: erasure) }
+    }
+
+    /// Stores a number in the table `meta` that only grows.
+    private static func raise(_ db: Database, _ key: String, to value: Int64) throws {
+        try db.execute(
+            sql: """
+                INSERT INTO meta (key, value) VALUES (?1, ?2)
+                ON CONFLICT (key) DO UPDATE SET value = max(value, excluded.value)
+                """, arguments: [key, value])
+    }
 
     // MARK: Parts
 
@@ -142,7 +149,17 @@ extension SQLiteLog: Eraser {
         var changed = 0
         for start in stride(from: 0, to: positions.count, by: ErasureLimit.rows) {
             let part = Array(positions[start..<min(positions.count, start + ErasureLimit.rows)])
-            changed += try await writing { try MessageTexts.rewrite($0, erasure, at: part) }
+            changed += try await writing { db in
+                let changed = try MessageTexts.rewrite(db, erasure, at: part)
+                if changed > 0 {
+                    try db.execute(
+                        sql: """
+                            INSERT INTO meta (key, value) VALUES (?, 1)
+                            ON CONFLICT (key) DO UPDATE SET value = value + 1
+                            """, arguments: [Self.erasuresKey])
+                }
+                return changed
+            }
         }
         return changed
     }

@@ -28,6 +28,7 @@ final class ChannelRows: ViewRows {
                     key INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, name TEXT NOT NULL, description TEXT, topic TEXT,
                     creator TEXT NOT NULL, audience INTEGER NOT NULL, users INTEGER NOT NULL,
                     changed INTEGER NOT NULL);
+                CREATE INDEX privateChannels\(suffix) ON channels\(suffix) (audience) WHERE audience <> 0;
                 CREATE TABLE channelMembers\(suffix) (
                     channel INTEGER NOT NULL, userId TEXT NOT NULL, PRIMARY KEY (channel, userId)) WITHOUT ROWID;
                 CREATE INDEX channelsOfMember\(suffix) ON channelMembers\(suffix) (userId);

@@ -8,6 +8,9 @@ struct MessagePage {
     private(set) var isOlderLeft = false
     private(set) var isNewerLeft = false
 
+    /// The bytes of messages after which a page takes no other one: one message can be as long as a command.
+    private static let maxBytes = 4 << 20
+
     /// Reads a page.
     /// - Parameter channel: The key of the channel's life.
     init(_ db: Database, _ suffix: String, channel: Int64, _ place: MessagePlace, limit: Int) throws {
@@ -30,12 +33,15 @@ struct MessagePage {
     ) throws {
         let rows = try Self.rows(db, suffix, "position < ?", "DESC", channel, position, limit)
         defer { rows.reset() }
+        var bytes = 0
         while try rows.step() {
-            if messages.count == limit {
+            if messages.count == limit || bytes >= Self.maxBytes {
                 isOlderLeft = true
                 break
             }
-            messages.append(MessageRow(rows, channel))
+            let message = MessageRow(rows, channel)
+            bytes += message.size
+            messages.append(message)
         }
         messages.reverse()
     }
@@ -46,12 +52,15 @@ struct MessagePage {
         let rows = try Self.rows(db, suffix, "position > ?", "ASC", channel, position, limit)
         defer { rows.reset() }
         let end = messages.count + limit
+        var bytes = 0
         while try rows.step() {
-            if messages.count == end {
+            if messages.count == end || bytes >= Self.maxBytes {
                 isNewerLeft = true
                 break
             }
-            messages.append(MessageRow(rows, channel))
+            let message = MessageRow(rows, channel)
+            bytes += message.size
+            messages.append(message)
         }
     }
 
@@ -90,6 +99,8 @@ struct MessageRow {
         meta, mentions, text
         """
 
+    /// Where some of ``columns`` stand.
+    static let (positionColumn, userColumn, textColumn): (Int32, Int32, Int32) = (0, 3, 13)
     /// The number of ``columns``.
     static let columnCount = 14
 
@@ -119,6 +130,9 @@ struct MessageRow {
         mentions = row.bytesIfPresent(12).map(Array.init)
         text = row.text(13)
     }
+
+    /// About the bytes that it takes.
+    var size: Int { text.utf8.count + (meta?.count ?? 0) + (origin?.count ?? 0) + 256 }
 
     /// Writes the message as an object; what is absent is left out.
     /// - Parameter user: Whose reactions are marked as their own.

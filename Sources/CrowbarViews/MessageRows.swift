@@ -15,7 +15,7 @@ final class MessageRows: ViewRows {
 
     private let members: MemberRows
     private let reactions: ReactionRows
-    private let findLife, createLife, endLife, touchLife: RawStatement
+    private let findLife, createLife, endLife, touchLife, isPublic, mark: RawStatement
     private let insert, find, edit, delete, lastOf, putMention, dropMentions, findDead, remove, dropLife: RawStatement
     /// What is not yet written of the lives that got messages in this transaction.
     private var touched: [Int64: Life] = [:]
@@ -44,6 +44,8 @@ final class MessageRows: ViewRows {
             INSERT INTO lives\(suffix) (key, id, audience, isAlive, last, changed) VALUES (?1, ?2, ?3, 1, 0, ?1)
             """)
         endLife = try prepare("UPDATE lives\(suffix) SET isAlive = 0 WHERE key = ?")
+        isPublic = try prepare("SELECT 1 FROM lives\(suffix) WHERE key = ? AND audience = 0")
+        mark = try prepare("UPDATE messageMark\(suffix) SET changed = ?")
         touchLife = try prepare("UPDATE lives\(suffix) SET last = ?2, changed = ?3 WHERE key = ?1")
         insert = try prepare(
             """
@@ -65,8 +67,8 @@ final class MessageRows: ViewRows {
             """)
         delete = try prepare(
             """
-            UPDATE messages\(suffix) SET isDeleted = 1, text = '', meta = NULL, origin = NULL, mentions = NULL,
-                replyTo = NULL
+            UPDATE messages\(suffix) SET isDeleted = 1, text = '', userName = '', meta = NULL, origin = NULL,
+                mentions = NULL, replyTo = NULL
             WHERE position = ?
             """)
         lastOf = try prepare(
@@ -239,6 +241,12 @@ final class MessageRows: ViewRows {
         let life = try life(id, event)
         endLife.bind(1, life.key)
         try endLife.run()
+        isPublic.bind(1, life.key)
+        defer { isPublic.reset() }
+        if try isPublic.step() {
+            mark.bind(1, event.position)
+            try mark.run()
+        }
         touched[life.key] = nil
         known[id] = nil
         try members.destroy(channel: id, key: life.key)

@@ -4,12 +4,13 @@ import GRDB
 ///
 /// `position` of a message is that of its MESSAGE_SENT, and the row's id. `channel` is the key of a channel's life: the
 /// position of its CHANNEL_CREATED. A deleted message keeps its row without its text, so that an answer to it can say
-/// that it was deleted.
+/// that it was deleted. `messageMark` has the position at which a public channel was destroyed last: no row of a
+/// channel tells of it any more. Private channels do not touch it, so that nobody else sees that they are used.
 enum MessageSchema {
     static func tables(_ generation: Int64) -> [String] {
         [
             "lives", "messageMembers", "memberNames", "messageNames", "mentions", "reactions", "reactionCounts",
-            "messages",
+            "messages", "messageMark",
         ].map { "\($0)_\(generation)" }
     }
 
@@ -46,6 +47,8 @@ enum MessageSchema {
                     kind TEXT NOT NULL, isDeleted INTEGER NOT NULL DEFAULT 0, editEventId TEXT,
                     editTimestamp INTEGER, replyTo TEXT, origin BLOB, meta BLOB, mentions BLOB,
                     text TEXT NOT NULL);
+                CREATE TABLE messageMark\(suffix) (changed INTEGER NOT NULL);
+                INSERT INTO messageMark\(suffix) (changed) VALUES (0);
                 CREATE UNIQUE INDEX messageIds\(suffix) ON messages\(suffix) (channel, messageId);
                 CREATE INDEX liveMessages\(suffix) ON messages\(suffix) (channel, position, userId, kind)
                     WHERE isDeleted = 0;

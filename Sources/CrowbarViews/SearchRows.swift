@@ -74,6 +74,22 @@ final class SearchRows {
         return self.through == nil
     }
 
+    /// Merges a part of the index's segments, so that texts that were taken out leave the file: a text that is removed
+    /// is only marked until the segment that has it is merged.
+    /// - Parameters:
+    ///   - isFirst: Whether the merge of the whole index begins.
+    ///   - pages: The pages that are written, about.
+    /// - Returns: Whether everything is merged.
+    func merge(_ db: Database, isFirst: Bool, pages: Int) throws -> Bool {
+        let before = db.totalChangesCount
+        let table = "search_\(generation)"
+        // https://sqlite.org/fts5.html, "The 'merge' command": a negative number begins, and fewer than two changes say
+        // that nothing is left.
+        try db.execute(
+            sql: "INSERT INTO \(table) (\(table), rank) VALUES ('merge', ?)", arguments: [isFirst ? -pages : pages])
+        return db.totalChangesCount - before < 2
+    }
+
     /// Goes back to what a transaction that was undone had found.
     func restore(through: Int64?) { self.through = through }
 }

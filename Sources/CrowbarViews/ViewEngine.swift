@@ -12,7 +12,7 @@ import Synchronization
 ///
 /// The file can be rebuilt from the log, so it is written without a sync for each commit (`synchronous=NORMAL`). After
 /// a power cut the views go on from an older checkpoint.
-public final class ViewEngine: Sendable {
+final class ViewEngine: Sendable {
     /// Limits of batches.
     enum Limit {
         /// The events of a batch.
@@ -52,26 +52,36 @@ public final class ViewEngine: Sendable {
     ///   - path: The database file; its folder must be there.
     ///   - clock: Milliseconds of a clock that is never set.
     /// - Throws: ``StoreError``.
-    public init(path: String, log: any EventLog, logger: Logger, clock: @escaping @Sendable () -> Int64) throws {
+    init(path: String, log: any EventLog, logger: Logger, clock: @escaping @Sendable () -> Int64) throws {
         self.log = log
         self.logger = logger
         self.clock = clock
-        (pool, writer) = try ViewsDatabase.open(path: path)
+        (pool, writer) = try ViewsDatabase.open(path: path, logger: logger)
         (wake, waker) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
     }
 
-    /// Applies events until the task is cancelled. Once only.
-    public func run() async {
+    /// Why ``run()`` returned.
+    enum End: Sendable, Equatable {
+        /// The task was cancelled.
+        case cancelled
+        /// The file is damaged. It has to be replaced by a new one.
+        case damaged
+    }
+
+    /// Applies events until the task is cancelled or the file turns out to be damaged. Once only.
+    @discardableResult
+    func run() async -> End {
         let token = log.growth.subscribe { [waker] in waker.yield() }
         defer { log.growth.cancel(token) }
         await verify()
         waker.yield()
         for await _ in wake {
             do {
-                while try await step() { if Task.isCancelled { return } }
-            } catch is CancellationError {
-                return
+                while try await step() { if Task.isCancelled { return .cancelled } }
             } catch {
+                // Whatever a database answers to a cancelled task, it is no failure.
+                if Task.isCancelled { return .cancelled }
+                if ViewsDatabase.isDamaged(error) { return .damaged }
                 logger.error(
                     "views could not be updated; the server tries again in \(Limit.pause)",
                     metadata: ["error": "\(error)"])
@@ -80,6 +90,7 @@ public final class ViewEngine: Sendable {
                 waker.yield()
             }
         }
+        return .cancelled
     }
 
     /// Rebuilds every view whose checkpoint is not in the log, as after the log was restored from a backup.
@@ -101,6 +112,7 @@ public final class ViewEngine: Sendable {
             let views = lost
             try await pool.writeWithoutTransaction { [writer] db in try writer.replace(db, views) }
         } catch {
+            if Task.isCancelled { return }
             logger.error("views could not be compared with the log", metadata: ["error": "\(error)"])
         }
     }
@@ -179,32 +191,51 @@ public final class ViewEngine: Sendable {
     }
 
     /// The state of each view.
-    public func states() async throws -> [ViewState] {
+    func states() async throws -> [ViewState] {
         try await pool.writeWithoutTransaction { [writer] _ in writer.states }
     }
 
+    /// Closes the file, once nothing reads it any more.
+    func close() {
+        do { try pool.close() } catch {
+            logger.debug("views.db is still read while it is closed", metadata: ["error": "\(error)"])
+        }
+    }
+
     /// Has views built anew beside the ones that are served, which they replace once they have caught up.
-    public func rebuild(_ names: Set<ViewName>) {
+    func rebuild(_ names: Set<ViewName>) {
         shared.withLock { $0.wishes.formUnion(names) }
         waker.yield()
     }
 
-    /// Waits until a view has applied the event at a position.
-    /// - Returns: Whether it has; false once `timeout` has passed.
-    public func wait(for view: ViewName, position: Int64, timeout: Duration) async -> Bool {
-        await withTaskGroup(of: Bool.self) { group in
-            group.addTask { await self.arrival(of: view, at: position) }
-            group.addTask {
-                try? await Task.sleep(for: timeout)
+    /// Removes what is left of texts that are erased in the log up to a position. It works in parts, so that events are
+    /// applied meanwhile.
+    /// - Returns: Whether nothing is left; false while views are behind or readers hold on to the file.
+    func purgeErased(through position: Int64) async throws -> Bool {
+        let isApplied = try await pool.writeWithoutTransaction { [writer] _ in writer.hasApplied(position) }
+        if !isApplied { return false }
+        var isFirst = true
+        while true {
+            let first = isFirst
+            let isDone = try await pool.writeWithoutTransaction { [writer] db in
+                try writer.purgePart(db, isFirst: first)
+            }
+            if isDone { break }
+            try Task.checkCancellation()
+            isFirst = false
+        }
+        return try await pool.writeWithoutTransaction { db in
+            do {
+                return try db.checkpoint(.truncate).walFrameCount == 0
+            } catch let error as DatabaseError where error.resultCode == .SQLITE_BUSY {
                 return false
             }
-            let first = await group.next() ?? false
-            group.cancelAll()
-            return first
         }
     }
 
-    private func arrival(of view: ViewName, at position: Int64) async -> Bool {
+    /// Waits until a view has applied the event at a position, or the task is cancelled.
+    /// - Returns: Whether it has.
+    func arrival(of view: ViewName, at position: Int64) async -> Bool {
         let number = shared.withLock { shared in
             shared.nextNumber += 1
             return shared.nextNumber

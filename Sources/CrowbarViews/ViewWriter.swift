@@ -26,7 +26,8 @@ final class ViewWriter: @unchecked Sendable {
     static let schema = """
         CREATE TABLE views (
             generation INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, version INTEGER NOT NULL,
-            isLive INTEGER NOT NULL, position INTEGER NOT NULL, eventId TEXT NOT NULL, source INTEGER);
+            isLive INTEGER NOT NULL, position INTEGER NOT NULL, eventId TEXT NOT NULL, source INTEGER,
+            audience INTEGER NOT NULL DEFAULT 0, publicEventId TEXT NOT NULL DEFAULT '');
         """
 
     /// Loads what is there, drops what this version cannot read, and begins to build what is missing.
@@ -179,6 +180,11 @@ final class ViewWriter: @unchecked Sendable {
     ///   - page: The entries behind `position`.
     ///   - isTime: Asked after each event whether the batch should end.
     func apply(_ page: LogPage, after position: Int64, _ db: Database, until isTime: (Int64) -> Bool) throws {
+        // What such events replace must not stay in free space of the file; see ``purgePart(_:isFirst:)``.
+        let replacing = [EventType.messageDeleted, .messageEdited, .userRenamed]
+        let isReplacing = page.entries.contains { replacing.contains($0.type) }
+        if isReplacing { try db.execute(sql: "PRAGMA secure_delete = ON") }
+        defer { if isReplacing { try? db.execute(sql: "PRAGMA secure_delete = OFF") } }
         var entries = page.entries[...]
         while !entries.isEmpty {
             let waiting = slots.indices.filter {
@@ -189,7 +195,7 @@ final class ViewWriter: @unchecked Sendable {
             var failedAt = 0
             do {
                 try db.inTransaction(.immediate) {
-                    var last: ViewEvent?
+                    var (last, lastPublic): (ViewEvent?, String?)
                     for (index, entry) in entries.enumerated() {
                         failedAt = index
                         let event = try ViewEvent(entry, of: page)
@@ -199,9 +205,10 @@ final class ViewWriter: @unchecked Sendable {
                         }
                         failing = nil
                         last = event
+                        if event.audience == 0 { lastPublic = event.eventId }
                         if isTime(event.position) { break }
                     }
-                    if let last { try commit(waiting, at: last, db) }
+                    if let last { try commit(waiting, at: last, lastPublic, db) }
                     return .commit
                 }
                 return
@@ -220,14 +227,21 @@ final class ViewWriter: @unchecked Sendable {
         }
     }
 
-    private func commit(_ waiting: [Int], at event: ViewEvent, _ db: Database) throws {
+    /// Writes how far views have come.
+    /// - Parameter lastPublic: The id of the batch's last event that everybody may read.
+    private func commit(_ waiting: [Int], at event: ViewEvent, _ lastPublic: String?, _ db: Database) throws {
         let checkpoint = ViewCheckpoint(position: event.position, eventId: event.eventId)
         for index in waiting {
             try slots[index].rows.flush()
             if let messages = slots[index].rows as? MessageRows { try messages.purge(limit: Self.purgedAtOnce) }
             try db.execute(
-                sql: "UPDATE views SET position = ?, eventId = ? WHERE generation = ?",
-                arguments: [checkpoint.position, checkpoint.eventId, slots[index].generation])
+                sql: """
+                    UPDATE views SET position = ?, eventId = ?, audience = ?, publicEventId = coalesce(?, publicEventId)
+                    WHERE generation = ?
+                    """,
+                arguments: [
+                    checkpoint.position, checkpoint.eventId, event.audience, lastPublic, slots[index].generation,
+                ])
         }
         // Only now, as nothing can fail any more but the commit; see forget().
         db.afterNextTransaction { [weak self] _ in
@@ -314,6 +328,29 @@ final class ViewWriter: @unchecked Sendable {
             }
         }
     }
+
+    /// Whether every generation has applied the event at a position.
+    func hasApplied(_ position: Int64) -> Bool { slots.allSatisfy { $0.checkpoint.position >= position } }
+
+    /// Does a part of what removes former texts from the search indexes.
+    /// - Parameter isFirst: Whether it begins.
+    /// - Returns: Whether nothing is left to do.
+    func purgePart(_ db: Database, isFirst: Bool) throws -> Bool {
+        try db.execute(sql: "PRAGMA secure_delete = ON")
+        defer { try? db.execute(sql: "PRAGMA secure_delete = OFF") }
+        var isDone = true
+        for slot in slots {
+            for index in (slot.rows as? MessageRows)?.indexes ?? [] {
+                try db.inTransaction(.immediate) {
+                    if try !index.merge(db, isFirst: isFirst, pages: Self.mergedAtOnce) { isDone = false }
+                    return .commit
+                }
+            }
+        }
+        return isDone
+    }
+
+    private static let mergedAtOnce = 256
 
     // MARK: What others see
 

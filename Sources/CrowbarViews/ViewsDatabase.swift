@@ -1,10 +1,12 @@
 import CrowbarSQLite
 import GRDB
+import Glibc
+import Logging
 
-/// Opening of `views.db`.
-enum ViewsDatabase {
+/// The file of the views, `views.db`.
+public enum ViewsDatabase {
     /// The format of the file: of the table that lists the views. Their own rows have a version each.
-    static let format = 1
+    public static let format = 1
     /// Reading connections.
     private static let readers = 4
     /// The longest wait for a lock, in seconds.
@@ -12,37 +14,70 @@ enum ViewsDatabase {
     /// The page caches of the writing and of each reading connection, in KiB.
     private static let (writerCache, readerCache) = (16 << 10, 2 << 10)
 
-    /// Opens the file, or makes it.
+    /// Opens the file, or makes it. A file that cannot be used as it is, damaged or of a newer format, is replaced:
+    /// everything in it can be computed from the log.
     /// - Throws: ``StoreError``.
-    static func open(path: String) throws -> (DatabasePool, ViewWriter) {
+    static func open(path: String, logger: Logger) throws -> (DatabasePool, ViewWriter) {
+        do {
+            return try openExisting(path)
+        } catch {
+            guard isDamaged(error) || isNewer(error) else { throw described(error, path) }
+            let reason = isNewer(error) ? "\(error)" : StorageCause(error, path: path)?.summary ?? "\(error)"
+            logger.warning(
+                "views.db cannot be used and is replaced; all views are rebuilt from the log",
+                metadata: ["path": "\(path)", "reason": "\(reason)"])
+            remove(path)
+            do { return try openExisting(path) } catch { throw described(error, path) }
+        }
+    }
+
+    /// Removes the file. No connection may be open.
+    static func remove(_ path: String) {
+        for suffix in ["-wal", "-shm", "-journal", ""] { unlink(path + suffix) }
+    }
+
+    /// Whether an error says that the file's contents are of no use.
+    static func isDamaged(_ error: any Error) -> Bool {
+        let cause = StorageCause(error)
+        return cause == .damaged || cause == .notADatabase
+    }
+
+    private static func isNewer(_ error: any Error) -> Bool {
+        if case StoreError.newerFormat = error { true } else { false }
+    }
+
+    private static func described(_ error: any Error, _ path: String) -> any Error {
+        guard let cause = StorageCause(error, path: path) else { return error }
+        return StoreError.cannotOpen(path: path, why: "\(cause)")
+    }
+
+    private static func openExisting(_ path: String) throws -> (DatabasePool, ViewWriter) {
         var configuration = Configuration()
         configuration.label = "crowbar.views"
         configuration.maximumReaderCount = readers
         configuration.busyMode = .timeout(busySeconds)
         configuration.prepareDatabase { db in try db.execute(sql: "PRAGMA cache_size = -\(readerCache)") }
-        do {
-            let pool = try DatabasePool(path: path, configuration: configuration)
-            let writer = try pool.writeWithoutTransaction { db in
-                try db.execute(
-                    sql: "PRAGMA synchronous = NORMAL; PRAGMA cache_size = -\(writerCache);")
-                var writer: ViewWriter?
-                try db.inTransaction(.immediate) {
-                    let found = try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0
-                    guard found <= format else {
-                        throw StoreError.newerFormat(path: path, found: found, supported: format)
-                    }
-                    if found < 1 { try db.execute(sql: ViewWriter.schema + "PRAGMA user_version = \(format);") }
-                    writer = try ViewWriter(db)
-                    return .commit
+        let pool = try DatabasePool(path: path, configuration: configuration)
+        let writer = try pool.writeWithoutTransaction { db in
+            try db.execute(
+                sql: """
+                    PRAGMA synchronous = NORMAL; PRAGMA cache_size = -\(writerCache);
+                    PRAGMA journal_size_limit = 67108864;
+                    """)
+            var writer: ViewWriter?
+            try db.inTransaction(.immediate) {
+                let found = try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0
+                guard found <= format else {
+                    throw StoreError.newerFormat(path: path, found: found, supported: format)
                 }
-                // The closure above has run, or thrown.
-                guard let writer else { throw StoreError.cannotOpen(path: path, why: "it could not be read") }
-                return writer
+                if found < 1 { try db.execute(sql: ViewWriter.schema + "PRAGMA user_version = \(format);") }
+                writer = try ViewWriter(db)
+                return .commit
             }
-            return (pool, writer)
-        } catch {
-            guard let cause = StorageCause(error, path: path) else { throw error }
-            throw StoreError.cannotOpen(path: path, why: "\(cause)")
+            // The closure above has run, or thrown.
+            guard let writer else { throw StoreError.cannotOpen(path: path, why: "it could not be read") }
+            return writer
         }
+        return (pool, writer)
     }
 }

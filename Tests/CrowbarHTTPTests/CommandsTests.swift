@@ -17,12 +17,13 @@ import Testing
         "event_id_conflict": 409, "too_large": 413, "too_slow": 408, "misdirected": 421, "invalid_command": 422,
         "empty_message": 422, "idempotency_key_conflict": 409,
         "message_too_long": 422, "refused": 422, "replay": 422, "loop": 422, "rate_limited": 429, "unavailable": 503,
+        "view_behind": 503,
     ]
 
     @Test(arguments: CommandError.Code.allCases) func everyCodeHasItsStatus(_ code: CommandError.Code) throws {
         #expect(APIFailure.status(of: code).code == Self.statuses[code.rawValue])
         let retryAfter = APIFailure(code, "x").response.headers[.retryAfter]
-        #expect((retryAfter != nil) == (code == .rateLimited || code == .unavailable))
+        #expect((retryAfter != nil) == ([.rateLimited, .unavailable, .viewBehind].contains(code)))
     }
 
     struct Refused: Sendable, CustomTestStringConvertible {

@@ -88,7 +88,7 @@ import Testing
         "p-message-3",
     ]
 
-    private static let story: [(user: String, id: String, json: String)] = [
+    static let story: [(user: String, id: String, json: String)] = [
         ("alice", "p-create", #""type":"CREATE_CHANNEL","channelName":"Secret","private":true"#),
         ("alice", "p-message-1", #""type":"SEND_MESSAGE","message":"secret""#),
         ("alice", "p-invite-bob", #""type":"INVITE_USER","invitee":"bob""#),
@@ -113,7 +113,7 @@ import Testing
             })
     }
 
-    private static func send(_ server: TestServer, _ user: String, _ id: String, _ json: String, to channel: String)
+    static func send(_ server: TestServer, _ user: String, _ id: String, _ json: String, to channel: String)
         async throws
     {
         let text = #"{"eventId":"\#(id)","channelId":"\#(channel)",\#(json)}"#
@@ -121,7 +121,7 @@ import Testing
         #expect(answer.status == 200, "\(text): \(answer.text)")
     }
 
-    private static func prepare(_ server: TestServer) async throws {
+    static func prepare(_ server: TestServer) async throws {
         for user in ["dave", "eve", "finn"] {
             server.accounts.set(user, Principal(userId: user, scopes: [.commands, .read]))
             let json = #"{"type":"REGISTER_USER","userId":"\#(user)","name":"\#(user)"}"#
@@ -131,7 +131,7 @@ import Testing
         try await send(server, "alice", "first", #""type":"SEND_MESSAGE","message":"open""#, to: "general")
     }
 
-    private static func end(_ server: TestServer, _ id: String = "end") async throws {
+    static func end(_ server: TestServer, _ id: String = "end") async throws {
         try await send(server, "alice", id, #""type":"SEND_MESSAGE","message":"open""#, to: "general")
     }
 

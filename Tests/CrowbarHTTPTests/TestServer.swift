@@ -1,6 +1,7 @@
 import CrowbarCore
 import CrowbarHTTP
 import CrowbarSQLite
+import CrowbarViews
 import Glibc
 import Logging
 import NIOCore
@@ -27,23 +28,31 @@ struct TestServer: Sendable {
     /// What the server logged.
     let lines: LogLines
 
+    /// What is done with views: a server without them, one whose views never open, one whose views follow the log.
+    enum ViewsMode: Sendable { case none, closed, following }
+
     /// Runs a server for the time of a test.
     static func run(
         door: Door = .people, anonymousRead: Bool = false, plugins: PluginActions? = nil,
-        rules: ListenerRules = ListenerRules(), accounts: TestAccounts = TestAccounts(),
+        rules: ListenerRules = ListenerRules(), accounts: TestAccounts = TestAccounts(), views mode: ViewsMode = .none,
+        now: @escaping @Sendable () -> Int64 = TestServer.now,
         _ body: @Sendable @escaping (TestServer) async throws -> Void
     ) async throws {
         var template = Array("/tmp/crowbar-http-XXXXXX".utf8CString)
         mkdtemp(&template)
         let folder = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
         defer {
-            for name in ["log.db", "log.db-wal", "log.db-shm"] { unlink(folder + "/" + name) }
+            for name in ["log.db", "views.db"] {
+                for suffix in ["", "-wal", "-shm"] { unlink(folder + "/" + name + suffix) }
+            }
             rmdir(folder)
         }
-        let log = try SQLiteLog(path: folder + "/log.db", now: now, random32: { [UInt8](repeating: 7, count: 32) })
-        let ids = EventIDSource(now: now, random: { UInt64.random(in: 0 ... .max) })
+        let log = try SQLiteLog(path: folder + "/log.db", now: Self.now, random32: { [UInt8](repeating: 7, count: 32) })
+        let ids = EventIDSource(now: Self.now, random: { UInt64.random(in: 0 ... .max) })
         let ingest = Ingest(log: log, newEventID: { ids.next() }, hash: hash)
         let lines = LogLines()
+        let logger = Logger(label: "test") { _ in lines }
+        let views = Views(path: folder + "/views.db", log: log, logger: logger, clock: now)
         let configuration = APIConfiguration(
             ingest: ingest, log: log, authenticate: { try accounts.principal($0) }, hash: hash,
             listings: APIConfiguration.Listings(
@@ -53,12 +62,11 @@ struct TestServer: Sendable {
                     if name == "reader" { return Array("\(access.reader)".utf8) }
                     return name == "irc" ? Array("[]".utf8) : nil
                 }),
-            plugins: plugins,
+            plugins: plugins, views: mode == .none ? nil : views,
             hook: {
                 $0 == hash(Array("ci-token".utf8)) ? IncomingHook(name: "ci", channelId: "general", created: 1) : nil
             },
-            anonymousRead: anonymousRead, now: now,
-            logger: Logger(label: "test") { _ in lines })
+            anonymousRead: anonymousRead, now: now, logger: logger)
         let (ports, found) = AsyncStream.makeStream(of: Int.self)
         let server = APIServer(configuration, address: .tcp(host: "127.0.0.1", port: 0), door: door, rules: rules) {
             found.yield($0 ?? 0)
@@ -66,6 +74,7 @@ struct TestServer: Sendable {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await ingest.run() }
             group.addTask { try await server.run() }
+            if mode == .following { group.addTask { await views.run() } }
             group.addTask {
                 guard let port = await ports.first(where: { _ in true }) else { return }
                 let client = TestClient(port: port)

@@ -165,8 +165,8 @@ import Testing
         #expect(
             try await world.log.messages(of: "ann", limit: 10)
                 == [StoredMessage(channel: "general", messageId: "m1", author: "ann")])
-        #expect(try await world.log.hasUser("ann"))
-        #expect(try await !world.log.hasUser("eve"))
+        #expect(try await world.log.userName("ann") == "Anna")
+        #expect(try await world.log.userName("eve") == nil)
         var (position, events): (Int64, Int) = (0, 0)
         while true {
             let part = try await world.log.eraseUser("ann", after: position, limit: 3)
@@ -182,9 +182,25 @@ import Testing
             let event = try await world.driver.event(position)
             #expect(!event.contains("Ann") && !event.contains("alpha") && !event.contains("beta"), "\(event)")
         }
-        // The next event has the name that stands for it.
-        let next = try await world.send("delta")
-        #expect(try await world.driver.event(next.position).contains(#""userName":"erased""#))
+    }
+
+    /// Whether copies may be left is stored with the erasure.
+    @Test func copiesAreRemembered() async throws {
+        let world = try await World()
+        try await world.send("alpha", id: "m1")
+        try await world.send("beta", id: "m2")
+        #expect(try await world.log.unpurgedErasure() == nil)
+        _ = try await world.log.eraseMessage("m1", in: "general")
+        let first = try #require(try await world.log.unpurgedErasure())
+        _ = try await world.log.eraseMessage("m1", in: "general")
+        #expect(try await world.log.unpurgedErasure() == first, "nothing was erased")
+        _ = try await world.log.eraseMessage("m2", in: "general")
+        try await world.log.notePurged(first)
+        let second = try #require(try await world.log.unpurgedErasure())
+        #expect(second > first)
+        try await world.log.notePurged(second)
+        try await world.log.notePurged(first)
+        #expect(try await world.log.unpurgedErasure() == nil)
     }
 
     /// No file of the log has the text afterwards.

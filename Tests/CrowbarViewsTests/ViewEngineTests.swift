@@ -109,7 +109,7 @@ struct ViewEngineTests {
         try await world.running {
             try await world.driver.settle()
             try await world.settle()
-            let users = try await world.reader.users(after: nil, limit: 10, isBridged: true)
+            let users = try await world.reader.users(after: nil, limit: 10, isBridged: true, for: world.access())
             #expect(users.text == #"{"ann":{"name":"Ann"},"bob":{"name":"Bob"}}"#)
             let page = try await world.reader.messages("general", .newest, limit: 1, for: world.access())
             #expect(page.text == #"{"messages":[],"older":false,"newer":false}"#)

@@ -45,7 +45,16 @@ struct ViewWorld {
     func settle() async throws {
         let head = try await driver.log.head()?.position ?? 0
         for view in ViewName.allCases {
-            guard await engine.wait(for: view, position: head, timeout: .seconds(30)) else {
+            let hasArrived = await withTaskGroup(of: Bool.self) { group in
+                group.addTask { await engine.arrival(of: view, at: head) }
+                group.addTask {
+                    try? await Task.sleep(for: .seconds(30))
+                    return false
+                }
+                defer { group.cancelAll() }
+                return await group.next() ?? false
+            }
+            guard hasArrived else {
                 throw ConformanceFailure("\(view) has not come to \(head): \(try await engine.states())", line: #line)
             }
         }

@@ -37,6 +37,7 @@ import Testing
         Row(script: "mkdir -p d/home d/mail", words: ["holds other files ('home')"]),
         Row(script: "mkdir d; : > d/host.db", words: ["/d' has host.db, but no log.db: the log is missing; restore"]),
         Row(script: "mkdir d; : > d/accounts.db; : > d/x", words: ["has accounts.db, but no log.db"]),
+        Row(script: "mkdir d; : > d/views.db", words: ["has views.db, but no log.db"]),
         Row(script: "mkdir d; : > d/log.db-wal", words: ["has log.db-wal, but no log.db"]),
     ]
 
@@ -74,8 +75,11 @@ import Testing
         _ = folder.shell("rm d/log.db*")
         for verb in ["serve", "check"] {
             let outcome = folder.crowbar(verb)
-            let words = "/d' has accounts.db, host.db, but no log.db: the log is missing; restore it from a backup, or"
-            #expect(outcome.status == 1 && outcome.error.contains(words), "\(verb): \(outcome.error)")
+            // The views may have been made or not before the server was ended.
+            let words = [
+                "/d' has accounts.db, host.db", ", but no log.db: the log is missing; restore it from a backup, or",
+            ]
+            #expect(outcome.status == 1 && words.allSatisfy(outcome.error.contains), "\(verb): \(outcome.error)")
         }
         #expect(!folder.list("d").contains("log.db"))
     }
@@ -90,6 +94,43 @@ import Testing
         #expect(folder.read("serve.err").contains(words))
         try start(folder)
         #expect(!folder.read("serve.err").contains(words))
+    }
+
+    @Test func viewsThatAreGoneAreMadeAgainWithoutAWord() throws {
+        let folder = try used()
+        _ = folder.shell("rm -f d/views.db*")
+        let outcome = folder.crowbar("check")
+        #expect(outcome.status == 0 && !outcome.error.contains("views.db"), "\(outcome.error)")
+        let server = try #require(folder.serve())
+        #expect(folder.poll { folder.list("d").contains("views.db") })
+        kill(server.pid, SIGTERM)
+        #expect(CommandLineFolder.wait(server.pid) == 0)
+        #expect(!folder.read("serve.err").contains("views"), "\(folder.read("serve.err"))")
+    }
+
+    /// Files that are of no use, with what `check` says of them.
+    static let uselessViews = [
+        Row(script: "rm -f d/views.db*; head -c 8192 /dev/zero | tr '\\0' x > d/views.db", words: ["is of no use"]),
+        Row(
+            script: "python3 -c \"import sqlite3; sqlite3.connect('d/views.db').execute('PRAGMA user_version = 99')\"",
+            words: ["views.db' has format 99, this version knows up to 1; the server replaces it"]),
+    ]
+
+    @Test(arguments: uselessViews) func viewsOfNoUseAreReplaced(_ row: Row) throws {
+        let folder = folder()
+        func run(_ look: @escaping () -> Bool) throws {
+            let server = try #require(folder.serve())
+            #expect(folder.poll(look))
+            kill(server.pid, SIGTERM)
+            #expect(CommandLineFolder.wait(server.pid) == 0)
+        }
+        try run { folder.list("d").contains("views.db") }
+        #expect(folder.shell(row.script).status == 0)
+        let outcome = folder.crowbar("check")
+        #expect(outcome.status == 0, "\(outcome.error)")
+        for words in row.words { #expect(outcome.error.contains(words), "\(outcome.error)") }
+        try run { folder.read("serve.err").contains("views.db cannot be used and is replaced") }
+        #expect(!folder.crowbar("check").error.contains("views.db"))
     }
 
     static let databases = ["log.db", "host.db", "accounts.db"]

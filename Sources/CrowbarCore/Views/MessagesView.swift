@@ -4,7 +4,7 @@ import JSONBytes
 /// `unread`, and feeds the search index.
 public enum MessagesView {
     /// Raise it with every change of what ``changes(for:reading:folding:)`` or its rows mean: the view is then rebuilt.
-    public static let version = 1
+    public static let version = 2
 
     /// A change of the view's rows. Channels and messages are named by id: the change is about the life that the
     /// channel's id has then.

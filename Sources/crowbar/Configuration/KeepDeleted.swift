@@ -37,11 +37,11 @@ enum KeepDeleted: Sendable, Equatable {
         }
     }
 
-    /// Seconds between two looks at what is due: a hundredth of the time, between a second and a minute.
+    /// Seconds between two looks at what is due, and at what `crowbar erase` has left.
     var interval: Int64 {
         switch self {
-        case .forever: 60
-        case .milliseconds(let milliseconds): min(60, max(1, milliseconds / 100_000))
+        case .forever: 5
+        case .milliseconds(let milliseconds): min(5, max(1, milliseconds / 100_000))
         }
     }
 }

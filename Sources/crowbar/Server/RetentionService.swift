@@ -20,28 +20,40 @@ struct RetentionService: Service {
         }
     }
 
+    /// The clocks, in milliseconds.
+    struct Clocks: Sendable {
+        /// The Unix time.
+        var unix: @Sendable () -> Int64
+        /// A clock that is never set.
+        var monotonic: @Sendable () -> Int64
+
+        static let system = Clocks(unix: Clock.milliseconds, monotonic: Clock.monotonic)
+    }
+
+    /// The pause between two removals of copies. It rewrites the search index, which can be large.
+    static let purgePause: Int64 = 600_000
+
     let setting: Setting
-    let eraser: any Eraser
-    let copies: any ErasureFollower
-    let now: @Sendable () -> Int64
+    let log: any Eraser & EventLog
+    let copies: any ErasedCopies
+    let clock: Clocks
     let logger: Logger
 
     func run() async throws {
         await cancelWhenGracefulShutdown {
             var hasFailed = false
-            // Former bytes may have stayed in files when a server before this one ended.
-            var needsPurge = true
-            copies.erased(.text)
+            var nextPurge = Int64.min
             repeat {
                 do {
-                    if try await erase() { needsPurge = true }
-                    if needsPurge, try await eraser.purgeErased() { needsPurge = false }
+                    try await erase()
+                    if clock.monotonic() >= nextPurge, let erasure = try await log.unpurgedErasure() {
+                        // Where it is not done yet, it is tried again with the next look.
+                        if try await purge(erasure) { nextPurge = clock.monotonic() + Self.purgePause }
+                    }
                     hasFailed = false
-                } catch is CancellationError {
-                    return
                 } catch {
                     // A disk may be full for days.
-                    if !hasFailed {
+                    if !hasFailed, !Task.isCancelled {
                         logger.error(
                             "texts of deleted messages cannot be erased; the server tries again",
                             metadata: ["reason": "\(error)"])
@@ -53,22 +65,22 @@ struct RetentionService: Service {
     }
 
     /// Erases all that is due.
-    /// - Returns: Whether something was.
-    private func erase() async throws -> Bool {
-        guard let due = setting.value.due(now: now()) else { return false }
+    private func erase() async throws {
+        guard let due = setting.value.due(now: clock.unix()) else { return }
         var (events, hasMore) = (0, true)
         while hasMore, !Task.isCancelled {
-            let part = try await eraser.eraseDeleted(before: due, limit: Self.part)
+            let part = try await log.eraseDeleted(before: due, limit: Self.part)
             (events, hasMore) = (events + part.events, part.hasMore)
         }
-        if events == 0 { return false }
-        copies.erased(.text)
-        logger.info("texts of deleted messages erased", metadata: ["events": "\(events)"])
+        if events > 0 { logger.info("texts of deleted messages erased", metadata: ["events": "\(events)"]) }
+    }
+
+    /// Removes what is left of erased texts in the log's files and in the copies.
+    /// - Returns: Whether nothing is left.
+    private func purge(_ erasure: Int64) async throws -> Bool {
+        let head = try await log.head()?.position ?? 0
+        guard try await log.purgeErased(), try await copies.purgeErased(through: head) else { return false }
+        try await log.notePurged(erasure)
         return true
     }
-}
-
-/// For when nothing keeps copies of events.
-struct NoCopies: ErasureFollower {
-    func erased(_ what: EventErasure) {}
 }

@@ -1,6 +1,7 @@
 import CrowbarCore
 import CrowbarHTTP
 import CrowbarSQLite
+import CrowbarViews
 import Glibc
 import Logging
 import NIOCore
@@ -53,18 +54,20 @@ struct Server {
         let key = try ControlFiles.makeKey(in: configuration.data, random: { try SecureRandom.bytes($0) })
         for line in await ChannelCheck(stores).hookLines() { logger.warning("\(line)") }
         let accounts = stores.accounts
+        let views = Views(
+            path: stores.folder.file("views.db"), log: stores.log, logger: Logger("crowbar.views", logging),
+            clock: Clock.monotonic)
         let api = APIConfiguration(
             ingest: ingest, log: stores.log,
             authenticate: { try accounts.principal(forTokenHash: $0, now: Clock.milliseconds()) },
-            hash: { SHA256.hash($0) }, listings: plugins.listings, plugins: plugins.actions,
+            hash: { SHA256.hash($0) }, listings: plugins.listings, plugins: plugins.actions, views: views,
             hook: { try accounts.hook(forTokenHash: $0).map { IncomingHook($0) } },
             anonymousRead: configuration.anonymousRead, now: Clock.milliseconds, logger: logger)
         let status = ServerStatus(
             dataFolder: PluginService.absolute(configuration.data), log: stores.log, plugins: plugins.listings.plugins)
         var actions = stores.accountActions(ingest) { [logger] in logger.notice("\($0)") }
         actions.status = { try await status.json() }
-        let copies = NoCopies()
-        actions.erasure = stores.erasure(ingest, copies: copies)
+        actions.erasure = stores.erasure(ingest)
         let keep = RetentionService.Setting(configuration.keepDeleted)
         let control = APIServer(
             api, address: .unix(path: socket),
@@ -85,10 +88,11 @@ struct Server {
                         descriptor: signals, table: SignalPolicy.table, reload: reload, shutdown: shutdown,
                         logger: logger)),
                 .init(service: AccountsService(accounts: accounts, logger: logger)),
+                .init(service: ViewsService(views: views)),
                 .init(service: IngestService(ingest: ingest)),
                 .init(
                     service: RetentionService(
-                        setting: keep, eraser: stores.log, copies: copies, now: Clock.milliseconds, logger: logger)),
+                        setting: keep, log: stores.log, copies: views, clock: .system, logger: logger)),
                 .init(service: plugins),
                 .init(
                     service: Listener(server: control, address: socket),

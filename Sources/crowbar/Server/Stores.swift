@@ -82,8 +82,8 @@ struct Stores: Sendable {
     }
 
     /// Deletes and erases messages and users.
-    func erasure(_ ingest: Ingest, copies: any ErasureFollower) -> ErasureService {
-        ErasureService(ingest: ingest, eraser: log, accounts: self, copies: copies)
+    func erasure(_ ingest: Ingest) -> ErasureService {
+        ErasureService(ingest: ingest, eraser: log, accounts: self)
     }
 
     /// Opens the door for one piece of work, for verbs without a server.

@@ -185,7 +185,7 @@ private struct ErasureCaller {
         let answer = try await caller.call(.POST, "erase/" + kind, body: body) { stores in
             var answer: [UInt8] = []
             try await stores.withIngest { ingest in
-                answer = try await ErasureRoute(service: stores.erasure(ingest, copies: NoCopies())).respond(
+                answer = try await ErasureRoute(service: stores.erasure(ingest)).respond(
                     kind, try JSONObject(parsing: body))
             }
             return answer

@@ -1,4 +1,5 @@
 import CrowbarSQLite
+import CrowbarViews
 import Glibc
 import PluginHost
 
@@ -10,7 +11,9 @@ struct PlaceCheck {
     /// Free space below which the log may soon stop, in bytes; it does below ``StorageCause/leastSpace``.
     static let leastFree: UInt64 = 64 << 20
     /// The files that only the server's user may need to write.
-    static let files = ["log.db", "host.db", "accounts.db", "crowbar.lock", ControlFiles.keyFile]
+    static let files = ["log.db", "host.db", "accounts.db", views, "crowbar.lock", ControlFiles.keyFile]
+    /// The one database that can be computed from another.
+    private static let views = "views.db"
 
     let configuration: Configuration
     /// Words a problem of a setting with its place: the key's path, its environment variable, the reason.
@@ -137,11 +140,27 @@ struct PlaceCheck {
         // SQLite may make files beside it. Made by another user they would keep the server out.
         guard stat(path, &info) == 0, info.st_uid == geteuid(), info.st_size > 0 else { return [] }
         umask(0o077)
-        if let cause = DataReader.problem(of: path) { return [error("'\(path)' cannot be used: \(cause)")] }
-        guard let format = DataReader.format(of: path), format.found != format.supported, format.found > 0 else {
+        let isView = path.hasSuffix("/" + Self.views)
+        if let cause = DataReader.problem(of: path) {
+            // The server would do the same with one that it cannot read for another reason, such as a lock.
+            if isView, cause == .damaged || cause == .notADatabase {
+                return [note("'\(path)' is of no use (\(cause.summary)); the server replaces it when it starts")]
+            }
+            return [error("'\(path)' cannot be used: \(cause)")]
+        }
+        guard let format = DataReader.format(of: path, others: [Self.views: ViewsDatabase.format]),
+            format.found != format.supported, format.found > 0
+        else {
             return []
         }
         if format.found > format.supported {
+            if isView {
+                return [
+                    note(
+                        "'\(path)' has format \(format.found), this version knows up to \(format.supported); the "
+                            + "server replaces it when it starts, and rebuilds the views from the log")
+                ]
+            }
             let newer = StoreError.newerFormat(path: path, found: format.found, supported: format.supported)
             return [error("\(newer); start that version, or restore a backup that this one made")]
         }

@@ -1,0 +1,134 @@
+import CrowbarCore
+import CrowbarViews
+import HTTPTypes
+import HummingbirdCore
+import Synchronization
+
+/// `GET /views/NAME.json`: what is computed from the log (docs/api.md, "Views").
+final class ViewsRoute: Sendable {
+    private let views: Views
+    private let log: ReadableLog
+    private let rights: ReadAccess
+    private let readers: ReaderAuthenticator
+    private let now: @Sendable () -> Int64
+    private let searches = Mutex(SearchShares())
+
+    init(
+        _ views: Views, log: ReadableLog, rights: ReadAccess, readers: ReaderAuthenticator,
+        now: @escaping @Sendable () -> Int64
+    ) {
+        self.views = views
+        self.log = log
+        self.rights = rights
+        self.readers = readers
+        self.now = now
+    }
+
+    /// Answers a request for a view.
+    func respond(
+        _ request: Request, _ path: Substring, _ view: ViewPath, _ query: Query, address: () -> String
+    ) async throws -> Response {
+        try APIResponder.expect(.get, request, path)
+        var reader = try await readers.reader(
+            request.headers, query, path: path, isPublic: view.isPublic, address: address)
+        try query.refuseUnknown(knowing: view.parameters)
+        let parameters = ViewParameters(query: query, log: log)
+        // What is wrong with the question is said before anything is waited for or looked up.
+        let question = try await parameters.question(view)
+        if try await wait(view, parameters), let ended = await readers.end(of: &reader) { throw APIFailure(ended) }
+        // The rights of now: a wait can be long.
+        let access = try await rights.access(for: reader.reader)
+        let answer = try await answer(question, view, access)
+        return response(request, view, answer, access)
+    }
+
+    // MARK: Waiting
+
+    /// Waits until the view has applied the event that the caller names.
+    /// - Returns: Whether there was something to wait for.
+    private func wait(_ view: ViewPath, _ parameters: ViewParameters) async throws -> Bool {
+        guard let (position, time) = try await parameters.least() else { return false }
+        if await views.wait(for: view.view, position: position, timeout: time) { return true }
+        throw await behind(view.view, "has not applied the event of 'min' yet")
+    }
+
+    private func behind(_ view: ViewName, _ what: String) async -> APIFailure {
+        var failure = APIFailure(.viewBehind, "the view '\(view.rawValue)' \(what); try again in a second")
+        failure.progress = await views.progress(of: view) ?? 0
+        return failure
+    }
+
+    // MARK: Answers
+
+    private func answer(_ question: ViewQuestion, _ view: ViewPath, _ access: Access) async throws -> ViewAnswer {
+        do {
+            let reader = try views.reader()
+            switch question {
+            case .allChannels: return try await reader.channels(for: access)
+            case .allUsers(let after, let limit, let isBridged):
+                return try await reader.users(after: after, limit: limit, isBridged: isBridged, for: access)
+            case .channel(let id, let after, let limit):
+                return try await reader.channel(id, after: after, limit: limit, for: access)
+            case .messages(let id, let place, let limit):
+                return try await reader.messages(id, place, limit: limit, for: access)
+            case .allMessages(let limit): return try await reader.allMessages(limit: limit, for: access)
+            case .search(let query, let filter, let limit):
+                return try await search(reader, query, filter, limit, access)
+            }
+        } catch let refusal as ViewRefusal {
+            switch refusal {
+            case .notOpen: throw await behind(view.view, "is not open yet")
+            case .notBuilt(let missing): throw await behind(missing, "is being built")
+            case .channelNotFound:
+                throw CommandError.channelNotFound(
+                    String((question.channel ?? "").prefix(Identifier.maxChannelLength)))
+            }
+        }
+    }
+
+    private func search(
+        _ reader: ViewReader, _ query: SearchQuery, _ filter: SearchFilter, _ limit: Int, _ access: Access
+    ) async throws -> ViewAnswer {
+        // Who reads everything is an admin or the operator; they share one place.
+        let user = access.userId ?? ""
+        switch searches.withLock({ $0.take(user, now: now()) }) {
+        case nil: break
+        case .rate:
+            throw APIFailure(
+                .rateLimited,
+                "this user searches more than \(APIConfiguration.Limit.searchesPerSecond) times a second; try again "
+                    + "in a second")
+        case .running:
+            throw APIFailure(
+                .rateLimited,
+                "\(APIConfiguration.Limit.searchesAtOnce) searches of this user are running, the most for one; wait "
+                    + "for their answers")
+        }
+        defer { searches.withLock { $0.give(user) } }
+        return try await reader.search(query, filter, limit: limit, for: access, clock: views.clock)
+    }
+
+    private func response(
+        _ request: Request, _ view: ViewPath, _ answer: ViewAnswer, _ access: Access
+    ) -> Response {
+        let caller = view.isSameForEverybody ? EntityTag.everybody : EntityTag.caller(access)
+        let tag = "\"\(answer.version)-\(answer.changed)-\(caller)\""
+        var headers: HTTPFields = [
+            .eTag: tag, .vary: "Authorization, Origin",
+            .cacheControl: access.reader == .anonymous ? "public, no-cache" : "private, no-cache",
+        ]
+        if !answer.resume.isEmpty { headers[.crowbarAfter] = answer.resume }
+        guard !EntityTag.isNamed(tag, by: request.headers[values: .ifNoneMatch]) else {
+            // Without a length: that of this answer is not the one of the view (RFC 9110, section 8.6).
+            var response = Response(status: .notModified, headers: headers)
+            response.headers[.contentLength] = nil
+            return response
+        }
+        return .json(answer.body, headers: headers)
+    }
+}
+
+extension HTTPField.Name {
+    /// `Crowbar-After`: the event behind which a stream goes on where a view ended.
+    static let crowbarAfter = HTTPField.Name("Crowbar-After") ?? .range
+}
