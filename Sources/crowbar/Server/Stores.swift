@@ -13,6 +13,8 @@ struct Stores: Sendable {
     let host: SQLiteHostStore
     /// The accounts.
     let accounts: AccountsDatabase
+    /// Up to where users have read.
+    let markers: SQLiteMarkers
 
     /// Opens the stores.
     /// - Parameter create: Makes the data folder where there is none; only the server does.
@@ -28,6 +30,7 @@ struct Stores: Sendable {
                 path: folder.file("log.db"), now: Clock.milliseconds, random32: { random })
             host = try SQLiteHostStore(path: folder.file("host.db"))
             accounts = try AccountsDatabase(path: folder.file("accounts.db"))
+            markers = try SQLiteMarkers(path: folder.file("markers.db"))
         } catch let error as DataFolderError {
             if case .inUse = error {
                 throw Refusal("\(error); end that one, or set data (or CROWBAR_DATA) to another folder")
