@@ -83,7 +83,7 @@ public struct ErasureService: Sendable {
             guard let name = try await eraser.userName(user) else {
                 throw CommandError(.userNotFound, "there is no user '\(user.prefix(128))'", field: "user")
             }
-            try accounts.eraseAccount(of: user)
+            try await accounts.eraseAccount(of: user)
             // An event, so that views and plugins follow. The names before it are erased with the texts.
             if name != EventErasure.replacedName {
                 let rename = Command(.renameUser, .renameUser(name: EventErasure.replacedName))
@@ -124,7 +124,7 @@ public struct ErasureService: Sendable {
 
 /// Deletes what belongs to an account.
 public protocol AccountEraser: Sendable {
-    /// Disables the account of a user, if there is one, and deletes its password and its tokens.
+    /// Disables the account of a user, if there is one, and deletes its password, its tokens and the read markers.
     /// - Throws: ``CommandError`` with `forbidden` for the last enabled admin, or the store's error.
-    func eraseAccount(of user: String) throws
+    func eraseAccount(of user: String) async throws
 }

@@ -89,6 +89,8 @@ public struct APIConfiguration: Sendable {
     public var plugins: PluginActions?
     /// What `/views/…` is answered from; nil where there are no views.
     public var views: Views?
+    /// Up to where users have read; nil where that is not kept.
+    public var markers: ReadMarkers?
     /// Whether events and views of public channels may be read without a token.
     public var anonymousRead: Bool
     /// The Unix time in milliseconds.
@@ -122,7 +124,7 @@ public struct APIConfiguration: Sendable {
         ingest: Ingest, log: any EventLog,
         authenticate: @escaping @Sendable (_ tokenHash: [UInt8]) async throws -> Principal?,
         hash: @escaping @Sendable ([UInt8]) -> [UInt8], listings: Listings, plugins: PluginActions? = nil,
-        views: Views? = nil,
+        views: Views? = nil, markers: ReadMarkers? = nil,
         hook: @escaping @Sendable (_ tokenHash: [UInt8]) async throws -> IncomingHook? = { _ in nil },
         anonymousRead: Bool = false,
         now: @escaping @Sendable () -> Int64, logger: Logger
@@ -134,6 +136,7 @@ public struct APIConfiguration: Sendable {
         self.listings = listings
         self.plugins = plugins
         self.views = views
+        self.markers = markers
         self.hook = hook
         self.anonymousRead = anonymousRead
         self.now = now

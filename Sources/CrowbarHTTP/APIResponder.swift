@@ -15,6 +15,7 @@ final class APIResponder: Sendable {
     private let admin: AdminRoutes
     private let hooks: HookRoute
     private let views: ViewsRoute?
+    private let reads: ReadRoute?
     private let readers: ReaderAuthenticator
     private let rights: ReadAccess
     private let bodies: BodyReader
@@ -41,8 +42,12 @@ final class APIResponder: Sendable {
             limits: .init(door, connections: rules.connections))
         let (readers, rights) = (readers, rights)
         views = configuration.views.map {
-            ViewsRoute($0, log: readable, rights: rights, readers: readers, now: configuration.now)
+            ViewsRoute(
+                $0, markers: configuration.markers, log: readable, rights: rights, readers: readers,
+                now: configuration.now)
         }
+        let (bodies, authenticator) = (bodies, authenticator)
+        reads = configuration.markers.map { ReadRoute(markers: $0, bodies: bodies, authenticator: authenticator) }
         hooks = HookRoute(configuration, bodies: bodies, recheck: recheck, log: log)
         admin = AdminRoutes(
             listings: configuration.listings, plugins: configuration.plugins, bodies: bodies, door: door)
@@ -96,6 +101,11 @@ final class APIResponder: Sendable {
             let reader = try await readers.reader(request.headers, query, path: path, address: address)
             let access = try await rights.access(for: reader.reader)
             return try await stream.respond(request, query, reader, access, on: channel, address: address())
+        case ReadRoute.path:
+            guard let reads else { throw Self.unknown(path) }
+            try Self.expect(.post, request, path)
+            return try await reads.respond(
+                request, try await authenticator.credential(request.headers, address: address))
         case "/healthz":
             try Self.expect(.get, request, path)
             return .json(Array(#"{"status":"alive"}"#.utf8))

@@ -9,13 +9,14 @@ enum ViewQuestion: Equatable, Sendable {
     case messages(String, MessagePlace, limit: Int)
     case allMessages(limit: Int)
     case search(SearchQuery, SearchFilter, limit: Int)
+    case unread
 
     /// The id of the channel that it is about.
     var channel: String? {
         switch self {
         case .channel(let id, _, _), .messages(let id, _, _): id
         case .search(_, let filter, _): filter.channel
-        case .allChannels, .allUsers, .allMessages: nil
+        case .allChannels, .allUsers, .allMessages, .unread: nil
         }
     }
 }
@@ -37,7 +38,7 @@ struct ViewParameters: Sendable {
         case .messages(let id): return .messages(id, try await place(), limit: try limit(100, most: 500))
         case .allMessages: return .allMessages(limit: try limit(100, most: 100))
         case .search: return try await search()
-        case .unread: throw APIFailure(.notFound, "there is no such view")
+        case .unread: return .unread
         }
     }
 

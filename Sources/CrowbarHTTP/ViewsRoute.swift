@@ -7,6 +7,7 @@ import Synchronization
 /// `GET /views/NAME.json`: what is computed from the log (docs/api.md, "Views").
 final class ViewsRoute: Sendable {
     private let views: Views
+    private let markers: ReadMarkers?
     private let log: ReadableLog
     private let rights: ReadAccess
     private let readers: ReaderAuthenticator
@@ -14,10 +15,11 @@ final class ViewsRoute: Sendable {
     private let searches = Mutex(SearchShares())
 
     init(
-        _ views: Views, log: ReadableLog, rights: ReadAccess, readers: ReaderAuthenticator,
+        _ views: Views, markers: ReadMarkers?, log: ReadableLog, rights: ReadAccess, readers: ReaderAuthenticator,
         now: @escaping @Sendable () -> Int64
     ) {
         self.views = views
+        self.markers = markers
         self.log = log
         self.rights = rights
         self.readers = readers
@@ -36,10 +38,12 @@ final class ViewsRoute: Sendable {
         // What is wrong with the question is said before anything is waited for or looked up.
         let question = try await parameters.question(view)
         if try await wait(view, parameters), let ended = await readers.end(of: &reader) { throw APIFailure(ended) }
+        // Before the rights, which know the log's head: a marker past that is none of this log.
+        let read = question == .unread ? try await ownMarkers(of: reader.reader) : nil
         // The rights of now: a wait can be long.
         let access = try await rights.access(for: reader.reader)
-        let answer = try await answer(question, view, access)
-        return response(request, view, answer, access)
+        let answer = try await answer(question, view, access, read)
+        return response(request, view, answer, access, revision: read?.revision ?? 0)
     }
 
     // MARK: Waiting
@@ -60,7 +64,16 @@ final class ViewsRoute: Sendable {
 
     // MARK: Answers
 
-    private func answer(_ question: ViewQuestion, _ view: ViewPath, _ access: Access) async throws -> ViewAnswer {
+    private func ownMarkers(of reader: Reader) async throws -> UserMarkers {
+        guard case .user(let user) = reader else {
+            throw APIFailure(.forbidden, "what is unread is a user's own: call with that user's token")
+        }
+        return try await markers?.markers(of: user) ?? UserMarkers()
+    }
+
+    private func answer(
+        _ question: ViewQuestion, _ view: ViewPath, _ access: Access, _ read: UserMarkers?
+    ) async throws -> ViewAnswer {
         do {
             let reader = try views.reader()
             switch question {
@@ -74,6 +87,7 @@ final class ViewsRoute: Sendable {
             case .allMessages(let limit): return try await reader.allMessages(limit: limit, for: access)
             case .search(let query, let filter, let limit):
                 return try await search(reader, query, filter, limit, access)
+            case .unread: return try await reader.unread(markers: read?.channels ?? [:], for: access)
             }
         } catch let refusal as ViewRefusal {
             switch refusal {
@@ -109,9 +123,9 @@ final class ViewsRoute: Sendable {
     }
 
     private func response(
-        _ request: Request, _ view: ViewPath, _ answer: ViewAnswer, _ access: Access
+        _ request: Request, _ view: ViewPath, _ answer: ViewAnswer, _ access: Access, revision: Int64
     ) -> Response {
-        let caller = view.isSameForEverybody ? EntityTag.everybody : EntityTag.caller(access)
+        let caller = view.isSameForEverybody ? EntityTag.everybody : EntityTag.caller(access, revision: revision)
         let tag = "\"\(answer.version)-\(answer.changed)-\(caller)\""
         var headers: HTTPFields = [
             .eTag: tag, .vary: "Authorization, Origin",

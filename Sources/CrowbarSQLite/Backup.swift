@@ -4,8 +4,8 @@ import Glibc
 
 /// Copies a data folder's databases while a server works on them.
 ///
-/// The bookkeeping of plugins is copied first and the log behind it: a cursor of the copy is then never past the copied
-/// log's head, so that what is restored has not diverged. Each copy is one database without a journal beside it.
+/// The bookkeeping of plugins and the read markers are copied first and the log behind them: a cursor or marker of the
+/// copy is then never past the copied log's head, so that what is restored has not diverged. Each copy is one database without a journal beside it.
 public struct Backup: Sendable {
     /// Why there is no copy.
     public enum Failure: Error, Sendable, Equatable, CustomStringConvertible {
@@ -56,7 +56,7 @@ public struct Backup: Sendable {
     }
 
     /// In this order: see ``Backup``. `views.db` is left out: a server rebuilds it from the log.
-    private static let files = ["host.db", "log.db", "accounts.db"]
+    private static let files = ["host.db", "markers.db", "log.db", "accounts.db"]
     /// Pages copied between two reports of progress.
     private static let step: CInt = 1_024
 

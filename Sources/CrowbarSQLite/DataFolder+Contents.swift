@@ -10,8 +10,9 @@ extension DataFolder {
     ]
     /// The databases beside the log whose loss is one: no server has them without a log, nor a log without them.
     private static let besideLog = ["accounts.db", "host.db"]
-    /// The databases beside the log that a server makes where they are missing, and nothing is lost.
-    private static let rebuilt = ["views.db"]
+    /// The databases beside the log that a server makes where they are missing without a word: one that can be computed
+    /// from the log, and one that no server before this version had, and that says only where people were reading.
+    private static let dispensable = ["views.db", "markers.db"]
     /// Names of a folder that are looked at.
     private static let maxNames = 10_000
 
@@ -43,7 +44,7 @@ extension DataFolder {
 
     private static func isDatabase(_ name: String) -> Bool {
         ["log.db-wal", "log.db-journal"].contains(name)
-            || (besideLog + rebuilt).contains { name == $0 || name == $0 + "-wal" }
+            || (besideLog + dispensable).contains { name == $0 || name == $0 + "-wal" }
     }
 
     /// Makes sure that this process may work in a folder: it makes files there all the time.

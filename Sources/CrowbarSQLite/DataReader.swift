@@ -53,7 +53,7 @@ public struct DataReader: Sendable {
     public static func format(of path: String, others: [String: Int] = [:]) -> (found: Int, supported: Int)? {
         let known = [
             "log.db": LogSchema.version, "host.db": SQLiteHostStore.formats.count,
-            "accounts.db": AccountsDatabase.formats.count,
+            "accounts.db": AccountsDatabase.formats.count, "markers.db": SQLiteMarkers.formats.count,
         ]
         guard let name = path.split(separator: "/").last.map(String.init), let supported = known[name] ?? others[name],
             let database = try? DatabaseQueue(path: path, configuration: configuration)

@@ -15,7 +15,8 @@ final class MemberRows: MemberNames {
         let suffix = "_\(generation)"
         func prepare(_ sql: String) throws -> RawStatement { RawStatement(try db.makeStatement(sql: sql)) }
         findChannel = try prepare("SELECT key FROM lives\(suffix) WHERE id = ? AND isAlive = 1")
-        join = try prepare("INSERT INTO messageMembers\(suffix) (channel, userId, joined) VALUES (?, ?, ?)")
+        join = try prepare(
+            "INSERT INTO messageMembers\(suffix) (channel, userId, joined, joinedEventId) VALUES (?, ?, ?, ?)")
         leave = try prepare("DELETE FROM messageMembers\(suffix) WHERE channel = ? AND userId = ?")
         channelsOf = try prepare("SELECT channel FROM messageMembers\(suffix) WHERE userId = ?")
         dropMembers = try prepare("DELETE FROM messageMembers\(suffix) WHERE channel = ?")
@@ -51,11 +52,12 @@ final class MemberRows: MemberNames {
         keys[channel] = nil
     }
 
-    func join(_ user: String, channel: String, at position: Int64) throws {
-        let key = try key(channel, at: position)
+    func join(_ user: String, channel: String, _ event: ViewEvent) throws {
+        let key = try key(channel, at: event.position)
         join.bind(1, key)
         join.bind(2, user)
-        join.bind(3, position)
+        join.bind(3, event.position)
+        join.bind(4, event.eventId)
         try join.run()
         for folded in try names(of: user) { try change(addName, key, folded, user) }
     }

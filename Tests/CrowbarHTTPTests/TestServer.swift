@@ -1,6 +1,7 @@
 import CrowbarCore
 import CrowbarHTTP
 import CrowbarSQLite
+import CrowbarTesting
 import CrowbarViews
 import Glibc
 import Logging
@@ -63,6 +64,7 @@ struct TestServer: Sendable {
                     return name == "irc" ? Array("[]".utf8) : nil
                 }),
             plugins: plugins, views: mode == .none ? nil : views,
+            markers: mode == .none ? nil : ReadMarkers(log: log, markers: MemoryMarkers()),
             hook: {
                 $0 == hash(Array("ci-token".utf8)) ? IncomingHook(name: "ci", channelId: "general", created: 1) : nil
             },

@@ -27,4 +27,17 @@ import Testing
 
     @Test(arguments: HostStoreConformance.checks)
     func memoryHostStore(_ check: HostStoreConformance) async throws { try await check.run(MemoryHostStore()) }
+
+    @Test func sqliteMarkers() async throws {
+        let folder = try TemporaryFolder()
+        let path = folder.file("markers.db")
+        let markers = try SQLiteMarkers(path: path)
+        try await MarkersConformance().run(markers)
+        let before = try await markers.markers(of: "ann")
+        try markers.close()
+        // And they are there after a restart.
+        #expect(try await SQLiteMarkers(path: path).markers(of: "ann") == before)
+    }
+
+    @Test func memoryMarkers() async throws { try await MarkersConformance().run(MemoryMarkers()) }
 }

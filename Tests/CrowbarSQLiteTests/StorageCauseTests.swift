@@ -70,6 +70,7 @@ import Testing
             switch name {
             case "log.db": _ = try SQLiteLog(path: path, now: { 1 }, random32: { Array(0..<32) })
             case "host.db": _ = try SQLiteHostStore(path: path)
+            case "markers.db": _ = try SQLiteMarkers(path: path)
             default: _ = try AccountsDatabase(path: path)
             }
             return "opened"
@@ -78,7 +79,7 @@ import Testing
         }
     }
 
-    @Test(arguments: ["log.db", "host.db", "accounts.db"])
+    @Test(arguments: ["log.db", "host.db", "accounts.db", "markers.db"])
     func whatCannotBeOpenedIsNamedWithItsCause(name: String) throws {
         let garbage = try opening(name) { try Data(repeating: 0x78, count: 8_192).write(to: URL(fileURLWithPath: $0)) }
         #expect(garbage.hasPrefix("'PATH' cannot be opened: the file is not a SQLite database; "))

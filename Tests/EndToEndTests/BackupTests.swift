@@ -34,7 +34,7 @@ import Testing
         #expect(made.error.contains("log.db: 100 %"))
         // What can be computed from the log is not copied.
         #expect(folder.list("data").contains("views.db"))
-        #expect(folder.list("copy") == ["accounts.db", "host.db", "log.db"])
+        #expect(folder.list("copy") == ["accounts.db", "host.db", "log.db", "markers.db"])
         let head = try JSON(parsing: Array(made.output.utf8))["eventId"]?.string
         #expect(folder.crowbar("backup", "copy").error.contains("not empty"))
         #expect(folder.crowbar("send", "general", "m6").status == 0)

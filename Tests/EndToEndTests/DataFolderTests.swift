@@ -38,6 +38,7 @@ import Testing
         Row(script: "mkdir d; : > d/host.db", words: ["/d' has host.db, but no log.db: the log is missing; restore"]),
         Row(script: "mkdir d; : > d/accounts.db; : > d/x", words: ["has accounts.db, but no log.db"]),
         Row(script: "mkdir d; : > d/views.db", words: ["has views.db, but no log.db"]),
+        Row(script: "mkdir d; : > d/markers.db", words: ["has markers.db, but no log.db"]),
         Row(script: "mkdir d; : > d/log.db-wal", words: ["has log.db-wal, but no log.db"]),
     ]
 
@@ -77,7 +78,8 @@ import Testing
             let outcome = folder.crowbar(verb)
             // The views may have been made or not before the server was ended.
             let words = [
-                "/d' has accounts.db, host.db", ", but no log.db: the log is missing; restore it from a backup, or",
+                "/d' has accounts.db, host.db, markers.db",
+                ", but no log.db: the log is missing; restore it from a backup, or",
             ]
             #expect(outcome.status == 1 && words.allSatisfy(outcome.error.contains), "\(verb): \(outcome.error)")
         }
@@ -133,7 +135,7 @@ import Testing
         #expect(!folder.crowbar("check").error.contains("views.db"))
     }
 
-    static let databases = ["log.db", "host.db", "accounts.db"]
+    static let databases = ["log.db", "host.db", "accounts.db", "markers.db"]
 
     @Test(arguments: databases) func aDatabaseThatIsNoneIsAnErrorOfCheck(_ file: String) throws {
         let folder = try used()

@@ -61,6 +61,7 @@ struct Server {
             ingest: ingest, log: stores.log,
             authenticate: { try accounts.principal(forTokenHash: $0, now: Clock.milliseconds()) },
             hash: { SHA256.hash($0) }, listings: plugins.listings, plugins: plugins.actions, views: views,
+            markers: stores.markers.map { ReadMarkers(log: stores.log, markers: $0) },
             hook: { try accounts.hook(forTokenHash: $0).map { IncomingHook($0) } },
             anonymousRead: configuration.anonymousRead, now: Clock.milliseconds, logger: logger)
         let status = ServerStatus(

@@ -113,9 +113,12 @@ extension Stores {
 }
 
 extension Stores: AccountEraser {
-    func eraseAccount(of user: String) throws {
+    func eraseAccount(of user: String) async throws {
         try Self.refusing("the account '\(user)' could not be erased", after: "Nothing has changed.") {
             try accounts.eraseAccount(of: user)
+        }
+        do { try await markers?.removeAll(of: user) } catch let error as StoreError {
+            try Self.explaining("the read markers of '\(user)' could not be erased") { throw error }
         }
     }
 }

@@ -13,6 +13,8 @@ struct Stores: Sendable {
     let host: SQLiteHostStore
     /// The accounts.
     let accounts: AccountsDatabase
+    /// Up to where users have read; nil where the stores were opened for reading.
+    let markers: SQLiteMarkers?
 
     /// What the stores are opened for.
     enum Purpose {
@@ -50,6 +52,8 @@ struct Stores: Sendable {
             opened("host.db")
             accounts = try AccountsDatabase(path: folder.file("accounts.db"))
             opened("accounts.db")
+            // Nothing that only reads needs them, and reading makes no file.
+            markers = purpose == .reading ? nil : try SQLiteMarkers(path: folder.file("markers.db"))
         } catch let error as DataFolderError {
             if case .inUse = error {
                 throw Refusal("\(error); end that one, or set data (or CROWBAR_DATA) to another folder")

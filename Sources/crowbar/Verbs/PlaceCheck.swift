@@ -11,7 +11,7 @@ struct PlaceCheck {
     /// Free space below which the log may soon stop, in bytes; it does below ``StorageCause/leastSpace``.
     static let leastFree: UInt64 = 64 << 20
     /// The files that only the server's user may need to write.
-    static let files = ["log.db", "host.db", "accounts.db", views, "crowbar.lock", ControlFiles.keyFile]
+    static let files = ["log.db", "host.db", "accounts.db", "markers.db", views, "crowbar.lock", ControlFiles.keyFile]
     /// The one database that can be computed from another.
     private static let views = "views.db"
 

@@ -1,0 +1,65 @@
+import CrowbarCore
+import HTTPTypes
+import HummingbirdCore
+import JSONBytes
+
+/// `POST /api/read`: notes up to where a user has read a channel.
+struct ReadRoute: Sendable {
+    static let path = "/api/read"
+    /// A body is two ids, in bytes.
+    private static let maxBody = 4 << 10
+
+    let markers: ReadMarkers
+    let bodies: BodyReader
+    let authenticator: Authenticator
+
+    /// Takes a request whose caller is known.
+    func respond(_ request: Request, _ credential: Credential) async throws -> Response {
+        var credential = credential
+        try Self.authorize(credential)
+        let body = try await bodies.read(
+            request, upTo: Self.maxBody, for: "user:" + credential.principal.userId,
+            tooLarge: "at most \(Self.maxBody) bytes")
+        // The body may take long to come, and the caller's rights may end meanwhile.
+        try await authenticator.refresh(&credential)
+        try Self.authorize(credential)
+        let fields = try Self.fields(body.bytes)
+        try await markers.mark(
+            try Self.id(fields, "channelId"), at: try Self.id(fields, "eventId"), by: credential.principal.userId,
+            isAdmin: credential.principal.isAdmin, isUnread: try Self.isUnread(fields))
+        return Response(status: .noContent)
+    }
+
+    private static func authorize(_ credential: Credential) throws(APIFailure) {
+        try credential.require(.read, "the token does not allow reading; make one with the scope 'read'")
+        // The command line's socket is nobody's.
+        if credential.principal.userId.isEmpty {
+            throw APIFailure(.forbidden, "what is read is a user's own: call with that user's token")
+        }
+    }
+
+    private static func fields(_ body: [UInt8]) throws(APIFailure) -> JSONObject {
+        let object: JSONObject
+        do {
+            object = try JSONObject(parsing: body)
+        } catch {
+            throw APIFailure(.malformed, "the body is not one JSON object: \(error)")
+        }
+        for member in object.members where !["channelId", "eventId", "unread"].contains(object.key(member)) {
+            let key = String(object.key(member).prefix(64))
+            throw APIFailure(.invalidCommand, "'\(key)' is not known here", field: key)
+        }
+        return object
+    }
+
+    private static func id(_ fields: JSONObject, _ key: StaticString) throws(APIFailure) -> String {
+        if let id = fields.string(key) { return id }
+        throw APIFailure(.invalidCommand, "'\(key)' is missing, or is no string", field: "\(key)")
+    }
+
+    private static func isUnread(_ fields: JSONObject) throws(APIFailure) -> Bool {
+        guard fields.span("unread") != nil else { return false }
+        if let flag = fields.bool("unread") { return flag }
+        throw APIFailure(.invalidCommand, "'unread' is true or false", field: "unread")
+    }
+}
