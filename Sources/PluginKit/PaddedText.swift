@@ -2,9 +2,9 @@
 package enum PaddedText {
     /// What is wrong and what to do. It does not quote the value, which may be a secret.
     package static let problem =
-        "this begins or ends with a blank or a line break; remove it, also where the value comes from a variable or file"
+        "this begins or ends with a blank or a line break; remove it, also in the variable or file that it comes from"
 
-    /// A text without the one line break that `echo` and editors leave at the end of a file, as the server takes it from
+    /// A text without the one line break that `echo` and editors leave at the end of a file, as the server reads
     /// secrets. By bytes: CR and LF together are one character.
     package static func withoutLastBreak(_ text: String) -> String {
         var bytes = Array(text.utf8)

@@ -196,7 +196,8 @@ struct SurplusReceiver {
         async throws
     {
         let receiver = try await SurplusReceiver()
-        let head = "HTTP/1.1 200 X\r\nContent-Type: \(answer.type)\r\nContent-Length: \(answer.body.utf8.count)\r\n\r\n"
+        let length = answer.body.utf8.count
+        let head = "HTTP/1.1 200 X\r\nContent-Type: \(answer.type)\r\nContent-Length: \(length)\r\n\r\n"
         let url = receiver.url(answering: head + answer.body)
         let webhook = try await WebhookProcess([
             endpoint("chat", url, .init("body", .string(preset))), endpoint("plain", url),
