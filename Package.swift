@@ -56,7 +56,7 @@ let package = Package(
         .target(
             name: "COpenSSL",
             linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
-        .target(name: "CCurl", linkerSettings: [.linkedLibrary("curl")]),
+        .target(name: "CCurl", linkerSettings: [.linkedLibrary("curl"), .linkedLibrary("ssl")]),
         .target(name: "OpenSSL", dependencies: ["COpenSSL"] + nio, swiftSettings: strict),
         .executableTarget(name: "Launcher"),
 
@@ -200,7 +200,8 @@ let package = Package(
                 "Webhook", "ChatMarkdown", "PluginKit", "PluginWire", "JSONBytes", "CrowbarTesting", "OpenSSL",
             ],
             exclude: [
-                "receiver.py", "judge.py", "tls_world.py", "proxy.py", "requirements.txt", "faulty.py", "resolver.c",
+                "receiver.py", "judge.py", "tls_world.py", "proxy.py", "requirements.txt", "faulty.py",
+                "surplus.py", "resolver.c",
             ],
             swiftSettings: strict),
         .testTarget(

@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include "CCurl.h"
+#include "CCurlConnection.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -27,10 +28,10 @@ static const size_t head_limit = 64 << 10;
 /// Bytes of an answer that are kept to be shown.
 enum { shown_size = 1024 };
 /// Headers whose values are kept, and bytes of a value, its end included.
-enum { kept_retry_after, kept_reset_after, kept_reset, kept_date, kept_headers, kept_size = 64 };
-static const char *const kept_names[kept_headers] = {"retry-after", "x-ratelimit-reset-after", "x-ratelimit-reset", "date"};
-/// IPv4 and IPv6, which libcurl tries side by side.
-enum { sockets_kept = 2 };
+enum { kept_retry_after, kept_reset_after, kept_reset, kept_date, kept_content_type, kept_headers, kept_size = 64 };
+static const char *const kept_names[kept_headers] = {
+    "retry-after", "x-ratelimit-reset-after", "x-ratelimit-reset", "date", "content-type",
+};
 
 struct ccurl_transfer {
     CURL *easy;
@@ -59,14 +60,13 @@ struct ccurl_transfer {
     char kept[kept_headers][kept_size];
     int64_t head_ended_at;
     bool was_asked;
-    bool is_fresh;
+    ccurl_connection connection;
     int64_t requested_at;
     char error[CURL_ERROR_SIZE];
     // Fixed.
+    uint32_t pool;
     bool listens;
     bool has_certificate;
-    // The last sockets that were opened for it, one for each family; -1: none. They are libcurl's, and may be closed.
-    int sockets[sockets_kept];
     int64_t started_at;
     int64_t connected_at;
 };
@@ -95,14 +95,17 @@ static curl_socket_t open_socket(void *context, curlsocktype purpose, struct cur
         allowed = is_allowed(transfer, &((struct sockaddr_in6 *)&address->addr)->sin6_addr, 16);
     }
     if (!allowed) return CURL_SOCKET_BAD;
-    int made = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
-    transfer->sockets[address->family == AF_INET ? 0 : 1] = made;
-    return made;
+    // What keeps the connections of endpoints apart (see aim) is no scope of an address.
+    struct sockaddr_in6 *address6 = (struct sockaddr_in6 *)&address->addr;
+    if (address->family == AF_INET6 && transfer->pool && address6->sin6_scope_id == transfer->pool) {
+        address6->sin6_scope_id = 0;
+    }
+    return ccurl_connection_open(&transfer->connection, address);
 }
 
 // Called for each request, on a reused connection too, where open_socket is not.
 static int before_request(void *context, char *remote, char *local, int remote_port, int local_port) {
-    (void)local, (void)remote_port, (void)local_port;
+    (void)local;
     ccurl_transfer *transfer = context;
     uint8_t bytes[16];
     char text[INET6_ADDRSTRLEN + 1];
@@ -116,6 +119,8 @@ static int before_request(void *context, char *remote, char *local, int remote_p
     }
     // Of a connection that has ended already there is no address: nothing is written, and nothing is denied either.
     if (bits == 0) return CURL_PREREQFUNC_ABORT;
+    ccurl_connection *connection = &transfer->connection;
+    if (!ccurl_connection_is_ready(connection, remote, remote_port, local_port)) return CURL_PREREQFUNC_ABORT;
     if (!is_allowed(transfer, bytes, bits / 8)) {
         // Nothing was written yet, whatever another address was allowed.
         transfer->was_denied = true;
@@ -187,6 +192,7 @@ static void read_header(ccurl_transfer *transfer, const char *data, size_t size)
 
 static size_t take_header(char *data, size_t size, size_t count, void *context) {
     ccurl_transfer *transfer = context;
+    if (!transfer->has_answer && !ccurl_connection_owns_answer(&transfer->connection)) return 0;
     transfer->has_answer = true;
     transfer->head_bytes += size * count;
     if (size * count > 0) read_header(transfer, data, size * count);
@@ -210,35 +216,33 @@ static size_t take_body(char *data, size_t size, size_t count, void *context) {
 bool ccurl_global_init(void) { return curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK; }
 
 ccurl_multi *ccurl_multi_make(long max_idle) {
-    CURLM *multi = curl_multi_init();
-    if (multi) curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, max_idle);
-    return (ccurl_multi *)multi;
+    ccurl_multi *multi = calloc(1, sizeof *multi);
+    if (!multi) return NULL;
+    multi->curl = curl_multi_init();
+    if (!multi->curl) {
+        free(multi);
+        return NULL;
+    }
+    curl_multi_setopt(multi->curl, CURLMOPT_MAXCONNECTS, max_idle);
+    return multi;
 }
 
 void ccurl_multi_perform(ccurl_multi *multi) {
     int running;
-    curl_multi_perform((CURLM *)multi, &running);
+    curl_multi_perform(multi->curl, &running);
 }
 
 void ccurl_multi_poll(ccurl_multi *multi, int timeout_ms) {
-    curl_multi_poll((CURLM *)multi, NULL, 0, timeout_ms, NULL);
+    curl_multi_poll(multi->curl, NULL, 0, timeout_ms, NULL);
 }
 
-void ccurl_multi_wakeup(ccurl_multi *multi) { curl_multi_wakeup((CURLM *)multi); }
+void ccurl_multi_wakeup(ccurl_multi *multi) { curl_multi_wakeup(multi->curl); }
 
 // A server's refusal that came behind the handshake, or an end that came from one.
 static bool is_late_refusal(const ccurl_transfer *transfer, CURLcode code) {
     if (transfer->has_answer) return false;
     if (code != CURLE_RECV_ERROR && code != CURLE_SEND_ERROR && code != CURLE_GOT_NOTHING) return false;
     return transfer->was_asked || strstr(transfer->error, "SSL routines") != NULL;
-}
-
-/// Whether a kept connection turned out to be closed: the receiver's side of it had ended, so nothing of an answer came.
-static bool was_stale(const ccurl_transfer *transfer, CURLcode code) {
-    long opened = 0;
-    if (code != CURLE_SEND_ERROR && code != CURLE_RECV_ERROR && code != CURLE_GOT_NOTHING) return false;
-    curl_easy_getinfo(transfer->easy, CURLINFO_NUM_CONNECTS, &opened);
-    return opened == 0 && !transfer->has_answer && !transfer->is_fresh;
 }
 
 static ccurl_kind kind_of(const ccurl_transfer *transfer, CURLcode code) {
@@ -252,6 +256,9 @@ static ccurl_kind kind_of(const ccurl_transfer *transfer, CURLcode code) {
     case CURLE_COULDNT_RESOLVE_HOST: return CCURL_UNRESOLVED;
     case CURLE_COULDNT_CONNECT: return CCURL_UNCONNECTED;
     case CURLE_COULDNT_RESOLVE_PROXY: return CCURL_PROXY_FAILED;
+    // An answer that does not begin with "HTTP/1.", or is of a version that libcurl does not know here.
+    case CURLE_UNSUPPORTED_PROTOCOL:
+    case CURLE_WEIRD_SERVER_REPLY: return CCURL_NO_HTTP;
     case CURLE_SSL_CONNECT_ERROR:
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CERTPROBLEM:
@@ -259,19 +266,31 @@ static ccurl_kind kind_of(const ccurl_transfer *transfer, CURLcode code) {
     case CURLE_SSL_CACERT_BADFILE:
     case CURLE_SSL_ISSUER_ERROR:
     case CURLE_SSL_INVALIDCERTSTATUS: return CCURL_TLS_FAILED;
-    default: return is_late_refusal(transfer, code) ? CCURL_TLS_FAILED : CCURL_BROKEN;
+    case CURLE_GOT_NOTHING:
+    case CURLE_RECV_ERROR:
+    case CURLE_SEND_ERROR:
+        if (is_late_refusal(transfer, code)) return CCURL_TLS_FAILED;
+        return transfer->has_answer ? CCURL_BROKEN : CCURL_UNANSWERED;
+    default: return CCURL_BROKEN;
     }
+}
+
+/// Unix seconds of a date in a header; -1: it is none. Nor is a number alone, which libcurl sometimes reads as a date.
+static int64_t date_of(const char *text) {
+    for (const char *next = text; *next; next++) {
+        if (isalpha((unsigned char)*next)) return curl_getdate(text, NULL);
+    }
+    return -1;
 }
 
 static void read_result(const ccurl_transfer *transfer, CURLcode code, ccurl_result *result) {
     CURL *easy = transfer->easy;
-    curl_off_t retry_after = 0;
     char *redirect = NULL;
     result->status = 0;
     curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &result->status);
-    curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &retry_after);
     curl_easy_getinfo(easy, CURLINFO_REDIRECT_URL, &redirect);
-    result->kind = was_stale(transfer, code) ? CCURL_STALE : kind_of(transfer, code);
+    result->kind = ccurl_connection_was_stale(&transfer->connection, code, transfer->has_answer)
+        ? CCURL_STALE : kind_of(transfer, code);
     result->proxy_status = 0;
     if (code == CURLE_OK || transfer->head_ended_at) {
         // Nobody but a proxy asks for a proxy's credentials.
@@ -282,11 +301,12 @@ static void read_result(const ccurl_transfer *transfer, CURLcode code, ccurl_res
         if (status >= 300) result->proxy_status = status;
     }
     if (result->proxy_status) result->kind = CCURL_PROXY_FAILED;
-    result->retry_after_s = retry_after;
     result->retry_after = transfer->kept[kept_retry_after];
+    result->retry_at_s = date_of(transfer->kept[kept_retry_after]);
     result->rate_limit_reset_after = transfer->kept[kept_reset_after];
     result->rate_limit_reset = transfer->kept[kept_reset];
-    result->date_s = transfer->kept[kept_date][0] ? curl_getdate(transfer->kept[kept_date], NULL) : -1;
+    result->date_s = date_of(transfer->kept[kept_date]);
+    result->content_type = transfer->kept[kept_content_type];
     result->has_rate_limit = transfer->has_rate_limit;
     result->redirect_url = redirect;
     // libcurl's own text names hosts and certificates where these are the matter; elsewhere it might quote the answer.
@@ -301,7 +321,7 @@ void *ccurl_multi_next(ccurl_multi *multi, ccurl_result *result) {
     int left;
     CURLMsg *message;
     do {
-        message = curl_multi_info_read((CURLM *)multi, &left);
+        message = curl_multi_info_read(multi->curl, &left);
         if (!message) return NULL;
     } while (message->msg != CURLMSG_DONE);
     // The message is gone once the handle is removed.
@@ -310,7 +330,7 @@ void *ccurl_multi_next(ccurl_multi *multi, ccurl_result *result) {
     char *private = NULL;
     curl_easy_getinfo(easy, CURLINFO_PRIVATE, &private);
     ccurl_transfer *transfer = (ccurl_transfer *)private;
-    curl_multi_remove_handle((CURLM *)multi, easy);
+    curl_multi_remove_handle(multi->curl, easy);
     read_result(transfer, code, result);
     return transfer->context;
 }
@@ -349,6 +369,9 @@ static bool aim(ccurl_transfer *transfer, const ccurl_target *target) {
     // An answer that is compressed, unasked or not, counts by what it comes to.
     SET(CURLOPT_ACCEPT_ENCODING, "gzip");
     SET(CURLOPT_DNS_CACHE_TIMEOUT, resolved_for);
+    // Endpoints share no connection, also where they share a host or a proxy. libcurl keeps connections by scope, port
+    // and host, and only link-local IPv6 needs the scope.
+    SET(CURLOPT_ADDRESS_SCOPE, (long)transfer->pool);
     SET(CURLOPT_CONNECTTIMEOUT_MS, target->connect_timeout_ms);
     SET(CURLOPT_TIMEOUT_MS, target->timeout_ms);
     SET(CURLOPT_SSLVERSION, target->requires_tls13 ? (long)CURL_SSLVERSION_TLSv1_3 : (long)CURL_SSLVERSION_TLSv1_2);
@@ -382,6 +405,13 @@ static bool aim(ccurl_transfer *transfer, const ccurl_target *target) {
     return ok;
 }
 
+/// Whether a URL's host is an IPv6 address with a scope, as in http://[fe80::1%25eth0]/.
+static bool has_scope(const char *url) {
+    const char *begin = strchr(url, '[');
+    const char *end = begin ? strchr(begin, ']') : NULL;
+    return end && memchr(begin, '%', (size_t)(end - begin));
+}
+
 ccurl_transfer *ccurl_transfer_make(const ccurl_target *target, ccurl_judge judge, void *context) {
     ccurl_transfer *transfer = calloc(1, sizeof *transfer);
     if (!transfer) return NULL;
@@ -392,6 +422,8 @@ ccurl_transfer *ccurl_transfer_make(const ccurl_target *target, ccurl_judge judg
     transfer->judge = judge;
     transfer->context = context;
     transfer->answer_limit = target->answer_limit;
+    // A scope that an address brings must stay, so connections to it are shared.
+    transfer->pool = has_scope(target->url) || (target->proxy && has_scope(target->proxy)) ? 0 : target->pool;
     if (!transfer->easy || !transfer->fixed) {
         ccurl_transfer_free(transfer);
         return NULL;
@@ -449,14 +481,12 @@ static bool begin(ccurl_transfer *transfer, ccurl_multi *multi, bool is_fresh) {
     transfer->was_cut = transfer->was_denied = transfer->was_allowed = transfer->has_answer = false;
     forget_head(transfer);
     transfer->was_asked = false;
-    transfer->is_fresh = is_fresh;
     transfer->requested_at = 0;
     transfer->started_at = now_ms();
     transfer->connected_at = 0;
-    for (size_t i = 0; i < sockets_kept; i++) transfer->sockets[i] = -1;
     transfer->error[0] = 0;
-    return curl_easy_setopt(transfer->easy, CURLOPT_FRESH_CONNECT, is_fresh ? 1L : 0L) == CURLE_OK
-        && curl_multi_add_handle((CURLM *)multi, transfer->easy) == CURLM_OK;
+    return ccurl_connection_begin(&transfer->connection, multi, transfer->easy, is_fresh)
+        && curl_multi_add_handle(multi->curl, transfer->easy) == CURLM_OK;
 }
 
 bool ccurl_transfer_post(ccurl_transfer *transfer, ccurl_multi *multi, const uint8_t *body, size_t size,
@@ -471,6 +501,7 @@ bool ccurl_transfer_post(ccurl_transfer *transfer, ccurl_multi *multi, const uin
         }
     }
     if (size > 0) memcpy(transfer->body, body, size);
+    transfer->connection.body_size = (curl_off_t)size;
     if (!keep_headers(transfer, headers)) return false;
     return curl_easy_setopt(transfer->easy, CURLOPT_POSTFIELDS, transfer->body) == CURLE_OK
         && curl_easy_setopt(transfer->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)size) == CURLE_OK
@@ -490,15 +521,16 @@ void ccurl_transfer_cut(ccurl_transfer *transfer, ccurl_multi *multi, ccurl_resu
 }
 
 void ccurl_transfer_cancel(ccurl_transfer *transfer, ccurl_multi *multi) {
-    curl_multi_remove_handle((CURLM *)multi, transfer->easy);
+    curl_multi_remove_handle(multi->curl, transfer->easy);
 }
 
 // libcurl 7.88 tells the time of the connection only once TLS is done, so the sockets are asked.
 static bool is_connected(const ccurl_transfer *transfer) {
-    for (size_t i = 0; i < sockets_kept; i++) {
+    for (size_t i = 0; i < ccurl_families; i++) {
         struct tcp_info info;
         socklen_t size = sizeof info;
-        if (transfer->sockets[i] >= 0 && getsockopt(transfer->sockets[i], IPPROTO_TCP, TCP_INFO, &info, &size) == 0
+        int opened = transfer->connection.opened[i];
+        if (opened >= 0 && getsockopt(opened, IPPROTO_TCP, TCP_INFO, &info, &size) == 0
             && info.tcpi_state == TCP_ESTABLISHED) {
             return true;
         }

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "CCurlExchange.h"
 #include "CCurl.h"
+#include "CCurlConnection.h"
 
 #include <ctype.h>
 #include <curl/curl.h>
@@ -19,13 +20,28 @@ struct ccurl_exchange {
     char kept_values[kept_headers][header_size];
     uint8_t *answer;
     size_t answer_size, answer_capacity, answer_limit;
-    bool was_cut;
+    bool was_cut, has_answer;
+    ccurl_connection connection;
     char error[CURL_ERROR_SIZE];
 };
+
+static curl_socket_t open_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address) {
+    (void)purpose;
+    return ccurl_connection_open(&((ccurl_exchange *)context)->connection, address);
+}
+
+static int before_request(void *context, char *remote, char *local, int remote_port, int local_port) {
+    (void)local;
+    ccurl_connection *connection = &((ccurl_exchange *)context)->connection;
+    return ccurl_connection_is_ready(connection, remote, remote_port, local_port) ? CURL_PREREQFUNC_OK
+                                                                                 : CURL_PREREQFUNC_ABORT;
+}
 
 static size_t take_header(char *data, size_t size, size_t count, void *context) {
     ccurl_exchange *exchange = context;
     size_t bytes = size * count;
+    if (!exchange->has_answer && !ccurl_connection_owns_answer(&exchange->connection)) return 0;
+    exchange->has_answer = true;
     for (size_t i = 0; i < kept_headers; i++) {
         const char *name = exchange->kept_names[i];
         size_t length = strlen(name);
@@ -80,6 +96,10 @@ static bool aim(ccurl_exchange *exchange, const ccurl_question *question) {
     SET(CURLOPT_CONNECTTIMEOUT_MS, question->connect_timeout_ms);
     SET(CURLOPT_TIMEOUT_MS, question->timeout_ms);
     SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    SET(CURLOPT_OPENSOCKETFUNCTION, open_socket);
+    SET(CURLOPT_OPENSOCKETDATA, exchange);
+    SET(CURLOPT_PREREQFUNCTION, before_request);
+    SET(CURLOPT_PREREQDATA, exchange);
     SET(CURLOPT_HEADERFUNCTION, take_header);
     SET(CURLOPT_HEADERDATA, exchange);
     SET(CURLOPT_WRITEFUNCTION, take_body);
@@ -89,11 +109,23 @@ static bool aim(ccurl_exchange *exchange, const ccurl_question *question) {
         SET(CURLOPT_POST, 1L);
         SET(CURLOPT_CUSTOMREQUEST, question->method);
         SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)question->body_size);
+        exchange->connection.body_size = (curl_off_t)question->body_size;
         SET(CURLOPT_COPYPOSTFIELDS, question->body_size ? (const char *)question->body : "");
     }
 #undef SET
     return ok;
 }
+
+static bool begin(ccurl_exchange *exchange, ccurl_multi *multi, bool is_fresh) {
+    exchange->answer_size = 0;
+    exchange->was_cut = exchange->has_answer = false;
+    for (size_t i = 0; i < kept_headers; i++) exchange->kept_values[i][0] = 0;
+    exchange->error[0] = 0;
+    return ccurl_connection_begin(&exchange->connection, multi, exchange->easy, is_fresh)
+        && curl_multi_add_handle(multi->curl, exchange->easy) == CURLM_OK;
+}
+
+bool ccurl_exchange_repeat(ccurl_exchange *exchange, ccurl_multi *multi) { return begin(exchange, multi, true); }
 
 ccurl_exchange *ccurl_exchange_start(ccurl_multi *multi, const ccurl_question *question, void *context) {
     ccurl_exchange *exchange = calloc(1, sizeof *exchange);
@@ -111,7 +143,7 @@ ccurl_exchange *ccurl_exchange_start(ccurl_multi *multi, const ccurl_question *q
         ok = longer != NULL;
         if (ok) exchange->headers = longer;
     }
-    if (!ok || !aim(exchange, question) || curl_multi_add_handle((CURLM *)multi, exchange->easy) != CURLM_OK) {
+    if (!ok || !aim(exchange, question) || !begin(exchange, multi, false)) {
         ccurl_exchange_free(exchange);
         return NULL;
     }
@@ -119,6 +151,7 @@ ccurl_exchange *ccurl_exchange_start(ccurl_multi *multi, const ccurl_question *q
 }
 
 static int kind_of(const ccurl_exchange *exchange, CURLcode code) {
+    if (ccurl_connection_was_stale(&exchange->connection, code, exchange->has_answer)) return CCURL_STALE;
     switch (code) {
     case CURLE_OK: return CCURL_ANSWERED;
     case CURLE_WRITE_ERROR: return exchange->was_cut ? CCURL_ANSWERED : CCURL_BROKEN;
@@ -127,6 +160,11 @@ static int kind_of(const ccurl_exchange *exchange, CURLcode code) {
     case CURLE_COULDNT_CONNECT: return CCURL_UNCONNECTED;
     case CURLE_SSL_CONNECT_ERROR:
     case CURLE_PEER_FAILED_VERIFICATION: return CCURL_TLS_FAILED;
+    case CURLE_UNSUPPORTED_PROTOCOL:
+    case CURLE_WEIRD_SERVER_REPLY: return CCURL_NO_HTTP;
+    case CURLE_GOT_NOTHING:
+    case CURLE_RECV_ERROR:
+    case CURLE_SEND_ERROR: return exchange->has_answer ? CCURL_BROKEN : CCURL_UNANSWERED;
     default: return CCURL_BROKEN;
     }
 }
@@ -135,7 +173,7 @@ void *ccurl_exchange_next(ccurl_multi *multi, ccurl_exchange **ended, ccurl_answ
     int left;
     CURLMsg *message;
     do {
-        message = curl_multi_info_read((CURLM *)multi, &left);
+        message = curl_multi_info_read(multi->curl, &left);
         if (!message) return NULL;
     } while (message->msg != CURLMSG_DONE);
     // The message is gone once the handle is removed.
@@ -144,7 +182,7 @@ void *ccurl_exchange_next(ccurl_multi *multi, ccurl_exchange **ended, ccurl_answ
     char *private = NULL;
     curl_easy_getinfo(easy, CURLINFO_PRIVATE, &private);
     ccurl_exchange *exchange = (ccurl_exchange *)private;
-    curl_multi_remove_handle((CURLM *)multi, easy);
+    curl_multi_remove_handle(multi->curl, easy);
     answer->status = 0;
     curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &answer->status);
     answer->kind = kind_of(exchange, code);

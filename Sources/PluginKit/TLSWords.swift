@@ -18,6 +18,10 @@ package enum TLSWords {
         guard !noTLS.contains(where: reason.hasPrefix) else {
             return "\(host ?? "the other side") does not speak TLS; is it an http:// address?"
         }
+        if reason.contains("alert no application protocol") {
+            return "no TLS with \(host ?? "the other side"): it does not offer HTTP/1.1 (\(reason)); it may speak "
+                + "HTTP/2 only: give an address that speaks HTTP/1.1"
+        }
         return "no TLS with \(host ?? "the other side"): \(reason)"
     }
 }

@@ -49,6 +49,22 @@ import Testing
                 == .success(.file(path: "/f", profile: "other")))
     }
 
+    @Test(arguments: [("", false), ("\n", false), ("\r\n", false), (" ", true), ("\n\n", true)])
+    func aLineBreakBehindAVariableIsNoPartOfIt(_ end: String, isRefused: Bool) throws {
+        let names = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"]
+        for name in names {
+            var variables = Dictionary(uniqueKeysWithValues: names.map { ($0, "x" + $0) })
+            variables[name]? += end
+            do throws(CredentialProblem) {
+                let found = try CredentialSource.environment.environment(.of(variables))
+                #expect([found.accessKeyId, found.secretAccessKey, found.sessionToken] == names.map { "x" + $0 })
+                #expect(!isRefused)
+            } catch {
+                #expect(isRefused && "\(error)".contains(name) && !"\(error)".contains("x" + name), "\(error)")
+            }
+        }
+    }
+
     @Test(
         arguments: [
             (nil, [:], "there are none"), ("environment", ["AWS_ACCESS_KEY_ID": "A"], "are not set"),
@@ -104,6 +120,11 @@ import Testing
         let call = try endpoint.call(.of(variables, files: ["/t": "Bearer abc\n"]))
         #expect(call.lines(nil, at: 0).contains("authorization: Bearer abc"))
         #expect(throws: CredentialProblem.self) { try endpoint.call(.of(variables, files: ["/t": "a\r\nb: c"])) }
+        let inVariable = [
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN": "Bearer abc\n",
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://[::1]/x",
+        ]
+        #expect(try endpoint.call(.of(inVariable)).lines(nil, at: 0).contains("authorization: Bearer abc"))
         #expect(throws: CredentialProblem.self) { try endpoint.call(.of(variables)) }
     }
 

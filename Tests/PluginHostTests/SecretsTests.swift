@@ -9,7 +9,7 @@ import Testing
     ("token", "token"), ("token\n", "token"), ("token\r\n", "token"), ("token\n\n", "token\n"),
     ("token\r", "token\r"), ("a\r\nb\r\n", "a\r\nb"), ("\n", ""), ("", ""),
 ])
-func aSecretsFileEndsBeforeItsLastBreak(text: String, secret: String) throws {
+func aSecretEndsBeforeItsLastBreak(text: String, secret: String) throws {
     let file = FileManager.default.temporaryDirectory.appending(path: "crowbar-secret-\(UUID().uuidString)")
     try Data(text.utf8).write(to: file)
     defer { try? FileManager.default.removeItem(at: file) }
@@ -17,6 +17,11 @@ func aSecretsFileEndsBeforeItsLastBreak(text: String, secret: String) throws {
     let secrets = try Secrets.resolve(config, environment: [:], folder: "/", hidden: [])
     #expect(Array((secrets.config["key"]?.string ?? "?").utf8) == Array(secret.utf8))
     #expect(secrets.values == [secret])
+    // The same of a variable, which may have been filled from a file.
+    let variable = JSON.object([.init("key", .object([.init("env", .string("KEY"))]))])
+    let found = try Secrets.resolve(variable, environment: ["KEY": text], folder: "/", hidden: [])
+    #expect(Array((found.config["key"]?.string ?? "?").utf8) == Array(secret.utf8))
+    #expect(found.values == [secret])
 }
 
 @Test(arguments: [(1, false), (15, false), (17, true)])

@@ -74,6 +74,7 @@ import Testing
         ("Host", JSON.string("x")), ("webhook-id", .string("x")), ("Content-Length", .string("1")),
         ("a b", .string("x")),
         ("", .string("x")), ("x", .string("")), ("x", .string("a\r\nb: c")), ("x", .int(1)), ("x", .string("  ")),
+        ("x", .string("a\n")), ("x", .string("a ")),
     ])
     func aBadHeaderIsNamedAndItsValueNotTold(_ name: String, _ value: JSON) throws {
         let json = endpoint("a", "https://example.org/", .init("headers", .object([.init(name, value)])))

@@ -36,7 +36,9 @@ import Testing
         ("https://user@example.org/", .credentials), ("https://:pw@example.org/", .credentials), ("", .malformed),
         ("example.org/x", .malformed), ("https://", .malformed), ("https://exa mple.org/", .malformed),
         ("https://example.org/\r\nx: y", .malformed), ("https://example.org:99999/", .malformed),
-        ("https://exämple.org/", .malformed),
+        ("https://exämple.org/", .malformed), ("https://example.org/x\n", .padded),
+        ("https://example.org/x\r\n", .padded),
+        ("https://example.org/x ", .padded), (" https://example.org/x", .padded), ("https://example.org/\t", .padded),
     ])
     func whatIsNoEndpointIsRefused(_ text: String, _ refusal: EndpointURL.Refusal) {
         #expect(throws: refusal) { try EndpointURL(text, filter: AddressFilter(leave: .all)) }

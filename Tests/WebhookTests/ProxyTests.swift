@@ -149,7 +149,7 @@ struct Proxy {
         ("proxy.example.org:3128", "is expected"), ("", "is expected"), ("http://", "is expected"),
         ("https://u:geheim@proxy.example.org", "the scheme 'https'"),
         ("socks5://proxy.example.org", "the scheme 'socks5'"),
-        ("http://proxy example", "is expected"),
+        ("http://proxy example", "is expected"), ("http://proxy.example.org:3128\n", "begins or ends"),
     ])
     func whatIsNoProxyIsNamed(text: String, reason: String) throws {
         let json = endpoint("a", "https://example.org/", .init("via_proxy", .string(text)))

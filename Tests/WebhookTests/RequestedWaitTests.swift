@@ -83,7 +83,8 @@ import Testing
 
     @Test(arguments: seconds + milliseconds + bodies) func itIsReadInItsUnit(_ answer: Case) {
         let asked = RequestedWait(
-            retryAfter: answer.retryAfter, secondsToDate: answer.toDate, resetAfter: answer.resetAfter,
+            retryAfter: answer.retryAfter, retryAt: answer.toDate == 0 ? nil : Self.now + answer.toDate,
+            resetAfter: answer.resetAfter,
             reset: answer.reset, date: Self.now, hasRateLimit: answer.hasRateLimit, body: Array(answer.body.utf8))
         #expect(asked.milliseconds(of: answer.status) == answer.wait)
     }

@@ -105,6 +105,7 @@ import Testing
         ("whsk_" + Base64.encode([UInt8](repeating: 1, count: 33)), .malformed),
         ("whpk_" + Base64.encode(publicKey), .publicKey),
         ("whsk_" + Base64.encode(seed + seed), .otherPublicKey), ("geheim", .malformed),
+        (Receiver.secret + "\n", .padded), (" " + Receiver.secret, .padded),
     ])
     func aTextThatIsNoKeyIsRefusedAndNotTold(text: String, refusal: SigningKey.Refusal) {
         #expect(throws: refusal) { try SigningKey(text) }

@@ -35,7 +35,9 @@ import Testing
             message: "paused, tried once an hour, next try at 2026-11-30T15:00:00Z (500)"),
         Case(
             testDescription: "gone", outcomes: [.answered(status: 410)],
-            message: "gone (410) until its configuration changes or 'crowbar plugins resume'", level: .down),
+            message: """
+                gone (410): it gets nothing until its configuration changes or 'crowbar plugins resume webhook/a'
+                """, level: .down),
     ])
     func anEndpointThatIsHeldBackSaysUntilWhen(_ example: Case) throws {
         let json = JSON.object([.init("endpoints", .array([endpoint("a", "https://example.org/")]))])
@@ -46,7 +48,7 @@ import Testing
             let job = lane.next()
             _ = lane.settle(try #require(job), outcome, now: Self.now, chance: 0)
         }
-        guard case .status(let level, _, let details) = StatusReport.make([lane], leftOut: []) else {
+        guard case .status(let level, _, let details) = StatusReport.make([lane], plugin: "webhook", leftOut: []) else {
             Issue.record("this is no status")
             return
         }
@@ -58,7 +60,7 @@ import Testing
         let json = JSON.object([.init("endpoints", .array([endpoint("a", "https://example.org/")]))])
         let found = try WebhookConfiguration(json, isCheck: false).endpoints.first
         var lane = Lane(try #require(found), state: .null, offset: Self.offset, now: Self.now)
-        var reporter = Reporter(leftOut: [])
+        var reporter = Reporter(plugin: "webhook", leftOut: [])
         var told: [String?] = []
         for step in Int64(0)..<3 {
             let now = Self.now + step * Reporter.interval

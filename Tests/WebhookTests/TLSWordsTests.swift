@@ -16,6 +16,11 @@ import Testing
             "OpenSSL/3.0.19: error:0A00042E:SSL routines::tlsv1 alert protocol version",
             "no TLS with a:1: tlsv1 alert protocol version"
         ),
+        (
+            "OpenSSL/3.0.19: error:0A000460:SSL routines::tlsv1 alert no application protocol",
+            "no TLS with a:1: it does not offer HTTP/1.1 (tlsv1 alert no application protocol); it may speak "
+                + "HTTP/2 only: give an address that speaks HTTP/1.1"
+        ),
         ("SSL certificate problem: certificate has expired", "SSL certificate problem: certificate has expired"),
         ("SSL connection timeout", "SSL connection timeout"), ("error: a::b", "no TLS with a:1: b"), ("", ""),
     ])

@@ -41,6 +41,8 @@ typedef struct {
     long timeout_ms;
     /// Bytes of the answer's body that are read; one more ends the transfer.
     size_t answer_limit;
+    /// Transfers reuse connections of the same pool only; 0: one pool for all that have this.
+    uint32_t pool;
 } ccurl_target;
 
 /// How a transfer ended.
@@ -52,7 +54,9 @@ typedef enum {
     CCURL_UNCONNECTED,
     CCURL_TLS_FAILED,
     CCURL_PROXY_FAILED,  ///< The proxy has no address, or refused the request.
-    CCURL_STALE,     ///< A kept connection was closed under the request; another may do.
+    CCURL_STALE,       ///< A kept connection was closed, or had input that is no answer to this request; repeat it.
+    CCURL_NO_HTTP,     ///< What was answered is not HTTP/1.
+    CCURL_UNANSWERED,  ///< The connection ended before any byte of an answer.
     CCURL_BROKEN,    ///< Anything else.
 } ccurl_kind;
 
@@ -63,10 +67,10 @@ typedef struct {
     long status;
     /// The proxy's own status where it refused; 0 where it did not.
     long proxy_status;
-    /// Seconds that Retry-After asks for, a date being turned into them; 0 or less: none.
-    int64_t retry_after_s;
+    /// The date that Retry-After names, in Unix seconds; below 0: it names none.
+    int64_t retry_at_s;
     /// The values of these headers, cut off behind 63 bytes; empty: there is none.
-    const char *retry_after, *rate_limit_reset_after, *rate_limit_reset;
+    const char *retry_after, *rate_limit_reset_after, *rate_limit_reset, *content_type;
     /// The answer's Date, in Unix seconds; below 0: there is none.
     int64_t date_s;
     /// It has a header whose name begins with X-RateLimit-.

@@ -50,6 +50,8 @@ typedef struct {
 ccurl_exchange *ccurl_exchange_start(struct ccurl_multi *multi, const ccurl_question *question, void *context);
 /// Takes a finished exchange off the multi handle and returns its context; NULL: none has finished.
 void *ccurl_exchange_next(struct ccurl_multi *multi, ccurl_exchange **exchange, ccurl_answer *answer);
+/// Makes the request of a finished exchange again, on a new connection (CCURL_STALE); false: out of memory.
+bool ccurl_exchange_repeat(ccurl_exchange *exchange, struct ccurl_multi *multi);
 /// Frees an exchange that has finished.
 void ccurl_exchange_free(ccurl_exchange *exchange);
 

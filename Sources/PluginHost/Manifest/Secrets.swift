@@ -84,9 +84,11 @@ struct Secrets: Sendable {
         case .object(let members):
             if members.count == 1, let name = members[0].value.string {
                 if members[0].key == "env" {
-                    guard let secret = source.environment[name] else {
+                    guard let value = source.environment[name] else {
                         throw Unresolved(path: path, reason: "the environment variable \(name) is not set")
                     }
+                    // A variable that was filled from a file has the file's line break.
+                    let secret = String(decoding: Self.withoutLastBreak(Array(value.utf8)), as: UTF8.self)
                     values.append(secret)
                     return .string(secret)
                 }
@@ -109,21 +111,22 @@ struct Secrets: Sendable {
 
     /// A secret from a file, without the line break that editors leave at its end.
     private static func read(_ file: String, _ path: String, _ hidden: [String]) throws(Unresolved) -> String {
-        var bytes: [UInt8]
+        let bytes: [UInt8]
         do {
             bytes = try FileBytes.read(file, limit: maxFile, outside: hidden)
         } catch {
             throw Unresolved(
                 path: path, reason: "\(file) cannot be read: \(error.reason)", isTransient: error.isTransient)
         }
-        // By bytes: in a text CR and LF together are one character.
-        if bytes.last == 0x0A {
-            bytes.removeLast()
-            if bytes.last == 0x0D { bytes.removeLast() }
-        }
-        guard let text = String(validating: bytes, as: UTF8.self) else {
+        guard let text = String(validating: withoutLastBreak(bytes), as: UTF8.self) else {
             throw Unresolved(path: path, reason: "\(file) is not UTF-8")
         }
         return text
+    }
+
+    /// By bytes: in a text CR and LF together are one character.
+    private static func withoutLastBreak(_ bytes: [UInt8]) -> [UInt8] {
+        guard bytes.last == 0x0A else { return bytes }
+        return bytes.dropLast(bytes.dropLast().last == 0x0D ? 2 : 1)
     }
 }

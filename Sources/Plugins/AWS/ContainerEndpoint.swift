@@ -38,8 +38,8 @@ struct ContainerEndpoint: Hashable, Sendable {
                     "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: \(surroundings.fileProblem(path))")
             }
             token = String(decoding: content, as: UTF8.self)
-            while token?.last?.isNewline == true { token?.removeLast() }
         }
+        while token?.last?.isNewline == true { token?.removeLast() }
         guard let token else { return nil }
         guard isPlain(token) || token.split(separator: " ").allSatisfy({ isPlain(String($0)) }) else {
             throw CredentialProblem("the authorization token for the container's credentials is no header's value")

@@ -25,6 +25,7 @@ final class Exchange {
     let purpose: Purpose
     /// When it began, in milliseconds of the courier's clock.
     let startedAt: Int64
+    private var endpoint: ServiceEndpoint?
 
     init(_ purpose: Purpose, at now: Int64) {
         self.purpose = purpose
@@ -33,6 +34,7 @@ final class Exchange {
 
     /// Starts the request; false: libcurl refused it. The exchange must live until ``ended(on:)`` has returned it.
     func start(_ call: Call, _ lines: [String], on multi: OpaquePointer) -> Bool {
+        endpoint = call.endpoint
         let path = call.request.path + (call.request.query.isEmpty ? "" : "?\(call.request.query)")
         let headers = HeaderLines(lines)
         return withExtendedLifetime(headers) {
@@ -60,13 +62,19 @@ final class Exchange {
     /// The next exchange that has ended, and how.
     static func ended(on multi: OpaquePointer) -> (Exchange, Outcome)? {
         var (handle, answer) = (OpaquePointer?.none, ccurl_answer())
-        guard let context = ccurl_exchange_next(multi, &handle, &answer) else { return nil }
-        defer { ccurl_exchange_free(handle) }
-        // The context is an exchange that the courier keeps until it is handed back here.
-        return (Unmanaged<Exchange>.fromOpaque(context).takeUnretainedValue(), outcome(answer))
+        while let context = ccurl_exchange_next(multi, &handle, &answer) {
+            // The same try on a new connection, as the kept one was of no use.
+            if ccurl_kind(UInt32(answer.kind)) == CCURL_STALE, ccurl_exchange_repeat(handle, multi) { continue }
+            defer { ccurl_exchange_free(handle) }
+            // The context is an exchange that the courier keeps until it is handed back here.
+            let exchange = Unmanaged<Exchange>.fromOpaque(context).takeUnretainedValue()
+            return (exchange, exchange.outcome(answer))
+        }
+        return nil
     }
 
-    private static func outcome(_ answer: ccurl_answer) -> Outcome {
+    private func outcome(_ answer: ccurl_answer) -> Outcome {
+        let (host, isTLS) = (endpoint?.authority ?? "the service", endpoint?.scheme == "https")
         let message = answer.message.map { String(cString: $0) } ?? "no reason given"
         switch ccurl_kind(UInt32(answer.kind)) {
         case CCURL_ANSWERED:
@@ -83,7 +91,10 @@ final class Exchange {
         case CCURL_TIMED_OUT: return .failed(code: "timeout", message: message)
         case CCURL_UNRESOLVED: return .failed(code: "dns", message: message)
         case CCURL_UNCONNECTED: return .failed(code: "connect", message: message)
-        case CCURL_TLS_FAILED: return .failed(code: "tls", message: TLSWords.text(message, host: nil))
+        case CCURL_TLS_FAILED: return .failed(code: "tls", message: TLSWords.text(message, host: endpoint?.authority))
+        case CCURL_NO_HTTP: return .failed(code: "transfer", message: HTTPWords.noHTTP(host, isTLS: isTLS))
+        case CCURL_UNANSWERED:
+            return .failed(code: "transfer", message: HTTPWords.unanswered(host, isTLS: isTLS, message))
         default: return .failed(code: "transfer", message: message)
         }
     }

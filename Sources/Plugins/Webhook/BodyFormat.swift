@@ -54,6 +54,9 @@ enum BodyFormat: Sendable {
         }
     }
 
+    /// Whether it is a preset of a chat service.
+    var isChat: Bool { if case .chat = self { true } else { false } }
+
     /// Whether receivers of this format check Standard Webhooks' signatures, so that an endpoint needs a key.
     var isSigned: Bool {
         switch self {

@@ -9,13 +9,15 @@ extension CourierLoop {
             guard let endpoint = wanted[queue.name] else { continue }
             let lane = Lane(endpoint, state: queue.state, offset: offset, now: Self.now())
             let lines = Self.headerLines(endpoint)
+            lastPool &+= 1
             if let seat = vacant.popLast() {
-                (endpoints[seat], headers[seat], lanes[seat]) = (endpoint, lines, lane)
+                (endpoints[seat], headers[seat], lanes[seat], pools[seat]) = (endpoint, lines, lane, lastPool)
                 seats[queue.name] = seat
             } else {
                 seats[queue.name] = lanes.count
                 endpoints.append(endpoint)
                 headers.append(lines)
+                pools.append(lastPool)
                 lanes.append(lane)
                 isListed.append(false)
                 idle.append([])

@@ -29,6 +29,9 @@ final class CourierLoop {
     var hasChanged = false
     var endpoints: [Endpoint] = []
     var headers: [HeaderLines] = []
+    /// The pool of connections of each, and the last one given.
+    var pools: [UInt32] = []
+    var lastPool: UInt32 = 0
     var lanes: [Lane] = []
     var isListed: [Bool] = []
     var held: Set<Int> = []
@@ -177,9 +180,10 @@ final class CourierLoop {
             idleCount -= 1
             return transfer
         }
-        guard let transfer = Transfer(lane: lane, endpoint: endpoints[lane], headers: headers[lane]) else {
-            return nil
-        }
+        guard
+            let transfer = Transfer(
+                lane: lane, endpoint: endpoints[lane], headers: headers[lane], pool: pools[lane])
+        else { return nil }
         transfer.slot = transfers.count
         transfers.append(transfer)
         return transfer
@@ -194,12 +198,9 @@ final class CourierLoop {
         while let context = ccurl_multi_next(multi, &result) {
             // The context is a transfer of `transfers`, which keeps it as long as its handle lives.
             let transfer = Unmanaged<Transfer>.fromOpaque(context).takeUnretainedValue()
-            if result.kind == CCURL_STALE, drainUntil == nil, transfer.postAgain(on: multi) { continue }
-            let url = transfer.endpoint.url
-            let outcome = Outcome(
-                result, host: "\(url.host):\(url.port)", caFile: endpoints[transfer.lane].tls.caFile,
-                answer: transfer.answer)
-            end(transfer, outcome, now)
+            // The same try on a new connection, also in a drain: it neither begins another nor counts as a failure.
+            if result.kind == CCURL_STALE, transfer.postAgain(on: multi) { continue }
+            end(transfer, Outcome(result, of: transfer.endpoint, answer: transfer.answer), now)
         }
     }
 

@@ -147,6 +147,8 @@ struct EndpointReader {
                 table.fail(key, "this is no name of a header")
             } else if Self.isOwn(member.key.lowercased()) {
                 table.fail(key, "this header is the plugin's own")
+            } else if let text = member.value.string, !text.isEmpty, PaddedText.isPadded(text) {
+                table.fail(key, PaddedText.problem)
             } else if let text = member.value.string, Self.isHeaderValue(text) {
                 lines.append("\(member.key): \(text)")
             } else {

@@ -1,4 +1,5 @@
 import CCurl
+import PluginKit
 
 /// An endpoint's URL, read by the library that connects by it, so that the two can never differ about its host.
 struct EndpointURL: Hashable, Sendable {
@@ -8,6 +9,7 @@ struct EndpointURL: Hashable, Sendable {
     /// Why a text is refused. Prose only; no text quotes a path, a query or a credential.
     enum Refusal: Error, Equatable, CustomStringConvertible {
         case malformed
+        case padded
         case tooLong
         case scheme(String)
         case credentials
@@ -16,6 +18,7 @@ struct EndpointURL: Hashable, Sendable {
         var description: String {
             switch self {
             case .malformed: "this is no URL; give one such as https://hooks.example.org/path"
+            case .padded: PaddedText.problem
             case .tooLong: "a URL is at most \(EndpointURL.maxLength) bytes long"
             case .scheme(let scheme): "the scheme '\(scheme)' is not supported; use https or http"
             case .credentials: "credentials do not belong in a URL; put them in 'headers' as authorization"
@@ -38,6 +41,7 @@ struct EndpointURL: Hashable, Sendable {
     /// Reads a URL and refuses what may not be posted to.
     init(_ text: String, filter: AddressFilter) throws(Refusal) {
         guard text.utf8.count <= Self.maxLength else { throw .tooLong }
+        if PaddedText.isPadded(text) { throw .padded }
         guard let url = Self.read(text) else { throw .malformed }
         guard url.scheme == "http" || url.scheme == "https" else { throw .scheme(url.scheme) }
         guard !url.hasCredentials else { throw .credentials }

@@ -42,6 +42,7 @@ enum Outcome: Equatable, Sendable {
         case unconnected = "connect"
         case tls
         case proxy
+        case webPage = "web_page"
         case broken = "transfer"
     }
 }

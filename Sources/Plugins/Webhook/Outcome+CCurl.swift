@@ -5,18 +5,22 @@ import PluginKit
 extension Outcome {
     /// Reads what libcurl came to. Of a redirect's target only the host is kept, as its path may be secret.
     /// - Parameters:
-    ///   - host: The receiver, as `HOST:PORT`.
-    ///   - caFile: The endpoint's authorities; nil: the system's.
+    ///   - endpoint: The endpoint, as it was when the try began.
     ///   - answer: The first part of the answer's body.
-    init(
-        _ result: ccurl_result, host: String? = nil, caFile: String? = nil, answer: @autoclosure () -> [UInt8] = []
-    ) {
+    init(_ result: ccurl_result, of endpoint: Endpoint, answer: @autoclosure () -> [UInt8]) {
+        let host = "\(endpoint.url.host):\(endpoint.url.port)"
+        let isTLS = endpoint.url.scheme == "https"
         let message = result.message.map { String(cString: $0) } ?? "no reason given"
+        let isConfirmed = (200..<300).contains(result.status)
+        let type = result.content_type.map { String(cString: $0) } ?? ""
         switch result.kind {
+        case CCURL_ANSWERED where endpoint.body.isChat && isConfirmed && Self.isWebPage(type, answer()):
+            self = .failed(
+                .webPage,
+                "the receiver answered \(result.status) with a web page, probably a login page or a wrong URL; "
+                    + "check the endpoint's url")
         case CCURL_ANSWERED:
-            let wait: Int64? =
-                (200..<300).contains(result.status)
-                ? nil : RequestedWait(result, body: answer()).milliseconds(of: result.status)
+            let wait = isConfirmed ? nil : RequestedWait(result, body: answer()).milliseconds(of: result.status)
             let redirect = result.redirect_url.flatMap { EndpointURL.host(String(cString: $0)) }
             self = .answered(status: result.status, retryAfter: wait, redirect: redirect)
         case CCURL_DENIED: self = .denied
@@ -25,9 +29,21 @@ extension Outcome {
         case CCURL_UNRESOLVED: self = .failed(.unresolved, message)
         case CCURL_UNCONNECTED: self = .failed(.unconnected, message)
         case CCURL_TLS_FAILED:
-            self = .failed(.tls, TLSWords.text(message, host: host) + Self.advice(message, result, caFile))
+            self = .failed(.tls, TLSWords.text(message, host: host) + Self.advice(message, result, endpoint.tls.caFile))
+        case CCURL_NO_HTTP: self = .failed(.broken, HTTPWords.noHTTP(host, isTLS: isTLS))
+        case CCURL_UNANSWERED: self = .failed(.broken, HTTPWords.unanswered(host, isTLS: isTLS, message))
         default: self = .failed(.broken, message)
         }
+    }
+
+    /// Whether an answer of 2xx is a page for people, which confirms nothing. Slack's own confirmation is of the type
+    /// text/html too, and says `ok`, so a page is what begins with a tag.
+    static func isWebPage(_ contentType: String, _ body: [UInt8]) -> Bool {
+        let type = contentType.prefix { $0 != ";" && $0 != " " }.lowercased()
+        guard type == "text/html" || type == "application/xhtml+xml" else { return false }
+        let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
+        let text = body.starts(with: mark) ? body.dropFirst(mark.count) : body[...]
+        return text.first { $0 > 0x20 } == UInt8(ascii: "<")
     }
 
     private static func proxyMessage(_ status: Int) -> String? {
@@ -67,9 +83,8 @@ extension RequestedWait {
     /// Reads the headers that libcurl saw.
     init(_ result: ccurl_result, body: [UInt8]) {
         func text(_ value: UnsafePointer<CChar>?) -> String { value.map { String(cString: $0) } ?? "" }
-        // libcurl turns a date into seconds, and says 0 where there is no header.
         self.init(
-            retryAfter: text(result.retry_after), secondsToDate: result.retry_after_s,
+            retryAfter: text(result.retry_after), retryAt: result.retry_at_s >= 0 ? result.retry_at_s : nil,
             resetAfter: text(result.rate_limit_reset_after), reset: text(result.rate_limit_reset),
             date: result.date_s >= 0 ? result.date_s : Int64(Glibc.time(nil)),
             hasRateLimit: result.has_rate_limit, body: body)

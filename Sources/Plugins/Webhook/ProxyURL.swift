@@ -1,4 +1,5 @@
 import CCurl
+import PluginKit
 
 /// The HTTP proxy that an endpoint is reached through.
 struct ProxyURL: Hashable, Sendable {
@@ -8,12 +9,14 @@ struct ProxyURL: Hashable, Sendable {
     /// Why a text is refused. No text quotes a credential.
     enum Refusal: Error, Equatable, CustomStringConvertible {
         case malformed
+        case padded
         case scheme(String)
         case denied(host: String)
 
         var description: String {
             switch self {
             case .malformed: "a proxy's URL such as http://proxy.example.org:3128 is expected"
+            case .padded: PaddedText.problem
             case .scheme(let scheme): "the scheme '\(scheme)' is not supported for a proxy; use http"
             case .denied(let host):
                 "the proxy '\(host)' has a private or local address, which is denied; name it in allow_private"
@@ -30,6 +33,7 @@ struct ProxyURL: Hashable, Sendable {
     /// - Parameter filter: The endpoint's, which judges the proxy as it would the endpoint: it is the proxy that is
     ///   connected to.
     init(_ text: String, filter: AddressFilter) throws(Refusal) {
+        if PaddedText.isPadded(text) { throw .padded }
         // libcurl guesses at what stands before the scheme, and takes spaces in places.
         guard text.utf8.count <= Self.maxLength, text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
             throw .malformed

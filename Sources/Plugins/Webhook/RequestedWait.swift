@@ -15,8 +15,8 @@ struct RequestedWait: Equatable, Sendable {
 
     /// `Retry-After`, as it came; empty: there is none.
     var retryAfter = ""
-    /// The seconds until the date that `Retry-After` names; 0: it names none.
-    var secondsToDate: Int64 = 0
+    /// The date that `Retry-After` names, in Unix seconds; nil: it names none.
+    var retryAt: Int64?
     /// `X-RateLimit-Reset-After`: seconds, often with a fraction.
     var resetAfter = ""
     /// `X-RateLimit-Reset`: Unix time in seconds.
@@ -47,8 +47,9 @@ struct RequestedWait: Equatable, Sendable {
         var seconds: Double?
         if let header {
             seconds = inSeconds(header, known)
-        } else if secondsToDate > 0 {
-            seconds = Double(secondsToDate)
+        } else if let retryAt, let date, retryAt > date {
+            // By the receiver's clock, which need not be the one here.
+            seconds = Double(retryAt - date)
         }
         if let inBody { seconds = max(seconds ?? 0, inSeconds(inBody, known)) }
         if status == 429, let told = Self.positive(bodyObject?["retry_after_ms"]) {

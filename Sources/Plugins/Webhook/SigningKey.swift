@@ -12,6 +12,7 @@ enum SigningKey: Sendable, CustomStringConvertible {
     /// Why a text is no key. No text quotes it.
     enum Refusal: Error, Equatable, CustomStringConvertible {
         case malformed
+        case padded
         case publicKey
         case otherPublicKey
 
@@ -19,6 +20,7 @@ enum SigningKey: Sendable, CustomStringConvertible {
             switch self {
             case .malformed:
                 "whsec_ and base 64 of 24 to 64 bytes, or whsk_ and base 64 of 32 or 64 bytes, is expected"
+            case .padded: PaddedText.problem
             case .publicKey: "this is a public key, which cannot sign; give the private one, which begins with whsk_"
             case .otherPublicKey:
                 "the last 32 bytes of this key are not the public key of its first 32; give the private key alone"
@@ -29,6 +31,7 @@ enum SigningKey: Sendable, CustomStringConvertible {
     /// Reads `whsec_` and base 64 of 24 to 64 bytes, or `whsk_` and base 64 of a private key of Ed25519: its 32 bytes,
     /// or these and the 32 of its public key.
     init(_ text: String) throws(Refusal) {
+        if PaddedText.isPadded(text) { throw .padded }
         if text.hasPrefix("whpk_") { throw .publicKey }
         if text.hasPrefix(SigningSecret.prefix) {
             guard let secret = SigningSecret(text) else { throw .malformed }

@@ -25,7 +25,8 @@ final class Transfer {
     private var handle: OpaquePointer?
 
     /// Makes a handle; nil where libcurl has no memory or refuses the endpoint.
-    init?(lane: Int, endpoint: Endpoint, headers: HeaderLines) {
+    /// - Parameter pool: The pool of connections that it uses, which no other endpoint has.
+    init?(lane: Int, endpoint: Endpoint, headers: HeaderLines, pool: UInt32) {
         self.lane = lane
         self.endpoint = endpoint
         self.headers = headers
@@ -43,7 +44,7 @@ final class Transfer {
                 requires_tls13: endpoint.tls.minimum == .tls13, headers: headers.lines,
                 connect_timeout_ms: Int(endpoint.limits.connect + endpoint.limits.secure),
                 timeout_ms: Int(endpoint.limits.all),
-                answer_limit: Self.maxAnswer)
+                answer_limit: Self.maxAnswer, pool: pool)
             return ccurl_transfer_make(&target, Self.judge, context)
         }
         if handle == nil { return nil }
@@ -96,7 +97,7 @@ final class Transfer {
     func cut(on multi: OpaquePointer) -> Outcome {
         var result = ccurl_result()
         ccurl_transfer_cut(handle, multi, &result)
-        return Outcome(result, caFile: endpoint.tls.caFile, answer: answer)
+        return Outcome(result, of: endpoint, answer: answer)
     }
 
     /// Why the try has to be ended; nil: it goes on.
