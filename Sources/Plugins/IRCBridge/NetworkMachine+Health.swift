@@ -22,7 +22,7 @@ extension NetworkMachine {
         let silence = delays.silentSince.map { ["the server has said nothing since \(shown($0))"] } ?? []
         // What is wrong, what waits, and what the bridge does about it by itself.
         let degraded = problems + silence + delays.lateTold + holds.degraded
-        let notes = holds.notes + [slownessTold, renamingTold].compactMap(\.self)
+        let notes = holds.notes + [delays.doubt?.told, slownessTold, renamingTold].compactMap(\.self)
         if problems.isEmpty { loggedProblem = nil }
         guard !degraded.isEmpty else {
             let all = ["connected to \(config.host) as \(nick)"] + notes
@@ -77,7 +77,9 @@ extension NetworkMachine {
                 for target in entry.targets { silenced[target] = nil }
             }
             if entry.failure == nil {
-                for target in entry.targets where memberships[target]?.heldUntil != nil { memberships[target]?.taken() }
+                for target in entry.targets where memberships[target]?.heldUntil != nil {
+                    memberships[target]?.taken(hasMore: ledger.hasMoreAgain(target))
+                }
             }
             if let miss = miss ?? entry.missed { silenced[miss.target] = miss.reason }
         }
