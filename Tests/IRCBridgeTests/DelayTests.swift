@@ -104,6 +104,26 @@ import Testing
         #expect(logs == [all])
     }
 
+    /// With a limit too, what waits for the server is told so: for a PONG that does not say to what, or that does not
+    /// come after an ERROR that ends nothing.
+    @Test(arguments: [":s PONG s", "ERROR :Closing Link: crow (Server shutting down)"])
+    func aServerThatDoesNotConfirmIsTheReasonAlsoWithALimit(answer: String) throws {
+        var config = try Tables.network()
+        (config.burst, config.linesPerSecond) = (20, 10)
+        var machine = NetworkMachine(config: config, links: [try Tables.link()], plugin: "irc")
+        _ = machine.start(now: 0)
+        _ = machine.connected(now: 0)
+        for line in [":s 001 crow :Welcome", ":crow!crow@host JOIN #room"] { _ = hear(&machine, line, now: 0) }
+        for delivery in 1...4 { _ = machine.deliver(Tables.event(Int64(delivery)), now: 1) }
+        _ = hear(&machine, answer, now: 2)
+        _ = hear(&machine, ":bob!b@h PRIVMSG #room :hi", now: 25)
+        let told = pass(&machine, from: 25, to: 35)
+        let cause = "the server has not confirmed what was written (the PONG to PING crowbar-1 is missing)"
+        let waiting = "4 messages to #room wait since 1970-01-01T00:00:01Z: \(cause)"
+        #expect(machine.health?.message.contains(waiting) == true)
+        #expect(warnings(told) == ["net: messages wait for over 30 s to #room (\(cause))"])
+    }
+
     @Test func aChannelThatIsNotThereIsToldWithWhatWaitsForIt() throws {
         let links = [try Tables.link(), try Tables.link("two", "#two")]
         var machine = try Tables.machine(

@@ -141,15 +141,6 @@ import Testing
         }
     }
 
-    @Test(arguments: [
-        ("You must wait 6 seconds after joining to send to the channel (+d is set)", 6.0),
-        ("Target change too fast. Please wait 95 seconds.", 95), ("try again in 2 minutes", 120),
-        ("wait 10s", 10), ("Cannot send to channel", nil), ("Message 5 seconds long", nil),
-    ])
-    func theServerNamesTheTimeToWait(words: String, seconds: Double?) {
-        #expect(Remedy.seconds(words) == seconds)
-    }
-
     @Test func aTimeThatIsNamedIsWaitedForAlsoLaterButNotForEver() throws {
         var machine = try joined(labels: true)
         _ = hear(&machine, ":s PING x", now: 100)

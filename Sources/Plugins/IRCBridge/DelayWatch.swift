@@ -36,6 +36,47 @@ struct DelayWatch: Sendable {
         var told: String { "\(name) refuses for now what is said (\(words))" }
     }
 
+    /// What a server said after a message, of which it is not known whether it is about that.
+    struct Doubt: Equatable, Sendable {
+        var name: String
+        var words: String
+        var at: Instant
+
+        /// For the status and the log.
+        var told: String {
+            "after a message to \(name) the server said “\(words)”; the message may not have been delivered"
+        }
+    }
+
+    /// How long the status has a doubt, in seconds.
+    static let doubtTime = 600.0
+    /// Doubts that are remembered, so that each is logged once on a connection; more are not logged.
+    static let mostDoubts = 32
+
+    /// The last one.
+    private(set) var doubt: Doubt?
+    /// What was logged, without its digits.
+    private var loggedDoubts: Set<String> = []
+    /// When the question behind what was written was asked.
+    var fenceAt: Instant = 0
+
+    /// The server has said something after a message to a channel that may be about it.
+    /// - Returns: Whether that is to be logged.
+    mutating func doubts(_ words: String, of name: String, now: Instant) -> Bool {
+        doubt = Doubt(name: name, words: words, at: now)
+        look(at: now + Self.doubtTime)
+        return loggedDoubts.count < Self.mostDoubts
+            && loggedDoubts.insert(words.filter { !$0.isNumber }).inserted
+    }
+
+    /// When the status has the doubt no more.
+    var doubtEnds: Instant? { doubt.map { $0.at + Self.doubtTime } }
+
+    /// Time has passed.
+    mutating func endDoubt(_ now: Instant) {
+        if let doubtEnds, doubtEnds <= now { doubt = nil }
+    }
+
     /// When it is looked at next; nil: nothing waits.
     var due: Instant?
     /// What the status says of a connection that is not there.

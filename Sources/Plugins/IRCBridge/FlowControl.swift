@@ -39,6 +39,12 @@ struct FlowControl: Equatable, Sendable {
     /// Whether a connection ended for flooding, and the rate has not recovered since.
     private(set) var hasFlooded = false
     private var floodedAt: Instant = 0
+    /// Whether the server drops messages that come too fast, and the rate has not recovered since.
+    private(set) var hasThrottled = false
+    private var throttledAt: Instant = 0
+    /// How long after a server has dropped messages the rate stays as it is, in seconds: to probe for more costs only
+    /// that they are written again.
+    static let throttleMemory = 300.0
     /// What was written before this was written at the old rate, and says nothing about the new one.
     private var changedAt: Instant = 0
 
@@ -59,9 +65,9 @@ struct FlowControl: Equatable, Sendable {
     ///   - configured: As the configuration has it.
     ///   - isRetrying: Whether messages wait that were written before and not confirmed.
     func rate(_ configured: Double, isRetrying: Bool = false) -> Double {
-        guard hasFlooded else { return configured * share }
+        guard hasFlooded || hasThrottled else { return configured * share }
         let rate = (configured > 0 ? configured : Self.impliedRate) * share
-        return isRetrying ? min(rate, Self.retryRate) : rate
+        return isRetrying && hasFlooded ? min(rate, Self.retryRate) : rate
     }
 
     /// The server has answered what was written at an instant.
@@ -71,8 +77,16 @@ struct FlowControl: Equatable, Sendable {
         lines = min(lines * 2, Self.mostLines)
         bytes = min(bytes + Self.leastBytes, Self.mostBytes)
         if hasFlooded, now - floodedAt < Self.floodMemory { return }
+        if hasThrottled, now - throttledAt < Self.throttleMemory { return }
         share = min(share + Self.recovery, 1)
-        if share == 1 { hasFlooded = false }
+        if share == 1 { (hasFlooded, hasThrottled) = (false, false) }
+    }
+
+    /// The server has dropped messages because they came too fast. The connection stands, so that less is at risk than
+    /// where it ends for flooding, and no more is taken back than the rate.
+    mutating func throttled(now: Instant) {
+        share = max(share * 0.5, Self.leastShare)
+        (hasThrottled, throttledAt, changedAt) = (true, now, now)
     }
 
     /// The connection has ended, or the client was thrown out of a channel, with lines unconfirmed.

@@ -117,11 +117,21 @@ struct Membership: Equatable, Sendable {
     }
 
     /// The channel does not take what was said.
+    /// - Parameter registeredAt: When the client was registered.
     /// - Returns: Whether it is to be said again at ``heldUntil``; else that is final.
-    mutating func holds(_ words: String, now: Instant) -> Bool {
+    mutating func holds(_ words: String, registeredAt: Instant, now: Instant) -> Bool {
         guard isJoined, let joinedAt else { return false }
-        return settling.refused(words, joinedAt: joinedAt, now: now)
+        return settling.refused(words, joinedAt: joinedAt, registeredAt: registeredAt, now: now)
     }
+
+    /// The server drops what is said there, see ``Settling/throttled(_:seconds:isAgain:now:)``.
+    mutating func throttled(_ words: String, seconds: Double?, isAgain: Bool, now: Instant) -> Bool? {
+        guard isJoined else { return nil }
+        return settling.throttled(words, seconds: seconds, isAgain: isAgain, now: now)
+    }
+
+    /// Something is said again there.
+    mutating func saidAgain(now: Instant) { settling.saidAgain(now: now) }
 
     /// How it refuses for now what is said, and how often it was tried; nil where it does not.
     var hold: (words: String, tries: Int)? { settling.words.map { ($0, settling.tries) } }
@@ -130,7 +140,8 @@ struct Membership: Equatable, Sendable {
     var heldUntil: Instant? { settling.until }
 
     /// The channel has taken something that was said.
-    mutating func taken() { settling.taken() }
+    /// - Parameter hasMore: Whether more waits that is said again.
+    mutating func taken(hasMore: Bool) { settling.taken(hasMore: hasMore) }
 
     /// The channel's modes have changed.
     /// - Returns: Whether something waits that may be said now.

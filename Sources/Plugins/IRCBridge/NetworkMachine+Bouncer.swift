@@ -13,6 +13,7 @@ extension NetworkMachine {
     /// Asks the server to confirm what was written so far.
     mutating func askFence(_ now: Instant) -> NetworkAction {
         let token = ledger.fence()
+        delays.fenceAt = now
         return bouncer.isThere ? askServer(token, now) : ask(token, now)
     }
 

@@ -66,6 +66,8 @@ extension NetworkMachine {
         let isInteresting = !delays.late.isEmpty || !delays.holds.isEmpty
         delays.due =
             isInteresting ? now + DelayWatch.interval : waits.map(\.since).min().map { $0 + DelayWatch.patience }
+        delays.endDoubt(now)
+        if let end = delays.doubtEnds { delays.look(at: end) }
         return actions + logDelays() + tellHealth()
     }
 
@@ -94,9 +96,12 @@ extension NetworkMachine {
         case .delegated: return "the user's own connection has not confirmed them"
         case .retried: return "they are written again, one at a time (\(IRCText.words(ledger.lastLoss)))"
         case .queued, .written:
-            // A server that owes no answer is not what they wait for.
-            let isLate = delays.questionAt.map { now >= $0 + DelayWatch.answerTime } ?? false
-            return bucket.isLimited && !isLate
+            // The limit holds them up only as long as the server answers.
+            if let token = ledger.fenceToken, now >= delays.fenceAt + DelayWatch.answerTime {
+                let missing = bouncer.isThere ? "the server's answer to NAMES" : "the PONG to PING \(token)"
+                return "the server has not confirmed what was written (\(missing) is missing)"
+            }
+            return bucket.isLimited
                 ? "the server gets at most \((rate * 100).rounded() / 100) lines a second"
                 : "the server has not confirmed what was written"
         }

@@ -23,7 +23,7 @@ extension NetworkMachine {
         // What is wrong, what waits, what may be a mistake in the configuration, and what the bridge does about it by
         // itself: the text is cut where it is long.
         let degraded = problems + silence + delays.lateTold + holds.degraded + hints
-        let notes = holds.notes + [slownessTold, renamingTold].compactMap(\.self)
+        let notes = holds.notes + [delays.doubt?.told, slownessTold, renamingTold].compactMap(\.self)
         let lasting = problems + hints
         if lasting.isEmpty { loggedProblem = nil }
         guard !degraded.isEmpty else {
@@ -83,7 +83,9 @@ extension NetworkMachine {
                 for target in entry.targets { silenced[target] = nil }
             }
             if entry.failure == nil {
-                for target in entry.targets where memberships[target]?.heldUntil != nil { memberships[target]?.taken() }
+                for target in entry.targets where memberships[target]?.heldUntil != nil {
+                    memberships[target]?.taken(hasMore: ledger.hasMoreAgain(target))
+                }
             }
             if let miss = miss ?? entry.missed { silenced[miss.target] = miss.reason }
         }

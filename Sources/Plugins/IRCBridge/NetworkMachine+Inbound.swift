@@ -27,8 +27,7 @@ extension NetworkMachine {
         switch message.verb {
         case "PRIVMSG": return relay(message, now)
         case "NOTICE":
-            noteThrottling(message, now)
-            return services(message, now) + relay(message, now)
+            return noticed(message, now) + services(message, now) + relay(message, now)
         case "PING":
             return [.send(SafeLine.of(IRCMessage("PONG", message.params.suffix(1)).line, longest: lines.longest))]
         case "PONG": return ponged(message, now)
@@ -192,6 +191,8 @@ extension NetworkMachine {
         // Servers have many numerics for it, and make up more; 926 is InspIRCd's for a forbidden channel.
         case _ where message.verb.utf8.count == 3 && ["4", "5", "926"].contains { message.verb.hasPrefix($0) }:
             return channelRefused(message, now)
+        case _ where message.verb.utf8.count == 3 && ["6", "7", "8", "9"].contains { message.verb.hasPrefix($0) }:
+            return otherNumeric(message, now)
         default: return []
         }
     }
@@ -303,6 +304,10 @@ extension NetworkMachine {
 
     private mutating func channelRefused(_ message: IRCMessage, _ now: Instant) -> [NetworkAction] {
         if ["403", "442"].contains(message.verb), message.params.count > 1 { isNotThere(message.params[1]) }
+        if let name = absence(message) {
+            let words = IRCText.words(message.params.last ?? message.verb)
+            return lostChannel(name, "the server says that the bridge is not in it: \(words)", now)
+        }
         guard message.params.count >= 2, let membership = memberships[fold(message.params[1])], !membership.isJoined
         else {
             speechRefused(message, now)

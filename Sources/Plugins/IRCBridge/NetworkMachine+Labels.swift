@@ -98,6 +98,7 @@ extension NetworkMachine {
     /// What a line says about a message with its label. Whatever is not the echo confirms nothing: a server with
     /// echo-message that passes a message on shows it (Ergo answers a NOTICE to a moderated channel with an ACK).
     func speechAnswer(_ message: IRCMessage) -> SpeechAnswer {
+        if absence(message) != nil { return .lostChannel }
         if let failure = Self.failure(message) { return .refused(failure) }
         switch message.verb {
         case "PRIVMSG", "NOTICE":
@@ -117,7 +118,7 @@ extension NetworkMachine {
     }
 
     private static func failure(_ message: IRCMessage) -> String? {
-        let isRefused = message.verb.utf8.count == 3 && (message.verb.hasPrefix("4") || message.verb.hasPrefix("5"))
+        let isRefused = message.verb.utf8.count == 3 && ["4", "5", "9"].contains { message.verb.hasPrefix($0) }
         return isRefused || message.verb == "FAIL" ? IRCText.words(message.params.last ?? message.verb) : nil
     }
 

@@ -106,6 +106,7 @@ extension NetworkMachine {
                     // Of the lines of a message only the first has an author: another one may be anybody's words.
                     if !isPuppet, i < 2 { relayMarks.said(part, names: names, now: now) }
                 }
+                if let target = ledger.targetOfAgain { memberships[target]?.saidAgain(now: now) }
                 (hasProgressed, hasSpoken) = (true, true)
                 figures.sent(line, now: now)
                 if receipts == .echoes { figures.asked(OutboundLedger.echoKey(ledger.lastLabel), now: now) }

@@ -11,8 +11,8 @@ extension NetworkMachine {
         // Lists and modes, which the bridge never sets.
         "441", "443", "467", "472", "478", "501", "502",
     ]
-    /// Numerics that refuse a topic in a channel that the client is in.
-    private static let topicRefusals: Set<String> = ["442", "482"]
+    /// The numeric that refuses a topic in a channel that the client is in.
+    private static let topicRefusal = "482"
     /// Numerics that name the command they refuse in place of a channel.
     private static let commandRefusals: Set<String> = ["263", "400", "421", "461"]
 
@@ -22,7 +22,7 @@ extension NetworkMachine {
         let words = IRCText.words(message.params.last ?? message.verb)
         let context =
             message.verb == "FAIL" ? message.params.dropFirst(2).dropLast() : message.params.dropFirst().dropLast()
-        if Self.topicRefusals.contains(message.verb) {
+        if message.verb == Self.topicRefusal {
             guard let target = context.first.map(fold), memberships[target] != nil else { return }
             return ledger.refuse(target, words, isTopic: true)
         }
@@ -47,40 +47,101 @@ extension NetworkMachine {
     /// Numerics by which a channel refuses what is said to it.
     private static let channelRefusals: Set<String> = ["404", "415", "477", "489", "531"]
 
+    /// Numerics outside the classes 4xx and 5xx that refuse a message whatever they say: 936 of InspIRCd before 3 for a
+    /// forbidden word, 926 for a forbidden channel, 716 for somebody who takes none.
+    private static let otherRefusals: Set<String> = ["716", "926", "936"]
+
+    /// Handles a numeric of a class in which most are answers to questions (6xx to 9xx). Kinds of servers number errors
+    /// of their own so: what names a channel to which something is unconfirmed, and refuses by its words, is one.
+    mutating func otherNumeric(_ message: IRCMessage, _ now: Instant) -> [NetworkAction] {
+        guard message.params.count > 2, !isAnswer(message) else { return [] }
+        let context = message.params.dropFirst().dropLast().map(fold)
+        guard let target = context.first(where: { memberships[$0]?.isJoined == true }), let words = message.params.last,
+            Self.otherRefusals.contains(message.verb) || ServerWords.refuses(words)
+        else { return [] }
+        refuse(target, IRCText.words(words), message, now)
+        return []
+    }
+
+    /// The name of a channel that the client was thought to be in, where the server refuses a message or a topic because
+    /// it is not: 442 and 403, and a 404 that says so.
+    func absence(_ message: IRCMessage) -> String? {
+        guard message.params.count > 2, memberships[fold(message.params[1])]?.isJoined == true,
+            ledger.hasUnconfirmed(fold(message.params[1]))
+        else { return nil }
+        switch message.verb {
+        case "403", "442": return message.params[1]
+        case "404": return ServerWords.isAbsence(message.params.last ?? "") ? message.params[1] : nil
+        default: return nil
+        }
+    }
+
     /// What can be done about a line to a channel that the server does not pass on.
     mutating func remedy(_ message: IRCMessage, _ target: String, _ now: Instant) -> Remedy {
         // The channel was renamed meanwhile: the line is said under its present name.
         if keptState.moves.isAboutFormerName, keptState.moves.renamed[target] != nil { return .renamed }
         let words = message.params.last ?? ""
         let remedy = Remedy(message.verb, words)
-        guard remedy == .none || remedy == .simplest else { return remedy }
         // What a user's own connection cannot say is said by the bridge's at once.
-        guard !isPuppet, Self.channelRefusals.contains(message.verb) || Remedy.seconds(words) != nil,
-            memberships[target]?.holds(words, now: now) == true
+        guard remedy == .none || remedy == .simplest, !isPuppet else { return remedy }
+        let wait = NamedWait(words)
+        if let wait, wait.origin == .answer {
+            return throttled(target, IRCText.words(words), seconds: wait.seconds, now) ?? remedy
+        }
+        let code = message.verb == "FAIL" && message.params.count > 1 ? message.params[1] : ""
+        if wait == nil, ServerWords.isTooFast(words) || ServerWords.isTooFast(code) || message.verb == "263" {
+            return throttled(target, IRCText.words(words), seconds: nil, now) ?? remedy
+        }
+        guard Self.channelRefusals.contains(message.verb) || wait != nil,
+            memberships[target]?.holds(words, registeredAt: registeredAt, now: now) == true
         else { return remedy }
         delays.look(at: now)
         return .later
     }
 
-    /// Words with which a server says in a NOTICE that it drops messages because there are too many.
-    private static let throttlingWords = [
-        "throttled", "too fast", "flood", "slow down", "rate limit", "message dropped", "message not sent",
-        "message blocked", "not delivered", "was not sent", "could not be sent", "cannot send",
-    ]
-
-    /// Handles a NOTICE of the server itself: some drop messages for throttling and say so in no other way (Charybdis:
-    /// `*** Message to #room throttled due to flooding`).
-    mutating func noteThrottling(_ message: IRCMessage, _ now: Instant) {
+    /// Handles a NOTICE of the server itself that comes while messages without a label are unconfirmed: some servers
+    /// drop messages and say so in no other way (Charybdis: `*** Message to #room throttled due to flooding`; InspIRCd:
+    /// `*** This line is too similar to one of your last lines.`). Words that are about something else, or unknown, do
+    /// not make a loss of what others have seen: the operator is told of the latter.
+    mutating func noticed(_ message: IRCMessage, _ now: Instant) -> [NetworkAction] {
         guard case .registered = phase, !isAnswer(message), message.params.count == 2,
             isOwn(message.params[0]) || message.params[0] == "*" || memberships[fold(message.params[0])] != nil,
-            IRCSource(message.source ?? "").host.isEmpty
-        else { return }
+            isServer(message.source)
+        else { return [] }
         let words = IRCText.words(message.params[1])
-        let small = words.lowercased()
-        guard Self.throttlingWords.contains(where: { small.contains($0) }) else { return }
-        let named =
-            small.split(whereSeparator: { " \t,;:".contains($0) }).map { fold(String($0)) } + [fold(message.params[0])]
-        let target = named.first { memberships[$0] != nil } ?? ledger.lastTarget
-        if let target { refuse(target, words, message, now) }
+        let names = words.split(whereSeparator: { " \t,;:()'\"".contains($0) }).map { fold(trimmed($0)) }
+        let named = ([fold(message.params[0])] + names).first { memberships[$0] != nil }
+        guard let target = named ?? ledger.lastTarget, ledger.canRefuse(target, isTopic: false) else { return [] }
+        switch ServerWords.meaning(words, isNamed: named != nil) {
+        case .unrelated: return []
+        case .refusal:
+            refuse(target, words, message, now)
+            return []
+        // An echo tells more.
+        case .doubt: return receipts == .fences ? doubt(words, of: target, now) : []
+        }
+    }
+
+    /// A channel's name at the end of a sentence.
+    private func trimmed(_ word: Substring) -> String {
+        var word = word
+        while let last = word.last, ".!?".contains(last), memberships[fold(String(word))] == nil { word.removeLast() }
+        return String(word)
+    }
+
+    /// Whether a line is the server's own. Services may speak without a host; their nicks have no dot.
+    private func isServer(_ source: String?) -> Bool {
+        let source = IRCSource(source ?? "")
+        guard source.host.isEmpty, source.user.isEmpty else { return false }
+        return source.nick.contains(".")
+            || !source.nick.lowercased().hasSuffix("serv") && roster.person(source.nick) == nil
+    }
+
+    /// The server has said something after a message of which it is not known whether it is about that.
+    private mutating func doubt(_ words: String, of target: String, _ now: Instant) -> [NetworkAction] {
+        guard !isPuppet else { return [] }
+        let isNew = delays.doubts(words, of: memberships[target]?.name ?? target, now: now)
+        guard isNew, let told = delays.doubt?.told else { return tellHealth() }
+        return [.plugin(.log(level: "warning", message: "\(config.name): \(told)", fields: nil))] + tellHealth()
     }
 }

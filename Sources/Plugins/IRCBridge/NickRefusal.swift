@@ -52,7 +52,7 @@ enum NickRefusal: Equatable, Sendable {
             self = Self.reservedWords.contains { small.contains($0) } ? .never(words) : .inUse
         case "435", "447": self = .channel(named ?? "", words: words)
         case "437": self = named.map { .channel($0, words: words) } ?? .held(words)
-        case "438": self = .tooFast(Remedy.seconds(words) ?? NickKeeper.interval)
+        case "438": self = .tooFast(NamedWait(words)?.seconds ?? NickKeeper.interval)
         default: self = .never(words)
         }
     }

@@ -53,7 +53,7 @@ extension OutboundLedger {
     mutating func sayAgain(_ part: Entry) -> Bool {
         guard part.failure != nil, let lines = part.lines, !part.refused.isEmpty else { return false }
         let isDraftRefused = part.refused.contains { place, remedy in
-            remedy != .later && lines.indices.contains(place) && WireLine.isDraft(lines[place])
+            !remedy.waits && lines.indices.contains(place) && WireLine.isDraft(lines[place])
         }
         if isDraftRefused {
             var fresh = Self.unwritten(part)
@@ -65,12 +65,18 @@ extension OutboundLedger {
         guard
             part.refused.allSatisfy({ lines.indices.contains($0.key) && $0.value.helps(lines[$0.key]) })
         else { return false }
+        // Where messages are dropped for coming too fast it is not known of each whether it was.
+        let isDropped = part.refused.values.contains(.slower)
+        if isDropped, part.tries >= Self.mostTries { return false }
         var fresh = Self.unwritten(part)
         // What was refused was not said: only what gets lost is counted.
-        fresh.tries = part.isUnsure ? part.tries : max(part.tries - 1, 0)
+        fresh.tries = part.isUnsure || isDropped ? part.tries : max(part.tries - 1, 0)
+        if isDropped { (hasRetries, lastLoss) = (true, part.failure ?? "") }
         if part.isUnsure { (hasRetries, lastLoss) = (true, Self.unsure) }
         fresh.again = part.refused.sorted { $0.key < $1.key }.map { $0.value.applied(to: lines[$0.key]) }
-        if part.refused.values.contains(.later), let target = part.targets.first { probed.insert(target) }
+        if part.refused.values.contains(where: \.waits), let target = part.targets.first {
+            probed.insert(target)
+        }
         putBack(fresh)
         return true
     }
@@ -115,6 +121,17 @@ extension OutboundLedger {
 
     /// The target of the message, without a label, that was written last.
     var lastTarget: String? { flight.last { !$0.isTagged && !$0.refusable.isTopic }?.refusable.target }
+
+    /// The target of what was written last, if that was written again.
+    var targetOfAgain: String? { flight.last.flatMap { $0.isAgain ? $0.refusable.target : nil } }
+
+    /// Whether something waits for a target that is said again.
+    func hasMoreAgain(_ target: String) -> Bool {
+        lanes.values.contains { $0.first.map { $0.isAgain && $0.targets.contains(target) } == true }
+    }
+
+    /// Whether something is unconfirmed that was said to a target, or a topic of it.
+    func hasUnconfirmed(_ target: String) -> Bool { flight.contains { $0.refusable.target == target } }
 
     /// Whether something without a label is unconfirmed that a target may refuse.
     func canRefuse(_ target: String, isTopic: Bool) -> Bool {

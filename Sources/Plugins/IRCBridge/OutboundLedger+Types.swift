@@ -38,6 +38,8 @@ extension OutboundLedger {
         var again: [String]?
 
         var isBegun: Bool { nextLine > 0 }
+        /// Whether it was written before, or lines of it were refused.
+        var isAgain: Bool { again != nil || tries > (isBegun ? 1 : 0) }
 
         /// The lines that the server was written for it, those of a batch each for itself.
         var lineCount = 0
@@ -84,6 +86,8 @@ extension OutboundLedger {
         var isTagged = false
         /// Whether the message was written before and not confirmed.
         var isRetry = false
+        /// Whether the message was written before, or lines of it were refused.
+        var isAgain = false
         /// Whether the server shows it to its sender too: neither a topic nor a deletion.
         var isShown: Bool { !refusable.isTopic && !WireLine.isRedaction(text) }
     }

@@ -64,6 +64,8 @@ struct OutboundLedger: Sendable {
     var unansweredLines: Int { flight.reduce(0) { $0 + $1.count } }
     /// Whether something was written that the server has not confirmed.
     var hasUnconfirmed: Bool { !flight.isEmpty || !sent.isEmpty }
+    /// Whether something that was written again is not confirmed.
+    var hasAgainInFlight: Bool { flight.contains { $0.isAgain } }
     /// Whether messages may wait that were written in vain.
     var hasRetries = false
     /// Why messages were written in vain last.
@@ -133,7 +135,7 @@ struct OutboundLedger: Sendable {
             {
                 prepare(&entry, state, render)
             }
-            guard let lines = entry.lines, !waitsForBatch(entry) else {
+            guard let lines = entry.lines, !waitsForBatch(entry), !isPaused(entry, state) else {
                 rotation.append(rotation.removeFirst())
                 skipped += 1
                 continue
@@ -175,6 +177,12 @@ struct OutboundLedger: Sendable {
         return flight.contains { WireLine.isBatch($0.text) }
     }
 
+    /// Whether the rest of a message that is said again waits, as the channel takes only so much at once.
+    private func isPaused(_ entry: Entry, _ state: (String) -> TargetState) -> Bool {
+        guard entry.isBegun, entry.isAgain, let target = entry.targets.first else { return false }
+        return entry.nextLine < entry.lines?.count ?? 0 && state(target) == .waiting
+    }
+
     private func prepare(
         _ entry: inout Entry, _ state: (String) -> TargetState, _ render: (ChatMessage, String) -> [String]
     ) {
@@ -203,6 +211,7 @@ struct OutboundLedger: Sendable {
         entry.lineCount += written.count
         if entry.nextLine == 0 { entry.tries += 1 }
         written.isRetry = entry.tries > 1
+        written.isAgain = entry.again != nil || entry.tries > 1
         if receipts == .labels || receipts == .echoes && written.isShown {
             lastLabel += 1
             entry.labels.insert(lastLabel)

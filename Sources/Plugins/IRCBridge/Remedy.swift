@@ -6,6 +6,10 @@ enum Remedy: Int, Sendable {
     case message
     /// Said again after a while.
     case later
+    /// Said again after a while, one line at a time: the server drops what comes too fast.
+    case slower
+    /// As ``slower``, after the time that the server names. The refusal is certain then, and not counted as a try.
+    case spaced
     /// Said again at once, as the channel has another name by now: those refused were written last.
     case renamed
     /// The server names no cause: said again in the least demanding form, plain and as PRIVMSG, if that is another one.
@@ -20,9 +24,7 @@ enum Remedy: Int, Sendable {
     ///   - verb: The numeric, or what else refuses it.
     ///   - words: What the server says.
     init(_ verb: String, _ words: String) {
-        // A channel may be called anything.
-        let own = words.split(separator: " ").filter { !$0.drop { $0 == "(" || $0 == "'" }.hasPrefix("#") }
-        let small = own.joined(separator: " ").lowercased()
+        let small = ServerWords.withoutChannels(words).lowercased()
         // 408 is that of bahamut and hybrid for colours; elsewhere an unknown service, which is not spoken to.
         if verb == "408" || Self.formattingWords.contains(where: small.contains) || words.contains("(+c") {
             self = .plain
@@ -33,37 +35,24 @@ enum Remedy: Int, Sendable {
         }
     }
 
-    /// The seconds that the server says are to be waited for; nil where it names none.
-    static func seconds(_ words: String) -> Double? {
-        let small = words.lowercased()
-        guard ["wait", "again", "join"].contains(where: small.contains) else { return nil }
-        let parts = small.split { !$0.isLetter && !$0.isNumber }
-        for (i, part) in parts.enumerated() {
-            let digits = part.prefix { ("0"..."9").contains($0) }
-            guard !digits.isEmpty, digits.count <= 6, let number = Double(digits) else { continue }
-            let rest = part.dropFirst(digits.count)
-            let unit = rest.isEmpty && i + 1 < parts.count ? parts[i + 1] : rest
-            if unit == "s" || unit.hasPrefix("sec") { return number }
-            if unit.hasPrefix("min") { return number * 60 }
-        }
-        return nil
-    }
-
     /// The line as it is said again.
     func applied(to line: String) -> String {
         switch self {
         case .plain: Self.withoutFormatting(line)
         case .message: Self.asMessage(line)
         case .simplest: Self.withoutFormatting(Self.asMessage(line))
-        case .later, .renamed, .none: line
+        case .later, .slower, .spaced, .renamed, .none: line
         }
     }
+
+    /// Whether the line is said again as it is after a while.
+    var waits: Bool { [.later, .slower, .spaced].contains(self) }
 
     /// Whether it may help a line: one that is plain already is not said again plain.
     func helps(_ line: String) -> Bool {
         switch self {
         case .plain, .message, .simplest: applied(to: line) != line
-        case .later, .renamed: true
+        case .later, .slower, .spaced, .renamed: true
         case .none: false
         }
     }
