@@ -22,7 +22,7 @@ extension NetworkMachine {
         let silence = delays.silentSince.map { ["the server has said nothing since \(shown($0))"] } ?? []
         // What is wrong, what waits, and what the bridge does about it by itself.
         let degraded = problems + silence + delays.lateTold + holds.degraded
-        let notes = holds.notes + [slownessTold, renamingTold].compactMap(\.self)
+        let notes = holds.notes + [slownessTold, renamingTold, account.note].compactMap(\.self)
         if problems.isEmpty { loggedProblem = nil }
         guard !degraded.isEmpty else {
             let all = ["connected to \(config.host) as \(nick)"] + notes

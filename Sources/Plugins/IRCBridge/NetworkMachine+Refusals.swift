@@ -73,7 +73,7 @@ extension NetworkMachine {
     mutating func noteThrottling(_ message: IRCMessage, _ now: Instant) {
         guard case .registered = phase, !isAnswer(message), message.params.count == 2,
             isOwn(message.params[0]) || message.params[0] == "*" || memberships[fold(message.params[0])] != nil,
-            IRCSource(message.source ?? "").host.isEmpty
+            !isPerson(IRCSource(message.source ?? ""), message.verb)
         else { return }
         let words = IRCText.words(message.params[1])
         let small = words.lowercased()

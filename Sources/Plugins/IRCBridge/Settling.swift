@@ -24,13 +24,15 @@ struct Settling: Equatable, Sendable {
     /// - Parameters:
     ///   - words: How the server puts it.
     ///   - joinedAt: When the client joined.
+    ///   - patience: Until when no refusal is final for another reason; nil: there is none.
     /// - Returns: Whether it is to be said again at ``until``; else the refusal is final.
-    mutating func refused(_ words: String, joinedAt: Instant, now: Instant) -> Bool {
+    mutating func refused(_ words: String, joinedAt: Instant, patience: Instant? = nil, now: Instant) -> Bool {
         // The answers to lines that were written together are one.
         if isHeld(now) { return true }
         let first = since ?? now
         let seconds = Remedy.seconds(words)
-        let deadline = seconds == nil ? joinedAt + Self.patience : first + Self.longest
+        let deadline = max(
+            seconds == nil ? joinedAt + Self.patience : first + Self.longest, patience ?? joinedAt)
         guard now < deadline else { return false }
         var next = now + Self.waits[min(tries, Self.waits.count - 1)]
         if let seconds {
