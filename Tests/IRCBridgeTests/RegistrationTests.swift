@@ -14,6 +14,8 @@ import Testing
                 case .derive(let derivation): "derive \(derivation.rounds)"
                 case .registered(let nick): "registered \(nick)"
                 case .failed(let reason, let isFinal): (isFinal ? "final: " : "failed: ") + reason
+                case .proved: "proved"
+                case .unproved(let reason): "unproved: " + reason
                 }
             }
         }

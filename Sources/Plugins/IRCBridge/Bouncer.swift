@@ -84,6 +84,9 @@ struct Bouncer: Sendable {
         (isThere, lost) = (true, "it says nothing more")
     }
 
+    /// Whether a name is that of the server which welcomed the client.
+    func isServer(_ name: String) -> Bool { !server.isEmpty && name.lowercased() == server }
+
     /// The client is welcomed once more.
     /// - Returns: Whether it has to begin again. A server that welcomes it without end is not answered each time.
     mutating func startsAgain(now: Instant) -> Bool {

@@ -5,6 +5,10 @@ struct ISupport: Equatable, Sendable {
     /// The most marks of channels or of people that are believed; each name of a list is compared with all of them.
     static let mostMarks = 32
 
+    /// The shortest limits that are believed, in bytes, of topics (RFC 1459 servers took 80) and of hosts (`a.b`, an
+    /// address): by a shorter one a topic is cut to nothing, or lines are written longer than fits.
+    static let leastTopic = 16, leastHost = 15
+
     /// How names are compared.
     var casemapping = Casemapping.rfc1459
     /// The longest nick, in bytes.
@@ -64,17 +68,17 @@ struct ISupport: Equatable, Sendable {
     private mutating func take(_ name: String, _ value: String) {
         switch name {
         case "CASEMAPPING": casemapping = Casemapping(rawValue: value) ?? casemapping
-        case "NICKLEN": nickLength = Int(value).map { min(max($0, 1), 255) } ?? nickLength
-        case "USERLEN": userLength = Int(value).map { min(max($0, 1), 64) } ?? userLength
-        case "HOSTLEN": hostLength = Int(value).map { min(max($0, 1), 255) } ?? hostLength
+        case "NICKLEN": nickLength = Self.length(value, 1, 255) ?? nickLength
+        case "USERLEN": userLength = Self.length(value, 1, 64) ?? userLength
+        case "HOSTLEN": hostLength = Self.length(value, Self.leastHost, 255) ?? hostLength
         case "CHANTYPES": channelTypes = String(value.prefix(Self.mostMarks))
         // `(ov)@+`
         case "PREFIX":
             let marks = value.firstIndex(of: ")").map { value[$0...].dropFirst() } ?? ""
             prefixes = String(marks.prefix(Self.mostMarks))
-        case "TOPICLEN": topicLength = Int(value).map { min(max($0, 1), 4096) } ?? topicLength
+        case "TOPICLEN": topicLength = Self.length(value, Self.leastTopic, 4096) ?? topicLength
         // No less than the RFC promises, and no more than a message of the chat can be of use with.
-        case "LINELEN": longestLine = Int(value).map { min(max($0, RelayLines.maxLine + 2), 8192) - 2 } ?? longestLine
+        case "LINELEN": longestLine = Self.length(value, RelayLines.maxLine + 2, 8192).map { $0 - 2 } ?? longestLine
         case "CHATHISTORY", "draft/CHATHISTORY": historyLength = Int(value).map { max($0, 0) } ?? 0
         case "MSGREFTYPES": messageReferenceTypes = value.split(separator: ",").map(String.init)
         // `JOIN:4,PRIVMSG:1,WHO:`
@@ -86,10 +90,20 @@ struct ISupport: Equatable, Sendable {
             }
         case "CLIENTTAGDENY": deniedTags = Set(value.split(separator: ",").prefix(Self.mostDenied).map(String.init))
         case "WHOX": hasWHOX = true
-        case "MONITOR": hasMonitor = true
+        // A limit of none is no offer.
+        case "MONITOR": hasMonitor = Int(value) != 0
         case "SAFERATE": isSafeRate = true
         default: break
         }
+    }
+
+    /// A limit in bytes; nil where the value says none. Zero is none: it stands for "no limit" or is a mistake, as a
+    /// server that allows nothing would not offer the thing. What is less than `least` is no limit that a server has.
+    private static func length(_ value: String, _ least: Int, _ most: Int) -> Int? {
+        guard !value.isEmpty, value.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
+        // More digits than a number has are a large number.
+        let number = Int(value) ?? .max
+        return number < least ? nil : min(number, most)
     }
 
     /// The server takes back what it said: `-NAME`.

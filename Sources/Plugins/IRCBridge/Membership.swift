@@ -34,6 +34,8 @@ struct Membership: Equatable, Sendable {
     private var joinedAt: Instant?
     private var failures = 0
     private var kicks: [Instant] = []
+    /// Until when it may refuse what is said because the services do not know the client's account.
+    private var unknownUntil: Instant?
     /// Whether it refuses what is said for now.
     private var settling = Settling()
     /// The topic, as far as the server has told it.
@@ -121,7 +123,8 @@ struct Membership: Equatable, Sendable {
     /// - Returns: Whether it is to be said again at ``heldUntil``; else that is final.
     mutating func holds(_ words: String, registeredAt: Instant, now: Instant) -> Bool {
         guard isJoined, let joinedAt else { return false }
-        return settling.refused(words, joinedAt: joinedAt, registeredAt: registeredAt, now: now)
+        return settling.refused(
+            words, joinedAt: joinedAt, registeredAt: registeredAt, patience: unknownUntil, now: now)
     }
 
     /// The server drops what is said there, see ``Settling/throttled(_:seconds:isAgain:now:)``.
@@ -132,6 +135,9 @@ struct Membership: Equatable, Sendable {
 
     /// Something is said again there.
     mutating func saidAgain(now: Instant) { settling.saidAgain(now: now) }
+
+    /// The client's account may be gone: what the channel refuses until an instant is said again.
+    mutating func accountLost(until end: Instant) { unknownUntil = end }
 
     /// How it refuses for now what is said, and how often it was tried; nil where it does not.
     var hold: (words: String, tries: Int)? { settling.words.map { ($0, settling.tries) } }

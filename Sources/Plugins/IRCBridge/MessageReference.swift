@@ -15,7 +15,7 @@ struct MessageReference: Equatable, Sendable {
     /// That of a message; nil where it has neither.
     init?(_ message: IRCMessage) {
         id = message.tags["msgid"].flatMap { Self.isWord($0, Self.mostID) ? $0 : nil }
-        time = message.tags["time"].flatMap { Self.isWord($0, Self.mostTime) ? $0 : nil }
+        time = message.tags["time"].flatMap { Self.canBeTime($0) ? $0 : nil }
         if id == nil, time == nil { return nil }
     }
 
@@ -26,7 +26,7 @@ struct MessageReference: Equatable, Sendable {
             guard parts.count == 2 else { continue }
             switch Kind(rawValue: parts[0]) {
             case .id: if Self.isWord(parts[1], Self.mostID) { id = parts[1] }
-            case .time: if Self.isWord(parts[1], Self.mostTime) { time = parts[1] }
+            case .time: if Self.canBeTime(parts[1]) { time = parts[1] }
             case nil: break
             }
         }
@@ -82,19 +82,16 @@ struct MessageReference: Equatable, Sendable {
         return known.isEmpty ? [.id, .time] : known
     }
 
-    /// Whether a text is a time as servers tell it: `2026-01-31T23:59:59.123Z` (IRCv3 server-time).
-    static func isTime(_ text: String) -> Bool {
+    /// Whether a text is a time as servers tell it: `2026-01-31T23:59:59.123Z` (IRCv3 server-time). One that no
+    /// calendar has is none.
+    static func isTime(_ text: String) -> Bool { Playback.seconds(text) != nil }
+
+    /// Whether a text can be told to a server as a time. What a server has made of it is its own affair, but one that
+    /// looks like a time is one.
+    private static func canBeTime(_ text: String) -> Bool {
+        guard isWord(text, mostTime) else { return false }
         let bytes = Array(text.utf8)
-        guard (20...30).contains(bytes.count), bytes.count != 21, bytes.last == UInt8(ascii: "Z") else { return false }
-        return bytes.dropLast().enumerated().allSatisfy { i, byte in
-            switch i {
-            case 4, 7: byte == UInt8(ascii: "-")
-            case 10: byte == UInt8(ascii: "T")
-            case 13, 16: byte == UInt8(ascii: ":")
-            case 19: byte == UInt8(ascii: ".")
-            default: (0x30...0x39).contains(byte)
-            }
-        }
+        return bytes.count < 20 || bytes[4] != 0x2D || bytes[10] != 0x54 || isTime(text)
     }
 
     private static func isWord(_ text: String, _ most: Int) -> Bool {

@@ -38,7 +38,9 @@ extension NetworkMachine {
     /// A PONG has come. That of a bouncer confirms nothing: the server is asked.
     mutating func ponged(_ message: IRCMessage, _ now: Instant) -> [NetworkAction] {
         let token = message.params.last ?? ""
-        if bouncer.ponged(by: message.source) { return fenceAnswered(token, now) }
+        let isServers = bouncer.ponged(by: message.source)
+        if let ended = playbackAnswered(token, isServers: isServers) { return ended }
+        if isServers { return fenceAnswered(token, now) }
         guard let fence = ledger.fenceToken, fence == token else { return [] }
         return [askServer(fence, now)]
     }

@@ -23,7 +23,7 @@ extension NetworkMachine {
         // What is wrong, what waits, what may be a mistake in the configuration, and what the bridge does about it by
         // itself: the text is cut where it is long.
         let degraded = problems + silence + delays.lateTold + holds.degraded + hints
-        let notes = holds.notes + [delays.doubt?.told, slownessTold, renamingTold].compactMap(\.self)
+        let notes = holds.notes + [delays.doubt?.told, slownessTold, renamingTold, account.note].compactMap(\.self)
         let lasting = problems + hints
         if lasting.isEmpty { loggedProblem = nil }
         guard !degraded.isEmpty else {

@@ -205,7 +205,7 @@ extension NetworkMachine {
     mutating func endHistory(_ target: String, _ now: Instant, isCut: Bool = true) -> [NetworkAction] {
         var actions: [NetworkAction] = []
         for message in catchUp.end(target, isCut: isCut) {
-            actions += message.verb == "REDACT" ? redacted(message, now) : relay(message, now)
+            actions += message.verb == "REDACT" ? redacted(message, now) : relay(message, now, wasHeld: true)
         }
         // Some who spoke are not there any more.
         return actions + settleMembers(target)

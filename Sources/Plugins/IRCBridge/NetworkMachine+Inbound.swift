@@ -52,8 +52,10 @@ extension NetworkMachine {
 
     /// A key was derived that ``NetworkAction/derive(_:)`` asked for; nil: it could not be.
     mutating func derived(_ key: [UInt8]?, now: Instant) -> [NetworkAction] {
-        guard case .registering = phase else { return [] }
-        return steps(registration.derived(key), now)
+        switch phase {
+        case .registering, .registered: return steps(registration.derived(key), now)
+        case .idle, .waiting, .connecting: return []
+        }
     }
 
     mutating func steps(_ steps: [Registration.Step], _ now: Instant) -> [NetworkAction] {
@@ -65,6 +67,8 @@ extension NetworkMachine {
             case .failed(let reason, let isFinal):
                 refusal = (reason, isFinal)
                 actions += [.send("QUIT"), .close]
+            case .proved: actions += accountProved(now)
+            case .unproved(let reason): actions += renewalFailed(reason, now)
             case .registered(let accepted):
                 phase = .registered(since: now)
                 figures.registered()
@@ -133,7 +137,7 @@ extension NetworkMachine {
         case "366", "315":
             guard message.params.count > 1 else { return [] }
             return listEnded(fold(message.params[1]), isNames: message.verb == "366") + pump(now)
-        case "CAP": return steps(registration.notified(message.params), now)
+        case "CAP": return capabilitiesChanged(message, now)
         case "BATCH":
             return batch(message, now)
         case "FAIL" where message.params.first == "CHATHISTORY":
@@ -209,9 +213,9 @@ extension NetworkMachine {
             joinedAgain(fold(name), now: now)
             memberships[fold(name)]?.joined(now: now)
             isBack(fold(name), now)
-            playback.joined(fold(name), message, after: keptState.references[fold(name)])
             noteOwnNick(now: now)
-            return membershipChanged(now) + askHistory(fold(name), now)
+            let asked = playbackFollows(fold(name), message, now)
+            return membershipChanged(now) + askHistory(fold(name), now) + asked
         case "KICK":
             memberships[fold(name)]?.kicked(now: now)
             if memberships[fold(name)] != nil { lastLoss = (fold(name), now) }
@@ -253,11 +257,9 @@ extension NetworkMachine {
         memberships[fold(name)]?.topic = text
         // An own topic without the label of a line of the bridge was set by another session of its account.
         let isOtherSession = receipts == .labels && !isAnswer(message)
-        guard message.verb == "TOPIC", !isOwn(source.nick) || isOtherSession, !source.host.isEmpty,
+        guard message.verb == "TOPIC", !isOwn(source.nick) || isOtherSession, isPerson(source, "TOPIC"),
             !isIgnored(message.source ?? "")
-        else {
-            return []
-        }
+        else { return [] }
         let speaker = speaker(source.nick, account: message.tags["account"] ?? roster.person(source.nick)?.account)
         return inbound(fold(name)).flatMap { link in
             speakers.topic(speaker, link, ShownText.line(IRCText.plain(text)), key: key(message, link)).map {
@@ -280,10 +282,6 @@ extension NetworkMachine {
     /// What the event id of a message is derived from.
     /// - Parameter id: The server's id of it.
     static func key(_ id: String, _ link: LinkConfig) -> String { "\(link.ref)/\(link.channel)/\(id)" }
-
-    /// Whether nothing of somebody is to come into the chat.
-    /// - Parameter source: `nick!user@host`.
-    func isIgnored(_ source: String) -> Bool { config.ignore.contains { $0.matches(source) } }
 
     mutating func lostChannel(_ name: String, _ reason: String, _ now: Instant) -> [NetworkAction] {
         guard memberships[fold(name)] != nil else { return [] }

@@ -8,11 +8,13 @@ extension NetworkMachine {
     /// - Parameters:
     ///   - isPlayback: Whether it is one of a history, so that what is known of now does not apply to it.
     ///   - played: What identifies it there.
+    ///   - wasHeld: Whether it waited for the end of a history, which may have brought it.
     mutating func relay(
-        _ message: IRCMessage, _ now: Instant, isPlayback: Bool = false, played: LineIDs.LineID? = nil
+        _ message: IRCMessage, _ now: Instant, isPlayback: Bool = false, played: LineIDs.LineID? = nil,
+        wasHeld: Bool = false
     ) -> [NetworkAction] {
         if !isPlayback, let target = message.params.first.map({ fold($0) }), playback.isOld(message, target, now: now) {
-            return relayMissed(message, target, now)
+            return relayOld(message, target, now)
         }
         if !isPlayback, let target = message.params.first, let instead = heldBack(message, fold(target), now) {
             return instead
@@ -21,7 +23,7 @@ extension NetworkMachine {
         guard message.params.count == 2, let source = message.source.map(IRCSource.init) else { return [] }
         // What comes here under the client's own nick was said by another session of its account.
         let isOwnSession = isOwn(source.nick) && !isPlayback
-        guard isOwnSession || !isOurs(source.nick) && !source.host.isEmpty, !Bouncer.speaks(source),
+        guard isOwnSession || !isOurs(source.nick) && isPerson(source, message.verb), !Bouncer.speaks(source),
             !isIgnored(message.source ?? "")
         else { return [] }
         if message.params[1].utf8.first == 1, !isOwnSession, let answer = request(message, source, now) {
@@ -36,7 +38,9 @@ extension NetworkMachine {
         if isPlayback, wasOurs(source.nick) { return [] }
         let target = fold(message.params[0])
         if relayMarks.isRepeated(message.params[1], in: target, nick: nick, now: now, isOurs: isOurs) { return [] }
-        if let line, !catchUp.isNew(target + " " + line.text) { return [] }
+        if let line, !catchUp.isNew(target + " " + line.text) {
+            return isPlayback || wasHeld ? [] : logSameID(message, target)
+        }
         var text = message.params[1]
         var kind = message.verb == "NOTICE" ? "notice" : nil
         if text.utf8.first == 1 {
@@ -58,7 +62,7 @@ extension NetworkMachine {
         }
         let speaker = speaker(source.nick, account: account)
         let time = message.tags["time"].flatMap { MessageReference.isTime($0) ? $0 : nil }
-        playback.heard(message, in: target)
+        playback.heard(message, in: target, now: now)
         let asked = line?.reference ?? MessageReference(message)
         let reference = catchUp.reference(asked, in: target, hasID: line != nil, isPlayback: isPlayback)
         let part = line?.part ?? 1

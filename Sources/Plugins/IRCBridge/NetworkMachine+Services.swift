@@ -3,6 +3,7 @@ extension NetworkMachine {
     /// The client is registered: proves to NickServ who it is before the channels are joined, where SASL has not.
     mutating func greetServices(_ now: Instant) -> [NetworkAction] {
         nickServ = NickServ()
+        account = AccountRenewal(provedAt: now)
         nickKeeper.registered(now: now)
         if isPuppet { return [] }
         for line in config.perform { enqueue(.perform(line)) }
@@ -10,7 +11,7 @@ extension NetworkMachine {
         return performed + (registration.isProved ? identified(now) : identify(now))
     }
 
-    private mutating func identify(_ now: Instant) -> [NetworkAction] {
+    mutating func identify(_ now: Instant) -> [NetworkAction] {
         guard let account = config.nickServ else { return [] }
         return [.send(nickServ.identify(account, config.nick, has: nick, now: now))]
     }
@@ -32,7 +33,10 @@ extension NetworkMachine {
         switch message.verb {
         case "900":
             nickServ.isKnown()
-            actions = identified(now)
+            actions = identified(now) + accountProved(now)
+        case "901": actions = accountLost(message.params.last ?? "", now)
+        case "AUTHENTICATE", "902", "903", "904", "905", "906", "907", "908":
+            actions = steps(registration.renewing(message), now)
         case "401":
             guard message.params.count > 1, isService(message.params[1]) else { return [] }
             nickServ.isMissing()
@@ -43,11 +47,12 @@ extension NetworkMachine {
             else { return [] }
             if let config = config.nickServ, nickServ.said(message.params[1], config) {
                 // The nick is only asked for now; this is no answer to that.
-                actions = identified(now)
+                actions = identified(now) + accountProved(now)
             } else {
                 let secret = config.nickServ?.password
                 actions = send(
                     nickKeeper.said(message.params[1], config.nick, has: nick, secret: secret, now: now))
+                if !wasWaiting { actions += servicesAsk(message.params[1], now) }
             }
         default: return []
         }
@@ -57,7 +62,7 @@ extension NetworkMachine {
 
     /// What the status says of the client's account and nick.
     var servicesProblems: [String] {
-        [nickServ.problem, nickKeeper.problem(config.nick, has: nick)].compactMap { $0 }
+        [account.problem, nickServ.problem, nickKeeper.problem(config.nick, has: nick)].compactMap { $0 }
     }
 
     /// The server does not give the client a nick; nil where the line is about something else.
@@ -93,6 +98,7 @@ extension NetworkMachine {
             actions = joinAtLast(now)
         }
         let before = servicesProblems
+        actions += tickAccount(now)
         actions += send(nickKeeper.tick(config.nick, has: nick, longest: supports.nickLength, now: now))
         return servicesProblems == before ? actions : actions + tellHealth()
     }

@@ -56,6 +56,8 @@ struct NetworkMachine: Sendable {
     var puppets: PuppetPool
     var relayMarks = RelayMarks()
     var playback = Playback()
+    /// Whether it was logged on this connection that two messages have one id.
+    var hasToldSameID = false
 
     var phase = Phase.idle
     var isDraining = false
@@ -114,6 +116,7 @@ struct NetworkMachine: Sendable {
     var isListening = true
     var hasAsked = false
     var nickServ = NickServ()
+    var account = AccountRenewal()
     var nickKeeper = NickKeeper()
     var nextWorking: Instant = 0
     /// Whether something was written or confirmed since that was told last.
@@ -251,6 +254,7 @@ struct NetworkMachine: Sendable {
         batches = Batches()
         multiline = MultilineMessages()
         playback.connectionLost()
+        hasToldSameID = false
         catchUp.connectionLost()
     }
 
@@ -272,6 +276,7 @@ struct NetworkMachine: Sendable {
     /// Nothing is read for a while, because the chat does not keep up: the server's silence then means nothing.
     mutating func setListening(_ on: Bool, now: Instant) -> [NetworkAction] {
         isListening = on
+        playback.setListening(on, now: now)
         if on { lastHeard = now }
         return (delays.heard() ? recheckDelays(now) : []) + introduceArrivals()
     }
@@ -321,7 +326,7 @@ struct NetworkMachine: Sendable {
         actions += checkDelays(now)
         if speakers.hasChanged { stateDue = stateDue ?? now + Self.membersDelay }
         actions += saveDueState(now)
-        return actions + endNetsplits(now) + endRelayed(now) + pump(now)
+        return actions + endNetsplits(now) + endRelayed(now) + logPlayback(now) + pump(now)
     }
 
     /// When ``tick(now:)`` is due; nil: not by itself.
@@ -353,6 +358,8 @@ struct NetworkMachine: Sendable {
             soon(netsplit.nextEnd)
             soon(relayed.due)
             soon(nickServ.waitsUntil)
+            soon(account.due)
+            soon(playback.due)
             soon(delays.due)
             soon(silenceDue)
             if isListening, !arrivals.isEmpty { wake = now }

@@ -22,6 +22,24 @@ struct NickServ: Equatable, Sendable {
         "not authorized", "unknown command", "could not find your account", "do not know who you are",
     ]
 
+    /// How they ask somebody whom they do not know (any more), in small letters. Some say it in several notices.
+    private static let requests = [
+        "nickname is registered", "nick is registered", "nickname is owned", "nick is owned", "please identify",
+        "must identify", "need to identify", "have to identify", "nickserv identify", "ns identify",
+        "you are not identified", "you have been logged out", "you are now logged out", "you are no longer identified",
+        "you are no longer logged in",
+    ]
+
+    /// Whether services ask whoever they speak to for their password.
+    static func asks(_ text: String) -> Bool {
+        let small = small(text)
+        return requests.contains { small.contains($0) }
+    }
+
+    private static func small(_ text: String) -> String {
+        IRCText.plain(text).lowercased().replacing("\u{2019}", with: "'").replacing("you're", with: "you are")
+    }
+
     /// The account and how it is proved.
     struct Config: Equatable, Sendable {
         /// The nick's own where nil.
@@ -108,6 +126,9 @@ struct NickServ: Equatable, Sendable {
     /// The client is known (900).
     mutating func isKnown() { state = .known }
 
+    /// The client is logged out: services are to be asked anew.
+    mutating func isForgotten() { if state == .known { state = .unasked } }
+
     /// There is none (401).
     mutating func isMissing() { if waitsUntil != nil { state = .refused("there is none on this network") } }
 
@@ -117,8 +138,7 @@ struct NickServ: Equatable, Sendable {
     /// It says something; of words that decide nothing it is waited for more.
     /// - Returns: Whether the client is known to it by that.
     mutating func said(_ text: String, _ config: Config) -> Bool {
-        let small = IRCText.plain(text).lowercased().replacing("\u{2019}", with: "'")
-            .replacing("you're", with: "you are")
+        let small = Self.small(text)
         // Also after its time is over: services may be slow.
         guard state != .unasked, state != .known else { return false }
         // First, as the account that they name may be called anything.

@@ -5,34 +5,94 @@ import PluginKit
 /// Servers and bouncers mark what they repeat by its time (server-time), which is before that of the JOIN. ZNC does
 /// so in words where the client knows no times: between `Buffer Playback...` and `Playback Complete.` of its own user.
 struct Playback: Sendable {
-    /// The longest that the end of a bouncer's playback is waited for, in seconds.
+    /// The longest that the end of a playback is waited for, in seconds by the own monotonic clock.
     static let longest = 60.0
+    /// What the tokens of the questions begin with whose answers end a playback.
+    private static let questionMark = "joined-"
 
-    /// The channels that the client has joined, folded.
-    private var joined: Set<String> = []
-    /// When it did, by the server's clock, in seconds of Unix, where the server says so. The own clock says nothing:
-    /// the server's may be behind it, and then what is said now would be taken for old.
-    private var joins: [String: Double] = [:]
-    /// Until when what comes to a channel is a bouncer's playback.
-    private var playing: [String: Instant] = [:]
-    /// The time of the last message of each channel that was relayed. It stays when the connection is lost.
-    private var lastHeard: [String: Double] = [:]
+    /// A channel that the client has joined.
+    private struct Channel {
+        /// When it did, by the server's clock, in seconds of Unix; nil where the server does not say so. The own clock
+        /// says nothing: the server's may be behind it, and then what is said now would be taken for old.
+        var joinedAt: Double?
+        /// Whether the playback that follows a JOIN may still come.
+        var isOpen: Bool
+        /// When that is over in any case.
+        var end: Instant
+        /// The question that was written behind the JOIN; nil: none was.
+        var question: Int?
+        /// Until when what comes is a bouncer's playback in words.
+        var playingUntil: Instant?
+        /// Messages of a playback that did not come into the chat.
+        var dropped = 0
+    }
+
+    /// By the folded name.
+    private var channels: [String: Channel] = [:]
+    private var lastQuestion = 0
+    /// The question that the server has not answered.
+    private var openQuestion: Int?
+    /// Since when nothing is read, so that what came in time is seen late.
+    private var pausedAt: Instant?
+    /// The latest time of a message of each channel that was relayed, and when the last one came. It stays when the
+    /// connection is lost.
+    private var lastHeard: [String: (time: Double, at: Instant)] = [:]
     /// The time after which what a bouncer repeats is new: that of the last message before the JOIN.
     private var missedSince: [String: Double] = [:]
 
     /// The client has joined.
     /// - Parameter reference: The last message of the channel that the chat has.
-    mutating func joined(_ target: String, _ message: IRCMessage, after reference: String? = nil) {
-        joined.insert(target)
-        joins[target] = Self.time(message)
-        let stored = reference.flatMap { MessageReference(text: $0)?.time }.flatMap { Self.seconds($0) }
-        missedSince[target] = [stored, lastHeard[target]].compactMap(\.self).max()
+    mutating func joined(_ target: String, _ message: IRCMessage, after reference: String? = nil, now: Instant) {
+        let joinedAt = Self.time(message)
+        channels[target] = Channel(joinedAt: joinedAt, isOpen: joinedAt != nil, end: now + Self.longest)
+        var stored = reference.flatMap { MessageReference(text: $0)?.time }.flatMap { Self.seconds($0) }
+        var heard = lastHeard[target]?.time
+        if let joinedAt, let last = lastHeard[target], last.time > joinedAt {
+            // The server's clock has been set back since, so that the own one has to say how long ago that was.
+            heard = joinedAt - (now - last.at)
+            if let time = stored, time > joinedAt { stored = nil }
+        }
+        missedSince[target] = [stored, heard].compactMap(\.self).max()
+    }
+
+    /// The token of a question that ends the playbacks of all channels joined so far by its answer; nil where none is
+    /// to be asked now. What a server repeats comes together with its JOIN, so before the answer to a later question.
+    mutating func ask() -> String? {
+        let waiting = channels.filter { $0.value.isOpen && $0.value.question == nil }.keys
+        guard openQuestion == nil, !waiting.isEmpty else { return nil }
+        lastQuestion += 1
+        openQuestion = lastQuestion
+        for target in waiting { channels[target]?.question = lastQuestion }
+        return Self.questionMark + String(lastQuestion)
+    }
+
+    /// The server answers a question.
+    /// - Returns: Whether it is one of these.
+    mutating func answered(_ token: String) -> Bool {
+        guard let question = openQuestion, token == Self.questionMark + String(question) else { return false }
+        openQuestion = nil
+        for (target, channel) in channels where channel.question == question { channels[target]?.isOpen = false }
+        return true
+    }
+
+    /// Whether a token is that of such a question, also of one whose answer ended nothing.
+    static func isQuestion(_ token: String) -> Bool { token.hasPrefix(questionMark) }
+
+    /// Nothing is read for a while, or again.
+    mutating func setListening(_ isOn: Bool, now: Instant) {
+        guard isOn else { return pausedAt = pausedAt ?? now }
+        guard let paused = pausedAt else { return }
+        pausedAt = nil
+        for target in channels.keys {
+            channels[target]?.end += now - paused
+            if let until = channels[target]?.playingUntil { channels[target]?.playingUntil = until + now - paused }
+        }
     }
 
     /// A message was relayed.
-    mutating func heard(_ message: IRCMessage, in target: String) {
-        guard joined.contains(target), let time = Self.time(message) else { return }
-        lastHeard[target] = max(time, lastHeard[target] ?? time)
+    mutating func heard(_ message: IRCMessage, in target: String, now: Instant) {
+        guard channels[target] != nil, let time = Self.time(message) else { return }
+        lastHeard[target] = (max(time, lastHeard[target]?.time ?? time), now)
     }
 
     /// Whether a repeated message was said after the last one that was relayed before the JOIN.
@@ -42,56 +102,68 @@ struct Playback: Sendable {
     }
 
     /// The connection is lost.
-    mutating func connectionLost() { (joined, joins, playing, missedSince) = ([], [:], [:], [:]) }
+    mutating func connectionLost() { (channels, openQuestion, pausedAt, missedSince) = ([:], nil, nil, [:]) }
 
     /// Whether a message was said before the client joined, or is a bouncer's word about such.
+    ///
+    /// A wall clock is no order: it can be set back, and each speaker's server may have another one. So a time counts
+    /// only until the playback that follows the JOIN is over: with the first message that is not older than the JOIN,
+    /// with the answer to a question that was written behind it, or after ``longest``.
     mutating func isOld(_ message: IRCMessage, _ target: String, now: Instant) -> Bool {
+        guard let channel = channels[target] else { return false }
         if let source = message.source, source.hasPrefix("***!"), source.hasSuffix("@znc.in"),
-            let text = message.params.last, joined.contains(target)
+            let text = message.params.last
         {
             // It may speak another language, so that what is not the first of two lines is the last one.
-            let isEnd = playing[target] != nil || text.hasPrefix("Playback Complete")
-            playing[target] = isEnd ? nil : now + Self.longest
+            let isEnd = channel.playingUntil != nil || text.hasPrefix("Playback Complete")
+            channels[target]?.playingUntil = isEnd ? nil : now + Self.longest
             return true
         }
-        if let end = playing[target] {
+        if let end = channel.playingUntil {
             if now < end { return true }
-            playing[target] = nil
+            channels[target]?.playingUntil = nil
         }
-        guard let joined = joins[target], let time = Self.time(message) else { return false }
-        return time < joined
+        guard channel.isOpen, let joined = channel.joinedAt, let time = Self.time(message) else { return false }
+        if time < joined, now < channel.end { return true }
+        channels[target]?.isOpen = false
+        return false
+    }
+
+    /// A message of a playback does not come into the chat.
+    mutating func dropped(_ target: String) { channels[target]?.dropped += 1 }
+
+    /// When ``takeDropped(now:)`` has something.
+    var due: Instant? {
+        guard pausedAt == nil else { return nil }
+        return channels.values.lazy.filter { $0.dropped > 0 }.map { $0.playingUntil ?? ($0.isOpen ? $0.end : 0) }.min()
+    }
+
+    /// The channels, by their folded names, whose playback is over, and how many of its messages were dropped.
+    mutating func takeDropped(now: Instant) -> [(target: String, count: Int)] {
+        guard let due, due <= now else { return [] }
+        var found: [(target: String, count: Int)] = []
+        for (target, channel) in channels.sorted(by: { $0.key < $1.key }) where channel.dropped > 0 {
+            guard channel.playingUntil ?? (channel.isOpen ? channel.end : 0) <= now else { continue }
+            found.append((target, channel.dropped))
+            channels[target]?.dropped = 0
+            channels[target]?.playingUntil = nil
+            channels[target]?.isOpen = false
+        }
+        return found
     }
 
     private static func time(_ message: IRCMessage) -> Double? {
         message.tags["time"].flatMap { Self.seconds($0) }
     }
 
-    /// The seconds of Unix of a time as `2011-10-19T16:40:51.620Z`; nil where it is none.
+    /// The seconds of Unix of a time as `2011-10-19T16:40:51.620Z`, from 1970 on; nil where it is none.
     static func seconds(_ text: String) -> Double? {
         let bytes = Array(text.utf8)
-        guard bytes.count >= 20, bytes.count <= MessageReference.mostTime, bytes.last == 0x5A,
-            [(4, "-"), (7, "-"), (10, "T"), (13, ":"), (16, ":")].allSatisfy({ bytes[$0.0] == $0.1.utf8.first })
-        else { return nil }
-        func number(_ range: Range<Int>) -> Int? {
-            guard bytes[range].allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
-            return Int(String(decoding: bytes[range], as: UTF8.self))
+        // Without a fraction, or with one to nine digits of it.
+        guard bytes.count == 20 || (22...30).contains(bytes.count), let whole = Timestamp.parse(text) else {
+            return nil
         }
-        guard let year = number(0..<4), let month = number(5..<7), let day = number(8..<10),
-            let hour = number(11..<13), let minute = number(14..<16), let second = number(17..<19),
-            (1...12).contains(month), (1...31).contains(day), hour < 24, minute < 60, second < 61
-        else { return nil }
-        var fraction = 0.0
-        if bytes.count > 20 {
-            guard bytes[19] == 0x2E, bytes.count > 21, bytes.count <= 30, let digits = number(20..<(bytes.count - 1))
-            else { return nil }
-            fraction = (0..<(bytes.count - 21)).reduce(Double(digits)) { value, _ in value / 10 }
-        }
-        // Days since 1970 in the Gregorian calendar, whose year is taken to begin in March.
-        let shifted = month > 2 ? year : year - 1
-        let era = shifted / 400
-        let ofEra = shifted - era * 400
-        let ofYear = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1
-        let days = era * 146_097 + ofEra * 365 + ofEra / 4 - ofEra / 100 + ofYear - 719_468
-        return Double(days * 86_400 + hour * 3600 + minute * 60 + second) + fraction
+        let digits = bytes.dropFirst(20).dropLast()
+        return Double(whole) + digits.reversed().reduce(0.0) { ($0 + Double($1 - 0x30)) / 10 }
     }
 }

@@ -10,14 +10,18 @@ struct Registration: Sendable {
         case registered(nick: String)
         /// It will not. `isFinal`: trying again soon is of no use.
         case failed(reason: String, isFinal: Bool)
+        /// The account was proved again, after the registration.
+        case proved
+        /// It could not be.
+        case unproved(String)
     }
 
     /// Capabilities that are asked for wherever they are offered.
     static let wanted = [
-        "account-notify", "account-tag", "batch", "channel-rename", "chathistory", "chghost", "draft/channel-rename",
-        "draft/chathistory", "draft/event-playback", "draft/message-redaction", "draft/multiline", "draft/relaymsg",
-        "echo-message", "event-playback", "extended-join", "labeled-response", "message-tags", "multi-prefix",
-        "server-time", "setname", "userhost-in-names",
+        "account-notify", "account-tag", "batch", "cap-notify", "channel-rename", "chathistory", "chghost",
+        "draft/channel-rename", "draft/chathistory", "draft/event-playback", "draft/message-redaction",
+        "draft/multiline", "draft/relaymsg", "echo-message", "event-playback", "extended-join", "labeled-response",
+        "message-tags", "multi-prefix", "server-time", "setname", "userhost-in-names",
     ]
     /// What lets the echo of a line be told from others.
     static let receipts: Set<String> = ["echo-message", "labeled-response", "batch"]
@@ -49,12 +53,19 @@ struct Registration: Sendable {
     /// Whether the server knows the client's account.
     private(set) var isProved = false
     private var isOver = false
+    /// How far a proof is that was begun after the registration.
+    private var renewal = Renewal.none
+    private var renewals = 0
+    private let nonce: String
+
+    private enum Renewal { case none, asked, proving }
     /// Whether it has failed because the server takes none of the nicks that were tried.
     private(set) var hasNoNick = false
 
     /// - Parameter nonce: For SASL: random, printable, without commas.
     init(_ config: NetworkConfig, nonce: String) {
         self.config = config
+        self.nonce = nonce
         nick = config.nick
         sasl = config.sasl.map { SASLExchange($0, nonce: nonce) }
     }
@@ -116,12 +127,21 @@ struct Registration: Sendable {
         case "NEW":
             offer(names)
             noteMultiline((params.last ?? "").split(separator: " "))
+            noteMechanisms(params.last ?? "")
             let ask = useful.filter { !enabled.contains($0) }
             return ask.isEmpty ? [] : [.send("CAP REQ :" + ask.joined(separator: " "))]
         case "DEL":
             offered.subtract(names)
             enabled.subtract(names)
-        case "ACK": enabled.formUnion(Self.known.intersection(names))
+            if names.contains("sasl"), renewal != .none { return unproved("the server does not offer SASL any more") }
+        case "ACK":
+            enabled.formUnion(Self.known.intersection(names))
+            if renewal == .asked, names.contains("sasl"), let sasl {
+                renewal = .proving
+                return [.send(sasl.begin)]
+            }
+        case "NAK":
+            if renewal == .asked, names.contains("sasl") { return unproved("the server refuses SASL") }
         default: break
         }
         return []
@@ -160,7 +180,7 @@ struct Registration: Sendable {
             }
             offer(names.map { String($0.prefix { $0 != "=" }) })
             noteMultiline(names)
-            if let sasl = names.last(where: { $0.hasPrefix("sasl=") }) { mechanisms = String(sasl.dropFirst(5)) }
+            noteMechanisms(params.last ?? "")
             // A star before the list says that more follows.
             if params.count > 3, params[2] == "*" { return [] }
             var ask = useful
@@ -170,7 +190,7 @@ struct Registration: Sendable {
                     return fail("the server does not offer SASL, which 'sasl' asks for", true)
                 }
                 if !has(config.sasl) {
-                    return fail("the server knows accounts by \(mechanisms) only; set sasl.mechanism", true)
+                    return fail(unknownMechanism, true)
                 }
                 ask.append("sasl")
             }
@@ -195,6 +215,68 @@ struct Registration: Sendable {
         }
     }
 
+    /// Whether the server offers to prove accounts.
+    var offersSASL: Bool { offered.contains("sasl") }
+
+    /// Whether the account is being proved again.
+    var isRenewing: Bool { renewal != .none }
+
+    /// Proves the account again, on a connection that is registered.
+    mutating func renew() -> [Step] {
+        guard isOver, renewal == .none, let account = config.sasl else { return [] }
+        guard has(account) else { return unproved(unknownMechanism) }
+        renewals += 1
+        // A nonce is used once.
+        let exchange = SASLExchange(account, nonce: nonce.isEmpty ? "" : nonce + String(renewals))
+        sasl = exchange
+        guard enabled.contains("sasl") else {
+            renewal = .asked
+            return [.send("CAP REQ :sasl")]
+        }
+        renewal = .proving
+        return [.send(exchange.begin)]
+    }
+
+    /// What a line of the server leads to while that goes on.
+    mutating func renewing(_ message: IRCMessage) -> [Step] {
+        guard renewal == .proving, let sasl else { return [] }
+        switch message.verb {
+        case "AUTHENTICATE": return authenticate(message.params.first ?? "")
+        case "903", "907":
+            // Who was proved before need not be once more (907).
+            guard sasl.isComplete || message.verb == "907" && isProved else {
+                return unproved("the server has not shown that it knows the password")
+            }
+            renewal = .none
+            isProved = true
+            return [.proved]
+        case "908":
+            if message.params.count > 1 { mechanisms = message.params[1] }
+            return []
+        case "902", "904", "905", "906": return unproved(saslRefusal(message.params.last ?? ""))
+        default: return []
+        }
+    }
+
+    /// It is not answered.
+    mutating func abandonRenewal() -> [Step] {
+        let wasProving = renewal == .proving
+        renewal = .none
+        return wasProving ? [.send("AUTHENTICATE *")] : []
+    }
+
+    private mutating func unproved(_ reason: String) -> [Step] {
+        renewal = .none
+        return [.unproved(reason)]
+    }
+
+    private mutating func noteMechanisms(_ capabilities: String) {
+        guard let value = capabilities.split(separator: " ").last(where: { $0.hasPrefix("sasl=") }) else { return }
+        mechanisms = String(value.dropFirst(5))
+    }
+
+    private var unknownMechanism: String { "the server knows accounts by \(mechanisms) only; set sasl.mechanism" }
+
     private mutating func noteMultiline(_ capabilities: [some StringProtocol]) {
         let mark = "draft/multiline="
         guard let value = capabilities.last(where: { $0.hasPrefix(mark) }) else { return }
@@ -213,7 +295,7 @@ struct Registration: Sendable {
 
     /// The key that was asked for is there; nil: it could not be derived.
     mutating func derived(_ key: [UInt8]?) -> [Step] {
-        guard !isOver, sasl?.derivation != nil else { return [] }
+        guard !isOver || renewal == .proving, sasl?.derivation != nil else { return [] }
         return answer { (exchange: inout SASLExchange) throws(ScramExchange.Failure) in try exchange.derived(key) }
     }
 
@@ -227,17 +309,22 @@ struct Registration: Sendable {
             return lines.map { .send($0) } + (exchange.derivation.map { [.derive($0)] } ?? [])
         } catch {
             // The server is told, so that it does not wait, and then left.
-            return [.send("AUTHENTICATE *")] + fail("SASL failed: \(error.reason)", true)
+            let reason = "SASL failed: \(error.reason)"
+            return [.send("AUTHENTICATE *")] + (isOver ? unproved(reason) : fail(reason, true))
         }
     }
 
     private mutating func saslRefused(_ words: String) -> [Step] {
-        guard let config = config.sasl else { return [] }
-        if !has(config) { return fail("the server knows accounts by \(mechanisms) only; set sasl.mechanism", true) }
+        config.sasl == nil ? [] : fail(saslRefusal(words), true)
+    }
+
+    /// What the server's refusal of an account means for the operator.
+    private func saslRefusal(_ words: String) -> String {
+        guard has(config.sasl) else { return unknownMechanism }
         let advice =
-            config.mechanism == .external
+            config.sasl?.mechanism == .external
             ? "add the certificate of client_cert to the account" : "check sasl.account and sasl.password"
-        return fail("SASL failed: \(words); \(advice)", true)
+        return "SASL failed: \(words); \(advice)"
     }
 
     /// - Parameter refused: Why the server does not accept the last one, where it is not in use.

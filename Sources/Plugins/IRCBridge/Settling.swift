@@ -33,13 +33,16 @@ struct Settling: Equatable, Sendable {
     ///   - words: How the server puts it.
     ///   - joinedAt: When the client joined.
     ///   - registeredAt: When the client was registered.
+    ///   - patience: Until when no refusal is final for another reason; nil: there is none.
     /// - Returns: Whether it is to be said again at ``until``; else the refusal is final.
-    mutating func refused(_ words: String, joinedAt: Instant, registeredAt: Instant, now: Instant) -> Bool {
+    mutating func refused(
+        _ words: String, joinedAt: Instant, registeredAt: Instant, patience: Instant? = nil, now: Instant
+    ) -> Bool {
         // The answers to lines that were written together are one.
         if isHeld(now) { return true }
         let first = since ?? now
         let wait = NamedWait(words)
-        let deadline = wait == nil ? joinedAt + Self.patience : first + Self.longest
+        let deadline = max(wait == nil ? joinedAt + Self.patience : first + Self.longest, patience ?? joinedAt)
         guard now < deadline else { return false }
         var next = now + Self.waits[min(tries, Self.waits.count - 1)]
         if let wait {
