@@ -1,4 +1,5 @@
 import CrowbarCore
+import CrowbarViews
 import HTTPTypes
 import HummingbirdCore
 import JSONBytes
@@ -12,14 +13,18 @@ struct AdminRoutes: Sendable {
 
     let listings: APIConfiguration.Listings
     let plugins: PluginActions?
+    let views: Views?
     let bodies: BodyReader
     let door: Door
 
     private let repeats = RepeatedRequests()
 
-    init(listings: APIConfiguration.Listings, plugins: PluginActions?, bodies: BodyReader, door: Door) {
+    init(
+        listings: APIConfiguration.Listings, plugins: PluginActions?, views: Views?, bodies: BodyReader, door: Door
+    ) {
         self.listings = listings
         self.plugins = plugins
+        self.views = views
         self.bodies = bodies
         self.door = door
     }
@@ -89,6 +94,9 @@ struct AdminRoutes: Sendable {
             return try listing(try await listings.deadLetters(try Self.name(parts), try await access()), parts)
         case ("users", 1...2), ("tokens", 1...2), ("channels", 1), ("status", 1):
             return try await respond(request, path, parts, try query(), try actions(path))
+        case ("views", 1...2):
+            guard let views, door.isCommandLine else { throw APIResponder.unknown(path) }
+            return try await respond(request, path, parts, try query(), views)
         case ("hooks", 1...2):
             guard let hooks = try actions(path).hooks else { throw APIResponder.unknown(path) }
             return try await respond(request, path, parts, hooks)
