@@ -50,7 +50,9 @@ final class APIResponder: Sendable {
         reads = configuration.markers.map { ReadRoute(markers: $0, bodies: bodies, authenticator: authenticator) }
         hooks = HookRoute(configuration, bodies: bodies, recheck: recheck, log: log)
         admin = AdminRoutes(
-            listings: configuration.listings, plugins: configuration.plugins, bodies: bodies, door: door)
+            listings: configuration.listings, plugins: configuration.plugins, views: configuration.views,
+            bodies: bodies,
+            door: door)
     }
 
     /// Answers a request; every refusal becomes its JSON.

@@ -1,4 +1,5 @@
 import CrowbarCore
+import CrowbarViews
 import HTTPTypes
 import HummingbirdCore
 import JSONBytes
@@ -12,14 +13,18 @@ struct AdminRoutes: Sendable {
 
     let listings: APIConfiguration.Listings
     let plugins: PluginActions?
+    let views: Views?
     let bodies: BodyReader
     let door: Door
 
     private let repeats = RepeatedRequests()
 
-    init(listings: APIConfiguration.Listings, plugins: PluginActions?, bodies: BodyReader, door: Door) {
+    init(
+        listings: APIConfiguration.Listings, plugins: PluginActions?, views: Views?, bodies: BodyReader, door: Door
+    ) {
         self.listings = listings
         self.plugins = plugins
+        self.views = views
         self.bodies = bodies
         self.door = door
     }
@@ -94,6 +99,9 @@ struct AdminRoutes: Sendable {
             try APIResponder.expect(.post, request, path)
             let body = try await fields(request, known: ErasureRoute.fields)
             return .json(try await ErasureRoute(service: erasure).respond(String(parts[1]), body))
+        case ("views", 1...2):
+            guard let views, door.isCommandLine else { throw APIResponder.unknown(path) }
+            return try await respond(request, path, parts, try query(), views)
         case ("hooks", 1...2):
             guard let hooks = try actions(path).hooks else { throw APIResponder.unknown(path) }
             return try await respond(request, path, parts, hooks)

@@ -5,7 +5,8 @@ import Glibc
 /// Copies a data folder's databases while a server works on them.
 ///
 /// The bookkeeping of plugins and the read markers are copied first and the log behind them: a cursor or marker of the
-/// copy is then never past the copied log's head, so that what is restored has not diverged. Each copy is one database without a journal beside it.
+/// copy is then never past the copied log's head, so that what is restored has not diverged. Each copy is one database
+/// without a journal beside it.
 public struct Backup: Sendable {
     /// Why there is no copy.
     public enum Failure: Error, Sendable, Equatable, CustomStringConvertible {

@@ -24,8 +24,8 @@ enum MessageSchema {
                 CREATE UNIQUE INDEX liveIds\(suffix) ON lives\(suffix) (id) WHERE isAlive = 1;
                 CREATE INDEX liveLasts\(suffix) ON lives\(suffix) (last) WHERE isAlive = 1;
                 CREATE TABLE messageMembers\(suffix) (
-                    channel INTEGER NOT NULL, userId TEXT NOT NULL, joined INTEGER NOT NULL, joinedEventId TEXT NOT NULL,
-                    PRIMARY KEY (channel, userId)) WITHOUT ROWID;
+                    channel INTEGER NOT NULL, userId TEXT NOT NULL, joined INTEGER NOT NULL,
+                    joinedEventId TEXT NOT NULL, PRIMARY KEY (channel, userId)) WITHOUT ROWID;
                 CREATE INDEX messageChannels\(suffix) ON messageMembers\(suffix) (userId);
                 CREATE TABLE memberNames\(suffix) (
                     channel INTEGER NOT NULL, folded BLOB NOT NULL, userId TEXT NOT NULL,

@@ -31,8 +31,10 @@ final class ViewEngine: Sendable {
         /// Readers that wait for a position, by number.
         var waiting: [Int: (view: ViewName, position: Int64, resume: CheckedContinuation<Bool, Never>)] = [:]
         var nextNumber = 0
-        /// The rebuilds that were asked for.
-        var wishes: Set<ViewName> = []
+        /// When each view last came further, or began to be behind.
+        var moved: [ViewName: Int64] = [:]
+        /// The views that had applied everything when there was nothing more to do.
+        var current: Set<ViewName> = []
         /// The least position that a reader waits for; a batch that reaches it ends.
         var wanted: Int64 = .max
     }
@@ -120,13 +122,12 @@ final class ViewEngine: Sendable {
     /// Does one batch of each kind of work.
     /// - Returns: Whether there is more.
     private func step() async throws -> Bool {
-        let wishes = shared.withLock { shared in
-            defer { shared.wishes = [] }
-            return shared.wishes
+        let (positions, before) = try await pool.writeWithoutTransaction { [writer] _ in
+            (writer.positions, writer.states)
         }
-        let (positions, before) = try await pool.writeWithoutTransaction { [writer] db in
-            if !wishes.isEmpty { try writer.rebuild(db, wishes) }
-            return (writer.positions, writer.states)
+        shared.withLock { [clock] shared in
+            // What these lack has just come.
+            for name in shared.current { shared.moved[name] = clock() }
         }
         var isMore = false
         for position in positions where try await advance(from: position) { isMore = true }
@@ -137,6 +138,9 @@ final class ViewEngine: Sendable {
             return (isMore, writer.states)
         }
         publish(after)
+        shared.withLock { shared in
+            shared.current = Set(after.filter { $0.live.map { $0.position >= head } ?? false }.map(\.name))
+        }
         report(before, after)
         return isMore || isMoreAside
     }
@@ -165,7 +169,11 @@ final class ViewEngine: Sendable {
     /// Makes checkpoints known and wakes the readers that waited for them.
     private func publish(_ states: [ViewState]) {
         let ready = shared.withLock { shared in
-            for state in states { shared.checkpoints[state.name] = state.live }
+            for state in states {
+                let known = shared.checkpoints[state.name]
+                if known == nil || known != state.live { shared.moved[state.name] = clock() }
+                shared.checkpoints[state.name] = state.live
+            }
             var ready: [CheckedContinuation<Bool, Never>] = []
             for (number, waiter) in shared.waiting {
                 guard let found = shared.checkpoints[waiter.view], found.position >= waiter.position else { continue }
@@ -203,8 +211,8 @@ final class ViewEngine: Sendable {
     }
 
     /// Has views built anew beside the ones that are served, which they replace once they have caught up.
-    func rebuild(_ names: Set<ViewName>) {
-        shared.withLock { $0.wishes.formUnion(names) }
+    func rebuild(_ names: Set<ViewName>) async throws {
+        try await pool.writeWithoutTransaction { [writer] db in try writer.rebuild(db, names) }
         waker.yield()
     }
 
@@ -230,6 +238,13 @@ final class ViewEngine: Sendable {
             } catch let error as DatabaseError where error.resultCode == .SQLITE_BUSY {
                 return false
             }
+        }
+    }
+
+    /// Milliseconds since a view came further, or began to be behind.
+    func stalled(_ view: ViewName) -> Int64 {
+        shared.withLock { shared in
+            shared.current.contains(view) ? 0 : shared.moved[view].map { max(0, clock() - $0) } ?? 0
         }
     }
 

@@ -12,7 +12,7 @@ public final class Views: Sendable {
     /// The pause before a file that could not be opened is tried again.
     private static let pause = Duration.seconds(5)
 
-    private struct Opened {
+    struct Opened {
         var engine: ViewEngine
         var reader: ViewReader
     }
@@ -25,7 +25,7 @@ public final class Views: Sendable {
     }
 
     private let path: String
-    private let log: any EventLog
+    let log: any EventLog
     private let logger: Logger
     /// Milliseconds of a clock that is never set.
     public let clock: @Sendable () -> Int64
@@ -99,7 +99,7 @@ public final class Views: Sendable {
     /// - Throws: ``ViewRefusal/notOpen``.
     public func reader() throws(ViewRefusal) -> ViewReader { try current().reader }
 
-    private func current() throws(ViewRefusal) -> Opened {
+    func current() throws(ViewRefusal) -> Opened {
         guard let opened = state.withLock({ $0.opened }) else { throw .notOpen }
         return opened
     }

@@ -13,7 +13,7 @@ struct Crowbar: AsyncParsableCommand {
         subcommands: [
             Serve.self, Status.self, Check.self, Send.self, Channel.self, Events.self, User.self, Token.self,
             Hooks.self,
-            Plugins.self, Cursor.self, DeadLetters.self, ReplayVerb.self, Erase.self, BackupVerb.self,
+            Plugins.self, Cursor.self, DeadLetters.self, ReplayVerb.self, ViewVerbs.self, Erase.self, BackupVerb.self,
         ])
 
     static func main() async {

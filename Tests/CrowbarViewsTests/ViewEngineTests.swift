@@ -62,7 +62,7 @@ struct ViewEngineTests {
             try await live.settle()
             let followed = try await live.settledDump()
             // And once more beside the ones that are served.
-            live.engine.rebuild(Set(ViewName.allCases))
+            try await live.engine.rebuild(Set(ViewName.allCases))
             try await live.waitUntilRebuilt()
             return (followed, try await live.settledDump())
         }

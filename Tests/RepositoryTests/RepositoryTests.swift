@@ -35,7 +35,7 @@ private let allowed: [String: Set<String>] = [
     "ChatMarkdown": [],
     "CrowbarCore": ["ChatMarkdown", "JSONBytes", "Logging"],
     "CrowbarSQLite": ["CrowbarCore", "JSONBytes", "Logging", "GRDB", "GRDBSQLite", "SQLite3"],
-    "CrowbarViews": ["CrowbarCore", "CrowbarSQLite", "JSONBytes", "Logging", "GRDB", "Foundation"],
+    "CrowbarViews": ["CrowbarCore", "CrowbarSQLite", "JSONBytes", "Logging", "GRDB", "Dispatch", "Foundation"],
     "Settings": ["JSONBytes", "TOMLKit"],
     "PluginWire": ["JSONBytes"],
     "PluginKit": ["PluginWire", "JSONBytes"],
@@ -53,8 +53,8 @@ private let allowed: [String: Set<String>] = [
     ],
     "Plugins/AWS": ["PluginKit", "PluginWire", "JSONBytes", "CCurl", "OpenSSL", "DequeModule"],
     "CrowbarHTTP": [
-        "CrowbarCore", "JSONBytes", "OpenSSL", "Logging", "Hummingbird", "HummingbirdCore", "HTTPTypes",
-        "NIOHTTPTypes", "ServiceLifecycle", "NIOCore", "NIOPosix",
+        "CrowbarCore", "CrowbarViews", "JSONBytes", "OpenSSL", "Logging", "Hummingbird", "HummingbirdCore",
+        "HTTPTypes", "NIOHTTPTypes", "ServiceLifecycle", "NIOCore", "NIOPosix",
     ],
     "CrowbarTesting": ["CrowbarCore", "PluginWire", "JSONBytes", "Logging", "Foundation"],
 ]

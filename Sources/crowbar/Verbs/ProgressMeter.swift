@@ -41,14 +41,19 @@ struct ProgressMeter {
             "\(share), \(Int(rate)) events/s, \(left)"
             + (progress.waiting > 0 ? ", waiting for tries: \(progress.waiting)" : "")
         if isTerminal {
-            let full = min(Self.width, Self.width * (percent ?? 0) / 100)
-            let bar = String(repeating: "#", count: full) + String(repeating: "-", count: Self.width - full)
             told = percent ?? told
-            return "\r[\(bar)] \(words)\u{1B}[K" + (isLast ? "\n" : "")
+            return Self.bar(percent: percent ?? 0, words) + (isLast ? "\n" : "")
         }
         guard let percent, percent / 10 > told / 10 || told < 0 || isLast && percent > told else { return nil }
         told = percent
         return "\(words)\n"
+    }
+
+    /// A bar that takes the place of the one before, with words behind it.
+    static func bar(percent: Int, _ words: String) -> String {
+        let full = min(width, width * max(0, percent) / 100)
+        let bar = String(repeating: "#", count: full) + String(repeating: "-", count: width - full)
+        return "\r[\(bar)] \(words)\u{1B}[K"
     }
 
     /// Seconds for people: `3 s`, `4 min 10 s`, `2 h 5 min`.

@@ -1,0 +1,70 @@
+import CrowbarCore
+import CrowbarViews
+import HTTPTypes
+import HummingbirdCore
+import JSONBytes
+
+// Views for the operator: `crowbar views`.
+extension AdminRoutes {
+    func respond(
+        _ request: Request, _ path: Substring, _ parts: [Substring], _ query: Query, _ views: Views
+    ) async throws -> Response {
+        do {
+            guard parts.count == 2 else {
+                try APIResponder.expect(.get, request, path)
+                try query.refuseUnknown(knowing: ["sizes"])
+                return .json(Self.json(try await views.summaries(withSizes: query["sizes"] != "false")))
+            }
+            guard parts[1] == "rebuild" else { throw APIResponder.unknown(path) }
+            try APIResponder.expect(.post, request, path)
+            try await views.rebuild(try Self.names(try await fields(request, known: ["name"])))
+            return .json(Array("{}".utf8))
+        } catch ViewRefusal.notOpen {
+            throw APIFailure(.viewBehind, "views.db is not open yet; the server's log says why if it stays so")
+        } catch RebuildRefusal.noSpace(let needed, let free) {
+            throw APIFailure(
+                .unavailable,
+                "a rebuild needs \(needed >> 20) MiB of free space, twice what the view takes; \(free >> 20) MiB are "
+                    + "free; free some space")
+        }
+    }
+
+    /// The views that a body names; all where it names none.
+    private static func names(_ body: JSONObject) throws(APIFailure) -> Set<ViewName> {
+        guard body.span("name") != nil else { return Set(ViewName.allCases) }
+        guard let name = body.string("name").flatMap(ViewName.init) else {
+            let known = ViewName.allCases.map(\.rawValue).joined(separator: ", ")
+            throw APIFailure(.notFound, "there is no such view; there are \(known)", field: "name")
+        }
+        return [name]
+    }
+
+    private static func json(_ views: [ViewSummary]) -> [UInt8] {
+        var json = JSONWriter()
+        json.beginArray()
+        for view in views {
+            json.beginObject()
+            json.member("name", view.state.name.rawValue)
+            json.member("version", view.state.version)
+            json.member("state", view.word)
+            json.member("position", view.state.live?.position ?? 0)
+            json.member("eventId", ifPresent: view.state.live.flatMap { $0.eventId.isEmpty ? nil : $0.eventId })
+            json.member("lag", view.lag)
+            if let stalled = view.stalled { json.member("stalledSeconds", stalled / 1_000) }
+            if let bytes = view.bytes { json.member("bytes", bytes) }
+            if let build = view.state.build {
+                json.key("build")
+                json.beginObject()
+                json.member("position", build.position)
+                let head = max(1, (view.state.live?.position ?? build.position) + view.lag)
+                json.key("progress")
+                json.raw(Array(APIFailure.hundredths(min(0.99, Double(build.position) / Double(head))).utf8))
+                json.endObject()
+            }
+            json.member("reason", ifPresent: view.state.stopped)
+            json.endObject()
+        }
+        json.endArray()
+        return json.bytes
+    }
+}

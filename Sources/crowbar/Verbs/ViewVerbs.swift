@@ -1,0 +1,117 @@
+import ArgumentParser
+import Glibc
+import JSONBytes
+import NIOHTTP1
+
+/// `crowbar views`.
+struct ViewVerbs: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "views", abstract: "The views that are computed from the log.",
+        subcommands: [List.self, Rebuild.self], defaultSubcommand: List.self)
+
+    /// `crowbar views list`.
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "List the views, how far each is and how large.",
+            discussion: "LAG is the events of the log that a view lacks.")
+
+        @OptionGroup var settings: ConfigurationOption
+        @Flag(help: "Print JSON.") var json = false
+
+        func run() async throws {
+            try await Listing(settings, "/api/admin/views", json: json).print(
+                header: ["NAME", "VERSION", "STATE", "POSITION", "LAG", "SIZE", "REASON"],
+                rows: { view in
+                    let progress = view["build"]?["progress"].map { " \(Int(Self.percent($0))) %" } ?? ""
+                    return [
+                        [
+                            view["name"], view["version"], .string((view["state"]?.string ?? "") + progress),
+                            view["position"], view["lag"],
+                            view["bytes"]?.int.map { .string(Status.size($0)) }, view["reason"],
+                        ]
+                    ]
+                })
+        }
+
+        /// `0.42` in percent.
+        static func percent(_ progress: JSON) -> Int {
+            Int(((Double(String(decoding: progress.bytes, as: UTF8.self)) ?? 0) * 100).rounded())
+        }
+    }
+
+    /// `crowbar views rebuild`.
+    struct Rebuild: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Build views anew from the log, beside the ones that are served until then.",
+            discussion: """
+                It goes on in the server, also if this command is interrupted or the server restarts; the same command \
+                again follows it.
+                """)
+
+        @OptionGroup var settings: ConfigurationOption
+        @Argument(help: "users, channels, messages or search; all of them if left out.") var name: String?
+
+        func run() async throws {
+            let client = ControlClient(folder: try settings.load().data)
+            var body = JSONWriter()
+            body.beginObject()
+            body.member("name", ifPresent: name)
+            body.endObject()
+            let answer = try await client.request(.POST, "/api/admin/views/rebuild", body: body.bytes)
+            if let refusal = answer.refusal { throw Refusal(refusal.message) }
+            var meter = RebuildMeter(isTerminal: isatty(STDERR_FILENO) == 1)
+            while true {
+                let answer = try await client.request(.GET, "/api/admin/views?sizes=false")
+                if let refusal = answer.refusal { throw Refusal(refusal.message) }
+                let views = ((try? JSON(parsing: answer.body))?.array ?? []).filter {
+                    name == nil || $0["name"]?.string == name
+                }
+                if let stopped = views.first(where: { $0["reason"] != nil }) {
+                    meter.end()
+                    throw Refusal(
+                        "view '\(stopped["name"]?.string ?? "")' stopped: \(stopped["reason"]?.string ?? "")")
+                }
+                let builds = views.compactMap { view in
+                    view["build"]?["progress"].map { (view["name"]?.string ?? "", List.percent($0)) }
+                }
+                meter.show(builds)
+                if builds.isEmpty { break }
+                try await Task.sleep(for: .milliseconds(ProgressMeter.interval))
+            }
+            StandardStream.output.write(line: "rebuilt: \(name ?? "all views")")
+        }
+    }
+}
+
+/// How far rebuilds are, for people: a bar on a terminal, a line each tenth of the way elsewhere.
+struct RebuildMeter {
+    let isTerminal: Bool
+    private var told = -1
+    private var hasBar = false
+
+    init(isTerminal: Bool) { self.isTerminal = isTerminal }
+
+    /// Writes how far they are; an empty list means that all are done.
+    mutating func show(_ builds: [(name: String, percent: Int)]) {
+        if let text = text(builds) { StandardStream.error.write(raw: Array(text.utf8)) }
+    }
+
+    /// Leaves the line of the bar.
+    mutating func end() {
+        if hasBar { StandardStream.error.write(raw: [0x0A]) }
+        hasBar = false
+    }
+
+    /// What is to be written now, or nil.
+    mutating func text(_ builds: [(name: String, percent: Int)]) -> String? {
+        let percent = builds.isEmpty ? 100 : builds.map(\.percent).min() ?? 0
+        let words = builds.isEmpty ? "100 %, done" : "\(percent) %, \(builds.map(\.name).joined(separator: ", "))"
+        if isTerminal {
+            hasBar = !builds.isEmpty
+            return ProgressMeter.bar(percent: percent, words) + (builds.isEmpty ? "\n" : "")
+        }
+        guard told < 0 || percent / 10 > told / 10 else { return nil }
+        told = percent
+        return "\(words)\n"
+    }
+}
