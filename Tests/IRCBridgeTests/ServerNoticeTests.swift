@@ -55,7 +55,7 @@ import Testing
     @Test(arguments: [
         "*** Message to #room throttled due to flooding", "Too many lines, please slow down",
         "You are sending messages too quickly", "Your message was not sent: rate limited",
-        "This room is in slow mode and you are sending messages too quickly. You will be able to talk again in 3 seconds.",
+        "This room is in slow mode and you are sending messages too quickly. You will be able to talk in 3 seconds.",
         "You cannot send messages to channels until you've been connected for 20 seconds or more.",
     ])
     func whatIsOnlyTooFastIsSaidAgain(words: String) throws {

@@ -183,7 +183,7 @@ struct SurplusReceiver {
 
     private static let page = "<!DOCTYPE html><title>Sign in</title>"
 
-    /// The answer's type and body, and whether a preset's endpoint counts the event as delivered. Slack's `ok` is of the
+    /// The answer's type and body, and whether a preset's endpoint counts the event as delivered. Slack's `ok` has the
     /// type text/html.
     @Test(
         arguments: [
