@@ -106,7 +106,8 @@ import Testing
         let missing = "the chat has no channel 'lost', which queue 'typo' of this plugin names; correct the name"
         #expect(folder.poll { row("gone").health == "down" && row("slow").health == "degraded" })
         #expect(folder.poll { row("wait").reason.hasPrefix("asked to wait, next try at 2") })
-        let gone = "gone (410) until its configuration changes or 'crowbar plugins resume' (+1 more)"
+        let command = "'crowbar plugins resume webhook/gone'"
+        let gone = "gone (410): it gets nothing until its configuration changes or \(command) (+1 more)"
         #expect(row("gone").reason == gone)
         #expect(row("slow").reason.hasPrefix("waits for its next try at 2"), "\(row("slow"))")
         #expect(row("slow").reason.contains("after 2 tries: http_500: the receiver answered 500"), "\(row("slow"))")

@@ -63,10 +63,11 @@ extension NetworkMachine {
         return []
     }
 
-    /// The name of a channel that the client was thought to be in, if the server refuses a message or a topic because it
-    /// is not: 442 and 403, and a 404 that says so.
+    /// The name of a channel that the client was thought to be in, if the server refuses a message or topic because it
+    /// is not: 442 and 403, and a 404 that says so. A channel that was renamed is not there under its former name.
     func absence(_ message: IRCMessage) -> String? {
-        guard message.params.count > 2, memberships[fold(message.params[1])]?.isJoined == true,
+        guard message.params.count > 2, !keptState.moves.isAboutFormerName,
+            memberships[fold(message.params[1])]?.isJoined == true,
             ledger.hasUnconfirmed(fold(message.params[1]))
         else { return nil }
         switch message.verb {
