@@ -10,8 +10,8 @@ enum ServerWords {
         case doubt
     }
 
-    /// How notices begin, behind their stars and dashes, that are not about a message: announcements, what happens on the
-    /// network, and what servers say while somebody connects.
+    /// How notices begin, behind their stars and dashes, that are not about a message: announcements, what happens on
+    /// the network, and what servers say while somebody connects.
     private static let unrelatedBeginnings = [
         "global --", "[global", "(global", "global:", "announcement", "[announcement", "notice --",
         "broadcast", "wallops",
