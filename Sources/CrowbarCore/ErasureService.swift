@@ -7,6 +7,8 @@ public struct ErasureService: Sendable {
         static let messages = 200
         /// The positions of the log that one step goes through.
         static let positions = 20_000
+        /// How long a token may work after its end, in milliseconds (docs/api.md).
+        static let revocation: Int64 = 6_000
     }
 
     /// What became of a message.
@@ -35,6 +37,9 @@ public struct ErasureService: Sendable {
     public struct UserProgress: Sendable, Equatable {
         /// The next step.
         public var next: UserStep
+        /// How long the caller waits before the next step, in milliseconds: until then the server may still accept
+        /// commands by a token that it has looked up before.
+        public var pause: Int64 = 0
         /// The messages deleted or events changed in this step.
         public var changed = 0
         /// The last position of the log, in a step through it.
@@ -44,16 +49,22 @@ public struct ErasureService: Sendable {
     private let ingest: Ingest
     private let eraser: any Eraser
     private let accounts: any AccountEraser
+    private let note: @Sendable (String) -> Void
 
     /// Makes the service.
     /// - Parameters:
     ///   - ingest: Accepts the commands that delete messages; its `run` must run.
     ///   - eraser: Erases in the log.
     ///   - accounts: Deletes what belongs to an account.
-    public init(ingest: Ingest, eraser: any Eraser, accounts: any AccountEraser) {
+    ///   - note: Is called with what was done, in words, for the server's log.
+    public init(
+        ingest: Ingest, eraser: any Eraser, accounts: any AccountEraser,
+        note: @escaping @Sendable (String) -> Void = { _ in }
+    ) {
         self.ingest = ingest
         self.eraser = eraser
         self.accounts = accounts
+        self.note = note
     }
 
     /// Deletes a message if it is not deleted yet, and erases its text now.
@@ -66,11 +77,10 @@ public struct ErasureService: Sendable {
         if events.found == 0 {
             throw CommandError(
                 .messageNotFound,
-                """
-                the channel '\(channel.prefix(64))' has never had a message '\(messageId.prefix(128))'
-                """,
+                "the log has no message '\(messageId.prefix(128))' in a channel '\(channel.prefix(64))'",
                 field: "messageId")
         }
+        note("message '\(messageId)' in '\(channel)' erased by the operator")
         return Message(wasDeletedNow: live != nil, events: events)
     }
 
@@ -83,13 +93,14 @@ public struct ErasureService: Sendable {
             guard let name = try await eraser.userName(user) else {
                 throw CommandError(.userNotFound, "there is no user '\(user.prefix(128))'", field: "user")
             }
-            try await accounts.eraseAccount(of: user)
+            let hadTokens = try await accounts.eraseAccount(of: user)
+            note("erasing user '\(user)' for the operator")
             // An event, so that views and plugins follow. The names before it are erased with the texts.
             if name != EventErasure.replacedName {
                 let rename = Command(.renameUser, .renameUser(name: EventErasure.replacedName))
                 _ = try await ingest.submit([Ingest.Request(rename, actor: user, isAdmin: true)]).first?.get()
             }
-            return UserProgress(next: .messages)
+            return UserProgress(next: .messages, pause: hadTokens ? Limit.revocation : 0)
         case .messages:
             let found = try await eraser.messages(of: user, limit: Limit.messages)
             if found.isEmpty { return UserProgress(next: .log(after: 0)) }
@@ -100,7 +111,13 @@ public struct ErasureService: Sendable {
             return UserProgress(
                 next: part.position >= part.end ? .files : .log(after: part.position), changed: part.events,
                 end: part.end)
-        case .files: return UserProgress(next: try await eraser.purgeErased() ? .done : .files)
+        case .files:
+            // What came in meanwhile, by a command that was under way.
+            if try await !eraser.messages(of: user, limit: 1).isEmpty { return UserProgress(next: .messages) }
+            _ = try await accounts.eraseAccount(of: user)
+            guard try await eraser.purgeErased() else { return UserProgress(next: .files) }
+            note("user '\(user)' erased by the operator")
+            return UserProgress(next: .done)
         case .done: return UserProgress(next: .done)
         }
     }
@@ -125,6 +142,8 @@ public struct ErasureService: Sendable {
 /// Deletes what belongs to an account.
 public protocol AccountEraser: Sendable {
     /// Disables the account of a user, if there is one, and deletes its password, its tokens and the read markers.
-    /// - Throws: ``CommandError`` with `forbidden` for the last enabled admin, or the store's error.
-    func eraseAccount(of user: String) async throws
+    /// - Returns: Whether it had tokens.
+    /// - Throws: ``CommandError`` with `forbidden` for the last enabled admin and for the user of an incoming hook that
+    ///   is not revoked, or the store's error.
+    func eraseAccount(of user: String) async throws -> Bool
 }

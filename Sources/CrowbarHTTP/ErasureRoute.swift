@@ -19,7 +19,8 @@ public struct ErasureRoute: Sendable {
     ///   - kind: `message` or `user`.
     ///   - body: `{"channel","messageId"}`, or `{"user","step","position"}` with the step and position of the answer
     ///     before; without a step it begins.
-    /// - Returns: `{"deleted":BOOL,"events":N,"erasedBefore":N}`, or `{"step":NEXT,"position":N,"end":N,"changed":N}`.
+    /// - Returns: `{"deleted":BOOL,"events":N,"erasedBefore":N}`, or `{"step":NEXT,"position":N,"end":N,"changed":N}`,
+    ///   with `pauseMs` if the caller has to wait before the next step.
     /// - Throws: ``APIFailure``, or as ``ErasureService``.
     public func respond(_ kind: String, _ body: JSONObject) async throws -> [UInt8] {
         var json = JSONWriter()
@@ -46,6 +47,7 @@ public struct ErasureRoute: Sendable {
             }
             if let end = progress.end { json.member("end", end) }
             json.member("changed", progress.changed)
+            if progress.pause > 0 { json.member("pauseMs", progress.pause) }
             json.endObject()
         default: throw APIFailure(.notFound, "only 'message' and 'user' can be erased")
         }

@@ -41,10 +41,11 @@ extension AccountsDatabase {
     }
 
     /// Disables an account, if there is one, and deletes its password and tokens.
+    /// - Returns: Whether it had tokens.
     /// - Throws: ``Failure/lastAdmin(_:)``, ``StoreError``.
-    public func eraseAccount(of userId: String) throws {
+    public func eraseAccount(of userId: String) throws -> Bool {
         try change { db in
-            guard let account = try Self.account(db, userId) else { return }
+            guard let account = try Self.account(db, userId) else { return false }
             if account.isAdmin, !account.isDisabled, try !Self.hasEnabledAdmin(db, besides: userId) {
                 throw Failure.lastAdmin(userId)
             }
@@ -57,6 +58,7 @@ extension AccountsDatabase {
                 statement.bind(1, userId)
                 try statement.run()
             }
+            return db.changesCount > 0
         }
     }
 

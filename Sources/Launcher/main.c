@@ -223,6 +223,11 @@ enum { EVENTS_PIPE = 512 << 10 };
 
 int main(int count, char **arguments) {
     if (count == 2 && strcmp(arguments[1], "--probe") == 0) return probe();
+    if (count == 2 && (strcmp(arguments[1], "--help") == 0 || strcmp(arguments[1], "-h") == 0)) {
+        puts("crowbar-launch stands between Crowbar's plugin host and one plugin: it confines the plugin and ends all that\n"
+             "the plugin started. The host starts it; there is nothing to start by hand. See docs/sandbox.md.");
+        return 0;
+    }
     static struct rules rules;
     int first = count < 3 ? -1 : read_rules(count, arguments, 2, &rules);
     if (first < 0) {

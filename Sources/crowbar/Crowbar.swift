@@ -21,6 +21,10 @@ struct Crowbar: AsyncParsableCommand {
             StandardStream.error.write(line: "crowbar: \(TerminalText.line(problem))")
             Glibc.exit(ExitCode.validationFailure.rawValue)
         }
+        if let problem = missingCommand(CommandLine.arguments.dropFirst()) {
+            StandardStream.error.write(line: "crowbar: \(problem)")
+            Glibc.exit(ExitCode.validationFailure.rawValue)
+        }
         do {
             var command = try parseAsRoot()
             if var asynchronous = command as? any AsyncParsableCommand {
@@ -41,6 +45,21 @@ struct Crowbar: AsyncParsableCommand {
             }
             exit(withError: error)
         }
+    }
+
+    /// What is missing if the words end before a command that does something; nil if nothing is. A script that has lost
+    /// a word must not take a page of help for success.
+    static func missingCommand(_ arguments: some Sequence<String>) -> String? {
+        var (command, path) = (Crowbar.self as any ParsableCommand.Type, "crowbar")
+        for argument in arguments {
+            guard let next = command.configuration.subcommands.first(where: { $0._commandName == argument }) else {
+                return nil
+            }
+            (command, path) = (next, path + " " + argument)
+        }
+        let known = command.configuration.subcommands.map { $0._commandName }
+        if known.isEmpty || command.configuration.defaultSubcommand != nil { return nil }
+        return "'\(path)' needs a command: \(known.joined(separator: ", ")); '\(path) --help' describes them"
     }
 
     /// What was probably meant by a command that there is not; nil where there is none such.

@@ -60,8 +60,16 @@ import Testing
         let invitations = try await get(server.port, bob, "?type=USER_INVITED")
         #expect(invitations.count == 2 && invitations[0].contains(#""invitee":"bob""#), "\(invitations)")
         let listed = folder.crowbar("channel", "list").output.split(separator: "\n").last ?? ""
-        // Ann, and the command line's own user, who joined to invite.
-        #expect(listed.wholeMatch(of: /board +2 +ann +20\S+ +yes +1 */) != nil, "\(listed)")
+        // Ann alone: the command line's own user, who joined to invite and was refused, is out again.
+        #expect(listed.wholeMatch(of: /board +1 +ann +20\S+ +yes +1 */) != nil, "\(listed)")
+
+        // Who joined for a command that is then refused is out again.
+        #expect(folder.verb(["user", "add", "dan"]).status == 0)
+        for invitee in ["nobody", "bob"] {
+            let refused = folder.crowbar("channel", "invite", "board", invitee, "--as", "dan")
+            #expect(refused.status == 1, "\(refused.error)")
+            #expect(folder.crowbar("channel", "list").output.contains(/board +1 +ann/))
+        }
 
         #expect(folder.crowbar("send", "board", "hello", "--as", "bob").status == 0)
         #expect(try await sees(bob))

@@ -131,12 +131,15 @@ import Testing
         folder.write("crowbar.toml", "data = ")
         hangup("crowbar.toml rejected; the running configuration stays active")
         #expect(lines("crowbar.toml:1:") == 1)
+        // A file that has gone does not mean the defaults.
+        unlink(folder.file("crowbar.toml"))
+        hangup("there is no file 'crowbar.toml' any more")
         folder.write("crowbar.toml", Self.toml)
         #expect(folder.crowbar("status").status == 0)
         // A folder that has gone stops nothing.
         #expect(rmdir(folder.file("plugins.d")) == 0)
         kill(server.pid, SIGHUP)
-        #expect(folder.poll { lines("signal received, reloading") == 4 })
+        #expect(folder.poll { lines("signal received, reloading") == 5 })
         #expect(folder.crowbar("status").status == 0)
     }
 }

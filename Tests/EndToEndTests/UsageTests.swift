@@ -90,4 +90,31 @@ import Testing
         #expect(outcome.status == 64 && outcome.error.hasPrefix("crowbar: " + text), "\(outcome.error)")
         #expect(outcome.error.split(separator: "\n").count == 1, "\(outcome.error)")
     }
+
+    /// Words that end before a command are wrong usage, not a page of help with status 0.
+    @Test(arguments: [
+        [], ["channel"], ["events"], ["user"], ["hooks"], ["cursor"], ["dead-letters"], ["erase"],
+    ])
+    func aMissingCommandIs64(_ words: [String]) {
+        let outcome = CommandLineFolder().verb(words)
+        #expect(outcome.status == 64 && outcome.output.isEmpty, "\(outcome)")
+        #expect(outcome.error.contains("needs a command: "), "\(outcome.error)")
+    }
+
+    @Test(arguments: ["--help", "-h"]) func theLauncherSaysWhatItIs(_ flag: String) {
+        let launcher = CommandLineFolder.binary + "-launch"
+        let outcome = CommandLineFolder().program(launcher, flag)
+        #expect(outcome.status == 0 && outcome.error.isEmpty, "\(outcome)")
+        #expect(outcome.output.contains("plugin host"))
+    }
+
+    @Test func aMisspeltConfigurationFileIsTold() {
+        let folder = CommandLineFolder()
+        folder.write("crowbar.tml", "")
+        let check = folder.crowbar("check")
+        #expect(check.error.contains("note: there is no crowbar.toml here"), "\(check.error)")
+        #expect(check.error.contains("'crowbar.tml' is not read"))
+        folder.write("crowbar.toml", "")
+        #expect(!folder.crowbar("check").error.contains("crowbar.tml"))
+    }
 }

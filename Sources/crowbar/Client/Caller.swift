@@ -67,6 +67,7 @@ struct Caller {
     ) async throws -> String {
         let login = Self.login()
         let actor = user ?? login.id
+        var hasJoined = false
         // Three tries: as it is, after registering, after joining.
         for _ in 0..<3 {
             let outcome = try await send(type, as: actor, eventId: eventId, isPrivate: isPrivate, fields)
@@ -78,10 +79,16 @@ struct Caller {
             } else if code == "user_not_found", isActor {
                 throw Refusal("there is no user '\(actor)'; 'crowbar user add \(actor)' registers one")
             } else if code == "not_a_member", isActor, let channel {
-                try accept(try await send(.joinChannel, as: actor, ["channelId": channel]))
+                let outcome = try await send(.joinChannel, as: actor, ["channelId": channel])
+                try accept(outcome)
+                if case .refused = outcome {} else { hasJoined = true }
             } else if code == "channel_not_found", let channel {
                 throw Refusal("there is no channel '\(channel)'; 'crowbar channel add \(channel)' makes one")
             } else {
+                // What is refused changes nothing: a private channel must not stay open to who joined for it.
+                if hasJoined, let channel {
+                    try accept(try await send(.leaveChannel, as: actor, ["channelId": channel]))
+                }
                 // The command line's usage calls it so.
                 throw Refusal(message.replacing("'channelId'", with: channel == nil ? "NAME" : "CHANNEL"))
             }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import JSONBytes
 import Settings
 
 /// `--config`, which every verb takes.
@@ -34,6 +35,22 @@ struct ConfigurationOption: ParsableArguments {
 
     /// Variables that are probably meant for the server and are not read, each in a line.
     static var misspeltVariables: [String] { reader.misspeltVariables }
+
+    /// A file in the folder that is probably meant as the configuration file and is not read, in a line.
+    /// - Parameter named: The file that was asked for by name.
+    static func misspeltFile(named: String?) -> String? {
+        let file = ConfigurationReader.defaultFile
+        guard named == nil, access(file, F_OK) != 0, let folder = opendir(".") else { return nil }
+        defer { closedir(folder) }
+        var names: [String] = []
+        while let entry = readdir(folder), names.count < 10_000 {
+            withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { names.append(String(cString: $0)) }
+            }
+        }
+        guard let near = NearestName.to(file, among: names.sorted()) else { return nil }
+        return "there is no \(file) here, so the defaults are used; '\(near)' is not read: rename it if it is meant"
+    }
 
     private static var reader: ConfigurationReader {
         ConfigurationReader(environment: ProcessEnvironment.all, read: SmallFile.read)

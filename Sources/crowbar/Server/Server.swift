@@ -26,6 +26,8 @@ struct Server {
         let logger = Logger("crowbar", logging)
         let end = ServerEnd(logger: logger)
         for line in ConfigurationOption.misspeltVariables { logger.warning("\(line)") }
+        let named = configuration.file == ConfigurationReader.defaultFile ? nil : configuration.file
+        if let line = ConfigurationOption.misspeltFile(named: named) { logger.warning("\(line)") }
         let descriptors = Self.raiseDescriptorLimit(logger)
         let socket = configuration.data + "/" + ControlFiles.socket
         if socket.utf8.count > ListenProblem.maxSocketPath {
@@ -68,7 +70,7 @@ struct Server {
             dataFolder: PluginService.absolute(configuration.data), log: stores.log, plugins: plugins.listings.plugins)
         var actions = stores.accountActions(ingest) { [logger] in logger.notice("\($0)") }
         actions.status = { try await status.json() }
-        actions.erasure = stores.erasure(ingest)
+        actions.erasure = stores.erasure(ingest) { [logger] in logger.notice("\($0)") }
         let keep = RetentionService.Setting(configuration.keepDeleted)
         let control = APIServer(
             api, address: .unix(path: socket),

@@ -113,13 +113,22 @@ extension Stores {
 }
 
 extension Stores: AccountEraser {
-    func eraseAccount(of user: String) async throws {
-        try Self.refusing("the account '\(user)' could not be erased", after: "Nothing has changed.") {
+    func eraseAccount(of user: String) async throws -> Bool {
+        let failed = "the account '\(user)' could not be erased"
+        let hooks = try Self.explaining(failed) { try accounts.hooks() }
+        if let hook = hooks.first(where: { IncomingHook($0).userId == user }) {
+            throw CommandError(
+                .forbidden,
+                "the incoming hook '\(hook.name)' speaks as '\(user)'; 'crowbar hooks revoke \(hook.name)' first",
+                field: "user")
+        }
+        let hadTokens = try Self.refusing(failed, after: "Nothing has changed.") {
             try accounts.eraseAccount(of: user)
         }
         do { try await markers?.removeAll(of: user) } catch let error as StoreError {
             try Self.explaining("the read markers of '\(user)' could not be erased") { throw error }
         }
+        return hadTokens
     }
 }
 

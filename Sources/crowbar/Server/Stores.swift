@@ -86,8 +86,9 @@ struct Stores: Sendable {
     }
 
     /// Deletes and erases messages and users.
-    func erasure(_ ingest: Ingest) -> ErasureService {
-        ErasureService(ingest: ingest, eraser: log, accounts: self)
+    /// - Parameter note: Is called with what was done, in words.
+    func erasure(_ ingest: Ingest, note: @escaping @Sendable (String) -> Void = { _ in }) -> ErasureService {
+        ErasureService(ingest: ingest, eraser: log, accounts: self, note: note)
     }
 
     /// Opens the door for one piece of work, for verbs without a server.

@@ -53,6 +53,9 @@ struct AccountCaller {
         client = ControlClient(folder: configuration.data)
     }
 
+    /// Whether a server is asked.
+    var isServerRunning: Bool { get async { await client.isServerRunning() } }
+
     /// - Parameters:
     ///   - method: GET only reads, so that nothing is upgraded for it.
     ///   - path: What follows `/api/admin/`.

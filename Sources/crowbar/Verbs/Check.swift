@@ -18,6 +18,9 @@ struct Check: AsyncParsableCommand {
         let (problems, configuration) = try settings.review()
         for problem in problems { StandardStream.error.write(line: "crowbar: \(problem.quoting)") }
         for line in ConfigurationOption.misspeltVariables { StandardStream.error.write(line: "note: \(line)") }
+        if let line = ConfigurationOption.misspeltFile(named: settings.file) {
+            StandardStream.error.write(line: "note: \(line)")
+        }
         guard let configuration else { throw ExitCode(1) }
         // With settings missing nobody knows which folder and which address are meant.
         var findings = problems.isEmpty ? await settings.placeCheck(configuration).findings() : []

@@ -19,7 +19,10 @@ struct Erase: ParsableCommand {
     static let unreachable = [
         "what plugins have passed on: IRC networks, webhook receivers, AWS, and their own files",
         "reasons and receivers' answers in dead letters ('crowbar dead-letters drop')",
-        "backups, and copies of views in folders and buckets until they are published again",
+        "backups",
+        "topics and channels' descriptions; a plugin's user, whom the plugin registers again when they speak",
+        "the hash of each command, by which a guessed text can be confirmed",
+        "for up to ten minutes, or until a server runs again: copies in views.db and in WAL files",
         "what people and programs have read and kept",
         "texts of others that quote the message or name the user",
     ]
@@ -40,7 +43,7 @@ struct Erase: ParsableCommand {
         @Flag(help: "Print JSON.") var json = false
 
         func run() async throws {
-            let caller = try ErasureCaller(settings)
+            let caller = try await ErasureCaller(settings)
             if !yes {
                 try Confirmation.ask(
                     "the text of message '\(messageId)' in '\(channel)' will be erased for good",
@@ -76,7 +79,11 @@ struct Erase: ParsableCommand {
         @Flag(help: "Print JSON.") var json = false
 
         func run() async throws {
-            let caller = try ErasureCaller(settings)
+            // All that this user says by the command line later would be said by an erased user.
+            if user == Caller.login().id {
+                throw Refusal("'\(user)' is who the command line speaks as; run it as another user of this machine")
+            }
+            let caller = try await ErasureCaller(settings)
             if !yes {
                 try Confirmation.ask(
                     "the account, all messages and all names of user '\(user)' will be erased for good",
@@ -87,6 +94,7 @@ struct Erase: ParsableCommand {
                 let answer = try await caller.call("user", body)
                 let line = try run.note(answer)
                 if let line, !json { StandardStream.error.write(Array(line.utf8)) }
+                if caller.isServerRunning, let pause = run.pause { try await Task.sleep(for: .milliseconds(pause)) }
             }
             if json {
                 return Erase.print(
@@ -96,7 +104,7 @@ struct Erase: ParsableCommand {
                     ]))
             }
             StandardStream.output.write(
-                line: "user '\(user)' erased: \(run.deleted) messages deleted, \(run.events) events changed")
+                line: "user '\(user)' erased: messages deleted: \(run.deleted), events changed: \(run.events)")
             if !run.isPurged {
                 StandardStream.output.write(
                     line: "readers kept the log's WAL open; former texts leave log.db-wal with a later checkpoint")
@@ -125,6 +133,8 @@ struct UserErasureRun {
     private(set) var events: Int64 = 0
     /// Whether the former bytes left the files.
     private(set) var isPurged = false
+    /// Milliseconds to wait before the next call to a running server.
+    private(set) var pause: Int64?
     /// The body of the next call; nil at the end.
     private(set) var next: [String: JSON]?
 
@@ -149,6 +159,8 @@ struct UserErasureRun {
         guard let following = answer["step"]?.string else { throw Refusal("the server's answer names no step") }
         let changed = answer["changed"]?.int ?? 0
         var line: String?
+        pause = answer["pauseMs"]?.int.map { min(max(0, $0), 60_000) }
+        if pause != nil { line = "waiting until the user's tokens have ended everywhere\n" }
         if step == "messages" {
             deleted += changed
             line = isTerminal ? "\r\(deleted) messages deleted\u{1B}[K" : nil
@@ -177,8 +189,13 @@ struct UserErasureRun {
 /// Asks a running server to erase, or does it under the data folder's lock where none runs.
 private struct ErasureCaller {
     private let caller: AccountCaller
+    /// Whether the calls go to a server, and not to the data folder.
+    let isServerRunning: Bool
 
-    init(_ settings: ConfigurationOption) throws { caller = try AccountCaller(settings) }
+    init(_ settings: ConfigurationOption) async throws {
+        caller = try AccountCaller(settings)
+        isServerRunning = await caller.isServerRunning
+    }
 
     func call(_ kind: String, _ fields: [String: JSON]) async throws -> JSON {
         let body = JSON.object(fields.sorted { $0.key < $1.key }.map { .init($0.key, $0.value) }).bytes

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Glibc
 
 /// `crowbar serve`.
 struct Serve: AsyncParsableCommand {
@@ -13,6 +14,16 @@ struct Serve: AsyncParsableCommand {
 
     func run() async throws {
         let file = settings.file
-        try await Server(configuration: try settings.load(), reload: { try ConfigurationOption.load(file) }).run()
+        let configuration = try settings.load()
+        let path = configuration.file
+        let isThere = access(path, F_OK) == 0
+        try await Server(
+            configuration: configuration,
+            reload: {
+                // Without the file all settings would be the defaults, which nobody asked for.
+                if isThere, access(path, F_OK) != 0 { throw Refusal("there is no file '\(path)' any more") }
+                return try ConfigurationOption.load(file)
+            }
+        ).run()
     }
 }
