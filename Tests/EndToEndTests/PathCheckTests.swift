@@ -119,6 +119,12 @@ import Testing
         #expect(reload.status == 0 && reload.output.contains("late.tml: unread ("), "\(reload.output)")
         #expect(rename(folder.file("plugins.d/late.tml"), folder.file("plugins.d/late.toml")) == 0)
         #expect(folder.poll { folder.crowbar("plugins").output.contains("\nlate ") })
+        // A manifest with a mistake is named each time, not only when it comes.
+        folder.write("plugins.d/late.toml", "[[config.endpoints")
+        #expect(folder.poll { folder.crowbar("plugins").output.contains("late.toml") })
+        for _ in 0..<2 {
+            #expect(folder.crowbar("plugins", "reload").output.contains("late: broken ("))
+        }
     }
 
     /// Files and folders that manifests name.

@@ -37,8 +37,8 @@ extension PluginHost {
     }
 
     /// Reads the folder now, without waiting for it to be quiet.
-    /// - Returns: What was different: `[{"name", "change", "reason"?}]`; and each time the files that look like
-    ///   manifests and are not read, by their names, with the change `unread`.
+    /// - Returns: What was different: `[{"name", "change", "reason"?}]`; and each time the manifests with a mistake and
+    ///   the files that look like manifests and are not read, by their names, with the change `broken` or `unread`.
     public func reload() throws(ControlRefusal) -> JSON {
         let changes: [FolderChange]
         do {
@@ -46,6 +46,7 @@ extension PluginHost {
         } catch {
             throw .folder(error.description)
         }
+        let isTold = Set(changes.map(\.plugin))
         return .array(
             changes.map { change in
                 var members: [JSON.Member] = [
@@ -54,6 +55,12 @@ extension PluginHost {
                 if case .broken(_, let error) = change { members.append(.init("reason", .string(error.description))) }
                 return .object(members)
             }
+                + broken.filter { !isTold.contains($0.name) }.map {
+                    .object([
+                        .init("name", .string($0.name)), .init("change", .string("broken")),
+                        .init("reason", .string($0.error.description)),
+                    ])
+                }
                 + unread.map { file in
                     let name = file.path.split(separator: "/").last.map(String.init) ?? file.path
                     return .object([

@@ -126,6 +126,9 @@ public final class PluginHost: Sendable {
     /// Files of the folder that look like manifests and are not read.
     var unread: [UnreadFile] { state.withLock { $0.contents.unread } }
 
+    /// The manifests of the folder that have a mistake, each with the plugin's name.
+    var broken: [(name: String, error: SettingsError)] { state.withLock { $0.contents.errors } }
+
     func runtime(_ name: String) -> PluginRuntime? { state.withLock { $0.runtimes[name] } }
 
     /// The runtime of a name, made where there is none.
