@@ -63,6 +63,16 @@ public struct APIConfiguration: Sendable {
         public static let searchesPerSecond = 5
         /// Searches of one user at once.
         public static let searchesAtOnce = 2
+        /// All answers of views together that are held until they are read, in bytes.
+        public static let answers = 256 << 20
+        /// The answers of views of one user, or of one address without a token, that are held, in bytes.
+        public static let answersOfCaller = 32 << 20
+        /// Bytes of an answer that are held whoever reads it: shorter ones are not counted.
+        public static let uncountedAnswer = 64 << 10
+        /// Marks of one user in a second, `POST /api/read`.
+        public static let marksPerSecond = 20
+        /// Marks of one user at once, before that counts.
+        public static let marksAtOnce = 200
         /// Characters (Unicode scalars) of a search's words.
         public static let searchQuery = 256
         /// How long a call waits at most until a view has applied an event, in milliseconds.

@@ -62,6 +62,9 @@ struct APIFailure: Error, Sendable {
     var response: Response {
         var json = JSONWriter()
         Self.write(error, progress: progress, to: &json)
+        // What was refused now need not be the next time, or for the next caller.
+        var headers = headers
+        headers[.cacheControl] = "no-store"
         return .json(json.bytes, status: status, headers: headers)
     }
 

@@ -47,7 +47,9 @@ final class APIResponder: Sendable {
                 now: configuration.now)
         }
         let (bodies, authenticator) = (bodies, authenticator)
-        reads = configuration.markers.map { ReadRoute(markers: $0, bodies: bodies, authenticator: authenticator) }
+        reads = configuration.markers.map {
+            ReadRoute(markers: $0, bodies: bodies, authenticator: authenticator, now: configuration.now)
+        }
         hooks = HookRoute(configuration, bodies: bodies, recheck: recheck, log: log)
         admin = AdminRoutes(
             listings: configuration.listings, plugins: configuration.plugins, views: configuration.views,

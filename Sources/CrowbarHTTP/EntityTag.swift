@@ -1,7 +1,8 @@
 import CrowbarCore
 import OpenSSL
 
-/// The validator of a view's answer (RFC 9110, section 8.8.3): `"VERSION-POSITION-CALLER"`.
+/// The validator of a view's answer (RFC 9110, section 8.8.3): `"VERSION-POSITION-CALLER"`, or a digest of the answer
+/// in place of POSITION where no position is known that would tell nothing of what the caller may not read.
 enum EntityTag {
     /// CALLER of an answer that is the same for everybody.
     static let everybody = "0"
@@ -18,6 +19,17 @@ enum EntityTag {
         }
         for audience in access.audiences.sorted() { hash.update("\(audience),".utf8) }
         hash.update("\n\(revision)".utf8)
+        return text(hash)
+    }
+
+    /// The digest of an answer.
+    static func digest(_ body: [UInt8]) -> String {
+        var hash = SHA256()
+        hash.update(body)
+        return text(hash)
+    }
+
+    private static func text(_ hash: SHA256) -> String {
         let digits = Array("0123456789abcdef".utf8)
         return String(
             decoding: hash.digest().prefix(8).flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)

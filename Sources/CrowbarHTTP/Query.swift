@@ -2,12 +2,19 @@ import CrowbarCore
 
 /// The parameters behind the `?` of a request's target, percent-decoded.
 struct Query: Sendable {
+    /// The parameters of a query at most. They are read before it is known who calls, so that they must cost little.
+    private static let most = 32
+
     private(set) var parameters: [(name: String, value: String)] = []
 
     /// Splits a query; `+` stands for itself, as in any URI (RFC 3986).
-    /// - Throws: ``APIFailure`` where an escape is broken or a name stands twice.
+    /// - Throws: ``APIFailure`` where an escape is broken, a name stands twice, or there are too many.
     init(_ text: Substring) throws(APIFailure) {
-        for part in text.split(separator: "&") {
+        let parts = text.split(separator: "&", maxSplits: Self.most)
+        if parts.count > Self.most {
+            throw APIFailure(.invalidCommand, "the address has more than \(Self.most) parameters; give fewer")
+        }
+        for part in parts {
             let halves = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             let name = try Self.decode(halves[0])
             if self[name] != nil {

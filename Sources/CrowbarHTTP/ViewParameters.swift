@@ -73,10 +73,13 @@ struct ViewParameters: Sendable {
     private func search() async throws -> ViewQuestion {
         let text = query["q"] ?? ""
         let words = SearchQuery(text)
-        guard !words.isEmpty, text.unicodeScalars.count <= APIConfiguration.Limit.searchQuery else {
+        // SQLite ends a query at a NUL.
+        guard !words.isEmpty, !text.utf8.contains(0), text.unicodeScalars.count <= APIConfiguration.Limit.searchQuery
+        else {
             throw APIFailure(
                 .invalidCommand,
-                "'q' has the words to look for, in 1 to \(APIConfiguration.Limit.searchQuery) characters", field: "q")
+                "'q' has the words to look for, in 1 to \(APIConfiguration.Limit.searchQuery) characters without NUL",
+                field: "q")
         }
         var filter = SearchFilter(channel: query["channel"], from: try user("from"))
         switch try query["before"].map(Self.searchPlace) {

@@ -60,6 +60,14 @@ enum ViewPath: Equatable, Sendable {
         return own + ["min", "wait"]
     }
 
+    /// Whether no row tells which event changed it last.
+    var hasNoPosition: Bool {
+        switch self {
+        case .search, .unread: true
+        case .allChannels, .allUsers, .channel, .messages, .allMessages: false
+        }
+    }
+
     /// Whether all who may read it get the same answer.
     var isSameForEverybody: Bool {
         switch self {

@@ -13,6 +13,7 @@ final class ViewsRoute: Sendable {
     private let readers: ReaderAuthenticator
     private let now: @Sendable () -> Int64
     private let searches = Mutex(SearchShares())
+    private let held = HeldAnswers()
 
     init(
         _ views: Views, markers: ReadMarkers?, log: ReadableLog, rights: ReadAccess, readers: ReaderAuthenticator,
@@ -37,13 +38,29 @@ final class ViewsRoute: Sendable {
         let parameters = ViewParameters(query: query, log: log)
         // What is wrong with the question is said before anything is waited for or looked up.
         let question = try await parameters.question(view)
+        let holder = holder(of: reader, address)
+        // A caller that reads nothing of what it asked for makes the server compute nothing more.
+        _ = try held.take(APIConfiguration.Limit.uncountedAnswer, for: holder)
         if try await wait(view, parameters), let ended = await readers.end(of: &reader) { throw APIFailure(ended) }
         // Before the rights, which know the log's head: a marker past that is none of this log.
         let read = question == .unread ? try await ownMarkers(of: reader.reader) : nil
         // The rights of now: a wait can be long.
         let access = try await rights.access(for: reader.reader)
-        let answer = try await answer(question, view, access, read)
-        return response(request, view, answer, access, revision: read?.revision ?? 0)
+        let caller =
+            view.isSameForEverybody
+            ? EntityTag.everybody : EntityTag.caller(access, revision: read?.revision ?? 0)
+        let known = request.headers[values: .ifNoneMatch]
+        let answer = try await answer(question, view, access, read) { version, changed in
+            EntityTag.isNamed("\"\(version)-\(changed)-\(caller)\"", by: known)
+        }
+        let place = view.hasNoPosition ? EntityTag.digest(answer.body) : "\(answer.changed)"
+        return try response(answer, "\"\(answer.version)-\(place)-\(caller)\"", known, access, for: holder)
+    }
+
+    /// Whose share an answer is part of; nil on the command line's socket.
+    private func holder(of reader: AuthenticatedReader, _ address: () -> String) -> String? {
+        if readers.door.isCommandLine { return nil }
+        return HeldAnswers.holder(user: reader.credential?.principal.userId, address: address)
     }
 
     // MARK: Waiting
@@ -72,10 +89,12 @@ final class ViewsRoute: Sendable {
     }
 
     private func answer(
-        _ question: ViewQuestion, _ view: ViewPath, _ access: Access, _ read: UserMarkers?
+        _ question: ViewQuestion, _ view: ViewPath, _ access: Access, _ read: UserMarkers?,
+        isKnown: @Sendable @escaping (_ version: Int, _ changed: Int64) -> Bool
     ) async throws -> ViewAnswer {
         do {
-            let reader = try views.reader()
+            var reader = try views.reader()
+            reader.isKnown = isKnown
             switch question {
             case .allChannels: return try await reader.channels(for: access)
             case .allUsers(let after, let limit, let isBridged):
@@ -92,6 +111,9 @@ final class ViewsRoute: Sendable {
         } catch let refusal as ViewRefusal {
             switch refusal {
             case .notOpen: throw await behind(view.view, "is not open yet")
+            case .searchesFull:
+                throw APIFailure(
+                    .rateLimited, "too many searches wait for their turn on this server; try again in a second")
             case .notBuilt(let missing): throw await behind(missing, "is being built")
             case .channelNotFound:
                 throw CommandError.channelNotFound(
@@ -123,22 +145,25 @@ final class ViewsRoute: Sendable {
     }
 
     private func response(
-        _ request: Request, _ view: ViewPath, _ answer: ViewAnswer, _ access: Access, revision: Int64
-    ) -> Response {
-        let caller = view.isSameForEverybody ? EntityTag.everybody : EntityTag.caller(access, revision: revision)
-        let tag = "\"\(answer.version)-\(answer.changed)-\(caller)\""
+        _ answer: ViewAnswer, _ tag: String, _ known: [String], _ access: Access, for holder: String?
+    ) throws -> Response {
         var headers: HTTPFields = [
             .eTag: tag, .vary: "Authorization, Origin",
             .cacheControl: access.reader == .anonymous ? "public, no-cache" : "private, no-cache",
         ]
         if !answer.resume.isEmpty { headers[.crowbarAfter] = answer.resume }
-        guard !EntityTag.isNamed(tag, by: request.headers[values: .ifNoneMatch]) else {
+        guard !answer.isKnown, !EntityTag.isNamed(tag, by: known) else {
             // Without a length: that of this answer is not the one of the view (RFC 9110, section 8.6).
             var response = Response(status: .notModified, headers: headers)
             response.headers[.contentLength] = nil
             return response
         }
-        return .json(answer.body, headers: headers)
+        guard answer.body.count > APIConfiguration.Limit.uncountedAnswer else {
+            return .json(answer.body, headers: headers)
+        }
+        let share = try held.take(answer.body.count, for: holder)
+        headers[.contentType] = "application/json"
+        return Response(status: .ok, headers: headers, body: ResponseBody(json: answer.body, holding: share))
     }
 }
 

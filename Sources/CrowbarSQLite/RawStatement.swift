@@ -90,6 +90,37 @@ package struct RawStatement {
         }
     }
 
+    /// Goes to the next row, and gives up once `isOver` says so. It is asked all the time, also while SQLite walks a
+    /// full-text index and finds no row.
+    /// - Returns: Whether there is a row; nil where it gave up, and the statement is reset.
+    /// - Throws: ``Failure``; the statement is reset.
+    package func step(unless isOver: @escaping () -> Bool) throws -> Bool? {
+        let db = sqlite3_db_handle(pointer)
+        let question = Question(isOver)
+        sqlite3_progress_handler(
+            db, Self.stepsBetweenQuestions,
+            { context in
+                guard let context else { return 0 }
+                return Unmanaged<Question>.fromOpaque(context).takeUnretainedValue().isOver() ? 1 : 0
+            }, Unmanaged.passUnretained(question).toOpaque())
+        // Other statements of the connection must not be given up.
+        defer { withExtendedLifetime(question) { sqlite3_progress_handler(db, 0, nil, nil) } }
+        do {
+            return try step()
+        } catch let failure as Failure where failure.code & 0xFF == SQLITE_INTERRUPT {
+            return nil
+        }
+    }
+
+    /// Steps of SQLite's machine; reading a page of a full-text index is a few of them.
+    private static let stepsBetweenQuestions: Int32 = 100
+
+    /// What SQLite is given to ask.
+    private final class Question {
+        let isOver: () -> Bool
+        init(_ isOver: @escaping () -> Bool) { self.isOver = isOver }
+    }
+
     /// Runs a statement without rows.
     package func run() throws {
         defer { sqlite3_reset(pointer) }

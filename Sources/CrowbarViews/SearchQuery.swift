@@ -31,20 +31,34 @@ public struct SearchQuery: Sendable, Equatable {
     /// Whether nothing is looked for.
     public var isEmpty: Bool { indexed.isEmpty && short.isEmpty }
 
-    /// The query in FTS5's language; nil where the index can find none of its terms.
+    /// The term that the index is asked for, the longest one; nil where it knows none of them.
+    ///
+    /// The others are looked for in texts that the caller may read. Were the index asked for several, one that costs
+    /// much could be combined with a guessed word: how long that takes, and so whether the time ends, tells whether the
+    /// word stands anywhere.
+    private var asked: Int? { indexed.indices.max { indexed[$0].utf8.count < indexed[$1].utf8.count } }
+
+    /// The term that the index is asked for, in FTS5's language; nil where it knows none of them.
     var match: String? {
-        if indexed.isEmpty { return nil }
-        return indexed.map {
-            "\"" + $0.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\""
+        asked.map {
+            "\"" + indexed[$0].split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\""
         }
-        .joined(separator: " AND ")
     }
 
-    /// Whether every short term occurs in a text.
-    func shortTermsOccur(in text: String) -> Bool {
-        if short.isEmpty { return true }
-        let folded = text.lowercased()
-        return short.allSatisfy { folded.contains($0.lowercased()) }
+    /// Whether the terms that the index is not asked for all occur in a text.
+    func otherTermsOccur(in text: String) -> Bool {
+        var others = indexed
+        if let asked { others.remove(at: asked) }
+        return Self.occur(others + short, in: text)
+    }
+
+    /// Whether every term occurs in a text.
+    func termsOccur(in text: String) -> Bool { Self.occur(indexed + short, in: text) }
+
+    private static func occur(_ terms: [String], in text: String) -> Bool {
+        if terms.isEmpty { return true }
+        let folded = Array(text.lowercased().utf8)
+        return terms.allSatisfy { Pattern(Array($0.lowercased().utf8)).first(in: folded) != nil }
     }
 }
 
@@ -54,48 +68,5 @@ extension Substring {
         while rest.first?.isWhitespace == true { rest.removeFirst() }
         while rest.last?.isWhitespace == true { rest.removeLast() }
         return String(rest)
-    }
-}
-
-/// The part of a text that shows why it was found, in pieces that are or are not a term.
-struct SearchSnippet: Equatable {
-    /// A piece of the text.
-    struct Piece: Equatable {
-        var text: String
-        var isTerm: Bool
-    }
-
-    /// The characters that are shown before the first term, and in all.
-    private static let (lead, length) = (40, 160)
-
-    private(set) var pieces: [Piece] = []
-
-    /// Cuts a snippet out of a text; its beginning where no term occurs as it is written.
-    init(of text: String, terms: [String]) {
-        let characters = Array(text)
-        let folded = characters.map { $0.lowercased() }
-        let wanted = terms.map { $0.map { $0.lowercased() } }.filter { !$0.isEmpty }
-        func term(at index: Int, upTo end: Int) -> Int? {
-            wanted.filter { index + $0.count <= end && folded[index..<index + $0.count].elementsEqual($0) }
-                .map(\.count).max()
-        }
-        let first = characters.indices.first { term(at: $0, upTo: characters.count) != nil } ?? 0
-        let start = max(0, first - Self.lead)
-        let end = min(characters.count, start + Self.length)
-        var plain = start > 0 ? "…" : ""
-        var index = start
-        while index < end {
-            guard let count = term(at: index, upTo: end) else {
-                plain.append(characters[index])
-                index += 1
-                continue
-            }
-            if !plain.isEmpty { pieces.append(Piece(text: plain, isTerm: false)) }
-            plain = ""
-            pieces.append(Piece(text: String(characters[index..<index + count]), isTerm: true))
-            index += count
-        }
-        if end < characters.count { plain.append("…") }
-        if !plain.isEmpty { pieces.append(Piece(text: plain, isTerm: false)) }
     }
 }

@@ -17,12 +17,16 @@ public struct ViewAnswer: Sendable, Equatable {
     public var changed: Int64
     /// The version of the view's rows.
     public var version: Int
+    /// Whether the caller has this answer already, so that `body` was not made.
+    public var isKnown = false
 }
 
 /// Why a view does not answer.
 public enum ViewRefusal: Error, Sendable, Equatable {
     /// The database is not open: the server has just started, or cannot open it.
     case notOpen
+    /// So many searches wait for their turn that a further one is refused.
+    case searchesFull
     /// The view is not complete yet.
     case notBuilt(ViewName)
     /// There is no such channel, or the caller may not know of it.
@@ -33,6 +37,10 @@ public enum ViewRefusal: Error, Sendable, Equatable {
 public struct ViewReader: Sendable {
     private let pool: DatabasePool
     let publicChannels = PublicChannelsCache()
+    let searchTurns = SearchTurns()
+    /// Whether the caller has the answer of a version and a `changed` already. It is asked before the JSON is made,
+    /// where that is cheap.
+    public var isKnown: @Sendable (_ version: Int, _ changed: Int64) -> Bool = { _, _ in false }
 
     /// Reads what an engine keeps.
     init(_ engine: ViewEngine) { pool = engine.pool }
@@ -60,16 +68,25 @@ public struct ViewReader: Sendable {
     }
 
     /// Reads a view in one transaction.
-    /// - Parameter body: Makes the JSON, and finds the position of the last event that changed it; nil where that is
-    ///   not kept, so that each event counts.
+    /// - Parameters:
+    ///   - changed: Finds the position of the last event that changed the answer, where that costs less than the JSON.
+    ///   - body: Makes the JSON, and finds that position; nil where it is not kept, so that each event counts.
     func read(
-        _ view: ViewName, for access: Access,
+        _ view: ViewName, for access: Access, changed: (@Sendable (Database, String) throws -> Int64)? = nil,
         _ body: @Sendable @escaping (Database, String) throws -> (json: [UInt8], changed: Int64?)
     ) async throws -> ViewAnswer {
         try await pool.read { db in
             let served = try Self.served(db, view, access)
-            let (json, changed) = try body(db, served.suffix)
             // For a reader of everything no view keeps when private channels went away.
+            if let changed, access.reader != .all {
+                let position = try changed(db, served.suffix)
+                if isKnown(served.version, position) {
+                    return ViewAnswer(
+                        body: [], checkpoint: served.checkpoint, resume: served.resume, changed: position,
+                        version: served.version, isKnown: true)
+                }
+            }
+            let (json, changed) = try body(db, served.suffix)
             let known = access.reader == .all ? nil : changed
             return ViewAnswer(
                 body: json, checkpoint: served.checkpoint, resume: served.resume,
@@ -117,7 +134,9 @@ public struct ViewReader: Sendable {
     public func messages(
         _ channel: String, _ place: MessagePlace, limit: Int, for access: Access
     ) async throws -> ViewAnswer {
-        try await read(.messages, for: access) { db, suffix in
+        try await read(
+            .messages, for: access, changed: { db, suffix in try Self.life(channel, db, suffix, access).changed }
+        ) { db, suffix in
             let life = try Self.life(channel, db, suffix, access)
             let page = try MessagePage(db, suffix, channel: life.key, place, limit: limit)
             var json = JSONWriter(capacity: 32 << 10)
@@ -149,20 +168,19 @@ public struct ViewReader: Sendable {
     /// `allmessages`: the newest messages of the channels that spoke last.
     /// - Parameter limit: The messages of each channel.
     public func allMessages(limit: Int, for access: Access) async throws -> ViewAnswer {
-        try await read(.messages, for: access) { db, suffix in
+        try await read(
+            .messages, for: access, changed: { db, suffix in try Self.changedMessages(db, suffix, access) }
+        ) { db, suffix in
+            let changed = try Self.changedMessages(db, suffix, access)
             let lives = try RawStatement(
                 cached: """
-                    SELECT key, id, audience, changed FROM lives\(suffix) WHERE isAlive = 1 ORDER BY last DESC
+                    SELECT key, id, audience FROM lives\(suffix) WHERE isAlive = 1 ORDER BY last DESC
                     """, db)
             defer { lives.reset() }
-            var changed = try Int64.fetchOne(db, sql: "SELECT changed FROM messageMark\(suffix)") ?? 0
             var (json, channels) = (JSONWriter(capacity: 64 << 10), 0)
             json.beginObject()
-            while try lives.step() {
+            while channels < Self.maxChannels, json.bytes.count < Self.maxBytes, try lives.step() {
                 guard access.mayRead(audience: lives.int(2)) else { continue }
-                // A channel that is not listed can have been, and what changed it can be why it no longer is.
-                changed = max(changed, lives.int(3))
-                guard channels < Self.maxChannels, json.bytes.count < Self.maxBytes else { continue }
                 channels += 1
                 json.key(lives.text(1))
                 json.beginArray()
@@ -175,8 +193,21 @@ public struct ViewReader: Sendable {
         }
     }
 
+    /// The position of the last event that changed `allmessages` for a reader. Channels that are not listed count too:
+    /// what changed one can be why it no longer is.
+    private static func changedMessages(_ db: Database, _ suffix: String, _ access: Access) throws -> Int64 {
+        var changed = try Int64.fetchOne(db, sql: "SELECT changed FROM messageMark\(suffix)") ?? 0
+        let lives = try RawStatement(
+            cached: "SELECT audience, max(changed) FROM lives\(suffix) WHERE isAlive = 1 GROUP BY audience", db)
+        defer { lives.reset() }
+        while try lives.step() {
+            if access.mayRead(audience: lives.int(0)) { changed = max(changed, lives.int(1)) }
+        }
+        return changed
+    }
+
     /// The channels of `allmessages` at most, and the bytes after which it adds no other channel.
-    private static let (maxChannels, maxBytes) = (1000, 12 << 20)
+    private static let (maxChannels, maxBytes) = (1000, 4 << 20)
 }
 
 /// Where a page of messages lies in its channel.

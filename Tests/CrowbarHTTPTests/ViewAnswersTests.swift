@@ -228,6 +228,8 @@ import Testing
         ("search.json?q=", 422, "invalid_command", "q"),
         ("search.json?q=%20%22%22", 422, "invalid_command", "q"),
         ("search.json?q=" + String(repeating: "x", count: 257), 422, "invalid_command", "q"),
+        ("search.json?q=a%00bc", 422, "invalid_command", "q"),
+        ("search.json?q=%00", 422, "invalid_command", "q"),
         ("search.json?q=word&limit=101", 422, "invalid_command", "limit"),
         ("search.json?q=word&from=a%20b", 422, "invalid_command", "from"),
         ("search.json?q=word&before=nothing", 404, "event_not_found", "before"),

@@ -188,52 +188,6 @@ struct ViewsTests {
         (#"{"type":"DESTROY_CHANNEL","channelId":"vault"}"#, "ann"),
     ]
 
-    @Test func aSearchSaysMoreOnlyWhereItsReaderMayFindMore() async throws {
-        let world = try ViewWorld()
-        try await world.running {
-            try await world.driver.settle()
-            try await world.driver.store(#"{"type":"CREATE_CHANNEL","channelId":"den","private":true}"#)
-            for number in 0..<3 { try await world.driver.store(Self.say("s\(number)", "word", in: "den")) }
-            try await world.driver.store(Self.say("m", "word", in: "general"))
-            for number in 3..<6 { try await world.driver.store(Self.say("s\(number)", "word", in: "den")) }
-            try await world.settle()
-            func search(_ user: String, _ budget: Int64, before: Int64 = .max) async throws -> JSONObject {
-                // A clock that goes on by itself: the budget ends after so many looks at it.
-                let time = Mutex<Int64>(0)
-                let answer = try await world.reader.search(
-                    SearchQuery("word"), SearchFilter(before: before), limit: 1, for: world.access(user),
-                    budget: budget,
-                    clock: {
-                        time.withLock { time in
-                            time += 1
-                            return time
-                        }
-                    })
-                return try JSONObject(parsing: answer.body)
-            }
-            // Three hidden messages that match follow the one that bob may read.
-            #expect(try await search("bob", 99).string("more") == nil)
-            #expect(try await search("ann", 99).string("more") == "e-s5")
-            // Each call comes further, and none names an event of others.
-            var (before, found, calls) = (Int64.max, [String](), 0)
-            while true {
-                calls += 1
-                let page = try await search("bob", 1, before: before)
-                found += page.objects("hits")?.compactMap { $0.string("messageId") } ?? []
-                guard let more = page.string("more") else { break }
-                switch SearchPlace(more) {
-                case .position(let position): before = position
-                case .event(let id):
-                    #expect(id == "e-m")
-                    before = try #require(try await world.driver.log.position(of: id))
-                case nil: Issue.record("\(more)")
-                }
-            }
-            #expect(found == ["m"])
-            #expect(calls > 3)
-        }
-    }
-
     @Test func aPageOfLongMessagesEndsEarly() async throws {
         let world = try ViewWorld()
         try await world.running {
