@@ -85,7 +85,8 @@ import Testing
         }
         let sleep = ["/bin/sleep", "1000"]
         let stranger = try start(sleep)
-        defer { stranger.terminate() }
+        // A SIGTERM may be blocked: children inherit what the test run blocks.
+        defer { kill(stranger.processIdentifier, SIGKILL) }
         let own = try start([HostScenario.python.program, HostScenario.oldKernel] + sleep)
         try await wait("its filter") { Self.status(of: own.processIdentifier).contains("Name:\tsleep\n") }
         let found = await Remnants(pipes: [pipe.fileHandleForReading.fileDescriptor]).end()
@@ -133,12 +134,12 @@ import Testing
         // A service that has the plugin's number, as by DynamicUser=, is not confined as plugins are.
         let service = try start("/usr/bin/setpriv", asUser + sleep)
         let early = try start("/usr/bin/setpriv", asUser + confined)
-        defer { for process in [service, early] { process.terminate() } }
+        defer { for process in [service, early] { kill(process.processIdentifier, SIGKILL) } }
         try await wait("the early ones") { isConfined(early.processIdentifier) && isUsers(service.processIdentifier) }
         // The kernel counts starts by hundredths of a second.
         let beginning = try Self.start(of: early.processIdentifier)
         let mark = try await Self.later(than: beginning) { try start("/bin/sleep", ["1000"]) }
-        defer { mark.terminate() }
+        defer { kill(mark.processIdentifier, SIGKILL) }
         let orphan = try start("/usr/bin/setpriv", asUser + confined)
         // Descriptor 3 has the plugin's variables, and 4 takes what the launcher reports.
         let launcher = try start(
