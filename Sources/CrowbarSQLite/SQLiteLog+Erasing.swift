@@ -19,10 +19,9 @@ extension SQLiteLog: Eraser {
     public func eraseDeleted(before milliseconds: Int64, limit: Int) async throws -> DeletedErasure {
         let (deletions, through, end) = try await read { db in
             let end = try LogReader.lastEntry(db, before: milliseconds)?.position ?? 0
-            let start = try Int64.fetchOne(
-                db, sql: "SELECT value FROM meta WHERE key = ?", arguments: [Self.progressKey])
-            let last = min(end, (start ?? 0) + ErasureLimit.positions)
-            let found = try MessageTexts.deletions(db, after: start ?? 0, through: last, limit: limit)
+            let start = try Self.number(db, Self.progressKey)
+            let last = min(end, start + ErasureLimit.positions)
+            let found = try MessageTexts.deletions(db, after: start, through: last, limit: limit)
             // A full page ends at its last deletion; what is behind it comes with the next call.
             return (found, found.count < limit ? last : found.last?.position ?? last, end)
         }
@@ -104,16 +103,18 @@ extension SQLiteLog: Eraser {
 
     public func unpurgedErasure() async throws -> Int64? {
         try await read { db in
-            func value(_ key: String) throws -> Int64 {
-                try Int64.fetchOne(db, sql: "SELECT value FROM meta WHERE key = ?", arguments: [key]) ?? 0
-            }
-            let last = try value(Self.erasuresKey)
-            return try value(Self.purgedKey) < last ? last : nil
+            let last = try Self.number(db, Self.erasuresKey)
+            return try Self.number(db, Self.purgedKey) < last ? last : nil
         }
     }
 
     public func notePurged(_ erasure: Int64) async throws {
         try await writing { try Self.raise($0, Self.purgedKey, to: erasure) }
+    }
+
+    /// A number of the table `meta`; 0 if it was never stored.
+    private static func number(_ db: Database, _ key: String) throws -> Int64 {
+        try Int64.fetchOne(db, sql: "SELECT value FROM meta WHERE key = ?", arguments: [key]) ?? 0
     }
 
     /// Stores a number in the table `meta` that only grows.

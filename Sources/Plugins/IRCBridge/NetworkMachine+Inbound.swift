@@ -138,8 +138,7 @@ extension NetworkMachine {
             guard message.params.count > 1 else { return [] }
             return listEnded(fold(message.params[1]), isNames: message.verb == "366") + pump(now)
         case "CAP": return capabilitiesChanged(message, now)
-        case "BATCH":
-            return batch(message, now)
+        case "BATCH": return batch(message, now)
         case "FAIL" where message.params.first == "CHATHISTORY":
             return historyFailed(message, message.params.dropFirst(), now)
         case "400", "432", "433", "435", "436", "437", "438", "447", "484":

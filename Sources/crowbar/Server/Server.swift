@@ -34,20 +34,7 @@ struct Server {
             throw Refusal(ListenProblem.text(socket, errno: ENAMETOOLONG))
         }
         try DataLocation.check(configuration.data)
-        let missing = DataFolder.missingBesideLog(configuration.data)
-        let isNew = access(configuration.data, F_OK) != 0
-        let stores = try Stores(configuration, for: .serving) { upgraded in
-            logger.notice(
-                "\(Stores.words(upgraded))",
-                metadata: [
-                    "database": "\(upgraded.name)", "from": "\(upgraded.found)", "to": "\(upgraded.supported)",
-                ])
-        }
-        // A misspelt path is a folder that is made.
-        if isNew {
-            logger.notice("the data folder \(FolderPath.shown(stores.folder.path)) was not there, and was made")
-        }
-        for file in missing { logger.warning("\(DataFolder.warning(configuration.data, missing: file))") }
+        let stores = try openStores(logger)
         let checks = CheckDesk(now: Clock.monotonic)
         let ingest = stores.makeIngest(checks: checks.checks) { [logger] in
             logger.error("an append failed; nothing of it was stored", metadata: ["error": "\($0)"])
@@ -111,6 +98,26 @@ struct Server {
             logger: Logger("crowbar.services", logging, level: .critical))
         group.maximumGracefulShutdownDuration = .seconds(Self.shutdownSeconds)
         try await run(group, end, socket: socket)
+    }
+
+    /// Opens the stores, and logs what was made, is missing, or was upgraded.
+    /// - Throws: ``Refusal``.
+    private func openStores(_ logger: Logger) throws -> Stores {
+        let missing = DataFolder.missingBesideLog(configuration.data)
+        let isNew = access(configuration.data, F_OK) != 0
+        let stores = try Stores(configuration, for: .serving) { upgraded in
+            logger.notice(
+                "\(Stores.words(upgraded))",
+                metadata: [
+                    "database": "\(upgraded.name)", "from": "\(upgraded.found)", "to": "\(upgraded.supported)",
+                ])
+        }
+        // A misspelt path is a folder that is made.
+        if isNew {
+            logger.notice("the data folder \(FolderPath.shown(stores.folder.path)) was not there, and was made")
+        }
+        for file in missing { logger.warning("\(DataFolder.warning(configuration.data, missing: file))") }
+        return stores
     }
 
     /// The listener for people and programs.
