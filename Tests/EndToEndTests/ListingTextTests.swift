@@ -200,6 +200,22 @@ import Testing
         #expect(PluginPage(plugin).lines == shown)
     }
 
+    @Test func aQueuesPageBeginsWithTheQueue() throws {
+        let json = """
+            {"name":"irc","state":"live","health":"degraded","healthReason":"libera: no such channel",
+            "queues":[{"name":"libera","cursor":{"eventId":"e9","position":9},"lag":1,"inFlight":0,"waiting":2,
+            "ratePerSecond":0.0,"state":"live","health":"degraded","deadLetters":3,
+            "reasons":["no such channel","b\\u001b"]}]}
+            """
+        let plugin = try JSON(parsing: Array(json.utf8))
+        #expect(
+            PluginPage(plugin, queue: "libera").lines == [
+                "queue: irc/libera", "state: live", "health: degraded", "  no such channel", "  b\\u001b", "lag: 1",
+                "rate/s: -", "in flight: 0", "waiting: 2", "dead letters: 3", "position: 9", "cursor: e9", "",
+                "name: irc", "state: live", "health: degraded (libera: no such channel)",
+            ])
+    }
+
     struct Progress: Sendable, CustomTestStringConvertible {
         var testDescription: String
         var position: Int64 = 50

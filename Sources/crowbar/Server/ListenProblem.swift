@@ -57,6 +57,14 @@ enum ListenProblem {
         }
     }
 
+    /// The problem that a probe found.
+    static func text(_ address: ListenAddress, _ problem: ListenProbe.Problem) -> String {
+        switch problem {
+        case .unknownHost: unknownHost("\(address)", address.host)
+        case .failed(let code): text("\(address)", errno: code)
+        }
+    }
+
     /// The problem of a name that stands for no address.
     static func unknownHost(_ address: String, _ host: String) -> String {
         "\(address) cannot be listened on: '\(host)' stands for no address; write an address, such as 127.0.0.1, or "

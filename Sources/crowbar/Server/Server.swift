@@ -34,6 +34,7 @@ struct Server {
             throw Refusal(ListenProblem.text(socket, errno: ENAMETOOLONG))
         }
         try DataLocation.check(configuration.data)
+        try checkAddressBeforeFirstStart()
         let stores = try openStores(logger)
         let checks = CheckDesk(now: Clock.monotonic)
         let ingest = stores.makeIngest(checks: checks.checks) { [logger] in
@@ -69,6 +70,9 @@ struct Server {
         let (requests, shutdown) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         let reload = ServerReload(
             running: configuration, load: reload, reloadPlugins: { try plugins.reload() },
+            problems: { new in
+                new.isPluginFolderNamed ? MissingPlugins.text(new).map { [$0] } ?? [] : []
+            },
             reloadable: ["log": { logging.values = $0.log }, "log.keep_deleted": { keep.value = $0.keepDeleted }],
             logger: logger)
         var group = ServiceGroupConfiguration(
@@ -98,6 +102,16 @@ struct Server {
             logger: Logger("crowbar.services", logging, level: .critical))
         group.maximumGracefulShutdownDuration = .seconds(Self.shutdownSeconds)
         try await run(group, end, socket: socket)
+    }
+
+    /// Refuses an address that cannot be bound before a new data folder is made, so that a start that fails leaves
+    /// nothing behind. Where the folder exists a server may already run on it, which its lock reports better.
+    /// - Throws: ``Refusal``.
+    private func checkAddressBeforeFirstStart() throws {
+        guard access(configuration.data, F_OK) != 0, configuration.listen.port != 0,
+            let problem = ListenProbe.problem(configuration.listen)
+        else { return }
+        throw Refusal(ListenProblem.text(configuration.listen, problem))
     }
 
     /// Opens the stores, and logs what was made, is missing, or was upgraded.

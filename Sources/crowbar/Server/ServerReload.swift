@@ -10,6 +10,8 @@ struct ServerReload: Sendable {
     /// Reads the plugin folder.
     /// - Returns: The plugins that changed, in words.
     let reloadPlugins: @Sendable () throws -> [String]
+    /// What would be wrong with a new configuration after a restart, in words.
+    let problems: @Sendable (Configuration) -> [String]
     /// The keys that a running server takes over, each with what takes it over. All others need a restart.
     let reloadable: [String: @Sendable (Configuration) -> Void]
     let logger: Logger
@@ -22,6 +24,7 @@ struct ServerReload: Sendable {
                 !reloadable.keys.contains { key == $0 || key.hasPrefix($0 + ".") }
             }
             for apply in reloadable.values { apply(new) }
+            for problem in problems(new) { logger.error("\(problem)") }
             if restart.isEmpty {
                 logger.notice("crowbar.toml read again; nothing in it needs a restart")
             } else {

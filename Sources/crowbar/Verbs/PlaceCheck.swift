@@ -200,13 +200,11 @@ struct PlaceCheck {
 
     private func listen(isRunning: Bool) -> [Finding] {
         let address = configuration.listen
-        switch ListenProbe.problem(address) {
-        case nil: return []
-        case .unknownHost: return [listenError(ListenProblem.unknownHost("\(address)", address.host))]
-        case .failed(EADDRINUSE)
-        where isRunning && ListenProbe.holds(serverOn: configuration.data, port: address.port): return []
-        case .failed(let code): return [listenError(ListenProblem.text("\(address)", errno: code))]
-        }
+        guard let problem = ListenProbe.problem(address) else { return [] }
+        let isOwn =
+            problem == .failed(EADDRINUSE) && isRunning
+            && ListenProbe.holds(serverOn: configuration.data, port: address.port)
+        return isOwn ? [] : [listenError(ListenProblem.text(address, problem))]
     }
 }
 

@@ -8,12 +8,19 @@ struct PluginPage {
     ]
 
     private let plugin: JSON
+    private let queue: String?
 
-    init(_ plugin: JSON) { self.plugin = plugin }
+    /// - Parameters:
+    ///   - plugin: The server's listing of a plugin.
+    ///   - queue: The only queue to show; the page then begins with it. nil shows all queues.
+    init(_ plugin: JSON, queue: String? = nil) {
+        self.plugin = plugin
+        self.queue = queue
+    }
 
-    /// The page: how the plugin is, its queues, what it says of itself, its manifest.
+    /// The page: the queue that was asked for, the plugin's state, its queues, what it reports of itself, its manifest.
     var lines: [String] {
-        var parts = [head, queues]
+        var parts = queue.map { [queueHead($0), head] } ?? [head, queues]
         if let details = plugin["status"]?["details"] {
             parts.append(["status details:"] + Self.flat(details, "").map { "  \($0): \($1)" })
         }
@@ -57,6 +64,21 @@ struct PluginPage {
 
     /// Why its health is not `ok`, a line each.
     private var reasons: [String] { (plugin["healthReasons"]?.array ?? []).map { "  \(Table.cell($0))" } }
+
+    /// The state of one queue, a line for each of its members.
+    private func queueHead(_ name: String) -> [String] {
+        guard let queue = plugin["queues"]?.array?.first(where: { $0["name"]?.string == name }) else { return [] }
+        let dropped = DisplayTime.json(queue["droppedAt"])?.string.map { JSON.string("dropped \($0)") }
+        let reasons = (queue["reasons"]?.array ?? queue["reason"].map { [$0] } ?? []).map { "  \(Table.cell($0))" }
+        let cells: [(String, JSON?)] = [
+            ("lag", queue["lag"]), ("rate/s", QueueRow.rate(queue)), ("in flight", queue["inFlight"]),
+            ("waiting", queue["waiting"]), ("dead letters", queue["deadLetters"]),
+            ("position", queue["cursor"]?["position"]), ("cursor", queue["cursor"]?["eventId"]),
+        ]
+        return ["queue: \(cell("name") ?? "-")/\(TerminalText.line(name))"]
+            + ["state: \(Table.cell(dropped ?? queue["state"]))", "health: \(Table.cell(queue["health"]))"]
+            + reasons + cells.map { "\($0): \(Table.cell($1))" } 
+    }
 
     private var queues: [String] {
         guard let queues = plugin["queues"]?.array, !queues.isEmpty else { return [] }

@@ -7,7 +7,7 @@ extension Plugins {
     struct Show: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Show a plugin: how it is, its queues, its manifest. --json has all that is known.",
-            discussion: "NAME/QUEUE leaves the other queues out.")
+            discussion: "NAME/QUEUE shows that queue first, and no other queue.")
 
         @OptionGroup var settings: ConfigurationOption
         @Argument(help: "The plugin, or NAME/QUEUE.") var name: String
@@ -24,7 +24,7 @@ extension Plugins {
             guard let plugin = try? JSON(parsing: answer.body) else {
                 throw Refusal("the server's answer is not JSON")
             }
-            for line in PluginPage(plugin).lines { StandardStream.output.write(line: line) }
+            for line in PluginPage(plugin, queue: names.queue).lines { StandardStream.output.write(line: line) }
         }
     }
 
