@@ -97,6 +97,8 @@ final class APIResponder: Sendable {
         case "/api/events":
             try Self.expect(.get, request, path)
             let query = try query()
+            // Before the reader: a refused call must not be in the audit log.
+            try query.refuseUnknown(knowing: EventsRoute.parameters)
             let reader = try await readers.reader(request.headers, query, path: path, address: address)
             return try await events.respond(query, reader, try await rights.access(for: reader.reader))
         case "/api/events/stream":
