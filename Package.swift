@@ -119,6 +119,7 @@ let package = Package(
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ] + nio,
+            resources: [.embedInCode("openapi.json")],
             swiftSettings: strict),
         .executableTarget(
             name: "crowbar",
@@ -225,7 +226,7 @@ let package = Package(
                 "CrowbarTesting", "JSONBytes", "PluginHost", "crowbar", "IRCBridge", "Webhook", "AWS", "Launcher",
                 logging,
             ],
-            exclude: ["irc_client.py"],
+            exclude: ["irc_client.py", "openapi_check.py", "openapi_hooks.py", "requirements.txt"],
             swiftSettings: strict),
         .testTarget(name: "RepositoryTests", swiftSettings: strict),
     ]

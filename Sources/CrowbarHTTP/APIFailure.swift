@@ -31,10 +31,11 @@ struct APIFailure: Error, Sendable {
     }
 
     /// A path that is there, but not for this method (RFC 9110, section 15.5.6).
-    static func methodNotAllowed(_ path: String, allowed: HTTPRequest.Method) -> APIFailure {
-        var failure = APIFailure(.notFound, "\(path) takes \(allowed.rawValue) only")
+    static func methodNotAllowed(_ path: String, allowed: [HTTPRequest.Method]) -> APIFailure {
+        let methods = allowed.map(\.rawValue)
+        var failure = APIFailure(.notFound, "\(path) takes \(methods.joined(separator: " and ")) only")
         failure.status = .methodNotAllowed
-        failure.headers[.allow] = allowed.rawValue
+        failure.headers[.allow] = methods.joined(separator: ", ")
         return failure
     }
 

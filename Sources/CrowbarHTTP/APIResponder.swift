@@ -8,6 +8,7 @@ import NIOCore
 /// Finds the answer to a request. One for each listener.
 final class APIResponder: Sendable {
     private let configuration: APIConfiguration
+    private let door: Door
     private let authenticator: Authenticator
     private let commands: CommandsRoute
     private let events: EventsRoute
@@ -24,6 +25,7 @@ final class APIResponder: Sendable {
 
     init(_ configuration: APIConfiguration, door: Door, rules: ListenerRules, log: SparseLog) {
         self.configuration = configuration
+        self.door = door
         self.log = log
         hosts = rules.hosts
         bodies = BodyReader()
@@ -89,7 +91,11 @@ final class APIResponder: Sendable {
         func query() throws(APIFailure) -> Query { try Query(target[path.endIndex...].dropFirst()) }
         // Load balancers ask for an address, and learn nothing but that it is alive.
         if path != "/healthz", path != "/readyz" { try checkHost(request, address) }
+        if !door.isCommandLine { try RouteTable.check(request.method, path) }
         switch path {
+        case OpenAPIRoute.path:
+            try Self.expect(.get, request, path)
+            return OpenAPIRoute.respond(request)
         case "/api/commands":
             try Self.expect(.post, request, path)
             return try await commands.respond(
@@ -97,6 +103,8 @@ final class APIResponder: Sendable {
         case "/api/events":
             try Self.expect(.get, request, path)
             let query = try query()
+            // Before the reader: a refused call must not be in the audit log.
+            try query.refuseUnknown(knowing: EventsRoute.parameters)
             let reader = try await readers.reader(request.headers, query, path: path, address: address)
             return try await events.respond(query, reader, try await rights.access(for: reader.reader))
         case "/api/events/stream":
@@ -169,7 +177,7 @@ final class APIResponder: Sendable {
     }
 
     static func expect(_ method: HTTPRequest.Method, _ request: Request, _ path: Substring) throws(APIFailure) {
-        guard request.method == method else { throw APIFailure.methodNotAllowed(String(path), allowed: method) }
+        guard request.method == method else { throw APIFailure.methodNotAllowed(String(path), allowed: [method]) }
     }
 
     static func unknown(_ path: Substring) -> APIFailure {

@@ -31,7 +31,7 @@ struct EventFilter: Sendable {
 
     private static func names(_ query: Query, _ parameter: String) throws(APIFailure) -> [String]? {
         guard let text = query[parameter] else { return nil }
-        let names = text.split(separator: ",").map(String.init)
+        let names = text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
         guard (1...APIConfiguration.Limit.filterNames).contains(names.count) else {
             throw APIFailure(
                 .invalidCommand, "'\(parameter)' takes 1 to \(APIConfiguration.Limit.filterNames) names, with commas",
