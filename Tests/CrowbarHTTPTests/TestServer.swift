@@ -59,7 +59,10 @@ struct TestServer: Sendable {
             ingest: ingest, log: log, authenticate: { try accounts.principal($0) }, hash: hash,
             listings: APIConfiguration.Listings(
                 plugins: { Array(#"[{"name":"irc"}]"#.utf8) },
-                cursors: { $0 == "irc/libera" ? Array(#"[{"queue":"libera"}]"#.utf8) : nil },
+                cursors: { name in
+                    if name == "long" { return [0x5B] + [UInt8](repeating: 0x20, count: 16 << 20) + [0x5D] }
+                    return name == "irc/libera" ? Array(#"[{"queue":"libera"}]"#.utf8) : nil
+                },
                 deadLetters: { name, access in
                     if name == "reader" { return Array("\(access.reader)".utf8) }
                     return name == "irc" ? Array("[]".utf8) : nil
