@@ -75,8 +75,11 @@ struct APIFailure: Error, Sendable {
         return "\(hundredths / 100).\(hundredths % 100 / 10)\(hundredths % 10)"
     }
 
-    /// Writes `{"error": {"code", "message", "field"?, "progress"?}}`.
-    static func write(_ error: CommandError, progress: Double? = nil, to json: inout JSONWriter) {
+    /// Writes `{"error": {"code", "message", "field"?, "progress"?, "retryAfter"?}}`.
+    /// - Parameter retryAfter: What a line of an answer says in place of the header `Retry-After`, in seconds.
+    static func write(
+        _ error: CommandError, progress: Double? = nil, retryAfter: Int? = nil, to json: inout JSONWriter
+    ) {
         json.beginObject()
         json.key("error")
         json.beginObject()
@@ -87,6 +90,7 @@ struct APIFailure: Error, Sendable {
             json.key("progress")
             json.raw(Array(Self.hundredths(progress).utf8))
         }
+        if let retryAfter { json.member("retryAfter", Int64(retryAfter)) }
         json.endObject()
         json.endObject()
     }

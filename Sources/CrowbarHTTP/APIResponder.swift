@@ -18,6 +18,7 @@ final class APIResponder: Sendable {
     private let views: ViewsRoute?
     private let reads: ReadRoute?
     private let readers: ReaderAuthenticator
+    private let limiter: RateLimiter
     private let rights: ReadAccess
     private let bodies: BodyReader
     private let hosts: HostRule?
@@ -34,19 +35,20 @@ final class APIResponder: Sendable {
         readers = ReaderAuthenticator(
             authenticator: authenticator, door: door, isAnonymousAllowed: configuration.anonymousRead,
             logger: configuration.logger)
+        limiter = RateLimiter(rates: configuration.rates, now: configuration.now)
         rights = ReadAccess(configuration.log)
         let readable = ReadableLog(configuration.log)
         commands = CommandsRoute(
-            ingest: configuration.ingest, bodies: bodies, door: door, authenticator: authenticator)
+            ingest: configuration.ingest, bodies: bodies, door: door, authenticator: authenticator, limiter: limiter)
         events = EventsRoute(log: readable, rights: rights, readers: readers)
         stream = EventStreamRoute(
             log: readable, readers: readers, now: configuration.now, recheck: recheck,
             limits: .init(door, connections: rules.connections))
-        let (readers, rights) = (readers, rights)
+        let (readers, rights, limiter) = (readers, rights, limiter)
         views = configuration.views.map {
             ViewsRoute(
                 $0, markers: configuration.markers, log: readable, rights: rights, readers: readers,
-                now: configuration.now)
+                limiter: limiter, now: configuration.now)
         }
         let (bodies, authenticator) = (bodies, authenticator)
         reads = configuration.markers.map {
@@ -106,11 +108,13 @@ final class APIResponder: Sendable {
             // Before the reader: a refused call must not be in the audit log.
             try query.refuseUnknown(knowing: EventsRoute.parameters)
             let reader = try await readers.reader(request.headers, query, path: path, address: address)
+            try limiter.admit(.events, reader, address: address)
             return try await events.respond(query, reader, try await rights.access(for: reader.reader))
         case "/api/events/stream":
             try Self.expect(.get, request, path)
             let query = try query()
             let reader = try await readers.reader(request.headers, query, path: path, address: address)
+            try limiter.admit(.events, reader, address: address)
             let access = try await rights.access(for: reader.reader)
             return try await stream.respond(request, query, reader, access, on: channel, address: address())
         case ReadRoute.path:
