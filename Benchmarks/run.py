@@ -103,21 +103,26 @@ def requests_per_second(*arguments):
     return float(next(line for line in wrk.splitlines() if line.startswith("Requests/sec")).split()[1])
 
 
+def saturate(server):
+    """The commands a second that a server takes at most."""
+    script = server.folder / "post.lua"
+    script.write_text(
+        'wrk.method = "POST"\n'
+        f'wrk.headers["Authorization"] = "Bearer {server.token}"\n'
+        'wrk.headers["Content-Type"] = "application/json"\n'
+        "wrk.body = '{\"type\":\"SEND_MESSAGE\",\"channelId\":\"general\","
+        "\"message\":\"the quick brown fox jumps over the lazy dog\"}'\n")
+    return requests_per_second("-s", str(script), f"{server.url}/api/commands")
+
+
 def ingest(binaries, folder):
     server = Server(binaries, folder)
     server.start()
     try:
         server.prepare()
-        script = server.folder / "post.lua"
-        script.write_text(
-            'wrk.method = "POST"\n'
-            f'wrk.headers["Authorization"] = "Bearer {server.token}"\n'
-            'wrk.headers["Content-Type"] = "application/json"\n'
-            "wrk.body = '{\"type\":\"SEND_MESSAGE\",\"channelId\":\"general\","
-            "\"message\":\"the quick brown fox jumps over the lazy dog\"}'\n")
         commands, http, rows = [], [], []
         for run in range(RUNS):
-            commands.append(requests_per_second("-s", str(script), f"{server.url}/api/commands"))
+            commands.append(saturate(server))
             http.append(requests_per_second(f"{server.url}/healthz"))
             database = server.folder / f"limit{run}.db"
             output = subprocess.run(
@@ -314,9 +319,14 @@ def webhook(binaries, folder):
     measure(binaries, folder)
 
 
+def views(binaries, folder):
+    from views import measure
+    measure(binaries, folder)
+
+
 BENCHMARKS = {
     "memory": memory, "idle": idle, "latency": latency, "ingest": ingest, "delivery": delivery, "irc": irc,
-    "webhook": webhook}
+    "webhook": webhook, "views": views}
 
 
 def main():
