@@ -27,6 +27,7 @@ let package = Package(
         .executable(name: "crowbar-launch", targets: ["Launcher"]),
         .executable(name: "crowbar-bench-pipe", targets: ["BenchmarkPipe"]),
         .executable(name: "crowbar-bench-post", targets: ["BenchmarkPost"]),
+        .executable(name: "crowbar-bench-rate", targets: ["BenchmarkRate"]),
         .executable(name: "crowbar-bench-relay", targets: ["BenchmarkRelay"]),
         .executable(name: "crowbar-bench-talk", targets: ["BenchmarkTalk"]),
         .library(name: "PluginKit", targets: ["PluginKit"]),
@@ -137,6 +138,7 @@ let package = Package(
             name: "BenchmarkPipe", path: "Benchmarks/Pipe", linkerSettings: [.linkedLibrary("sqlite3")]),
         .executableTarget(
             name: "BenchmarkPost", path: "Benchmarks/Post", linkerSettings: [.linkedLibrary("curl")]),
+        .executableTarget(name: "BenchmarkRate", path: "Benchmarks/Rate"),
         .executableTarget(name: "BenchmarkRelay", path: "Benchmarks/Relay"),
         .executableTarget(name: "BenchmarkTalk", path: "Benchmarks/Talk"),
 

@@ -115,15 +115,19 @@ def wrk_script(server):
     return script
 
 
+def saturate(server):
+    """The commands a second that a server takes at most."""
+    return requests_per_second("-s", str(wrk_script(server)), f"{server.url}/api/commands")
+
+
 def ingest(binaries, folder):
     server = Server(binaries, folder)
     server.start()
     try:
         server.prepare()
-        script = wrk_script(server)
         commands, http, rows = [], [], []
         for run in range(RUNS):
-            commands.append(requests_per_second("-s", str(script), f"{server.url}/api/commands"))
+            commands.append(saturate(server))
             http.append(requests_per_second(f"{server.url}/healthz"))
             database = server.folder / f"limit{run}.db"
             output = subprocess.run(
@@ -326,9 +330,14 @@ def webhook(binaries, folder):
     measure(binaries, folder)
 
 
+def views(binaries, folder):
+    from views import measure
+    measure(binaries, folder)
+
+
 BENCHMARKS = {
     "memory": memory, "idle": idle, "latency": latency, "ingest": ingest, "commands": commands,
-    "delivery": delivery, "irc": irc, "webhook": webhook}
+    "delivery": delivery, "irc": irc, "webhook": webhook, "views": views}
 
 
 def main():

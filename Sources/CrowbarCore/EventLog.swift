@@ -41,6 +41,10 @@ public protocol EventLog: Sendable {
     func read(lane: LogLane, after position: Int64, through end: Int64, limit: Int, maxBytes: Int) async throws
         -> LogPage
 
+    /// A page of the entries without a channel, which register and rename users, oldest first. The parameters are those
+    /// of ``read(lane:after:through:limit:maxBytes:)``.
+    func readUserEvents(after position: Int64, through end: Int64, limit: Int, maxBytes: Int) async throws -> LogPage
+
     /// Which private channels a user is a member of, and which the user is invited to, at the head of the log.
     ///
     /// For ``ReadAccess``, which decides by it who may read what.

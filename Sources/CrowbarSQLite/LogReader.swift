@@ -18,11 +18,24 @@ enum LogReader {
     static func page(
         _ db: Database, lane: LogLane, after position: Int64, through end: Int64, limit: Int, maxBytes: Int
     ) throws -> LogPage {
-        let (condition, name) =
-            switch lane {
-            case .channel(let name): ("channelId = ?", name)
-            case .user(let name): ("channelId IS NULL AND userId = ?", name)
-            }
+        switch lane {
+        case .channel(let name): return try self.page(db, "channelId = ?", name, position, end, limit, maxBytes)
+        case .user(let name):
+            return try self.page(db, "channelId IS NULL AND userId = ?", name, position, end, limit, maxBytes)
+        }
+    }
+
+    /// The entries without a channel, by the same index.
+    static func userEvents(
+        _ db: Database, after position: Int64, through end: Int64, limit: Int, maxBytes: Int
+    ) throws -> LogPage {
+        try page(db, "channelId IS ?", nil, position, end, limit, maxBytes)
+    }
+
+    private static func page(
+        _ db: Database, _ condition: String, _ name: String?, _ position: Int64, _ end: Int64, _ limit: Int,
+        _ maxBytes: Int
+    ) throws -> LogPage {
         let rows = try RawStatement(
             cached: """
                 SELECT \(columns) FROM events WHERE \(condition) AND position > ? AND position <= ?
