@@ -16,6 +16,8 @@ import requests
 from hypothesis import HealthCheck, Phase, given, settings as hypothesis_settings
 
 STREAM = "/api/events/stream"
+# schemathesis leaves out the document that it has loaded.
+DOCUMENT = "/api/openapi.json"
 SEED = 20261130
 CHECKS = [
     "not_a_server_error", "status_code_conformance", "content_type_conformance", "response_headers_conformance",
@@ -106,7 +108,7 @@ def schemathesis(settings, path):
             file.write(CONFIGURATION.format(seed=SEED, examples=settings["examples"]))
         return subprocess.run([
             os.path.join(os.path.dirname(sys.executable), "schemathesis"), "--config-file", configuration, "run",
-            settings["url"] + "/api/openapi.json", "--checks", ",".join(CHECKS), "--exclude-path", STREAM,
+            settings["url"] + DOCUMENT, "--checks", ",".join(CHECKS), "--exclude-path", STREAM,
             "--suppress-health-check", "all", "--request-timeout", "70", "--no-color",
         ], env=environment, cwd=folder, check=False).returncode
 
@@ -198,6 +200,20 @@ def check_stream(settings, hooks):
     assert counts.get(200) and counts.get(422), "nothing was accepted, or nothing refused"
 
 
+def check_document(settings):
+    """The document is valid, and served as it says of itself."""
+    answer = requests.get(settings["url"] + DOCUMENT, timeout=20)
+    assert answer.status_code == 200 and answer.headers["content-type"] == "application/json", answer.headers
+    assert answer.headers["cache-control"] == "public, no-cache", answer.headers
+    openapi_spec_validator.validate(answer.json())
+    tag = answer.headers["etag"]
+    again = requests.get(settings["url"] + DOCUMENT, headers={"If-None-Match": tag}, timeout=20)
+    assert again.status_code == 304 and not again.content and again.headers["etag"] == tag, again.headers
+    other = requests.post(settings["url"] + DOCUMENT, timeout=20)
+    assert other.status_code == 405 and other.headers["allow"] == "GET", other.headers
+    return answer.json()
+
+
 # The plugin of this test has neither queues nor endpoints, and so neither cursors nor dead letters.
 NEVER_ACCEPTED = {
     "POST /api/admin/plugins/{plugin}/test-send", "GET /api/admin/plugins/{plugin}/deliveries",
@@ -216,7 +232,8 @@ def check_statuses(settings):
     with open(settings["document"], encoding="utf-8") as file:
         document = json.load(file)
     expected = {
-        f"{method.upper()} {path}" for path, item in document["paths"].items() for method in item if path != STREAM}
+        f"{method.upper()} {path}" for path, item in document["paths"].items() for method in item
+        if path not in (STREAM, DOCUMENT)}
     assert set(statuses) == expected, expected ^ set(statuses)
     accepted = {name for name, counts in statuses.items() if any(status < "300" for status in counts)}
     assert accepted == expected - NEVER_ACCEPTED, accepted ^ (expected - NEVER_ACCEPTED)
@@ -226,12 +243,7 @@ def main():
     path = os.path.abspath(sys.argv[1])
     with open(path, encoding="utf-8") as file:
         settings = json.load(file)
-    answer = requests.get(settings["url"] + "/api/openapi.json", timeout=20)
-    document = answer.json()
-    openapi_spec_validator.validate(document)
-    tag = answer.headers["etag"]
-    again = requests.get(settings["url"] + "/api/openapi.json", headers={"If-None-Match": tag}, timeout=20)
-    assert again.status_code == 304 and not again.content, again.status_code
+    document = check_document(settings)
     seed(settings)
     settings["statuses"] = settings["document"] + ".statuses"
     with open(settings["document"], "w", encoding="utf-8") as file:
