@@ -304,6 +304,12 @@ def memory(binaries, folder):
         server.stop()
 
 
+def streams(binaries, folder):
+    # It uses what is above, under the name of this file.
+    from streams import measure
+    measure(binaries, folder)
+
+
 def irc(binaries, folder):
     bridge.irc(Server, row, resident, free_port, binaries, folder)
 
@@ -315,8 +321,8 @@ def webhook(binaries, folder):
 
 
 BENCHMARKS = {
-    "memory": memory, "idle": idle, "latency": latency, "ingest": ingest, "delivery": delivery, "irc": irc,
-    "webhook": webhook}
+    "memory": memory, "idle": idle, "latency": latency, "ingest": ingest, "delivery": delivery, "streams": streams,
+    "irc": irc, "webhook": webhook}
 
 
 def main():
