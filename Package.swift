@@ -25,6 +25,7 @@ let package = Package(
         .executable(name: "crowbar-webhook", targets: ["Webhook"]),
         .executable(name: "crowbar-aws", targets: ["AWS"]),
         .executable(name: "crowbar-launch", targets: ["Launcher"]),
+        .executable(name: "crowbar-bench-follow", targets: ["BenchmarkFollow"]),
         .executable(name: "crowbar-bench-pipe", targets: ["BenchmarkPipe"]),
         .executable(name: "crowbar-bench-post", targets: ["BenchmarkPost"]),
         .executable(name: "crowbar-bench-rate", targets: ["BenchmarkRate"]),
@@ -134,6 +135,7 @@ let package = Package(
             swiftSettings: strict),
 
         // What script/bench measures with.
+        .executableTarget(name: "BenchmarkFollow", path: "Benchmarks/Follow"),
         .executableTarget(
             name: "BenchmarkPipe", path: "Benchmarks/Pipe", linkerSettings: [.linkedLibrary("sqlite3")]),
         .executableTarget(

@@ -320,6 +320,12 @@ def memory(binaries, folder):
         server.stop()
 
 
+def streams(binaries, folder):
+    # It uses what is above, under the name of this file.
+    from streams import measure
+    measure(binaries, folder)
+
+
 def irc(binaries, folder):
     bridge.irc(Server, row, resident, free_port, binaries, folder)
 
@@ -337,7 +343,7 @@ def views(binaries, folder):
 
 BENCHMARKS = {
     "memory": memory, "idle": idle, "latency": latency, "ingest": ingest, "commands": commands,
-    "delivery": delivery, "irc": irc, "webhook": webhook, "views": views}
+    "delivery": delivery, "streams": streams, "irc": irc, "webhook": webhook, "views": views}
 
 
 def main():

@@ -48,7 +48,8 @@ public protocol EventLog: Sendable {
     /// Which private channels a user is a member of, and which the user is invited to, at the head of the log.
     ///
     /// For ``ReadAccess``, which decides by it who may read what.
-    func readRights(of user: String) async throws -> ReadRights
+    /// - Parameter withPublic: Whether the public channels are wanted too.
+    func readRights(of user: String, withPublic: Bool) async throws -> ReadRights
 
     /// The channel of that id and what a user is in it, at the head of the log; nil if there is none.
     func channel(_ id: String, for user: String) async throws -> ChannelMembership?
@@ -88,6 +89,11 @@ extension EventLog {
     public func expectAppend() {}
 
     public func requireWritable() async throws {}
+
+    /// As ``readRights(of:withPublic:)``, without the public channels.
+    public func readRights(of user: String) async throws -> ReadRights {
+        try await readRights(of: user, withPublic: false)
+    }
 
     /// As ``append(_:then:)``, and returns once it is durable.
     public func append(_ batch: [Submission]) async throws -> [Result<Receipt, CommandError>] {

@@ -46,6 +46,10 @@ public struct APIConfiguration: Sendable {
         public static let streamsOfUser = 16
         /// Event streams from one address at once.
         public static let streamsOfAddress = 64
+        /// Event streams behind the head of the log that read a page at once.
+        public static let catchUps = 8
+        /// How long a frame about a read marker waits until the views are at the head of the log, in milliseconds.
+        public static let markWait: Int64 = 2_000
         /// When a stream that was refused is worth another try, in seconds.
         public static let streamRetrySeconds = 10
         /// Seconds of silence after which a follower is sent a comment, so that proxies keep the connection.

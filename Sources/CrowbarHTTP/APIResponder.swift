@@ -24,7 +24,11 @@ final class APIResponder: Sendable {
     private let hosts: HostRule?
     private let log: SparseLog
 
-    init(_ configuration: APIConfiguration, door: Door, rules: ListenerRules, log: SparseLog) {
+    /// - Parameter broadcaster: What event streams follow.
+    init(
+        _ configuration: APIConfiguration, door: Door, rules: ListenerRules, log: SparseLog,
+        broadcaster: EventBroadcaster
+    ) {
         self.configuration = configuration
         self.door = door
         self.log = log
@@ -42,8 +46,10 @@ final class APIResponder: Sendable {
             ingest: configuration.ingest, bodies: bodies, door: door, authenticator: authenticator, limiter: limiter)
         events = EventsRoute(log: readable, rights: rights, readers: readers)
         stream = EventStreamRoute(
-            log: readable, readers: readers, now: configuration.now, recheck: recheck,
-            limits: .init(door, connections: rules.connections))
+            EventStream.Shared(
+                log: readable, readers: readers, broadcaster: broadcaster, turns: CatchUpTurns(), sparseLog: log,
+                now: configuration.now, times: rules.times),
+            rights: rights, limiter: limiter, limits: .init(door, connections: rules.connections))
         let (readers, rights, limiter) = (readers, rights, limiter)
         views = configuration.views.map {
             ViewsRoute(
@@ -112,11 +118,7 @@ final class APIResponder: Sendable {
             return try await events.respond(query, reader, try await rights.access(for: reader.reader))
         case "/api/events/stream":
             try Self.expect(.get, request, path)
-            let query = try query()
-            let reader = try await readers.reader(request.headers, query, path: path, address: address)
-            try limiter.admit(.events, reader, address: address)
-            let access = try await rights.access(for: reader.reader)
-            return try await stream.respond(request, query, reader, access, on: channel, address: address())
+            return try await stream.respond(request, try query(), path: path, on: channel, address: address)
         case ReadRoute.path:
             guard let reads else { throw Self.unknown(path) }
             try Self.expect(.post, request, path)

@@ -42,11 +42,16 @@ struct EventFilter: Sendable {
 
     /// Whether it wants an entry of a page. A filter by channel leaves out events without a channel.
     func accepts(_ entry: LogPage.Entry, of page: LogPage) -> Bool {
-        if let types, !types.contains(entry.type) { return false }
-        if let channels {
-            guard let channel = page.name(entry.channel) else { return false }
-            return channels.contains(channel)
-        }
-        return true
+        accepts(entry.type, in: channels == nil ? nil : page.name(entry.channel))
     }
+
+    /// As ``accepts(_:of:)``.
+    func accepts(_ type: EventType, in channel: String?) -> Bool {
+        if let types, !types.contains(type) { return false }
+        guard let channels else { return true }
+        return channel.map(channels.contains) ?? false
+    }
+
+    /// Whether it wants anything of a channel.
+    func accepts(channel: String) -> Bool { channels?.contains(channel) ?? true }
 }

@@ -197,8 +197,8 @@ public final class SQLiteLog: EventLog {
         }
     }
 
-    public func readRights(of user: String) async throws -> ReadRights {
-        try await read { try LogReader.rights($0, of: user) }
+    public func readRights(of user: String, withPublic: Bool) async throws -> ReadRights {
+        try await read { try LogReader.rights($0, of: user, withPublic: withPublic) }
     }
 
     public func channel(_ id: String, for user: String) async throws -> ChannelMembership? {

@@ -169,8 +169,8 @@ public final class MemoryLog: EventLog {
         }
     }
 
-    public func readRights(of user: String) async throws -> ReadRights {
-        state.withLock { $0.tables.rights(of: user, head: Int64($0.stored.count)) }
+    public func readRights(of user: String, withPublic: Bool) async throws -> ReadRights {
+        state.withLock { $0.tables.rights(of: user, head: Int64($0.stored.count), withPublic: withPublic) }
     }
 
     public func channel(_ id: String, for user: String) async throws -> ChannelMembership? {

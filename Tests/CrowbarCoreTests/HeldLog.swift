@@ -58,7 +58,9 @@ final class HeldLog: EventLog {
     ) async throws -> LogPage {
         try await log.readUserEvents(after: position, through: end, limit: limit, maxBytes: maxBytes)
     }
-    func readRights(of user: String) async throws -> ReadRights { try await log.readRights(of: user) }
+    func readRights(of user: String, withPublic: Bool) async throws -> ReadRights {
+        try await log.readRights(of: user, withPublic: withPublic)
+    }
     func channel(_ id: String, for user: String) async throws -> ChannelMembership? {
         try await log.channel(id, for: user)
     }
