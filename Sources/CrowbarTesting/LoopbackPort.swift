@@ -113,6 +113,6 @@ public enum LoopbackPort {
     }
 }
 
-/// How long a test waits for something that must happen: far longer than it takes, also on a loaded machine. A test that
-/// passes never waits so long.
-public let testDeadline = Duration.seconds(90)
+/// How long a test waits for something that must happen: far longer than it takes, also on a loaded machine. A test
+/// that passes never waits so long.
+public let testDeadline = Duration.seconds(180)
