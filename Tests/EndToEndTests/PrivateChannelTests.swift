@@ -16,7 +16,7 @@ import Testing
             ])
         var lines: [String] = []
         while true {
-            let line = try await curl.first("a line", within: .seconds(20)) { String(decoding: $0, as: UTF8.self) }
+            let line = try await curl.first("a line", within: testDeadline) { String(decoding: $0, as: UTF8.self) }
             lines.append(line)
             if line.count == 3 { return lines }
         }
