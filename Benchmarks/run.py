@@ -103,18 +103,24 @@ def requests_per_second(*arguments):
     return float(next(line for line in wrk.splitlines() if line.startswith("Requests/sec")).split()[1])
 
 
+def wrk_script(server):
+    """Writes the script with which wrk sends commands and gives its path."""
+    script = server.folder / "post.lua"
+    script.write_text(
+        'wrk.method = "POST"\n'
+        f'wrk.headers["Authorization"] = "Bearer {server.token}"\n'
+        'wrk.headers["Content-Type"] = "application/json"\n'
+        "wrk.body = '{\"type\":\"SEND_MESSAGE\",\"channelId\":\"general\","
+        "\"message\":\"the quick brown fox jumps over the lazy dog\"}'\n")
+    return script
+
+
 def ingest(binaries, folder):
     server = Server(binaries, folder)
     server.start()
     try:
         server.prepare()
-        script = server.folder / "post.lua"
-        script.write_text(
-            'wrk.method = "POST"\n'
-            f'wrk.headers["Authorization"] = "Bearer {server.token}"\n'
-            'wrk.headers["Content-Type"] = "application/json"\n'
-            "wrk.body = '{\"type\":\"SEND_MESSAGE\",\"channelId\":\"general\","
-            "\"message\":\"the quick brown fox jumps over the lazy dog\"}'\n")
+        script = wrk_script(server)
         commands, http, rows = [], [], []
         for run in range(RUNS):
             commands.append(requests_per_second("-s", str(script), f"{server.url}/api/commands"))
@@ -129,6 +135,12 @@ def ingest(binaries, folder):
         row("", statistics.median(commands), "/s", statistics.median(rows), "rows in C, 64 a sync")
     finally:
         server.stop()
+
+
+def commands(binaries, folder):
+    # It uses what is above, under the name of this file.
+    from commands import measure
+    measure(binaries, folder)
 
 
 def delivery(binaries, folder):
@@ -315,8 +327,8 @@ def webhook(binaries, folder):
 
 
 BENCHMARKS = {
-    "memory": memory, "idle": idle, "latency": latency, "ingest": ingest, "delivery": delivery, "irc": irc,
-    "webhook": webhook}
+    "memory": memory, "idle": idle, "latency": latency, "ingest": ingest, "commands": commands,
+    "delivery": delivery, "irc": irc, "webhook": webhook}
 
 
 def main():
