@@ -77,6 +77,8 @@ let package = Package(
             ],
             swiftSettings: strict),
 
+        .target(name: "Identity", dependencies: ["CrowbarCore", "JSONBytes", "OpenSSL"], swiftSettings: strict),
+
         // Plugins: the protocol, the kit, the host.
         .target(name: "PluginWire", dependencies: ["JSONBytes"], swiftSettings: strict),
         .target(name: "PluginKit", dependencies: ["PluginWire", "JSONBytes"], swiftSettings: strict),
@@ -209,6 +211,10 @@ let package = Package(
             dependencies: ["AWS", "PluginKit", "PluginWire", "JSONBytes", "CrowbarTesting", "OpenSSL"],
             exclude: ["aws_world.py", "requirements.txt"],
             resources: [.copy("Vectors")],
+            swiftSettings: strict),
+        .testTarget(
+            name: "IdentityTests",
+            dependencies: ["Identity", "CrowbarCore", "CrowbarSQLite", "CrowbarTesting", "JSONBytes", "OpenSSL"],
             swiftSettings: strict),
         .testTarget(
             name: "CrowbarHTTPTests",
