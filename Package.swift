@@ -215,6 +215,7 @@ let package = Package(
         .testTarget(
             name: "IdentityTests",
             dependencies: ["Identity", "CrowbarCore", "CrowbarSQLite", "CrowbarTesting", "JSONBytes", "OpenSSL"],
+            exclude: ["oracle.py", "requirements.txt"],
             swiftSettings: strict),
         .testTarget(
             name: "CrowbarHTTPTests",
