@@ -125,8 +125,8 @@ let package = Package(
         .executableTarget(
             name: "crowbar",
             dependencies: [
-                "CrowbarCore", "CrowbarSQLite", "CrowbarViews", "CrowbarHTTP", "PluginHost", "PluginWire", "JSONBytes",
-                "OpenSSL", "Settings", logging,
+                "CrowbarCore", "CrowbarSQLite", "CrowbarViews", "CrowbarHTTP", "Identity", "PluginHost", "PluginWire",
+                "JSONBytes", "OpenSSL", "Settings", logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"), http1,

@@ -27,12 +27,15 @@ public struct Principal: Sendable, Equatable {
     public var scopes: Scopes
     /// When the token ends, Unix milliseconds; nil: not by time.
     public var expires: Int64?
+    /// Whether the token is a session: a person's who signed in, not a program's.
+    public var isSession: Bool
 
     /// Makes a principal.
-    public init(userId: String, scopes: Scopes, expires: Int64? = nil) {
+    public init(userId: String, scopes: Scopes, expires: Int64? = nil, isSession: Bool = false) {
         self.userId = userId
         self.scopes = scopes
         self.expires = expires
+        self.isSession = isSession
     }
 
     /// Whether it may act for others and do what only creators and authors may.
