@@ -79,6 +79,8 @@ let package = Package(
             ],
             swiftSettings: strict),
 
+        .target(name: "Identity", dependencies: ["CrowbarCore", "JSONBytes", "OpenSSL"], swiftSettings: strict),
+
         // Plugins: the protocol, the kit, the host.
         .target(name: "PluginWire", dependencies: ["JSONBytes"], swiftSettings: strict),
         .target(name: "PluginKit", dependencies: ["PluginWire", "JSONBytes"], swiftSettings: strict),
@@ -126,8 +128,8 @@ let package = Package(
         .executableTarget(
             name: "crowbar",
             dependencies: [
-                "CrowbarCore", "CrowbarSQLite", "CrowbarViews", "CrowbarHTTP", "PluginHost", "PluginWire", "JSONBytes",
-                "OpenSSL", "Settings", logging,
+                "CrowbarCore", "CrowbarSQLite", "CrowbarViews", "CrowbarHTTP", "Identity", "PluginHost", "PluginWire",
+                "JSONBytes", "OpenSSL", "Settings", logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"), http1,
@@ -214,6 +216,11 @@ let package = Package(
             dependencies: ["AWS", "PluginKit", "PluginWire", "JSONBytes", "CrowbarTesting", "OpenSSL"],
             exclude: ["aws_world.py", "requirements.txt"],
             resources: [.copy("Vectors")],
+            swiftSettings: strict),
+        .testTarget(
+            name: "IdentityTests",
+            dependencies: ["Identity", "CrowbarCore", "CrowbarSQLite", "CrowbarTesting", "JSONBytes", "OpenSSL"],
+            exclude: ["oracle.py", "requirements.txt"],
             swiftSettings: strict),
         .testTarget(
             name: "CrowbarHTTPTests",

@@ -52,6 +52,7 @@ private let allowed: [String: Set<String>] = [
         "PluginKit", "PluginWire", "ChatMarkdown", "JSONBytes", "CCurl", "OpenSSL", "DequeModule",
     ],
     "Plugins/AWS": ["PluginKit", "PluginWire", "JSONBytes", "CCurl", "OpenSSL", "DequeModule"],
+    "Identity": ["CrowbarCore", "JSONBytes", "OpenSSL", "Dispatch"],
     "CrowbarHTTP": [
         "CrowbarCore", "CrowbarViews", "JSONBytes", "OpenSSL", "Logging", "Hummingbird", "HummingbirdCore",
         "HTTPTypes", "NIOHTTPTypes", "ServiceLifecycle", "NIOCore", "NIOPosix",
