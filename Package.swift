@@ -49,6 +49,7 @@ let package = Package(
     targets: [
         // Leaves: bytes, C libraries.
         .target(name: "JSONBytes", swiftSettings: strict),
+        .target(name: "Basics", swiftSettings: strict),
         .target(name: "ChatMarkdown", swiftSettings: strict),
         .target(
             name: "Settings", dependencies: ["JSONBytes", .product(name: "TOMLKit", package: "TOMLKit")],
@@ -92,20 +93,22 @@ let package = Package(
         .executableTarget(
             name: "IRCBridge",
             dependencies: [
-                "PluginKit", "PluginWire", "ChatMarkdown", "JSONBytes", "OpenSSL", collections,
+                "PluginKit", "PluginWire", "Basics", "ChatMarkdown", "JSONBytes", "OpenSSL", collections,
                 .product(name: "NIOSOCKS", package: "swift-nio-extras"),
             ] + nio,
             path: "Sources/Plugins/IRCBridge",
             swiftSettings: strict),
         .executableTarget(
             name: "Webhook",
-            dependencies: ["PluginKit", "PluginWire", "ChatMarkdown", "JSONBytes", "CCurl", "OpenSSL", collections],
+            dependencies: [
+                "PluginKit", "PluginWire", "Basics", "ChatMarkdown", "JSONBytes", "CCurl", "OpenSSL", collections,
+            ],
             path: "Sources/Plugins/Webhook",
             swiftSettings: strict),
 
         .executableTarget(
             name: "AWS",
-            dependencies: ["PluginKit", "PluginWire", "JSONBytes", "CCurl", "OpenSSL", collections],
+            dependencies: ["PluginKit", "PluginWire", "Basics", "JSONBytes", "CCurl", "OpenSSL", collections],
             path: "Sources/Plugins/AWS",
             swiftSettings: strict),
 
@@ -185,8 +188,8 @@ let package = Package(
         .testTarget(
             name: "IRCBridgeTests",
             dependencies: [
-                "IRCBridge", "ChatMarkdown", "PluginKit", "PluginWire", "JSONBytes", "OpenSSL", "CrowbarTesting",
-                .product(name: "Yams", package: "Yams"),
+                "IRCBridge", "Basics", "ChatMarkdown", "PluginKit", "PluginWire", "JSONBytes", "OpenSSL",
+                "CrowbarTesting", .product(name: "Yams", package: "Yams"),
             ] + nio,
             exclude: [
                 "drafts_server.py", "history_server.py", "hostile_server.py", "ircu_server.py", "moments_server.py",
@@ -197,7 +200,7 @@ let package = Package(
         .testTarget(
             name: "WebhookTests",
             dependencies: [
-                "Webhook", "ChatMarkdown", "PluginKit", "PluginWire", "JSONBytes", "CrowbarTesting", "OpenSSL",
+                "Webhook", "Basics", "ChatMarkdown", "PluginKit", "PluginWire", "JSONBytes", "CrowbarTesting", "OpenSSL",
             ],
             exclude: [
                 "receiver.py", "judge.py", "tls_world.py", "proxy.py", "requirements.txt", "faulty.py",
@@ -206,7 +209,7 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "AWSTests",
-            dependencies: ["AWS", "PluginKit", "PluginWire", "JSONBytes", "CrowbarTesting", "OpenSSL"],
+            dependencies: ["AWS", "Basics", "PluginKit", "PluginWire", "JSONBytes", "CrowbarTesting", "OpenSSL"],
             exclude: ["aws_world.py", "requirements.txt"],
             resources: [.copy("Vectors")],
             swiftSettings: strict),
@@ -239,7 +242,7 @@ if Context.environment["CROWBAR_FUZZ"] != nil {
         .target(
             name: "IRCBridge",
             dependencies: [
-                "PluginKit", "PluginWire", "ChatMarkdown", "JSONBytes", "OpenSSL", collections,
+                "PluginKit", "PluginWire", "Basics", "ChatMarkdown", "JSONBytes", "OpenSSL", collections,
                 .product(name: "NIOSOCKS", package: "swift-nio-extras"),
             ] + nio,
             path: "Sources/Plugins/IRCBridge", exclude: ["Main.swift"],
