@@ -59,6 +59,8 @@ let package = Package(
             linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
         .target(name: "CCurl", linkerSettings: [.linkedLibrary("curl"), .linkedLibrary("ssl")]),
         .target(name: "OpenSSL", dependencies: ["COpenSSL"] + nio, swiftSettings: strict),
+        .target(
+            name: "HTTPClient", dependencies: ["Basics", "JSONBytes", "CCurl", "OpenSSL"], swiftSettings: strict),
         .executableTarget(name: "Launcher"),
 
         // The core and its stores.
@@ -101,14 +103,15 @@ let package = Package(
         .executableTarget(
             name: "Webhook",
             dependencies: [
-                "PluginKit", "PluginWire", "Basics", "ChatMarkdown", "JSONBytes", "CCurl", "OpenSSL", collections,
+                "PluginKit", "PluginWire", "Basics", "HTTPClient", "ChatMarkdown", "JSONBytes", "CCurl", "OpenSSL",
+                collections,
             ],
             path: "Sources/Plugins/Webhook",
             swiftSettings: strict),
 
         .executableTarget(
             name: "AWS",
-            dependencies: ["PluginKit", "PluginWire", "Basics", "JSONBytes", "CCurl", "OpenSSL", collections],
+            dependencies: ["PluginKit", "PluginWire", "Basics", "HTTPClient", "JSONBytes", "CCurl", collections],
             path: "Sources/Plugins/AWS",
             swiftSettings: strict),
 
@@ -186,6 +189,9 @@ let package = Package(
             name: "OpenSSLTests", dependencies: ["OpenSSL", "CrowbarTesting"] + nio, exclude: ["server.py"],
             swiftSettings: strict),
         .testTarget(
+            name: "HTTPClientTests", dependencies: ["HTTPClient", "Basics", "JSONBytes", "CrowbarTesting"],
+            resources: [.copy("Vectors")], swiftSettings: strict),
+        .testTarget(
             name: "IRCBridgeTests",
             dependencies: [
                 "IRCBridge", "Basics", "ChatMarkdown", "PluginKit", "PluginWire", "JSONBytes", "OpenSSL",
@@ -200,7 +206,8 @@ let package = Package(
         .testTarget(
             name: "WebhookTests",
             dependencies: [
-                "Webhook", "Basics", "ChatMarkdown", "PluginKit", "PluginWire", "JSONBytes", "CrowbarTesting", "OpenSSL",
+                "Webhook", "Basics", "HTTPClient", "ChatMarkdown", "PluginKit", "PluginWire", "JSONBytes",
+                "CrowbarTesting", "OpenSSL",
             ],
             exclude: [
                 "receiver.py", "judge.py", "tls_world.py", "proxy.py", "requirements.txt", "faulty.py",
@@ -209,9 +216,10 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "AWSTests",
-            dependencies: ["AWS", "Basics", "PluginKit", "PluginWire", "JSONBytes", "CrowbarTesting", "OpenSSL"],
+            dependencies: [
+                "AWS", "Basics", "HTTPClient", "PluginKit", "PluginWire", "JSONBytes", "CrowbarTesting", "OpenSSL",
+            ],
             exclude: ["aws_world.py", "requirements.txt"],
-            resources: [.copy("Vectors")],
             swiftSettings: strict),
         .testTarget(
             name: "CrowbarHTTPTests",

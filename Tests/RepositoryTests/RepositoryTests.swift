@@ -45,14 +45,16 @@ private let allowed: [String: Set<String>] = [
         "Dispatch", "CSpawn",
     ],
     "OpenSSL": ["COpenSSL", "NIOCore", "NIOPosix"],
+    "HTTPClient": ["Basics", "JSONBytes", "CCurl", "OpenSSL"],
     "Plugins/IRCBridge": [
         "PluginKit", "PluginWire", "Basics", "ChatMarkdown", "JSONBytes", "OpenSSL", "DequeModule", "NIOCore",
         "NIOPosix", "NIOSOCKS",
     ],
     "Plugins/Webhook": [
-        "PluginKit", "PluginWire", "Basics", "ChatMarkdown", "JSONBytes", "CCurl", "OpenSSL", "DequeModule",
+        "PluginKit", "PluginWire", "Basics", "HTTPClient", "ChatMarkdown", "JSONBytes", "CCurl", "OpenSSL",
+        "DequeModule",
     ],
-    "Plugins/AWS": ["PluginKit", "PluginWire", "Basics", "JSONBytes", "CCurl", "OpenSSL", "DequeModule"],
+    "Plugins/AWS": ["PluginKit", "PluginWire", "Basics", "HTTPClient", "JSONBytes", "CCurl", "DequeModule"],
     "CrowbarHTTP": [
         "CrowbarCore", "CrowbarViews", "JSONBytes", "OpenSSL", "Logging", "Hummingbird", "HummingbirdCore",
         "HTTPTypes", "NIOHTTPTypes", "ServiceLifecycle", "NIOCore", "NIOPosix",

@@ -1,3 +1,5 @@
+import HTTPClient
+
 /// What is to be done about an event whose request has ended.
 enum Judgement: Equatable, Sendable {
     /// It is there; what a function wants said in the chat, as JSON objects.

@@ -1,16 +1,15 @@
 import Basics
 import JSONBytes
-import PluginKit
 
 /// The endpoint that hands a container its credentials (docs.aws.amazon.com, "Container credential provider").
-struct ContainerEndpoint: Hashable, Sendable {
+package struct ContainerEndpoint: Hashable, Sendable {
     /// Where it is.
-    let endpoint: ServiceEndpoint
+    package let endpoint: ServiceEndpoint
     /// The path and query to ask for.
-    let path: String
+    package let path: String
 
     /// Finds it in the environment; nil: there is none.
-    init?(_ surroundings: Surroundings) throws(CredentialProblem) {
+    package init?(_ surroundings: Surroundings) throws(CredentialProblem) {
         if let relative = surroundings.variable("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI") {
             guard relative.hasPrefix("/"), Self.isPlain(relative),
                 let endpoint = ServiceEndpoint(CredentialSource.containerHost)
@@ -31,7 +30,7 @@ struct ContainerEndpoint: Hashable, Sendable {
     }
 
     /// The value of the `authorization` header, read anew each time as it is rotated; nil: none.
-    static func token(_ surroundings: Surroundings) throws(CredentialProblem) -> String? {
+    package static func token(_ surroundings: Surroundings) throws(CredentialProblem) -> String? {
         var token = surroundings.variable("AWS_CONTAINER_AUTHORIZATION_TOKEN")
         if let path = surroundings.variable("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE") {
             guard let content = surroundings.file(path) else {
@@ -49,7 +48,7 @@ struct ContainerEndpoint: Hashable, Sendable {
     }
 
     /// Reads the endpoint's answer.
-    static func credentials(in answer: [UInt8]) throws(CredentialProblem) -> AWSCredentials {
+    package static func credentials(in answer: [UInt8]) throws(CredentialProblem) -> AWSCredentials {
         guard let json = try? JSON(parsing: answer), let id = json["AccessKeyId"]?.string,
             let secret = json["SecretAccessKey"]?.string
         else { throw CredentialProblem("the container's endpoint gave no credentials") }

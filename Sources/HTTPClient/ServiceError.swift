@@ -1,26 +1,29 @@
 import JSONBytes
 
 /// An error as AWS' services tell it: in a header, in JSON or in XML.
-struct ServiceError: Equatable, Sendable, CustomStringConvertible {
+package struct ServiceError: Equatable, Sendable, CustomStringConvertible {
     /// Characters of a service's message that are kept.
-    static let maxMessage = 300
+    package static let maxMessage = 300
+
+    /// The header that some services name the error in.
+    package static let header = "x-amzn-errortype"
 
     /// The HTTP status.
-    var status: Int
+    package var status: Int
     /// The error's name, without a namespace; empty where there is none.
-    var code: String
+    package var code: String
     /// What the service says.
-    var message: String
+    package var message: String
 
-    init(status: Int, code: String, message: String) {
+    package init(status: Int, code: String, message: String) {
         self.status = status
         self.code = code
         self.message = String(message.prefix(Self.maxMessage))
     }
 
     /// Reads a failed answer.
-    init(_ answer: Outcome.Answer) {
-        var (code, message) = (answer.errorType, "")
+    package init(_ answer: Outcome.Answer) {
+        var (code, message) = (answer.headers[Self.header], "")
         if let json = try? JSON(parsing: answer.body) {
             code = code ?? json["__type"]?.string ?? json["code"]?.string
             message = json["message"]?.string ?? json["Message"]?.string ?? ""
@@ -35,7 +38,7 @@ struct ServiceError: Equatable, Sendable, CustomStringConvertible {
     }
 
     /// In one sentence.
-    var description: String {
+    package var description: String {
         let name = code.isEmpty ? "the service answered \(status)" : "\(code) (\(status))"
         return message.isEmpty ? name : "\(name): \(message)"
     }

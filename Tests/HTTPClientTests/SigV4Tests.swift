@@ -1,9 +1,8 @@
 import Basics
 import Foundation
-import PluginKit
 import Testing
 
-@testable import AWS
+@testable import HTTPClient
 
 /// The signer against AWS' public suite (Vectors/aws4_testsuite, Apache 2.0) and against what it signs here.
 @Suite struct SigV4Tests {

@@ -1,7 +1,7 @@
 import JSONBytes
 import Testing
 
-@testable import AWS
+@testable import HTTPClient
 
 /// Where credentials come from, and when they are fetched anew.
 @Suite struct CredentialTests {
@@ -128,33 +128,6 @@ import Testing
         #expect(throws: CredentialProblem.self) { try endpoint.call(.of(variables)) }
     }
 
-    @Test func anAnswerOfSTSIsRead() throws {
-        let answer = """
-            <AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>ASIA</AccessKeyId>\
-            <SecretAccessKey>S&amp;</SecretAccessKey><SessionToken>T</SessionToken>\
-            <Expiration>2015-08-30T12:36:00.789Z</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>
-            """
-        let role = try Self.role()
-        #expect(
-            try role.credentials(in: .answered(.init(status: 200, body: Array(answer.utf8))))
-                == AWSCredentials(
-                    accessKeyId: "ASIA", secretAccessKey: "S&", sessionToken: "T", expiration: 1_440_938_160))
-        let denied = "<ErrorResponse><Error><Code>AccessDenied</Code><Message>no</Message></Error></ErrorResponse>"
-        let problem = #expect(throws: CredentialProblem.self) {
-            try role.credentials(in: .answered(.init(status: 403, body: Array(denied.utf8))))
-        }
-        #expect(problem?.message.contains("AccessDenied (403): no") == true)
-        let form = String(decoding: role.call.request.body, as: UTF8.self)
-        #expect(form.contains("RoleArn=arn%3Aaws%3Aiam%3A%3A210987654321%3Arole%2Fcrowbar"))
-        #expect(form.contains("ExternalId=e%207"))
-    }
-
-    private static func role() throws -> Role {
-        Role(
-            arn: try #require(ARN("arn:aws:iam::210987654321:role/crowbar")), externalId: "e 7", region: "eu-west-1",
-            endpoint: try #require(ServiceEndpoint("https://sts.eu-west-1.amazonaws.com")))
-    }
-
     @Test func credentialsAreFetchedAnewBeforeTheyEnd() {
         var keeper = CredentialKeeper()
         #expect(keeper.isDue(at: 0) && keeper.usable(at: 0) == nil)
@@ -195,5 +168,12 @@ import Testing
 
     private static func credentials(until end: Int64?) -> AWSCredentials {
         AWSCredentials(accessKeyId: "A", secretAccessKey: "S", expiration: end)
+    }
+}
+
+extension Surroundings {
+    /// An environment and files of a test's own.
+    static func of(_ variables: [String: String], files: [String: String] = [:]) -> Surroundings {
+        Surroundings(variable: { variables[$0] }, file: { files[$0].map { Array($0.utf8) } })
     }
 }

@@ -1,11 +1,11 @@
 extension ContainerEndpoint {
     /// The time for the endpoint to answer, in milliseconds.
-    static let timeout: Int64 = 5000
+    package static let timeout: Int64 = 5000
     /// Bytes of its answer that are read.
-    static let answerLimit = 64 << 10
+    package static let answerLimit = 64 << 10
 
     /// The request for credentials, which is not signed.
-    func call(_ surroundings: Surroundings) throws(CredentialProblem) -> Call {
+    package func call(_ surroundings: Surroundings) throws(CredentialProblem) -> Call {
         let parts = path.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
         var headers: [SigV4.Request.Header] = []
         if let token = try Self.token(surroundings) { headers.append(("authorization", token)) }
@@ -16,7 +16,7 @@ extension ContainerEndpoint {
     }
 
     /// Reads what came of it.
-    static func credentials(of outcome: Outcome) throws(CredentialProblem) -> AWSCredentials {
+    package static func credentials(of outcome: Outcome) throws(CredentialProblem) -> AWSCredentials {
         switch outcome {
         case .failed(_, let message): throw CredentialProblem("the container's credentials: \(message)")
         case .answered(let answer) where !answer.isSuccess:

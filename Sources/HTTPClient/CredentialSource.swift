@@ -1,5 +1,5 @@
 /// Where the plugin's own credentials come from.
-enum CredentialSource: Hashable, Sendable {
+package enum CredentialSource: Hashable, Sendable {
     /// `AWS_ACCESS_KEY_ID` and its like.
     case environment
     /// A profile of a shared credentials file.
@@ -8,17 +8,20 @@ enum CredentialSource: Hashable, Sendable {
     case container(ContainerEndpoint)
 
     /// What ECS puts before a relative URI.
-    static let containerHost = "http://169.254.170.2"
+    package static let containerHost = "http://169.254.170.2"
 
     /// Finds the source.
     /// - Parameter kind: `environment`, `file` or `container`; nil: the first of these that there is.
-    init(_ kind: String?, profile: String?, file: String?, _ surroundings: Surroundings) throws(CredentialProblem) {
+    package init(_ kind: String?, profile: String?, file: String?, _ surroundings: Surroundings)
+        throws(CredentialProblem)
+    {
         let variable = surroundings.variable
         let isInEnvironment = variable("AWS_ACCESS_KEY_ID") != nil && variable("AWS_SECRET_ACCESS_KEY") != nil
         if kind == "environment" || (kind == nil && isInEnvironment) {
             guard isInEnvironment else {
                 throw CredentialProblem(
-                    "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set; the manifest's [env] pass must name them")
+                    "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set"
+                        + (surroundings.hasManifest ? "; the manifest's [env] pass must name them" : ""))
             }
             self = .environment
             return
@@ -47,8 +50,11 @@ enum CredentialSource: Hashable, Sendable {
         throw CredentialProblem(
             kind == "container"
                 ? "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI and AWS_CONTAINER_CREDENTIALS_FULL_URI are not set; "
-                    + "the manifest's [env] pass must name one"
-                : "there are none: pass AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY by the manifest's [env], "
+                    + (surroundings.hasManifest ? "the manifest's [env] pass must name one" : "set one of them")
+                : "there are none: "
+                    + (surroundings.hasManifest
+                        ? "pass AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY by the manifest's [env], "
+                        : "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the server's environment, ")
                     + "or give a credentials_file")
     }
 }

@@ -1,21 +1,21 @@
 import CCurl
 
 /// Where a service is reached: scheme, host and port.
-struct ServiceEndpoint: Hashable, Sendable {
+package struct ServiceEndpoint: Hashable, Sendable {
     /// `http` or `https`.
-    let scheme: String
+    package let scheme: String
     /// Host and, where it is not the scheme's own, port: the value of the `host` header.
-    let authority: String
+    package let authority: String
 
-    /// A service's own endpoint in a region; nil where the ARN's partition is not known.
-    init?(service: String, of arn: ARN) {
-        guard let domain = arn.domain else { return nil }
+    /// An endpoint of `https`.
+    /// - Parameter authority: A host's name.
+    package init(https authority: String) {
         scheme = "https"
-        authority = "\(service).\(arn.region).\(domain)"
+        self.authority = authority
     }
 
     /// Reads an endpoint of the configuration, as `http://127.0.0.1:5000`.
-    init?(_ text: String) {
+    package init?(_ text: String) {
         var url = ccurl_url()
         guard text.utf8.count <= 512, text.utf8.allSatisfy({ (0x21...0x7E).contains($0) }), ccurl_url_read(text, &url),
             !url.has_credentials
@@ -32,7 +32,7 @@ struct ServiceEndpoint: Hashable, Sendable {
     }
 
     /// The URL of a path.
-    func url(_ path: String) -> String { "\(scheme)://\(authority)\(path)" }
+    package func url(_ path: String) -> String { "\(scheme)://\(authority)\(path)" }
 
     private static func string<T>(_ buffer: T) -> String {
         withUnsafeBytes(of: buffer) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }

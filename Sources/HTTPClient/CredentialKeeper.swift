@@ -1,42 +1,44 @@
 /// Credentials of one origin, and when to fetch them anew. Times are seconds of Unix time.
-struct CredentialKeeper: Sendable {
+package struct CredentialKeeper: Sendable {
     /// Credentials without an end are looked up this often, as a file may have been changed.
-    static let lookInterval: Int64 = 300
+    package static let lookInterval: Int64 = 300
     /// Credentials are fetched anew this long before their end, or when a quarter of their time is left, if that is
     /// less.
-    static let margin: Int64 = 900
+    package static let margin: Int64 = 900
     /// Credentials are not used in their last seconds, as clocks differ and requests take time.
-    static let lastUse: Int64 = 30
+    package static let lastUse: Int64 = 30
     /// The wait after a fetch that failed: at first, doubling up to the last.
-    static let retries: ClosedRange<Int64> = 1...60
+    package static let retries: ClosedRange<Int64> = 1...60
     /// The least time between two fetches, whatever a service says of the credentials.
-    static let leastInterval: Int64 = 5
+    package static let leastInterval: Int64 = 5
 
     /// Why the last fetch failed.
-    private(set) var problem: CredentialProblem?
+    package private(set) var problem: CredentialProblem?
     private var credentials: AWSCredentials?
     private var refreshAt: Int64 = 0
     private var fetchedAt: Int64?
     private var isFetching = false
     private var failures = 0
 
+    package init() {}
+
     /// What requests may be signed with now.
-    func usable(at now: Int64) -> AWSCredentials? {
+    package func usable(at now: Int64) -> AWSCredentials? {
         guard let credentials, credentials.expiration.map({ now < $0 - Self.lastUse }) ?? true else { return nil }
         return credentials
     }
 
     /// Whether a fetch is to be started.
-    func isDue(at now: Int64) -> Bool { !isFetching && now >= refreshAt }
+    package func isDue(at now: Int64) -> Bool { !isFetching && now >= refreshAt }
 
     /// When the next fetch is due; nil: one is under way.
-    var due: Int64? { isFetching ? nil : refreshAt }
+    package var due: Int64? { isFetching ? nil : refreshAt }
 
     /// Notes that a fetch was started.
-    mutating func start() { isFetching = true }
+    package mutating func start() { isFetching = true }
 
     /// Takes what a fetch brought.
-    mutating func take(_ fetched: Result<AWSCredentials, CredentialProblem>, at now: Int64) {
+    package mutating func take(_ fetched: Result<AWSCredentials, CredentialProblem>, at now: Int64) {
         isFetching = false
         switch fetched {
         case .success(let new):
@@ -54,7 +56,7 @@ struct CredentialKeeper: Sendable {
     }
 
     /// A service does not accept them: fetch anew as soon as may be.
-    mutating func doubt(at now: Int64) {
+    package mutating func doubt(at now: Int64) {
         refreshAt = min(refreshAt, max(now, (fetchedAt ?? 0) + Self.leastInterval))
     }
 }

@@ -1,4 +1,4 @@
-import PluginKit
+import HTTPClient
 import Testing
 
 /// OpenSSL's errors as people are shown them.

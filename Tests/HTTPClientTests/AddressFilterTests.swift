@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Webhook
+@testable import HTTPClient
 
 /// Which addresses and names an endpoint may have.
 @Suite struct AddressFilterTests {

@@ -1,11 +1,10 @@
 import Basics
-import PluginKit
 
 extension CredentialSource {
     private var names: [String] { ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"] }
 
     /// The credentials that the environment holds.
-    func environment(_ surroundings: Surroundings) throws(CredentialProblem) -> AWSCredentials {
+    package func environment(_ surroundings: Surroundings) throws(CredentialProblem) -> AWSCredentials {
         guard let id = surroundings.variable("AWS_ACCESS_KEY_ID"),
             let secret = surroundings.variable("AWS_SECRET_ACCESS_KEY")
         else { throw CredentialProblem("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set") }

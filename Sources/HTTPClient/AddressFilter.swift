@@ -1,19 +1,21 @@
 /// Which addresses an endpoint may be posted to, against requests forged through this server (SSRF): without leave,
 /// none that is private, local, reserved or the like (IANA's special-purpose registries, RFC 6890).
-struct AddressFilter: Hashable, Sendable {
+package struct AddressFilter: Hashable, Sendable {
     /// What an endpoint's `allow_private` gives leave for, beyond public addresses.
-    enum Leave: Hashable, Sendable {
+    package enum Leave: Hashable, Sendable {
         case none
         case all
         case blocks([AddressBlock])
     }
 
     /// What is allowed beyond public addresses.
-    var leave: Leave
+    package var leave: Leave
+
+    package init(leave: Leave) { self.leave = leave }
 
     /// Whether a request may go to this address, which must be the one connected to: what a name or an odd spelling
     /// stands for is known only then.
-    func allows(_ address: IPAddress) -> Bool {
+    package func allows(_ address: IPAddress) -> Bool {
         let judged = address.inner
         if Self.isPublic(judged) { return true }
         switch leave {
@@ -25,7 +27,7 @@ struct AddressFilter: Hashable, Sendable {
 
     /// Whether a host name or literal address may be tried at all. Names that mean this machine or its private network
     /// are refused by name; with any leave, the address decides.
-    func allows(host: String) -> Bool {
+    package func allows(host: String) -> Bool {
         var name = host.lowercased()
         if name.hasPrefix("["), name.hasSuffix("]") { name = String(name.dropFirst().dropLast()) }
         while name.hasSuffix(".") { name.removeLast() }

@@ -1,39 +1,52 @@
 import Basics
 import OpenSSL
-import PluginKit
 
 /// AWS Signature Version 4 in a request's headers
 /// (docs.aws.amazon.com, "Create a signed AWS API request").
-struct SigV4: Sendable {
+package struct SigV4: Sendable {
     /// What is signed of a request.
-    struct Request: Sendable {
+    package struct Request: Sendable {
         /// A header's name and value.
-        typealias Header = (name: String, value: String)
+        package typealias Header = (name: String, value: String)
 
         /// As `POST`.
-        var method: String
+        package var method: String
         /// As it goes over the wire; each segment is encoded once more for the signature: `%3A` becomes `%253A`.
-        var path: String
+        package var path: String
         /// What follows the `?`, as it goes over the wire.
-        var query = ""
+        package var query = ""
         /// All headers that are to be signed; `host` must be among them.
-        var headers: [Header]
+        package var headers: [Header]
         /// The body.
-        var body: [UInt8] = []
+        package var body: [UInt8] = []
+
+        package init(method: String, path: String, query: String = "", headers: [Header], body: [UInt8] = []) {
+            self.method = method
+            self.path = path
+            self.query = query
+            self.headers = headers
+            self.body = body
+        }
     }
 
     private static let algorithm = "AWS4-HMAC-SHA256"
 
     /// Who signs.
-    var credentials: AWSCredentials
+    package var credentials: AWSCredentials
     /// As `eu-central-1`.
-    var region: String
+    package var region: String
     /// As `lambda`.
-    var service: String
+    package var service: String
+
+    package init(credentials: AWSCredentials, region: String, service: String) {
+        self.credentials = credentials
+        self.region = region
+        self.service = service
+    }
 
     /// The headers that a request needs beside its own: the date, the token of temporary credentials, the signature.
     /// - Parameter time: Unix time in seconds.
-    func headers(for request: Request, at time: Int64) -> [Request.Header] {
+    package func headers(for request: Request, at time: Int64) -> [Request.Header] {
         var added: [Request.Header] = [("x-amz-date", Timestamp.basic(time))]
         if let token = credentials.sessionToken { added.append(("x-amz-security-token", token)) }
         var signed = request
@@ -47,13 +60,13 @@ struct SigV4: Sendable {
     }
 
     /// The string to sign for a canonical request.
-    func stringToSign(_ canonical: String, at time: Int64) -> String {
+    package func stringToSign(_ canonical: String, at time: Int64) -> String {
         [Self.algorithm, Timestamp.basic(time), scope(at: time), Self.hex(SHA256.hash(Array(canonical.utf8)))]
             .joined(separator: "\n")
     }
 
     /// The canonical form of a request.
-    static func canonical(_ request: Request) -> String {
+    package static func canonical(_ request: Request) -> String {
         let headers = grouped(request).map { "\($0.name):\($0.value)\n" }.joined()
         return [
             request.method, path(request.path), query(request.query), headers, signedNames(request),
@@ -112,7 +125,7 @@ struct SigV4: Sendable {
     }
 
     /// Lower-case hexadecimal digits.
-    static func hex(_ bytes: [UInt8]) -> String {
+    package static func hex(_ bytes: [UInt8]) -> String {
         let digits = Array("0123456789abcdef".utf8)
         return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
     }

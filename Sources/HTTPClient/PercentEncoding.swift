@@ -1,13 +1,13 @@
 /// Percent encoding as AWS wants it: everything but `A-Z a-z 0-9 - . _ ~` (RFC 3986, section 2.3).
-enum PercentEncoding {
+package enum PercentEncoding {
     private static let digits = Array("0123456789ABCDEF".utf8)
 
     /// Encodes text.
     /// - Parameter slash: Whether `/` is encoded too.
-    static func encode(_ text: String, slash: Bool = true) -> String { encode(Array(text.utf8), slash: slash) }
+    package static func encode(_ text: String, slash: Bool = true) -> String { encode(Array(text.utf8), slash: slash) }
 
     /// Encodes bytes.
-    static func encode(_ bytes: [UInt8], slash: Bool = true) -> String {
+    package static func encode(_ bytes: [UInt8], slash: Bool = true) -> String {
         var out: [UInt8] = []
         out.reserveCapacity(bytes.count + bytes.count / 2)
         for byte in bytes {
@@ -21,7 +21,7 @@ enum PercentEncoding {
     }
 
     /// Decodes `%XX`; a `%` that begins none stays.
-    static func decode(_ text: some StringProtocol) -> [UInt8] {
+    package static func decode(_ text: some StringProtocol) -> [UInt8] {
         let bytes = Array(text.utf8)
         var out: [UInt8] = []
         var at = 0
@@ -39,7 +39,7 @@ enum PercentEncoding {
     }
 
     /// A body of the type `application/x-www-form-urlencoded`.
-    static func form(_ fields: [(String, String)]) -> [UInt8] {
+    package static func form(_ fields: [(String, String)]) -> [UInt8] {
         Array(fields.map { "\(encode($0.0))=\(encode($0.1))" }.joined(separator: "&").utf8)
     }
 

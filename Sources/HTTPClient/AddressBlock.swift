@@ -1,10 +1,10 @@
 /// A block of addresses in CIDR notation (RFC 4632, RFC 4291).
-struct AddressBlock: Hashable, Sendable {
+package struct AddressBlock: Hashable, Sendable {
     private let base: IPAddress
     private let length: Int
 
     /// Reads `ADDRESS/LENGTH`, or one address. A block of IPv4 written in IPv6 is the IPv4 block.
-    init?(_ text: String) {
+    package init?(_ text: String) {
         let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
         guard let address = IPAddress(String(parts[0])) else { return nil }
         let bits = if case .v4 = address { 32 } else { 128 }
@@ -25,7 +25,7 @@ struct AddressBlock: Hashable, Sendable {
     }
 
     /// Whether the address is in the block; one family is never in the other's block.
-    func contains(_ address: IPAddress) -> Bool {
+    package func contains(_ address: IPAddress) -> Bool {
         switch (base, address) {
         case (.v4(let base), .v4(let address)): return Self.agree(base, address, length)
         case (.v6(let high, let low), .v6(let otherHigh, let otherLow)):

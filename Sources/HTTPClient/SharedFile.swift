@@ -1,7 +1,7 @@
 /// The shared credentials file of AWS' tools (docs.aws.amazon.com, "Configuration and credential file settings").
-enum SharedFile {
+package enum SharedFile {
     /// A profile's credentials.
-    static func credentials(in content: [UInt8], profile: String) throws(CredentialProblem) -> AWSCredentials {
+    package static func credentials(in content: [UInt8], profile: String) throws(CredentialProblem) -> AWSCredentials {
         var values: [String: String] = [:]
         var isFound = false
         var isInside = false

@@ -1,7 +1,7 @@
 /// As much of XML as the answers of AWS' query APIs have: elements with text, found by name.
-enum XMLText {
+package enum XMLText {
     /// The contents of all elements of a name, in order. An element does not contain one of its own name.
-    static func elements(_ name: String, in text: some StringProtocol) -> [String] {
+    package static func elements(_ name: String, in text: some StringProtocol) -> [String] {
         var found: [String] = []
         var rest = Substring(text)
         while let start = rest.firstRange(of: "<\(name)>") {
@@ -14,7 +14,7 @@ enum XMLText {
     }
 
     /// The text of the first element of a name, its entities resolved.
-    static func first(_ name: String, in text: some StringProtocol) -> String? {
+    package static func first(_ name: String, in text: some StringProtocol) -> String? {
         elements(name, in: text).first.map { text in
             var text = text
             for (entity, character) in [
