@@ -31,6 +31,12 @@ package struct ServiceEndpoint: Hashable, Sendable {
         authority = Self.string(url.host) + (isOwn ? "" : ":\(port)")
     }
 
+    /// The host, an IPv6 address in brackets.
+    package var host: String {
+        guard let colon = authority.lastIndex(of: ":"), !authority.hasSuffix("]") else { return authority }
+        return String(authority[..<colon])
+    }
+
     /// The URL of a path.
     package func url(_ path: String) -> String { "\(scheme)://\(authority)\(path)" }
 

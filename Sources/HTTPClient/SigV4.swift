@@ -29,6 +29,8 @@ package struct SigV4: Sendable {
         }
     }
 
+    /// The one service whose paths are not encoded once more.
+    private static let storage = "s3"
     private static let algorithm = "AWS4-HMAC-SHA256"
 
     /// Who signs.
@@ -51,7 +53,7 @@ package struct SigV4: Sendable {
         if let token = credentials.sessionToken { added.append(("x-amz-security-token", token)) }
         var signed = request
         signed.headers += added
-        let text = stringToSign(Self.canonical(signed), at: time)
+        let text = stringToSign(Self.canonical(signed, isPathEncoded: service == Self.storage), at: time)
         let signature = Self.hex(HMACSHA256.authenticate(key: key(at: time), Array(text.utf8)))
         let authorization =
             "\(Self.algorithm) Credential=\(credentials.accessKeyId)/\(scope(at: time)), "
@@ -66,10 +68,12 @@ package struct SigV4: Sendable {
     }
 
     /// The canonical form of a request.
-    package static func canonical(_ request: Request) -> String {
+    /// - Parameter isPathEncoded: Whether the path is signed as it goes over the wire, as S3 has it.
+    package static func canonical(_ request: Request, isPathEncoded: Bool = false) -> String {
         let headers = grouped(request).map { "\($0.name):\($0.value)\n" }.joined()
         return [
-            request.method, path(request.path), query(request.query), headers, signedNames(request),
+            request.method, isPathEncoded ? request.path : path(request.path), query(request.query), headers,
+            signedNames(request),
             hex(SHA256.hash(request.body)),
         ].joined(separator: "\n")
     }

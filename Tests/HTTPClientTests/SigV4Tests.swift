@@ -84,6 +84,11 @@ import Testing
             canonical.contains("/functions/arn%253Aaws%253Alambda%253Aeu-west-1%253A123456789012%253Afunction%253Af/"))
     }
 
+    @Test func aPathOfStorageIsSignedAsItIsSent() {
+        let request = SigV4.Request(method: "PUT", path: "/b/a%3Ab/../c", headers: [("host", "a")])
+        #expect(SigV4.canonical(request, isPathEncoded: true).hasPrefix("PUT\n/b/a%3Ab/../c\n"))
+    }
+
     @Test(arguments: [
         (0, "19700101T000000Z"), (951_782_400, "20000229T000000Z"), (1_440_938_160, "20150830T123600Z"),
         (4_107_542_399, "21000228T235959Z"), (4_107_542_400, "21000301T000000Z"), (1_735_689_599, "20241231T235959Z"),

@@ -36,7 +36,10 @@ private let allowed: [String: Set<String>] = [
     "ChatMarkdown": [],
     "CrowbarCore": ["ChatMarkdown", "JSONBytes", "Logging"],
     "CrowbarSQLite": ["CrowbarCore", "JSONBytes", "Logging", "GRDB", "GRDBSQLite", "SQLite3"],
-    "CrowbarViews": ["CrowbarCore", "CrowbarSQLite", "JSONBytes", "Logging", "GRDB", "Dispatch", "Foundation"],
+    "CrowbarViews": [
+        "CrowbarCore", "CrowbarSQLite", "HTTPClient", "OpenSSL", "JSONBytes", "Logging", "GRDB", "Dispatch",
+        "Foundation",
+    ],
     "Settings": ["JSONBytes", "TOMLKit"],
     "PluginWire": ["JSONBytes"],
     "PluginKit": ["PluginWire", "JSONBytes"],
@@ -45,7 +48,7 @@ private let allowed: [String: Set<String>] = [
         "Dispatch", "CSpawn",
     ],
     "OpenSSL": ["COpenSSL", "NIOCore", "NIOPosix"],
-    "HTTPClient": ["Basics", "JSONBytes", "CCurl", "OpenSSL"],
+    "HTTPClient": ["Basics", "JSONBytes", "CCurl", "OpenSSL", "Dispatch"],
     "Plugins/IRCBridge": [
         "PluginKit", "PluginWire", "Basics", "ChatMarkdown", "JSONBytes", "OpenSSL", "DequeModule", "NIOCore",
         "NIOPosix", "NIOSOCKS",

@@ -1,3 +1,4 @@
+import CrowbarViews
 import PluginHost
 import Settings
 
@@ -25,6 +26,8 @@ struct Configuration: Sendable, Equatable {
     var log = LogSettings.Values()
     /// How long the log keeps the texts of deleted messages.
     var keepDeleted = KeepDeleted.standard
+    /// Where views are copied to.
+    var publish: [PublishTarget] = []
 }
 
 /// Whether plugins run as users of their own.

@@ -34,6 +34,7 @@ struct Server {
             throw Refusal(ListenProblem.text(socket, errno: ENAMETOOLONG))
         }
         try DataLocation.check(configuration.data)
+        try PublishPlace.check(configuration)
         let stores = try openStores(logger)
         let checks = CheckDesk(now: Clock.monotonic)
         let ingest = stores.makeIngest(checks: checks.checks) { [logger] in
@@ -46,6 +47,9 @@ struct Server {
         let views = Views(
             path: stores.folder.file("views.db"), log: stores.log, logger: Logger("crowbar.views", logging),
             clock: Clock.monotonic)
+        let publishers = Publishers(
+            configuration.publish, of: views, logger: Logger("crowbar.publish", logging),
+            now: { Clock.milliseconds() / 1_000 })
         let api = APIConfiguration(
             ingest: ingest, log: stores.log,
             authenticate: { try accounts.principal(forTokenHash: $0, now: Clock.milliseconds()) },
@@ -79,6 +83,7 @@ struct Server {
                         logger: logger)),
                 .init(service: AccountsService(accounts: accounts, logger: logger)),
                 .init(service: ViewsService(views: views)),
+                .init(service: PublishingService(publishers: publishers)),
                 .init(service: IngestService(ingest: ingest)),
                 .init(
                     service: RetentionService(
