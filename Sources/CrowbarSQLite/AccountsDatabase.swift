@@ -137,7 +137,8 @@ public final class AccountsDatabase: Sendable {
         if rows.int(tokenColumnCount) == 0 { scopes.remove(.admin) }
         return Known(
             principal: Principal(
-                userId: token.userId, scopes: scopes, expires: token.expires, kind: token.kind == .session ? .session : .machineToken),
+                userId: token.userId, scopes: scopes, expires: token.expires,
+                kind: token.kind == .session ? .session : .machineToken),
             ends: token.end, read: now)
     }
 
