@@ -67,7 +67,7 @@ import Testing
             Typo(good: "= false", bad: "= \"no\"", error: "auth.anonymous_read: must be true or false"),
             Typo(
                 good: "[views]", bad: "[veiws]",
-                error: "veiws: unknown key; there are data, plugins, plugin_users, expose_data, log, http, auth"),
+                error: "veiws: unknown key; did you mean 'views'?"),
         ])
 
     private static let manifest = Settings(
