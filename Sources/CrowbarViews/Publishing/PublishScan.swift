@@ -33,7 +33,14 @@ struct PublishScan: Sendable {
         if first < 0 {
             scan.renamed = scan.changed.map(\.id)
         } else {
-            scan.renamed = try await pool.read { db in try renamed(in: new.generation, since: first, db) }
+            // Many users can have got a name since, so this is read in parts.
+            var (ids, last): (Set<String>, String?) = ([], "")
+            while let user = last {
+                let part = try await pool.read { db in try renamed(in: new.generation, since: first, after: user, db) }
+                ids.formUnion(part.ids)
+                last = part.last
+            }
+            scan.renamed = Array(ids)
         }
         return scan
     }
@@ -61,17 +68,31 @@ struct PublishScan: Sendable {
         return scan
     }
 
-    private static func renamed(in generation: Int64, since first: Int64, _ db: Database) throws -> [String] {
+    /// Users that are looked at in one transaction.
+    private static let usersAtOnce = 500
+
+    /// The public channels of some of the users who have another name, and the last of these users; nil where there are
+    /// no more.
+    private static func renamed(
+        in generation: Int64, since first: Int64, after user: String, _ db: Database
+    ) throws -> (ids: [String], last: String?) {
         // The rows can have been replaced since.
-        guard try db.tableExists("channelNames_\(generation)") else { return [] }
-        return try String.fetchAll(
+        guard try db.tableExists("channelNames_\(generation)") else { return ([], nil) }
+        let users = """
+            SELECT userId FROM channelNames_\(generation) WHERE userId > ? AND changed > ? ORDER BY userId
+            LIMIT \(usersAtOnce)
+            """
+        let last = try String.fetchOne(db, sql: "SELECT max(userId) FROM (\(users))", arguments: [user, first])
+        guard let last else { return ([], nil) }
+        let ids = try String.fetchAll(
             db,
             sql: """
-                SELECT DISTINCT c.id FROM channelNames_\(generation) AS n
+                SELECT DISTINCT c.id FROM (\(users)) AS n
                 CROSS JOIN channelMembers_\(generation) AS m ON m.userId = n.userId
                 CROSS JOIN channels_\(generation) AS c ON c.key = m.channel
-                WHERE n.changed > ? AND c.audience = 0
-                """, arguments: [first])
+                WHERE c.audience = 0
+                """, arguments: [user, first])
+        return (ids, last)
     }
 
     /// The position behind which changes count; below 0 for all.
