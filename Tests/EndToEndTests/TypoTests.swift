@@ -71,6 +71,9 @@ import Testing
             Typo(
                 good: "[views]", bad: "[veiws]",
                 error: "veiws: unknown key; did you mean 'views'?"),
+            Typo(
+                good: "commands_per_second", bad: "command_per_second",
+                error: "limits.command_per_second: unknown key; did you mean 'commands_per_second'?"),
         ])
 
     private static let manifest = Settings(
