@@ -181,7 +181,8 @@ import Testing
             for (user, after) in [("bob", "open"), ("alice", "secret")] {
                 let answer = try await server.client.call(
                     .GET, "/api/events/stream?mine=true", token: user, until: { _ in true })
-                #expect(answer.lines.dropFirst().first == #"data: {"after":"\#(after)","userId":"\#(user)"}"#)
+                #expect(
+                    answer.lines.dropFirst().first == #"data: {"after":"\#(after)","userId":"\#(user)","behind":0}"#)
             }
         }
     }

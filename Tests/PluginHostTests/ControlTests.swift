@@ -174,7 +174,7 @@ import Testing
             #expect(try await host.show("deaf")["pid"]?.int == pid)
             #expect(try await host.logs(of: "deaf", after: 0, limit: 10).array?.isEmpty == false)
             // It is killed after 17 s, and what was wanted last comes then.
-            try await wait("another process", seconds: 40) {
+            try await wait("another process") {
                 let now = try await scenario.states(host)["deaf"]
                 return now?.state == "live" && now?.pid != pid
             }

@@ -199,7 +199,7 @@ import Testing
         try scenario.add("control", #"types = ["MESSAGE_SENT"]"#)
         try await scenario.run { host in
             try await wait("the control") { try await scenario.states(host)["control"]?.state == "live" }
-            try await wait("its end", seconds: 60) { try await scenario.states(host)["faulty"]?.restarts ?? 0 > 0 }
+            try await wait("its end") { try await scenario.states(host)["faulty"]?.restarts ?? 0 > 0 }
             let reason = try #require(try await host.show("faulty")["lastEnd"]?["reason"]?.string)
             #expect(reason.contains("it took no line"), "\(reason)")
             try await scenario.populate()
@@ -225,7 +225,7 @@ import Testing
             try await scenario.populate()
             try await scenario.admit("echo")
             try await scenario.send(texts)
-            try await wait("all of it", seconds: 60) { try await scenario.states(host)["echo"]?.lag == 0 }
+            try await wait("all of it") { try await scenario.states(host)["echo"]?.lag == 0 }
             #expect(scenario.messages("echo").count == 400)
             #expect(try await scenario.states(host)["echo"]?.restarts == 0)
         }

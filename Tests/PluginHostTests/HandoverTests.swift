@@ -79,7 +79,7 @@ import Testing
             try await scenario.populate()
             let pid = try await scenario.states(host)["a"]?.pid
             try scenario.hot("a", config: config)
-            try await wait("the report", seconds: 30) { try await scenario.reason(host, "a").contains(reason) }
+            try await wait("the report") { try await scenario.reason(host, "a").contains(reason) }
             try await scenario.send(["1"])
             try await wait("the message") { scenario.tags("a") == ["old"] }
             let now = try await scenario.states(host)["a"]
@@ -133,7 +133,7 @@ import Testing
             try await scenario.waitLive(host, "a")
             try await scenario.populate()
             try scenario.hot("a", config: "reload = true\ntag = \"new\"\nmute = true")
-            try await wait("a new process", seconds: 30) {
+            try await wait("a new process") {
                 scenario.seen("a").contains { $0["kind"]?.string == "start" && $0["tag"]?.string == "new" }
             }
             try await scenario.send(["1"])

@@ -117,8 +117,8 @@ import Testing
             kill(pid_t(pid), SIGKILL)
             try await scenario.send(["now"])
             texts.append("now")
-            try await wait("the control", seconds: 60) { scenario.messages("control").last == "now" }
-            try await wait("the whole history", seconds: 60) {
+            try await wait("the control") { scenario.messages("control").last == "now" }
+            try await wait("the whole history") {
                 scenario.messages("late").contains { $0.hasPrefix("now") }
             }
             var seen: Set<Substring> = []
@@ -150,7 +150,7 @@ import Testing
         for number in 0..<plugins { try scenario.add("p\(number)", Self.only) }
         let before = descriptors()
         try await scenario.run { host in
-            try await wait("all", seconds: 60) {
+            try await wait("all") {
                 try await scenario.states(host).values.allSatisfy { $0.state == "live" }
             }
             let with = descriptors()

@@ -18,9 +18,9 @@ import Testing
             try await scenario.send((1...5).map { "a\($0)" })
             try await scenario.send(["b1", "poison", "b2"], to: "dev")
             try await scenario.send((6...9).map { "a\($0)" })
-            try await wait("the dead letter", seconds: 60) { try await scenario.states(host)["sick"]?.deadLetters == 1 }
-            try await wait("what comes behind it", seconds: 60) { scenario.messages("sick").contains { $0 == "b2" } }
-            try await wait("all of it", seconds: 60) { try await scenario.states(host)["sick"]?.lag == 0 }
+            try await wait("the dead letter") { try await scenario.states(host)["sick"]?.deadLetters == 1 }
+            try await wait("what comes behind it") { scenario.messages("sick").contains { $0 == "b2" } }
+            try await wait("all of it") { try await scenario.states(host)["sick"]?.lag == 0 }
             let letter = try #require(try await host.deadLetters(of: "sick", queue: nil).array?.first)
             #expect(letter["code"]?.string == "crash")
             #expect(letter["attempts"]?.int ?? 0 >= 4)
