@@ -16,6 +16,7 @@ final class APIResponder: Sendable {
     private let hooks: HookRoute
     private let views: ViewsRoute?
     private let reads: ReadRoute?
+    private let page: PageRoute?
     private let readers: ReaderAuthenticator
     private let rights: ReadAccess
     private let bodies: BodyReader
@@ -27,6 +28,7 @@ final class APIResponder: Sendable {
         self.log = log
         hosts = rules.hosts
         bodies = BodyReader()
+        page = door.isCommandLine ? nil : PageRoute.shared
         let recheck = rules.times.recheck
         authenticator = Authenticator(configuration, door: door, recheck: recheck, log: log)
         readers = ReaderAuthenticator(
@@ -128,6 +130,7 @@ final class APIResponder: Sendable {
                 return try await views.respond(request, path, view, try query(), address: address)
             }
             if path.hasPrefix(HookRoute.prefix) { return try await hooks.respond(request, path, address: address) }
+            if let response = try page?.respond(request, path) { return response }
             guard path.hasPrefix("/api/admin/") else { throw Self.unknown(path) }
             return try await respondToAdmin(request, path, query, address: address)
         }

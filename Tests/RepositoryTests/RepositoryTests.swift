@@ -52,8 +52,11 @@ private let allowed: [String: Set<String>] = [
         "PluginKit", "PluginWire", "ChatMarkdown", "JSONBytes", "CCurl", "OpenSSL", "DequeModule",
     ],
     "Plugins/AWS": ["PluginKit", "PluginWire", "JSONBytes", "CCurl", "OpenSSL", "DequeModule"],
+    "CrowbarPage": [],
+    "PageEmbedder": [],
     "CrowbarHTTP": [
-        "CrowbarCore", "CrowbarViews", "JSONBytes", "OpenSSL", "Logging", "Hummingbird", "HummingbirdCore",
+        "CrowbarCore", "CrowbarPage", "CrowbarViews", "JSONBytes", "OpenSSL", "Logging", "Hummingbird",
+        "HummingbirdCore",
         "HTTPTypes", "NIOHTTPTypes", "ServiceLifecycle", "NIOCore", "NIOPosix",
     ],
     "CrowbarTesting": ["CrowbarCore", "PluginWire", "JSONBytes", "Logging", "Foundation"],
