@@ -219,7 +219,9 @@ let package = Package(
         .testTarget(
             name: "CrowbarHTTPTests",
             dependencies: [
-                "CrowbarHTTP", "CrowbarCore", "CrowbarSQLite", "CrowbarViews", "CrowbarTesting", "JSONBytes", logging,
+                "CrowbarHTTP", "CrowbarCore", "CrowbarPage", "CrowbarSQLite", "CrowbarViews", "CrowbarTesting",
+                "JSONBytes",
+                logging,
                 http1,
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),

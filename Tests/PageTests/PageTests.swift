@@ -17,7 +17,7 @@ import Testing
         return String(bundle[..<(bundle.lastIndex(of: "/") ?? bundle.endIndex)])
     }
 
-    @Test(arguments: ["fold", "chat", "restart", "list"])
+    @Test(arguments: ["fold", "chat", "restart", "list", "screens", "injection", "console"])
     func aScriptPasses(script: String) async throws {
         let root = Self.folder + "../../"
         let process = try LineProcess(

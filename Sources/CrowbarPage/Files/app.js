@@ -256,6 +256,7 @@ class App {
   // Set by the shell.
   openSwitcher = () => {};
   showSidebar = () => {};
+  hideSidebar = () => {};
   showError = (error) => this.#unreachable(error, () => this.#restart());
 }
 

@@ -20,13 +20,13 @@ import urllib.error
 import urllib.request
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 TYPES = {"html": "text/html; charset=utf-8", "css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8",
          "svg": "image/svg+xml"}
 # Milliseconds that anything may take on a loaded machine.
-PATIENCE = 20_000
+PATIENCE = 40_000
 
 
 class Server:
@@ -133,7 +133,7 @@ class Server:
         return [message["text"] for message in answer["messages"]]
 
 
-def until(condition, what, seconds=30, detail=lambda: ""):
+def until(condition, what, seconds=60, detail=lambda: ""):
     """Waits until something is so."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -150,6 +150,7 @@ class World:
     def __init__(self, more=""):
         # The test runner's children inherit a blocked SIGTERM.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM, signal.SIGINT])
+        expect.set_options(timeout=PATIENCE)
         self.server = Server(sys.argv[1], more)
         self.playwright = sync_playwright().start()
         self.browser = self.playwright.chromium.launch(executable_path="/usr/bin/chromium")
@@ -206,7 +207,7 @@ class World:
             form.get_by_label("User id").fill(user)
         form.get_by_label("Token").fill(self.server.tokens[user])
         form.get_by_role("button", name="Sign in").click()
-        page.get_by_role("navigation", name=re.compile("hannels")).wait_for()
+        page.locator(".shell").wait_for()
         return page
 
     def picture(self, page, name):

@@ -21,7 +21,8 @@ export class ChannelList {
     this.account = h('div', { class: 'account' });
     this.node = h('nav', { class: 'sidebar', 'aria-labelledby': 'channels-title' },
       h('div', { class: 'sidebar-head' }, h('a', { class: 'brand', href: '#/' }, 'Crowbar'),
-        button({ class: 'icon-button', label: 'Switch channel (Ctrl+K)', onclick: () => app.openSwitcher() }, icon(icons.search))),
+        button({ class: 'icon-button', label: 'Switch channel (Ctrl+K)', onclick: () => app.openSwitcher() }, icon(icons.search)),
+        button({ class: 'icon-button only-narrow', label: 'Close', onclick: () => app.hideSidebar() }, icon(icons.close))),
       h('div', { class: 'sidebar-scroll' },
         h('div', { class: 'sidebar-row' }, this.title,
           button({

@@ -28,6 +28,7 @@ export class Shell {
       this.node.classList.toggle('shell-channels', true);
       this.channels.node.querySelector('a.channel, button')?.focus();
     };
+    app.hideSidebar = () => this.node.classList.remove('shell-channels');
     app.showError = (error) => this.#showError(error);
     const onKey = (event) => this.#key(event);
     addEventListener('keydown', onKey);
@@ -72,8 +73,12 @@ export class Shell {
     if (route.name === 'search') return new (await app.later()).SearchView(app, route.parameters);
     if (route.name === 'settings') return new (await app.later()).SettingsView(app);
     if (route.name === 'plugins') {
-      const { ConsoleView } = await import('../console/console-view.js');
-      return new ConsoleView(app, route.id);
+      try {
+        const { ConsoleView } = await import('../console/console-view.js');
+        return new ConsoleView(app, route.id);
+      } catch {
+        throw new Error('The server does not answer, or has a newer page. Reload this one.');
+      }
     }
     return { node: this.#welcome(), stop: () => {} };
   }
@@ -117,7 +122,7 @@ export class Shell {
       event.preventDefault();
       if (!document.querySelector('dialog[open]')) this.#app.openSwitcher();
     } else if (event.key === 'Escape' && this.node.classList.contains('shell-channels')) {
-      this.node.classList.remove('shell-channels');
+      this.#app.hideSidebar();
     }
   }
 }
