@@ -25,8 +25,10 @@ let package = Package(
         .executable(name: "crowbar-webhook", targets: ["Webhook"]),
         .executable(name: "crowbar-aws", targets: ["AWS"]),
         .executable(name: "crowbar-launch", targets: ["Launcher"]),
+        .executable(name: "crowbar-bench-follow", targets: ["BenchmarkFollow"]),
         .executable(name: "crowbar-bench-pipe", targets: ["BenchmarkPipe"]),
         .executable(name: "crowbar-bench-post", targets: ["BenchmarkPost"]),
+        .executable(name: "crowbar-bench-rate", targets: ["BenchmarkRate"]),
         .executable(name: "crowbar-bench-relay", targets: ["BenchmarkRelay"]),
         .executable(name: "crowbar-bench-talk", targets: ["BenchmarkTalk"]),
         .library(name: "PluginKit", targets: ["PluginKit"]),
@@ -125,6 +127,7 @@ let package = Package(
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ] + nio,
+            resources: [.embedInCode("openapi.json")],
             swiftSettings: strict),
         .executableTarget(
             name: "crowbar",
@@ -138,10 +141,12 @@ let package = Package(
             swiftSettings: strict),
 
         // What script/bench measures with.
+        .executableTarget(name: "BenchmarkFollow", path: "Benchmarks/Follow"),
         .executableTarget(
             name: "BenchmarkPipe", path: "Benchmarks/Pipe", linkerSettings: [.linkedLibrary("sqlite3")]),
         .executableTarget(
             name: "BenchmarkPost", path: "Benchmarks/Post", linkerSettings: [.linkedLibrary("curl")]),
+        .executableTarget(name: "BenchmarkRate", path: "Benchmarks/Rate"),
         .executableTarget(name: "BenchmarkRelay", path: "Benchmarks/Relay"),
         .executableTarget(name: "BenchmarkTalk", path: "Benchmarks/Talk"),
 
@@ -225,6 +230,7 @@ let package = Package(
                 http1,
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ] + nio,
             swiftSettings: strict),
         .testTarget(
@@ -233,7 +239,7 @@ let package = Package(
                 "CrowbarTesting", "JSONBytes", "PluginHost", "crowbar", "IRCBridge", "Webhook", "AWS", "Launcher",
                 logging,
             ],
-            exclude: ["irc_client.py"],
+            exclude: ["irc_client.py", "openapi_check.py", "openapi_hooks.py", "requirements.txt"],
             swiftSettings: strict),
         .testTarget(
             name: "PageTests",

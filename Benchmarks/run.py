@@ -103,21 +103,31 @@ def requests_per_second(*arguments):
     return float(next(line for line in wrk.splitlines() if line.startswith("Requests/sec")).split()[1])
 
 
+def wrk_script(server):
+    """Writes the script with which wrk sends commands and gives its path."""
+    script = server.folder / "post.lua"
+    script.write_text(
+        'wrk.method = "POST"\n'
+        f'wrk.headers["Authorization"] = "Bearer {server.token}"\n'
+        'wrk.headers["Content-Type"] = "application/json"\n'
+        "wrk.body = '{\"type\":\"SEND_MESSAGE\",\"channelId\":\"general\","
+        "\"message\":\"the quick brown fox jumps over the lazy dog\"}'\n")
+    return script
+
+
+def saturate(server):
+    """The commands a second that a server takes at most."""
+    return requests_per_second("-s", str(wrk_script(server)), f"{server.url}/api/commands")
+
+
 def ingest(binaries, folder):
     server = Server(binaries, folder)
     server.start()
     try:
         server.prepare()
-        script = server.folder / "post.lua"
-        script.write_text(
-            'wrk.method = "POST"\n'
-            f'wrk.headers["Authorization"] = "Bearer {server.token}"\n'
-            'wrk.headers["Content-Type"] = "application/json"\n'
-            "wrk.body = '{\"type\":\"SEND_MESSAGE\",\"channelId\":\"general\","
-            "\"message\":\"the quick brown fox jumps over the lazy dog\"}'\n")
         commands, http, rows = [], [], []
         for run in range(RUNS):
-            commands.append(requests_per_second("-s", str(script), f"{server.url}/api/commands"))
+            commands.append(saturate(server))
             http.append(requests_per_second(f"{server.url}/healthz"))
             database = server.folder / f"limit{run}.db"
             output = subprocess.run(
@@ -129,6 +139,12 @@ def ingest(binaries, folder):
         row("", statistics.median(commands), "/s", statistics.median(rows), "rows in C, 64 a sync")
     finally:
         server.stop()
+
+
+def commands(binaries, folder):
+    # It uses what is above, under the name of this file.
+    from commands import measure
+    measure(binaries, folder)
 
 
 def delivery(binaries, folder):
@@ -304,6 +320,12 @@ def memory(binaries, folder):
         server.stop()
 
 
+def streams(binaries, folder):
+    # It uses what is above, under the name of this file.
+    from streams import measure
+    measure(binaries, folder)
+
+
 def irc(binaries, folder):
     bridge.irc(Server, row, resident, free_port, binaries, folder)
 
@@ -314,9 +336,14 @@ def webhook(binaries, folder):
     measure(binaries, folder)
 
 
+def views(binaries, folder):
+    from views import measure
+    measure(binaries, folder)
+
+
 BENCHMARKS = {
-    "memory": memory, "idle": idle, "latency": latency, "ingest": ingest, "delivery": delivery, "irc": irc,
-    "webhook": webhook}
+    "memory": memory, "idle": idle, "latency": latency, "ingest": ingest, "commands": commands,
+    "delivery": delivery, "streams": streams, "irc": irc, "webhook": webhook, "views": views}
 
 
 def main():

@@ -5,6 +5,8 @@
 //     crowbar-bench-pipe count           reads lines to the end of the input and prints how many
 //     crowbar-bench-pipe source DB       writes the event lines of a log, straight from SQLite, without a host
 //     crowbar-bench-pipe append DB N     inserts N rows of an event's size, 64 a synced transaction; prints the seconds
+//     crowbar-bench-pipe index VIEWS DB  puts the texts of all messages of views.db into a full-text index like the
+//                                        server's, 1,000 a transaction; prints how many and the seconds
 #define _GNU_SOURCE
 #include <sqlite3.h>
 #include <stdio.h>
@@ -169,6 +171,49 @@ static int append(const char *path, long rows) {
     return 0;
 }
 
+static int must(int code, sqlite3 *db) {
+    if (code != SQLITE_OK && code != SQLITE_ROW && code != SQLITE_DONE) {
+        fprintf(stderr, "%s\n", sqlite3_errmsg(db));
+        exit(1);
+    }
+    return code;
+}
+
+// The settings are those of Sources/CrowbarViews/ViewsDatabase.swift and SearchRows.swift.
+static int index_texts(const char *views, const char *path) {
+    sqlite3 *source, *db;
+    sqlite3_stmt *find, *rows, *insert;
+    char sql[256];
+    must(sqlite3_open_v2(views, &source, SQLITE_OPEN_READONLY, NULL), source);
+    must(sqlite3_prepare_v2(
+        source, "SELECT generation FROM views WHERE name = 'messages' AND isLive = 1", -1, &find, NULL), source);
+    if (must(sqlite3_step(find), source) != SQLITE_ROW) return 1;
+    snprintf(sql, sizeof sql, "SELECT position, text FROM messages_%lld WHERE isDeleted = 0 ORDER BY position",
+             sqlite3_column_int64(find, 0));
+    sqlite3_finalize(find);
+    must(sqlite3_prepare_v2(source, sql, -1, &rows, NULL), source);
+    must(sqlite3_open(path, &db), db);
+    must(sqlite3_exec(db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-16384;"
+                          "CREATE TABLE messages (position INTEGER PRIMARY KEY, text TEXT NOT NULL);"
+                          "CREATE VIRTUAL TABLE search USING fts5 (text, content = 'messages',"
+                          " content_rowid = 'position', tokenize = 'trigram')", NULL, NULL, NULL), db);
+    must(sqlite3_prepare_v2(db, "INSERT INTO search (rowid, text) VALUES (?, ?)", -1, &insert, NULL), db);
+    double start = seconds();
+    long count = 0;
+    while (must(sqlite3_step(rows), source) == SQLITE_ROW) {
+        if (count % 1000 == 0) must(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), db);
+        sqlite3_bind_int64(insert, 1, sqlite3_column_int64(rows, 0));
+        sqlite3_bind_text(
+            insert, 2, (const char *)sqlite3_column_text(rows, 1), sqlite3_column_bytes(rows, 1), SQLITE_STATIC);
+        must(sqlite3_step(insert), db);
+        sqlite3_reset(insert);
+        if (++count % 1000 == 0) must(sqlite3_exec(db, "COMMIT", NULL, NULL, NULL), db);
+    }
+    if (count % 1000 != 0) must(sqlite3_exec(db, "COMMIT", NULL, NULL, NULL), db);
+    printf("%ld %f\n", count, seconds() - start);
+    return 0;
+}
+
 int main(int count, char **arguments) {
     const char *mode = count > 1 ? arguments[1] : "";
     if (strcmp(mode, "sink") == 0) {
@@ -182,6 +227,7 @@ int main(int count, char **arguments) {
     }
     if (strcmp(mode, "source") == 0 && count > 2) return source(arguments[2]);
     if (strcmp(mode, "append") == 0 && count > 3) return append(arguments[2], strtol(arguments[3], NULL, 10));
-    fprintf(stderr, "usage: crowbar-bench-pipe sink | count | source DB | append DB N\n");
+    if (strcmp(mode, "index") == 0 && count > 3) return index_texts(arguments[2], arguments[3]);
+    fprintf(stderr, "usage: crowbar-bench-pipe sink | count | source DB | append DB N | index VIEWS DB\n");
     return 64;
 }

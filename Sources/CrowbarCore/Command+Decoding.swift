@@ -175,7 +175,7 @@ struct CommandReader {
 
     func name(_ field: StaticString) throws(CommandError) -> String {
         let name = try text(field, limit: Command.Limit.name)
-        if name.allSatisfy(\.isWhitespace) {
+        if Self.isBlank(name) {
             throw CommandError(.invalidCommand, "'\(field)' must not be empty", field: field.description)
         }
         if name.unicodeScalars.contains(where: { $0.value < 0x20 || (0x7F...0x9F).contains($0.value) }) {
@@ -197,7 +197,7 @@ struct CommandReader {
                 field: "message")
         }
         // The first byte decides for nearly every message; only what starts with white space is looked through.
-        if (text.utf8.first ?? 0x20) <= 0x20 || (text.utf8.first ?? 0) >= 0x80, text.allSatisfy(\.isWhitespace) {
+        if (text.utf8.first ?? 0x20) <= 0x20 || (text.utf8.first ?? 0) >= 0x80, Self.isBlank(text) {
             throw CommandError(.emptyMessage, "the message is empty", field: "message")
         }
         try Self.refuseNUL(text.utf8.contains(0), in: "message")
@@ -211,6 +211,10 @@ struct CommandReader {
             .invalidCommand, "'\(field)' has a NUL character (U+0000), which many receivers cannot hold; take it out",
             field: field.description)
     }
+
+    /// Whether a text has nothing but white space. By scalars, not by characters: a combining mark on a space is
+    /// visible, and a regular expression can state this rule (openapi.json).
+    private static func isBlank(_ text: String) -> Bool { text.unicodeScalars.allSatisfy(\.properties.isWhitespace) }
 
     func kind() throws(CommandError) -> Command.Kind? {
         guard let text = try optionalText("kind", limit: 64) else { return nil }

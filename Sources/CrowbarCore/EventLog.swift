@@ -41,10 +41,15 @@ public protocol EventLog: Sendable {
     func read(lane: LogLane, after position: Int64, through end: Int64, limit: Int, maxBytes: Int) async throws
         -> LogPage
 
+    /// A page of the entries without a channel, which register and rename users, oldest first. The parameters are those
+    /// of ``read(lane:after:through:limit:maxBytes:)``.
+    func readUserEvents(after position: Int64, through end: Int64, limit: Int, maxBytes: Int) async throws -> LogPage
+
     /// Which private channels a user is a member of, and which the user is invited to, at the head of the log.
     ///
     /// For ``ReadAccess``, which decides by it who may read what.
-    func readRights(of user: String) async throws -> ReadRights
+    /// - Parameter withPublic: Whether the public channels are wanted too.
+    func readRights(of user: String, withPublic: Bool) async throws -> ReadRights
 
     /// The channel of that id and what a user is in it, at the head of the log; nil if there is none.
     func channel(_ id: String, for user: String) async throws -> ChannelMembership?
@@ -84,6 +89,11 @@ extension EventLog {
     public func expectAppend() {}
 
     public func requireWritable() async throws {}
+
+    /// As ``readRights(of:withPublic:)``, without the public channels.
+    public func readRights(of user: String) async throws -> ReadRights {
+        try await readRights(of: user, withPublic: false)
+    }
 
     /// As ``append(_:then:)``, and returns once it is durable.
     public func append(_ batch: [Submission]) async throws -> [Result<Receipt, CommandError>] {

@@ -8,7 +8,8 @@ public protocol Markers: Sendable {
 
     /// Sets a marker.
     /// - Parameter onlyForward: Whether a marker that is at the position or behind it stays as it is.
-    func set(_ marker: ReadMarker, of user: String, in channel: String, onlyForward: Bool) async throws
+    /// - Returns: Whether it is another one than before.
+    func set(_ marker: ReadMarker, of user: String, in channel: String, onlyForward: Bool) async throws -> Bool
 }
 
 /// Up to where a user has read a channel.
@@ -44,6 +45,8 @@ public struct UserMarkers: Sendable, Equatable {
 public struct ReadMarkers: Sendable {
     private let log: any EventLog
     private let markers: any Markers
+    /// Reports each marker that was moved here.
+    public let moves = MarkerSignal()
 
     /// Makes the read markers of a log.
     public init(log: any EventLog, markers: any Markers) {
@@ -79,7 +82,9 @@ public struct ReadMarkers: Sendable {
         let marker =
             isUnread
             ? ReadMarker(position: position - 1, eventId: nil) : ReadMarker(position: position, eventId: eventId)
-        try await markers.set(marker, of: user, in: channelId, onlyForward: !isUnread)
+        if try await markers.set(marker, of: user, in: channelId, onlyForward: !isUnread) {
+            moves.notify(MovedMarker(userId: user, channelId: channelId))
+        }
     }
 
     /// The position of an event of a channel; nil for those of other channels, and of a channel that had the id before

@@ -21,18 +21,29 @@ public struct Principal: Sendable, Equatable {
         ]
     }
 
+    /// Whom a token was made for.
+    public enum Kind: Sendable, Equatable {
+        /// A person who signed in.
+        case session
+        /// A program.
+        case machineToken
+    }
+
     /// The user's id.
     public var userId: String
     /// What the token allows.
     public var scopes: Scopes
     /// When the token ends, Unix milliseconds; nil: not by time.
     public var expires: Int64?
+    /// Whom the token was made for.
+    public var kind: Kind
 
     /// Makes a principal.
-    public init(userId: String, scopes: Scopes, expires: Int64? = nil) {
+    public init(userId: String, scopes: Scopes, expires: Int64? = nil, kind: Kind = .machineToken) {
         self.userId = userId
         self.scopes = scopes
         self.expires = expires
+        self.kind = kind
     }
 
     /// Whether it may act for others and do what only creators and authors may.

@@ -8,12 +8,17 @@ public struct ReadRights: Sendable, Equatable {
     public var member: Set<Int64>
     /// The private channels that the user is invited to.
     public var invited: Set<Int64>
+    /// The ids of the public channels that the user is a member of; empty unless they were asked for.
+    public var publicChannels: Set<String>
 
     /// Makes rights.
-    public init(head: Int64, member: Set<Int64> = [], invited: Set<Int64> = []) {
+    public init(
+        head: Int64, member: Set<Int64> = [], invited: Set<Int64> = [], publicChannels: Set<String> = []
+    ) {
         self.head = head
         self.member = member
         self.invited = invited
+        self.publicChannels = publicChannels
     }
 }
 
@@ -42,6 +47,13 @@ public struct ReadAccess: Sendable {
         case .user(let id): Access(reader, try await log.readRights(of: id))
         case .anonymous, .all: Access(reader, ReadRights(head: try await log.head()?.position ?? 0))
         }
+    }
+
+    /// What a user may read now, and which of it concerns the user, both as of the same moment of the log.
+    /// - Throws: ``LogError``.
+    public func ownAccess(of user: String) async throws -> (access: Access, own: OwnEvents) {
+        let rights = try await log.readRights(of: user, withPublic: true)
+        return (Access(.user(user), rights), OwnEvents(user, rights))
     }
 }
 
@@ -82,34 +94,41 @@ public struct Access: Sendable, Equatable {
     /// rights of that moment count; behind it the events themselves give and take rights. The event that ends the
     /// membership is the last one of its channel that may be read.
     public mutating func follow(_ entry: LogPage.Entry, of page: LogPage) -> Bool {
-        guard entry.audience != 0, let userId, entry.position > head else { return mayRead(entry, of: page) }
-        switch entry.type {
+        if entry.audience == 0 { return true }
+        return follow(FollowedEntry(entry, of: page))
+    }
+
+    /// As ``follow(_:of:)``, with the names looked up before.
+    mutating func follow(_ event: FollowedEntry) -> Bool {
+        let audience = event.audience
+        guard audience != 0, let userId else { return mayRead(audience: audience) }
+        guard event.position > head else {
+            return mayRead(audience: audience)
+                || (invited.contains(audience) && event.type == .userInvited && event.subject == userId)
+        }
+        let wasMember = audiences.contains(audience)
+        switch event.type {
         case .channelCreated, .userJoinedChannel:
-            if page.name(entry.user) == userId { audiences.insert(entry.audience) }
-            return mayRead(audience: entry.audience)
+            if event.user == userId { audiences.insert(audience) }
+            return audiences.contains(audience)
         case .userLeftChannel:
-            let wasMember = mayRead(audience: entry.audience)
-            if page.name(entry.user) == userId { audiences.remove(entry.audience) }
+            if event.user == userId { audiences.remove(audience) }
             return wasMember
         case .userRemoved:
-            let wasMember = mayRead(audience: entry.audience)
-            if wasMember, names(entry, "member", of: page) { audiences.remove(entry.audience) }
+            if event.subject == userId { audiences.remove(audience) }
             return wasMember
-        case .channelDestroyed: return audiences.remove(entry.audience) != nil
-        case .userInvited: return mayRead(audience: entry.audience) || isInvitation(entry, of: page)
+        case .channelDestroyed:
+            audiences.remove(audience)
+            return wasMember
+        case .userInvited: return wasMember || event.subject == userId
         case .userRegistered, .userRenamed, .channelTopicSet, .messageSent, .messageEdited, .messageDeleted,
             .reactionAdded, .reactionRemoved:
-            return mayRead(audience: entry.audience)
+            return wasMember
         }
     }
 
     private func isInvitation(_ entry: LogPage.Entry, of page: LogPage) -> Bool {
-        entry.type == .userInvited && names(entry, "invitee", of: page)
-    }
-
-    private func names(_ entry: LogPage.Entry, _ field: StaticString, of page: LogPage) -> Bool {
-        guard let userId, let event = try? JSONObject(parsing: Array(page.json(entry))) else { return false }
-        return event.string(field) == userId
+        entry.type == .userInvited && userId != nil && FollowedEntry(entry, of: page).subject == userId
     }
 }
 
@@ -144,6 +163,35 @@ public struct ReadableLog: Sendable {
         let entries = page.entries.filter { followed.follow($0, of: page) }
         access = followed
         return Readable(page, entries)
+    }
+
+    /// The next entries for all who follow the log, each rendered once; nil where nothing is behind the position.
+    /// - Parameter render: Renders a page; one value for each of its entries, in order.
+    public func shared<Frame: Sendable>(
+        after position: Int64, limit: Int, maxBytes: Int, render: (LogPage) -> [Frame]
+    ) async throws -> SharedPage<Frame>? {
+        let page: LogPage
+        if let recent = log.recent(after: position) {
+            page = recent
+        } else {
+            page = try await log.read(after: position, limit: limit, maxBytes: maxBytes)
+        }
+        return page.entries.isEmpty ? nil : SharedPage(page, render(page))
+    }
+
+    /// Whether no more than the last append is behind a position, as far as that is known without a look at the log.
+    public func isNearHead(_ position: Int64) -> Bool { log.recent(after: position) != nil }
+
+    /// The last event up to a position that a reader may read, among the few before it; nil where none of them may be.
+    /// Nothing that the reader may read is between it and the position.
+    public func lastReadable(through position: Int64, for access: Access) async throws -> LogEntryID? {
+        let (count, maxBytes) = (Int64(100), 4 << 20)
+        let page = try await log.read(after: max(0, position - count), limit: Int(count), maxBytes: maxBytes)
+        // A page that ends by its bytes says nothing of the entries behind it.
+        guard let end = page.entries.last, end.position >= position || page.entries.count == Int(count),
+            let last = page.entries.last(where: { $0.position <= position && access.mayRead($0, of: page) })
+        else { return nil }
+        return try await log.entry(atOrBefore: last.position)
     }
 
     /// Whether a page has nothing but what everybody may read, which is most pages: they are not copied.

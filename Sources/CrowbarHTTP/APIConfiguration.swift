@@ -46,6 +46,10 @@ public struct APIConfiguration: Sendable {
         public static let streamsOfUser = 16
         /// Event streams from one address at once.
         public static let streamsOfAddress = 64
+        /// Event streams behind the head of the log that read a page at once.
+        public static let catchUps = 8
+        /// How long a frame about a read marker waits until the views are at the head of the log, in milliseconds.
+        public static let markWait: Int64 = 2_000
         /// When a stream that was refused is worth another try, in seconds.
         public static let streamRetrySeconds = 10
         /// Seconds of silence after which a follower is sent a comment, so that proxies keep the connection.
@@ -69,6 +73,13 @@ public struct APIConfiguration: Sendable {
         public static let answersOfCaller = 32 << 20
         /// Bytes of an answer that are held whoever reads it: shorter ones are not counted.
         public static let uncountedAnswer = 64 << 10
+        /// Commands of a session.
+        public static let sessionCommands = CallRate(perSecond: 20, burst: 200)
+        /// Calls of views of a session.
+        public static let sessionViews = CallRate(perSecond: 50, burst: 200)
+        /// Reads of events and views from an address without a token. The burst lets ``streamsOfAddress`` streams come
+        /// back at once.
+        public static let addressReads = CallRate(perSecond: 20, burst: 100)
         /// Marks of one user in a second, `POST /api/read`.
         public static let marksPerSecond = 20
         /// Marks of one user at once, before that counts.
@@ -103,6 +114,8 @@ public struct APIConfiguration: Sendable {
     public var markers: ReadMarkers?
     /// Whether events and views of public channels may be read without a token.
     public var anonymousRead: Bool
+    /// How often callers may call.
+    public var rates: CallerRates
     /// The Unix time in milliseconds.
     public var now: @Sendable () -> Int64
     /// Where what happens is told; never a token or a body.
@@ -136,7 +149,7 @@ public struct APIConfiguration: Sendable {
         hash: @escaping @Sendable ([UInt8]) -> [UInt8], listings: Listings, plugins: PluginActions? = nil,
         views: Views? = nil, markers: ReadMarkers? = nil,
         hook: @escaping @Sendable (_ tokenHash: [UInt8]) async throws -> IncomingHook? = { _ in nil },
-        anonymousRead: Bool = false,
+        anonymousRead: Bool = false, rates: CallerRates = CallerRates(),
         now: @escaping @Sendable () -> Int64, logger: Logger
     ) {
         self.ingest = ingest
@@ -149,6 +162,7 @@ public struct APIConfiguration: Sendable {
         self.markers = markers
         self.hook = hook
         self.anonymousRead = anonymousRead
+        self.rates = rates
         self.now = now
         self.logger = logger
     }

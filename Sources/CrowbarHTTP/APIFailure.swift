@@ -31,10 +31,11 @@ struct APIFailure: Error, Sendable {
     }
 
     /// A path that is there, but not for this method (RFC 9110, section 15.5.6).
-    static func methodNotAllowed(_ path: String, allowed: HTTPRequest.Method) -> APIFailure {
-        var failure = APIFailure(.notFound, "\(path) takes \(allowed.rawValue) only")
+    static func methodNotAllowed(_ path: String, allowed: [HTTPRequest.Method]) -> APIFailure {
+        let methods = allowed.map(\.rawValue)
+        var failure = APIFailure(.notFound, "\(path) takes \(methods.joined(separator: " and ")) only")
         failure.status = .methodNotAllowed
-        failure.headers[.allow] = allowed.rawValue
+        failure.headers[.allow] = methods.joined(separator: ", ")
         return failure
     }
 
@@ -74,8 +75,11 @@ struct APIFailure: Error, Sendable {
         return "\(hundredths / 100).\(hundredths % 100 / 10)\(hundredths % 10)"
     }
 
-    /// Writes `{"error": {"code", "message", "field"?, "progress"?}}`.
-    static func write(_ error: CommandError, progress: Double? = nil, to json: inout JSONWriter) {
+    /// Writes `{"error": {"code", "message", "field"?, "progress"?, "retryAfter"?}}`.
+    /// - Parameter retryAfter: What a line of an answer says in place of the header `Retry-After`, in seconds.
+    static func write(
+        _ error: CommandError, progress: Double? = nil, retryAfter: Int? = nil, to json: inout JSONWriter
+    ) {
         json.beginObject()
         json.key("error")
         json.beginObject()
@@ -86,6 +90,7 @@ struct APIFailure: Error, Sendable {
             json.key("progress")
             json.raw(Array(Self.hundredths(progress).utf8))
         }
+        if let retryAfter { json.member("retryAfter", Int64(retryAfter)) }
         json.endObject()
         json.endObject()
     }

@@ -8,6 +8,7 @@ import NIOCore
 /// Finds the answer to a request. One for each listener.
 final class APIResponder: Sendable {
     private let configuration: APIConfiguration
+    private let door: Door
     private let authenticator: Authenticator
     private let commands: CommandsRoute
     private let events: EventsRoute
@@ -18,13 +19,19 @@ final class APIResponder: Sendable {
     private let reads: ReadRoute?
     private let page: PageRoute?
     private let readers: ReaderAuthenticator
+    private let limiter: RateLimiter
     private let rights: ReadAccess
     private let bodies: BodyReader
     private let hosts: HostRule?
     private let log: SparseLog
 
-    init(_ configuration: APIConfiguration, door: Door, rules: ListenerRules, log: SparseLog) {
+    /// - Parameter broadcaster: What event streams follow.
+    init(
+        _ configuration: APIConfiguration, door: Door, rules: ListenerRules, log: SparseLog,
+        broadcaster: EventBroadcaster
+    ) {
         self.configuration = configuration
+        self.door = door
         self.log = log
         hosts = rules.hosts
         bodies = BodyReader()
@@ -34,19 +41,22 @@ final class APIResponder: Sendable {
         readers = ReaderAuthenticator(
             authenticator: authenticator, door: door, isAnonymousAllowed: configuration.anonymousRead,
             logger: configuration.logger)
+        limiter = RateLimiter(rates: configuration.rates, now: configuration.now)
         rights = ReadAccess(configuration.log)
         let readable = ReadableLog(configuration.log)
         commands = CommandsRoute(
-            ingest: configuration.ingest, bodies: bodies, door: door, authenticator: authenticator)
+            ingest: configuration.ingest, bodies: bodies, door: door, authenticator: authenticator, limiter: limiter)
         events = EventsRoute(log: readable, rights: rights, readers: readers)
         stream = EventStreamRoute(
-            log: readable, readers: readers, now: configuration.now, recheck: recheck,
-            limits: .init(door, connections: rules.connections))
-        let (readers, rights) = (readers, rights)
+            EventStream.Shared(
+                log: readable, readers: readers, broadcaster: broadcaster, turns: CatchUpTurns(), sparseLog: log,
+                now: configuration.now, times: rules.times),
+            rights: rights, limiter: limiter, limits: .init(door, connections: rules.connections))
+        let (readers, rights, limiter) = (readers, rights, limiter)
         views = configuration.views.map {
             ViewsRoute(
                 $0, markers: configuration.markers, log: readable, rights: rights, readers: readers,
-                now: configuration.now)
+                limiter: limiter, now: configuration.now)
         }
         let (bodies, authenticator) = (bodies, authenticator)
         reads = configuration.markers.map {
@@ -91,7 +101,13 @@ final class APIResponder: Sendable {
         func query() throws(APIFailure) -> Query { try Query(target[path.endIndex...].dropFirst()) }
         // Load balancers ask for an address, and learn nothing but that it is alive.
         if path != "/healthz", path != "/readyz" { try checkHost(request, address) }
+        // Files, not calls of the API: the route table does not list them.
+        if let response = try page?.respond(request, path) { return response }
+        if !door.isCommandLine { try RouteTable.check(request.method, path) }
         switch path {
+        case OpenAPIRoute.path:
+            try Self.expect(.get, request, path)
+            return OpenAPIRoute.respond(request)
         case "/api/commands":
             try Self.expect(.post, request, path)
             return try await commands.respond(
@@ -99,14 +115,14 @@ final class APIResponder: Sendable {
         case "/api/events":
             try Self.expect(.get, request, path)
             let query = try query()
+            // Before the reader: a refused call must not be in the audit log.
+            try query.refuseUnknown(knowing: EventsRoute.parameters)
             let reader = try await readers.reader(request.headers, query, path: path, address: address)
+            try limiter.admit(.events, reader, address: address)
             return try await events.respond(query, reader, try await rights.access(for: reader.reader))
         case "/api/events/stream":
             try Self.expect(.get, request, path)
-            let query = try query()
-            let reader = try await readers.reader(request.headers, query, path: path, address: address)
-            let access = try await rights.access(for: reader.reader)
-            return try await stream.respond(request, query, reader, access, on: channel, address: address())
+            return try await stream.respond(request, try query(), path: path, on: channel, address: address)
         case ReadRoute.path:
             guard let reads else { throw Self.unknown(path) }
             try Self.expect(.post, request, path)
@@ -130,7 +146,6 @@ final class APIResponder: Sendable {
                 return try await views.respond(request, path, view, try query(), address: address)
             }
             if path.hasPrefix(HookRoute.prefix) { return try await hooks.respond(request, path, address: address) }
-            if let response = try page?.respond(request, path) { return response }
             guard path.hasPrefix("/api/admin/") else { throw Self.unknown(path) }
             return try await respondToAdmin(request, path, query, address: address)
         }
@@ -172,7 +187,7 @@ final class APIResponder: Sendable {
     }
 
     static func expect(_ method: HTTPRequest.Method, _ request: Request, _ path: Substring) throws(APIFailure) {
-        guard request.method == method else { throw APIFailure.methodNotAllowed(String(path), allowed: method) }
+        guard request.method == method else { throw APIFailure.methodNotAllowed(String(path), allowed: [method]) }
     }
 
     static func unknown(_ path: Substring) -> APIFailure {

@@ -72,8 +72,9 @@ public struct APIServer: Service {
         }
         let log = SparseLog(configuration.logger, now: configuration.now)
         let gate = ConnectionGate(limit: rules.connections, log: log)
+        let broadcaster = EventBroadcaster(log: ReadableLog(configuration.log), logger: configuration.logger)
         let http = HTTP1Channel(
-            responder: responder(log),
+            responder: responder(log, broadcaster),
             configuration: .init(
                 additionalChannelHandlers: [ConnectionGuard(rules, gate: gate, log: log)],
                 httpDecoderConfiguration: decoder))
@@ -82,17 +83,31 @@ public struct APIServer: Service {
             configuration: ServerConfiguration(address: bind, availableConnectionsDelegate: gate),
             onServerRunning: { [onListening] in await onListening($0.localAddress?.port) },
             eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: quiet)
-        do {
-            try await server.run()
-        } catch {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await broadcaster.run() }
+            if let feed = feed(broadcaster) { group.addTask { await feed.run() } }
+            // Streams end before what feeds them: the group is cancelled once the listener has ended.
+            defer { group.cancelAll() }
+            do {
+                try await server.run()
+            } catch {
+                await accepted.end()
+                throw error
+            }
             await accepted.end()
-            throw error
         }
-        await accepted.end()
     }
 
-    private func responder(_ log: SparseLog) -> HTTPChannelHandler.Responder {
-        let responder = APIResponder(configuration, door: door, rules: rules, log: log)
+    private func feed(_ broadcaster: EventBroadcaster) -> ReadMarkFeed? {
+        configuration.markers.map {
+            ReadMarkFeed(
+                markers: $0, views: configuration.views, rights: ReadAccess(configuration.log),
+                broadcaster: broadcaster, logger: configuration.logger)
+        }
+    }
+
+    private func responder(_ log: SparseLog, _ broadcaster: EventBroadcaster) -> HTTPChannelHandler.Responder {
+        let responder = APIResponder(configuration, door: door, rules: rules, log: log, broadcaster: broadcaster)
         let (now, date, proxies) = (configuration.now, DateLine(), rules.proxies)
         return { request, writer, channel in
             let length = request.headers[.contentLength].flatMap { Int($0) } ?? 0

@@ -13,7 +13,7 @@ extension AdminRoutes {
         case ("users", 1, .post):
             let body = try await fields(request, known: ["name", "admin"])
             let name = try Self.user(body, "name")
-            try await actions.addUser(name, body.bool("admin") ?? false)
+            try await actions.addUser(name, try body.flag("admin") ?? false)
             return .json(Array("{}".utf8))
         case ("tokens", 1, .post):
             let body = try await fields(request, known: ["user", "scopes", "lifetime"])
@@ -46,7 +46,7 @@ extension AdminRoutes {
         switch (subject, parts.count, method) {
         case ("users", 2, .patch):
             let body = try await fields(request, known: ["role", "disabled"])
-            let (role, disabled) = (try Self.role(body), try Self.disabled(body))
+            let (role, disabled) = (try Self.role(body), try body.flag("disabled"))
             return .json(try await accounts.changeUser(try Query.decode(parts[1]), role, disabled))
         case ("users", 2, _):
             try APIResponder.expect(.get, request, path)
@@ -71,7 +71,7 @@ extension AdminRoutes {
 
     private static func limit(_ query: Query) throws(APIFailure) -> Int {
         guard let text = query["limit"] else { return AccountAdministration.page }
-        guard let limit = Int(text), (1...AccountAdministration.page).contains(limit) else {
+        guard let limit = Query.wholeNumber(text), (1...AccountAdministration.page).contains(limit) else {
             throw APIFailure(
                 .invalidCommand, "'limit' must be a whole number from 1 to \(AccountAdministration.page)",
                 field: "limit")
@@ -87,14 +87,6 @@ extension AdminRoutes {
         case "member": return false
         default: throw APIFailure(.invalidCommand, "'role' must be \"admin\" or \"member\"", field: "role")
         }
-    }
-
-    private static func disabled(_ body: JSONObject) throws(APIFailure) -> Bool? {
-        guard body.span("disabled") != nil else { return nil }
-        guard let value = body.bool("disabled") else {
-            throw APIFailure(.invalidCommand, "'disabled' must be true or false", field: "disabled")
-        }
-        return value
     }
 
     private static func user(_ body: JSONObject, _ field: StaticString) throws(APIFailure) -> String {

@@ -17,8 +17,13 @@ extension AdminRoutes {
             }
             guard parts[1] == "rebuild" else { throw APIResponder.unknown(path) }
             try APIResponder.expect(.post, request, path)
-            try await views.rebuild(try Self.names(try await fields(request, known: ["name"])))
-            return .json(Array("{}".utf8))
+            let body = try await fields(request, known: ["name", "channel"])
+            let names = try Self.names(body)
+            guard body.span("channel") != nil else {
+                try await views.rebuild(names)
+                return .json(Array("{}".utf8))
+            }
+            return .json(try await Self.rebuild(names, body.string("channel"), views))
         } catch ViewRefusal.notOpen {
             throw APIFailure(.viewBehind, "views.db is not open yet; the server's log says why if it stays so")
         } catch RebuildRefusal.noSpace(let needed, let free) {
@@ -29,12 +34,53 @@ extension AdminRoutes {
         }
     }
 
+    /// Computes the rows of one channel anew.
+    /// - Parameter channel: The channel's id; nil where the body has something else in its place.
+    private static func rebuild(_ names: Set<ViewName>, _ channel: String?, _ views: Views) async throws -> [UInt8] {
+        func failure(_ code: CommandError.Code, _ message: String, _ field: String = "channel") -> APIFailure {
+            APIFailure(code, message, field: field)
+        }
+        guard let channel, !channel.isEmpty, channel.utf8.count <= Identifier.maxChannelLength else {
+            throw failure(.invalidCommand, "the id of a channel is needed")
+        }
+        guard names.count == 1, let name = names.first else {
+            throw failure(.invalidCommand, "name the view too: channels or messages", "name")
+        }
+        do {
+            let rebuild = try await views.rebuild(name, channel: channel)
+            var json = JSONWriter()
+            json.beginObject()
+            json.member("events", Int64(rebuild.events))
+            json.member("search", rebuild.isSearchRebuilt)
+            json.endObject()
+            return json.bytes
+        } catch RebuildRefusal.notByChannel {
+            throw failure(
+                .invalidCommand,
+                "the view '\(name.rawValue)' has no rows of single channels; 'channels' and 'messages' have")
+        } catch RebuildRefusal.noChannel {
+            throw failure(.channelNotFound, "the log has no channel '\(channel)'")
+        } catch RebuildRefusal.channelTooLarge(let events) {
+            throw failure(
+                .invalidCommand,
+                "the channel has more events than are rebuilt at once (\(events), or \(ChannelRebuild.maxMegabytes) "
+                    + "MiB); rebuild the whole view: crowbar views rebuild \(name.rawValue)")
+        } catch RebuildRefusal.doesNotFit(let reason) {
+            throw failure(.unavailable, "the channel was not rebuilt, its rows are as before: \(reason)")
+        } catch ViewRefusal.notBuilt {
+            throw failure(.viewBehind, "the view '\(name.rawValue)' is being replaced; try again in a second", "name")
+        }
+    }
+
     /// The views that a body names; all where it names none.
     private static func names(_ body: JSONObject) throws(APIFailure) -> Set<ViewName> {
         guard body.span("name") != nil else { return Set(ViewName.allCases) }
         guard let name = body.string("name").flatMap(ViewName.init) else {
             let known = ViewName.allCases.map(\.rawValue).joined(separator: ", ")
-            throw APIFailure(.notFound, "there is no such view; there are \(known)", field: "name")
+            // The paths are named after what they answer, and people know those.
+            let rows = body.string("name").flatMap { ViewPath.rows(of: $0) }
+            let hint = rows.map { "; '\(body.string("name") ?? "")' is answered from '\($0.rawValue)'" } ?? ""
+            throw APIFailure(.notFound, "there is no such view; there are \(known)\(hint)", field: "name")
         }
         return [name]
     }

@@ -67,6 +67,7 @@ struct AdminRoutes: Sendable {
         switch (parts.first, parts.count) {
         case ("plugins", 1):
             try APIResponder.expect(.get, request, path)
+            try query().refuseUnknown(knowing: [])
             return .json(try await listings.plugins())
         case ("plugins", 2...3):
             guard let plugins else { throw APIResponder.unknown(path) }
@@ -76,21 +77,26 @@ struct AdminRoutes: Sendable {
         case ("cursors", 2...3) where request.method != .get:
             guard let plugins else { throw APIResponder.unknown(path) }
             try APIResponder.expect(.put, request, path)
+            try query().refuseUnknown(knowing: [])
             return try await PluginRoutes(actions: plugins, bodies: bodies, access: access).setCursor(
                 request, try Self.name(parts))
         case ("cursors", 2...3):
             try APIResponder.expect(.get, request, path)
+            try query().refuseUnknown(knowing: [])
             return try listing(try await listings.cursors(try Self.name(parts)), parts)
         case ("dead-letters", 1):
             try APIResponder.expect(.get, request, path)
+            try query().refuseUnknown(knowing: [ReaderAuthenticator.all])
             return try listing(try await listings.deadLetters(nil, try await access()), parts)
         case ("dead-letters", 2...3) where request.method != .get:
             guard let plugins else { throw APIResponder.unknown(path) }
             try APIResponder.expect(.post, request, path)
+            try query().refuseUnknown(knowing: [ReaderAuthenticator.all])
             return try await PluginRoutes(actions: plugins, bodies: bodies, access: access).deadLetters(
                 request, try Self.name(parts))
         case ("dead-letters", 2...3):
             try APIResponder.expect(.get, request, path)
+            try query().refuseUnknown(knowing: [ReaderAuthenticator.all])
             return try listing(try await listings.deadLetters(try Self.name(parts), try await access()), parts)
         case ("users", 1...2), ("tokens", 1...2), ("channels", 1), ("status", 1):
             return try await respond(request, path, parts, try query(), try actions(path))
@@ -155,16 +161,6 @@ struct AdminRoutes: Sendable {
 
     func fields(_ request: Request, known: [String]) async throws -> JSONObject {
         let body = try await bodies.read(request, upTo: Self.maxBody, tooLarge: "at most \(Self.maxBody) bytes")
-        let object: JSONObject
-        do {
-            object = try JSONObject(parsing: body.bytes)
-        } catch {
-            throw APIFailure(.malformed, "the body is not one JSON object: \(error)")
-        }
-        for member in object.members where !known.contains(object.key(member)) {
-            let key = String(object.key(member).prefix(64))
-            throw APIFailure(.invalidCommand, "'\(key)' is not known here", field: key)
-        }
-        return object
+        return try JSONObject(body: body.bytes, known: known)
     }
 }

@@ -10,6 +10,15 @@ struct Credential: Sendable {
     fileprivate let hash: [UInt8]?
     fileprivate var checked: Int64
 
+    /// Whose rates its calls count for; nil for the command line, which has none.
+    var caller: CallerLimits.Caller? {
+        guard let hash else { return nil }
+        switch principal.kind {
+        case .session: return .session(hash)
+        case .machineToken: return .machineToken(hash)
+        }
+    }
+
     /// Unix milliseconds at which it ends, where it does.
     var expires: Int64? { hash == nil ? nil : principal.expires }
 

@@ -67,6 +67,12 @@ final class BodyReader: Sendable {
                     "the body came too slowly: it must be complete within 30 seconds, and come at 1 KiB a second; send "
                         + "it in parts")
             }
+            if error is BodyUnfinishedAtShutdown {
+                throw APIFailure(
+                    .unavailable,
+                    "the server is shutting down, and the body was not complete in time; nothing was stored; send the "
+                        + "request again")
+            }
             if error is APIFailure { throw error }
             throw BodyBroken(cause: error)
         }

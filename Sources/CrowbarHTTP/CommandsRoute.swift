@@ -10,12 +10,14 @@ struct CommandsRoute: Sendable {
     let bodies: BodyReader
     let door: Door
     let authenticator: Authenticator
+    let limiter: RateLimiter
 
     /// Takes a request whose caller is known.
     func respond(_ request: Request, _ credential: Credential) async throws -> Response {
         var credential = credential
         try Self.authorize(credential)
         if Self.isLines(request.headers[.contentType]) { return try await respondToLines(request, credential) }
+        try limiter.admit(.command, credential)
         let body = try await bodies.read(
             request, upTo: APIConfiguration.Limit.command, for: holder(credential),
             tooLarge: "a command is at most 1 MiB long")
@@ -49,13 +51,14 @@ struct CommandsRoute: Sendable {
     /// Reads the whole body first: a body that is too long changes nothing, and a client that reads answers only after
     /// it has sent all cannot block itself. The answers then leave batch by batch.
     private func respondToLines(_ request: Request, _ credential: Credential) async throws -> Response {
+        try limiter.require(.command, credential)
         let body = try await bodies.read(
             request, upTo: APIConfiguration.Limit.commands, for: holder(credential),
             tooLarge: "many commands are at most 16 MiB long; send them in parts")
         var credential = credential
         try await reauthorize(&credential)
         let held = HeldBody(body)
-        let (route, caller) = (self, credential)
+        let (route, caller) = (self, Caller(credential: credential))
         return Response(
             status: .ok, headers: [.contentType: "application/x-ndjson"],
             body: ResponseBody { writer in
@@ -68,21 +71,44 @@ struct CommandsRoute: Sendable {
             })
     }
 
-    /// Submits a batch while the caller may; every line of a batch of one who no longer may is answered with that.
-    private func submit(_ lines: [ArraySlice<UInt8>], _ caller: inout Credential) async -> ByteBuffer {
-        let refusal: CommandError
+    /// Whose lines are submitted.
+    private struct Caller: Sendable {
+        var credential: Credential
+        /// Why no further line of the body is accepted: the caller's rate was exceeded. A client can then send all from
+        /// the first refused line again, and no line is stored that came after a refused one.
+        var refusal: RateLimiter.Refusal?
+    }
+
+    /// Submits the lines of a batch that the caller may submit, and refuses the others.
+    private func submit(_ lines: [ArraySlice<UInt8>], _ caller: inout Caller) async -> ByteBuffer {
         do {
-            try await reauthorize(&caller)
-            return await Self.submit(lines, ingest, caller.principal, door)
+            try await reauthorize(&caller.credential)
         } catch let failure as APIFailure {
-            refusal = failure.error
+            return Self.refuse(lines.count, failure.error)
         } catch {
-            refusal = CommandError(.unavailable, "the token could not be looked up again; send this command again")
+            let refusal = CommandError(
+                .unavailable, "the token could not be looked up again; send this command again")
+            return Self.refuse(lines.count, refusal)
         }
-        var json = JSONWriter(capacity: 112)
-        APIFailure.write(refusal, to: &json)
+        var count = 0
+        if caller.refusal == nil { (count, caller.refusal) = limiter.take(lines.count, .command, caller.credential) }
         var answers = ByteBuffer()
-        for _ in lines {
+        if count > 0 {
+            answers = await Self.submit(Array(lines[..<count]), ingest, caller.credential.principal, door)
+        }
+        if let refusal = caller.refusal {
+            answers.writeImmutableBuffer(
+                Self.refuse(lines.count - count, refusal.error, retryAfter: refusal.retryAfter))
+        }
+        return answers
+    }
+
+    /// The same refusal for a number of lines.
+    private static func refuse(_ count: Int, _ refusal: CommandError, retryAfter: Int? = nil) -> ByteBuffer {
+        var json = JSONWriter(capacity: 112)
+        APIFailure.write(refusal, retryAfter: retryAfter, to: &json)
+        var answers = ByteBuffer()
+        for _ in 0..<count {
             answers.writeBytes(json.bytes)
             answers.writeInteger(UInt8(0x0A))
         }

@@ -31,7 +31,7 @@ struct EventFilter: Sendable {
 
     private static func names(_ query: Query, _ parameter: String) throws(APIFailure) -> [String]? {
         guard let text = query[parameter] else { return nil }
-        let names = text.split(separator: ",").map(String.init)
+        let names = text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
         guard (1...APIConfiguration.Limit.filterNames).contains(names.count) else {
             throw APIFailure(
                 .invalidCommand, "'\(parameter)' takes 1 to \(APIConfiguration.Limit.filterNames) names, with commas",
@@ -42,11 +42,16 @@ struct EventFilter: Sendable {
 
     /// Whether it wants an entry of a page. A filter by channel leaves out events without a channel.
     func accepts(_ entry: LogPage.Entry, of page: LogPage) -> Bool {
-        if let types, !types.contains(entry.type) { return false }
-        if let channels {
-            guard let channel = page.name(entry.channel) else { return false }
-            return channels.contains(channel)
-        }
-        return true
+        accepts(entry.type, in: channels == nil ? nil : page.name(entry.channel))
     }
+
+    /// As ``accepts(_:of:)``.
+    func accepts(_ type: EventType, in channel: String?) -> Bool {
+        if let types, !types.contains(type) { return false }
+        guard let channels else { return true }
+        return channel.map(channels.contains) ?? false
+    }
+
+    /// Whether it wants anything of a channel.
+    func accepts(channel: String) -> Bool { channels?.contains(channel) ?? true }
 }

@@ -10,11 +10,13 @@ struct EventsRoute: Sendable {
     let rights: ReadAccess
     let readers: ReaderAuthenticator
 
+    /// The parameters of a call.
+    static let parameters = ["after", "limit", "type", "channel", ReaderAuthenticator.all]
+
     /// - Parameters:
     ///   - reader: Who reads.
     ///   - access: What they may read.
     func respond(_ query: Query, _ reader: AuthenticatedReader, _ access: Access) async throws -> Response {
-        try query.refuseUnknown(knowing: ["after", "limit", "type", "channel", ReaderAuthenticator.all])
         let filter = try EventFilter(query)
         let limit = try Self.limit(query)
         let start = try await Self.position(after: query["after"], log)
@@ -45,7 +47,7 @@ struct EventsRoute: Sendable {
 
     private static func limit(_ query: Query) throws(APIFailure) -> Int {
         guard let text = query["limit"] else { return APIConfiguration.Limit.page }
-        guard let limit = Int(text), (1...APIConfiguration.Limit.maxPage).contains(limit) else {
+        guard let limit = Query.wholeNumber(text), (1...APIConfiguration.Limit.maxPage).contains(limit) else {
             throw APIFailure(
                 .invalidCommand, "'limit' must be a whole number from 1 to \(APIConfiguration.Limit.maxPage)",
                 field: "limit")

@@ -47,7 +47,7 @@ final class PageRoute: Sendable {
             throw APIFailure(.notFound, "the page has no file \(path.prefix(128)); reload the page")
         }
         guard request.method == .get || request.method == .head else {
-            throw APIFailure.methodNotAllowed(String(path), allowed: .get)
+            throw APIFailure.methodNotAllowed(String(path), allowed: [.get, .head])
         }
         if EntityTag.isNamed(entry.tag, by: request.headers[values: .ifNoneMatch]) {
             var response = Response(status: .notModified, headers: entry.headers)

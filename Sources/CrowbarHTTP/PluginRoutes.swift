@@ -18,6 +18,7 @@ struct PluginRoutes: Sendable {
     /// Takes a request about one plugin, or `reload`.
     /// - Parameter parts: What follows `plugins`, decoded.
     func respond(_ request: Request, _ path: Substring, _ parts: [String], _ query: Query) async throws -> Response {
+        if request.method == .post { try query.refuseUnknown(knowing: []) }
         if parts == ["reload"], request.method == .post { return .json(try await actions.reload()) }
         guard let plugin = parts.first, parts.count <= 2 else { throw APIResponder.unknown(path) }
         guard parts.count == 2 else {
@@ -46,7 +47,7 @@ struct PluginRoutes: Sendable {
             try APIResponder.expect(.post, request, path)
             let body = try await fields(request, known: ["confirm", "queue"])
             let name = Self.name(plugin, try Self.queue(body))
-            return .json(try await actions.forget(name, body?.bool("confirm") ?? false))
+            return .json(try await actions.forget(name, try body?.flag("confirm") ?? false))
         case let verb where PluginActions.verbs.contains(verb):
             try APIResponder.expect(.post, request, path)
             let body = try await fields(request, known: ["queue"])
@@ -74,7 +75,7 @@ struct PluginRoutes: Sendable {
             throw APIFailure(
                 .invalidCommand, "'to' says where: beginning, now, id:EVENTID or @2026-11-01T00:00:00Z", field: "to")
         }
-        return .json(try await actions.setCursor(name, place, body?.bool("confirm") ?? false))
+        return .json(try await actions.setCursor(name, place, try body?.flag("confirm") ?? false))
     }
 
     /// Takes a request about dead letters: `{"do": "show"|"retry"|"drop", "eventIds": [ID…]}`, or `"all": true`.
@@ -83,8 +84,8 @@ struct PluginRoutes: Sendable {
         guard let deed = body?.string("do").flatMap(PluginActions.Deed.init) else {
             throw APIFailure(.invalidCommand, "'do' is one of show, retry, drop", field: "do")
         }
-        let ids = body?.strings("eventIds")
-        guard (ids?.isEmpty == false) != (body?.bool("all") ?? false) else {
+        let ids = try body?.texts("eventIds")
+        guard (ids != nil) != (try body?.flag("all") ?? false) else {
             throw APIFailure(
                 .invalidCommand, "say which: 'eventIds' as an array of ids, or 'all': true", field: "eventIds")
         }
@@ -95,22 +96,12 @@ struct PluginRoutes: Sendable {
     private func fields(_ request: Request, known: [String], upTo limit: Int = maxBody) async throws -> JSONObject? {
         let body = try await bodies.read(request, upTo: limit, tooLarge: "at most \(limit) bytes")
         if body.bytes.isEmpty { return nil }
-        let object: JSONObject
-        do {
-            object = try JSONObject(parsing: body.bytes)
-        } catch {
-            throw APIFailure(.malformed, "the body is not one JSON object: \(error)")
-        }
-        for member in object.members where !known.contains(object.key(member)) {
-            let key = String(object.key(member).prefix(64))
-            throw APIFailure(.invalidCommand, "'\(key)' is not known here", field: key)
-        }
-        return object
+        return try JSONObject(body: body.bytes, known: known)
     }
 
     private static func number(_ query: Query, _ name: String, upTo limit: Int) throws(APIFailure) -> Int? {
         guard let text = query[name] else { return nil }
-        guard let number = Int(text), (0...limit).contains(number) else {
+        guard let number = Query.wholeNumber(text), (0...limit).contains(number) else {
             throw APIFailure(.invalidCommand, "'\(name)' is a number from 0 to \(limit)", field: name)
         }
         return number

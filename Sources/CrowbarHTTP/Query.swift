@@ -30,10 +30,15 @@ struct Query: Sendable {
     func refuseUnknown(knowing known: [String]) throws(APIFailure) {
         for parameter in parameters where !known.contains(parameter.name) {
             let name = String(parameter.name.prefix(64))
-            throw APIFailure(
-                .invalidCommand, "'\(name)' is no parameter here; there are \(known.joined(separator: ", "))",
-                field: name)
+            let others = known.isEmpty ? "none" : known.joined(separator: ", ")
+            throw APIFailure(.invalidCommand, "'\(name)' is no parameter here; there are \(others)", field: name)
         }
+    }
+
+    /// The number that a text is in decimal digits, and nothing else; nil if it is none or does not fit. `Int` also
+    /// accepts a sign.
+    static func wholeNumber(_ text: String) -> Int? {
+        text.utf8.allSatisfy { (0x30...0x39).contains($0) } ? Int(text) : nil
     }
 
     /// Undoes percent-encoding.

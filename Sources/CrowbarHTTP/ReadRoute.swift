@@ -41,10 +41,10 @@ final class ReadRoute: Sendable {
         // The body may take long to come, and the caller's rights may end meanwhile.
         try await authenticator.refresh(&credential)
         try Self.authorize(credential)
-        let fields = try Self.fields(body.bytes)
+        let fields = try JSONObject(body: body.bytes, known: ["channelId", "eventId", "unread"])
         try await markers.mark(
             try Self.id(fields, "channelId"), at: try Self.id(fields, "eventId"), by: credential.principal.userId,
-            isAdmin: credential.principal.isAdmin, isUnread: try Self.isUnread(fields))
+            isAdmin: credential.principal.isAdmin, isUnread: try fields.flag("unread") ?? false)
         return Response(status: .noContent)
     }
 
@@ -56,28 +56,8 @@ final class ReadRoute: Sendable {
         }
     }
 
-    private static func fields(_ body: [UInt8]) throws(APIFailure) -> JSONObject {
-        let object: JSONObject
-        do {
-            object = try JSONObject(parsing: body)
-        } catch {
-            throw APIFailure(.malformed, "the body is not one JSON object: \(error)")
-        }
-        for member in object.members where !["channelId", "eventId", "unread"].contains(object.key(member)) {
-            let key = String(object.key(member).prefix(64))
-            throw APIFailure(.invalidCommand, "'\(key)' is not known here", field: key)
-        }
-        return object
-    }
-
     private static func id(_ fields: JSONObject, _ key: StaticString) throws(APIFailure) -> String {
         if let id = fields.string(key) { return id }
         throw APIFailure(.invalidCommand, "'\(key)' is missing, or is no string", field: "\(key)")
-    }
-
-    private static func isUnread(_ fields: JSONObject) throws(APIFailure) -> Bool {
-        guard fields.span("unread") != nil else { return false }
-        if let flag = fields.bool("unread") { return flag }
-        throw APIFailure(.invalidCommand, "'unread' is true or false", field: "unread")
     }
 }

@@ -131,7 +131,7 @@ struct ViewParameters: Sendable {
 
     private func limit(_ usual: Int, most: Int) throws(APIFailure) -> Int {
         guard let text = query["limit"] else { return usual }
-        guard let limit = Int(text), (1...most).contains(limit) else {
+        guard let limit = Query.wholeNumber(text), (1...most).contains(limit) else {
             throw APIFailure(.invalidCommand, "'limit' must be a whole number from 1 to \(most)", field: "limit")
         }
         return limit

@@ -27,6 +27,24 @@ enum ViewPath: Equatable, Sendable {
         }
     }
 
+    /// The view that `/views/NAME.json` or `/views/NAME/ID.json` is answered from; nil where there is no such path.
+    static func rows(of name: String) -> ViewName? {
+        let paths = [allChannels, allUsers, allMessages, search, unread, channel(""), messages("")]
+        return paths.first { $0.name == name }?.view
+    }
+
+    private var name: String {
+        switch self {
+        case .allChannels: "allchannels"
+        case .allUsers: "allusers"
+        case .allMessages: "allmessages"
+        case .search: "search"
+        case .unread: "unread"
+        case .channel: "channel"
+        case .messages: "messages"
+        }
+    }
+
     /// The view that is read.
     var view: ViewName {
         switch self {

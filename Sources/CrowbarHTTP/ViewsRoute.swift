@@ -11,19 +11,21 @@ final class ViewsRoute: Sendable {
     private let log: ReadableLog
     private let rights: ReadAccess
     private let readers: ReaderAuthenticator
+    private let limiter: RateLimiter
     private let now: @Sendable () -> Int64
     private let searches = Mutex(SearchShares())
     private let held = HeldAnswers()
 
     init(
         _ views: Views, markers: ReadMarkers?, log: ReadableLog, rights: ReadAccess, readers: ReaderAuthenticator,
-        now: @escaping @Sendable () -> Int64
+        limiter: RateLimiter, now: @escaping @Sendable () -> Int64
     ) {
         self.views = views
         self.markers = markers
         self.log = log
         self.rights = rights
         self.readers = readers
+        self.limiter = limiter
         self.now = now
     }
 
@@ -32,9 +34,11 @@ final class ViewsRoute: Sendable {
         _ request: Request, _ path: Substring, _ view: ViewPath, _ query: Query, address: () -> String
     ) async throws -> Response {
         try APIResponder.expect(.get, request, path)
+        // Before the reader: a refused call must not be in the audit log.
+        try query.refuseUnknown(knowing: view.parameters)
         var reader = try await readers.reader(
             request.headers, query, path: path, isPublic: view.isPublic, address: address)
-        try query.refuseUnknown(knowing: view.parameters)
+        try limiter.admit(.view, reader, address: address)
         let parameters = ViewParameters(query: query, log: log)
         // What is wrong with the question is said before anything is waited for or looked up.
         let question = try await parameters.question(view)

@@ -18,11 +18,24 @@ enum LogReader {
     static func page(
         _ db: Database, lane: LogLane, after position: Int64, through end: Int64, limit: Int, maxBytes: Int
     ) throws -> LogPage {
-        let (condition, name) =
-            switch lane {
-            case .channel(let name): ("channelId = ?", name)
-            case .user(let name): ("channelId IS NULL AND userId = ?", name)
-            }
+        switch lane {
+        case .channel(let name): return try self.page(db, "channelId = ?", name, position, end, limit, maxBytes)
+        case .user(let name):
+            return try self.page(db, "channelId IS NULL AND userId = ?", name, position, end, limit, maxBytes)
+        }
+    }
+
+    /// The entries without a channel, by the same index.
+    static func userEvents(
+        _ db: Database, after position: Int64, through end: Int64, limit: Int, maxBytes: Int
+    ) throws -> LogPage {
+        try page(db, "channelId IS ?", nil, position, end, limit, maxBytes)
+    }
+
+    private static func page(
+        _ db: Database, _ condition: String, _ name: String?, _ position: Int64, _ end: Int64, _ limit: Int,
+        _ maxBytes: Int
+    ) throws -> LogPage {
         let rows = try RawStatement(
             cached: """
                 SELECT \(columns) FROM events WHERE \(condition) AND position > ? AND position <= ?
@@ -69,7 +82,7 @@ enum LogReader {
     }
 
     /// The head and the tables of one moment, as they are read within one transaction.
-    static func rights(_ db: Database, of user: String) throws -> ReadRights {
+    static func rights(_ db: Database, of user: String, withPublic: Bool) throws -> ReadRights {
         func keys(_ sql: String) throws -> Set<Int64> {
             let rows = try RawStatement(cached: sql, db)
             defer { rows.reset() }
@@ -81,7 +94,22 @@ enum LogReader {
         return ReadRights(
             head: try entry(db, atOrBefore: .max)?.id.position ?? 0,
             member: try keys("SELECT channelKey FROM members WHERE userId = ? AND private = 1"),
-            invited: try keys("SELECT channelKey FROM invitations WHERE userId = ?"))
+            invited: try keys("SELECT channelKey FROM invitations WHERE userId = ?"),
+            publicChannels: withPublic ? try publicChannels(db, of: user) : [])
+    }
+
+    /// One look into the members of each public channel: no index of members by user has to be kept up to date for it.
+    private static func publicChannels(_ db: Database, of user: String) throws -> Set<String> {
+        let rows = try RawStatement(
+            cached: """
+                SELECT channelId FROM channels WHERE private = 0
+                AND EXISTS (SELECT 1 FROM members WHERE channelKey = channels.key AND userId = ?)
+                """, db)
+        defer { rows.reset() }
+        rows.bind(1, user)
+        var channels: Set<String> = []
+        while try rows.step() { channels.insert(rows.text(0)) }
+        return channels
     }
 
     static func channel(_ db: Database, _ id: String, for user: String) throws -> ChannelMembership? {

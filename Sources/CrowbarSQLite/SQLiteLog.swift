@@ -189,8 +189,16 @@ public final class SQLiteLog: EventLog {
         }
     }
 
-    public func readRights(of user: String) async throws -> ReadRights {
-        try await read { try LogReader.rights($0, of: user) }
+    public func readUserEvents(
+        after position: Int64, through end: Int64, limit: Int, maxBytes: Int
+    ) async throws -> LogPage {
+        try await read {
+            try LogReader.userEvents($0, after: position, through: end, limit: limit, maxBytes: maxBytes)
+        }
+    }
+
+    public func readRights(of user: String, withPublic: Bool) async throws -> ReadRights {
+        try await read { try LogReader.rights($0, of: user, withPublic: withPublic) }
     }
 
     public func channel(_ id: String, for user: String) async throws -> ChannelMembership? {

@@ -42,8 +42,9 @@ public final class SQLiteMarkers: Markers {
         }
     }
 
-    public func set(_ marker: ReadMarker, of user: String, in channel: String, onlyForward: Bool) async throws {
+    public func set(_ marker: ReadMarker, of user: String, in channel: String, onlyForward: Bool) async throws -> Bool {
         try await run("cannot be written") { db in
+            var isMoved = false
             try db.inTransaction(.immediate) {
                 let put = try RawStatement(
                     cached: """
@@ -59,7 +60,8 @@ public final class SQLiteMarkers: Markers {
                 put.bind(4, marker.eventId)
                 put.bind(5, onlyForward ? 1 : 0)
                 try put.run()
-                guard db.changesCount > 0 else { return .commit }
+                isMoved = db.changesCount > 0
+                guard isMoved else { return .commit }
                 let count = try RawStatement(
                     cached: """
                         INSERT INTO revisions (userId, revision) VALUES (?, 1)
@@ -69,6 +71,7 @@ public final class SQLiteMarkers: Markers {
                 try count.run()
                 return .commit
             }
+            return isMoved
         }
     }
 

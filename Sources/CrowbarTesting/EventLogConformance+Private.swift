@@ -210,6 +210,34 @@ extension EventLogConformance {
                 try expectEqual(try await rights("ann"), ReadRights(head: 14))
                 try expectEqual(try await rights("nobody"), ReadRights(head: 14))
             },
+            EventLogConformance("the public channels of a user are given where they are asked for") { driver in
+                try await driver.settle()
+                try await driver.store(create.json)
+                func channels(_ user: String, withPublic: Bool = true) async throws -> Set<String> {
+                    let rights = try await driver.log.readRights(of: user, withPublic: withPublic)
+                    return rights.publicChannels
+                }
+                func send(_ type: String, _ more: String = "", as user: String = "bob") async throws {
+                    try await driver.store(#"{"type":"\#(type)","channelId":"open"\#(more)}"#, as: user)
+                }
+                // Beside those that the driver made.
+                let (ann, bob) = (try await channels("ann"), try await channels("bob"))
+                try await send("CREATE_CHANNEL", as: "ann")
+                try expectEqual(try await channels("ann"), ann.union(["open"]))
+                try expectEqual(try await channels("bob"), bob)
+                try await send("JOIN_CHANNEL")
+                try expectEqual(try await channels("bob"), bob.union(["open"]))
+                try expectEqual(try await channels("bob", withPublic: false), [], "not asked for")
+                try await send("LEAVE_CHANNEL")
+                try expectEqual(try await channels("bob"), bob)
+                try await send("JOIN_CHANNEL")
+                try await send("REMOVE_USER", #","member":"bob""#, as: "ann")
+                try expectEqual(try await channels("bob"), bob)
+                try await send("JOIN_CHANNEL")
+                try await send("DESTROY_CHANNEL", as: "ann")
+                try expectEqual(try await channels("ann"), ann)
+                try expectEqual(try await channels("bob"), bob)
+            },
             EventLogConformance("who joins by the operator's right needs no invitation, and only that") { driver in
                 try await driver.settle()
                 try await driver.store(create.json)

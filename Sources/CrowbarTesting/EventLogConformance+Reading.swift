@@ -125,6 +125,23 @@ extension EventLogConformance {
             try expectEqual(try await read(.user("bob"), after: 0), [2])
             try expectEqual(try await read(.user("bob"), after: 2), [])
         },
+        EventLogConformance("readUserEvents has the events without a channel") { driver in
+            _ = try await fill(driver, 5)
+            try await driver.store(#"{"type":"RENAME_USER","name":"Bobby"}"#, as: "bob")
+            let log = driver.log
+            func read(after: Int64, through: Int64 = .max, limit: Int = 100, maxBytes: Int = 1 << 20)
+                async throws -> [Int64]
+            {
+                let page = try await log.readUserEvents(
+                    after: after, through: through, limit: limit, maxBytes: maxBytes)
+                return page.entries.map(\.position)
+            }
+            try expectEqual(try await read(after: 0), [1, 2, 9])
+            try expectEqual(try await read(after: 1, through: 8), [2])
+            try expectEqual(try await read(after: 0, limit: 2), [1, 2])
+            try expectEqual(try await read(after: 0, maxBytes: 1), [1])
+            try expectEqual(try await read(after: 9), [])
+        },
         EventLogConformance("position(of:), entry(atOrBefore:), head and count agree") { driver in
             let receipts = try await fill(driver, 5)
             let log = driver.log

@@ -17,7 +17,7 @@ public struct MarkersConformance: Sendable {
         var (before, revisions) = (Int64(0), Set<Int64>())
         var isFirst = true
         for step in steps {
-            try await markers.set(
+            let isMoved = try await markers.set(
                 ReadMarker(position: step.position, eventId: step.eventId), of: "ann", in: "general",
                 onlyForward: step.onlyForward)
             let found = try await markers.markers(of: "ann")
@@ -25,12 +25,13 @@ public struct MarkersConformance: Sendable {
             try expectEqual(marker?.position, step.found, "the marker after \(step)")
             if step.found == step.position { try expectEqual(marker?.eventId, step.eventId, "the event of \(step)") }
             let isChanged = isFirst || before != step.found
+            try expectEqual(isMoved, isChanged, "whether \(step) moved it")
             try expectEqual(revisions.insert(found.revision).inserted, isChanged, "a new revision after \(step)")
             (before, isFirst) = (step.found, false)
         }
         let other = ReadMarker(position: 7, eventId: "e7")
-        try await markers.set(other, of: "ann", in: "den", onlyForward: true)
-        try await markers.set(other, of: "bob", in: "den", onlyForward: true)
+        _ = try await markers.set(other, of: "ann", in: "den", onlyForward: true)
+        _ = try await markers.set(other, of: "bob", in: "den", onlyForward: true)
         let ann = try await markers.markers(of: "ann").channels
         try expectEqual(ann, ["general": ReadMarker(position: 0, eventId: nil), "den": other], "all markers")
         try expectEqual(try await markers.markers(of: "bob").channels, ["den": other], "another user's")

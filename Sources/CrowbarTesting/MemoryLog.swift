@@ -135,17 +135,30 @@ public final class MemoryLog: EventLog {
     public func read(
         lane: LogLane, after position: Int64, through end: Int64, limit: Int, maxBytes: Int
     ) async throws -> LogPage {
+        page(after: position, through: end, limit: limit, maxBytes: maxBytes) { channel, user in
+            switch lane {
+            case .channel(let name): channel == name
+            case .user(let name): channel == nil && user == name
+            }
+        }
+    }
+
+    public func readUserEvents(
+        after position: Int64, through end: Int64, limit: Int, maxBytes: Int
+    ) async throws -> LogPage {
+        page(after: position, through: end, limit: limit, maxBytes: maxBytes) { channel, _ in channel == nil }
+    }
+
+    private func page(
+        after position: Int64, through end: Int64, limit: Int, maxBytes: Int,
+        where isWanted: (_ channel: String?, _ user: String) -> Bool
+    ) -> LogPage {
         state.withLock { state in
             var page = LogPage()
             var next = max(0, position) + 1
             while next <= min(end, Int64(state.stored.count)), page.entries.count < limit {
                 let stored = state.stored[Int(next) - 1]
-                let isWanted =
-                    switch lane {
-                    case .channel(let name): stored.channel == name
-                    case .user(let name): stored.channel == nil && stored.user == name
-                    }
-                if isWanted {
+                if isWanted(stored.channel, stored.user) {
                     let length = state.tables.events[Int(next) - 1].count
                     if !page.entries.isEmpty, page.bytes.count + length > maxBytes { break }
                     Self.add(next, of: state, to: &page)
@@ -156,8 +169,8 @@ public final class MemoryLog: EventLog {
         }
     }
 
-    public func readRights(of user: String) async throws -> ReadRights {
-        state.withLock { $0.tables.rights(of: user, head: Int64($0.stored.count)) }
+    public func readRights(of user: String, withPublic: Bool) async throws -> ReadRights {
+        state.withLock { $0.tables.rights(of: user, head: Int64($0.stored.count), withPublic: withPublic) }
     }
 
     public func channel(_ id: String, for user: String) async throws -> ChannelMembership? {

@@ -29,12 +29,17 @@ struct MemoryTables: DecisionTables {
     }
 
     /// The private channels of a user, by key.
-    func rights(of user: String, head: Int64) -> ReadRights {
+    func rights(of user: String, head: Int64, withPublic: Bool) -> ReadRights {
         let isPrivate = Set(channels.values.filter(\.isPrivate).map(\.key))
         func keys(_ sets: [Int64: Set<String>]) -> Set<Int64> {
             isPrivate.intersection(sets.filter { $0.value.contains(user) }.keys)
         }
-        return ReadRights(head: head, member: keys(members), invited: keys(invitations))
+        var rights = ReadRights(head: head, member: keys(members), invited: keys(invitations))
+        if withPublic {
+            let open = channels.filter { !$0.value.isPrivate && members[$0.value.key]?.contains(user) == true }
+            rights.publicChannels = Set(open.keys)
+        }
+        return rights
     }
 
     func hasReacted(_ user: String, with reaction: String, on message: String, in channel: ChannelState) -> Bool {

@@ -7,10 +7,10 @@ import GRDB
 /// `changed` is the position of the last event that changed what readers of the row see. `mark` keeps it for the list
 /// of public channels, which a destroyed channel changes too. Private channels do not touch it, so that nobody else can
 /// see from it that they are used.
-final class ChannelRows: ViewRows {
+final class ChannelRows: ChannelRefolding {
     static let name = ViewName.channels
-    static let version = ChannelsView.version
 
+    private let suffix: String
     private let find, create, destroy, dropMembers, setTopic, isMember, join, leave, count, rename, mark: RawStatement
 
     static func tables(_ generation: Int64) -> [String] {
@@ -41,6 +41,7 @@ final class ChannelRows: ViewRows {
 
     init(_ db: Database, _ generation: Int64) throws {
         let suffix = "_\(generation)"
+        self.suffix = suffix
         func prepare(_ sql: String) throws -> RawStatement { RawStatement(try db.makeStatement(sql: sql)) }
         find = try prepare("SELECT key, audience FROM channels\(suffix) WHERE id = ?")
         create = try prepare(
@@ -60,7 +61,7 @@ final class ChannelRows: ViewRows {
             INSERT INTO channelNames\(suffix) (userId, name, changed) VALUES (?, ?, ?)
             ON CONFLICT (userId) DO UPDATE SET name = excluded.name, changed = excluded.changed
             """)
-        mark = try prepare("UPDATE channelMark\(suffix) SET changed = ?")
+        mark = try prepare("UPDATE channelMark\(suffix) SET changed = max(changed, ?)")
     }
 
     func apply(_ event: ViewEvent) throws {
@@ -104,6 +105,18 @@ final class ChannelRows: ViewRows {
                 try rename.run()
             }
         }
+    }
+
+    func refold(_ history: ChannelHistory, through end: Int64, _ db: Database) throws -> Bool {
+        let lives = history.lives(through: end)
+        let arguments: StatementArguments = [(lives.past + [lives.present ?? 0]).json, history.channel]
+        let keys = "SELECT value FROM json_each(?1) UNION SELECT key FROM channels\(suffix) WHERE id = ?2"
+        try db.execute(
+            sql: "DELETE FROM channelMembers\(suffix) WHERE channel IN (\(keys))", arguments: arguments)
+        try db.execute(sql: "DELETE FROM channels\(suffix) WHERE key IN (\(keys))", arguments: arguments)
+        guard let present = lives.present else { return false }
+        try history.replay(from: present, through: end, named: { _, _ in }, event: apply)
+        return false
     }
 
     private typealias Channel = (key: Int64, audience: Int64)

@@ -10,6 +10,9 @@ final class MemberRows: MemberNames {
     /// The live channels' keys by id, as far as they were looked up.
     private var keys: [String: Int64] = [:]
     private static let maxKeys = 4096
+    /// The one channel that is computed anew, and the names that users had at that point; nil while all channels follow
+    /// the log.
+    private var past: (channel: Int64, names: [String: String])?
 
     init(_ db: Database, _ generation: Int64) throws {
         let suffix = "_\(generation)"
@@ -41,6 +44,17 @@ final class MemberRows: MemberNames {
 
     /// Drops what is remembered, as the transaction was undone.
     func forget() { keys = [:] }
+
+    /// Computes one channel anew: ``rename(_:to:)`` changes nothing but this channel.
+    func refold<Result>(_ channel: Int64, _ body: () throws -> Result) rethrows -> Result {
+        forget()
+        past = (channel, [:])
+        defer {
+            past = nil
+            forget()
+        }
+        return try body()
+    }
 
     func create(channel: String, key: Int64) throws { keys[channel] = key }
 
@@ -74,16 +88,20 @@ final class MemberRows: MemberNames {
     /// Gives a user another name, in all their channels.
     func rename(_ user: String, to name: String) throws {
         let old = try names(of: user)
-        setName.bind(1, user)
-        setName.bind(2, name)
-        try setName.run()
+        if past == nil {
+            setName.bind(1, user)
+            setName.bind(2, name)
+            try setName.run()
+        } else {
+            past?.names[user] = name
+        }
         let new = try names(of: user)
         guard old != new else { return }
         var channels: [Int64] = []
         channelsOf.bind(1, user)
         while try channelsOf.step() { channels.append(channelsOf.int(0)) }
         channelsOf.reset()
-        for channel in channels {
+        for channel in channels where past.map({ $0.channel == channel }) ?? true {
             for folded in old.subtracting(new) { try change(removeName, channel, folded, user) }
             for folded in new.subtracting(old) { try change(addName, channel, folded, user) }
         }
@@ -99,6 +117,10 @@ final class MemberRows: MemberNames {
     /// What a user can be called: the folded id and, where there is one, the folded name.
     private func names(of user: String) throws -> Set<[UInt8]> {
         var names: Set<[UInt8]> = [Array(MentionFolding.fold(user).utf8)]
+        if let past {
+            if let name = past.names[user] { names.insert(Array(MentionFolding.fold(name).utf8)) }
+            return names
+        }
         findName.bind(1, user)
         defer { findName.reset() }
         if try findName.step() { names.insert(Array(MentionFolding.fold(findName.text(0)).utf8)) }

@@ -4,15 +4,15 @@ import GRDB
 import JSONBytes
 
 /// The rows of ``MessagesView``.
-final class MessageRows: ViewRows {
+final class MessageRows: ChannelRefolding {
     static let name = ViewName.messages
-    static let version = MessagesView.version
 
     /// The search indexes that are kept in step with the messages: the one that is served, and one that is built.
     var indexes: [SearchRows] = []
     /// Whether messages of destroyed channels are still there; see ``purge(limit:)``.
     private(set) var hasDeadMessages: Bool
 
+    private let suffix: String
     private let members: MemberRows
     private let reactions: ReactionRows
     private let findLife, createLife, endLife, touchLife, isPublic, mark: RawStatement
@@ -35,6 +35,7 @@ final class MessageRows: ViewRows {
 
     init(_ db: Database, _ generation: Int64) throws {
         let suffix = "_\(generation)"
+        self.suffix = suffix
         func prepare(_ sql: String) throws -> RawStatement { RawStatement(try db.makeStatement(sql: sql)) }
         members = try MemberRows(db, generation)
         reactions = try ReactionRows(db, generation)
@@ -45,7 +46,7 @@ final class MessageRows: ViewRows {
             """)
         endLife = try prepare("UPDATE lives\(suffix) SET isAlive = 0 WHERE key = ?")
         isPublic = try prepare("SELECT 1 FROM lives\(suffix) WHERE key = ? AND audience = 0")
-        mark = try prepare("UPDATE messageMark\(suffix) SET changed = ?")
+        mark = try prepare("UPDATE messageMark\(suffix) SET changed = max(changed, ?)")
         touchLife = try prepare("UPDATE lives\(suffix) SET last = ?2, changed = ?3 WHERE key = ?1")
         insert = try prepare(
             """
@@ -108,6 +109,23 @@ final class MessageRows: ViewRows {
             case .unreacted(let reaction): try react(reaction, event) { try reactions.remove(reaction, from: $0) }
             }
         }
+    }
+
+    func refold(_ history: ChannelHistory, through end: Int64, _ db: Database) throws -> Bool {
+        forget()
+        let refold = try MessageRefold(history, through: end, db, suffix)
+        try refold.removeRows()
+        if let present = history.lives(through: end).present {
+            // They may have the texts already; see MessageRefold.
+            let kept = indexes
+            indexes = []
+            defer { indexes = kept }
+            try members.refold(present) {
+                try history.replay(from: present, through: end, named: { try members.rename($0, to: $1) }, event: apply)
+            }
+            try flush()
+        }
+        return try refold.haveTextsChanged()
     }
 
     func flush() throws {

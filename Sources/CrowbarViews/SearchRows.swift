@@ -9,6 +9,9 @@ import GRDB
 final class SearchRows {
     /// Raise it with every change of what is indexed or how: the index is then rebuilt.
     static let version = 1
+    /// The older versions of indexes that this code reads and keeps in step with the messages. They are served while
+    /// the new one is built.
+    static let readableVersions: Set<Int> = []
 
     /// Its number.
     let generation: Int64

@@ -5,7 +5,6 @@ import GRDB
 /// The rows of ``UsersView``.
 final class UserRows: ViewRows {
     static let name = ViewName.users
-    static let version = UsersView.version
 
     private let put: RawStatement
 

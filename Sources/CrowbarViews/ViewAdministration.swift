@@ -26,6 +26,25 @@ public struct ViewSummary: Sendable {
 public enum RebuildRefusal: Error, Sendable, Equatable {
     /// The disk has too little room for the new rows beside the old ones.
     case noSpace(needed: Int64, free: Int64)
+    /// The view has no rows of single channels.
+    case notByChannel
+    /// The log has no event of a channel of this id.
+    case noChannel
+    /// The channel has more events, with those that name its users, than are applied in one transaction.
+    case channelTooLarge(events: Int)
+    /// An event of the channel does not fit, for this reason.
+    case doesNotFit(String)
+}
+
+/// What came of computing the rows of one channel anew.
+public struct ChannelRebuild: Sendable, Equatable {
+    /// The bytes of a channel's events at most, in MiB.
+    public static let maxMegabytes = ChannelHistory.Limit.bytes >> 20
+
+    /// The events of the channel, with those that name its users.
+    public var events: Int
+    /// Whether texts changed, so that the search index is built anew beside the one that is served.
+    public var isSearchRebuilt: Bool
 }
 
 extension Views {
@@ -63,6 +82,19 @@ extension Views {
             if free < needed { throw RebuildRefusal.noSpace(needed: needed, free: free) }
         }
         try await engine.rebuild(wanted)
+    }
+
+    /// Computes the rows of one channel anew, of all its lives, while the view goes on to follow the log.
+    /// - Parameters:
+    ///   - view: Of the messages and their search index the messages are computed anew; the index follows.
+    ///   - channel: The channel's id.
+    /// - Throws: ``RebuildRefusal``, ``ViewRefusal/notOpen``, the database's or the log's error.
+    public func rebuild(_ view: ViewName, channel: String) async throws -> ChannelRebuild {
+        switch view {
+        case .users: throw RebuildRefusal.notByChannel
+        case .channels: return try await current().engine.refold(.channels, channel: channel)
+        case .messages, .search: return try await current().engine.refold(.messages, channel: channel)
+        }
     }
 
     /// The bytes of each view's tables and indexes. Where SQLite cannot tell, each counts as the whole file.

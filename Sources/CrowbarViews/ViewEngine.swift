@@ -37,6 +37,17 @@ final class ViewEngine: Sendable {
         var current: Set<ViewName> = []
         /// The least position that a reader waits for; a batch that reaches it ends.
         var wanted: Int64 = .max
+        /// Channels whose rows are to be computed anew, in order.
+        var refolds: [Refold] = []
+        /// Whether ``run()`` has returned.
+        var hasEnded = false
+    }
+
+    /// A channel whose rows are to be computed anew, and who waits for that.
+    private struct Refold {
+        var view: ViewName
+        var history: ChannelHistory
+        var resume: CheckedContinuation<ChannelRebuild, any Error>
     }
 
     private let log: any EventLog
@@ -46,6 +57,8 @@ final class ViewEngine: Sendable {
     /// Milliseconds of a clock that is never set.
     private let clock: @Sendable () -> Int64
     private let shared = Mutex(Shared())
+    /// The list of public channels, for all readers.
+    let publicChannels = PublicChannelsCache()
     private let wake: AsyncStream<Void>
     private let waker: AsyncStream<Void>.Continuation
 
@@ -54,11 +67,14 @@ final class ViewEngine: Sendable {
     ///   - path: The database file; its folder must be there.
     ///   - clock: Milliseconds of a clock that is never set.
     /// - Throws: ``StoreError``.
-    init(path: String, log: any EventLog, logger: Logger, clock: @escaping @Sendable () -> Int64) throws {
+    init(
+        path: String, log: any EventLog, logger: Logger, versions: ViewVersions = .current,
+        clock: @escaping @Sendable () -> Int64
+    ) throws {
         self.log = log
         self.logger = logger
         self.clock = clock
-        (pool, writer) = try ViewsDatabase.open(path: path, logger: logger)
+        (pool, writer) = try ViewsDatabase.open(path: path, versions: versions, logger: logger)
         (wake, waker) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
     }
 
@@ -74,7 +90,10 @@ final class ViewEngine: Sendable {
     @discardableResult
     func run() async -> End {
         let token = log.growth.subscribe { [waker] in waker.yield() }
-        defer { log.growth.cancel(token) }
+        defer {
+            log.growth.cancel(token)
+            failRefolds()
+        }
         await verify()
         waker.yield()
         for await _ in wake {
@@ -129,11 +148,12 @@ final class ViewEngine: Sendable {
             // What these lack has just come.
             for name in shared.current { shared.moved[name] = clock() }
         }
+        try await refoldNext()
         var isMore = false
         for position in positions where try await advance(from: position) { isMore = true }
         let head = try await log.head()?.position ?? 0
         let (isMoreAside, after) = try await pool.writeWithoutTransaction { [writer] db in
-            let isMore = try writer.workAside(db)
+            let isMore = try writer.workAside(db, head: head)
             try writer.swap(db, head: head)
             return (isMore, writer.states)
         }
@@ -142,7 +162,7 @@ final class ViewEngine: Sendable {
             shared.current = Set(after.filter { $0.live.map { $0.position >= head } ?? false }.map(\.name))
         }
         report(before, after)
-        return isMore || isMoreAside
+        return isMore || isMoreAside || shared.withLock { !$0.refolds.isEmpty }
     }
 
     /// Applies the page behind a position to the views that wait there.
@@ -162,6 +182,58 @@ final class ViewEngine: Sendable {
         }
         publish(states)
         return true
+    }
+
+    // MARK: Single channels
+
+    /// Computes the rows of one channel anew from the log, while the views go on to follow it.
+    /// - Throws: ``RebuildRefusal``, ``ViewRefusal/notOpen``, the database's or the log's error.
+    func refold(_ view: ViewName, channel: String) async throws -> ChannelRebuild {
+        var history = ChannelHistory(of: channel, hasNames: view == .messages)
+        // Most of it is read here, so that the loop waits for what is new only.
+        try await history.extend(from: log, through: try await log.head()?.position ?? 0)
+        if history.isEmpty { throw RebuildRefusal.noChannel }
+        return try await withCheckedThrowingContinuation { continuation in
+            let hasEnded = shared.withLock { shared in
+                if !shared.hasEnded {
+                    shared.refolds.append(Refold(view: view, history: history, resume: continuation))
+                }
+                return shared.hasEnded
+            }
+            if hasEnded { continuation.resume(throwing: ViewRefusal.notOpen) } else { waker.yield() }
+        }
+    }
+
+    /// Does the next one, between two batches: no checkpoint moves meanwhile.
+    private func refoldNext() async throws {
+        guard let next = shared.withLock({ $0.refolds.isEmpty ? nil : $0.refolds.removeFirst() }) else { return }
+        do {
+            var history = next.history
+            let applied = try await states().filter { $0.name == next.view }.flatMap { [$0.live, $0.build] }
+            try await history.extend(from: log, through: applied.compactMap { $0?.position }.max() ?? 0)
+            let isIndexOutdated = try await pool.writeWithoutTransaction { [writer, history] db in
+                try writer.refold(db, next.view, history)
+            }
+            guard let isIndexOutdated else { throw ViewRefusal.notBuilt(next.view) }
+            publicChannels.forget()
+            let rebuild = ChannelRebuild(events: history.count, isSearchRebuilt: isIndexOutdated)
+            logger.notice(
+                "rebuilt one channel of a view",
+                metadata: ["view": "\(next.view.rawValue)", "events": "\(rebuild.events)"])
+            next.resume.resume(returning: rebuild)
+        } catch {
+            next.resume.resume(throwing: (error as? ViewError).map { RebuildRefusal.doesNotFit("\($0)") } ?? error)
+            if ViewsDatabase.isDamaged(error) { throw error }
+        }
+    }
+
+    private func failRefolds() {
+        let refolds = shared.withLock { shared in
+            defer { shared.refolds = [] }
+            shared.hasEnded = true
+            return shared.refolds
+        }
+        for refold in refolds { refold.resume.resume(throwing: ViewRefusal.notOpen) }
     }
 
     // MARK: What readers see

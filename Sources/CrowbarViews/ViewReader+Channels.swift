@@ -7,9 +7,10 @@ import Synchronization
 extension ViewReader {
     /// `allchannels`: the channels that the caller may know of, in order of creation.
     public func channels(for access: Access) async throws -> ViewAnswer {
-        try await read(.channels, for: access) { db, suffix in
+        let epoch = publicChannels.epoch
+        return try await read(.channels, for: access) { db, suffix in
             let mark = try Int64.fetchOne(db, sql: "SELECT changed FROM channelMark\(suffix)") ?? 0
-            let known = try publicChannels.list(of: suffix, changed: mark) { try PublicChannels(db, suffix) }
+            let known = try publicChannels.list(of: suffix, changed: mark, in: epoch) { try PublicChannels(db, suffix) }
             let own = try ListedChannel.privateOnes(for: access, db, suffix)
             let member = try Self.memberships(of: access.userId, db, suffix)
             let changed = own.map(\.changed).reduce(mark, max)
@@ -184,16 +185,37 @@ final class PublicChannelsCache: Sendable {
         var list: PublicChannels
     }
 
-    private let known = Mutex<Known?>(nil)
+    private struct State {
+        var epoch = 0
+        var known: Known?
+    }
+
+    private let state = Mutex(State())
+
+    /// Counts how often the rows were replaced without an event. A reader asks for it before it begins to read.
+    var epoch: Int { state.withLock(\.epoch) }
+
+    /// Forgets the list, also for readers that have begun to read.
+    func forget() {
+        state.withLock { state in
+            state.epoch += 1
+            state.known = nil
+        }
+    }
 
     /// The list of a generation as of its last change, from memory or by `load`.
-    func list(of suffix: String, changed: Int64, load: () throws -> PublicChannels) rethrows -> PublicChannels {
-        let fresh = known.withLock { known in
-            known.flatMap { $0.suffix == suffix && $0.changed == changed ? $0.list : nil }
+    func list(
+        of suffix: String, changed: Int64, in epoch: Int, load: () throws -> PublicChannels
+    ) rethrows -> PublicChannels {
+        let fresh = state.withLock { state in
+            state.epoch == epoch
+                ? state.known.flatMap { $0.suffix == suffix && $0.changed == changed ? $0.list : nil } : nil
         }
         if let fresh { return fresh }
         let list = try load()
-        known.withLock { $0 = Known(suffix: suffix, changed: changed, list: list) }
+        state.withLock { state in
+            if state.epoch == epoch { state.known = Known(suffix: suffix, changed: changed, list: list) }
+        }
         return list
     }
 }

@@ -205,7 +205,9 @@ public enum SearchPlace: Sendable, Equatable, CustomStringConvertible {
             self = .event(text)
             return
         }
-        guard let position = Int64(text.dropFirst()), position > 0 else { return nil }
+        let digits = text.dropFirst()
+        guard digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let position = Int64(digits), position > 0
+        else { return nil }
         self = .position(position)
     }
 }

@@ -51,6 +51,40 @@ extension ViewReader {
         }
     }
 
+    /// A read marker that moved: `{"channelId","eventId","unread","mentions"}`, counted as in `unread`.
+    /// - Parameters:
+    ///   - marker: Of the user and the channel.
+    ///   - access: Of a user.
+    /// - Returns: nil where the user is no member of the channel, as far as the view knows.
+    public func readMark(_ marker: ReadMarker, of channelId: String, for access: Access) async throws -> [UInt8]? {
+        guard let user = access.userId else { return nil }
+        let answer = try await read(.messages, for: access) { db, suffix in
+            let row = try RawStatement(
+                cached: """
+                    SELECT l.key, l.audience, l.last, m.joined, m.joinedEventId
+                    FROM lives\(suffix) AS l JOIN messageMembers\(suffix) AS m ON m.channel = l.key AND m.userId = ?
+                    WHERE l.id = ? AND l.isAlive = 1
+                    """, db)
+            defer { row.reset() }
+            row.bind(1, user)
+            row.bind(2, channelId)
+            guard try row.step(), access.mayRead(audience: row.int(1)) else { return ([], nil) }
+            let channel = UnreadChannel(
+                key: row.int(0), joined: ReadMarker(position: row.int(3), eventId: row.text(4)),
+                marker: marker.position > access.head ? nil : marker)
+            let isBehind = row.int(2) > channel.start
+            var json = JSONWriter(capacity: 128)
+            json.beginObject()
+            json.member("channelId", channelId)
+            json.member("eventId", try channel.readEventId(db, suffix))
+            json.member("unread", isBehind ? try channel.count(user, db, suffix) : 0)
+            json.member("mentions", isBehind ? try channel.mentions(user, db, suffix) : 0)
+            json.endObject()
+            return (json.bytes, nil)
+        }
+        return answer.body.isEmpty ? nil : answer.body
+    }
+
     /// A channel and up to where it was read.
     private struct UnreadChannel {
         var key: Int64

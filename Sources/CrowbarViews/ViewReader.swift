@@ -36,14 +36,17 @@ public enum ViewRefusal: Error, Sendable, Equatable {
 /// Answers questions from the rows of the views; each in one short read transaction.
 public struct ViewReader: Sendable {
     private let pool: DatabasePool
-    let publicChannels = PublicChannelsCache()
+    let publicChannels: PublicChannelsCache
     let searchTurns = SearchTurns()
     /// Whether the caller has the answer of a version and a `changed` already. It is asked before the JSON is made,
     /// where that is cheap.
     public var isKnown: @Sendable (_ version: Int, _ changed: Int64) -> Bool = { _, _ in false }
 
     /// Reads what an engine keeps.
-    init(_ engine: ViewEngine) { pool = engine.pool }
+    init(_ engine: ViewEngine) {
+        pool = engine.pool
+        publicChannels = engine.publicChannels
+    }
 
     /// One generation that is served, within a transaction.
     private struct Served {

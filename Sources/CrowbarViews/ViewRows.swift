@@ -8,8 +8,6 @@ import GRDB
 protocol ViewRows: AnyObject, SendableMetatype {
     /// Which projection.
     static var name: ViewName { get }
-    /// The version of its rows.
-    static var version: Int { get }
     /// The tables of a generation, in an order in which they can be dropped.
     static func tables(_ generation: Int64) -> [String]
     /// Makes the tables of a generation.

@@ -8,7 +8,7 @@ import GRDB
 /// the closures that ``ViewEngine`` gives to it.
 final class ViewWriter: @unchecked Sendable {
     /// One generation of one projection.
-    private struct Slot {
+    struct Slot {
         var generation: Int64
         var isLive: Bool
         var checkpoint: ViewCheckpoint
@@ -19,28 +19,43 @@ final class ViewWriter: @unchecked Sendable {
         var name: ViewName { type(of: rows).name }
     }
 
-    private var slots: [Slot] = []
+    /// A generation of an older version, which is served as it is until the new one is complete.
+    struct Outdated {
+        var generation: Int64
+        var name: ViewName
+        var version: Int
+        var checkpoint: ViewCheckpoint
+        /// Whether there is an index over these messages that can be read.
+        var hasIndex: Bool
+    }
+
+    private(set) var slots: [Slot] = []
+    private(set) var outdated: [Outdated] = []
+    let versions: ViewVersions
 
     private static let projections: [any ViewRows.Type] = [UserRows.self, ChannelRows.self, MessageRows.self]
 
-    static let schema = """
-        CREATE TABLE views (
-            generation INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, version INTEGER NOT NULL,
-            isLive INTEGER NOT NULL, position INTEGER NOT NULL, eventId TEXT NOT NULL, source INTEGER,
-            audience INTEGER NOT NULL DEFAULT 0, publicEventId TEXT NOT NULL DEFAULT '');
-        """
-
     /// Loads what is there, drops what this version cannot read, and begins to build what is missing.
-    init(_ db: Database) throws {
+    init(_ db: Database, versions: ViewVersions) throws {
+        self.versions = versions
         for row in try Row.fetchAll(db, sql: "SELECT * FROM views WHERE source IS NULL ORDER BY generation") {
-            let (name, version, generation): (String, Int, Int64) = (row["name"], row["version"], row["generation"])
-            guard let projection = Self.projections.first(where: { $0.name.rawValue == name }),
-                projection.version == version
+            let (text, version, generation): (String, Int, Int64) = (row["name"], row["version"], row["generation"])
+            let checkpoint = ViewCheckpoint(position: row["position"], eventId: row["eventId"])
+            guard let projection = Self.projections.first(where: { $0.name.rawValue == text }),
+                versions.isReadable(projection.name, version),
+                row["isLive"] || version == versions.version(of: projection.name)
             else {
                 try Self.drop(db, generation)
                 continue
             }
-            let checkpoint = ViewCheckpoint(position: row["position"], eventId: row["eventId"])
+            guard version == versions.version(of: projection.name) else {
+                let hasIndex = try !readableIndexes(db, over: generation).isEmpty
+                outdated.append(
+                    Outdated(
+                        generation: generation, name: projection.name, version: version, checkpoint: checkpoint,
+                        hasIndex: hasIndex))
+                continue
+            }
             let rows = try projection.init(db, generation)
             slots.append(
                 Slot(generation: generation, isLive: row["isLive"], checkpoint: checkpoint, rows: rows))
@@ -51,19 +66,31 @@ final class ViewWriter: @unchecked Sendable {
         }
     }
 
+    /// Loads the indexes of messages. One of an older version that can be read is kept in step with the messages until
+    /// a new one is complete.
     private func loadIndexes(_ db: Database, of messages: MessageRows, _ generation: Int64) throws {
-        let found = try Row.fetchAll(
-            db, sql: "SELECT * FROM views WHERE source = ? ORDER BY generation", arguments: [generation])
-        for row in found {
-            guard row["version"] == SearchRows.version else {
-                try Self.drop(db, row["generation"])
-                continue
-            }
+        var isMissing = true
+        for row in try readableIndexes(db, over: generation) {
             messages.indexes.append(
                 try SearchRows(
                     db, row["generation"], over: generation, through: row["isLive"] ? nil : row["position"]))
+            if row["version"] == versions.version(of: .search) { isMissing = false }
         }
-        if messages.indexes.isEmpty { try startIndex(db, of: messages, generation) }
+        if isMissing { try startIndex(db, of: messages, generation) }
+    }
+
+    /// The indexes over a generation of messages; those that this version cannot read are dropped.
+    private func readableIndexes(_ db: Database, over generation: Int64) throws -> [Row] {
+        try Row.fetchAll(
+            db, sql: "SELECT * FROM views WHERE source = ? ORDER BY generation", arguments: [generation]
+        ).filter { row in
+            let version: Int = row["version"]
+            if versions.isReadable(.search, version), row["isLive"] || version == versions.version(of: .search) {
+                return true
+            }
+            try Self.drop(db, row["generation"])
+            return false
+        }
     }
 
     // MARK: Builds
@@ -80,13 +107,17 @@ final class ViewWriter: @unchecked Sendable {
             }
         }
         guard names.contains(.search), !names.contains(.messages) else { return }
-        try change(db) { try rebuildIndexes(db) }
+        try change(db) {
+            for slot in slots {
+                if let messages = slot.rows as? MessageRows { try rebuildIndex(db, of: messages, slot.generation) }
+            }
+        }
     }
 
     /// Changes which generations there are, in one transaction. Where that fails, what is remembered of them is again
     /// what the database has.
     private func change(_ db: Database, _ body: () throws -> Void) throws {
-        let before = slots
+        let before = (slots, outdated)
         let indexes = slots.compactMap { slot in (slot.rows as? MessageRows).map { ($0, $0.indexes) } }
         do {
             try db.inTransaction(.immediate) {
@@ -94,19 +125,16 @@ final class ViewWriter: @unchecked Sendable {
                 return .commit
             }
         } catch {
-            slots = before
+            (slots, outdated) = before
             for (messages, kept) in indexes { messages.indexes = kept }
             throw error
         }
     }
 
-    private func rebuildIndexes(_ db: Database) throws {
-        for slot in slots {
-            guard let messages = slot.rows as? MessageRows else { continue }
-            for index in messages.indexes where index.through != nil { try Self.drop(db, index.generation) }
-            messages.indexes.removeAll { $0.through != nil }
-            try startIndex(db, of: messages, slot.generation)
-        }
+    private func rebuildIndex(_ db: Database, of messages: MessageRows, _ generation: Int64) throws {
+        for index in messages.indexes where index.through != nil { try Self.drop(db, index.generation) }
+        messages.indexes.removeAll { $0.through != nil }
+        try startIndex(db, of: messages, generation)
     }
 
     /// Begins to build views anew in place of those that are served, which are of no use.
@@ -114,13 +142,15 @@ final class ViewWriter: @unchecked Sendable {
         for projection in Self.projections where names.contains(projection.name) {
             try change(db) {
                 for slot in slots where slot.name == projection.name { try discard(db, slot.generation) }
+                try discardOutdated(db, projection.name)
                 try startBuild(db, projection)
             }
         }
     }
 
     private func startBuild(_ db: Database, _ projection: any ViewRows.Type) throws {
-        let generation = try Self.register(db, projection.name, projection.version, source: nil)
+        let generation = try ViewGenerations.register(
+            db, projection.name, versions.version(of: projection.name), source: nil)
         try projection.create(db, generation)
         let rows = try projection.init(db, generation)
         slots.append(Slot(generation: generation, isLive: false, checkpoint: .start, rows: rows))
@@ -128,17 +158,9 @@ final class ViewWriter: @unchecked Sendable {
     }
 
     private func startIndex(_ db: Database, of messages: MessageRows, _ source: Int64) throws {
-        let generation = try Self.register(db, .search, SearchRows.version, source: source)
+        let generation = try ViewGenerations.register(db, .search, versions.version(of: .search), source: source)
         try SearchRows.create(db, generation, over: source)
         messages.indexes.append(try SearchRows(db, generation, over: source, through: 0))
-    }
-
-    private static func register(_ db: Database, _ name: ViewName, _ version: Int, source: Int64?) throws -> Int64 {
-        try db.execute(
-            sql: """
-                INSERT INTO views (name, version, isLive, position, eventId, source) VALUES (?, ?, 0, 0, '', ?)
-                """, arguments: [name.rawValue, version, source])
-        return db.lastInsertedRowID
     }
 
     private func discard(_ db: Database, _ generation: Int64) throws {
@@ -146,32 +168,16 @@ final class ViewWriter: @unchecked Sendable {
         try Self.drop(db, generation)
     }
 
-    /// Drops a generation's tables and, of messages, its indexes'.
+    private func discardOutdated(_ db: Database, _ name: ViewName) throws {
+        for old in outdated where old.name == name { try Self.drop(db, old.generation) }
+        outdated.removeAll { $0.name == name }
+    }
+
     private static func drop(_ db: Database, _ generation: Int64) throws {
-        let rows = try Row.fetchAll(
-            db, sql: "SELECT generation, name FROM views WHERE generation = ?1 OR source = ?1 ORDER BY source IS NULL",
-            arguments: [generation])
-        for row in rows {
-            let (name, number): (String, Int64) = (row["name"], row["generation"])
-            let tables =
-                projections.first { $0.name.rawValue == name }?.tables(number) ?? SearchRows.tables(number)
-            for table in tables { try db.execute(sql: "DROP TABLE IF EXISTS \(table)") }
-        }
-        try db.execute(sql: "DELETE FROM views WHERE generation = ?1 OR source = ?1", arguments: [generation])
+        try ViewGenerations.drop(db, generation, projections)
     }
 
     // MARK: Events
-
-    /// Where views wait for events: each position once, those that are served first.
-    var positions: [Int64] {
-        let running = slots.filter { $0.stopped == nil }
-        var found: [Int64] = []
-        for slot in running.filter(\.isLive) + running.filter({ !$0.isLive })
-        where !found.contains(slot.checkpoint.position) {
-            found.append(slot.checkpoint.position)
-        }
-        return found
-    }
 
     /// Applies a page to every view that waits for it, in one transaction.
     ///
@@ -249,17 +255,53 @@ final class ViewWriter: @unchecked Sendable {
         }
     }
 
+    // MARK: One channel
+
+    /// Computes the rows of a channel anew, in all generations of a view, in one transaction. A view that stopped goes
+    /// on.
+    /// - Parameter history: Of the channel.
+    /// - Returns: Whether a search index has to be built anew, as texts changed; nil where the history ends before a
+    ///   generation's checkpoint, so that nothing was done.
+    /// - Throws: ``ViewError`` where an event does not fit.
+    func refold(_ db: Database, _ name: ViewName, _ history: ChannelHistory) throws -> Bool? {
+        let affected = slots.indices.filter { slots[$0].name == name }
+        guard affected.allSatisfy({ slots[$0].checkpoint.position <= history.through }) else { return nil }
+        // What is replaced can be a text that was erased.
+        try db.execute(sql: "PRAGMA secure_delete = ON")
+        defer {
+            try? db.execute(sql: "PRAGMA secure_delete = OFF")
+            for slot in affected { slots[slot].rows.forget() }
+        }
+        var isIndexOutdated = false
+        try change(db) {
+            for slot in affected {
+                guard let rows = slots[slot].rows as? any ChannelRefolding else { continue }
+                let haveTextsChanged = try rows.refold(history, through: slots[slot].checkpoint.position, db)
+                slots[slot].stopped = nil
+                guard haveTextsChanged, let messages = rows as? MessageRows else { continue }
+                isIndexOutdated = true
+                try rebuildIndex(db, of: messages, slots[slot].generation)
+            }
+        }
+        return isIndexOutdated
+    }
+
+    // MARK: What does not depend on new events
+
     /// The messages of destroyed channels that are removed in one transaction, at most.
     private static let purgedAtOnce: Int64 = 500
 
     /// Does a part of what does not depend on new events: builds indexes, removes messages of destroyed channels.
+    /// - Parameter head: The position of the log's newest event.
     /// - Returns: Whether more of it is left.
-    func workAside(_ db: Database) throws -> Bool {
+    func workAside(_ db: Database, head: Int64) throws -> Bool {
         var isMore = false
         for slot in slots {
             guard let messages = slot.rows as? MessageRows else { continue }
             if messages.hasDeadMessages { try purge(messages, db) }
             if messages.hasDeadMessages { isMore = true }
+            // First the messages: they can be served without the index.
+            guard slot.isLive || slot.checkpoint.position >= head - Self.indexDistance else { continue }
             for index in messages.indexes where index.through != nil {
                 if try !build(index, db) { isMore = true }
             }
@@ -280,6 +322,9 @@ final class ViewWriter: @unchecked Sendable {
     }
 
     private static let indexedAtOnce = 1000
+    /// The events that messages may lack when their index begins to be built. Where events keep coming they always lack
+    /// some.
+    private static let indexDistance: Int64 = 5000
 
     private func build(_ index: SearchRows, _ db: Database) throws -> Bool {
         let before = index.through
@@ -299,15 +344,20 @@ final class ViewWriter: @unchecked Sendable {
         }
     }
 
-    /// Puts builds that have caught up in the place of what was served.
+    /// Puts builds that have caught up in the place of what was served. Messages that replace others do so with a
+    /// complete index; where none were served, they are without one.
     /// - Parameter head: The position of the log's newest event.
     func swap(_ db: Database, head: Int64) throws {
         for slot in slots where !slot.isLive && slot.stopped == nil && slot.checkpoint.position >= head {
-            if let messages = slot.rows as? MessageRows, messages.indexes.contains(where: { $0.through != nil }) {
+            if let messages = slot.rows as? MessageRows, messages.indexes.contains(where: { $0.through != nil }),
+                slots.contains(where: { $0.isLive && $0.name == slot.name })
+                    || outdated.contains(where: { $0.name == slot.name })
+            {
                 continue
             }
             try change(db) {
                 for old in slots where old.isLive && old.name == slot.name { try discard(db, old.generation) }
+                try discardOutdated(db, slot.name)
                 try db.execute(sql: "UPDATE views SET isLive = 1 WHERE generation = ?", arguments: [slot.generation])
                 for i in slots.indices where slots[i].generation == slot.generation { slots[i].isLive = true }
             }
@@ -329,9 +379,6 @@ final class ViewWriter: @unchecked Sendable {
         }
     }
 
-    /// Whether every generation has applied the event at a position.
-    func hasApplied(_ position: Int64) -> Bool { slots.allSatisfy { $0.checkpoint.position >= position } }
-
     /// Does a part of what removes former texts from the search indexes.
     /// - Parameter isFirst: Whether it begins.
     /// - Returns: Whether nothing is left to do.
@@ -351,44 +398,4 @@ final class ViewWriter: @unchecked Sendable {
     }
 
     private static let mergedAtOnce = 256
-
-    // MARK: What others see
-
-    /// The state of each view.
-    var states: [ViewState] {
-        ViewName.allCases.map { name in
-            if name == .search { return indexState }
-            let mine = slots.filter { $0.name == name }
-            let live = mine.first { $0.isLive }
-            let build = mine.first { !$0.isLive }
-            return ViewState(
-                name: name, version: mine.first.map { type(of: $0.rows).version } ?? 0, live: live?.checkpoint,
-                build: build?.checkpoint, stopped: mine.compactMap(\.stopped).first)
-        }
-    }
-
-    private var indexState: ViewState {
-        let messages = slots.filter { $0.name == .messages }
-        let live = messages.first { $0.isLive }
-        let indexes = messages.flatMap { ($0.rows as? MessageRows)?.indexes ?? [] }
-        let isServed = (live?.rows as? MessageRows)?.indexes.contains { $0.through == nil } ?? false
-        return ViewState(
-            name: .search, version: SearchRows.version, live: isServed ? live?.checkpoint : nil,
-            build: indexes.compactMap(\.through).first.map { ViewCheckpoint(position: $0, eventId: "") },
-            stopped: messages.compactMap(\.stopped).first)
-    }
-}
-
-/// How far a view is.
-public struct ViewState: Sendable, Equatable {
-    /// Which view.
-    public var name: ViewName
-    /// The version of its rows.
-    public var version: Int
-    /// How far the one that is served has come; nil while none is served.
-    public var live: ViewCheckpoint?
-    /// How far the one that is being built has come; nil where none is. Of the search index: the last message indexed.
-    public var build: ViewCheckpoint?
-    /// Why it does not go on, after an event that cannot be applied.
-    public var stopped: String?
 }

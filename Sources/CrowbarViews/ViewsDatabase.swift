@@ -17,9 +17,11 @@ public enum ViewsDatabase {
     /// Opens the file, or makes it. A file that cannot be used as it is, damaged or of a newer format, is replaced:
     /// everything in it can be computed from the log.
     /// - Throws: ``StoreError``.
-    static func open(path: String, logger: Logger) throws -> (DatabasePool, ViewWriter) {
+    static func open(
+        path: String, versions: ViewVersions, logger: Logger
+    ) throws -> (DatabasePool, ViewWriter) {
         do {
-            return try openExisting(path)
+            return try openExisting(path, versions)
         } catch {
             guard isDamaged(error) || isNewer(error) else { throw described(error, path) }
             let reason = isNewer(error) ? "\(error)" : StorageCause(error, path: path)?.summary ?? "\(error)"
@@ -27,7 +29,7 @@ public enum ViewsDatabase {
                 "views.db cannot be used and is replaced; all views are rebuilt from the log",
                 metadata: ["path": "\(path)", "reason": "\(reason)"])
             remove(path)
-            do { return try openExisting(path) } catch { throw described(error, path) }
+            do { return try openExisting(path, versions) } catch { throw described(error, path) }
         }
     }
 
@@ -51,7 +53,7 @@ public enum ViewsDatabase {
         return StoreError.cannotOpen(path: path, why: "\(cause)")
     }
 
-    private static func openExisting(_ path: String) throws -> (DatabasePool, ViewWriter) {
+    private static func openExisting(_ path: String, _ versions: ViewVersions) throws -> (DatabasePool, ViewWriter) {
         var configuration = Configuration()
         configuration.label = "crowbar.views"
         configuration.maximumReaderCount = readers
@@ -70,8 +72,8 @@ public enum ViewsDatabase {
                 guard found <= format else {
                     throw StoreError.newerFormat(path: path, found: found, supported: format)
                 }
-                if found < 1 { try db.execute(sql: ViewWriter.schema + "PRAGMA user_version = \(format);") }
-                writer = try ViewWriter(db)
+                if found < 1 { try db.execute(sql: ViewGenerations.schema + "PRAGMA user_version = \(format);") }
+                writer = try ViewWriter(db, versions: versions)
                 return .commit
             }
             // The closure above has run, or thrown.

@@ -21,6 +21,12 @@ import Testing
             #"{"type":"SEND_MESSAGE","channelId":"c","message":" x"}"#,
             .sendMessage(" x", messageId: nil, kind: nil, replyTo: nil)
         ),
+        // A combining mark on a space is visible.
+        (
+            #"{"type":"SEND_MESSAGE","channelId":"c","message":" \u0301"}"#,
+            .sendMessage(" \u{301}", messageId: nil, kind: nil, replyTo: nil)
+        ),
+        (#"{"type":"RENAME_USER","name":" \u0301"}"#, .renameUser(name: " \u{301}")),
         (
             #"{"type":"SEND_MESSAGE","channelId":"c","message":"x","messageId":"m","kind":"notice","replyTo":"r"}"#,
             .sendMessage("x", messageId: "m", kind: .notice, replyTo: "r")

@@ -53,7 +53,14 @@ final class HeldLog: EventLog {
     ) async throws -> LogPage {
         try await log.read(lane: lane, after: position, through: end, limit: limit, maxBytes: maxBytes)
     }
-    func readRights(of user: String) async throws -> ReadRights { try await log.readRights(of: user) }
+    func readUserEvents(
+        after position: Int64, through end: Int64, limit: Int, maxBytes: Int
+    ) async throws -> LogPage {
+        try await log.readUserEvents(after: position, through: end, limit: limit, maxBytes: maxBytes)
+    }
+    func readRights(of user: String, withPublic: Bool) async throws -> ReadRights {
+        try await log.readRights(of: user, withPublic: withPublic)
+    }
     func channel(_ id: String, for user: String) async throws -> ChannelMembership? {
         try await log.channel(id, for: user)
     }

@@ -118,6 +118,32 @@ import Testing
         }
     }
 
+    /// A body that comes fast enough, but never ends.
+    @Test(arguments: [
+        ("/api/commands", "alice"), ("/hooks/ci-token", "none"), ("/api/admin/plugins/reload", "root"),
+        ("/api/read", "alice"),
+    ]) func aBodyHasADeadline(_ path: String, _ token: String) async throws {
+        var rules = ListenerRules()
+        (rules.times.tick, rules.times.bodyGrace, rules.times.body, rules.times.bodyRate) = (20, 100, 400, 1)
+        try await TestServer.run(rules: rules, views: .closed) { server in
+            let head = Self.request(path, method: "POST", token: token, "Transfer-Encoding: chunked\r\n")
+            try await RawClient(port: server.client.port).connect { reader, writer in
+                try await writer.write(ByteBuffer(string: head))
+                async let sent: Void = {
+                    // A kilobyte in all is less than each of them accepts.
+                    for _ in 0..<1_000 {
+                        guard (try? await writer.write(ByteBuffer(string: "1\r\n \r\n"))) != nil else { return }
+                        try? await Task.sleep(for: .milliseconds(10))
+                    }
+                }()
+                await reader.readToEnd()
+                await sent
+                let text = reader.text
+                #expect(text.hasPrefix("HTTP/1.1 408") && text.contains("\"too_slow\""), "\(text)")
+            }
+        }
+    }
+
     @Test(arguments: [
         ("/api/commands", "alice"), ("/hooks/ci-token", "none"), ("/api/admin/plugins/reload", "root"),
     ]) func aBodyThatBreaksOffIsNoErrorOfTheServers(_ path: String, _ token: String) async throws {

@@ -65,7 +65,9 @@ import Testing
     static let wrong: [(query: String, code: String, field: String?)] = [
         ("limit=0", "invalid_command", "limit"), ("limit=100001", "invalid_command", "limit"),
         ("limit=x", "invalid_command", "limit"), ("after=none", "event_not_found", "after"),
-        ("after=a/b", "event_not_found", "after"), ("type=NONE", "invalid_command", "type"),
+        ("after=a/b", "event_not_found", "after"), ("limit=%2B1", "invalid_command", "limit"),
+        ("channel=a,", "invalid_command", "channel"), ("type=,", "invalid_command", "type"),
+        ("type=NONE", "invalid_command", "type"),
         ("channel=A%20B", "invalid_command", "channel"), ("foo=1", "invalid_command", "foo"),
         ("limit=1&limit=2", "invalid_command", "limit"), ("after=%G0", "malformed", nil),
     ]

@@ -95,6 +95,32 @@ import Testing
         Call(method: .PUT, path: "cursors/irc", status: 422, answer: "invalid_command"),
         Call(method: .PUT, path: "cursors/irc", body: #"{"to":7}"#, status: 422, answer: "invalid_command"),
         Call(method: .POST, path: "cursors/irc", body: #"{"to":"now"}"#, status: 405, answer: "not_found"),
+        // What is no truth value must not pass for one that nobody gave.
+        Call(
+            method: .POST, path: "plugins/irc/forget", body: #"{"confirm":"no"}"#, status: 422,
+            answer: "invalid_command"),
+        Call(
+            method: .PUT, path: "cursors/irc", body: #"{"to":"now","confirm":1}"#, status: 422,
+            answer: "invalid_command"),
+        Call(
+            method: .POST, path: "dead-letters/irc", body: #"{"do":"drop","all":"true"}"#, status: 422,
+            answer: "invalid_command"),
+        Call(
+            method: .POST, path: "dead-letters/irc", body: #"{"do":"drop","eventIds":"a","all":true}"#, status: 422,
+            answer: "invalid_command"),
+        Call(
+            method: .POST, path: "dead-letters/irc", body: #"{"do":"drop","eventIds":[],"all":true}"#, status: 422,
+            answer: "invalid_command"),
+        Call(
+            method: .POST, path: "dead-letters/irc", body: #"{"do":"drop","eventIds":[7]}"#, status: 422,
+            answer: "invalid_command"),
+        Call(
+            method: .POST, path: "dead-letters/irc", body: #"{"do":"drop","eventIds":["a"],"all":true}"#, status: 422,
+            answer: "invalid_command"),
+        Call(method: .GET, path: "plugins/irc/logs?lines=+1", status: 422, answer: "invalid_command"),
+        Call(method: .POST, path: "plugins/irc/stop?queue=a", status: 422, answer: "invalid_command"),
+        Call(method: .GET, path: "cursors/irc?all=true", status: 422, answer: "invalid_command"),
+        Call(method: .GET, path: "dead-letters?queue=a", status: 422, answer: "invalid_command"),
     ]
 
     @Test(arguments: calls) func isPassedOnOrRefused(_ call: Call) async throws {

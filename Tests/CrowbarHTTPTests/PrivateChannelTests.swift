@@ -41,6 +41,10 @@ import Testing
     /// A way to read, which gives the ids of events that it shows.
     struct ReadingPath: Sendable, CustomTestStringConvertible {
         var testDescription: String
+        /// Whether it gives only what concerns a reader who is no member of the public channel.
+        func isOwn(_ kind: Kind) -> Bool {
+            testDescription.contains("one's own") && ![.member, .nonMember, .anonymous, .adminAll].contains(kind)
+        }
         /// Which of the private channel's events this way would show to a reader of everything.
         var shows: @Sendable (_ id: String) -> Bool = { _ in true }
         var read: @Sendable (TestServer, Kind) async throws -> Set<String>
@@ -63,6 +67,18 @@ import Testing
             }
         }
 
+        /// `mine=true`; for those who have nothing of their own the stream without it.
+        static func own(_ query: String) -> @Sendable (TestServer, Kind) async throws -> Set<String> {
+            { server, kind in
+                if kind == .anonymous || kind == .adminAll { return try await stream(query)(server, kind) }
+                // Its end is an event that concerns everybody.
+                let answer = try await server.client.call(
+                    .GET, "/api/events/stream?mine=true&" + query, token: kind.token,
+                    until: { String(decoding: $0, as: UTF8.self).contains("id: topic\n") })
+                return ids(answer.lines.filter { $0.hasPrefix("data: ") }.map { String($0.dropFirst(6)) })
+            }
+        }
+
         static let all: [ReadingPath] = [
             ReadingPath(testDescription: "GET /api/events", read: page("")),
             ReadingPath(testDescription: "GET /api/events?channel=", read: page("&channel=vault")),
@@ -78,6 +94,10 @@ import Testing
                 read: stream("after=p-create")),
             ReadingPath(
                 testDescription: "stream of a channel", read: stream("after=first&channel=vault,general")),
+            ReadingPath(testDescription: "stream of one's own, resumed", read: own("after=first")),
+            ReadingPath(
+                testDescription: "stream of one's own, resumed behind an invisible event",
+                shows: { $0 != "p-create" }, read: own("after=p-create")),
         ]
     }
 
@@ -133,6 +153,7 @@ import Testing
 
     static func end(_ server: TestServer, _ id: String = "end") async throws {
         try await send(server, "alice", id, #""type":"SEND_MESSAGE","message":"open""#, to: "general")
+        try await send(server, "alice", "topic", #""type":"SET_TOPIC","topic":"open""#, to: "general")
     }
 
     @Test(arguments: ReadingPath.all)
@@ -163,21 +184,23 @@ import Testing
                 let expected: Set<String> =
                     kind == .adminAll ? Set((Self.hidden + ["p-destroy"]).filter(path.shows)) : []
                 #expect(seen.filter { $0.hasPrefix("p-") } == expected, "\(kind)")
-                #expect(seen.contains("o-message"), "\(kind)")
+                #expect(seen.contains(path.isOwn(kind) ? "o-create" : "o-message"), "\(kind)")
             }
         }
     }
 
-    @Test(arguments: Kind.allCases)
-    func aStreamGainsAndLosesAtTheEvents(_ kind: Kind) async throws {
+    @Test(arguments: Kind.allCases, [false, true])
+    func aStreamGainsAndLosesAtTheEvents(_ kind: Kind, _ isOwn: Bool) async throws {
+        // These have nothing of their own.
+        if isOwn, kind == .anonymous || kind == .adminAll { return }
         try await TestServer.run(anonymousRead: true) { server in
             try await Self.prepare(server)
             let (opened, open) = AsyncStream.makeStream(of: Void.self)
             async let stream = server.client.call(
-                .GET, "/api/events/stream?" + kind.parameter.dropFirst(), token: kind.token,
+                .GET, "/api/events/stream?mine=\(isOwn)" + kind.parameter, token: kind.token,
                 until: {
                     open.yield()
-                    return String(decoding: $0, as: UTF8.self).contains("id: end\n")
+                    return String(decoding: $0, as: UTF8.self).contains("id: topic\n")
                 })
             _ = await opened.first { _ in true }
             for step in Self.story { try await Self.send(server, step.user, step.id, step.json, to: "vault") }
@@ -198,7 +221,10 @@ import Testing
             let lines = try await stream.lines.filter { $0.hasPrefix("id: ") }.map { String($0.dropFirst(4)) }
             // An invitee of a channel sees that they are invited, and nothing else of it before they join.
             #expect(lines.filter { $0.hasPrefix("p-") } == expected)
-            #expect(lines.suffix(2) == ["o-create", "end"])
+            let isInGeneral = !isOwn || kind == .creator || kind == .member
+            #expect(
+                lines.suffix(isInGeneral ? 3 : 2)
+                    == (isInGeneral ? ["o-create", "end", "topic"] : ["o-create", "topic"]))
         }
     }
 

@@ -28,6 +28,7 @@ struct TestServer: Sendable {
     let accounts: TestAccounts
     /// What the server logged.
     let lines: LogLines
+    private let listener: Listener
 
     /// What is done with views: a server without them, one whose views never open, one whose views follow the log.
     enum ViewsMode: Sendable { case none, closed, following }
@@ -36,7 +37,7 @@ struct TestServer: Sendable {
     static func run(
         door: Door = .people, anonymousRead: Bool = false, plugins: PluginActions? = nil,
         rules: ListenerRules = ListenerRules(), accounts: TestAccounts = TestAccounts(), views mode: ViewsMode = .none,
-        now: @escaping @Sendable () -> Int64 = TestServer.now,
+        rates: CallerRates = CallerRates(), now: @escaping @Sendable () -> Int64 = TestServer.now,
         _ body: @Sendable @escaping (TestServer) async throws -> Void
     ) async throws {
         var template = Array("/tmp/crowbar-http-XXXXXX".utf8CString)
@@ -58,7 +59,10 @@ struct TestServer: Sendable {
             ingest: ingest, log: log, authenticate: { try accounts.principal($0) }, hash: hash,
             listings: APIConfiguration.Listings(
                 plugins: { Array(#"[{"name":"irc"}]"#.utf8) },
-                cursors: { $0 == "irc/libera" ? Array(#"[{"queue":"libera"}]"#.utf8) : nil },
+                cursors: { name in
+                    if name == "long" { return [0x5B] + [UInt8](repeating: 0x20, count: 16 << 20) + [0x5D] }
+                    return name == "irc/libera" ? Array(#"[{"queue":"libera"}]"#.utf8) : nil
+                },
                 deadLetters: { name, access in
                     if name == "reader" { return Array("\(access.reader)".utf8) }
                     return name == "irc" ? Array("[]".utf8) : nil
@@ -68,20 +72,23 @@ struct TestServer: Sendable {
             hook: {
                 $0 == hash(Array("ci-token".utf8)) ? IncomingHook(name: "ci", channelId: "general", created: 1) : nil
             },
-            anonymousRead: anonymousRead, now: now, logger: logger)
+            anonymousRead: anonymousRead, rates: rates, now: now, logger: logger)
         let (ports, found) = AsyncStream.makeStream(of: Int.self)
         let server = APIServer(configuration, address: .tcp(host: "127.0.0.1", port: 0), door: door, rules: rules) {
             found.yield($0 ?? 0)
         }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await ingest.run() }
-            group.addTask { try await server.run() }
+            let listener = Listener(server, logger)
+            group.addTask { try await listener.run() }
             if mode == .following { group.addTask { await views.run() } }
             group.addTask {
                 guard let port = await ports.first(where: { _ in true }) else { return }
                 let client = TestClient(port: port)
                 try await body(
-                    TestServer(client: client, log: log, ingest: ingest, accounts: accounts, lines: lines))
+                    TestServer(
+                        client: client, log: log, ingest: ingest, accounts: accounts, lines: lines,
+                        listener: listener))
                 throw Finished()
             }
             do {
@@ -106,6 +113,12 @@ struct TestServer: Sendable {
     }
 
     private struct Finished: Error {}
+
+    /// Shuts the listener down in order, as a signal does.
+    func shutDown() async { await listener.shutDown() }
+
+    /// Whether the listener has ended.
+    var hasEnded: Bool { listener.hasEnded }
 
     @Sendable static func now() -> Int64 {
         var time = timespec()

@@ -211,7 +211,7 @@ import Testing
         ("allusers.json?limit=x", 422, "invalid_command", "limit"),
         ("allusers.json?after=a%20b", 422, "invalid_command", "after"),
         ("allusers.json?bridged=1", 422, "invalid_command", "bridged"),
-        ("allusers.json?all=true", 403, "forbidden", nil),
+        ("allusers.json?all=true", 422, "invalid_command", "all"),
         ("channel/general.json?limit=501", 422, "invalid_command", "limit"),
         ("channel/never.json", 404, "channel_not_found", "channelId"),
         ("channel/NO%2FCHANNEL.json", 404, "channel_not_found", "channelId"),

@@ -156,6 +156,24 @@ import Testing
         }
     }
 
+    /// The audit log has no call that was refused for a parameter.
+    @Test func aCallWithAnUnknownParameterReadsNothing() async throws {
+        try await TestServer.run(views: .following) { server in
+            try await server.seed()
+            for target in [
+                "/views/allusers.json?all=true", "/views/unread.json?all=true",
+                "/views/allchannels.json?all=true&limit=1", "/api/events?all=true&queue=a",
+            ] {
+                let answer = try await server.client.call(.GET, target, token: "root")
+                #expect(answer.status == 422 && answer.code == "invalid_command", "\(target): \(answer.text)")
+            }
+            #expect(!server.lines.all.contains { $0.hasPrefix("audit: ") })
+            let answer = try await server.client.call(.GET, "/api/events?all=true", token: "root")
+            #expect(answer.status == 200)
+            #expect(server.lines.all.count { $0.hasPrefix("audit: ") } == 1)
+        }
+    }
+
     @Test func theSocketReadsEverything() async throws {
         let door = Door.commandLine(
             keyHash: TestServer.hash(Array("key".utf8)),

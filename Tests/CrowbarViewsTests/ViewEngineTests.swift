@@ -6,56 +6,11 @@ import Testing
 @testable import CrowbarViews
 
 struct ViewEngineTests {
-    /// Random commands of many users, by a seed; what is refused is refused.
-    private static func commands(_ seed: UInt64, count: Int) -> [(json: String, actor: String)] {
-        var state = seed
-        func random(_ below: Int) -> Int {
-            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-            return Int(state >> 33) % below
-        }
-        let words = ["hello", "@ann", "@bob", "@Cleo", "crowbar", "`@ann`", "ünï", "x"]
-        var sent = 0
-        return (0..<count).map { _ in
-            let (user, channel) = (["ann", "bob", "cleo"][random(3)], ["general", "den", "attic"][random(3)])
-            let (other, reaction) = (["ann", "bob", "cleo"][random(3)], ["👍", ":ok:"][random(2)])
-            let text = (0...random(4)).map { _ in words[random(words.count)] }.joined(separator: " ")
-            let message = #""messageId":"m\#(random(sent + 1))""#
-            let json: String
-            switch random(20) {
-            case 0: json = #"{"type":"REGISTER_USER","userId":"\#(user)","name":"Name of \#(user)"}"#
-            case 1: json = #"{"type":"RENAME_USER","name":"\#(["Ann", "Bob", "Cleo", "Zoë"][random(4)])"}"#
-            case 2:
-                let isPrivate = random(2) == 0 ? #","private":true"# : ""
-                json = #"{"type":"CREATE_CHANNEL","channelId":"\#(channel)"\#(isPrivate)}"#
-            case 12: json = #"{"type":"INVITE_USER","channelId":"\#(channel)","invitee":"\#(other)"}"#
-            case 13: json = #"{"type":"REMOVE_USER","channelId":"\#(channel)","member":"\#(other)"}"#
-            case 14...15:
-                let type = random(3) == 0 ? "REMOVE_REACTION" : "ADD_REACTION"
-                json = #"{"type":"\#(type)","channelId":"\#(channel)",\#(message),"reaction":"\#(reaction)"}"#
-            case 3 where random(4) == 0: json = #"{"type":"DESTROY_CHANNEL","channelId":"\#(channel)"}"#
-            case 4...5: json = #"{"type":"JOIN_CHANNEL","channelId":"\#(channel)"}"#
-            case 6: json = #"{"type":"LEAVE_CHANNEL","channelId":"\#(channel)"}"#
-            case 7: json = #"{"type":"SET_TOPIC","channelId":"\#(channel)","topic":"\#(text)"}"#
-            case 8...10: json = #"{"type":"EDIT_MESSAGE","channelId":"\#(channel)",\#(message),"message":"\#(text)"}"#
-            case 11: json = #"{"type":"DELETE_MESSAGE","channelId":"\#(channel)",\#(message)}"#
-            default:
-                sent += 1
-                json =
-                    #"{"type":"SEND_MESSAGE","channelId":"\#(channel)","messageId":"m\#(sent)","message":"\#(text)"}"#
-            }
-            return (json, user)
-        }
-    }
-
-    private static func send(_ seed: UInt64, count: Int, to driver: LogDriver) async throws {
-        for command in commands(seed, count: count) { _ = try await driver.send(command.json, as: command.actor) }
-    }
-
     @Test(arguments: [1, 2, 3] as [UInt64]) func rowsAreTheSameHoweverTheEventsCame(seed: UInt64) async throws {
         let live = try ViewWorld()
         let (followed, rebuilt) = try await live.running {
             for part in 0..<10 {
-                try await Self.send(seed &* 100 &+ UInt64(part), count: 80, to: live.driver)
+                try await RandomCommands.send(seed &* 100 &+ UInt64(part), count: 80, to: live.driver)
                 // Batches of different sizes, with and without others waiting.
                 if part.isMultiple(of: 3) { try await live.settle() }
             }
@@ -82,7 +37,7 @@ struct ViewEngineTests {
             try await first.driver.settle()
             try await first.settle()
         }
-        try await Self.send(7, count: 200, to: first.driver)
+        try await RandomCommands.send(7, count: 200, to: first.driver)
         let second = try ViewWorld(folder: first.folder, driver: first.driver)
         let states = try await second.engine.states()
         #expect(states.map { $0.live?.position } == [3, 3, 3, 3])
@@ -102,7 +57,7 @@ struct ViewEngineTests {
         let old = try ViewWorld()
         try await old.running {
             try await old.driver.settle()
-            try await Self.send(3, count: 50, to: old.driver)
+            try await RandomCommands.send(3, count: 50, to: old.driver)
             try await old.settle()
         }
         let world = try ViewWorld(folder: old.folder)
@@ -130,7 +85,7 @@ struct ViewEngineTests {
         add(2, .userJoinedChannel, "nowhere", #"{"eventId":"e2","userId":"ann","channelId":"nowhere"}"#)
         add(3, .userRenamed, nil, #"{"eventId":"e3","userId":"ann","name":"Anna"}"#)
         let writer = try await world.engine.pool.writeWithoutTransaction { [page] db in
-            let writer = try ViewWriter(db)
+            let writer = try ViewWriter(db, versions: .current)
             for _ in 0..<3 {
                 for position in writer.positions where position < 3 {
                     let rest = page.after(position)
@@ -155,6 +110,14 @@ extension ViewWorld {
             return try Int.fetchOne(db, sql: "SELECT count(*) FROM lives_\(served) WHERE isAlive = 0") == 0
         }
         return try await dump()
+    }
+
+    /// Waits until nothing is being built and nothing is left over.
+    func waitUntilIdle() async throws {
+        try await wait { db in
+            try Int.fetchOne(db, sql: "SELECT count(*) FROM views WHERE isLive = 0") == 0
+                && Int.fetchOne(db, sql: "SELECT count(*) FROM views") == ViewName.allCases.count
+        }
     }
 
     /// Waits until all views were replaced and nothing is being built.

@@ -13,19 +13,22 @@ struct ViewWorld {
     let engine: ViewEngine
     let reader: ViewReader
 
-    init(folder: TemporaryFolder? = nil, driver: LogDriver? = nil) throws {
+    init(folder: TemporaryFolder? = nil, driver: LogDriver? = nil, versions: ViewVersions = .current) throws {
         let clock = ManualClock()
         self.folder = try folder ?? TemporaryFolder()
         self.driver = driver ?? LogDriver(MemoryLog(now: { clock.milliseconds }), clock: clock)
-        engine = try Self.engine(self.folder, self.driver)
+        engine = try Self.engine(self.folder, self.driver, versions)
         reader = ViewReader(engine)
     }
 
-    static func engine(_ folder: TemporaryFolder, _ driver: LogDriver) throws -> ViewEngine {
+    static func engine(
+        _ folder: TemporaryFolder, _ driver: LogDriver, _ versions: ViewVersions = .current
+    ) throws -> ViewEngine {
         var logger = Logger(label: "views")
         logger.logLevel = .critical
         return try ViewEngine(
-            path: folder.file("views.db"), log: driver.log, logger: logger, clock: { driver.clock.milliseconds })
+            path: folder.file("views.db"), log: driver.log, logger: logger, versions: versions,
+            clock: { driver.clock.milliseconds })
     }
 
     /// Runs the engine while `body` does its work.
@@ -60,9 +63,11 @@ struct ViewWorld {
         }
     }
 
-    /// Every row of every view that is served, table by table, without the generations' numbers.
+    /// Every row of every view that is served, table by table, without the generations' numbers; and what the search
+    /// index has.
     func dump() async throws -> [String: [String]] {
-        try await engine.pool.read { db in
+        // A table of what an index has can be made on a writing connection only.
+        try await engine.pool.writeWithoutTransaction { db in
             var found: [String: [String]] = [:]
             let live = try Row.fetchAll(
                 db, sql: "SELECT name, generation FROM views WHERE isLive = 1 AND source IS NULL")
@@ -75,12 +80,34 @@ struct ViewWorld {
                     default: MessageRows.tables(generation)
                     }
                 for table in tables {
-                    let rows = try Row.fetchAll(db, sql: "SELECT * FROM \(table)")
-                    found[String(table.prefix { $0 != "_" })] = rows.map { "\($0)" }.sorted()
+                    found[String(table.prefix { $0 != "_" })] = try Self.rows(db, table)
                 }
+            }
+            let index = try Int64.fetchOne(
+                db, sql: "SELECT max(generation) FROM views WHERE name = 'search' AND isLive = 1")
+            if let index {
+                try db.execute(
+                    sql: "CREATE VIRTUAL TABLE temp.instances USING fts5vocab(main, search_\(index), instance)")
+                found["search"] = try Self.rows(db, "temp.instances")
+                try db.execute(sql: "DROP TABLE temp.instances")
             }
             return found
         }
+    }
+
+    /// The rows of a table as text, sorted.
+    private static func rows(_ db: Database, _ table: String) throws -> [String] {
+        try Row.fetchAll(db, sql: "SELECT * FROM \(table)").map { row in
+            row.map { _, value in
+                switch value.storage {
+                case .null: "NULL"
+                case .int64(let number): "\(number)"
+                case .double(let number): "\(number)"
+                case .string(let text): "'\(text)'"
+                case .blob(let data): "x'\(data.map { "\($0)" }.joined(separator: ","))'"
+                }
+            }.joined(separator: "|")
+        }.sorted()
     }
 
     /// What a user may read now; nil: without a token.

@@ -206,7 +206,7 @@ struct ViewsTests {
     }
 
     private static let places: [(text: String, place: SearchPlace?)] = [
-        ("e1", .event("e1")), ("@7", .position(7)), ("@", nil), ("@0", nil), ("@-1", nil), ("@x", nil),
+        ("e1", .event("e1")), ("@7", .position(7)), ("@", nil), ("@0", nil), ("@-1", nil), ("@+1", nil), ("@x", nil),
         ("@99999999999999999999", nil), ("", .event("")),
     ]
 

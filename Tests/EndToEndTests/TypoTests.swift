@@ -42,6 +42,9 @@ import Testing
             registration = "closed"
             anonymous_read = false
 
+            [limits]
+            commands_per_second = 20
+
             [views]
 
             """,
@@ -67,7 +70,11 @@ import Testing
             Typo(good: "= false", bad: "= \"no\"", error: "auth.anonymous_read: must be true or false"),
             Typo(
                 good: "[views]", bad: "[veiws]",
-                error: "veiws: unknown key; there are data, plugins, plugin_users, expose_data, log, http, auth"),
+                error: "veiws: unknown key; there are data, plugins, plugin_users, expose_data, log, http, auth, limits"
+            ),
+            Typo(
+                good: "commands_per_second", bad: "command_per_second",
+                error: "limits.command_per_second: unknown key; did you mean 'commands_per_second'?"),
         ])
 
     private static let manifest = Settings(

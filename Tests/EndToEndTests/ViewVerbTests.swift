@@ -39,6 +39,44 @@ import Testing
         }
         let unknown = folder.crowbar("views", "rebuild", "nothing")
         #expect(unknown.status == 1 && unknown.error.contains("there are users, channels, messages, search"))
+        let path = folder.crowbar("views", "rebuild", "allchannels")
+        #expect(path.status == 1 && path.error.contains("'allchannels' is answered from 'channels'"), "\(path.error)")
+        try oneChannel(folder)
+    }
+
+    private func oneChannel(_ folder: CommandLineFolder) throws {
+        let database =
+            "import sqlite3; d = sqlite3.connect('d/views.db'); g = d.execute(\"SELECT generation FROM "
+            + "views WHERE name = 'messages' AND isLive = 1\").fetchone()[0]; "
+        let broken = folder.program([
+            "/usr/bin/env", "python3", "-c",
+            database + "d.execute(f\"UPDATE messages_{g} SET text = 'broken'\"); d.commit()",
+        ])
+        #expect(broken.status == 0, "\(broken.error)")
+        for (arguments, output) in [
+            (["channels"], "rebuilt: channels of channel 'general', "),
+            (["messages"], "rebuilt: messages of channel 'general', "),
+            (["search"], "rebuilt: search of channel 'general', "),
+        ] {
+            let outcome = folder.verb(["views", "rebuild"] + arguments + ["--channel", "general"])
+            #expect(outcome.status == 0 && outcome.output.hasPrefix(output), "\(outcome.output)\(outcome.error)")
+            #expect(outcome.error.hasSuffix("100 %, done\n"), "\(outcome.error)")
+        }
+        let read = folder.program([
+            "/usr/bin/env", "python3", "-c",
+            database + "print(d.execute(f\"SELECT text FROM messages_{g}\").fetchall())",
+        ])
+        #expect(read.output == "[('hello',)]\n", "\(read)")
+        for (arguments, reason) in [
+            (["users", "--channel", "general"], "the view 'users' has no rows of single channels"),
+            (["messages", "--channel", "never"], "the log has no channel 'never'"),
+            (["nothing", "--channel", "general"], "there are users, channels, messages, search"),
+        ] {
+            let outcome = folder.verb(["views", "rebuild"] + arguments)
+            #expect(outcome.status == 1 && outcome.error.contains(reason), "\(outcome.error)")
+        }
+        let nameless = folder.verb(["views", "rebuild", "--channel", "general"])
+        #expect(nameless.status == 64 && nameless.error.contains("--channel needs a view"), "\(nameless)")
     }
 
     @Test func aMeterSaysHowFarRebuildsAre() {

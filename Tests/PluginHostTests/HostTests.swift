@@ -182,7 +182,7 @@ import Testing
         try add("toml", "command = [")
         try add("secret", "command = [\"/bin/cat\"]\n[config]\npassword = { env = \"NOT_SET_ANYWHERE\" }")
         try await scenario.run { host in
-            try await wait("all to fail", seconds: 5) {
+            try await wait("all to fail") {
                 try await scenario.states(host).values.allSatisfy { $0.state == "failed" }
             }
             let states = try await scenario.states(host)
@@ -193,6 +193,7 @@ import Testing
             ]
             for (name, reason) in expected {
                 #expect(states[name]?.reason.contains(reason) == true, "\(name): \(states[name]?.reason ?? "")")
+                #expect(states[name]?.restarts == 0, "\(name)")
             }
         }
     }

@@ -282,6 +282,21 @@ import Testing
                 ("dead-letters drop", { try await host.drop(letters) }),
             ]
             for (name, call) in calls { await #expect(throws: refusal, "\(name)") { try await call() } }
+            // One that answers nothing yet is not asked again for a queue that is not there.
+            try scenario.add("silent", config: "mode = \"silent\"", #"types = ["MESSAGE_SENT"]"#)
+            _ = try host.reload()
+            try await wait("it starts") {
+                let silent = try await scenario.states(host)["silent"]
+                return silent?.state == "starting" && silent?.pid != nil
+            }
+            for queue in ["c", "main"] {
+                await #expect(throws: ControlRefusal.noQueue(plugin: "silent", queue: queue, known: [])) {
+                    try await host.act(.resume, on: "silent", queue: queue)
+                }
+            }
+            await #expect(throws: ControlRefusal.unanswered("silent")) {
+                try await host.ask("silent", "deliveries", queue: nil)
+            }
             #expect(try await host.cursors(of: "p", queue: "b").array?.count == 1)
             #expect(try await host.deadLetters(of: "p", queue: "a").array == [])
         }

@@ -106,28 +106,45 @@ import Testing
                 _ = try await scenario.submit([command])
             }
             try await wait("the dead letters") { try await scenario.states(host)["picky"]?.deadLetters == 2 }
-            let rights = ReadAccess(scenario.log)
-            let all = PluginHost.Letters(plugin: "picky", queue: nil, eventIds: nil)
-            for (reader, sees) in [
-                (Reader.user("ann"), true), (.user("bob"), false), (.anonymous, false), (.all, true),
+            try await expectLetters(
+                scenario, host, [(.user("ann"), true), (.user("bob"), false), (.anonymous, false), (.all, true)])
+            // A public channel that takes the id opens nothing of the one before, also not for who was in that.
+            for (user, json) in [
+                ("ann", #"{"type":"DESTROY_CHANNEL","channelId":"vault"}"#),
+                ("bob", #"{"type":"CREATE_CHANNEL","channelId":"vault"}"#),
+                ("ann", #"{"type":"JOIN_CHANNEL","channelId":"vault"}"#),
             ] {
-                let access = try await rights.access(for: reader)
-                for (name, letters, text) in [
-                    ("list", try await host.deadLetters(of: "picky", queue: nil, for: access), "text"),
-                    ("all", try await host.deadLetters(of: nil, queue: nil, for: access), "text"),
-                    ("show", try await host.show(all, for: access), "event"),
-                    ("deliveries", try await host.deliveries(of: "picky", queue: nil, for: access), "answer"),
-                ] {
-                    let found = Dictionary(
-                        (letters.array ?? []).map { ($0["eventId"]?.string ?? "", $0) }, uniquingKeysWith: { $1 })
-                    let hidden = try #require(found["bad-vault"], "\(name)")
-                    #expect((hidden[text] != nil) == sees, "\(reader) \(name)")
-                    #expect(hidden["private"]?.bool == (sees ? nil : true), "\(reader) \(name)")
-                    #expect(found["bad-general"]?[text] != nil, "\(reader) \(name)")
-                    let shown = String(decoding: hidden.bytes, as: UTF8.self)
-                    #expect(shown.contains("secret") == (sees || name == "deliveries" && sees), "\(reader) \(name)")
-                    #expect(shown.contains("bad text") == (sees && name != "deliveries"), "\(reader) \(name)")
-                }
+                let request = Ingest.Request(try Command(parsing: Array(json.utf8)), actor: user)
+                _ = try await scenario.ingest.submit(request)
+            }
+            try await expectLetters(
+                scenario, host, [(.user("ann"), false), (.user("bob"), false), (.anonymous, false), (.all, true)])
+        }
+    }
+
+    /// Expects each reader to see the dead letter of the private channel in every listing, or only that there is one.
+    private func expectLetters(
+        _ scenario: HostScenario, _ host: PluginHost, _ readers: [(reader: Reader, sees: Bool)]
+    ) async throws {
+        let rights = ReadAccess(scenario.log)
+        let all = PluginHost.Letters(plugin: "picky", queue: nil, eventIds: nil)
+        for (reader, sees) in readers {
+            let access = try await rights.access(for: reader)
+            for (name, letters, text) in [
+                ("list", try await host.deadLetters(of: "picky", queue: nil, for: access), "text"),
+                ("all", try await host.deadLetters(of: nil, queue: nil, for: access), "text"),
+                ("show", try await host.show(all, for: access), "event"),
+                ("deliveries", try await host.deliveries(of: "picky", queue: nil, for: access), "answer"),
+            ] {
+                let found = Dictionary(
+                    (letters.array ?? []).map { ($0["eventId"]?.string ?? "", $0) }, uniquingKeysWith: { $1 })
+                let hidden = try #require(found["bad-vault"], "\(name)")
+                #expect((hidden[text] != nil) == sees, "\(reader) \(name)")
+                #expect(hidden["private"]?.bool == (sees ? nil : true), "\(reader) \(name)")
+                #expect(found["bad-general"]?[text] != nil, "\(reader) \(name)")
+                let shown = String(decoding: hidden.bytes, as: UTF8.self)
+                #expect(shown.contains("secret") == (sees || name == "deliveries" && sees), "\(reader) \(name)")
+                #expect(shown.contains("bad text") == (sees && name != "deliveries"), "\(reader) \(name)")
             }
         }
     }

@@ -4,6 +4,8 @@ import JSONBytes
 public enum ChannelsView {
     /// Raise it with every change of what ``changes(for:)`` or its rows mean: the view is then rebuilt.
     public static let version = 1
+    /// The older versions whose rows this code reads. They are served while the new ones are built.
+    public static let readableVersions: Set<Int> = []
 
     /// A change of the view's rows. Channels are named by id: the change is about the life that the id has then.
     public enum Change: Sendable, Equatable {

@@ -5,6 +5,9 @@ import JSONBytes
 public enum MessagesView {
     /// Raise it with every change of what ``changes(for:reading:folding:)`` or its rows mean: the view is then rebuilt.
     public static let version = 2
+    /// The older versions whose rows this code reads. They are served while the new ones are built. Rows of version 1
+    /// keep the author's name of a deleted message, which nobody reads.
+    public static let readableVersions: Set<Int> = [1]
 
     /// A change of the view's rows. Channels and messages are named by id: the change is about the life that the
     /// channel's id has then.

@@ -2,6 +2,8 @@
 public enum UsersView {
     /// Raise it with every change of what ``changes(for:)`` or its rows mean: the view is then rebuilt.
     public static let version = 1
+    /// The older versions whose rows this code reads. They are served while the new ones are built.
+    public static let readableVersions: Set<Int> = []
 
     /// A change of the view's rows.
     public enum Change: Sendable, Equatable {

@@ -6,6 +6,9 @@ import NIOHTTPTypes
 /// A body came too slowly; thrown to whoever reads it.
 struct BodyTooSlow: Error {}
 
+/// The server shuts down and a body is not complete in time; thrown to whoever reads it.
+struct BodyUnfinishedAtShutdown: Error {}
+
 /// Closes connections that make the server wait: without a request, with a body that trickles, without reading answers.
 /// A thin shell over ``ConnectionWatch``, on the connection's event loop.
 final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
@@ -25,6 +28,12 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     private var isInputClosed = false
     /// The answer is an event stream.
     private var isStreaming = false
+    /// The server shuts down.
+    private var isShuttingDown = false
+    /// Answers of which not all bytes have left.
+    private var unsent = 0
+    /// The connection closes once ``unsent`` is 0.
+    private var closing: EventLoopPromise<Void>?
     private var timer: Scheduled<Void>?
     private var timerDue: Int64 = 0
 
@@ -59,6 +68,8 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     private func end() {
+        closing?.succeed()
+        closing = nil
         timer?.cancel()
         timer = nil
         place.map(gate.waitsNoMore)
@@ -106,9 +117,11 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
         switch unwrapOutboundIn(data) {
-        case .head(let head):
+        case .head(var head):
             isStreaming = head.headerFields[.contentType] == "text/event-stream"
-            context.write(data, promise: promise)
+            // The connection closes behind this answer: the caller should not send another request.
+            if watch.isLastAnswer, head.status.kind != .informational { head.headerFields[.connection] = "close" }
+            context.write(wrapOutboundOut(.head(head)), promise: promise)
             closeAbandoned(context)
             return
         case .body: return context.write(data, promise: promise)
@@ -117,14 +130,40 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
         // Only once the answer has left may the connection be closed for want of room.
         let left = promise ?? context.eventLoop.makePromise(of: Void.self)
         let bound = NIOLoopBound((handler: self, context: context), eventLoop: context.eventLoop)
-        left.futureResult.whenSuccess { bound.value.handler.answered(bound.value.context) }
+        unsent += 1
+        left.futureResult.whenComplete { bound.value.handler.sent($0, bound.value.context) }
         context.write(data, promise: left)
+    }
+
+    /// Notes that the bytes of an answer have left, or never will.
+    private func sent(_ result: Result<Void, any Error>, _ context: ChannelHandlerContext) {
+        unsent -= 1
+        if case .success = result { answered(context) }
+        guard unsent == 0, let closing else { return }
+        self.closing = nil
+        context.close(promise: closing)
+    }
+
+    /// Closes the connection. At a shutdown the library closes it as soon as the last answer was written, and SwiftNIO
+    /// drops the bytes that the network has not accepted yet: so closing waits for them.
+    func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
+        guard isShuttingDown, mode == .all, unsent > 0, context.channel.isActive else {
+            return context.close(mode: mode, promise: promise)
+        }
+        let waiting = closing ?? context.eventLoop.makePromise(of: Void.self)
+        closing = waiting
+        if let promise { waiting.futureResult.cascade(to: promise) }
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if case ChannelEvent.inputClosed = event {
             isInputClosed = true
             closeAbandoned(context)
+        }
+        if event is ChannelShouldQuiesceEvent {
+            isShuttingDown = true
+            watch.shutDown(now: Self.now())
+            schedule(context)
         }
         context.fireUserInboundEventTriggered(event)
     }
@@ -176,6 +215,10 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
             context.fireErrorCaught(BodyTooSlow())
         case .closeUnread:
             log.warn(.slowReader, "a caller at \(address) does not read its answer; the connection was closed")
+            return context.close(promise: nil)
+        case .refuseBodyAtShutdown: context.fireErrorCaught(BodyUnfinishedAtShutdown())
+        case .closeAtShutdown:
+            log.warn(.cutOff, "a request of \(address) was cut off by the shutdown")
             return context.close(promise: nil)
         }
         schedule(context)

@@ -11,6 +11,10 @@ struct ConnectionWatch: Sendable {
         case closeSlowBody
         /// The caller does not read what it is sent.
         case closeUnread
+        /// The server shuts down and the body is not complete: the route is told, so that it can answer.
+        case refuseBodyAtShutdown
+        /// The server shuts down and has waited long enough for the answer to be read.
+        case closeAtShutdown
     }
 
     private let times: ListenerRules.Times
@@ -21,6 +25,8 @@ struct ConnectionWatch: Sendable {
     private var body: BodyPace?
     private var refusedAt: Int64?
     private var reader: ReadPace?
+    /// When the shutdown of the server began.
+    private var shutdownAt: Int64?
 
     init(_ times: ListenerRules.Times, now: Int64) {
         self.times = times
@@ -29,6 +35,9 @@ struct ConnectionWatch: Sendable {
 
     /// Whether it waits for a request.
     var isIdle: Bool { open == 0 && body == nil }
+
+    /// Whether the server shuts down and no further answer follows the one that is being written.
+    var isLastAnswer: Bool { shutdownAt != nil && open == 1 }
 
     /// Whether a body is on its way.
     var isReceiving: Bool { body != nil }
@@ -56,9 +65,12 @@ struct ConnectionWatch: Sendable {
         reader = isWritable ? nil : reader ?? ReadPace(times, pending: pending, now: now)
     }
 
+    /// Notes that the server shuts down: what is under way has a deadline now.
+    mutating func shutDown(now: Int64) { shutdownAt = shutdownAt ?? now }
+
     /// After how many milliseconds it is worth looking again; nil: not before something happens.
     func nextCheck(now: Int64) -> Int64? {
-        if body != nil || reader != nil { return times.tick }
+        if body != nil || reader != nil || shutdownAt != nil { return times.tick }
         guard isIdle else { return nil }
         return max(1, waitingSince + (isNew ? times.head : times.idle) - now)
     }
@@ -68,6 +80,13 @@ struct ConnectionWatch: Sendable {
     ///   - pending: Bytes that wait to be sent.
     ///   - isWanted: Whether the server waits for more of a body.
     mutating func check(now: Int64, pending: Int, isWanted: Bool) -> Verdict {
+        if let shutdownAt {
+            if now - shutdownAt >= times.shutdown { return .closeAtShutdown }
+            if body != nil, refusedAt == nil, now - shutdownAt >= times.shutdownBody {
+                refusedAt = now
+                return .refuseBodyAtShutdown
+            }
+        }
         if reader?.isTooSlow(pending: pending, at: now) == true { return .closeUnread }
         if let refusedAt {
             return now - refusedAt >= times.write ? .closeSlowBody : .fine

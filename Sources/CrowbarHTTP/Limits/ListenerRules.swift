@@ -16,6 +16,11 @@ public struct ListenerRules: Sendable {
         public var write: Int64 = 10_000
         /// Bytes a second.
         public var readRate = 1_024
+        /// For the rest of a body once the server shuts down.
+        public var shutdownBody: Int64 = 10_000
+        /// For everything else that is under way then: less than the whole shutdown may take, so that plugins, which
+        /// end after the listeners, have time left.
+        public var shutdown: Int64 = 20_000
         /// After which a caller's token is looked up again while its request is still being answered.
         public var recheck: Int64 = 2_000
         /// Between two looks at a connection that makes somebody wait.

@@ -7,7 +7,9 @@ final class SparseLog: Sendable {
     static let interval: Int64 = 60_000
 
     /// What is logged.
-    enum Kind: Hashable, Sendable { case connectionsFull, idleClosed, slowBody, slowReader, wrongTokens, wrongHost }
+    enum Kind: Hashable, Sendable {
+        case connectionsFull, idleClosed, slowBody, slowReader, wrongTokens, wrongHost, cutOff
+    }
 
     private let logger: Logger
     private let now: @Sendable () -> Int64

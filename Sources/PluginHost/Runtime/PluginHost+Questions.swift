@@ -69,7 +69,10 @@ extension PluginHost {
             }
             throw .refused(plugin: name, message)
         case .unknown: throw .unanswerable(plugin: name, what)
-        case .busy, .none: throw .unanswered(name)
+        case .busy, .none:
+            // As it is starting or ending, or stuck. That is no reason to ask for a queue again that is not there.
+            try await expect(queue, of: name)
+            throw .unanswered(name)
         }
     }
 }

@@ -1,3 +1,4 @@
+import CrowbarHTTP
 import PluginHost
 import Settings
 
@@ -25,6 +26,8 @@ struct Configuration: Sendable, Equatable {
     var log = LogSettings.Values()
     /// How long the log keeps the texts of deleted messages.
     var keepDeleted = KeepDeleted.standard
+    /// How often machine tokens may call.
+    var limits = MachineTokenRates()
 }
 
 /// Whether plugins run as users of their own.

@@ -69,12 +69,13 @@ struct ConfigurationReader {
     }
 
     /// The variables that are read.
-    static let variables = [
-        "CROWBAR_DATA", "CROWBAR_PLUGINS", "CROWBAR_PLUGIN_USERS", "CROWBAR_EXPOSE_DATA", "CROWBAR_LOG",
-        "CROWBAR_LOG_FORMAT", "CROWBAR_LOG_LEVEL", "CROWBAR_LOG_KEEP_DELETED", "CROWBAR_HTTP_LISTEN",
-        "CROWBAR_HTTP_HOSTS", "CROWBAR_HTTP_TRUSTED_PROXIES", "CROWBAR_AUTH_REGISTRATION",
-        "CROWBAR_AUTH_ANONYMOUS_READ",
-    ]
+    static let variables =
+        [
+            "CROWBAR_DATA", "CROWBAR_PLUGINS", "CROWBAR_PLUGIN_USERS", "CROWBAR_EXPOSE_DATA", "CROWBAR_LOG",
+            "CROWBAR_LOG_FORMAT", "CROWBAR_LOG_LEVEL", "CROWBAR_LOG_KEEP_DELETED", "CROWBAR_HTTP_LISTEN",
+            "CROWBAR_HTTP_HOSTS", "CROWBAR_HTTP_TRUSTED_PROXIES", "CROWBAR_AUTH_REGISTRATION",
+            "CROWBAR_AUTH_ANONYMOUS_READ",
+        ] + LimitSettings.variables
     /// The variables of later versions, which are refused with a reason: nobody is told to use one.
     private static let laterVariables = ["CROWBAR_HTTP_CORS", "CROWBAR_VIEWS_PUBLISH"]
 
@@ -103,7 +104,8 @@ struct ConfigurationReader {
     private func configuration(_ root: SettingsReader) throws -> Configuration {
         let file = root.file
         try root.refuseUnknown(
-            knowing: ["data", "plugins", "plugin_users", "expose_data", "log", "http", "auth"], unsuggested: ["views"])
+            knowing: ["data", "plugins", "plugin_users", "expose_data", "log", "http", "auth", "limits"],
+            unsuggested: ["views"])
         let log = try log(root)
         try auth(try root.table("auth"))
         if let views = try root.table("views") {
@@ -128,7 +130,8 @@ struct ConfigurationReader {
             http: try HTTPRules(try root.table("http"), environment: environment),
             anonymousRead: try anonymousRead(try root.table("auth")),
             pluginUsers: try pluginUsers(root), exposeData: try exposeData(root), log: log,
-            keepDeleted: try keepDeleted(root))
+            keepDeleted: try keepDeleted(root),
+            limits: try LimitSettings.rates(try root.table("limits"), environment: environment))
     }
 
     private func exposeData(_ root: SettingsReader) throws -> Bool {

@@ -47,13 +47,14 @@ struct Server {
         let views = Views(
             path: stores.folder.file("views.db"), log: stores.log, logger: Logger("crowbar.views", logging),
             clock: Clock.monotonic)
+        let rates = CallerRates(machineTokens: configuration.limits)
         let api = APIConfiguration(
             ingest: ingest, log: stores.log,
             authenticate: { try accounts.principal(forTokenHash: $0, now: Clock.milliseconds()) },
             hash: { SHA256.hash($0) }, listings: plugins.listings, plugins: plugins.actions, views: views,
             markers: stores.markers.map { ReadMarkers(log: stores.log, markers: $0) },
             hook: { try accounts.hook(forTokenHash: $0).map { IncomingHook($0) } },
-            anonymousRead: configuration.anonymousRead, now: Clock.milliseconds, logger: logger)
+            anonymousRead: configuration.anonymousRead, rates: rates, now: Clock.milliseconds, logger: logger)
         let status = ServerStatus(
             dataFolder: PluginService.absolute(configuration.data), log: stores.log, plugins: plugins.listings.plugins)
         var actions = stores.accountActions(ingest) { [logger] in logger.notice("\($0)") }
@@ -73,7 +74,10 @@ struct Server {
             problems: { new in
                 new.isPluginFolderNamed ? MissingPlugins.text(new).map { [$0] } ?? [] : []
             },
-            reloadable: ["log": { logging.values = $0.log }, "log.keep_deleted": { keep.value = $0.keepDeleted }],
+            reloadable: [
+                "log": { logging.values = $0.log }, "log.keep_deleted": { keep.value = $0.keepDeleted },
+                "limits": { rates.machineTokens = $0.limits },
+            ],
             logger: logger)
         var group = ServiceGroupConfiguration(
             services: [

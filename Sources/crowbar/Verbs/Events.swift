@@ -19,19 +19,33 @@ struct Events: ParsableCommand {
         var type: [String] = []
 
         func run() async throws {
-            var parameters = try after.map { ["after=" + (try Events.id($0))] } ?? []
+            if let after { _ = try Events.id(after) }
+            var parameters: [String] = []
             if !channel.isEmpty { parameters.append("channel=" + Events.names(channel)) }
             if !type.isEmpty { parameters.append("type=" + Events.names(try Events.known(type))) }
             let client = ControlClient(folder: try settings.load().data)
-            let data = Array("data: ".utf8)
+            let (id, data) = (Array("id: ".utf8), Array("data: ".utf8))
             await Self.noteMissing(channel, settings, client)
-            let query = parameters.isEmpty ? "" : "?" + parameters.joined(separator: "&")
-            try await client.lines("/api/events/stream" + query) {
-                if $0.starts(with: data) {
-                    StandardStream.output.write(Events.event($0.dropFirst(data.count)) + [0x0A])
+            var (last, next) = (after, after)
+            while true {
+                // Behind the last event that was printed.
+                let query = ([last.map { "after=" + $0 }].compactMap { $0 } + parameters).joined(separator: "&")
+                let start = last
+                do {
+                    try await client.lines("/api/events/stream" + (query.isEmpty ? "" : "?" + query)) {
+                        if $0.starts(with: id) { next = String(decoding: $0.dropFirst(id.count), as: UTF8.self) }
+                        if $0.starts(with: data) {
+                            StandardStream.output.write(Events.event($0.dropFirst(data.count)) + [0x0A])
+                            last = next
+                        }
+                    }
+                } catch let refusal as Refusal {
+                    // The server closes a stream that is read too slowly, and goes on with it from where it was.
+                    guard last != start, await client.isServerRunning() else { throw refusal }
+                    continue
                 }
+                throw Refusal("the server stopped; follow on with --after and the last event's id")
             }
-            throw Refusal("the server stopped; follow on with --after and the last event's id")
         }
 
         /// Says which channels are not there: their events are waited for in silence.

@@ -77,7 +77,7 @@ struct PluginPage {
         ]
         return ["queue: \(cell("name") ?? "-")/\(TerminalText.line(name))"]
             + ["state: \(Table.cell(dropped ?? queue["state"]))", "health: \(Table.cell(queue["health"]))"]
-            + reasons + cells.map { "\($0): \(Table.cell($1))" } 
+            + reasons + cells.map { "\($0): \(Table.cell($1))" }
     }
 
     private var queues: [String] {

@@ -55,6 +55,8 @@ class Plugin:
             code = "import sys, time; " + self.config["orphan"] + "; time.sleep(1000)"
             child = subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
             self.note(daemon=child.pid, launcher=os.getppid())
+        if self.mode == "silent":
+            return
         if self.mode == "early":
             self.command(None)
         if self.mode == "noisy":

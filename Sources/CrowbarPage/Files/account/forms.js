@@ -1,40 +1,50 @@
 // The forms that make a session in another way than by password: a token, a new account, the first start, a new password.
 
-import { Api } from '../data/api.js';
+import { Api, parsed } from '../data/api.js';
 import { card } from '../chat/notice.js';
 import { sharedField } from './sign-in.js';
 import { field, form, require } from '../lib/form.js';
 import { h } from '../lib/h.js';
+import { readStream } from '../data/stream.js';
 import { nameFault, passwordFault, userIdFault } from '../data/rules.js';
 
 /** The form for a token that the command line or a session made. */
 export function tokenForm(app) {
-  const { about } = app;
-  // Servers without accounts do not tell whose token it is.
-  const user = about ? undefined : field('User id', { spellcheck: 'false', autocapitalize: 'none' });
   const token = field('Token', { type: 'password', spellcheck: 'false' }, 'An administrator makes one: crowbar token USER');
   const shared = sharedField();
   return form({
-    fields: [...(user ? [user] : []), token, shared], action: 'Sign in', submit: async () => {
-      if (user) require(user.input.value.trim() ? undefined : 'Enter your user id.', user);
+    fields: [token, shared], action: 'Sign in', submit: async () => {
       require(/^[\x21-\x7e]+$/.test(token.input.value.trim()) ? undefined : 'Enter a token.', token);
-      await signIn(app, token.input.value.trim(), user?.input.value.trim(), shared.input.checked);
+      await signIn(app, token.input.value.trim(), shared.input.checked);
     },
   });
 }
 
-async function signIn(app, token, userId, isShared) {
+async function signIn(app, token, isShared) {
   const api = new Api(app.api.base);
   api.token = token;
-  if (app.about) {
-    const { data } = await api.get('/api/me');
-    app.signedIn({ ...data, token, isShared, kind: 'token' });
-    return;
+  const user = app.about ? (await api.get('/api/me')).data : await userOf(api);
+  app.signedIn({ ...user, token, isShared, kind: 'token' });
+}
+
+/** Whose token it is, from a server without accounts: the first frame of a stream says it. */
+async function userOf(api) {
+  const abort = new AbortController();
+  let userId;
+  try {
+    await readStream(api, {
+      mine: true, signal: abort.signal, onOpen: () => {},
+      onFrame: (frame) => {
+        userId = parsed(frame.data)?.userId;
+        abort.abort();
+      },
+    });
+  } catch (error) {
+    if (!userId) throw error;
   }
-  await api.get('/views/unread.json');
   // Only an admin's token opens this.
   const isAdmin = await api.get('/api/admin/plugins').then(() => true, () => false);
-  app.signedIn({ token, userId, name: userId, role: isAdmin ? 'admin' : 'member', isShared, kind: 'token' });
+  return { userId, name: userId, role: isAdmin ? 'admin' : 'member' };
 }
 
 /** Creates an account, with an invitation's token where there is one. */

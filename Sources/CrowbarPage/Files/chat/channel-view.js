@@ -36,6 +36,7 @@ export class ChannelView {
       model.on(`channel:${id}`, () => this.#channelChanged()),
       model.on(`members:${id}`, () => this.#list?.namesChanged()),
       model.on('users', () => this.#list?.namesChanged()),
+      model.on('joined', (joined) => { if (joined === id) this.#completeMembers(true); }),
       model.on('message', (event) => this.#arrived(event)),
       () => this.header.stop(), () => this.members?.stop(), () => this.#list?.stop());
     if (app.isComplete) this.complete();
@@ -54,9 +55,9 @@ export class ChannelView {
     later.announce(`Channel ${model.state.channels.get(this.id)?.name ?? this.id}`);
   }
 
-  #completeMembers() {
+  #completeMembers(again = false) {
     const { model } = this.#app;
-    if (model.state.members.has(this.id) || !model.state.channels.has(this.id)) return;
+    if ((!again && model.state.members.has(this.id)) || !model.state.channels.has(this.id)) return;
     this.#later?.loadMembers(model, this.id).catch(() => {});
   }
 

@@ -241,6 +241,9 @@ export class Model extends Emitter {
     } else if (event.type === 'USER_JOINED_CHANNEL' && event.userId === this.me) {
       if (this.invitations.delete(id)) this.changed('invitations');
       this.unread.refresh();
+      // Before the join the stream had none of the channel's events.
+      if (this.state.messages.has(id)) this.loadNewest(id, event.eventId).catch(() => {});
+      this.tell('joined', id);
     } else if (event.type === 'USER_REMOVED' && event.member === this.me && before?.member) {
       this.tell('departed', { id, how: 'removed', by: event.userId });
     } else if (event.type === 'CHANNEL_DESTROYED' && before) {

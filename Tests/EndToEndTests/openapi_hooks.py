@@ -1,0 +1,200 @@
+"""What schemathesis needs to know about Crowbar: who calls, and values that exist. Loaded by openapi_check.py.
+
+Rules that JSON Schema cannot state are kept here for valid requests, so that the server has to accept each of them:
+what an extended grapheme cluster is, and which query parameters exclude each other.
+"""
+import atexit
+import collections
+import itertools
+import json
+import os
+import re
+import urllib.parse
+import zlib
+
+import jsonschema
+import referencing
+import schemathesis
+from hypothesis import strategies as st
+
+with open(os.environ["CROWBAR_OPENAPI"], encoding="utf-8") as file:
+    SETTINGS = json.load(file)
+with open(SETTINGS["document"], encoding="utf-8") as file:
+    DOCUMENT = json.load(file)
+
+# MARK: Values
+
+NAMES = st.from_regex(r"\A:[a-z0-9_+-]{1,30}:\Z")
+schemathesis.openapi.format("reaction", st.sampled_from(["👍", "é", "👩‍👩‍👧", "🇩🇪", "a", "❤️"]) | NAMES)
+
+COMMAND_LINES = [
+    b'{"type":"SEND_MESSAGE","channelId":"general","message":"a line"}',
+    b'{"type":"JOIN_CHANNEL","channelId":"nowhere"}',
+    b'{"type":"SEND_MESSAGE","channelId":"general","message":""}',
+    b'{"type":"FLY"}',
+    b'{"type":"RENAME_USER","name":"Root","eventId":"rename-1"}',
+    b"{}", b"[]", b"null", b"{", b"", b" ", b"\r", b"\xff\xfe", b'{"type":"\\u0000"}',
+]
+LINES = st.lists(st.sampled_from(COMMAND_LINES) | st.binary(max_size=64), max_size=12).map(b"\n".join)
+schemathesis.openapi.media_type("application/x-ndjson", LINES)
+
+# MARK: Callers
+
+ADMIN, USERS = SETTINGS["admin"], SETTINGS["users"]
+# These have a rate for each user, which is not what is tested here.
+LIMITED = {"/views/search.json", "/api/read"}
+callers = itertools.cycle(USERS)
+addresses = itertools.count(1)
+
+
+@schemathesis.auth(refresh_interval=None)
+class Tokens:
+    def get(self, case, context):
+        return next(callers) if case.operation.path in LIMITED else ADMIN
+
+    def set(self, case, data, context):
+        case.headers = case.headers or {}
+        case.headers["Authorization"] = f"Bearer {data}"
+
+
+# MARK: Calls
+
+
+def chance(case, salt, of):
+    """A number below `of` that depends on the request alone."""
+    text = repr((salt, case.operation.label, case.path_parameters, case.query, case.body))
+    return zlib.crc32(text.encode(errors="replace")) % of
+
+
+def use_what_exists(case):
+    """Half of the ids of a valid request become ones that exist: else nearly every answer were a 404."""
+    path, query, body = case.path_parameters or {}, case.query or {}, case.body
+    for name, values in SETTINGS["path"].items():
+        if name in path and chance(case, name, 4):
+            path[name] = values[chance(case, name + "?", len(values))]
+    for name in ("min", "before", "after", "around"):
+        if query.get(name) and "allusers" not in case.operation.path and "/channel/" not in case.operation.path:
+            if "/logs" not in case.operation.path and chance(case, name, 2):
+                query[name] = SETTINGS["events"][chance(case, name + "?", len(SETTINGS["events"]))]
+    if query.get("queue") and chance(case, "queue", 2):
+        query["queue"] = "main"
+    if isinstance(body, dict):
+        for name, values in SETTINGS["body"].items():
+            if name in body and chance(case, name, 2):
+                body[name] = values[chance(case, name + "?", len(values))]
+        if body.get("type") == "INVITE_USER":
+            body["channelId"] = SETTINGS["privateChannel"]
+
+
+def keep_rules_between_parameters(case):
+    query = case.query or {}
+    if "min" not in query:
+        query.pop("wait", None)
+    if "/views/messages/" in case.operation.path:
+        given = [name for name in ("before", "after", "around") if name in query]
+        for name in given[1:]:
+            del query[name]
+
+
+@schemathesis.hook
+def before_call(context, case, kwargs):
+    case.headers = case.headers or {}
+    # Wrong tokens and unknown hooks are limited for each address; the server trusts this header of the loopback.
+    number = next(addresses)
+    case.headers["X-Forwarded-For"] = f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
+    if case.meta is not None and case.meta.generation.mode.is_positive:
+        use_what_exists(case)
+        keep_rules_between_parameters(case)
+
+
+STATUSES = collections.defaultdict(collections.Counter)
+
+
+@schemathesis.hook
+def after_call(context, case, response):
+    STATUSES[case.operation.label][response.status_code] += 1
+
+
+@atexit.register
+def write_statuses():
+    """For openapi_check.py: how often each operation was answered with which status."""
+    if STATUSES:
+        with open(SETTINGS["statuses"], "w", encoding="utf-8") as file:
+            json.dump(STATUSES, file)
+
+
+def parameters(path, method):
+    """The parameters of an operation, with what they refer to."""
+    found = []
+    for parameter in DOCUMENT["paths"][path][method].get("parameters", []):
+        while "$ref" in parameter:
+            parameter = resolve(parameter["$ref"])
+        schema = parameter["schema"]
+        while "$ref" in schema:
+            schema = resolve(schema["$ref"])
+        found.append({**parameter, "schema": schema})
+    return found
+
+
+def resolve(reference):
+    node = DOCUMENT
+    for key in reference.removeprefix("#/").split("/"):
+        node = node[key]
+    return node
+
+
+def is_valid_text(text, schema):
+    while "$ref" in schema:
+        schema = resolve(schema["$ref"])
+    if schema["type"] == "array":
+        parts = text.split(",")
+        return len(parts) <= schema["maxItems"] and all(is_valid_text(part, schema["items"]) for part in parts)
+    if schema["type"] == "boolean":
+        return text in ("true", "false")
+    return text in schema["enum"] if "enum" in schema else re.fullmatch(schema["pattern"], text) is not None
+
+
+def is_valid_on_the_wire(operation, request):
+    """Whether the parameters of a request are valid as texts, which is all that a server sees of them."""
+    query = urllib.parse.parse_qsl(urllib.parse.urlsplit(request.url).query, keep_blank_values=True)
+    known = {(p["in"], p["name"]): p["schema"] for p in parameters(operation.path, operation.method.lower())}
+    given = [(("query", name), value) for name, value in query]
+    given += [(key, request.headers[key[1]]) for key in known if key[0] == "header" and key[1] in request.headers]
+    return len({key for key, _ in given}) == len(given) and all(
+        key in known and is_valid_text(value, known[key]) for key, value in given)
+
+
+# MARK: Checks
+
+REGISTRY = referencing.Registry().with_resource(
+    "urn:openapi", referencing.Resource.from_contents(DOCUMENT, referencing.jsonschema.DRAFT202012))
+
+
+def with_base(schema):
+    """A schema of the document whose references are resolved in the document."""
+    if isinstance(schema, dict):
+        return {
+            key: "urn:openapi" + value if key == "$ref" else with_base(value) for key, value in schema.items()}
+    return [with_base(value) for value in schema] if isinstance(schema, list) else schema
+
+
+VALIDATORS = {}
+
+
+def validator(path, method, status):
+    key = (path, method, status)
+    if key not in VALIDATORS:
+        content = DOCUMENT["paths"][path][method]["responses"][status]["content"]["application/x-ndjson"]
+        VALIDATORS[key] = jsonschema.Draft202012Validator(with_base(content["x-line-schema"]), registry=REGISTRY)
+    return VALIDATORS[key]
+
+
+@schemathesis.check
+def lines_conformance(ctx, response, case):
+    """Each line of an NDJSON answer is as `x-line-schema` says."""
+    if response.headers.get("content-type", [""])[0] != "application/x-ndjson":
+        return
+    check = validator(case.operation.path, case.operation.method.lower(), str(response.status_code))
+    for line in response.content.splitlines():
+        errors = [error.message for error in check.iter_errors(json.loads(line))]
+        assert not errors, f"{line[:500]!r}: {errors[:3]}"
