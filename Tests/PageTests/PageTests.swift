@@ -24,7 +24,7 @@ import Testing
             root + ".build/test-python/bin/python",
             arguments: ["-B", Self.folder + "Browser/\(script).py", Self.binaries + "/crowbar"],
             environment: ["PATH=/usr/bin:/bin", "HOME=/tmp", "LANG=C.UTF-8"])
-        let end = try await process.end(within: .seconds(240))
+        let end = try await process.end(within: .seconds(900))
         let output = process.unread.map { String(decoding: $0, as: UTF8.self) }.joined(separator: "\n")
         #expect(end == .exited(0), "\(script).py:\n\(output)\n\(process.standardError)")
     }

@@ -174,3 +174,16 @@ with world() as here:
     zoomed = here.sign_in("ann", viewport={"width": 600, "height": 400}, device_scale_factor=2)
     fits(zoomed, "zoomed")
     here.picture(zoomed, "zoomed")
+
+    # The session ends elsewhere: the page says so, and what was typed is not lost.
+    here.expected.append(re.compile("Unauthorized"))
+    page.goto(f"{server.url}/#/c/general")
+    page.get_by_role("textbox", name="Message general").fill("half a thought")
+    server.run("user", "disable", "ann")
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    expect(page.get_by_text("Your session has ended")).to_be_visible()
+    here.axe(page, "session-ended")
+    server.run("user", "enable", "ann")
+    here.sign_in("ann", page)
+    page.goto(f"{server.url}/#/c/general")
+    expect(page.get_by_role("textbox", name="Message general")).to_have_value("half a thought")

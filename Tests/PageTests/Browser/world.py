@@ -159,13 +159,16 @@ class World:
             "addEventListener('securitypolicyviolation', (event) => console.error('CSP', event.violatedDirective, "
             "event.blockedURI))")
         if os.environ.get("CROWBAR_PAGE_FILES"):
-            context.route(re.compile(r"^http://127\.0\.0\.1:\d+/(\?.*)?$|/p/[^/]+/"), self.serve)
+            context.route(re.compile(r"^http://127\.0\.0\.1:\d+/(\?.*)?$|/p/[^/]+/|/config\.json$"), self.serve)
         context.on("page", self.watch)
         return context
 
     def serve(self, route):
         """Answers a request for a file of the page from the tree."""
         path = re.sub(r"^https?://[^/]+/(p/[^/]+/)?", "", route.request.url).split("?")[0] or "index.html"
+        if path == "config.json":
+            route.fulfill(body='{"api":""}', content_type="application/json")
+            return
         folder = pathlib.Path(os.environ["CROWBAR_PAGE_FILES"])
         text = (folder / path).read_text()
         text = text.replace("{{modules}}", "").replace("{{release}}", "dev")

@@ -21,7 +21,7 @@ export class SettingsView {
       h('header', { class: 'head' },
         button({ class: 'icon-button only-narrow', label: 'Channels', onclick: () => app.showSidebar() }, icon(icons.menu)),
         h('div', { class: 'head-title' }, h('h1', { class: 'head-name' }, 'Settings')),
-        button({ class: 'icon-button', label: 'Close settings', onclick: () => history.back() }, icon(icons.close))),
+        button({ class: 'icon-button', label: 'Close settings', onclick: () => app.go('#/') }, icon(icons.close))),
       h('div', { class: 'page-scroll settings' },
         session && this.#section('Name', this.#name()),
         this.#section('Appearance', this.#theme()),

@@ -28,7 +28,7 @@ export class SearchView {
       h('header', { class: 'head' },
         button({ class: 'icon-button only-narrow', label: 'Channels', onclick: () => app.showSidebar() }, icon(icons.menu)),
         h('div', { class: 'head-title' }, h('h1', { class: 'head-name' }, 'Search')),
-        button({ class: 'icon-button', label: 'Close search', onclick: () => history.back() }, icon(icons.close))),
+        button({ class: 'icon-button', label: 'Close search', onclick: () => app.go('#/') }, icon(icons.close))),
       h('div', { class: 'page-scroll' },
         h('form', { class: 'search-form', role: 'search', onsubmit: (event) => {
           event.preventDefault();
