@@ -12,10 +12,9 @@ import shutil
 import statistics
 import subprocess
 
-from run import Server, free_port, requests_per_second, row, ticks, wrk_script
+from run import SECONDS, Server, free_port, requests_per_second, row, ticks, wrk_script
 
 TURNS = 5
-SECONDS = 8
 CLIENTS = 64
 EVENT = json.dumps({"type": "MESSAGE_SENT", "eventId": "01890a5d-ac96-774b-bcce-b302099a8057", "channelId": "general",
                     "userId": "ann", "timestamp": 1763900000000,

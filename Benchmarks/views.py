@@ -27,7 +27,8 @@ RATE = 3_000
 SECONDS = 8
 BATCH = 20_000
 RANDOM = random.Random(1)
-WORDS = ["".join(RANDOM.choice("abcdefghijklmnopqrstuvwxyz") for _ in range(RANDOM.randint(3, 9))) for _ in range(5_000)]
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+WORDS = ["".join(RANDOM.choice(LETTERS) for _ in range(RANDOM.randint(3, 9))) for _ in range(5_000)]
 
 
 def text():
@@ -178,7 +179,8 @@ def searches(server, tokens, limit):
     for i in range(SEARCHES):
         # In turn: often said, seldom said, two words, a phrase, too short for the index.
         word = WORDS[RANDOM.randrange(20)] if i % 5 in (0, 2) else RANDOM.choice(WORDS)
-        query = [word, word, f"{word}+{RANDOM.choice(WORDS)}", f"%22{'+'.join(text().split()[:2])}%22", word[:2]][i % 5]
+        query = [word, word, f"{word}%20{RANDOM.choice(WORDS)}", f"%22{'%20'.join(text().split()[:2])}%22",
+                 word[:2]][i % 5]
         time.sleep(max(0, begin + i / SEARCHES_A_SECOND - time.monotonic()))
         start = time.monotonic()
         _, body = readers[i % SEARCHERS].get(f"/views/search.json?q={query}")
@@ -195,7 +197,8 @@ def rebuilds(binaries, server):
         begin = time.monotonic()
         operator.call("POST", "/api/admin/views/rebuild", {"name": "messages"})
         # The index is built after the messages.
-        operator.wait("the messages", lambda views: views["messages"].get("build", {"position": head})["position"] >= head)
+        operator.wait(
+            "the messages", lambda views: views["messages"].get("build", {"position": head})["position"] >= head)
         rates.append(head / (time.monotonic() - begin))
         operator.settle()
         begin = time.monotonic()

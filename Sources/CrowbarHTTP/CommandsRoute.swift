@@ -43,7 +43,7 @@ struct CommandsRoute: Sendable {
         try Self.authorize(credential)
     }
 
-    private static func isLines(_ contentType: String?) -> Bool {
+    static func isLines(_ contentType: String?) -> Bool {
         guard let contentType else { return false }
         return contentType.prefix { $0 != ";" && $0 != " " }.lowercased() == "application/x-ndjson"
     }

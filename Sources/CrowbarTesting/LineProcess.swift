@@ -111,7 +111,7 @@ public final class LineProcess: Sendable {
 
     /// Hands the process a line; its LF is added.
     /// - Throws: ``Failure`` when the pipe does not take it in time.
-    public func send(line: [UInt8], within limit: Duration = .seconds(10)) async throws {
+    public func send(line: [UInt8], within limit: Duration = testDeadline) async throws {
         var rest = (line + [0x0A])[...]
         let _: Bool = try await poll("room in the pipe", within: limit) { state in
             let count = rest.withUnsafeBytes { Glibc.write(state.input, $0.baseAddress, $0.count) }
@@ -124,7 +124,7 @@ public final class LineProcess: Sendable {
     /// - Parameter what: What is waited for, for the failure.
     /// - Throws: ``Failure``, and what `pick` throws.
     public func first<Picked>(
-        _ what: String, within limit: Duration = .seconds(10), _ pick: ([UInt8]) throws -> Picked?
+        _ what: String, within limit: Duration = testDeadline, _ pick: ([UInt8]) throws -> Picked?
     ) async throws -> Picked {
         var seen = 0
         return try await poll(what, within: limit) { state in
@@ -149,7 +149,7 @@ public final class LineProcess: Sendable {
 
     /// Waits for the process' end.
     /// - Throws: ``Failure``.
-    public func end(within limit: Duration = .seconds(10)) async throws -> End {
+    public func end(within limit: Duration = testDeadline) async throws -> End {
         try await poll("the process' end", within: limit, acrossClose: true) { state in
             if let end = state.end { return end }
             var status: Int32 = 0

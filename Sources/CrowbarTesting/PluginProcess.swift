@@ -37,19 +37,19 @@ public final class PluginProcess: Sendable {
 
     /// Hands the plugin a message.
     /// - Throws: ``LineProcess/Failure`` when the pipe does not take it in time.
-    public func send(_ message: HostMessage, within limit: Duration = .seconds(10)) async throws {
+    public func send(_ message: HostMessage, within limit: Duration = testDeadline) async throws {
         try await process.send(line: message.line, within: limit)
     }
 
     /// Hands the plugin any line; its LF is added.
     /// - Throws: ``LineProcess/Failure`` when the pipe does not take it in time.
-    public func send(line: [UInt8], within limit: Duration = .seconds(10)) async throws {
+    public func send(line: [UInt8], within limit: Duration = testDeadline) async throws {
         try await process.send(line: line, within: limit)
     }
 
     /// Takes the next message, whatever it is.
     /// - Throws: ``LineProcess/Failure``, ``NotUnderstood``.
-    public func next(within limit: Duration = .seconds(10)) async throws -> PluginMessage {
+    public func next(within limit: Duration = testDeadline) async throws -> PluginMessage {
         try await first("a message", within: limit) { $0 }
     }
 
@@ -57,7 +57,7 @@ public final class PluginProcess: Sendable {
     /// - Parameter what: What is waited for, for the failure.
     /// - Throws: ``LineProcess/Failure``, ``NotUnderstood``, and what `pick` throws.
     public func first<Picked>(
-        _ what: String, within limit: Duration = .seconds(10), _ pick: (PluginMessage) throws -> Picked?
+        _ what: String, within limit: Duration = testDeadline, _ pick: (PluginMessage) throws -> Picked?
     ) async throws -> Picked {
         try await process.first(what, within: limit) { try pick(Self.message($0)) }
     }
@@ -70,7 +70,7 @@ public final class PluginProcess: Sendable {
 
     /// Waits for the process' end.
     /// - Throws: ``LineProcess/Failure``.
-    public func end(within limit: Duration = .seconds(10)) async throws -> LineProcess.End {
+    public func end(within limit: Duration = testDeadline) async throws -> LineProcess.End {
         try await process.end(within: limit)
     }
 

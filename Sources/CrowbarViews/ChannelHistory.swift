@@ -1,8 +1,8 @@
 import CrowbarCore
 import GRDB
 
-/// A channel's events from the log, of all its lives, and the names of those who were in it: the rows of one channel are
-/// computed from these.
+/// A channel's events from the log, of all its lives, and the names of those who were in it. The rows of one channel
+/// are computed from these.
 struct ChannelHistory: Sendable {
     /// What it may hold, as it is kept in memory.
     enum Limit {

@@ -73,15 +73,22 @@ extension Views {
         let wanted = names.subtracting(building)
         if wanted.isEmpty { return }
         let sizes = try await Self.sizes(engine.pool)
-        // The index of the messages is built with them.
-        let affected = wanted.contains(.messages) ? wanted.union([.search]) : wanted
-        let needed = 2 * affected.reduce(0) { $0 + (sizes[$1] ?? 0) }
         var info = statvfs()
         if statvfs(engine.pool.path, &info) == 0 {
             let free = Int64(clamping: UInt64(info.f_bavail).multipliedReportingOverflow(by: UInt64(info.f_frsize)).0)
-            if free < needed { throw RebuildRefusal.noSpace(needed: needed, free: free) }
+            try Self.requireSpace(for: wanted, sizes, free: free)
         }
         try await engine.rebuild(wanted)
+    }
+
+    /// - Throws: ``RebuildRefusal/noSpace(needed:free:)`` where less is free than twice what the views take.
+    static func requireSpace(
+        for views: Set<ViewName>, _ sizes: [ViewName: Int64], free: Int64
+    ) throws(RebuildRefusal) {
+        // The index of the messages is built with them.
+        let affected = views.contains(.messages) ? views.union([.search]) : views
+        let needed = 2 * affected.reduce(0) { $0 + (sizes[$1] ?? 0) }
+        if free < needed { throw .noSpace(needed: needed, free: free) }
     }
 
     /// Computes the rows of one channel anew, of all its lives, while the view goes on to follow the log.

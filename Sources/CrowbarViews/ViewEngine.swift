@@ -141,6 +141,8 @@ final class ViewEngine: Sendable {
     /// Does one batch of each kind of work.
     /// - Returns: Whether there is more.
     private func step() async throws -> Bool {
+        // First, as a view that had stopped goes on then.
+        try await refoldNext()
         let (positions, before) = try await pool.writeWithoutTransaction { [writer] _ in
             (writer.positions, writer.states)
         }
@@ -148,7 +150,6 @@ final class ViewEngine: Sendable {
             // What these lack has just come.
             for name in shared.current { shared.moved[name] = clock() }
         }
-        try await refoldNext()
         var isMore = false
         for position in positions where try await advance(from: position) { isMore = true }
         let head = try await log.head()?.position ?? 0

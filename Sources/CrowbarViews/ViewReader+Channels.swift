@@ -8,8 +8,10 @@ extension ViewReader {
     /// `allchannels`: the channels that the caller may know of, in order of creation.
     public func channels(for access: Access) async throws -> ViewAnswer {
         let epoch = publicChannels.epoch
-        return try await read(.channels, for: access) { db, suffix in
-            let mark = try Int64.fetchOne(db, sql: "SELECT changed FROM channelMark\(suffix)") ?? 0
+        return try await read(
+            .channels, for: access, changed: { db, suffix in try Self.changedChannels(db, suffix, access) }
+        ) { db, suffix in
+            let mark = try Self.changedPublicChannels(db, suffix)
             let known = try publicChannels.list(of: suffix, changed: mark, in: epoch) { try PublicChannels(db, suffix) }
             let own = try ListedChannel.privateOnes(for: access, db, suffix)
             let member = try Self.memberships(of: access.userId, db, suffix)
@@ -17,6 +19,26 @@ extension ViewReader {
             if own.isEmpty, member.isEmpty { return (known.whole, changed) }
             return (known.merged(with: own, member: member), changed)
         }
+    }
+
+    private static func changedPublicChannels(_ db: Database, _ suffix: String) throws -> Int64 {
+        let mark = try RawStatement(cached: "SELECT changed FROM channelMark\(suffix)", db)
+        defer { mark.reset() }
+        return try mark.step() ? mark.int(0) : 0
+    }
+
+    /// The position of the last event that changed `allchannels` for a reader.
+    private static func changedChannels(_ db: Database, _ suffix: String, _ access: Access) throws -> Int64 {
+        var changed = try changedPublicChannels(db, suffix)
+        let own = try RawStatement(
+            cached: "SELECT changed FROM channels\(suffix) WHERE audience = ? AND audience <> 0", db)
+        defer { own.reset() }
+        for audience in access.audiences {
+            own.reset()
+            own.bind(1, audience)
+            if try own.step() { changed = max(changed, own.int(0)) }
+        }
+        return changed
     }
 
     /// The keys of the channels that a user is a member of.

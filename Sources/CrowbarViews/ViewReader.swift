@@ -209,8 +209,9 @@ public struct ViewReader: Sendable {
         return changed
     }
 
-    /// The channels of `allmessages` at most, and the bytes after which it adds no other channel.
-    private static let (maxChannels, maxBytes) = (1000, 4 << 20)
+    /// The channels of `allmessages` at most, and the bytes after which it adds no other channel: with the page of one
+    /// more it has about 16 MiB.
+    static let (maxChannels, maxBytes) = (1000, 12 << 20)
 }
 
 /// Where a page of messages lies in its channel.

@@ -12,4 +12,14 @@ public struct ViewState: Sendable, Equatable {
     public var build: ViewCheckpoint?
     /// Why it does not go on, after an event that cannot be applied.
     public var stopped: String?
+
+    /// How much of the log it has applied, from 0 to 1, below 1 where anything is missing. Outdated rows get no more
+    /// events, so that their build counts.
+    /// - Parameter head: The position of the log's newest event.
+    func progress(head: Int64) -> Double {
+        let applied = isOutdated ? build ?? live : live ?? build
+        let position = applied?.position ?? 0
+        if position >= head { return live == nil || isOutdated ? 0.99 : 1 }
+        return min(0.99, Double(position) / Double(head))
+    }
 }

@@ -49,11 +49,10 @@ final class ViewWriter: @unchecked Sendable {
                 continue
             }
             guard version == versions.version(of: projection.name) else {
-                let hasIndex = try !readableIndexes(db, over: generation).isEmpty
                 outdated.append(
                     Outdated(
                         generation: generation, name: projection.name, version: version, checkpoint: checkpoint,
-                        hasIndex: hasIndex))
+                        hasIndex: try !readableIndexes(db, over: generation).isEmpty))
                 continue
             }
             let rows = try projection.init(db, generation)

@@ -152,10 +152,7 @@ public final class Views: Sendable {
         guard let states = try? await states(), let state = states.first(where: { $0.name == view }),
             let head = try? await log.head()
         else { return nil }
-        let applied = state.isOutdated ? state.build ?? state.live : state.live ?? state.build
-        let position = applied?.position ?? 0
-        if position >= head.position { return state.live == nil || state.isOutdated ? 0.99 : 1 }
-        return min(0.99, Double(position) / Double(head.position))
+        return state.progress(head: head.position)
     }
 }
 

@@ -1,4 +1,5 @@
 import CrowbarCore
+import CrowbarTesting
 import CrowbarViews
 import JSONBytes
 import NIOHTTP1
@@ -276,6 +277,27 @@ import Testing
     }
 
     // MARK: Limits of searches
+
+    @Test func whatIsLeftOutHasABound() async throws {
+        let parameters = ViewParameters(query: try Query(""), log: ReadableLog(MemoryLog(now: { 0 })))
+        let rows: [(path: ViewPath, question: ViewQuestion)] = [
+            (.allUsers, .allUsers(after: nil, limit: 1_000, isBridged: false)),
+            (.channel("a"), .channel("a", after: nil, limit: 500)),
+            (.messages("a"), .messages("a", .newest, limit: 100)), (.allMessages, .allMessages(limit: 100)),
+            (.allChannels, .allChannels), (.unread, .unread),
+        ]
+        for row in rows { #expect(try await parameters.question(row.path) == row.question) }
+        let most: [(path: ViewPath, query: String, question: ViewQuestion)] = [
+            (.allUsers, "limit=10000", .allUsers(after: nil, limit: 10_000, isBridged: false)),
+            (.messages("a"), "limit=500", .messages("a", .newest, limit: 500)),
+            (.search, "q=w", .search(SearchQuery("w"), SearchFilter(), limit: 50)),
+            (.search, "q=w&limit=100", .search(SearchQuery("w"), SearchFilter(), limit: 100)),
+        ]
+        for row in most {
+            let given = ViewParameters(query: try Query(row.query[...]), log: parameters.log)
+            #expect(try await given.question(row.path) == row.question)
+        }
+    }
 
     @Test func aUserSearchesFiveTimesASecond() async throws {
         // A clock that stands still: nothing comes back.

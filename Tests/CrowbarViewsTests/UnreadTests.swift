@@ -42,6 +42,8 @@ struct UnreadTests {
         (say("m1", "hi"), "ann", 1, 0),
         (say("m2", "hi @bob"), "ann", 2, 1),
         (say("m3", "mine"), "bob", 2, 1),
+        // Nobody mentions themselves.
+        (say("m3b", "mine @bob"), "bob", 2, 1),
         (say("m4", "waves to @bob", more: #","kind":"action""#), "ann", 3, 2),
         // Notices are not counted, also where they name somebody.
         (say("m5", "beep @bob", more: #","kind":"notice""#), "ann", 3, 2),

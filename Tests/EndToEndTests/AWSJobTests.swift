@@ -28,7 +28,7 @@ extension MainJobTests {
         let python = Self.tests + "/../.build/test-python/bin/python"
         // Where it does not start, script/bootstrap --tests was not run.
         let world = try LineProcess(python, arguments: ["-I", Self.tests + "/AWSTests/aws_world.py"])
-        let port = try await world.first("moto's port", within: .seconds(60)) { try JSON(parsing: $0)["port"]?.int }
+        let port = try await world.first("moto's port", within: testDeadline) { try JSON(parsing: $0)["port"]?.int }
         folder.makeFolder("plugins.d")
         folder.write("crowbar.toml", "[http]\nlisten = \"127.0.0.1:0\"\n")
         folder.write("aws-credentials", "[chat]\naws_access_key_id = AKIATEST\naws_secret_access_key = own/secret+\n")
@@ -59,15 +59,15 @@ extension MainJobTests {
             }
             #expect(try await post(commands, token, server.port, folder) == 100)
             // In the middle of deliveries: some were sent since the last time, and not all.
-            for _ in 0..<5 { _ = try await world.first("a request", within: .seconds(60)) { isSent($0) ? true : nil } }
+            for _ in 0..<5 { _ = try await world.first("a request", within: testDeadline) { isSent($0) ? true : nil } }
             #expect(folder.poll { plugin("crowbar-aws", in: folder).map { kill($0, SIGKILL) == 0 } ?? false })
         }
         // Only then are they taken, as moto drops what came twice by what the queue still holds.
-        _ = try await world.first("the last message", within: .seconds(60)) { line in
+        _ = try await world.first("the last message", within: testDeadline) { line in
             try JSON(parsing: line)["body"]?.string?.contains("message-299") == true && isSent(line) ? true : nil
         }
         try await world.send(line: JSON.object([.init("receive", .string("ordered.fifo"))]).bytes)
-        let bodies = try await world.first("messages", within: .seconds(60)) {
+        let bodies = try await world.first("messages", within: testDeadline) {
             try JSON(parsing: $0)["messages"]?.array?.compactMap { $0["body"]?.string }
         }
         let received = bodies.compactMap { (try? JSON(parsing: $0.utf8))?["eventId"]?.string }

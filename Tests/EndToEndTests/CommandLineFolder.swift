@@ -1,3 +1,4 @@
+import CrowbarTesting
 import Glibc
 
 /// A run of the real `crowbar` binary in a folder of its own.
@@ -133,9 +134,10 @@ final class CommandLineFolder: Sendable {
         return (pid, String(port))
     }
 
-    /// Asks again and again, at most for 20 seconds, until something is so.
+    /// Asks again and again, at most for `testDeadline`, until something is so.
     func poll(_ condition: () -> Bool) -> Bool {
-        for _ in 0..<1_000 {
+        let deadline = ContinuousClock.now + testDeadline
+        while ContinuousClock.now < deadline {
             if condition() { return true }
             usleep(20_000)
         }

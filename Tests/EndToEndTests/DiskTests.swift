@@ -53,8 +53,8 @@ private final class SmallDisk {
     private func ready(_ port: String) async throws -> (status: String, body: String) {
         let curl = try LineProcess(
             "/usr/bin/curl", arguments: ["-s", "-w", "%{http_code}\\n", "http://127.0.0.1:\(port)/readyz"])
-        let body = try await curl.first("a body", within: .seconds(20)) { String(decoding: $0, as: UTF8.self) }
-        let status = try await curl.first("a status", within: .seconds(20)) { String(decoding: $0, as: UTF8.self) }
+        let body = try await curl.first("a body", within: testDeadline) { String(decoding: $0, as: UTF8.self) }
+        let status = try await curl.first("a status", within: testDeadline) { String(decoding: $0, as: UTF8.self) }
         return (status, body)
     }
 

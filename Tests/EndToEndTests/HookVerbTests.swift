@@ -12,7 +12,7 @@ import Testing
                 "-sS", "--max-time", "20", "-o", "/dev/null", "-w", "%{http_code}\n", "-d", body,
                 "http://127.0.0.1:\(port)\(path)",
             ])
-        return try await curl.first("a status", within: .seconds(20)) { String(decoding: $0, as: UTF8.self) }
+        return try await curl.first("a status", within: testDeadline) { String(decoding: $0, as: UTF8.self) }
     }
 
     @Test func aHookIsMadeUsedListedAndEnded() async throws {

@@ -98,7 +98,7 @@ extension MainJobTests {
 
     /// What somebody hears of `ann`, until the number `last`.
     private func hear(
-        _ person: LineProcess, until last: Int, within limit: Duration = .seconds(60)
+        _ person: LineProcess, until last: Int, within limit: Duration = testDeadline
     ) async throws -> [Int] {
         var heard: [Int] = []
         while heard.last != last {
@@ -243,7 +243,7 @@ extension MainJobTests {
         defer { withExtendedLifetime(irc) {} }
         let bob = try await join(port, "bob")
         try await bob.send(line: Array("/raw MODE #general +m".utf8))
-        #expect(try await bob.text(within: .seconds(20)) == "mode +m")
+        #expect(try await bob.text(within: testDeadline) == "mode +m")
         let server = try #require(folder.serve())
         defer { kill(server.pid, SIGKILL) }
         let token = try await prepare(folder, server)
@@ -252,7 +252,7 @@ extension MainJobTests {
         #expect(folder.poll { folder.crowbar("plugins", "list").output.contains(refusal) })
         #expect(folder.crowbar("plugins", "show", "irc").output.contains(refusal))
         try await bob.send(line: Array("/raw MODE #general +v crowbar".utf8))
-        #expect(try await bob.text(within: .seconds(20)) == "mode +v crowbar")
+        #expect(try await bob.text(within: testDeadline) == "mode +v crowbar")
         #expect(try await hear(bob, until: 0) == [0])
         #expect(waitUntil(folder, lag: 0, status: "ok"))
         kill(server.pid, SIGTERM)

@@ -94,7 +94,7 @@ import Testing
         folder.write("server.py", Self.script)
         let server = try LineProcess(
             "/usr/bin/python3", arguments: [folder.file("server.py"), folder.file("d/crowbar.sock")] + row.steps)
-        _ = try await server.first("the server", within: .seconds(20)) {
+        _ = try await server.first("the server", within: testDeadline) {
             String(decoding: $0, as: UTF8.self) == "listening" ? true : nil
         }
         let outcome = folder.verb(row.verb)
@@ -106,7 +106,7 @@ import Testing
         var requests: [String] = []
         while requests.count < row.requests {
             requests.append(
-                try await server.first("a request", within: .seconds(20)) { String(decoding: $0, as: UTF8.self) })
+                try await server.first("a request", within: testDeadline) { String(decoding: $0, as: UTF8.self) })
         }
         // Each try carries the same key and the same event id, so that the server makes the change once.
         #expect(Set(requests).count <= 1, "\(requests)")

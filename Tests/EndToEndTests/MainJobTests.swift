@@ -8,21 +8,7 @@ import Testing
 @Suite(.serialized) struct MainJobTests {
     static let tests = #filePath.split(separator: "/").dropLast(2).map { "/" + $0 }.joined()
 
-    func freePort() throws -> UInt16 {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(descriptor) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = in_addr_t(0x7F00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let bound = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(descriptor, $0, length) == 0 && getsockname(descriptor, $0, &length) == 0
-            }
-        }
-        try #require(bound)
-        return UInt16(bigEndian: address.sin_port)
-    }
+    func freePort() throws -> UInt16 { UInt16(try LoopbackPort.free()) }
 
     /// A folder with a channel, a user in it, and that user's token.
     func prepare(_ folder: CommandLineFolder, _ server: (pid: pid_t, port: String)) async throws -> String {
@@ -51,7 +37,7 @@ import Testing
                 "http://127.0.0.1:\(port)/api/commands",
             ])
         var acknowledged = 0
-        while let line = try? await curl.line(within: .seconds(20)) {
+        while let line = try? await curl.line(within: testDeadline) {
             if line.string("eventId") != nil { acknowledged += 1 }
         }
         return acknowledged
@@ -62,7 +48,7 @@ import Testing
         let secret = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
         let receiver = try LineProcess(
             "/usr/bin/env", arguments: ["python3", Self.tests + "/WebhookTests/receiver.py", secret])
-        let first = try await receiver.line(within: .seconds(20))
+        let first = try await receiver.line(within: testDeadline)
         let port = try #require(first.int("port"))
         folder.makeFolder("plugins.d")
         folder.write("crowbar.toml", "[http]\nlisten = \"127.0.0.1:0\"\n")
@@ -88,7 +74,7 @@ import Testing
         var known: Set<String> = []
         func take(_ count: Int) async throws {
             while known.count < count {
-                let record = try await receiver.line(within: .seconds(60))
+                let record = try await receiver.line(within: testDeadline)
                 let id = try #require(record.string("id"))
                 #expect(record.bool("verified") == true)
                 received.append(id)
@@ -156,13 +142,13 @@ import Testing
         let bob = try LineProcess(
             "/usr/bin/env",
             arguments: ["python3", Self.tests + "/EndToEndTests/irc_client.py", "\(port)", "bob", "#general"])
-        #expect(try await bob.text(within: .seconds(20)) == "joined")
+        #expect(try await bob.text(within: testDeadline) == "joined")
         #expect(folder.crowbar("send", "general", "hello from the shell").status == 0)
         let login = String(cString: getpwuid(getuid()).pointee.pw_name)
-        #expect(try await bob.text(within: .seconds(20)) == "<\(login)> hello from the shell")
+        #expect(try await bob.text(within: testDeadline) == "<\(login)> hello from the shell")
         let message = "{\"type\":\"SEND_MESSAGE\",\"channelId\":\"general\",\"message\":\"hello over HTTP: åäö\"}"
         #expect(try await post([message], token, server.port, folder) == 1)
-        #expect(try await bob.text(within: .seconds(20)) == "<ann> hello over HTTP: åäö")
+        #expect(try await bob.text(within: testDeadline) == "<ann> hello over HTTP: åäö")
         // From the beginning, so that it does not matter when the follower is there.
         let first = folder.crowbar("events", "export").output.split(separator: "\n").first
         let line = try #require(first)

@@ -16,7 +16,7 @@ import Testing
             ])
         var lines: [String] = []
         while true {
-            let line = try await curl.first("a line", within: .seconds(20)) { String(decoding: $0, as: UTF8.self) }
+            let line = try await curl.first("a line", within: testDeadline) { String(decoding: $0, as: UTF8.self) }
             lines.append(line)
             if line.count == 3 { return lines }
         }
@@ -86,6 +86,46 @@ import Testing
         #expect(folder.crowbar("backup", copy).status == 0)
         folder.write("copy.toml", "data = \"\(copy)\"\n")
         #expect(folder.crowbar("events", "export", "--config", "copy.toml").output.contains("a secret"))
+    }
+
+    /// A public channel takes the id of a private one that was destroyed: who reads by a token sees the new one alone,
+    /// the command line sees both.
+    @Test func theOperatorSeesBothChannelsOfOneId() async throws {
+        let folder = CommandLineFolder()
+        folder.write("crowbar.toml", Self.toml)
+        let server = try #require(folder.serve())
+        defer {
+            kill(server.pid, SIGKILL)
+            _ = CommandLineFolder.wait(server.pid)
+        }
+        let (ann, bob) = (token(folder, "ann"), token(folder, "bob"))
+        #expect(folder.crowbar("channel", "add", "board", "--private", "--as", "ann").status == 0)
+        #expect(folder.crowbar("send", "board", "a secret", "--as", "ann").status == 0)
+        for (user, type) in [(ann, "DESTROY_CHANNEL"), (bob, "CREATE_CHANNEL")] {
+            let outcome = folder.program([
+                "/usr/bin/curl", "-sS", "--max-time", "20", "-H", "Authorization: Bearer \(user)", "--data-binary",
+                #"{"type":"\#(type)","channelId":"board"}"#, "http://127.0.0.1:\(server.port)/api/commands",
+            ])
+            #expect(outcome.output.contains("eventId"), "\(outcome)")
+        }
+        #expect(folder.crowbar("send", "board", "open", "--as", "bob").status == 0)
+        for user in [ann, bob] {
+            for query in ["", "?channel=board"] {
+                let lines = try await get(server.port, user, query)
+                #expect(lines.contains { $0.contains(#""open""#) } && !lines.contains { $0.contains("secret") })
+            }
+        }
+        let first = try #require(folder.crowbar("events", "export").output.split(separator: "\n").first)
+        let id = try #require(try JSON(parsing: Array(first.utf8))["eventId"]?.string)
+        let tail = try #require(folder.start(["events", "tail", "--channel", "board", "--after", id], "tail"))
+        defer {
+            kill(tail, SIGKILL)
+            _ = CommandLineFolder.wait(tail)
+        }
+        #expect(folder.poll { folder.read("tail.out").contains("open") })
+        for seen in [folder.read("tail.out"), folder.crowbar("events", "export").output] {
+            #expect(seen.contains("a secret") && seen.contains("CHANNEL_DESTROYED") && seen.contains(#""open""#))
+        }
     }
 
     @Test func checkSaysWhatPluginsDoNotSee() throws {

@@ -19,7 +19,7 @@ final class WebhookServer {
     init() async throws {
         receiver = try LineProcess(
             "/usr/bin/env", arguments: ["python3", Self.tests + "/WebhookTests/receiver.py", Self.secret])
-        port = try await receiver.first("the receiver's port", within: .seconds(20)) {
+        port = try await receiver.first("the receiver's port", within: testDeadline) {
             try JSONObject(parsing: $0).int("port")
         }
         folder.makeFolder("plugins.d")
@@ -118,14 +118,14 @@ final class WebhookServer {
                 "@" + folder.file("body"), "http://127.0.0.1:\(api)/api/commands",
             ])
         var acknowledged = 0
-        while let line = try? await curl.first("an answer", within: .seconds(20), { try JSONObject(parsing: $0) }) {
+        while let line = try? await curl.first("an answer", within: testDeadline, { try JSONObject(parsing: $0) }) {
             if line.string("eventId") != nil { acknowledged += 1 }
         }
         return acknowledged
     }
 
     /// Takes the next request that the receiver tells of.
-    func request(within limit: Duration = .seconds(60)) async throws -> JSONObject {
+    func request(within limit: Duration = testDeadline) async throws -> JSONObject {
         try await receiver.first("a request", within: limit) { try JSONObject(parsing: $0) }
     }
 
@@ -133,7 +133,7 @@ final class WebhookServer {
     func expect(_ wanted: [String], location: SourceLocation = #_sourceLocation) async throws {
         var came: [String] = []
         while came.count < wanted.count {
-            let request = try await receiver.first("\(wanted) after \(came)", within: .seconds(20)) {
+            let request = try await receiver.first("\(wanted) after \(came)", within: testDeadline) {
                 try JSON(parsing: $0)
             }
             #expect(request["verified"]?.bool == true, sourceLocation: location)

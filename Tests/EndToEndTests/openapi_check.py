@@ -22,7 +22,8 @@ SEED = 20261130
 CHECKS = [
     "not_a_server_error", "status_code_conformance", "content_type_conformance", "response_headers_conformance",
     "response_schema_conformance", "negative_data_rejection", "positive_data_acceptance", "missing_required_header",
-    "unsupported_method", "allow_header_conformance", "ignored_auth", "lines_conformance",
+    "unsupported_method", "allow_header_conformance", "ignored_auth", "parameters_rejection",
+    "bodies_rejection", "lines_conformance",
 ]
 CONFIGURATION = """
 seed = {seed}

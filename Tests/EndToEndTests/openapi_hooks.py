@@ -5,6 +5,7 @@ what an extended grapheme cluster is, and which query parameters exclude each ot
 """
 import atexit
 import collections
+import functools
 import itertools
 import json
 import os
@@ -66,18 +67,48 @@ def chance(case, salt, of):
     return zlib.crc32(text.encode(errors="replace")) % of
 
 
+def valid_names(case, place, values):
+    """The parameters of a request that have valid values."""
+    return {
+        parameter["name"] for parameter in parameters(case.operation.path, case.operation.method.lower())
+        if parameter["in"] == place and parameter["name"] in values
+        and is_valid_text(wire_text(values[parameter["name"]]), parameter["schema"])}
+
+
+def wire_text(value):
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return ",".join(map(wire_text, value)) if isinstance(value, list) else str(value)
+
+
 def use_what_exists(case):
-    """Half of the ids of a valid request become ones that exist: else nearly every answer were a 404."""
-    path, query, body = case.path_parameters or {}, case.query or {}, case.body
-    for name, values in SETTINGS["path"].items():
-        if name in path and chance(case, name, 4):
+    """Valid ids become ones that exist, often: else nearly every answer were a 404, whatever else is wrong with the
+    request. Invalid ids stay."""
+    path, query = case.path_parameters or {}, case.query or {}
+    for name in valid_names(case, "path", path) & set(SETTINGS["path"]):
+        if chance(case, name, 4):
+            values = SETTINGS["path"][name]
             path[name] = values[chance(case, name + "?", len(values))]
-    for name in ("min", "before", "after", "around"):
-        if query.get(name) and "allusers" not in case.operation.path and "/channel/" not in case.operation.path:
-            if "/logs" not in case.operation.path and chance(case, name, 2):
-                query[name] = SETTINGS["events"][chance(case, name + "?", len(SETTINGS["events"]))]
-    if query.get("queue") and chance(case, "queue", 2):
+    if not isinstance(query, dict):
+        return
+    valid = valid_names(case, "query", query)
+    for parameter in parameters(case.operation.path, case.operation.method.lower()):
+        is_event = parameter["in"] == "query" and parameter["name"] in ("min", "before", "after", "around")
+        if is_event and parameter["name"] in valid and parameter["schema"].get("pattern", "").startswith(EVENT):
+            if chance(case, parameter["name"], 4):
+                query[parameter["name"]] = SETTINGS["events"][chance(case, parameter["name"] + "?", 20)]
+    if "queue" in valid and chance(case, "queue", 2):
         query["queue"] = "main"
+    # For users, which call this route here, it is forbidden.
+    if case.operation.path in LIMITED and "all" in valid and chance(case, "all", 4):
+        query["all"] = "false"
+
+
+EVENT = "^[A-Za-z0-9._:~-]{1,128}$"
+
+
+def use_what_exists_in_body(case):
+    body = case.body
     if isinstance(body, dict):
         for name, values in SETTINGS["body"].items():
             if name in body and chance(case, name, 2):
@@ -87,13 +118,18 @@ def use_what_exists(case):
 
 
 def keep_rules_between_parameters(case):
+    """Drops valid parameters that another one excludes: the server would refuse the request for that alone."""
     query = case.query or {}
-    if "min" not in query:
-        query.pop("wait", None)
+    if not isinstance(query, dict):
+        return
+    valid = valid_names(case, "query", query)
+    if "min" not in query and "wait" in valid:
+        del query["wait"]
     if "/views/messages/" in case.operation.path:
-        given = [name for name in ("before", "after", "around") if name in query]
+        given = sorted((name for name in ("before", "after", "around") if name in query), key=valid.__contains__)
         for name in given[1:]:
-            del query[name]
+            if name in valid:
+                del query[name]
 
 
 @schemathesis.hook
@@ -102,9 +138,11 @@ def before_call(context, case, kwargs):
     # Wrong tokens and unknown hooks are limited for each address; the server trusts this header of the loopback.
     number = next(addresses)
     case.headers["X-Forwarded-For"] = f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
-    if case.meta is not None and case.meta.generation.mode.is_positive:
+    if case.meta is not None:
         use_what_exists(case)
         keep_rules_between_parameters(case)
+        if case.meta.generation.mode.is_positive:
+            use_what_exists_in_body(case)
 
 
 STATUSES = collections.defaultdict(collections.Counter)
@@ -146,17 +184,23 @@ def resolve(reference):
 def is_valid_text(text, schema):
     while "$ref" in schema:
         schema = resolve(schema["$ref"])
+    if schema["type"] == "integer":
+        return text.isascii() and text.isdigit() and schema["minimum"] <= int(text) <= schema["maximum"]
     if schema["type"] == "array":
         parts = text.split(",")
         return len(parts) <= schema["maxItems"] and all(is_valid_text(part, schema["items"]) for part in parts)
     if schema["type"] == "boolean":
         return text in ("true", "false")
-    return text in schema["enum"] if "enum" in schema else re.fullmatch(schema["pattern"], text) is not None
+    if "enum" in schema:
+        return text in schema["enum"]
+    return len(text) <= schema.get("maxLength", len(text)) and re.search(schema.get("pattern", ""), text) is not None
 
 
 def is_valid_on_the_wire(operation, request):
     """Whether the parameters of a request are valid as texts, which is all that a server sees of them."""
-    query = urllib.parse.parse_qsl(urllib.parse.urlsplit(request.url).query, keep_blank_values=True)
+    # A `+` stands for itself, unlike in forms.
+    parts = [part.partition("=") for part in urllib.parse.urlsplit(request.url).query.split("&") if part]
+    query = [(urllib.parse.unquote(name), urllib.parse.unquote(value)) for name, _, value in parts]
     known = {(p["in"], p["name"]): p["schema"] for p in parameters(operation.path, operation.method.lower())}
     given = [(("query", name), value) for name, value in query]
     given += [(key, request.headers[key[1]]) for key in known if key[0] == "header" and key[1] in request.headers]
@@ -178,15 +222,42 @@ def with_base(schema):
     return [with_base(value) for value in schema] if isinstance(schema, list) else schema
 
 
-VALIDATORS = {}
+@functools.cache
+def line_validator(path, method, status):
+    content = DOCUMENT["paths"][path][method]["responses"][status]["content"]["application/x-ndjson"]
+    return jsonschema.Draft202012Validator(with_base(content["x-line-schema"]), registry=REGISTRY)
 
 
-def validator(path, method, status):
-    key = (path, method, status)
-    if key not in VALIDATORS:
-        content = DOCUMENT["paths"][path][method]["responses"][status]["content"]["application/x-ndjson"]
-        VALIDATORS[key] = jsonschema.Draft202012Validator(with_base(content["x-line-schema"]), registry=REGISTRY)
-    return VALIDATORS[key]
+@functools.cache
+def body_validator(path, method):
+    """The validator of an operation's JSON body; None if it has none."""
+    content = DOCUMENT["paths"][path][method].get("requestBody", {}).get("content", {})
+    if "application/json" not in content:
+        return None
+    return jsonschema.Draft202012Validator(with_base(content["application/json"]["schema"]), registry=REGISTRY)
+
+
+@schemathesis.check
+def bodies_rejection(ctx, response, case):
+    """No invalid JSON body is accepted."""
+    check = body_validator(case.operation.path, case.operation.method.lower())
+    body = response.request.body
+    if response.status_code >= 400 or check is None or not body:
+        return
+    if response.request.headers.get("Content-Type", "") in ("application/json", "application/json; charset=utf-8"):
+        errors = [error.message for error in check.iter_errors(json.loads(body))]
+        assert not errors, f"accepted: {body[:500]!r}: {errors[:3]}"
+
+
+# These ignore parameters that they do not know.
+TOLERANT = {"/api/commands", "/api/read", "/healthz", "/readyz", "/hooks/{token}"}
+
+
+@schemathesis.check
+def parameters_rejection(ctx, response, case):
+    """No invalid parameter is accepted. negative_data_rejection sees none beside valid ones in the coverage phase."""
+    if response.status_code < 400 and case.operation.path not in TOLERANT:
+        assert is_valid_on_the_wire(case.operation, response.request), f"accepted: {response.request.url}"
 
 
 @schemathesis.check
@@ -194,7 +265,7 @@ def lines_conformance(ctx, response, case):
     """Each line of an NDJSON answer is as `x-line-schema` says."""
     if response.headers.get("content-type", [""])[0] != "application/x-ndjson":
         return
-    check = validator(case.operation.path, case.operation.method.lower(), str(response.status_code))
+    check = line_validator(case.operation.path, case.operation.method.lower(), str(response.status_code))
     for line in response.content.splitlines():
         errors = [error.message for error in check.iter_errors(json.loads(line))]
         assert not errors, f"{line[:500]!r}: {errors[:3]}"

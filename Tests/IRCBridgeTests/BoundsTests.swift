@@ -3,7 +3,7 @@ import Testing
 @testable import IRCBridge
 
 /// What a server can make the bridge hold, which has an end each.
-@Suite(.timeLimit(.minutes(2))) struct BoundsTests {
+@Suite(.timeLimit(.minutes(10))) struct BoundsTests {
     private func joined(_ more: String = "", links: [LinkConfig]? = nil) throws -> NetworkMachine {
         try Tables.machine(more, links: links, hearing: [":s 001 crow :x", ":crow!c@host JOIN #room"])
     }

@@ -60,7 +60,7 @@ final class BridgeHost: Sendable {
 
     /// Waits for a window.
     func window(_ fits: (Int64) -> Bool) async throws {
-        let _: Bool = try await plugin.first("a window", within: .seconds(30)) {
+        let _: Bool = try await plugin.first("a window") {
             if case .window(_, let events) = $0, fits(events) { true } else { nil }
         }
     }
@@ -69,7 +69,7 @@ final class BridgeHost: Sendable {
     func open(_ networks: Set<String>) async throws {
         var closed = networks
         while !closed.isEmpty {
-            let network = try await plugin.first("windows of \(closed)", within: .seconds(30)) {
+            let network = try await plugin.first("windows of \(closed)") {
                 if case .window(let queue, let events) = $0, events > 0 { queue } else { nil }
             }
             closed.remove(network)
@@ -78,7 +78,7 @@ final class BridgeHost: Sendable {
 
     /// Takes what is told of the networks, in order, until it fits.
     func told(
-        _ what: String, within limit: Duration = .seconds(30), _ fits: (PluginMessage.Level, String) -> Bool
+        _ what: String, within limit: Duration = testDeadline, _ fits: (PluginMessage.Level, String) -> Bool
     ) async throws {
         var last = ""
         while true {
@@ -161,7 +161,7 @@ final class BridgeHost: Sendable {
     func settled(_ deliveries: Set<Int64>) async throws {
         var left = deliveries
         while !left.isEmpty {
-            let acked: [Int64] = try await plugin.first("an ack", within: .seconds(30)) {
+            let acked: [Int64] = try await plugin.first("an ack") {
                 switch $0 {
                 case .ack(.one(let delivery), _): [delivery]
                 case .ack(.many(let deliveries), _): deliveries
@@ -173,7 +173,7 @@ final class BridgeHost: Sendable {
     }
 
     /// Waits until a network is down; returns what is told of it.
-    func down(within limit: Duration = .seconds(20)) async throws -> String {
+    func down(within limit: Duration = testDeadline) async throws -> String {
         try await plugin.first("status down", within: limit) {
             if case .status(.down, let message, _) = $0 { message } else { nil }
         }
@@ -201,7 +201,7 @@ final class BridgeHost: Sendable {
     }
 
     /// The next command of any type, as an object; nil where none comes in time.
-    func anyCommand(within limit: Duration = .seconds(10)) async throws -> (JSONObject, PluginMessage.Command)? {
+    func anyCommand(within limit: Duration = testDeadline) async throws -> (JSONObject, PluginMessage.Command)? {
         do {
             return try await plugin.first("a command", within: limit) { message in
                 guard case .command(let command) = message else { return nil }

@@ -8,7 +8,7 @@ import Testing
 
 /// Whatever a server's history is like, and wherever a connection or the bridge ends: nothing is lost, nothing comes
 /// twice.
-@Suite(.timeLimit(.minutes(5))) struct CompleteHistoryTests {
+@Suite(.timeLimit(.minutes(10))) struct CompleteHistoryTests {
     /// What a server does; see moments_server.py.
     struct Server: CustomTestStringConvertible, Sendable {
         var testDescription: String

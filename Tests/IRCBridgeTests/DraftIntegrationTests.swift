@@ -7,7 +7,7 @@ import Testing
 
 /// Answers, deletions and messages of several lines: with a scripted server that has the drafts of IRCv3 for them, and
 /// with a real one that passes on the tag of answers.
-@Suite(.timeLimit(.minutes(2))) struct DraftIntegrationTests {
+@Suite(.timeLimit(.minutes(10))) struct DraftIntegrationTests {
     private func scripted() async throws -> (LineProcess, BridgeHost) {
         let folder = #filePath.split(separator: "/").dropLast().map { "/" + $0 }.joined()
         let server = try LineProcess("/usr/bin/env", arguments: ["python3", folder + "/drafts_server.py"])

@@ -6,7 +6,7 @@ import Testing
 @testable import IRCBridge
 
 /// What a real server repeats to those who join.
-@Suite(.timeLimit(.minutes(2))) struct HistoryIntegrationTests {
+@Suite(.timeLimit(.minutes(10))) struct HistoryIntegrationTests {
     @Test func thePlaybackOfInspIRCdIsNotNew() async throws {
         let server = try await InspServer(#"<module name="chanhistory"><chanhistory maxlines="50" prefixmsg="yes">"#)
         let bob = try await IRCClient(server.port, nick: "bob", join: "#general")

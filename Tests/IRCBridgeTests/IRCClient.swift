@@ -1,3 +1,4 @@
+import CrowbarTesting
 import Glibc
 import PluginWire
 import Synchronization
@@ -36,7 +37,7 @@ final class IRCClient: Sendable {
     /// Waits until somebody on another server can be seen: the servers are linked.
     static func linked(to port: Int, nick: String, seenBy other: IRCClient) async throws -> IRCClient {
         let probe = try await IRCClient(port, nick: nick)
-        let deadline = ContinuousClock.now + .seconds(20)
+        let deadline = ContinuousClock.now + testDeadline
         while true {
             other.send("ISON \(nick)")
             let answer = try await other.first("who is there") { $0.verb == "303" }
@@ -71,7 +72,7 @@ final class IRCClient: Sendable {
 
     /// Takes the first line that fits; those before it are dropped.
     func first(
-        _ what: String, within limit: Duration = .seconds(20), _ fits: (IRCMessage) -> Bool
+        _ what: String, within limit: Duration = testDeadline, _ fits: (IRCMessage) -> Bool
     ) async throws -> IRCMessage {
         let deadline = ContinuousClock.now + limit
         while true {
@@ -91,7 +92,7 @@ final class IRCClient: Sendable {
     }
 
     /// The texts of all messages that come before the server closes the connection.
-    func rest(within limit: Duration = .seconds(20)) async throws -> [String] {
+    func rest(within limit: Duration = testDeadline) async throws -> [String] {
         let deadline = ContinuousClock.now + limit
         while true {
             let texts: [String]? = state.withLock { state in
@@ -105,7 +106,7 @@ final class IRCClient: Sendable {
     }
 
     /// The text of the next message to a channel.
-    func nextText(within limit: Duration = .seconds(20)) async throws -> String {
+    func nextText(within limit: Duration = testDeadline) async throws -> String {
         let message = try await first("a message", within: limit) { ["PRIVMSG", "NOTICE"].contains($0.verb) }
         return message.params.last ?? ""
     }

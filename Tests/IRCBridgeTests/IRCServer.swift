@@ -43,6 +43,7 @@ final class IRCServer: Sendable {
             \(penalties ? "" : "MaxPenaltyTime = 0")
             MaxConnectionsIP = 0
             MaxNickLength = 16
+            PingTimeout = 3600
             [Options]
             DNS = no
             Ident = no

@@ -59,7 +59,7 @@ final class InspServer: Sendable {
             <server name="\(name)" id="\(id)" description="Test" network="Test">
             <admin name="a" email="a@test.local" nick="a">
             \(binds)
-            <connect allow="*" timeout="60" \(limits) localmax="100" globalmax="100" resolvehostnames="no"
+            <connect allow="*" timeout="60" pingfreq="1h" \(limits) localmax="100" globalmax="100" resolvehostnames="no"
                 \(password.map { "password=\"\($0)\"" } ?? "")>
             <dns timeout="1">
             <options defaultmodes="not" allowhalfop="no">

@@ -6,7 +6,7 @@ import Testing
 @testable import IRCBridge
 
 /// The bridge is thrown out of its channel and comes back, with real servers.
-@Suite(.timeLimit(.minutes(2))) struct KickIntegrationTests {
+@Suite(.timeLimit(.minutes(10))) struct KickIntegrationTests {
     private static func number(_ text: String) throws -> Int { try #require(Int(text.dropFirst(6)), "\(text)") }
 
     @Test(arguments: ServerKind.allCases)

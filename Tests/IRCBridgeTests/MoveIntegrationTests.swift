@@ -7,7 +7,7 @@ import Testing
 @testable import IRCBridge
 
 /// Channels that get another name, and servers that put the bridge elsewhere.
-@Suite(.timeLimit(.minutes(2))) struct MoveIntegrationTests {
+@Suite(.timeLimit(.minutes(10))) struct MoveIntegrationTests {
     private static let followed = "#general is #lounge now: set the link's 'irc' to local/#lounge"
     private static let moved = """
         not in #general: the server moved the bridge to #lounge: set the link's 'irc' to local/#lounge, \

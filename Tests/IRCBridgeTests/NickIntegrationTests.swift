@@ -7,7 +7,7 @@ import Testing
 @testable import IRCBridge
 
 /// A nick that is in use when the bridge comes back, and how it is had again, with real servers.
-@Suite(.timeLimit(.minutes(2))) struct NickIntegrationTests {
+@Suite(.timeLimit(.minutes(10))) struct NickIntegrationTests {
     private func connected(_ host: BridgeHost, as nick: String) async throws {
         try await host.told("connected as \(nick)") { $0 == .ok && $1 == "local: connected to 127.0.0.1 as \(nick)" }
     }

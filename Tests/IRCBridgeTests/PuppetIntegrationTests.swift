@@ -7,7 +7,7 @@ import Testing
 @testable import IRCBridge
 
 /// Users with connections of their own, with a real server.
-@Suite(.timeLimit(.minutes(2))) struct PuppetIntegrationTests {
+@Suite(.timeLimit(.minutes(10))) struct PuppetIntegrationTests {
     private static func config(_ port: Int, _ puppets: String) throws -> JSON {
         try BridgeHost.config(port, #","mode":"puppets","puppets":\#(puppets)"#)
     }

@@ -6,7 +6,7 @@ import Testing
 @testable import IRCBridge
 
 /// Receipts by labels, and the end of the bridge's work, with a scripted server.
-@Suite(.timeLimit(.minutes(2))) struct ReceiptIntegrationTests {
+@Suite(.timeLimit(.minutes(10))) struct ReceiptIntegrationTests {
     /// Channels of the chat that one of IRC is linked to.
     private static let channels = 60
 

@@ -6,7 +6,7 @@ import Testing
 
 @testable import IRCBridge
 
-@Suite(.timeLimit(.minutes(2))) struct RelayIntegrationTests {
+@Suite(.timeLimit(.minutes(10))) struct RelayIntegrationTests {
     @Test func messagesGoBothWays() async throws {
         let server = try await IRCServer()
         let bob = try await IRCClient(server.port, nick: "Bob", join: "#general")

@@ -6,7 +6,7 @@ import Testing
 @testable import IRCBridge
 
 /// New configurations with real servers.
-@Suite(.timeLimit(.minutes(2))) struct ReloadIntegrationTests {
+@Suite(.timeLimit(.minutes(10))) struct ReloadIntegrationTests {
     private func configured(_ host: BridgeHost, _ json: String) async throws -> PluginMessage.Problem? {
         try await host.plugin.send(.config(id: MessageID(1), config: JSON(parsing: Array(json.utf8))))
         return try await host.plugin.first("configured") {

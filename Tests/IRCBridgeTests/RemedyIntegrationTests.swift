@@ -5,7 +5,7 @@ import Testing
 @testable import IRCBridge
 
 /// Channels of real servers that refuse what is said for a while, or for its form.
-@Suite(.timeLimit(.minutes(2))) struct RemedyIntegrationTests {
+@Suite(.timeLimit(.minutes(10))) struct RemedyIntegrationTests {
     private static let modules = ["delaymsg", "blockcolor", "nonotice"].map { #"<module name="\#($0)">"# }.joined()
 
     /// InspIRCd's `+d`: nobody speaks in their first seconds.

@@ -6,7 +6,7 @@ import Testing
 @testable import IRCBridge
 
 /// Proving an account.
-@Suite(.timeLimit(.minutes(2))) struct SASLTests {
+@Suite(.timeLimit(.minutes(10))) struct SASLTests {
     // MARK: SCRAM-SHA-256
 
     /// The example of RFC 7677, section 3.

@@ -18,7 +18,7 @@ struct SecureServer: Sendable {
             "/usr/bin/python3",
             arguments: [folder + "secure_server.py", identity.key, identity.certificate, mode]
                 + (authority.map { [$0.file] } ?? []))
-        port = try await process.first("the server's port", within: .seconds(30)) {
+        port = try await process.first("the server's port") {
             Int(String(decoding: $0, as: UTF8.self))
         }
     }

@@ -6,7 +6,7 @@ import Testing
 @testable import IRCBridge
 
 /// NickServ, and the nick that the bridge should have.
-@Suite(.timeLimit(.minutes(2))) struct ServicesTests {
+@Suite(.timeLimit(.minutes(10))) struct ServicesTests {
     private static let nickServ = #","nickserv":{"account":"bridge","password":"sesame"}"#
     private static let sasl = #","sasl":{"account":"bridge","password":"sesame"}"#
     private static let proved = [":s CAP * LS :sasl", ":s CAP * ACK :sasl", "AUTHENTICATE +", ":s 903 crow :fine"]

@@ -6,7 +6,7 @@ import Testing
 @testable import IRCBridge
 
 /// Whom the bridge trusts by TLS, and what it shows of itself: real servers, and a script where those are too good.
-@Suite(.timeLimit(.minutes(2))) struct TLSIntegrationTests {
+@Suite(.timeLimit(.minutes(10))) struct TLSIntegrationTests {
     private func config(_ port: Int, _ more: String) throws -> JSON {
         try JSON(
             parsing: Array(
@@ -21,7 +21,7 @@ import Testing
         let server = try await IRCServer(certificate: shown)
         let host = try BridgeHost()
         try await host.run(config(server.tlsPort, more), untilOpen: false)
-        return try await host.plugin.first("a status or a window", within: .seconds(30)) { message -> String?? in
+        return try await host.plugin.first("a status or a window") { message -> String?? in
             switch message {
             case .window(_, let events) where events > 0: .some(nil)
             case .status(.down, let text, _): text.components(upTo: "; next try")

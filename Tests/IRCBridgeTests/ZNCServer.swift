@@ -69,7 +69,7 @@ final class ZNCServer: Sendable {
         } else {
             process = try LineProcess(Self.path, arguments: arguments)
         }
-        try await LoopbackPort.waitUntilOpen(port, within: .seconds(30))
+        try await LoopbackPort.waitUntilOpen(port)
     }
 
     deinit {

@@ -104,8 +104,9 @@ def returns(send):
 
 
 def deaf(send):
+    # As long as a line may be: the client has to read few of them until its answers fill all buffers.
     while True:
-        send(b"PING :x\r\n" * 1000)
+        send(b"PING :" + b"x" * 500 + b"\r\n")
 
 
 acts = {

@@ -174,7 +174,7 @@ final class HostScenario {
 
 /// Waits for a condition, which is asked again and again; fails the test when it is not met in time.
 func wait(
-    _ what: String, seconds: Double = 90, location: SourceLocation = #_sourceLocation,
+    _ what: String, seconds: Double = 180, location: SourceLocation = #_sourceLocation,
     until isMet: () async throws -> Bool
 ) async throws {
     let end = ContinuousClock.now + .seconds(seconds)

@@ -56,10 +56,10 @@ import Testing
                 let listed = try await host.listing().array?.first { $0["name"]?.string == "greedy" }?["disk"]
                 return listed?["limit"]?.int == 1 << 20 && listed?["bytes"]?.int ?? 0 > 0
             }
-            // Moved into the folder whole: a count between two writes would find a part of it.
-            let written = scenario.folder.appending(path: "filler")
-            try Data(repeating: 1, count: 3 << 20).write(to: written)
-            try FileManager.default.moveItem(at: written, to: filler)
+            // Whole at once: the host may measure the folder while a file is being written.
+            let whole = scenario.folder.appending(path: "filler")
+            try Data(repeating: 1, count: 3 << 20).write(to: whole)
+            try FileManager.default.moveItem(at: whole, to: filler)
             try await wait("the end") { try await greedy()?.state == "failed" }
             let shown = try #require(try await greedy())
             #expect(shown.pid == nil)

@@ -128,10 +128,10 @@ struct EventStream: Sendable {
     }
 
     /// Until when a reader may read without another look at the token, by the clock of ``FollowerQueue``. A look that
-    /// is late holds the stream up.
+    /// is late holds the stream up, so that a change of the token counts in the time that is promised for it.
     private func validity(of reader: AuthenticatedReader) -> Int64 {
         guard let credential = reader.credential else { return .max }
         let left = credential.expires.map { $0 - shared.now() } ?? .max
-        return EventBroadcaster.now() + max(0, min(left, 3 * shared.times.recheck))
+        return EventBroadcaster.now() + max(0, min(left, shared.times.recheck * 3 / 2))
     }
 }

@@ -34,7 +34,10 @@ struct Server {
             throw Refusal(ListenProblem.text(socket, errno: ENAMETOOLONG))
         }
         try DataLocation.check(configuration.data)
-        try checkAddressBeforeFirstStart()
+        if let reason = addressProblemBeforeFirstStart() {
+            end.log(reason, limit: 0)
+            throw Refusal(reason)
+        }
         let stores = try openStores(logger)
         let checks = CheckDesk(now: Clock.monotonic)
         let ingest = stores.makeIngest(checks: checks.checks) { [logger] in
@@ -108,14 +111,11 @@ struct Server {
         try await run(group, end, socket: socket)
     }
 
-    /// Refuses an address that cannot be bound before a new data folder is made, so that a start that fails leaves
-    /// nothing behind. Where the folder exists a server may already run on it, which its lock reports better.
-    /// - Throws: ``Refusal``.
-    private func checkAddressBeforeFirstStart() throws {
-        guard access(configuration.data, F_OK) != 0, configuration.listen.port != 0,
-            let problem = ListenProbe.problem(configuration.listen)
-        else { return }
-        throw Refusal(ListenProblem.text(configuration.listen, problem))
+    /// Why the address cannot be bound, before a new data folder is made for it: a start that fails leaves nothing
+    /// behind. nil if the folder exists: a server may already run on it, which its lock reports better.
+    private func addressProblemBeforeFirstStart() -> String? {
+        guard access(configuration.data, F_OK) != 0, configuration.listen.port != 0 else { return nil }
+        return ListenProbe.problem(configuration.listen).map { ListenProblem.text(configuration.listen, $0) }
     }
 
     /// Opens the stores, and logs what was made, is missing, or was upgraded.

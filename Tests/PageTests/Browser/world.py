@@ -1,6 +1,6 @@
 """A server of its own and browsers, for the scripts that test the web page.
 
-Each script gets the path of the `crowbar` binary as its argument. CROWBAR_PAGE_FILES=Sources/CrowbarPage/Files serves
+Each script gets the path of the `crowbar` binary and a port of its own as its arguments. CROWBAR_PAGE_FILES=Sources/CrowbarPage/Files serves
 the page's files from the tree, so that a change needs no build; screenshots go to the folder CROWBAR_SCREENSHOTS.
 """
 
@@ -29,15 +29,20 @@ TYPES = {"html": "text/html; charset=utf-8", "css": "text/css; charset=utf-8", "
 PATIENCE = 40_000
 
 
+def free_port():
+    """A port that is free now, for a run by hand."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 class Server:
     """The real server in a folder of its own."""
 
     def __init__(self, binary, more=""):
         self.binary = binary
         self.folder = tempfile.mkdtemp(prefix="crowbar-page-")
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = int(sys.argv[2]) if len(sys.argv) > 2 else free_port()
         os.mkdir(f"{self.folder}/plugins.d")
         pathlib.Path(f"{self.folder}/crowbar.toml").write_text(
             f'data = "d"\nplugins = "plugins.d"\n[http]\nlisten = "127.0.0.1:{self.port}"\n{more}')

@@ -5,8 +5,8 @@ import Testing
 
 /// The web page in a real Chromium against the real server. Each script in `Browser` starts a server of its own, and
 /// fails on a console error and on a violation of the content security policy.
-@Suite(.serialized) struct PageTests {
-    private static let folder = String(#filePath.dropLast("PageTests.swift".count))
+@Suite(.serialized) struct PageIntegrationTests {
+    private static let folder = String(#filePath.dropLast("PageIntegrationTests.swift".count))
 
     /// The binaries, beside the test bundle.
     private static var binaries: String {
@@ -17,12 +17,22 @@ import Testing
         return String(bundle[..<(bundle.lastIndex(of: "/") ?? bundle.endIndex)])
     }
 
-    @Test(arguments: ["fold", "chat", "restart", "list", "screens", "injection", "console"])
-    func aScriptPasses(script: String) async throws {
+    @Test func twoPeopleTalk() async throws { try await run("chat") }
+    @Test func theFoldIsTheServers() async throws { try await run("fold") }
+    @Test func nothingIsLostOrDoubledOverARestart() async throws { try await run("restart") }
+    @Test func theListIsBoundedAndDoesNotJump() async throws { try await run("list") }
+    @Test func everyScreenIsAccessible() async throws { try await run("screens") }
+    @Test func hostileContentStaysText() async throws { try await run("injection") }
+    @Test func anOperatorRedrivesDeadLetters() async throws { try await run("console") }
+
+    /// Runs a script to its end.
+    private func run(_ script: String) async throws {
         let root = Self.folder + "../../"
         let process = try LineProcess(
             root + ".build/test-python/bin/python",
-            arguments: ["-B", Self.folder + "Browser/\(script).py", Self.binaries + "/crowbar"],
+            arguments: [
+                "-B", Self.folder + "Browser/\(script).py", Self.binaries + "/crowbar", "\(try LoopbackPort.free())",
+            ],
             environment: ["PATH=/usr/bin:/bin", "HOME=/tmp", "LANG=C.UTF-8"])
         let end = try await process.end(within: .seconds(900))
         let output = process.unread.map { String(decoding: $0, as: UTF8.self) }.joined(separator: "\n")
