@@ -108,20 +108,12 @@ static int before_request(void *context, char *remote, char *local, int remote_p
     (void)local;
     ccurl_transfer *transfer = context;
     uint8_t bytes[16];
-    char text[INET6_ADDRSTRLEN + 1];
-    size_t length = strcspn(remote, "%");
-    size_t bits = 0;
-    if (length < sizeof text) {
-        memcpy(text, remote, length);
-        text[length] = 0;
-        if (inet_pton(AF_INET, text, bytes) == 1) bits = 32;
-        else if (inet_pton(AF_INET6, text, bytes) == 1) bits = 128;
-    }
+    size_t size = ccurl_connection_address(remote, bytes);
     // Of a connection that has ended already there is no address: nothing is written, and nothing is denied either.
-    if (bits == 0) return CURL_PREREQFUNC_ABORT;
+    if (size == 0) return CURL_PREREQFUNC_ABORT;
     ccurl_connection *connection = &transfer->connection;
     if (!ccurl_connection_is_ready(connection, remote, remote_port, local_port)) return CURL_PREREQFUNC_ABORT;
-    if (!is_allowed(transfer, bytes, bits / 8)) {
+    if (!is_allowed(transfer, bytes, size)) {
         // Nothing was written yet, whatever another address was allowed.
         transfer->was_denied = true;
         transfer->was_allowed = false;

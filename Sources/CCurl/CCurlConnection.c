@@ -20,6 +20,16 @@ bool ccurl_connection_begin(ccurl_connection *connection, struct ccurl_multi *mu
     return curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, is_fresh ? 1L : 0L) == CURLE_OK;
 }
 
+size_t ccurl_connection_address(const char *remote, uint8_t bytes[16]) {
+    char text[INET6_ADDRSTRLEN + 1];
+    size_t length = strcspn(remote, "%");
+    if (length >= sizeof text) return 0;
+    memcpy(text, remote, length);
+    text[length] = 0;
+    if (inet_pton(AF_INET, text, bytes) == 1) return 4;
+    return inet_pton(AF_INET6, text, bytes) == 1 ? 16 : 0;
+}
+
 curl_socket_t ccurl_connection_open(ccurl_connection *connection, struct curl_sockaddr *address) {
     int made = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
     connection->opened[address->family == AF_INET ? 0 : 1] = made;

@@ -4,6 +4,8 @@
 
 #include <curl/curl.h>
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 /// IPv4 and IPv6, which libcurl tries side by side.
 enum { ccurl_families = 2, ccurl_ports = 1 << 16 };
@@ -36,6 +38,9 @@ typedef struct {
 
 /// Prepares for a request that begins; `is_fresh`: on a new connection.
 bool ccurl_connection_begin(ccurl_connection *connection, struct ccurl_multi *multi, CURL *easy, bool is_fresh);
+/// The bytes of a remote address that libcurl gives as text, and whether it is one: 4 or 16, else 0 (also of a connection
+/// that has ended already).
+size_t ccurl_connection_address(const char *remote, uint8_t bytes[16]);
 /// Opens a socket, as CURLOPT_OPENSOCKETFUNCTION does.
 curl_socket_t ccurl_connection_open(ccurl_connection *connection, struct curl_sockaddr *address);
 /// Whether the request may be sent, asked by CURLOPT_PREREQFUNCTION: on a new connection always, on a reused one only

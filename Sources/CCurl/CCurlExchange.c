@@ -3,11 +3,14 @@
 #include "CCurl.h"
 #include "CCurlConnection.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <curl/curl.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 
 /// Bytes of a kept header's value, its end included.
 enum { kept_headers = 2, header_size = 256, name_size = 64 };
@@ -20,21 +23,47 @@ struct ccurl_exchange {
     char kept_values[kept_headers][header_size];
     uint8_t *answer;
     size_t answer_size, answer_capacity, answer_limit;
-    bool was_cut, has_answer;
+    bool was_cut, has_answer, was_denied, was_allowed;
+    ccurl_judge judge;
+    void *judge_context;
     ccurl_connection connection;
     char error[CURL_ERROR_SIZE];
 };
 
+static bool is_allowed(ccurl_exchange *exchange, const void *address, size_t size) {
+    bool allowed = !exchange->judge || exchange->judge(exchange->judge_context, address, size);
+    if (allowed) exchange->was_allowed = true;
+    else exchange->was_denied = true;
+    return allowed;
+}
+
 static curl_socket_t open_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address) {
     (void)purpose;
-    return ccurl_connection_open(&((ccurl_exchange *)context)->connection, address);
+    ccurl_exchange *exchange = context;
+    bool allowed = !exchange->judge;
+    if (!allowed && address->family == AF_INET) {
+        allowed = is_allowed(exchange, &((struct sockaddr_in *)&address->addr)->sin_addr, 4);
+    } else if (!allowed && address->family == AF_INET6) {
+        allowed = is_allowed(exchange, &((struct sockaddr_in6 *)&address->addr)->sin6_addr, 16);
+    }
+    return allowed ? ccurl_connection_open(&exchange->connection, address) : CURL_SOCKET_BAD;
 }
 
 static int before_request(void *context, char *remote, char *local, int remote_port, int local_port) {
     (void)local;
-    ccurl_connection *connection = &((ccurl_exchange *)context)->connection;
-    return ccurl_connection_is_ready(connection, remote, remote_port, local_port) ? CURL_PREREQFUNC_OK
-                                                                                 : CURL_PREREQFUNC_ABORT;
+    ccurl_exchange *exchange = context;
+    if (!ccurl_connection_is_ready(&exchange->connection, remote, remote_port, local_port)) {
+        return CURL_PREREQFUNC_ABORT;
+    }
+    if (!exchange->judge) return CURL_PREREQFUNC_OK;
+    uint8_t bytes[16];
+    size_t size = ccurl_connection_address(remote, bytes);
+    // Of a connection that has ended already there is no address: nothing is written, and nothing is denied either.
+    if (size == 0) return CURL_PREREQFUNC_ABORT;
+    if (is_allowed(exchange, bytes, size)) return CURL_PREREQFUNC_OK;
+    // Nothing was written yet, whatever another address was allowed.
+    exchange->was_allowed = false;
+    return CURL_PREREQFUNC_ABORT;
 }
 
 static size_t take_header(char *data, size_t size, size_t count, void *context) {
@@ -105,7 +134,9 @@ static bool aim(ccurl_exchange *exchange, const ccurl_question *question) {
     SET(CURLOPT_WRITEFUNCTION, take_body);
     SET(CURLOPT_WRITEDATA, exchange);
     SET(CURLOPT_HTTPHEADER, exchange->headers);
-    if (strcmp(question->method, "GET") != 0) {
+    if (strcmp(question->method, "HEAD") == 0) {
+        SET(CURLOPT_NOBODY, 1L);
+    } else if (strcmp(question->method, "GET") != 0) {
         SET(CURLOPT_POST, 1L);
         SET(CURLOPT_CUSTOMREQUEST, question->method);
         SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)question->body_size);
@@ -118,7 +149,7 @@ static bool aim(ccurl_exchange *exchange, const ccurl_question *question) {
 
 static bool begin(ccurl_exchange *exchange, ccurl_multi *multi, bool is_fresh) {
     exchange->answer_size = 0;
-    exchange->was_cut = exchange->has_answer = false;
+    exchange->was_cut = exchange->has_answer = exchange->was_denied = exchange->was_allowed = false;
     for (size_t i = 0; i < kept_headers; i++) exchange->kept_values[i][0] = 0;
     exchange->error[0] = 0;
     return ccurl_connection_begin(&exchange->connection, multi, exchange->easy, is_fresh)
@@ -133,6 +164,8 @@ ccurl_exchange *ccurl_exchange_start(ccurl_multi *multi, const ccurl_question *q
     exchange->easy = curl_easy_init();
     exchange->context = context;
     exchange->answer_limit = question->answer_limit;
+    exchange->judge = question->judge;
+    exchange->judge_context = question->judge_context;
     for (size_t i = 0; i < kept_headers; i++) {
         const char *name = question->kept_headers[i];
         if (name && strlen(name) < name_size) strcpy(exchange->kept_names[i], name);
@@ -151,6 +184,7 @@ ccurl_exchange *ccurl_exchange_start(ccurl_multi *multi, const ccurl_question *q
 }
 
 static int kind_of(const ccurl_exchange *exchange, CURLcode code) {
+    if (exchange->was_denied && !exchange->was_allowed) return CCURL_DENIED;
     if (ccurl_connection_was_stale(&exchange->connection, code, exchange->has_answer)) return CCURL_STALE;
     switch (code) {
     case CURLE_OK: return CCURL_ANSWERED;
@@ -195,6 +229,12 @@ void *ccurl_exchange_next(ccurl_multi *multi, ccurl_exchange **ended, ccurl_answ
     answer->message = is_told && exchange->error[0] ? exchange->error : curl_easy_strerror(code);
     *ended = exchange;
     return exchange->context;
+}
+
+void ccurl_exchange_cancel(ccurl_exchange *exchange, ccurl_multi *multi) {
+    if (!exchange) return;
+    curl_multi_remove_handle(multi->curl, exchange->easy);
+    ccurl_exchange_free(exchange);
 }
 
 void ccurl_exchange_free(ccurl_exchange *exchange) {

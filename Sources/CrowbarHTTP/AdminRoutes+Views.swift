@@ -13,7 +13,8 @@ extension AdminRoutes {
             guard parts.count == 2 else {
                 try APIResponder.expect(.get, request, path)
                 try query.refuseUnknown(knowing: ["sizes"])
-                return .json(Self.json(try await views.summaries(withSizes: query["sizes"] != "false")))
+                let summaries = try await views.summaries(withSizes: query["sizes"] != "false")
+                return .json(Self.json(summaries, views.publishing.statuses))
             }
             guard parts[1] == "rebuild" else { throw APIResponder.unknown(path) }
             try APIResponder.expect(.post, request, path)
@@ -85,7 +86,27 @@ extension AdminRoutes {
         return [name]
     }
 
-    private static func json(_ views: [ViewSummary]) -> [UInt8] {
+    /// Where a view is published, and how that goes.
+    private static func write(_ targets: [PublishStatus], of view: ViewName, to json: inout JSONWriter) {
+        let own = targets.filter { $0.counts[view] != nil }
+        if own.isEmpty { return }
+        json.key("publishing")
+        json.beginArray()
+        for target in own {
+            json.beginObject()
+            json.member("to", target.to)
+            json.member("state", target.word)
+            json.member("position", target.position)
+            json.member("files", target.counts[view]?.files ?? 0)
+            json.member("pending", target.counts[view]?.pending ?? 0)
+            json.member("reason", ifPresent: target.reason)
+            if let retry = target.retryIn { json.member("retrySeconds", retry / 1_000) }
+            json.endObject()
+        }
+        json.endArray()
+    }
+
+    private static func json(_ views: [ViewSummary], _ targets: [PublishStatus]) -> [UInt8] {
         var json = JSONWriter()
         json.beginArray()
         for view in views {
@@ -107,6 +128,7 @@ extension AdminRoutes {
                 json.raw(Array(APIFailure.hundredths(min(0.99, Double(build.position) / Double(head))).utf8))
                 json.endObject()
             }
+            write(targets, of: view.state.name, to: &json)
             json.member("reason", ifPresent: view.state.stopped)
             json.endObject()
         }

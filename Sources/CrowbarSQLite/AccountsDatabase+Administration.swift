@@ -8,8 +8,10 @@ extension AccountsDatabase {
     public struct ListedAccount: Sendable, Equatable {
         /// The account.
         public var account: Account
-        /// How many of its tokens are valid.
+        /// How many of its machine tokens are valid.
         public var tokens: Int64
+        /// How many of its sessions are valid.
+        public var sessions: Int64
         /// When one of its tokens was last used, Unix milliseconds.
         public var lastUsed: Int64?
     }
@@ -25,22 +27,24 @@ extension AccountsDatabase {
             guard let old = try Self.account(db, userId) else { throw Failure.noAccount(userId) }
             var new = old
             new.isAdmin = isAdmin ?? old.isAdmin
+            if isAdmin != nil { new.roleSource = .local }
             new.isDisabled = isDisabled ?? old.isDisabled
             let wasEnabledAdmin = old.isAdmin && !old.isDisabled
             if wasEnabledAdmin, !new.isAdmin || new.isDisabled, try !Self.hasEnabledAdmin(db, besides: userId) {
                 throw Failure.lastAdmin(userId)
             }
             let put = try RawStatement(
-                cached: "UPDATE accounts SET isAdmin = ?, disabled = ? WHERE userId = ?", db)
+                cached: "UPDATE accounts SET isAdmin = ?, disabled = ?, roleSource = ? WHERE userId = ?", db)
             put.bind(1, new.isAdmin ? 1 : 0)
             put.bind(2, new.isDisabled ? 1 : 0)
-            put.bind(3, userId)
+            put.bind(3, new.roleSource.rawValue)
+            put.bind(4, userId)
             try put.run()
             return new
         }
     }
 
-    /// Disables an account, if there is one, and deletes its password and tokens.
+    /// Disables an account, if there is one, and deletes its password, tokens, links, identity and addresses.
     /// - Returns: Whether it had tokens.
     /// - Throws: ``Failure/lastAdmin(_:)``, ``StoreError``.
     public func eraseAccount(of userId: String) throws -> Bool {
@@ -50,21 +54,22 @@ extension AccountsDatabase {
                 throw Failure.lastAdmin(userId)
             }
             try db.execute(sql: "PRAGMA secure_delete = ON")
-            for sql in [
-                "UPDATE accounts SET disabled = 1, passwordHash = NULL WHERE userId = ?",
-                "DELETE FROM tokens WHERE userId = ?",
-            ] {
-                let statement = try RawStatement(cached: sql, db)
-                statement.bind(1, userId)
-                try statement.run()
+            for table in ["identities", "links", "signIns"] {
+                try Self.run(db, "DELETE FROM \(table) WHERE userId = ?", userId)
             }
+            try Self.run(db, "UPDATE accounts SET disabled = 1, passwordHash = NULL WHERE userId = ?", userId)
+            try Self.run(db, "DELETE FROM tokens WHERE userId = ?", userId)
             return db.changesCount > 0
         }
     }
 
-    private static func hasEnabledAdmin(_ db: Database, besides userId: String) throws -> Bool {
+    /// Whether there is an enabled admin, whose registration has ended.
+    static func hasEnabledAdmin(_ db: Database, besides userId: String? = nil) throws -> Bool {
         let rows = try RawStatement(
-            cached: "SELECT 1 FROM accounts WHERE isAdmin = 1 AND disabled = 0 AND userId <> ? LIMIT 1", db)
+            cached: """
+                SELECT 1 FROM accounts
+                WHERE isAdmin = 1 AND disabled = 0 AND pending = 0 AND (?1 IS NULL OR userId <> ?1) LIMIT 1
+                """, db)
         defer { rows.reset() }
         rows.bind(1, userId)
         return try rows.step()
@@ -86,9 +91,11 @@ extension AccountsDatabase {
             try database.read { db in
                 let rows = try RawStatement(
                     cached: """
-                        SELECT a.userId, a.isAdmin, a.passwordHash, a.created, a.disabled,
-                            (SELECT count(*) FROM tokens t WHERE t.userId = a.userId AND t.revoked = 0
-                                AND (t.expires IS NULL OR t.expires > ?1)),
+                        SELECT \(Self.accountColumns),
+                            (SELECT count(*) FROM tokens t
+                                WHERE t.userId = a.userId AND t.kind = 0 AND \(Self.isValid)),
+                            (SELECT count(*) FROM tokens t
+                                WHERE t.userId = a.userId AND t.kind = 1 AND \(Self.isValid)),
                             (SELECT max(t.lastUsed) FROM tokens t WHERE t.userId = a.userId)
                         FROM accounts a WHERE (?2 IS NULL OR a.userId = ?2) AND (?3 IS NULL OR a.userId > ?3)
                         ORDER BY a.userId LIMIT ?4
@@ -100,13 +107,11 @@ extension AccountsDatabase {
                 rows.bind(4, Int64(min(limit, Limit.page)))
                 var accounts: [ListedAccount] = []
                 while try rows.step() {
+                    let next = Self.accountColumnCount
                     accounts.append(
                         ListedAccount(
-                            account: Account(
-                                userId: rows.text(0), isAdmin: rows.int(1) != 0,
-                                passwordHash: rows.isNull(2) ? nil : rows.text(2), created: rows.int(3),
-                                isDisabled: rows.int(4) != 0),
-                            tokens: rows.int(5), lastUsed: rows.isNull(6) ? nil : rows.int(6)))
+                            account: Self.account(rows), tokens: rows.int(next), sessions: rows.int(next + 1),
+                            lastUsed: rows.isNull(next + 2) ? nil : rows.int(next + 2)))
                 }
                 return accounts
             }
@@ -132,12 +137,12 @@ extension AccountsDatabase {
                     guard let found = try Self.tokens(db, idPrefix: after).first else { throw Failure.noToken(after) }
                     start = found.row
                 }
-                // Rows are never deleted, so their numbers are the order in which tokens were made.
+                // The numbers of rows are the order in which tokens were made: a new one gets the next after the last.
                 let rows = try RawStatement(
                     cached: """
-                        SELECT hash, userId, scopes, expires, created, revoked, lastUsed FROM tokens
-                        WHERE (?1 IS NULL OR userId = ?1) AND (?2 IS NULL OR rowid > ?2) AND (?3 OR revoked = 0)
-                        ORDER BY rowid LIMIT ?4
+                        SELECT \(Self.tokenColumns) FROM tokens t
+                        WHERE (?1 IS NULL OR t.userId = ?1) AND (?2 IS NULL OR t.rowid > ?2) AND (?3 OR t.revoked = 0)
+                        ORDER BY t.rowid LIMIT ?4
                         """, db)
                 defer { rows.reset() }
                 rows.bind(1, userId)
@@ -170,54 +175,71 @@ extension AccountsDatabase {
 
     /// Up to two tokens whose ids begin so.
     private static func tokens(_ db: Database, idPrefix id: String) throws -> [(row: Int64, token: Token)] {
-        guard Limit.tokenIdDigits.contains(id.utf8.count), id.allSatisfy({ $0.isASCII && $0.isHexDigit }) else {
+        guard Failure.tokenIdDigits.contains(id.utf8.count), id.allSatisfy({ $0.isASCII && $0.isHexDigit }) else {
             return []
         }
         let rows = try RawStatement(
             cached: """
-                SELECT hash, userId, scopes, expires, created, revoked, lastUsed, rowid FROM tokens
-                WHERE substr(hex(hash), 1, length(?1)) = upper(?1) ORDER BY rowid LIMIT 2
+                SELECT \(tokenColumns), t.rowid FROM tokens t
+                WHERE substr(hex(t.hash), 1, length(?1)) = upper(?1) ORDER BY t.rowid LIMIT 2
                 """, db)
         defer { rows.reset() }
         rows.bind(1, id)
         var tokens: [(Int64, Token)] = []
-        while try rows.step() { tokens.append((rows.int(7), token(rows))) }
+        while try rows.step() { tokens.append((rows.int(tokenColumnCount), token(rows))) }
         return tokens
     }
 
-    private static func token(_ rows: RawStatement) -> Token {
-        Token(
-            hash: Array(rows.bytes(0)), userId: rows.text(1), scopes: Principal.Scopes(rawValue: Int(rows.int(2))),
-            expires: rows.isNull(3) ? nil : rows.int(3), created: rows.int(4), isRevoked: rows.int(5) != 0,
-            lastUsed: rows.isNull(6) ? nil : rows.int(6))
-    }
-
-    /// Notes that a token was used. It is written with the next ``flushUses()``, so that no call waits for the disk.
-    func noteUse(ofTokenHash hash: [UInt8], now: Int64) {
+    /// Notes that a token was used. It is written with a later ``flushUses(all:)``, so that no call waits for the disk.
+    func noteUse(ofTokenHash hash: [UInt8], now: Int64, address: String?) {
         uses.withLock { uses in
-            if uses.count >= Limit.cachedTokens, uses[hash] == nil { return }
-            uses[hash] = max(uses[hash] ?? now, now)
+            if uses.count >= Limit.cachedTokens, uses[hash] == nil {
+                uses = uses.filter { !$0.value.isWritten }
+                if uses.count >= Limit.cachedTokens { return }
+            }
+            var use = uses[hash] ?? TokenUse(time: now)
+            use.time = max(use.time, now)
+            use.address = address ?? use.address
+            uses[hash] = use
         }
     }
 
-    /// Writes when tokens were last used.
+    /// Writes when and from where tokens were last used: of each at most once a minute.
+    /// - Parameter all: Whether it is written however often that was done.
     /// - Throws: ``StoreError``; what was to be written is then lost, which only makes a listing less exact.
-    public func flushUses() throws {
-        let noted = uses.withLock { uses in
-            defer { uses.removeAll() }
-            return uses
+    public func flushUses(all: Bool = false) throws {
+        let due = uses.withLock { uses in
+            let due = uses.filter { !$0.value.isWritten && (all || $0.value.isDue) }
+            for (hash, use) in due { uses[hash]?.written = use.time }
+            return due
         }
-        if noted.isEmpty { return }
+        if due.isEmpty { return }
         try StoreDatabase.mapErrors(of: database.path, "cannot be written") {
             try database.write { db in
                 let put = try RawStatement(
-                    cached: "UPDATE tokens SET lastUsed = max(ifnull(lastUsed, 0), ?) WHERE hash = ?", db)
-                for (hash, time) in noted {
-                    put.bind(1, time)
-                    put.bind(2, blob: hash)
+                    cached: """
+                        UPDATE tokens SET lastUsed = max(ifnull(lastUsed, 0), ?1), address = ifnull(?2, address)
+                        WHERE hash = ?3
+                        """, db)
+                for (hash, use) in due {
+                    put.bind(1, use.time)
+                    put.bind(2, use.address)
+                    put.bind(3, blob: hash)
                     try put.run()
                 }
             }
         }
+    }
+
+    /// When and from where a token was last used.
+    struct TokenUse: Sendable {
+        /// Unix milliseconds.
+        var time: Int64
+        var address: String?
+        /// The time that was written last.
+        var written: Int64?
+
+        var isWritten: Bool { written == time }
+        var isDue: Bool { written.map { time - $0 >= Limit.useMilliseconds } ?? true }
     }
 }

@@ -29,6 +29,8 @@ public final class Views: Sendable {
     private let logger: Logger
     /// Milliseconds of a clock that is never set.
     public let clock: @Sendable () -> Int64
+    /// How publishing goes.
+    public let publishing = PublishBoard()
     private let state = Mutex(State())
     /// Opening may drop large tables of an older version, so it has a thread of its own.
     private let queue = DispatchQueue(label: "crowbar.views.open")

@@ -1,3 +1,4 @@
+import HTTPClient
 import JSONBytes
 import PluginWire
 import Testing
@@ -120,6 +121,7 @@ import Testing
 extension Surroundings {
     /// An environment and files of a test's own.
     static func of(_ variables: [String: String], files: [String: String] = [:]) -> Surroundings {
-        Surroundings(variable: { variables[$0] }, file: { files[$0].map { Array($0.utf8) } })
+        Surroundings(
+            variable: { variables[$0] }, file: { files[$0].map { Array($0.utf8) } }, hasManifest: true)
     }
 }

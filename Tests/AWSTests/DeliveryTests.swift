@@ -1,3 +1,4 @@
+import HTTPClient
 import JSONBytes
 import Testing
 
@@ -84,7 +85,10 @@ import Testing
     private static func answer(_ status: Int, _ body: String = "", type: String? = nil, function: String? = nil)
         -> Outcome
     {
-        .answered(.init(status: status, body: Array(body.utf8), errorType: type, functionError: function))
+        var headers: [String: String] = [:]
+        headers[ServiceError.header] = type
+        headers[Outcome.Answer.functionErrorHeader] = function
+        return .answered(.init(status: status, body: Array(body.utf8), headers: headers))
     }
 
     /// The code that a judgement ends with, and its kind.

@@ -119,7 +119,7 @@ import Testing
         Wrong(toml: "log = 'nats://x:4222'", error: "crowbar.toml:1: log: a log on NATS is not supported"),
         Wrong(toml: "[http]\ncors = ['https://x']", error: "crowbar.toml:2: http.cors: CORS is not supported"),
         Wrong(toml: "[auth]\nregistration = 'open'", error: "crowbar.toml:2: auth.registration: self-registration"),
-        Wrong(toml: "[views]\npublish = 'x'", error: "crowbar.toml:2: views.publish: publishing views is not"),
+        Wrong(toml: "[views]\npublish = 'x'", error: "crowbar.toml:2: views.publish: must be an array of tables"),
     ]
 
     @Test(arguments: wrong) func wrongConfigurationIsNamed(_ wrong: Wrong) {

@@ -17,7 +17,11 @@ import Testing
                 "DROP TABLE reactions; DROP TABLE reactionCounts; ALTER TABLE events DROP COLUMN audience;"
                 "ALTER TABLE channels DROP COLUMN private; ALTER TABLE members DROP COLUMN private"),
             ("host", 2, "ALTER TABLE queues DROP COLUMN savedAt"),
-            ("accounts", 2, "ALTER TABLE accounts DROP COLUMN disabled; ALTER TABLE tokens DROP COLUMN lastUsed")]:
+            ("accounts", 3, "DROP INDEX accountsByFoldedId; ALTER TABLE accounts DROP COLUMN roleSource;"
+                "ALTER TABLE accounts DROP COLUMN pending; ALTER TABLE tokens DROP COLUMN kind;"
+                "ALTER TABLE tokens DROP COLUMN name; ALTER TABLE tokens DROP COLUMN idle;"
+                "ALTER TABLE tokens DROP COLUMN address; DROP TABLE registrations; DROP TABLE identities;"
+                "DROP TABLE invites; DROP TABLE links; DROP TABLE signIns")]:
             db = sqlite3.connect("old/" + name + ".db", isolation_level=None)
             db.executescript(sql)
             db.execute("PRAGMA user_version = %d" % version)
@@ -94,19 +98,19 @@ import Testing
                 #expect(outcome.error.hasPrefix("crowbar: '"), "\(name): \(outcome.error)")
                 #expect(outcome.error.contains("/d/log.db' has format 1, this version reads 2"), "\(outcome.error)")
                 #expect(outcome.error.contains("start the server of this version"), "\(outcome.error)")
-                #expect(versions(folder) == ["1", "2", "2"], "\(name)")
+                #expect(versions(folder) == ["1", "2", "3"], "\(name)")
             case .changes(let status):
                 #expect(outcome.status == status, "\(name): \(outcome.error)")
-                for (file, before, after) in [("log", 1, 2), ("host", 2, 3), ("accounts", 2, 3)] {
+                for (file, before, after) in [("log", 1, 2), ("host", 2, 3), ("accounts", 3, 4)] {
                     let words = "/d/\(file).db' was upgraded from format \(before) to \(after); the version before"
                     #expect(outcome.error.contains(words), "\(name): \(outcome.error)")
                 }
-                #expect(versions(folder) == ["2", "3", "3"], "\(name)")
+                #expect(versions(folder) == ["2", "3", "4"], "\(name)")
                 let again = folder.crowbar("user", "list")
                 #expect(again.status == 0 && again.error.isEmpty, "\(again.error)")
             case .asks:
                 #expect(outcome.status == 1 && outcome.error.contains("no server runs"), "\(name): \(outcome.error)")
-                #expect(versions(folder) == ["1", "2", "2"], "\(name)")
+                #expect(versions(folder) == ["1", "2", "3"], "\(name)")
             }
         }
         #expect(seen.isSuperset(of: Self.offline.keys))
@@ -119,14 +123,14 @@ import Testing
         #expect(check.error.contains("log.db' has format 1, which the server brings to 2"), "\(check.error)")
         let backup = folder.crowbar("backup", "copy")
         #expect(backup.status == 0, "\(backup.error)")
-        #expect(versions(folder) == ["1", "2", "2"])
+        #expect(versions(folder) == ["1", "2", "3"])
         #expect(folder.shell("sed -i s,d/,copy/, versions.py").status == 0)
-        #expect(versions(folder) == ["1", "2", "2"])
+        #expect(versions(folder) == ["1", "2", "3"])
         let server = try #require(folder.serve())
         kill(server.pid, SIGTERM)
         #expect(CommandLineFolder.wait(server.pid) == 0)
         let log = folder.read("serve.err")
-        for (file, before, after) in [("log", 1, 2), ("host", 2, 3), ("accounts", 2, 3)] {
+        for (file, before, after) in [("log", 1, 2), ("host", 2, 3), ("accounts", 3, 4)] {
             let lines = log.split(separator: "\n").filter { $0.contains("/\(file).db' was upgraded") }
             #expect(lines.count == 1, "\(log)")
             for words in [" notice ", "from=\(before)", "to=\(after)", "database=\(file).db"] {

@@ -70,11 +70,15 @@ import Testing
             Typo(good: "= false", bad: "= \"no\"", error: "auth.anonymous_read: must be true or false"),
             Typo(
                 good: "[views]", bad: "[veiws]",
+<<<<<<< HEAD
                 error: "veiws: unknown key; there are data, plugins, plugin_users, expose_data, log, http, auth, limits"
             ),
             Typo(
                 good: "commands_per_second", bad: "command_per_second",
                 error: "limits.command_per_second: unknown key; did you mean 'commands_per_second'?"),
+=======
+                error: "veiws: unknown key; did you mean 'views'?"),
+>>>>>>> w-publish
         ])
 
     private static let manifest = Settings(

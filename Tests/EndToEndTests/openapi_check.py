@@ -84,8 +84,9 @@ def seed(settings):
         answer = call(settings, "POST", "/api/commands", json=command)
         assert answer.status_code == 200, answer.text
     for token in settings["users"]:
-        answer = call(settings, "POST", "/api/commands", token, json={"type": "JOIN_CHANNEL", "channelId": "general"})
-        assert answer.status_code == 200, answer.text
+        for channel in "general", "other":
+            answer = call(settings, "POST", "/api/commands", token, json={"type": "JOIN_CHANNEL", "channelId": channel})
+            assert answer.status_code == 200, answer.text
     messages = [f"message-{number}" for number in range(20)]
     settings["events"] = messages
     settings["privateChannel"] = "board"
@@ -95,7 +96,8 @@ def seed(settings):
     }
     settings["body"] = {
         "channelId": ["general", "general", "board", "other"], "messageId": messages, "replyTo": messages,
-        "invitee": settings["names"], "member": settings["names"], "userId": settings["names"], "eventId": messages,
+        "invitee": settings["names"], "member": settings["names"], "userId": ["root", "root", "root", *settings["names"][:1]],
+        "eventId": messages,
     }
 
 

@@ -45,7 +45,7 @@ ADMIN, USERS = SETTINGS["admin"], SETTINGS["users"]
 # These have a rate for each user, which is not what is tested here.
 LIMITED = {"/views/search.json", "/api/read"}
 callers = itertools.cycle(USERS)
-addresses = itertools.count(1)
+addresses, numbers = itertools.count(1), itertools.count(1)
 
 
 @schemathesis.auth(refresh_interval=None)
@@ -108,13 +108,29 @@ EVENT = "^[A-Za-z0-9._:~-]{1,128}$"
 
 
 def use_what_exists_in_body(case):
+    """The same for bodies. New ids, those that a command gives its event and message, become unused ones."""
     body = case.body
-    if isinstance(body, dict):
-        for name, values in SETTINGS["body"].items():
-            if name in body and chance(case, name, 2):
-                body[name] = values[chance(case, name + "?", len(values))]
-        if body.get("type") == "INVITE_USER":
+    if not isinstance(body, dict):
+        return
+    kind, existing, new = body.get("type"), dict(SETTINGS["body"]), []
+    if case.operation.path == "/api/commands":
+        new = ["eventId", "messageId"] if kind == "SEND_MESSAGE" else ["eventId"]
+    else:
+        existing.update(channelId=["general"], eventId=SETTINGS["events"][::2])
+    for name, values in existing.items():
+        text, schema = body.get(name), {"$ref": "#/components/schemas/" + IDS.get(name, "EventId")}
+        if isinstance(text, str) and is_valid_text(text, schema) and chance(case, name, 8):
+            body[name] = f"new-{next(numbers)}" if name in new else values[chance(case, name + "?", len(values))]
+    if body.get("channelId") in SETTINGS["body"]["channelId"]:
+        # Only private channels have invitations.
+        if kind == "INVITE_USER":
             body["channelId"] = SETTINGS["privateChannel"]
+        # The others are still needed.
+        if kind in ("DESTROY_CHANNEL", "LEAVE_CHANNEL"):
+            body["channelId"] = "other"
+
+
+IDS = {"channelId": "ChannelId", "invitee": "UserId", "member": "UserId", "userId": "ActorId"}
 
 
 def keep_rules_between_parameters(case):
@@ -140,9 +156,8 @@ def before_call(context, case, kwargs):
     case.headers["X-Forwarded-For"] = f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
     if case.meta is not None:
         use_what_exists(case)
+        use_what_exists_in_body(case)
         keep_rules_between_parameters(case)
-        if case.meta.generation.mode.is_positive:
-            use_what_exists_in_body(case)
 
 
 STATUSES = collections.defaultdict(collections.Counter)

@@ -105,3 +105,28 @@ import Testing
         #expect(ConstantTime.areEqual([], []))
     }
 }
+
+@Suite struct ScryptTests {
+    // RFC 7914, section 12.
+    @Test func knownKeys() {
+        let first = Scrypt.key(
+            password: [], salt: [], cost: 16, blockSize: 1, parallelism: 1, maxMemory: 1 << 20, length: 64)
+        #expect(first?.prefix(8) == [0x77, 0xD6, 0x57, 0x62, 0x38, 0x65, 0x7B, 0x20])
+        let second = Scrypt.key(
+            password: Array("password".utf8), salt: Array("NaCl".utf8), cost: 1_024, blockSize: 8, parallelism: 16,
+            maxMemory: 64 << 20, length: 64)
+        #expect(second?.prefix(8) == [0xFD, 0xBA, 0xBE, 0x1C, 0x9D, 0x34, 0x72, 0x00])
+    }
+
+    @Test func theMemoryHasALimit() {
+        func key(_ memory: UInt64) -> [UInt8]? {
+            Scrypt.key(
+                password: [1], salt: [2], cost: 32_768, blockSize: 8, parallelism: 1, maxMemory: memory, length: 32)
+        }
+        #expect(key(32 << 20) == nil, "OpenSSL's default refuses these parameters")
+        #expect(key(64 << 20) != nil)
+        #expect(
+            Scrypt.key(password: [], salt: [], cost: 3, blockSize: 1, parallelism: 1, maxMemory: 1 << 20, length: 8)
+                == nil)
+    }
+}

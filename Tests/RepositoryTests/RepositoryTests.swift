@@ -32,10 +32,14 @@ private enum Repository {
 /// What each target may import besides the standard library's modules. A row of ARCHITECTURE.md, made checkable.
 private let allowed: [String: Set<String>] = [
     "JSONBytes": [],
+    "Basics": [],
     "ChatMarkdown": [],
     "CrowbarCore": ["ChatMarkdown", "JSONBytes", "Logging"],
     "CrowbarSQLite": ["CrowbarCore", "JSONBytes", "Logging", "GRDB", "GRDBSQLite", "SQLite3"],
-    "CrowbarViews": ["CrowbarCore", "CrowbarSQLite", "JSONBytes", "Logging", "GRDB", "Dispatch", "Foundation"],
+    "CrowbarViews": [
+        "CrowbarCore", "CrowbarSQLite", "HTTPClient", "OpenSSL", "JSONBytes", "Logging", "GRDB", "Dispatch",
+        "Foundation",
+    ],
     "Settings": ["JSONBytes", "TOMLKit"],
     "PluginWire": ["JSONBytes"],
     "PluginKit": ["PluginWire", "JSONBytes"],
@@ -44,14 +48,17 @@ private let allowed: [String: Set<String>] = [
         "Dispatch", "CSpawn",
     ],
     "OpenSSL": ["COpenSSL", "NIOCore", "NIOPosix"],
+    "HTTPClient": ["Basics", "JSONBytes", "CCurl", "OpenSSL", "Dispatch"],
     "Plugins/IRCBridge": [
-        "PluginKit", "PluginWire", "ChatMarkdown", "JSONBytes", "OpenSSL", "DequeModule", "NIOCore", "NIOPosix",
-        "NIOSOCKS",
+        "PluginKit", "PluginWire", "Basics", "ChatMarkdown", "JSONBytes", "OpenSSL", "DequeModule", "NIOCore",
+        "NIOPosix", "NIOSOCKS",
     ],
     "Plugins/Webhook": [
-        "PluginKit", "PluginWire", "ChatMarkdown", "JSONBytes", "CCurl", "OpenSSL", "DequeModule",
+        "PluginKit", "PluginWire", "Basics", "HTTPClient", "ChatMarkdown", "JSONBytes", "CCurl", "OpenSSL",
+        "DequeModule",
     ],
-    "Plugins/AWS": ["PluginKit", "PluginWire", "JSONBytes", "CCurl", "OpenSSL", "DequeModule"],
+    "Plugins/AWS": ["PluginKit", "PluginWire", "Basics", "HTTPClient", "JSONBytes", "CCurl", "DequeModule"],
+    "Identity": ["CrowbarCore", "JSONBytes", "OpenSSL", "Dispatch"],
     "CrowbarPage": [],
     "PageEmbedder": [],
     "CrowbarHTTP": [

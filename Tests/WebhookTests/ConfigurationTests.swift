@@ -1,3 +1,4 @@
+import HTTPClient
 import JSONBytes
 import PluginWire
 import Testing

@@ -1,3 +1,4 @@
+import HTTPClient
 import Testing
 
 @testable import Webhook
@@ -50,5 +51,19 @@ import Testing
         #expect(throws: EndpointURL.Refusal.tooLong) {
             try EndpointURL("https://example.org/" + String(repeating: "x", count: 4096), filter: strict)
         }
+    }
+
+    /// One private address in every spelling that libcurl takes for one, and what it takes for a name.
+    @Test(arguments: [
+        "127.0.0.1", "127.1", "127.0.1", "2130706433", "017700000001", "0x7f000001", "0X7F000001", "0x7f.0.0.1",
+        "0x7f.1", "0177.1", "0177.0.0.01", "127.0.0.0x1", "127.0x0.0x0.0x1", "00000177.0.0.1", "127.0.0.1.",
+        "[::1]", "[0:0:0:0:0:0:0:1]", "[::0001]", "[::ffff:7f00:1]", "[::FFFF:127.0.0.1]", "[64:ff9b::127.0.0.1]",
+        "[::127.0.0.1]", "%31%32%37.0.0.1", "1%327.1", "169.254.169.254", "0xa9fea9fe", "0251.0376.0251.0376",
+        "2852039166", "[fd00:ec2::254]", "localhost", "LOCALHOST.", "%6c%6fcalhost", "x.localhost", "x.y.localhost.",
+        "internal", "internal.", "metadata.google.internal", "METADATA.google.INTERNAL.", "[fe80::1%25lo]",
+    ])
+    func spellings(_ host: String) {
+        #expect(throws: EndpointURL.Refusal.self) { try EndpointURL("http://\(host)/x", filter: strict) }
+        #expect((try? EndpointURL("http://\(host)/x", filter: AddressFilter(leave: .all))) != nil)
     }
 }

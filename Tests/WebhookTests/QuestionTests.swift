@@ -1,4 +1,5 @@
 import CrowbarTesting
+import HTTPClient
 import JSONBytes
 import PluginWire
 import Testing

@@ -1,3 +1,4 @@
+import Basics
 import CrowbarTesting
 import Glibc
 import JSONBytes

@@ -14,9 +14,6 @@ typedef struct ccurl_multi ccurl_multi;
 /// A libcurl easy handle with the buffers of its request.
 typedef struct ccurl_transfer ccurl_transfer;
 
-/// Says whether a transfer may talk to an address: 4 bytes of IPv4 or 16 of IPv6, network order.
-typedef bool (*ccurl_judge)(void *context, const uint8_t *address, size_t length);
-
 /// Where a transfer posts to; texts are copied.
 typedef struct {
     const char *url;

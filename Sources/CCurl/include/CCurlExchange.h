@@ -7,12 +7,14 @@
 #include <stdint.h>
 
 struct ccurl_multi;
+/// Says whether a request may go to an address: 4 bytes of IPv4 or 16 of IPv6, network order.
+typedef bool (*ccurl_judge)(void *context, const uint8_t *address, size_t length);
 /// A request on its way, used once.
 typedef struct ccurl_exchange ccurl_exchange;
 
 /// What is asked; everything is copied.
 typedef struct {
-    /// As "POST"; "GET" goes without a body.
+    /// As "POST"; "GET" and "HEAD" go without a body.
     const char *method;
     const char *url;
     const char *user_agent;
@@ -28,6 +30,10 @@ typedef struct {
     size_t answer_limit;
     /// Two headers of the answer whose values are kept, 255 bytes of each; NULL: none.
     const char *kept_headers[2];
+    /// Which addresses the request may go to; NULL: each.
+    ccurl_judge judge;
+    /// The judge's context, which must outlive the exchange.
+    void *judge_context;
 } ccurl_question;
 
 /// How an exchange ended. What it points to is valid until the exchange is freed.
@@ -52,6 +58,8 @@ ccurl_exchange *ccurl_exchange_start(struct ccurl_multi *multi, const ccurl_ques
 void *ccurl_exchange_next(struct ccurl_multi *multi, ccurl_exchange **exchange, ccurl_answer *answer);
 /// Makes the request of a finished exchange again, on a new connection (CCURL_STALE); false: out of memory.
 bool ccurl_exchange_repeat(ccurl_exchange *exchange, struct ccurl_multi *multi);
+/// Takes an exchange that has not finished off the multi handle, closes its connection and frees it.
+void ccurl_exchange_cancel(ccurl_exchange *exchange, struct ccurl_multi *multi);
 /// Frees an exchange that has finished.
 void ccurl_exchange_free(ccurl_exchange *exchange);
 

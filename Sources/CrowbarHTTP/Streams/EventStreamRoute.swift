@@ -32,11 +32,12 @@ final class EventStreamRoute: Sendable {
     func respond(
         _ request: Request, _ query: Query, path: Substring, on channel: any Channel, address: () -> String
     ) async throws -> Response {
+        // Before the reader: a refused call must not be in the audit log.
+        try query.refuseUnknown(knowing: ["after", "type", "channel", Self.mine, ReaderAuthenticator.all])
         let isMine = try Self.isMine(query)
         let reader = try await shared.readers.reader(
             request.headers, query, path: path, isPublic: !isMine, address: address)
         try limiter.admit(.events, reader, address: address)
-        try query.refuseUnknown(knowing: ["after", "type", "channel", Self.mine, ReaderAuthenticator.all])
         let filter = try EventFilter(query)
         let (access, own) = try await access(of: reader, isMine: isMine)
         // A client that reconnects repeats its first address; where it really stands is in the header.

@@ -1,3 +1,4 @@
+import HTTPClient
 import JSONBytes
 import PluginKit
 import PluginWire
@@ -65,8 +66,7 @@ struct AWSConfiguration: Sendable {
             }
         }
         do throws(CredentialProblem) {
-            let wanted = kind ?? (profile != nil || file != nil ? "file" : nil)
-            return try CredentialSource(wanted, profile: profile, file: file, surroundings)
+            return try CredentialSettings(kind: kind, profile: profile, file: file).source(surroundings)
         } catch {
             top.fail(error.key ?? "credentials", error.message)
             return nil

@@ -68,7 +68,7 @@ struct AWSPlugin {
             stop("phase", .init(path: "phase", message: "targets are of phase \"event\" only"))
         }
         do throws(AWSConfiguration.Invalid) {
-            let configuration = try AWSConfiguration(hello.config, .process)
+            let configuration = try AWSConfiguration(hello.config, .plugin)
             self.configuration = configuration
             commandsInFlight = hello.commandsInFlight
             if isClosed { refuse("network", [], isLast: true) }
@@ -91,7 +91,7 @@ struct AWSPlugin {
         for (i, target) in configuration.targets.enumerated() { lanes[target.name] = i }
         let connection = connection
         courier = Courier(
-            configuration, .process, commandsInFlight: commandsInFlight, send: { connection.send($0) },
+            configuration, .plugin, commandsInFlight: commandsInFlight, send: { connection.send($0) },
             drained: { Self.leave(connection) })
         if courier == nil {
             let problem = PluginMessage.Problem(message: "libcurl cannot start: out of memory or files")

@@ -1,4 +1,4 @@
-import CCurl
+import HTTPClient
 import PluginKit
 import PluginWire
 import Synchronization
@@ -21,7 +21,7 @@ final class Courier: Sendable {
     }
 
     private let inbox = Mutex(Inbox())
-    private let wakeup: Wakeup
+    private let multi: CurlMulti
 
     /// Starts the thread.
     /// - Parameters:
@@ -33,12 +33,11 @@ final class Courier: Sendable {
         _ configuration: AWSConfiguration, _ surroundings: Surroundings, commandsInFlight: Int64,
         send: @escaping @Sendable (PluginMessage) -> Void, drained: @escaping @Sendable () -> Void
     ) {
-        guard ccurl_global_init(), let multi = ccurl_multi_make(CourierLoop.maxIdleConnections) else { return nil }
-        wakeup = Wakeup(multi)
-        let wakeup = wakeup
+        guard let multi = CurlMulti(maxIdle: CourierLoop.maxIdleConnections) else { return nil }
+        self.multi = multi
         startThread { [self] in
             let loop = CourierLoop(
-                configuration, surroundings, commandsInFlight: Int(commandsInFlight), multi: wakeup.multi, send: send)
+                configuration, surroundings, commandsInFlight: Int(commandsInFlight), multi: multi.pointer, send: send)
             loop.run { self.take() }
             drained()
         }
@@ -64,7 +63,7 @@ final class Courier: Sendable {
             change(&$0)
             return isFirst
         }
-        if isFirst { wakeup() }
+        if isFirst { multi.wakeUp() }
     }
 
     private func take() -> Inbox {
@@ -73,14 +72,5 @@ final class Courier: Sendable {
             $0 = Inbox()
             return taken
         }
-    }
-
-    /// The thread's multi handle, and what other threads may do with it.
-    // Unchecked: the pointer never changes and lives as long as the process. Of libcurl's calls only
-    // curl_multi_wakeup is made from other threads, which its manual allows; all others are the courier's thread's.
-    private final class Wakeup: @unchecked Sendable {
-        let multi: OpaquePointer
-        init(_ multi: OpaquePointer) { self.multi = multi }
-        func callAsFunction() { ccurl_multi_wakeup(multi) }
     }
 }

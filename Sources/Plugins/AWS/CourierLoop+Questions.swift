@@ -1,4 +1,5 @@
 import Glibc
+import HTTPClient
 import JSONBytes
 import PluginWire
 

@@ -1,6 +1,7 @@
 import CCurl
 import DequeModule
 import Glibc
+import HTTPClient
 import JSONBytes
 import PluginWire
 
@@ -204,7 +205,10 @@ final class CourierLoop {
     }
 
     func start(_ exchange: Exchange, _ call: Call, _ credentials: AWSCredentials?, _ time: Int64) -> Bool {
-        guard exchange.start(call, call.lines(credentials, at: time), on: multi) else { return false }
+        guard
+            exchange.start(
+                call, call.lines(credentials, at: time), userAgent: ExchangePurpose.userAgent, on: multi)
+        else { return false }
         exchanges[ObjectIdentifier(exchange)] = exchange
         return true
     }

@@ -1,3 +1,5 @@
+import HTTPClient
+
 /// What is to be done about an event whose request has ended.
 enum Judgement: Equatable, Sendable {
     /// It is there; what a function wants said in the chat, as JSON objects.
@@ -24,7 +26,7 @@ enum Judgement: Equatable, Sendable {
         let (code, message) = (error.code, error.description)
         if error.status == 429 || Self.throttling.contains(code) || code.contains("Throttl") {
             self = .throttled(code: "throttled", message: message)
-        } else if Self.credentials.contains(code) {
+        } else if AWSClient.credentialErrors.contains(code) {
             self = .unaccepted(code: "credentials", message: message)
         } else if Self.missing.contains(code) || (error.status == 404 && code.isEmpty) {
             self = .deadLetter(code: "not_found", message: "the target does not exist: \(message)")
@@ -43,12 +45,6 @@ enum Judgement: Equatable, Sendable {
         "RequestLimitExceeded", "TooManyRequestsException", "BandwidthLimitExceeded", "SlowDown",
         "PriorRequestNotComplete", "ProvisionedThroughputExceededException", "OverLimit", "EC2ThrottledException",
         "TooManyEntriesInFlight", "ConcurrentInvocationLimitExceeded",
-    ]
-    private static let credentials: Set<String> = [
-        "ExpiredToken", "ExpiredTokenException", "RequestExpired", "InvalidClientTokenId",
-        "UnrecognizedClientException",
-        "InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidSignatureException", "IncompleteSignature",
-        "MissingAuthenticationToken", "MissingAuthenticationTokenException", "InvalidSecurity",
     ]
     private static let missing: Set<String> = [
         "ResourceNotFoundException", "ResourceNotFound", "NotFound", "NotFoundException", "QueueDoesNotExist",

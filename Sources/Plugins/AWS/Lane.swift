@@ -1,4 +1,5 @@
 import DequeModule
+import HTTPClient
 import JSONBytes
 import PluginKit
 import PluginWire

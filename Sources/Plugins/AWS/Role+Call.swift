@@ -1,3 +1,5 @@
+import Basics
+import HTTPClient
 import PluginKit
 
 extension Role {
@@ -17,11 +19,13 @@ extension Role {
             ("RoleSessionName", Self.sessionName), ("DurationSeconds", String(Self.duration)),
         ]
         if let externalId { fields.append(("ExternalId", externalId)) }
-        return Call(
+        var call = Call(
             request: SigV4.Request(
                 method: "POST", path: "/", headers: [("content-type", "application/x-www-form-urlencoded")],
                 body: PercentEncoding.form(fields)),
             endpoint: endpoint, region: region, service: "sts", timeout: Self.timeout, answerLimit: Self.answerLimit)
+        call.keptHeaders = Outcome.Answer.judgedHeaders
+        return call
     }
 
     /// Reads STS' answer.

@@ -1,3 +1,5 @@
+import HTTPClient
+
 /// A role that a target's requests are made as, by STS AssumeRole.
 struct Role: Hashable, Sendable {
     /// The role.

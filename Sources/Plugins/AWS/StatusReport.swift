@@ -1,3 +1,5 @@
+import Basics
+import HTTPClient
 import JSONBytes
 import PluginKit
 import PluginWire

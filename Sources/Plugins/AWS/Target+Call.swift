@@ -1,3 +1,4 @@
+import HTTPClient
 import JSONBytes
 
 extension Target {
@@ -23,9 +24,11 @@ extension Target {
             case .queue: sending(jobs)
             case .topic: publishing(jobs)
             }
-        return Call(
+        var call = Call(
             request: request, endpoint: endpoint, region: arn.region, service: arn.service, timeout: timeout,
             answerLimit: answerLimit)
+        call.keptHeaders = Outcome.Answer.judgedHeaders
+        return call
     }
 
     /// Lambda's Invoke. An ARN's colons go as `%3A`, and into the signature as `%253A`.

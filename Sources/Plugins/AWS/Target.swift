@@ -1,3 +1,5 @@
+import HTTPClient
+
 /// A function, queue or topic that events are handed to.
 struct Target: Hashable, Sendable {
     /// What it is.

@@ -1,3 +1,4 @@
+import HTTPClient
 import JSONBytes
 import PluginKit
 import PluginWire

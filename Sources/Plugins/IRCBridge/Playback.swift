@@ -1,3 +1,4 @@
+import Basics
 import PluginKit
 
 /// Tells what was said before the client joined, and is only repeated, from what is said now, where no batch says so.

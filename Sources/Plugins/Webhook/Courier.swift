@@ -1,4 +1,4 @@
-import CCurl
+import HTTPClient
 import JSONBytes
 import PluginKit
 import PluginWire
@@ -25,7 +25,7 @@ final class Courier: Sendable {
     }
 
     private let inbox = Mutex(Inbox())
-    private let wakeup: Wakeup
+    private let multi: CurlMulti
 
     /// Starts the thread.
     /// - Parameters:
@@ -39,11 +39,10 @@ final class Courier: Sendable {
         send: @escaping @Sendable (PluginMessage) -> Void, drained: @escaping @Sendable () -> Void
     ) {
         let room = FileRoom.claimed()
-        guard ccurl_global_init(), let multi = ccurl_multi_make(room.kept) else { return nil }
-        wakeup = Wakeup(multi)
-        let wakeup = wakeup
+        guard let multi = CurlMulti(maxIdle: room.kept) else { return nil }
+        self.multi = multi
         startThread { [self] in
-            let loop = CourierLoop(configuration, plugin: plugin, multi: wakeup.multi, room: room, send: send)
+            let loop = CourierLoop(configuration, plugin: plugin, multi: multi.pointer, room: room, send: send)
             loop.run { self.take() }
             drained()
         }
@@ -55,13 +54,13 @@ final class Courier: Sendable {
             $0.orders.append(order)
             return $0.orders.count == 1
         }
-        if isFirst { wakeup() }
+        if isFirst { multi.wakeUp() }
     }
 
     /// Starts nothing more, and ends once what is in flight has ended or the time is over.
     func drain(within ms: Int64) {
         inbox.withLock { $0.drainMs = ms }
-        wakeup()
+        multi.wakeUp()
     }
 
     private func take() -> Inbox {
@@ -70,14 +69,5 @@ final class Courier: Sendable {
             $0 = Inbox()
             return taken
         }
-    }
-
-    /// The thread's multi handle, and what other threads may do with it.
-    // Unchecked: the pointer never changes and lives as long as the process. Of libcurl's calls only
-    // curl_multi_wakeup is made from other threads, which its manual allows; all others are the courier's thread's.
-    private final class Wakeup: @unchecked Sendable {
-        let multi: OpaquePointer
-        init(_ multi: OpaquePointer) { self.multi = multi }
-        func callAsFunction() { ccurl_multi_wakeup(multi) }
     }
 }

@@ -1,6 +1,7 @@
 import CCurl
 import DequeModule
 import Glibc
+import HTTPClient
 import JSONBytes
 import PluginKit
 import PluginWire

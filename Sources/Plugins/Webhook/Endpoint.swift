@@ -1,3 +1,4 @@
+import HTTPClient
 import PluginKit
 import PluginWire
 

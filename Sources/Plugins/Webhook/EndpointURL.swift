@@ -1,4 +1,6 @@
+import Basics
 import CCurl
+import HTTPClient
 import PluginKit
 
 /// An endpoint's URL, read by the library that connects by it, so that the two can never differ about its host.

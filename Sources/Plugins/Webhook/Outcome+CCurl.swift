@@ -1,5 +1,6 @@
 import CCurl
 import Glibc
+import HTTPClient
 import PluginKit
 
 extension Outcome {

@@ -1,4 +1,6 @@
+import Basics
 import CCurl
+import HTTPClient
 import PluginKit
 
 /// The HTTP proxy that an endpoint is reached through.

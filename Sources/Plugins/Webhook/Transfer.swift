@@ -1,4 +1,5 @@
 import CCurl
+import HTTPClient
 import PluginKit
 
 /// A libcurl handle aimed at one endpoint, used for one delivery after another so that its connection is reused.

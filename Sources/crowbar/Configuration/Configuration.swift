@@ -1,4 +1,5 @@
 import CrowbarHTTP
+import CrowbarViews
 import PluginHost
 import Settings
 
@@ -28,6 +29,8 @@ struct Configuration: Sendable, Equatable {
     var keepDeleted = KeepDeleted.standard
     /// How often machine tokens may call.
     var limits = MachineTokenRates()
+    /// Where views are copied to.
+    var publish: [PublishTarget] = []
 }
 
 /// Whether plugins run as users of their own.

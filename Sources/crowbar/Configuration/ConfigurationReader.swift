@@ -76,7 +76,7 @@ struct ConfigurationReader {
             "CROWBAR_HTTP_HOSTS", "CROWBAR_HTTP_TRUSTED_PROXIES", "CROWBAR_AUTH_REGISTRATION",
             "CROWBAR_AUTH_ANONYMOUS_READ",
         ] + LimitSettings.variables
-    /// The variables of later versions, which are refused with a reason: nobody is told to use one.
+    /// Variables that are refused with a reason, of later versions among them: nobody is told to use one.
     private static let laterVariables = ["CROWBAR_HTTP_CORS", "CROWBAR_VIEWS_PUBLISH"]
 
     /// Variables that are probably meant for the server and are not read, each in a line. One that resembles none of
@@ -104,23 +104,14 @@ struct ConfigurationReader {
     private func configuration(_ root: SettingsReader) throws -> Configuration {
         let file = root.file
         try root.refuseUnknown(
-            knowing: ["data", "plugins", "plugin_users", "expose_data", "log", "http", "auth", "limits"],
-            unsuggested: ["views"])
+            knowing: ["data", "plugins", "plugin_users", "expose_data", "log", "http", "auth", "limits", "views"])
         let log = try log(root)
         try auth(try root.table("auth"))
-        if let views = try root.table("views") {
-            if views["publish"] != nil { throw views.error("publish", Self.later("publishing views")) }
-            if let key = views.keys.first {
-                throw views.error(key, "unknown key; this version has no settings for views yet; leave it out")
-            }
-        }
-        if environment["CROWBAR_VIEWS_PUBLISH"] != nil {
-            throw variable("CROWBAR_VIEWS_PUBLISH", Self.later("publishing views"))
-        }
         let folder = file.contains("/") ? String(file[...(file.lastIndex(of: "/") ?? file.startIndex)]) : ""
         func path(_ text: String) -> String { text.hasPrefix("/") ? text : folder + text }
         let data = try self.path(root, "data", "CROWBAR_DATA")
         let plugins = try self.path(root, "plugins", "CROWBAR_PLUGINS")
+        let anonymousRead = try anonymousRead(try root.table("auth"))
         return Configuration(
             file: file, data: path(data ?? "data"), plugins: path(plugins ?? Self.defaultPlugins),
             isPluginFolderNamed: !["", "./"].contains { folder in
@@ -128,10 +119,11 @@ struct ConfigurationReader {
             },
             listen: try listen(try root.table("http")),
             http: try HTTPRules(try root.table("http"), environment: environment),
-            anonymousRead: try anonymousRead(try root.table("auth")),
+            anonymousRead: anonymousRead,
             pluginUsers: try pluginUsers(root), exposeData: try exposeData(root), log: log,
             keepDeleted: try keepDeleted(root),
-            limits: try LimitSettings.rates(try root.table("limits"), environment: environment))
+            limits: try LimitSettings.rates(try root.table("limits"), environment: environment),
+            publish: try publish(root, anonymousRead: anonymousRead, path: path))
     }
 
     private func exposeData(_ root: SettingsReader) throws -> Bool {

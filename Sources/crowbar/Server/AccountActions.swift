@@ -1,6 +1,7 @@
 import CrowbarCore
 import CrowbarHTTP
 import CrowbarSQLite
+import Identity
 import OpenSSL
 
 extension Stores {
@@ -24,8 +25,15 @@ extension Stores {
     }
 
     private func addUser(_ name: String, _ isAdmin: Bool, _ ingest: Ingest) async throws {
-        if try Self.explaining("the accounts cannot be read", { try accounts.user(name) }) != nil {
+        if let problem = UserIdRule.problem(operator: name) {
+            throw CommandError(.invalidCommand, problem, field: "name")
+        }
+        do {
+            try Self.explaining("the accounts cannot be read") { try accounts.requireFree(name) }
+        } catch AccountFailure.accountExists {
             throw CommandError(.userExists, "the user '\(name)' exists already", field: "name")
+        } catch let failure as AccountFailure {
+            throw CommandError(.userExists, "\(failure)", field: "name")
         }
         let registration = Ingest.Request(Command(.registerUser, .registerUser(name: name), userId: name), actor: name)
         // The user may be there already, registered by a command, or by a run of this that ended between the two

@@ -14,12 +14,12 @@ struct AccountsService: Service {
         await cancelWhenGracefulShutdown {
             while (try? await Task.sleep(for: .seconds(Self.interval))) != nil { flush() }
         }
-        flush()
+        flush(all: true)
     }
 
-    private func flush() {
+    private func flush(all: Bool = false) {
         do {
-            try accounts.flushUses()
+            try accounts.flushUses(all: all)
         } catch {
             logger.warning("when tokens were last used cannot be written", metadata: ["reason": "\(error)"])
         }

@@ -38,6 +38,7 @@ struct Server {
             end.log(reason, limit: 0)
             throw Refusal(reason)
         }
+        try PublishPlace.check(configuration)
         let stores = try openStores(logger)
         let checks = CheckDesk(now: Clock.monotonic)
         let ingest = stores.makeIngest(checks: checks.checks) { [logger] in
@@ -51,6 +52,9 @@ struct Server {
             path: stores.folder.file("views.db"), log: stores.log, logger: Logger("crowbar.views", logging),
             clock: Clock.monotonic)
         let rates = CallerRates(machineTokens: configuration.limits)
+        let publishers = Publishers(
+            configuration.publish, of: views, logger: Logger("crowbar.publish", logging),
+            now: { Clock.milliseconds() / 1_000 })
         let api = APIConfiguration(
             ingest: ingest, log: stores.log,
             authenticate: { try accounts.principal(forTokenHash: $0, now: Clock.milliseconds()) },
@@ -90,6 +94,7 @@ struct Server {
                         logger: logger)),
                 .init(service: AccountsService(accounts: accounts, logger: logger)),
                 .init(service: ViewsService(views: views)),
+                .init(service: PublishingService(publishers: publishers)),
                 .init(service: IngestService(ingest: ingest)),
                 .init(
                     service: RetentionService(

@@ -138,11 +138,12 @@ extension AccountsDatabase.ListedAccount {
         json.beginObject()
         json.member("userId", account.userId)
         json.member("role", account.isAdmin ? "admin" : "member")
-        json.member("roleSource", "local")
+        json.member("roleSource", account.roleSource.name)
         json.member("disabled", account.isDisabled)
         json.member("created", account.created)
         if let lastUsed { json.member("lastSeen", lastUsed) }
         json.member("tokens", tokens)
+        json.member("sessions", sessions)
         json.endObject()
     }
 }
@@ -153,7 +154,8 @@ extension AccountsDatabase.Token {
         json.beginObject()
         json.member("id", id)
         json.member("userId", userId)
-        json.member("kind", "token")
+        json.member("kind", kind.name)
+        if let name { json.member("name", name) }
         json.key("scopes")
         json.beginArray()
         for (name, scope) in Principal.Scopes.names where scopes.contains(scope) { json.string(name) }
@@ -161,7 +163,8 @@ extension AccountsDatabase.Token {
         json.member("created", created)
         if let expires { json.member("expires", expires) }
         if let lastUsed { json.member("lastUsed", lastUsed) }
-        let isExpired = expires.map { $0 <= now } ?? false
+        if let address { json.member("address", address) }
+        let isExpired = end.map { $0 <= now } ?? false
         json.member("state", isRevoked ? "revoked" : isExpired ? "expired" : "valid")
         json.endObject()
     }

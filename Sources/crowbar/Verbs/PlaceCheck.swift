@@ -23,6 +23,7 @@ struct PlaceCheck {
     func findings() async -> [Finding] {
         let isRunning = await ControlClient(folder: configuration.data).isServerRunning()
         return location() + folder() + plugins() + socketPath() + listen(isRunning: isRunning)
+            + PublishPlace.findings(configuration) { place($0, "CROWBAR_VIEWS_PUBLISH", $1) }
     }
 
     private func plugins() -> [Finding] {

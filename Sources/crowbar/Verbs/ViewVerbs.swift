@@ -13,24 +13,44 @@ struct ViewVerbs: ParsableCommand {
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "List the views, how far each is and how large.",
-            discussion: "LAG is the events of the log that a view lacks.")
+            discussion: """
+                LAG is the events of the log that a view lacks. PUBLISHING is how copying it to the targets of \
+                [[views.publish]] goes.
+                """)
 
         @OptionGroup var settings: ConfigurationOption
         @Flag(help: "Print JSON.") var json = false
 
         func run() async throws {
             try await Listing(settings, "/api/admin/views", json: json).print(
-                header: ["NAME", "VERSION", "STATE", "POSITION", "LAG", "SIZE", "REASON"],
+                header: ["NAME", "VERSION", "STATE", "POSITION", "LAG", "SIZE", "PUBLISHING", "REASON"],
                 rows: { view in
                     let progress = view["build"]?["progress"].map { " \(Int(Self.percent($0))) %" } ?? ""
                     return [
                         [
                             view["name"], view["version"], .string((view["state"]?.string ?? "") + progress),
                             view["position"], view["lag"],
-                            view["bytes"]?.int.map { .string(Status.size($0)) }, view["reason"],
+                            view["bytes"]?.int.map { .string(Status.size($0)) }, Self.publishing(view),
+                            Self.reason(view),
                         ]
                     ]
                 })
+        }
+
+        /// The states of the targets to which a view is published.
+        private static func publishing(_ view: JSON) -> JSON? {
+            let states = (view["publishing"]?.array ?? []).map { target in
+                let pending = target["pending"]?.int ?? 0
+                return (target["state"]?.string ?? "") + (pending > 0 ? " (\(pending) pending)" : "")
+            }
+            return states.isEmpty ? nil : .string(states.joined(separator: ", "))
+        }
+
+        /// Why a view stopped, or else why it cannot be published.
+        private static func reason(_ view: JSON) -> JSON? {
+            if let reason = view["reason"] { return reason }
+            let failing = view["publishing"]?.array?.first { $0["reason"] != nil }
+            return failing.map { .string("\($0["to"]?.string ?? ""): \($0["reason"]?.string ?? "")") }
         }
 
         /// `0.42` in percent.

@@ -1,0 +1,103 @@
+/// Who may sign in, with which tokens: the port behind registration, sign-in and administration.
+///
+/// Each call is one transaction, durable when it returns. Refusals are ``AccountFailure``; a store throws errors of its
+/// own where it cannot be read or written.
+public protocol AccountStore: Sendable {
+    /// The account of a user, or nil.
+    func account(of userId: String) async throws -> Account?
+
+    /// The account of a subject of an OpenID provider, or nil.
+    func account(of identity: PendingRegistration.Identity) async throws -> Account?
+
+    // Registration
+
+    /// Stores an account that is pending and uses up what admits it.
+    /// - Returns: What is pending now: this registration, or the same one (by event id or subject) of another caller;
+    ///   nil where the subject has an active account already.
+    /// - Throws: `accountExists`, `caseTwin`, `inviteInvalid`, `linkInvalid`, `adminExists`, `linkedElsewhere`.
+    func begin(
+        _ registration: PendingRegistration, by admission: Admission, now: Int64
+    ) async throws -> PendingRegistration?
+
+    /// Makes a pending account active. Where it is active already that changes nothing.
+    /// - Parameter session: A session that starts in the same transaction.
+    /// - Throws: `noAccount`, `tokenExists`.
+    func finish(_ registration: PendingRegistration, session: AccountToken?) async throws
+
+    /// Removes a pending account, and gives back what admitted it. Where none of this event is pending that changes
+    /// nothing.
+    func rollBack(_ registration: PendingRegistration) async throws
+
+    /// The registrations that have not ended.
+    func pendingRegistrations() async throws -> [PendingRegistration]
+
+    // Signing in
+
+    /// Starts a session.
+    /// - Throws: `noAccount`, `accountPending`, `accountDisabled`, `tokenExists`.
+    func start(_ session: AccountToken) async throws
+
+    /// Stores a machine token.
+    /// - Throws: As ``start(_:)``.
+    func add(_ token: AccountToken) async throws
+
+    /// Ends a user's sessions. Machine tokens stay.
+    /// - Parameter hash: The session that goes on, or nil.
+    /// - Returns: How many ended.
+    func endSessions(of userId: String, except hash: [UInt8]?) async throws -> Int
+
+    /// Whether a user signed in from an address since a time.
+    func hasSignedIn(_ userId: String, from address: String, since: Int64) async throws -> Bool
+
+    /// Stores the hash of a new password and ends all sessions but one.
+    /// - Throws: `noAccount`.
+    func setPassword(_ passwordHash: String, of userId: String, except hash: [UInt8]?) async throws
+
+    /// Gives or takes the role of an account whose role the OpenID provider's groups decide about
+    /// (``Account/RoleSource/oidc``). A local role stays. The last admin loses the role too: the provider's word
+    /// counts, and an operator can name another admin.
+    /// - Returns: The account as it is now.
+    /// - Throws: `noAccount`.
+    func setGroupRole(isAdmin: Bool, of userId: String) async throws -> Account
+
+    /// Ties an account to a subject. From then on the provider's groups decide about a member's role.
+    /// - Throws: `noAccount`, `subjectLinked`, `linkedElsewhere`.
+    func link(_ userId: String, to identity: PendingRegistration.Identity) async throws
+
+    // Invites and links
+
+    /// Stores an invite.
+    func add(_ invite: AccountInvite) async throws
+
+    /// All invites that are not over, oldest first.
+    func invites(now: Int64) async throws -> [AccountInvite]
+
+    /// Removes an invite.
+    /// - Throws: `noInvite`.
+    func removeInvite(id: String) async throws
+
+    /// Stores a one-time link. It voids the ones before: for setup all, for a reset those of the user.
+    /// - Throws: `noAccount`; `adminExists` for setup.
+    func add(_ link: AccountLink) async throws
+
+    /// What a link is for; nil where it is unknown, was used, or is over.
+    func link(hash: [UInt8], now: Int64) async throws -> AccountLink.Purpose?
+
+    /// Uses up a reset link: stores the password's hash, ends all sessions, and starts one.
+    /// - Parameter session: A session of the link's user.
+    /// - Throws: `linkInvalid`, also where the link is another user's; `accountDisabled`, `accountPending`.
+    func reset(linkHash: [UInt8], passwordHash: String, session: AccountToken, now: Int64) async throws
+
+    /// Removes what is over: sessions, links, invites, and addresses of sign-ins of more than 30 days ago.
+    func removeExpired(now: Int64) async throws
+}
+
+/// What lets an account be registered.
+public enum Admission: Sendable, Equatable {
+    /// Registration is open, or an operator or an OpenID provider decides.
+    case free
+    /// An invite, by the hash of its token.
+    case invite([UInt8])
+    /// The setup link, by the hash of its token.
+    case setup([UInt8])
+}

@@ -1,0 +1,118 @@
+import CrowbarCore
+import GRDB
+
+// Sessions, machine tokens and passwords.
+extension AccountsDatabase: AccountStore {
+    /// Addresses from which a user signed in that are remembered.
+    private static let addresses: Int64 = 32
+    /// How long they are remembered, in milliseconds.
+    private static let addressMilliseconds: Int64 = 30 * 86_400_000
+
+    public func start(_ session: AccountToken) async throws { try await transact { try Self.start($0, session) } }
+
+    public func add(_ token: AccountToken) async throws {
+        try await transact { db in
+            try Self.requireUsable(db, token.userId)
+            try Self.insert(db, token)
+        }
+    }
+
+    public func endSessions(of userId: String, except hash: [UInt8]?) async throws -> Int {
+        try await transact { try Self.endSessions($0, of: userId, except: hash) }
+    }
+
+    public func hasSignedIn(_ userId: String, from address: String, since: Int64) async throws -> Bool {
+        try await fetch { db in
+            let rows = try RawStatement(
+                cached: "SELECT 1 FROM signIns WHERE userId = ? AND address = ? AND time >= ?", db)
+            defer { rows.reset() }
+            rows.bind(1, userId)
+            rows.bind(2, address)
+            rows.bind(3, since)
+            return try rows.step()
+        }
+    }
+
+    public func setPassword(_ passwordHash: String, of userId: String, except hash: [UInt8]?) async throws {
+        try await transact { db in
+            if try Self.account(db, userId) == nil { throw Failure.noAccount(userId) }
+            try Self.setPassword(db, passwordHash, of: userId)
+            _ = try Self.endSessions(db, of: userId, except: hash)
+        }
+    }
+
+    static func setPassword(_ db: Database, _ passwordHash: String, of userId: String) throws {
+        try run(db, "UPDATE accounts SET passwordHash = ? WHERE userId = ?", passwordHash, userId)
+    }
+
+    /// Makes sure that an account can have tokens.
+    static func requireUsable(_ db: Database, _ userId: String) throws {
+        guard let account = try account(db, userId) else { throw Failure.noAccount(userId) }
+        if account.isPending { throw Failure.accountPending(userId) }
+        if account.isDisabled { throw Failure.accountDisabled(userId) }
+    }
+
+    /// Starts a session, and notes from where the user signed in.
+    static func start(_ db: Database, _ session: AccountToken) throws {
+        let userId = session.userId
+        try requireUsable(db, userId)
+        try endOldest(db, of: userId, keeping: AccountToken.Limit.sessions - 1)
+        try insert(db, session)
+        guard let address = session.address else { return }
+        let note = try RawStatement(
+            cached: """
+                INSERT INTO signIns (userId, address, time) VALUES (?1, ?2, ?3)
+                ON CONFLICT (userId, address) DO UPDATE SET time = max(time, excluded.time)
+                """, db)
+        note.bind(1, userId)
+        note.bind(2, address)
+        note.bind(3, session.created)
+        try note.run()
+        let forget = try RawStatement(
+            cached: """
+                DELETE FROM signIns WHERE userId = ?1 AND address IN
+                    (SELECT address FROM signIns WHERE userId = ?1 ORDER BY time DESC, address LIMIT -1 OFFSET ?2)
+                """, db)
+        forget.bind(1, userId)
+        forget.bind(2, addresses)
+        try forget.run()
+    }
+
+    private static func endOldest(_ db: Database, of userId: String, keeping count: Int) throws {
+        let end = try RawStatement(
+            cached: """
+                UPDATE tokens SET revoked = 1 WHERE hash IN
+                    (SELECT hash FROM tokens WHERE userId = ?1 AND kind = 1 AND revoked = 0
+                    ORDER BY max(created, ifnull(lastUsed, 0)) DESC, rowid DESC LIMIT -1 OFFSET ?2)
+                """, db)
+        end.bind(1, userId)
+        end.bind(2, Int64(count))
+        try end.run()
+    }
+
+    static func endSessions(_ db: Database, of userId: String, except hash: [UInt8]?) throws -> Int {
+        let end = try RawStatement(
+            cached: """
+                UPDATE tokens SET revoked = 1 WHERE userId = ?1 AND kind = 1 AND revoked = 0
+                    AND (?2 IS NULL OR hash <> ?2)
+                """, db)
+        end.bind(1, userId)
+        end.bind(2, blobIfPresent: hash)
+        try end.run()
+        return db.changesCount
+    }
+
+    public func removeExpired(now: Int64) async throws {
+        try await transact { db in
+            for (sql, time) in [
+                ("DELETE FROM tokens AS t WHERE t.kind = 1 AND NOT (\(Self.isValid))", now),
+                ("DELETE FROM links WHERE expires <= ?1", now), ("DELETE FROM invites WHERE expires <= ?1", now),
+                ("DELETE FROM signIns WHERE time < ?1", now - Self.addressMilliseconds),
+            ] {
+                let remove = try RawStatement(cached: sql, db)
+                remove.bind(1, time)
+                try remove.run()
+            }
+        }
+    }
+}

@@ -1,0 +1,289 @@
+import CrowbarCore
+import Logging
+import Synchronization
+
+/// Copies views to one target as they change.
+///
+/// It reads what every caller without a token reads, one file at a time, and waits for nothing that the rest of the
+/// server needs. Failures are logged and tried again; nothing ends it but its task.
+public final class Publisher: Sendable {
+    /// The pause after an error of the database, and while views are not built yet, in milliseconds.
+    private static let pause: Int64 = 1_000
+
+    private let target: PublishTarget
+    private let store: any PublishStore
+    private let views: Views
+    private let rights: ReadAccess
+    private let table: PublishedTable
+    private let logger: Logger
+    private let status = Mutex<PublishStatus?>(nil)
+    private let hasGrown = Flag()
+
+    private final class Flag: Sendable {
+        let isSet = Atomic(true)
+    }
+
+    /// Makes a publisher of a store.
+    init(_ target: PublishTarget, _ store: any PublishStore, of views: Views, logger: Logger) {
+        self.target = target
+        self.store = store
+        self.views = views
+        self.logger = logger
+        rights = ReadAccess(views.log)
+        table = PublishedTable(target: target.name)
+        views.publishing.add(target.name) { [weak self] in self?.status.withLock { $0 } }
+    }
+
+    /// What one run of the loop knows.
+    private struct Run {
+        /// The projections that the target's views come from.
+        var views: [ViewName]
+        var plan: PublishPlan
+        /// Up to where changes were seen.
+        var seen: [ViewName: PublishedTable.Mark]
+        /// Up to where changes are published, as `views.db` has it.
+        var noted: [ViewName: PublishedTable.Mark]
+        /// Whether the target's own files were looked at.
+        var isListed = false
+        /// The projections of which every channel was looked at once.
+        var whole: Set<ViewName> = []
+        var nextScan: Int64 = .min
+        var nextStatus: Int64 = .min
+    }
+
+    /// Publishes until the task is cancelled.
+    public func run() async {
+        let (wake, waker) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        let token = views.log.growth.subscribe { [hasGrown] in
+            hasGrown.isSet.store(true, ordering: .releasing)
+            waker.yield()
+        }
+        defer { views.log.growth.cancel(token) }
+        var iterator = wake.makeAsyncIterator()
+        var run: Run?
+        var problem: String?
+        while !Task.isCancelled {
+            do {
+                // Taken, so that the plan is not copied by each change.
+                var current = if let current = run.take() { current } else { try await begin() }
+                let wait = try await step(&current)
+                show(&current, isIdle: wait != .none, &problem)
+                run = current
+                switch wait {
+                case .none: continue
+                case .milliseconds(let time): try await Task.sleep(for: .milliseconds(time))
+                case .growth: _ = await iterator.next()
+                }
+            } catch {
+                if Task.isCancelled { return }
+                // The file of the views is closed, replaced or busy. What was published is known again from it.
+                logger.debug("publishing waits for the views", metadata: ["error": "\(error)"])
+                try? await Task.sleep(for: .milliseconds(Self.pause))
+            }
+        }
+    }
+
+    private enum Wait: Equatable {
+        case none
+        case milliseconds(Int64)
+        case growth
+    }
+
+    private func begin() async throws -> Run {
+        let known = try await table.load(try views.current().engine.pool)
+        hasGrown.isSet.store(true, ordering: .releasing)
+        let wanted = Set(target.views.map(\.projection))
+        return Run(
+            views: [.channels, .messages].filter(wanted.contains), plan: PublishPlan(known: known.files),
+            seen: known.marks, noted: known.marks)
+    }
+
+    /// Does one thing.
+    /// - Returns: How long nothing has to be done.
+    private func step(_ run: inout Run) async throws -> Wait {
+        let now = views.clock()
+        if !run.isListed {
+            if let due = run.plan.due, due > now { return .milliseconds(due - now) }
+            do {
+                run.plan.reconcile(try await store.list())
+                run.plan.succeed()
+                // Of a view that is published no more, nothing is left.
+                run.plan.dropAll { target.views.contains($0.view) }
+                run.isListed = true
+            } catch {
+                try Task.checkCancellation()
+                run.plan.fail("\(error)", now: views.clock())
+            }
+            return .none
+        }
+        if hasGrown.isSet.load(ordering: .acquiring), now >= run.nextScan {
+            hasGrown.isSet.store(false, ordering: .releasing)
+            try await scan(&run)
+            run.nextScan = views.clock() + target.every
+        }
+        if let job = run.plan.next(now: now) {
+            try await perform(job, &run)
+            return .none
+        }
+        if run.plan.isDone, run.seen != run.noted {
+            try await table.note(run.seen, try views.current().engine.pool)
+            run.noted = run.seen
+        }
+        let isDue = hasGrown.isSet.load(ordering: .acquiring)
+        guard let due = [run.plan.due, isDue ? run.nextScan : nil].compactMap({ $0 }).min() else { return .growth }
+        // While something waits for a time, the log's growth is looked at in between.
+        return .milliseconds(max(1, min(due - min(now, due), max(target.every, Self.pause))))
+    }
+
+    // MARK: What changed
+
+    private func scan(_ run: inout Run) async throws {
+        let pool = try views.current().engine.pool
+        let head = try await views.log.head()?.position ?? 0
+        var isBehind = false
+        for view in run.views {
+            // The first time every channel is looked at: what the target has beyond them is deleted.
+            let (seen, isFirst) = (run.seen[view], !run.whole.contains(view))
+            guard let scan = try await PublishScan.read(view, since: isFirst ? nil : seen, names: seen, pool) else {
+                isBehind = true
+                continue
+            }
+            apply(scan, of: view, &run)
+            if !scan.isWhole, hasCount(other: scan.count, of: view, run.plan),
+                // A channel was destroyed, and no row tells which.
+                let whole = try await PublishScan.read(view, since: nil, names: scan.mark, pool)
+            {
+                apply(whole, of: view, &run)
+            }
+            run.seen[view] = scan.mark
+            run.whole.insert(view)
+            if scan.mark.position < head { isBehind = true }
+        }
+        if isBehind { hasGrown.isSet.store(true, ordering: .releasing) }
+    }
+
+    private func apply(_ scan: PublishScan, of view: ViewName, _ run: inout Run) {
+        let isChannels = view == .channels
+        if target.views.contains(isChannels ? .allChannels : .allMessages) {
+            run.plan.want(
+                isChannels ? .allChannels : .allMessages, PublishStamp(version: scan.version, position: scan.all))
+        }
+        let wanted: PublishTarget.View = isChannels ? .channel : .messages
+        guard target.views.contains(wanted) else { return }
+        if scan.isWhole {
+            let alive = Set(scan.changed.map(\.id))
+            run.plan.dropAll { file in file.view != wanted || file.channel.map { alive.contains($0) } ?? true }
+        }
+        func file(_ id: String) -> PublishedFile? {
+            Identifier.isChannel(id) ? isChannels ? .channel(id) : .messages(id) : nil
+        }
+        for (id, position) in scan.changed {
+            guard let file = file(id) else { continue }
+            run.plan.want(file, PublishStamp(version: scan.version, position: position))
+        }
+        for file in scan.renamed.compactMap(file) { run.plan.want(file) }
+    }
+
+    /// Whether there are more or fewer public channels than the plan knows.
+    private func hasCount(other count: Int, of view: ViewName, _ plan: PublishPlan) -> Bool {
+        let wanted: PublishTarget.View = view == .channels ? .channel : .messages
+        return target.views.contains(wanted) && plan.count { $0.view == wanted } != count
+    }
+
+    // MARK: Files
+
+    private func perform(_ job: PublishPlan.Job, _ run: inout Run) async throws {
+        let pool = try views.current().engine.pool
+        switch job.kind {
+        case .delete:
+            let position = run.seen[job.file.projection]?.position ?? 0
+            let result = await store.delete(job.file, position: position)
+            try Task.checkCancellation()
+            run.plan.end(job, nil, result, now: views.clock())
+            if result == .gone { try await table.note(job.file, nil, tag: nil, pool) }
+        case .write:
+            guard let answer = try await answer(job) else {
+                // The channel is gone, or private now.
+                run.plan.drop(job.file)
+                return
+            }
+            let stamp = PublishStamp(version: answer.version, position: answer.changed)
+            if stamp == job.stamp {
+                run.plan.end(job, stamp, .written(tag: job.tag), now: views.clock())
+                return
+            }
+            // Answers over HTTP end with a line break.
+            let body = answer.body + [0x0A]
+            let result = await store.write(job.file, body, position: stamp.position, replacing: job.tag)
+            try Task.checkCancellation()
+            run.plan.end(job, stamp, result, now: views.clock())
+            if case .written(let tag) = result {
+                try await table.note(job.file, stamp, tag: tag, pool)
+            } else if job.stamp != nil {
+                try await table.note(job.file, nil, tag: nil, pool)
+            }
+        }
+    }
+
+    /// What a caller without a token gets; nil where they are told that there is no such channel.
+    private func answer(_ job: PublishPlan.Job) async throws -> ViewAnswer? {
+        let access = try await rights.access(for: .anonymous)
+        var reader = try views.reader()
+        reader.isKnown = { job.stamp == PublishStamp(version: $0, position: $1) }
+        do {
+            switch job.file {
+            case .allChannels: return try await reader.channels(for: access)
+            case .allMessages: return try await reader.allMessages(limit: ViewReader.usualMessages, for: access)
+            case .channel(let id):
+                return try await reader.channel(id, after: nil, limit: ViewReader.usualMembers, for: access)
+            case .messages(let id):
+                return try await reader.messages(id, .newest, limit: ViewReader.usualMessages, for: access)
+            }
+        } catch ViewRefusal.channelNotFound { return nil }
+    }
+
+    // MARK: What others see
+
+    /// Makes the status known, not after each file.
+    private func show(_ run: inout Run, isIdle: Bool, _ lastProblem: inout String?) {
+        let now = views.clock()
+        guard isIdle || now >= run.nextStatus else { return }
+        run.nextStatus = now + Self.pause / 4
+        let reason = run.plan.problem ?? run.plan.heldFiles.reason
+        let counts = run.views.map { ($0, run.plan.counts(of: $0)) }
+        let hasBegun = run.isListed && run.whole.count == run.views.count
+        let isDone = counts.allSatisfy { $1.pending == 0 }
+        let word = reason != nil ? "failing" : !hasBegun ? "starting" : isDone ? "current" : "publishing"
+        let retry = reason == nil ? nil : run.plan.due.map { max(0, $0 - min($0, now)) }
+        status.withLock {
+            $0 = PublishStatus(
+                to: target.name, word: word, counts: Dictionary(uniqueKeysWithValues: counts),
+                position: run.views.map { run.noted[$0]?.position ?? 0 }.min() ?? 0, reason: reason, retryIn: retry)
+        }
+        guard reason != lastProblem else { return }
+        if let reason {
+            logger.warning(
+                "views cannot be published; the server tries again",
+                metadata: ["to": "\(target.name)", "reason": "\(reason)"])
+        } else {
+            logger.notice("views are published again", metadata: ["to": "\(target.name)"])
+        }
+        lastProblem = reason
+    }
+}
+
+extension ViewReader {
+    /// The members of a page of `channel/ID`, and the messages of each channel in `messages/ID` and `allmessages`,
+    /// where the caller does not say.
+    static let (usualMembers, usualMessages) = (500, 100)
+}
+
+extension PublishTarget.View {
+    /// The projection that it is read from.
+    var projection: ViewName {
+        switch self {
+        case .allChannels, .channel: .channels
+        case .messages, .allMessages: .messages
+        }
+    }
+}
