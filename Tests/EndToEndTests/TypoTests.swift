@@ -70,15 +70,10 @@ import Testing
             Typo(good: "= false", bad: "= \"no\"", error: "auth.anonymous_read: must be true or false"),
             Typo(
                 good: "[views]", bad: "[veiws]",
-<<<<<<< HEAD
-                error: "veiws: unknown key; there are data, plugins, plugin_users, expose_data, log, http, auth, limits"
-            ),
+                error: "veiws: unknown key; did you mean 'views'?"),
             Typo(
                 good: "commands_per_second", bad: "command_per_second",
                 error: "limits.command_per_second: unknown key; did you mean 'commands_per_second'?"),
-=======
-                error: "veiws: unknown key; did you mean 'views'?"),
->>>>>>> w-publish
         ])
 
     private static let manifest = Settings(
