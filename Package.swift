@@ -120,11 +120,17 @@ let package = Package(
             path: "Sources/Plugins/AWS",
             swiftSettings: strict),
 
+        // The web page: its files become a source of CrowbarPage when it is built.
+        .executableTarget(name: "PageEmbedder", swiftSettings: strict),
+        .plugin(name: "EmbedPageFiles", capability: .buildTool(), dependencies: ["PageEmbedder"]),
+        .target(
+            name: "CrowbarPage", exclude: ["Files"], swiftSettings: strict, plugins: ["EmbedPageFiles"]),
+
         // The server and its command line.
         .target(
             name: "CrowbarHTTP",
             dependencies: [
-                "CrowbarCore", "CrowbarViews", "JSONBytes", "OpenSSL", logging,
+                "CrowbarCore", "CrowbarPage", "CrowbarViews", "JSONBytes", "OpenSSL", logging,
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
@@ -238,7 +244,9 @@ let package = Package(
         .testTarget(
             name: "CrowbarHTTPTests",
             dependencies: [
-                "CrowbarHTTP", "CrowbarCore", "CrowbarSQLite", "CrowbarViews", "CrowbarTesting", "JSONBytes", logging,
+                "CrowbarHTTP", "CrowbarCore", "CrowbarPage", "CrowbarSQLite", "CrowbarViews", "CrowbarTesting",
+                "JSONBytes",
+                logging,
                 http1,
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -252,6 +260,11 @@ let package = Package(
                 logging,
             ],
             exclude: ["irc_client.py", "openapi_check.py", "openapi_hooks.py", "requirements.txt"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "PageTests",
+            dependencies: ["CrowbarPage", "CrowbarTesting", "JSONBytes", "crowbar", "Launcher"],
+            exclude: ["Browser", "Vectors", "requirements.txt"],
             swiftSettings: strict),
         .testTarget(name: "RepositoryTests", swiftSettings: strict),
     ]

@@ -17,6 +17,7 @@ final class APIResponder: Sendable {
     private let hooks: HookRoute
     private let views: ViewsRoute?
     private let reads: ReadRoute?
+    private let page: PageRoute?
     private let readers: ReaderAuthenticator
     private let limiter: RateLimiter
     private let rights: ReadAccess
@@ -34,6 +35,7 @@ final class APIResponder: Sendable {
         self.log = log
         hosts = rules.hosts
         bodies = BodyReader()
+        page = door.isCommandLine ? nil : PageRoute.shared
         let recheck = rules.times.recheck
         authenticator = Authenticator(configuration, door: door, recheck: recheck, log: log)
         readers = ReaderAuthenticator(
@@ -99,6 +101,8 @@ final class APIResponder: Sendable {
         func query() throws(APIFailure) -> Query { try Query(target[path.endIndex...].dropFirst()) }
         // Load balancers ask for an address, and learn nothing but that it is alive.
         if path != "/healthz", path != "/readyz" { try checkHost(request, address) }
+        // Files, not calls of the API: the route table does not list them.
+        if let response = try page?.respond(request, path) { return response }
         if !door.isCommandLine { try RouteTable.check(request.method, path) }
         switch path {
         case OpenAPIRoute.path:

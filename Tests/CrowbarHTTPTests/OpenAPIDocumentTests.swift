@@ -63,7 +63,7 @@ import Testing
     @Test func nothingElseIsServed() async throws {
         try await TestServer.run(plugins: PluginRoutesTests.actions, views: .following) { server in
             for path in [
-                "/", "/api", "/api/", "/api/command", "/api/commands/", "/api/events/", "/views/allchannels",
+                "/nothing", "/api", "/api/", "/api/command", "/api/commands/", "/api/events/", "/views/allchannels",
                 "/views/.json", "/views/channel/.json", "/views/channel/a/b.json", "/api/admin", "/api/admin/",
                 "/api/admin/plugins/", "/api/admin//plugins", "/api/admin/plugins//start",
                 "/api/admin/plugins/irc/start/", "/api/admin/cursors", "/api/admin/cursors/a/b/c",

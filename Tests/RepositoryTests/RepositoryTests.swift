@@ -59,8 +59,11 @@ private let allowed: [String: Set<String>] = [
     ],
     "Plugins/AWS": ["PluginKit", "PluginWire", "Basics", "HTTPClient", "JSONBytes", "CCurl", "DequeModule"],
     "Identity": ["CrowbarCore", "JSONBytes", "OpenSSL", "Dispatch"],
+    "CrowbarPage": [],
+    "PageEmbedder": [],
     "CrowbarHTTP": [
-        "CrowbarCore", "CrowbarViews", "JSONBytes", "OpenSSL", "Logging", "Hummingbird", "HummingbirdCore",
+        "CrowbarCore", "CrowbarPage", "CrowbarViews", "JSONBytes", "OpenSSL", "Logging", "Hummingbird",
+        "HummingbirdCore",
         "HTTPTypes", "NIOHTTPTypes", "ServiceLifecycle", "NIOCore", "NIOPosix",
     ],
     "CrowbarTesting": ["CrowbarCore", "PluginWire", "JSONBytes", "Logging", "Foundation"],

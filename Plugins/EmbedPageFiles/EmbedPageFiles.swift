@@ -1,0 +1,20 @@
+import Foundation
+import PackagePlugin
+
+/// Runs `PageEmbedder` before CrowbarPage is compiled, if a file of the page is newer than the generated source.
+@main struct EmbedPageFiles: BuildToolPlugin {
+    func createBuildCommands(context: PluginContext, target: any Target) throws -> [Command] {
+        let folder = context.package.directoryURL.appending(path: "Sources/CrowbarPage/Files")
+        let output = context.pluginWorkDirectoryURL.appending(path: "EmbeddedFiles.swift")
+        let files = FileManager.default.enumerator(at: folder, includingPropertiesForKeys: [.isRegularFileKey])
+        let inputs = (files?.compactMap { $0 as? URL } ?? []).filter {
+            (try? $0.resourceValues(forKeys: [.isRegularFileKey]).isRegularFile) == true
+        }
+        return [
+            .buildCommand(
+                displayName: "Embed the files of the page", executable: try context.tool(named: "PageEmbedder").url,
+                arguments: [folder.path, output.path],
+                inputFiles: inputs.sorted { $0.path < $1.path }, outputFiles: [output])
+        ]
+    }
+}

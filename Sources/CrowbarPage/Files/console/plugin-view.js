@@ -1,0 +1,113 @@
+// One plugin: how it is, what can be done, its queues, log, deliveries and dead letters.
+
+import { announce } from '../lib/announcer.js';
+import { button, fill, h, keyed } from '../lib/h.js';
+import { confirmDialog } from '../lib/dialog.js';
+import { count, healthNode, twin } from './console-view.js';
+import { DeadLetters } from './dead-letters.js';
+import { Deliveries } from './deliveries.js';
+import { fullText, timeText } from '../lib/time.js';
+import { LogTail } from './log-tail.js';
+import { notice } from '../chat/notice.js';
+import { Poll } from './poll.js';
+import { visible } from '../chat/names.js';
+
+/** What buttons do, and which of them ask first. */
+const actions = {
+  pause: { label: 'Pause', text: 'holds its deliveries back until it is resumed' },
+  resume: { label: 'Resume', text: 'delivers again' },
+  start: { label: 'Start', text: 'starts it, whatever kept it down' },
+  restart: { label: 'Restart', text: 'stops its process and starts another', confirm: 'Its process ends and another one starts. Deliveries that are under way are made again.' },
+  stop: { label: 'Stop', text: 'ends its process', confirm: 'Its process ends. Its events wait in the log until it is started again.' },
+};
+
+export class PluginView {
+  #app;
+  #parts = [];
+
+  constructor(app, name, body) {
+    this.#app = app;
+    this.name = name;
+    this.body = body;
+    this.path = `/api/admin/plugins/${encodeURIComponent(name)}`;
+  }
+
+  start() {
+    this.head = h('section', { class: 'plugin-head' });
+    this.buttons = h('div', { class: 'buttons buttons-start' });
+    this.queues = h('tbody');
+    this.poll = new Poll(this.#app.api, this.path, (plugin) => this.#show(plugin), (error) => {
+      if (!this.plugin) fill(this.body, notice(error.status === 404 ? 'There is no such plugin' : 'The plugin cannot be loaded', error.message));
+    });
+  }
+
+  stop() {
+    this.poll.stop();
+    for (const part of this.#parts) part.stop();
+  }
+
+  #show(plugin) {
+    const isFirst = !this.plugin;
+    this.plugin = plugin;
+    if (isFirst) {
+      const { api } = this.#app;
+      this.#parts = [new DeadLetters(this.#app, this.name), new Deliveries(this.#app, this.name, plugin), new LogTail(api, this.path)];
+      fill(this.body, this.head, this.buttons,
+        h('section', { class: 'console-part' }, h('h2', {}, 'Queues'),
+          h('div', { class: 'table-frame', tabindex: '0', role: 'region', 'aria-label': 'Queues' }, h('table', { class: 'table' },
+            h('thead', {}, h('tr', {}, ['Queue', 'State', 'Health', 'Behind', 'Rate', 'In flight', 'Set aside', 'Next try', 'Dead letters', 'Actions']
+              .map((title) => h('th', { scope: 'col' }, title)))), this.queues))),
+        this.#parts.map((part) => part.node));
+    }
+    const lines = plugin.healthReasons ?? (plugin.healthReason ? [plugin.healthReason] : []);
+    fill(this.head, h('p', { class: 'plugin-state' }, healthNode(plugin.health), h('span', {}, plugin.state),
+      plugin.pid && h('span', { class: 'muted' }, `process ${plugin.pid}`),
+      h('span', { class: 'muted' }, `${count(plugin.restarts)} restarts`)),
+    lines.length > 0 && h('ul', { class: 'reasons' }, lines.map((line) => h('li', {}, visible(line)))),
+    plugin.lastEnd && h('p', { class: 'muted' }, `Last ended ${fullText(plugin.lastEnd.at)}: ${visible(plugin.lastEnd.reason ?? '')}`));
+    this.#showButtons(plugin.state);
+    keyed(this.queues, plugin.queues, (queue) => queue.name, (queue) => this.#queue(queue), (a, b) => JSON.stringify(a) === JSON.stringify(b));
+  }
+
+  #showButtons(state) {
+    if (state === this.shown) return;
+    this.shown = state;
+    const isDown = ['failed', 'stopped', 'off', 'disabled', 'diverged'].includes(state);
+    const names = isDown ? ['start'] : [state === 'paused' ? 'resume' : 'pause', 'restart', 'stop'];
+    const hadFocus = this.buttons.contains(document.activeElement);
+    fill(this.buttons, names.map((name) => this.#button(name)), twin('plugins', names[0], this.name));
+    if (hadFocus) this.buttons.querySelector('button').focus();
+  }
+
+  #button(name, queue) {
+    const { label, text } = actions[name];
+    const target = queue ? `${this.name}/${queue}` : this.name;
+    return button({
+      class: queue ? 'button button-small' : 'button', title: `${label} ${target}: ${text} (crowbar plugins ${name} ${target})`,
+      'aria-label': `${label} ${target}`, onclick: () => this.#do(name, queue),
+    }, label);
+  }
+
+  async #do(name, queue) {
+    const { label, confirm } = actions[name];
+    const target = queue ? `${this.name}/${queue}` : this.name;
+    if (confirm && !queue && !await confirmDialog(`${label} ${target}?`, confirm, label)) return;
+    try {
+      const { data } = await this.#app.api.post(`${this.path}/${name}`, queue ? { queue } : undefined);
+      announce(`${label} ${target}: ${data?.state ?? 'done'}`);
+      this.poll.now();
+    } catch (error) {
+      this.#app.showError(error);
+    }
+  }
+
+  #queue(queue) {
+    const cells = [
+      visible(queue.name), queue.state, healthNode(queue.health), count(queue.lag), `${(queue.ratePerSecond ?? 0).toFixed(1)}/s`, count(queue.inFlight),
+      count(queue.parked), queue.nextTryAt ? timeText(queue.nextTryAt) : '–', count(queue.deadLetters),
+      h('div', { class: 'buttons buttons-start' }, this.#button('pause', queue.name), this.#button('resume', queue.name)),
+    ];
+    return h('tr', {}, cells.map((cell, index) => h(index ? 'td' : 'th', { scope: index ? undefined : 'row' }, cell,
+      index === 2 && queue.reason && h('div', { class: 'reason' }, visible(queue.reason)))));
+  }
+}

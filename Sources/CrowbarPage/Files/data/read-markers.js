@@ -1,0 +1,59 @@
+// Read markers: how far the reader has read each channel, on all devices.
+
+const sendEvery = 2000;
+
+export class ReadMarkers {
+  #api;
+  #unread;
+  #markers = new Map();
+  #onHide = () => { if (document.hidden) this.flush(); };
+
+  constructor(api, unread) {
+    this.#api = api;
+    this.#unread = unread;
+    document.addEventListener('visibilitychange', this.#onHide);
+  }
+
+  /** Notes that the reader has seen a message, which may be the last one. Sent at most every two seconds for each channel. */
+  read(id, message, isLast) {
+    const marker = this.#markers.get(id) ?? { position: 0, sentAt: 0 };
+    if (message.position <= marker.position || this.#unread.of(id).unread === 0) return;
+    Object.assign(marker, { position: message.position, eventId: message.eventId });
+    this.#markers.set(id, marker);
+    if (isLast) this.#unread.set({ channelId: id, eventId: message.eventId, unread: 0, mentions: 0 });
+    if (marker.timer !== undefined) return;
+    marker.timer = setTimeout(() => this.#send(id), Math.max(0, marker.sentAt + sendEvery - Date.now()));
+  }
+
+  /** Sets the marker to just before a message. */
+  async setUnread(id, eventId) {
+    clearTimeout(this.#markers.get(id)?.timer);
+    this.#markers.delete(id);
+    await this.#api.post('/api/read', { channelId: id, eventId, unread: true });
+    this.#unread.refresh();
+  }
+
+  /** Sends the markers that wait; the page may be about to close. */
+  flush() {
+    for (const [id, marker] of this.#markers) if (marker.timer !== undefined) this.#send(id, true);
+  }
+
+  stop() {
+    this.flush();
+    document.removeEventListener('visibilitychange', this.#onHide);
+  }
+
+  async #send(id, keepalive = false) {
+    const marker = this.#markers.get(id);
+    clearTimeout(marker.timer);
+    marker.timer = undefined;
+    marker.sentAt = Date.now();
+    try {
+      await this.#api.post('/api/read', { channelId: id, eventId: marker.eventId }, { keepalive });
+      if (!keepalive) this.#unread.refresh();
+    } catch {
+      // The reader sees the messages again, and the next one moves the marker.
+      marker.position = 0;
+    }
+  }
+}

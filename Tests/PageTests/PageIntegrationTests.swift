@@ -1,0 +1,53 @@
+import CrowbarPage
+import CrowbarTesting
+import Glibc
+import Testing
+
+/// The web page in a real Chromium against the real server. Each script in `Browser` starts a server of its own, and
+/// fails on a console error and on a violation of the content security policy.
+@Suite(.serialized) struct PageIntegrationTests {
+    private static let folder = String(#filePath.dropLast("PageIntegrationTests.swift".count))
+
+    /// The binaries, beside the test bundle.
+    private static var binaries: String {
+        var buffer = [CChar](repeating: 0, count: 4_096)
+        let count = readlink("/proc/self/exe", &buffer, buffer.count - 1)
+        let own = String(decoding: buffer[..<max(0, count)].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        let bundle = CommandLine.arguments.first { $0.hasSuffix(".xctest") } ?? own
+        return String(bundle[..<(bundle.lastIndex(of: "/") ?? bundle.endIndex)])
+    }
+
+    @Test func twoPeopleTalk() async throws { try await run("chat") }
+    @Test func theFoldIsTheServers() async throws { try await run("fold") }
+    @Test func nothingIsLostOrDoubledOverARestart() async throws { try await run("restart") }
+    @Test func theListIsBoundedAndDoesNotJump() async throws { try await run("list") }
+    @Test func everyScreenIsAccessible() async throws { try await run("screens") }
+    @Test func hostileContentStaysText() async throws { try await run("injection") }
+    @Test func anOperatorRedrivesDeadLetters() async throws { try await run("console") }
+
+    /// Runs a script to its end.
+    private func run(_ script: String) async throws {
+        let root = Self.folder + "../../"
+        let process = try LineProcess(
+            root + ".build/test-python/bin/python",
+            arguments: [
+                "-B", Self.folder + "Browser/\(script).py", Self.binaries + "/crowbar", "\(try LoopbackPort.free())",
+            ],
+            environment: ["PATH=/usr/bin:/bin", "HOME=/tmp", "LANG=C.UTF-8"])
+        let end = try await process.end(within: .seconds(900))
+        let output = process.unread.map { String(decoding: $0, as: UTF8.self) }.joined(separator: "\n")
+        #expect(end == .exited(0), "\(script).py:\n\(output)\n\(process.standardError)")
+    }
+
+    /// Bytes of the files that the sign-in and the chat load, and of all: they are read by people and sent as they are.
+    @Test func thePageIsSmall() {
+        let sizes = PageFiles.all.map { (path: $0.path, bytes: $0.text.utf8CodeUnitCount) }
+        let all = sizes.reduce(0) { $0 + $1.bytes }
+        let index = PageFiles.all.first { $0.path == "index.html" }.map { "\($0.text)" } ?? ""
+        let first = sizes.filter { $0.path == "index.html" || index.contains("/\($0.path)\"") }
+        let bytes = first.reduce(0) { $0 + $1.bytes }
+        #expect(first.contains { $0.path == "chat/message-list.js" } && first.contains { $0.path == "base.css" })
+        #expect(bytes <= 120 << 10, "the first screen has \(bytes) bytes; at most \(120 << 10)")
+        #expect(all <= 240 << 10, "the page has \(all) bytes; at most \(240 << 10)")
+    }
+}
