@@ -18,6 +18,8 @@ public struct APIConfiguration: Sendable {
         public static let command = 1 << 20
         /// A body of many commands, in bytes.
         public static let commands = 16 << 20
+        /// The lines of such a body: each is answered, also one that is refused.
+        public static let commandLines = 100_000
         /// What is read and dropped of a body that is too long before the connection is ended, in bytes.
         public static let dropped = 32 << 20
         /// All bodies together that are held at a time, in bytes; what is over it is refused with `unavailable`.
@@ -38,7 +40,7 @@ public struct APIConfiguration: Sendable {
         public static let chunkEntries = 1_000
         /// Bytes of a stream that are written together.
         public static let write = 64 << 10
-        /// Bytes of a stream that the kernel is asked to keep for a reader; it doubles the number.
+        /// Bytes of a long answer that the kernel is asked to keep for a reader; it doubles the number.
         public static let kernelBuffer = 256 << 10
         /// Event streams at once; half of them may be without a token.
         public static let streams = 2_000

@@ -46,10 +46,11 @@ final class APIResponder: Sendable {
         let readable = ReadableLog(configuration.log)
         commands = CommandsRoute(
             ingest: configuration.ingest, bodies: bodies, door: door, authenticator: authenticator, limiter: limiter)
-        events = EventsRoute(log: readable, rights: rights, readers: readers)
+        let turns = CatchUpTurns()
+        events = EventsRoute(log: readable, rights: rights, readers: readers, turns: turns)
         stream = EventStreamRoute(
             EventStream.Shared(
-                log: readable, readers: readers, broadcaster: broadcaster, turns: CatchUpTurns(), sparseLog: log,
+                log: readable, readers: readers, broadcaster: broadcaster, turns: turns, sparseLog: log,
                 now: configuration.now, times: rules.times),
             rights: rights, limiter: limiter, limits: .init(door, connections: rules.connections))
         let (readers, rights, limiter) = (readers, rights, limiter)
@@ -119,7 +120,8 @@ final class APIResponder: Sendable {
             try query.refuseUnknown(knowing: EventsRoute.parameters)
             let reader = try await readers.reader(request.headers, query, path: path, address: address)
             try limiter.admit(.events, reader, address: address)
-            return try await events.respond(query, reader, try await rights.access(for: reader.reader))
+            return try await events.respond(
+                query, reader, try await rights.access(for: reader.reader), on: channel)
         case "/api/events/stream":
             try Self.expect(.get, request, path)
             return try await stream.respond(request, try query(), path: path, on: channel, address: address)

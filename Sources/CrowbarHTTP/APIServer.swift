@@ -130,7 +130,7 @@ public struct APIServer: Service {
             response.headers[.date] = date.text(now())
             let ends = response.status == .contentTooLarge || response.status == .requestTimeout
             if ends { response.headers[.connection] = "close" }
-            if response.headers[.contentType] == "text/event-stream" {
+            if response.body.contentLength ?? .max > APIConfiguration.Limit.kernelBuffer {
                 // Else the kernel keeps megabytes for a reader that does not read.
                 try? await channel.setOption(
                     .socketOption(.so_sndbuf), value: numericCast(APIConfiguration.Limit.kernelBuffer)

@@ -14,7 +14,7 @@ struct Credential: Sendable {
     var caller: CallerLimits.Caller? {
         guard let hash else { return nil }
         switch principal.kind {
-        case .session: return .session(hash)
+        case .session: return .session(principal.userId)
         case .machineToken: return .machineToken(hash)
         }
     }

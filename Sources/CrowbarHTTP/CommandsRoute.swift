@@ -1,4 +1,5 @@
 import CrowbarCore
+import Glibc
 import HTTPTypes
 import HummingbirdCore
 import JSONBytes
@@ -55,6 +56,12 @@ struct CommandsRoute: Sendable {
         let body = try await bodies.read(
             request, upTo: APIConfiguration.Limit.commands, for: holder(credential),
             tooLarge: "many commands are at most 16 MiB long; send them in parts")
+        // Lines that are refused cost no command of the rate, so they have a limit of their own.
+        if LineBatches.hasMoreLines(than: APIConfiguration.Limit.commandLines, body.bytes) {
+            throw APIFailure(
+                .tooLarge,
+                "a body of commands has at most \(APIConfiguration.Limit.commandLines) lines; send it in parts")
+        }
         var credential = credential
         try await reauthorize(&credential)
         let held = HeldBody(body)
@@ -192,6 +199,23 @@ struct LineBatches {
     private var at = 0
 
     init(_ bytes: [UInt8]) { self.bytes = bytes }
+
+    /// Whether a body has more lines than a number, empty ones among them. It looks no further than that.
+    static func hasMoreLines(than limit: Int, _ bytes: [UInt8]) -> Bool {
+        bytes.withUnsafeBytes { buffer in
+            var (count, at) = (0, 0)
+            while at < buffer.count {
+                if count == limit { return true }
+                count += 1
+                // memchr(3): the library's search, as 16 MiB are looked through.
+                guard let start = buffer.baseAddress?.advanced(by: at),
+                    let found = memchr(start, 0x0A, buffer.count - at)
+                else { return false }
+                at += UnsafeRawPointer(found) - start + 1
+            }
+            return false
+        }
+    }
 
     mutating func next() -> [ArraySlice<UInt8>]? {
         var batch: [ArraySlice<UInt8>] = []

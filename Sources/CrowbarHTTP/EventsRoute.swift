@@ -9,6 +9,8 @@ struct EventsRoute: Sendable {
     let log: ReadableLog
     let rights: ReadAccess
     let readers: ReaderAuthenticator
+    /// A call can look at the whole log for few events, so it reads each part in its turn.
+    let turns: CatchUpTurns
 
     /// The parameters of a call.
     static let parameters = ["after", "limit", "type", "channel", ReaderAuthenticator.all]
@@ -16,13 +18,17 @@ struct EventsRoute: Sendable {
     /// - Parameters:
     ///   - reader: Who reads.
     ///   - access: What they may read.
-    func respond(_ query: Query, _ reader: AuthenticatedReader, _ access: Access) async throws -> Response {
+    ///   - channel: The connection. Once it is closed nothing more is read.
+    func respond(
+        _ query: Query, _ reader: AuthenticatedReader, _ access: Access, on channel: any Channel
+    ) async throws -> Response {
         let filter = try EventFilter(query)
         let limit = try Self.limit(query)
         let start = try await Self.position(after: query["after"], log)
         // The page ends at the head as it is now, so that it ends at all however fast the log grows.
         var pages = PageReader(
-            log: log, filter: filter, rights: rights, access: access, left: limit, at: start, end: access.head)
+            log: log, filter: filter, rights: rights, turns: turns, access: access, left: limit, at: start,
+            end: access.head)
         // The first lines are read before the head leaves, so that a log that cannot be read is a 503.
         let first = try await pages.next()
         let (begun, readers) = (pages, readers)
@@ -32,6 +38,8 @@ struct EventsRoute: Sendable {
                 var (pages, reader) = (begun, reader)
                 var lines = first
                 while let chunk = lines {
+                    // A part without wanted events writes nothing, so no write fails.
+                    guard channel.isActive else { throw ChannelError.ioOnClosedChannel }
                     if let ended = await readers.end(of: &reader) {
                         var json = JSONWriter(capacity: 112)
                         APIFailure.write(ended, to: &json)
@@ -71,6 +79,7 @@ private struct PageReader: Sendable {
     let log: ReadableLog
     let filter: EventFilter
     let rights: ReadAccess
+    let turns: CatchUpTurns
     var access: Access
     var left: Int
     var at: Int64
@@ -78,9 +87,10 @@ private struct PageReader: Sendable {
     private var hasBegun = false
 
     init(
-        log: ReadableLog, filter: EventFilter, rights: ReadAccess, access: Access, left: Int, at: Int64, end: Int64
+        log: ReadableLog, filter: EventFilter, rights: ReadAccess, turns: CatchUpTurns, access: Access, left: Int,
+        at: Int64, end: Int64
     ) {
-        (self.log, self.filter, self.rights, self.access) = (log, filter, rights, access)
+        (self.log, self.filter, self.rights, self.turns, self.access) = (log, filter, rights, turns, access)
         (self.left, self.at, self.end) = (left, at, end)
     }
 
@@ -90,8 +100,11 @@ private struct PageReader: Sendable {
         // A client may take long to read a long page; each part is given by the rights of its moment.
         if hasBegun { access = try await rights.access(for: access.reader) }
         hasBegun = true
-        let page = try await log.page(
-            after: at, limit: APIConfiguration.Limit.chunkEntries, maxBytes: APIConfiguration.Limit.chunk, for: access)
+        let page = try await turns.run { [log, at, access] in
+            try await log.page(
+                after: at, limit: APIConfiguration.Limit.chunkEntries, maxBytes: APIConfiguration.Limit.chunk,
+                for: access)
+        }
         guard let through = page.through else { return nil }
         var lines = ByteBuffer()
         lines.reserveCapacity(page.page.bytes.count + page.entries.count * 40)

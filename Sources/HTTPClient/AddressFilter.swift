@@ -10,13 +10,16 @@ package struct AddressFilter: Hashable, Sendable {
 
     /// What is allowed beyond public addresses.
     package var leave: Leave
+    /// What is refused whatever `leave` allows.
+    private var denied: [AddressBlock]
 
-    package init(leave: Leave) { self.leave = leave }
+    package init(leave: Leave, denied: [AddressBlock] = []) { (self.leave, self.denied) = (leave, denied) }
 
     /// Whether a request may go to this address, which must be the one connected to: what a name or an odd spelling
     /// stands for is known only then.
     package func allows(_ address: IPAddress) -> Bool {
         let judged = address.inner
+        if denied.contains(where: { $0.contains(judged) }) { return false }
         if Self.isPublic(judged) { return true }
         switch leave {
         case .none: return false

@@ -7,7 +7,7 @@ import Testing
     private typealias Caller = CallerLimits.Caller
     private typealias Call = CallerLimits.Call
 
-    private static let session = Caller.session([1])
+    private static let session = Caller.session("ann")
     private static let token = Caller.machineToken([1])
     private static let address = Caller.address("203.0.113.9")
     private static let limited = MachineTokenRates(
@@ -60,7 +60,7 @@ import Testing
         #expect(all == 200)
         let view = limits.take(1_000, .view, by: Self.session, now: 0).count
         #expect(view == 200)
-        let other = limits.take(1, .command, by: .session([2]), now: 0).count
+        let other = limits.take(1, .command, by: .session("bob"), now: 0).count
         #expect(other == 1)
         // The same hash as another kind of token is not the same caller.
         let token = limits.take(1, .command, by: .machineToken([1]), now: 0).count

@@ -47,7 +47,7 @@ import Testing
             }
             Self.expectRefused(
                 try await server.client.post(Self.message, token: "alice"),
-                "this session exceeds its limit of 20 commands a second, burst 200; try again in 1 second")
+                "this user exceeds the limit of 20 commands a second, burst 200; try again in 1 second")
             Self.expectRefused(try await server.client.postLines([Self.message], token: "alice"), "this session")
             // Another session of the same user, another user, the user's machine token, and what is no command.
             for token in ["laptop", "bob", "robot"] {
@@ -123,7 +123,7 @@ import Testing
             }
             Self.expectRefused(
                 try await server.client.call(.GET, "/views/unread.json", token: "alice"),
-                "this session exceeds its limit of 50 reads a second, burst 200")
+                "this user exceeds the limit of 50 views a second, burst 200")
             #expect(try await server.client.call(.GET, "/views/allchannels.json", token: "robot").status == 503)
             clock.advance(1_000)
             for _ in 0..<50 {
@@ -180,7 +180,7 @@ import Testing
             #expect(try await server.client.post(Self.message, token: "alice").status == 200)
             #expect(try await server.client.call(.GET, "/views/unread.json", token: "alice").status == 503)
             Self.expectRefused(
-                try await server.client.call(.GET, "/views/unread.json", token: "alice"), "1 read a second, burst 1")
+                try await server.client.call(.GET, "/views/unread.json", token: "alice"), "1 view a second, burst 1")
         }
     }
 

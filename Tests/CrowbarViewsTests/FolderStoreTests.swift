@@ -53,7 +53,7 @@ import Testing
     }
 
     @Test func filesAreMadeForEverybodyToReadReplacedAndDeleted() async throws {
-        #expect(try await store.list().isEmpty)
+        #expect(try await store.list(of: "e1").isEmpty)
         guard case .written(let first?) = await write(.messages("a"), "one") else {
             Issue.record("not written")
             return
@@ -61,7 +61,7 @@ import Testing
         #expect(text("messages/a.json") == "one")
         #expect(info("messages/a.json").st_mode & 0o777 == 0o644 && info("messages").st_mode & 0o777 == 0o755)
         #expect(info("").st_mode & 0o777 == 0o755)
-        #expect(try await store.list() == [.messages("a"): first])
+        #expect(try await store.list(of: "e1") == [.messages("a"): first])
         // The same content is not written again.
         let inode = info("messages/a.json").st_ino
         #expect(await write(.messages("a"), "one") == .written(tag: first))
@@ -84,18 +84,18 @@ import Testing
     }
 
     @Test func aCrashBetweenWritingAndRenamingLeavesNoHalfFile() async throws {
-        _ = try await store.list()
+        _ = try await store.list(of: "e1")
         #expect(await write(.messages("a"), "whole").isWritten)
         make("messages/.crowbar-4711.tmp", "hal")
         make(".crowbar-\(getpid()).tmp", "hal")
         #expect(await write(.allChannels, "[]").isWritten)
-        #expect(Set(try await store.list().keys) == [.messages("a"), .allChannels])
+        #expect(Set(try await store.list(of: "e1").keys) == [.messages("a"), .allChannels])
         #expect(names("messages") == ["a.json"] && text("messages/a.json") == "whole")
         #expect(names("") == [".crowbar-published", "allchannels.json", "messages"])
     }
 
     @Test func symbolicLinksAreNotFollowed() async throws {
-        _ = try await store.list()
+        _ = try await store.list(of: "e1")
         #expect(await write(.messages("a"), "x").isWritten)
         // In place of a file: the link is replaced, and what it leads to stays.
         make("victim", "dear")
@@ -121,11 +121,24 @@ import Testing
         }
         #expect(reason.contains("it is a symbolic link, which is not followed"), "\(reason)")
         #expect(opendir(outside).map { closedir($0) } == 0)
-        await #expect(throws: PublishFailure.self) { try await store.list() }
+        await #expect(throws: PublishFailure.self) { try await store.list(of: "e1") }
         guard case .targetFailed = await store.delete(.channel("a"), position: 1) else {
             Issue.record("deleted through a link")
             return
         }
+    }
+
+    @Test func aFolderOfAnotherLogIsRefused() async throws {
+        _ = try await store.list(of: "e1")
+        _ = await write(.messages("a"), "one")
+        let failure = await #expect(throws: PublishFailure.self) { try await store.list(of: "other") }
+        #expect(failure?.description.contains("published from another log") == true)
+        #expect(text("messages/a.json") == "one")
+        #expect(Array(try await store.list(of: "e1").keys) == [.messages("a")])
+        // A mark that a crash left empty is made again. What is in the folder is then nobody's.
+        make(FolderStore.mark, "")
+        #expect(try await store.list(of: "other").isEmpty)
+        await #expect(throws: PublishFailure.self) { try await store.list(of: "e1") }
     }
 
     @Test func filesOfAFolderThatIsNotCrowbarsAreNotListed() async throws {
@@ -133,13 +146,13 @@ import Testing
         mkdir(path + "/messages", 0o755)
         make("messages/own.json", "mine")
         make("messages/Other.json", "mine")
-        #expect(try await store.list().isEmpty)
+        #expect(try await store.list(of: "e1").isEmpty)
         // From the second time on it is Crowbar's folder, and what looks like its files is.
-        #expect(Array(try await store.list().keys) == [.messages("own")])
+        #expect(Array(try await store.list(of: "e1").keys) == [.messages("own")])
     }
 
     @Test func whatIsInTheWayIsSaid() async throws {
-        _ = try await store.list()
+        _ = try await store.list(of: "e1")
         mkdir(path + "/messages", 0o755)
         mkdir(path + "/messages/a.json", 0o755)
         guard case .fileFailed(let reason) = await write(.messages("a"), "x") else {
@@ -159,7 +172,7 @@ import Testing
         #expect(other.contains("remove it"), "\(other)")
         #expect(names("messages") == ["a.json"])
         let nowhere = FolderStore(folder.file("no/such/folder"))
-        let failure = await #expect(throws: PublishFailure.self) { try await nowhere.list() }
+        let failure = await #expect(throws: PublishFailure.self) { try await nowhere.list(of: "e1") }
         #expect(failure?.description.contains("make the folder above it") == true)
     }
 }

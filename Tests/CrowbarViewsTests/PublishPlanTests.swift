@@ -66,6 +66,17 @@ import Testing
         #expect(plan.next(now: 0) == nil)
     }
 
+    @Test func aDeletionDoesNotWaitForAWriteThatFailed() throws {
+        var plan = PublishPlan(known: [Self.a: (stamp(3), "t3")])
+        plan.want(Self.a, stamp(4))
+        let write = try next(&plan, 0)
+        plan.end(write, stamp(4), .fileFailed("changed meanwhile"), now: 0)
+        #expect(plan.next(now: 0) == nil && plan.heldFiles.count == 1)
+        plan.drop(Self.a)
+        #expect(plan.heldFiles.count == 0)
+        #expect(try next(&plan, 0).kind == .delete)
+    }
+
     @Test func whatTheTargetHasIsComparedWithWhatIsKnown() {
         var plan = PublishPlan(known: [
             Self.a: (stamp(3), "t3"), Self.b: (stamp(4), "t4"), .allChannels: (stamp(5), "t5"),

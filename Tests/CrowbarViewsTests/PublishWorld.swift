@@ -121,7 +121,7 @@ final class CountingStore: PublishStore {
 
     var calls: [String] { get async { await noted.calls } }
 
-    func list() async throws -> [PublishedFile: String?] { try await store.list() }
+    func list(of log: String) async throws -> [PublishedFile: String?] { try await store.list(of: log) }
 
     func write(_ file: PublishedFile, _ body: [UInt8], position: Int64, replacing tag: String?) async -> PublishResult {
         await noted.add("write \(file.path)")

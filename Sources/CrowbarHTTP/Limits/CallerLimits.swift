@@ -2,8 +2,8 @@
 struct CallerLimits: Sendable {
     /// Who calls, as far as rates are concerned.
     enum Caller: Hashable, Sendable {
-        /// The session of a signed-in person, by its token's hash.
-        case session([UInt8])
+        /// A signed-in person, by the user's id: all their sessions share one rate.
+        case session(String)
         /// A program's token, by its hash.
         case machineToken([UInt8])
         /// Everybody without a token at an address, by ``IPAddress/limitKey(of:)``.

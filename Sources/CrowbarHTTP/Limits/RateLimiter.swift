@@ -94,12 +94,13 @@ struct RateLimiter: Sendable {
         let noun =
             switch call {
             case .command: "command"
-            case .view, .events: "read"
+            case .view: "view"
+            case .events: "read"
             }
         let limit = "\(count(excess.rate.perSecond, noun)) a second, burst \(excess.rate.burst)"
         let text =
             switch caller {
-            case .session: "this session exceeds its limit of \(limit); \(wait)"
+            case .session: "this user exceeds the limit of \(limit); \(wait)"
             case .machineToken: "this token exceeds its limit of \(limit) ([limits] in crowbar.toml); \(wait)"
             case .address:
                 "calls without a token from \(address) exceed their limit of \(limit); use a token, or \(wait). "

@@ -35,6 +35,10 @@ final class EventStreamRoute: Sendable {
         // Before the reader: a refused call must not be in the audit log.
         try query.refuseUnknown(knowing: ["after", "type", "channel", Self.mine, ReaderAuthenticator.all])
         let isMine = try Self.isMine(query)
+        if isMine, query[ReaderAuthenticator.all] == "true" {
+            throw APIFailure(
+                .invalidCommand, "'\(Self.mine)' and '\(ReaderAuthenticator.all)' exclude each other", field: Self.mine)
+        }
         let reader = try await shared.readers.reader(
             request.headers, query, path: path, isPublic: !isMine, address: address)
         try limiter.admit(.events, reader, address: address)
@@ -71,11 +75,7 @@ final class EventStreamRoute: Sendable {
         guard isMine else { return (try await rights.access(for: reader.reader), nil) }
         switch reader.reader {
         case .user(let user): return try await rights.ownAccess(of: user)
-        case .all where shared.readers.door.isCommandLine:
-            throw APIFailure(.forbidden, "'\(Self.mine)' is about a user: call with that user's token")
-        case .all:
-            throw APIFailure(
-                .invalidCommand, "'\(Self.mine)' and '\(ReaderAuthenticator.all)' exclude each other", field: Self.mine)
+        case .all: throw APIFailure(.forbidden, "'\(Self.mine)' is about a user: call with that user's token")
         case .anonymous: throw APIFailure(.unauthorized, "'\(Self.mine)' needs a user's token")
         }
     }

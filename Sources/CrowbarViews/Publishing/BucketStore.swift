@@ -71,7 +71,7 @@ final class BucketStore: PublishStore {
 
     // MARK: Listing
 
-    func list() async throws -> [PublishedFile: String?] {
+    func list(of log: String) async throws -> [PublishedFile: String?] {
         var found: [PublishedFile: String?] = [:]
         do {
             for begin in ["all"] + PublishedFile.folders.map({ $0 + "/" }) { try await list(begin, &found) }

@@ -4,8 +4,8 @@ import Glibc
 /// A folder that files are published to.
 ///
 /// A file is written under a temporary name, synced and renamed, so that readers see the old content or the new one. No
-/// symbolic link below the folder is followed. A mark in the folder says that it is Crowbar's: only there are files
-/// deleted that this server does not know of.
+/// symbolic link below the folder is followed. A mark in the folder says that it is Crowbar's, and of which log: only
+/// there are files deleted that this server does not know of, and a folder of another log is refused.
 final class FolderStore: PublishStore {
     /// The file that marks the folder.
     static let mark = ".crowbar-published"
@@ -20,8 +20,8 @@ final class FolderStore: PublishStore {
 
     init(_ path: String) { self.path = path }
 
-    func list() async throws -> [PublishedFile: String?] {
-        try await run { () throws(PublishFailure) in try self.found() }.get()
+    func list(of log: String) async throws -> [PublishedFile: String?] {
+        try await run { () throws(PublishFailure) in try self.found(log) }.get()
     }
 
     func write(_ file: PublishedFile, _ body: [UInt8], position: Int64, replacing tag: String?) async -> PublishResult {
@@ -90,17 +90,50 @@ final class FolderStore: PublishStore {
         return .gone
     }
 
-    private func found() throws(PublishFailure) -> [PublishedFile: String?] {
+    /// How the line of the mark begins that names the log.
+    private static let logLine = "log: "
+
+    /// Marks the folder as that of a log.
+    /// - Returns: Whether it was marked before.
+    /// - Throws: ``PublishFailure`` if it is another log's.
+    private func mark(_ base: Int32, _ log: String) throws(PublishFailure) -> Bool {
+        let text =
+            "Crowbar publishes views to this folder, and deletes files of channels that are gone.\n"
+            + "\(Self.logLine)\(log)\n"
+        let new = openat(base, Self.mark, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o644)
+        if new >= 0 {
+            defer { close(new) }
+            guard Self.writeAll(Array(text.utf8), to: new), fsync(new) == 0 else {
+                let failure = failure("'\(Self.mark)' cannot be written in '\(path)'")
+                unlinkat(base, Self.mark, 0)
+                throw failure
+            }
+            return false
+        }
+        guard errno == EEXIST else { throw failure("'\(Self.mark)' cannot be made in '\(path)'") }
+        let old = openat(base, Self.mark, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
+        guard old >= 0 else { throw failure("'\(path)/\(Self.mark)' cannot be read") }
+        defer { close(old) }
+        var bytes = [UInt8](repeating: 0, count: 1024)
+        let count = read(old, &bytes, bytes.count)
+        guard count >= 0 else { throw failure("'\(path)/\(Self.mark)' cannot be read") }
+        if count == 0, unlinkat(base, Self.mark, 0) == 0 {
+            // The server ended before it wrote the mark.
+            return try mark(base, log)
+        }
+        let lines = String(decoding: bytes[..<count], as: UTF8.self).split(separator: "\n")
+        guard lines.contains("\(Self.logLine)\(log)") else {
+            throw PublishFailure(
+                "the folder '\(path)' has views that were published from another log, or from before a restore; set "
+                    + "another folder, or delete the files in it, '\(Self.mark)' too")
+        }
+        return true
+    }
+
+    private func found(_ log: String) throws(PublishFailure) -> [PublishedFile: String?] {
         let base = try self.base()
         defer { close(base) }
-        let isOwn = faccessat(base, Self.mark, F_OK, AT_SYMLINK_NOFOLLOW) == 0
-        if !isOwn {
-            let mark = openat(base, Self.mark, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o644)
-            guard mark >= 0 else { throw failure("'\(Self.mark)' cannot be made in '\(path)'") }
-            let text = "Crowbar publishes views to this folder, and deletes files of channels that are gone.\n"
-            _ = Self.writeAll(Array(text.utf8), to: mark)
-            close(mark)
-        }
+        let isOwn = try mark(base, log)
         var found: [PublishedFile: String?] = [:]
         for folder in [""] + PublishedFile.folders {
             let opened =

@@ -77,11 +77,12 @@ struct PublishPlan {
         if wish == .delete, holds[file] == nil { writes.append(file) }
     }
 
-    /// A file is not to be there.
+    /// A file is not to be there. A failed write does not delay its deletion.
     mutating func drop(_ file: PublishedFile) {
         guard let entry = entries[file], entry.wish != .delete else { return }
         entries[file]?.wish = .delete
-        if holds[file] == nil { deletions.append(file) }
+        holds[file] = nil
+        deletions.append(file)
     }
 
     /// Drops every file for which there is no reason to be there.

@@ -1,8 +1,9 @@
 /// Where files are published: a folder or a bucket. Calls are made one after the other.
 protocol PublishStore: Sendable {
     /// The published files that are there, each with its tag; nil where it has none.
-    /// - Throws: ``PublishFailure`` where the target cannot be listed now.
-    func list() async throws -> [PublishedFile: String?]
+    /// - Parameter log: The id of the log's first event.
+    /// - Throws: ``PublishFailure`` where the target cannot be listed now, or is marked as another log's.
+    func list(of log: String) async throws -> [PublishedFile: String?]
 
     /// Writes a file.
     /// - Parameter tag: The tag of the file that is there, where it is known.

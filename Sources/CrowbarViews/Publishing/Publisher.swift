@@ -104,8 +104,10 @@ public final class Publisher: Sendable {
         let now = views.clock()
         if !run.isListed {
             if let due = run.plan.due, due > now { return .milliseconds(due - now) }
+            // A log without events has nothing to publish, and nothing that tells it from another log.
+            guard let first = try await views.log.entry(atOrBefore: 1) else { return .growth }
             do {
-                run.plan.reconcile(try await store.list())
+                run.plan.reconcile(try await store.list(of: first.eventId))
                 run.plan.succeed()
                 // Of a view that is published no more, nothing is left.
                 run.plan.dropAll { target.views.contains($0.view) }
