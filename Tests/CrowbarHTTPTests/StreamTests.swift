@@ -189,7 +189,8 @@ import Testing
 
     static let refused: [(query: String, token: String?, status: Int, code: String, field: String?)] = [
         ("mine=true", nil, 401, "unauthorized", nil), ("mine=true", "sender", 403, "forbidden", nil),
-        ("mine=yes", "bob", 422, "invalid_command", "mine"), ("mine=true&all=true", "bob", 403, "forbidden", nil),
+        ("mine=yes", "bob", 422, "invalid_command", "mine"),
+        ("mine=true&all=true", "bob", 422, "invalid_command", "mine"),
         ("mine=true&all=true", "root", 422, "invalid_command", "mine"),
         ("mine=true&type=NONE", "bob", 422, "invalid_command", "type"),
     ]

@@ -133,14 +133,17 @@ import Testing
         #expect(plan.isDone && plan.heldFiles.reason == nil)
     }
 
-    @Test func aHeldFileThatIsDroppedIsDeletedInItsTime() throws {
+    @Test func aDeletionThatFailsIsTriedAgainInItsTime() throws {
         var plan = PublishPlan()
         plan.want(Self.a, stamp(1))
         let first = try next(&plan, 0)
         plan.end(first, stamp(1), .newer(7), now: 0)
         plan.drop(Self.a)
-        #expect(plan.next(now: 999) == nil)
-        #expect(plan.next(now: 1_000)?.kind == .delete)
+        let deletion = try next(&plan, 0)
+        #expect(deletion.kind == .delete)
+        plan.end(deletion, nil, .newer(7), now: 0)
+        #expect(plan.next(now: 1_999) == nil)
+        #expect(plan.next(now: 2_000)?.kind == .delete)
     }
 
     @Test(

@@ -92,10 +92,11 @@ struct RateLimiter: Sendable {
         func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
         let wait = "try again in \(count(excess.retryAfter, "second"))"
         let noun =
-            switch call {
-            case .command: "command"
-            case .view: "view"
-            case .events: "read"
+            switch (call, caller) {
+            case (.command, _): "command"
+            // One rate for views and events.
+            case (_, .address), (.events, _): "read"
+            case (.view, _): "view"
             }
         let limit = "\(count(excess.rate.perSecond, noun)) a second, burst \(excess.rate.burst)"
         let text =
