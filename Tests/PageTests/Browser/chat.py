@@ -148,6 +148,6 @@ with world() as here:
     other = bob.context.new_page()
     other.goto(server.url + "/")
     expect(other.get_by_role("link", name=re.compile("^general"))).to_be_visible()
-    other.get_by_role("button", name="bob").last.click()
+    other.locator(".account-button").click()
     other.get_by_role("menuitem", name="Sign out").click()
     expect(bob.get_by_text("You signed out in another tab.")).to_be_visible()

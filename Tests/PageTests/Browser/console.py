@@ -62,7 +62,7 @@ with world() as here:
     until(lambda: len(server.call("ada", "/api/admin/dead-letters/hook")[1]) == 3, "three dead letters", 60, server.log)
 
     ada = here.sign_in("ada")
-    ada.get_by_role("button", name="ada").last.click()
+    ada.locator(".account-button").click()
     ada.get_by_role("menuitem", name="Console").click()
     expect(ada.get_by_role("rowheader", name="hook")).to_be_visible()
     expect(ada.locator("tbody .health")).to_contain_text("degraded")

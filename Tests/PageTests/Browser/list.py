@@ -64,6 +64,12 @@ with world() as here:
     # At the end it follows.
     server.command("bob", "SEND_MESSAGE", "general", message="more news", eventId="news2")
     expect(row(ann, "more news")).to_be_in_viewport()
+    # Also while the message field grows and shrinks.
+    box = ann.get_by_role("textbox", name="Message general")
+    box.fill("line\n" * 8)
+    expect(row(ann, "more news")).to_be_in_viewport(ratio=1)
+    expect(ann.locator(".jump")).to_be_hidden()
+    box.fill("")
 
     # A link to a message, and Back.
     ann.goto(f"{server.url}/#/c/general/m/m700")

@@ -27,6 +27,7 @@ export class MessageList {
   #lookalikes = () => new Set();
   #seen;
   #isBusy = false;
+  #lastTop = 0;
   #isHeld = false;
   #loadQuote;
 
@@ -204,7 +205,12 @@ export class MessageList {
     const { scrollTop, scrollHeight, clientHeight } = this.list;
     const below = scrollHeight - scrollTop - clientHeight;
     const [, to] = this.#slice();
-    this.#isAtEnd = below < 4 && to === this.#messages.length && !this.#window?.newer;
+    const isEndShown = to === this.#messages.length && !this.#window?.newer;
+    // A list that became lower, as when the message field grows, is still followed: nobody has scrolled up.
+    const stays = this.#isAtEnd && isEndShown && scrollTop >= this.#lastTop;
+    this.#isAtEnd = isEndShown && (below < 4 || stays);
+    this.#lastTop = scrollTop;
+    if (stays && below >= 4) this.#stick();
     if (this.#isAtEnd) {
       this.#missed = 0;
       this.#to = Infinity;
@@ -260,6 +266,7 @@ export class MessageList {
   }
 
   #showJump() {
+    if (this.#isAtEnd && document.activeElement === this.jump) this.#active?.focus({ preventScroll: true });
     this.jump.hidden = this.#isAtEnd;
     this.jump.textContent = this.#missed ? `${this.#missed} new` : 'To the newest';
   }

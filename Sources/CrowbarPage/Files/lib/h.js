@@ -44,13 +44,17 @@ const values = new WeakMap();
  * `create(item)` gives a node; it is called again only if `same(old, item)` is false. Focus inside reused nodes stays.
  */
 export function keyed(parent, items, key, create, same = (a, b) => a === b) {
+  const wanted = new Set(items.map(key));
   const old = new Map();
-  for (const node of parent.children) old.set(keys.get(node), node);
+  // What goes is removed first: else all nodes behind it would be moved, and a moved node loses the focus.
+  for (const node of [...parent.children]) {
+    if (wanted.has(keys.get(node))) old.set(keys.get(node), node);
+    else node.remove();
+  }
   let next = parent.firstElementChild;
   for (const item of items) {
     const name = key(item);
     let node = old.get(name);
-    old.delete(name);
     if (!node || !same(values.get(node), item)) {
       const fresh = create(item, node);
       if (node && node !== fresh) {
@@ -64,7 +68,6 @@ export function keyed(parent, items, key, create, same = (a, b) => a === b) {
     if (node === next) next = node.nextElementSibling;
     else parent.insertBefore(node, next);
   }
-  for (const node of old.values()) node.remove();
 }
 
 /** An icon of 20 × 20 from the data of one path. The button around it has the name. */
