@@ -184,6 +184,7 @@ def check_stream(settings, hooks):
             is_positive = case.meta.generation.mode.is_positive
             if is_positive:
                 hooks.use_what_exists(case)
+            hooks.keep_rules_between_parameters(case)
             arguments = case.as_transport_kwargs(base_url=settings["url"])
             # Sixteen streams of one user are open at most, and one that was just closed may still count.
             with Stream(settings, next(hooks.callers), **arguments) as stream:

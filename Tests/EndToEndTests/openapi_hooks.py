@@ -141,6 +141,8 @@ def keep_rules_between_parameters(case):
     valid = valid_names(case, "query", query)
     if "min" not in query and "wait" in valid:
         del query["wait"]
+    if "mine" in valid and "all" in valid:
+        del query["all"]
     if "/views/messages/" in case.operation.path:
         given = sorted((name for name in ("before", "after", "around") if name in query), key=valid.__contains__)
         for name in given[1:]:
