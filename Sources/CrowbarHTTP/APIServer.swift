@@ -114,18 +114,9 @@ public struct APIServer: Service {
             if request.headers[.expect] == "100-continue", length <= APIConfiguration.Limit.commands {
                 try await writer.writeInformationalHead(HTTPResponse(status: .continue))
             }
-            func address() -> String {
+            var response = await responder.respond(to: request, on: channel) {
                 guard let peer = channel.remoteAddress?.ipAddress else { return "local" }
                 return proxies.caller(peer: peer, request.headers)
-            }
-            var response: Response
-            if EventLoopWork.includes(request.head) {
-                response = await responder.respond(to: request, on: channel, address: address)
-            } else {
-                response = await EventLoopWork.leave {
-                    await responder.respond(to: request, on: channel, address: address)
-                }
-                response.body = response.body.offEventLoop()
             }
             response.headers[.date] = date.text(now())
             let ends = response.status == .contentTooLarge || response.status == .requestTimeout

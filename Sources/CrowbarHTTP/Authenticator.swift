@@ -96,9 +96,7 @@ final class Authenticator: Sendable {
 
     private func look(_ hash: [UInt8], _ now: Int64) async throws -> Principal? {
         if let known = state.withLock({ $0.cache.principal(of: hash, now: now) }) { return known }
-        // It may read a database, which blocks.
-        let found = try await EventLoopWork.leave { try await configuration.authenticate(hash) }
-        guard let principal = found else { return nil }
+        guard let principal = try await configuration.authenticate(hash) else { return nil }
         if let expires = principal.expires, expires <= now { return nil }
         state.withLock { $0.cache.store(principal, of: hash, now: now) }
         return principal

@@ -44,7 +44,7 @@ struct CommandsRoute: Sendable {
         try Self.authorize(credential)
     }
 
-    static func isLines(_ contentType: String?) -> Bool {
+    private static func isLines(_ contentType: String?) -> Bool {
         guard let contentType else { return false }
         return contentType.prefix { $0 != ";" && $0 != " " }.lowercased() == "application/x-ndjson"
     }

@@ -91,9 +91,6 @@ struct AccountedChannel: ServerChildChannel {
     func handle(value connection: HTTP1Channel.Value, logger: Logger) async {
         // The task holds it from here on, and finishes its writer in any case.
         accepted.release(connection)
-        let executor = EventLoopTaskExecutor(connection.channel.eventLoop)
-        await withTaskExecutorPreference(executor) { await http.handle(value: connection, logger: logger) }
-        // Jobs refer to it without owning it.
-        withExtendedLifetime(executor) {}
+        await http.handle(value: connection, logger: logger)
     }
 }
