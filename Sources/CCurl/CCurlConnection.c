@@ -33,6 +33,7 @@ size_t ccurl_connection_address(const char *remote, uint8_t bytes[16]) {
 curl_socket_t ccurl_connection_open(ccurl_connection *connection, struct curl_sockaddr *address) {
     int made = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
     connection->opened[address->family == AF_INET ? 0 : 1] = made;
+    if (made > connection->multi->highest) connection->multi->highest = made;
     return made;
 }
 
@@ -83,7 +84,13 @@ bool ccurl_connection_is_ready(ccurl_connection *connection, const char *remote,
         return true;
     }
     int known = is_port ? connection->multi->sockets[local_port] - 1 : -1;
-    if (is_between(known, remote, remote_port, local_port)) connection->socket = known;
+    // The kernel gives one local port to connections to several receivers, of which the table has the newest.
+    bool is_known = is_between(known, remote, remote_port, local_port);
+    for (int other = 0; is_port && !is_known && other <= connection->multi->highest; other++) {
+        is_known = is_between(other, remote, remote_port, local_port);
+        if (is_known) known = other;
+    }
+    if (is_known) connection->socket = known;
     // Of a socket that is not known nothing is known: a new connection is certain.
     connection->is_unclean = connection->socket < 0 || !is_silent(connection);
     return !connection->is_unclean;

@@ -15,6 +15,8 @@ struct ccurl_multi {
     /// The socket behind each local port, plus 1; 0: none. libcurl 7.88 names the socket of a request only after the
     /// request (CURLINFO_ACTIVESOCKET), and its local port before. An entry may be out of date, so it is verified.
     int sockets[ccurl_ports];
+    /// The largest descriptor that a socket has had.
+    int highest;
 };
 
 /// The connection of one request.
