@@ -84,7 +84,7 @@ bool ccurl_connection_is_ready(ccurl_connection *connection, const char *remote,
         return true;
     }
     int known = is_port ? connection->multi->sockets[local_port] - 1 : -1;
-    // The kernel gives one local port to connections to several receivers, of which the table has the newest.
+    // Connections to different receivers can share a local port. The table has the newest of them.
     bool is_known = is_between(known, remote, remote_port, local_port);
     for (int other = 0; is_port && !is_known && other <= connection->multi->highest; other++) {
         is_known = is_between(other, remote, remote_port, local_port);

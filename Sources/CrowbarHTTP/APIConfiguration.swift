@@ -75,9 +75,9 @@ public struct APIConfiguration: Sendable {
         public static let answersOfCaller = 32 << 20
         /// Bytes of an answer that are held whoever reads it: shorter ones are not counted.
         public static let uncountedAnswer = 64 << 10
-        /// Commands of a session.
+        /// Commands of a signed-in user.
         public static let sessionCommands = CallRate(perSecond: 20, burst: 200)
-        /// Calls of views of a session.
+        /// Calls of views of a signed-in user.
         public static let sessionViews = CallRate(perSecond: 50, burst: 200)
         /// Reads of events and views from an address without a token. The burst lets ``streamsOfAddress`` streams come
         /// back at once.

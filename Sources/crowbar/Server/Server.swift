@@ -25,20 +25,10 @@ struct Server {
         let logging = LogSettings(configuration.log)
         let logger = Logger("crowbar", logging)
         let end = ServerEnd(logger: logger)
-        for line in ConfigurationOption.misspeltVariables { logger.warning("\(line)") }
-        let named = configuration.file == ConfigurationReader.defaultFile ? nil : configuration.file
-        if let line = ConfigurationOption.misspeltFile(named: named) { logger.warning("\(line)") }
+        warnOfMisspeltNames(logger)
         let descriptors = Self.raiseDescriptorLimit(logger)
         let socket = configuration.data + "/" + ControlFiles.socket
-        if socket.utf8.count > ListenProblem.maxSocketPath {
-            throw Refusal(ListenProblem.text(socket, errno: ENAMETOOLONG))
-        }
-        try DataLocation.check(configuration.data)
-        if let reason = addressProblemBeforeFirstStart() {
-            end.log(reason, limit: 0)
-            throw Refusal(reason)
-        }
-        try PublishPlace.check(configuration)
+        try checkPlaces(socket: socket, end)
         let stores = try openStores(logger)
         let checks = CheckDesk(now: Clock.monotonic)
         let ingest = stores.makeIngest(checks: checks.checks) { [logger] in
@@ -47,7 +37,6 @@ struct Server {
         let plugins = try PluginService(configuration, stores, ingest, checks, logger)
         let key = try ControlFiles.makeKey(in: configuration.data, random: { try SecureRandom.bytes($0) })
         for line in await ChannelCheck(stores).hookLines() { logger.warning("\(line)") }
-        let accounts = stores.accounts
         let views = Views(
             path: stores.folder.file("views.db"), log: stores.log, logger: Logger("crowbar.views", logging),
             clock: Clock.monotonic)
@@ -55,13 +44,7 @@ struct Server {
         let publishers = Publishers(
             configuration.publish, of: views, logger: Logger("crowbar.publish", logging),
             now: { Clock.milliseconds() / 1_000 })
-        let api = APIConfiguration(
-            ingest: ingest, log: stores.log,
-            authenticate: { try accounts.principal(forTokenHash: $0, now: Clock.milliseconds()) },
-            hash: { SHA256.hash($0) }, listings: plugins.listings, plugins: plugins.actions, views: views,
-            markers: stores.markers.map { ReadMarkers(log: stores.log, markers: $0) },
-            hook: { try accounts.hook(forTokenHash: $0).map { IncomingHook($0) } },
-            anonymousRead: configuration.anonymousRead, rates: rates, now: Clock.milliseconds, logger: logger)
+        let api = makeAPI(stores, ingest, plugins, views, rates, logger)
         let status = ServerStatus(
             dataFolder: PluginService.absolute(configuration.data), log: stores.log, plugins: plugins.listings.plugins)
         var actions = stores.accountActions(ingest) { [logger] in logger.notice("\($0)") }
@@ -76,44 +59,86 @@ struct Server {
         // They end in the reverse order: first the listeners, then the plugins, ingest last, so that what was taken is
         // decided. So they do where a listener cannot listen.
         let (requests, shutdown) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
-        let reload = ServerReload(
-            running: configuration, load: reload, reloadPlugins: { try plugins.reload() },
-            problems: { new in
-                new.isPluginFolderNamed ? MissingPlugins.text(new).map { [$0] } ?? [] : []
-            },
-            reloadable: [
+        let reloader = makeReload(
+            plugins,
+            [
                 "log": { logging.values = $0.log }, "log.keep_deleted": { keep.value = $0.keepDeleted },
                 "limits": { rates.machineTokens = $0.limits },
-            ],
-            logger: logger)
+            ], logger)
+        let services: [ServiceGroupConfiguration.ServiceConfiguration] = [
+            .init(
+                service: SignalService(
+                    descriptor: signals, table: SignalPolicy.table, reload: reloader, shutdown: shutdown,
+                    logger: logger)),
+            .init(service: AccountsService(accounts: stores.accounts, logger: logger)),
+            .init(service: ViewsService(views: views)),
+            .init(service: PublishingService(publishers: publishers)),
+            .init(service: IngestService(ingest: ingest)),
+            .init(
+                service: RetentionService(
+                    setting: keep, log: stores.log, copies: views, clock: .system, logger: logger)),
+            .init(service: plugins),
+            .init(
+                service: Listener(server: control, address: socket),
+                failureTerminationBehavior: .gracefullyShutdownGroup),
+            .init(
+                service: Listener(server: people, address: "\(configuration.listen)"),
+                failureTerminationBehavior: .gracefullyShutdownGroup),
+            .init(
+                service: ShutdownService(requests: requests),
+                successTerminationBehavior: .gracefullyShutdownGroup),
+            .init(service: end, successTerminationBehavior: .ignore),
+        ]
         var group = ServiceGroupConfiguration(
-            services: [
-                .init(
-                    service: SignalService(
-                        descriptor: signals, table: SignalPolicy.table, reload: reload, shutdown: shutdown,
-                        logger: logger)),
-                .init(service: AccountsService(accounts: accounts, logger: logger)),
-                .init(service: ViewsService(views: views)),
-                .init(service: PublishingService(publishers: publishers)),
-                .init(service: IngestService(ingest: ingest)),
-                .init(
-                    service: RetentionService(
-                        setting: keep, log: stores.log, copies: views, clock: .system, logger: logger)),
-                .init(service: plugins),
-                .init(
-                    service: Listener(server: control, address: socket),
-                    failureTerminationBehavior: .gracefullyShutdownGroup),
-                .init(
-                    service: Listener(server: people, address: "\(configuration.listen)"),
-                    failureTerminationBehavior: .gracefullyShutdownGroup),
-                .init(
-                    service: ShutdownService(requests: requests),
-                    successTerminationBehavior: .gracefullyShutdownGroup),
-                .init(service: end, successTerminationBehavior: .ignore),
-            ],
-            logger: Logger("crowbar.services", logging, level: .critical))
+            services: services, logger: Logger("crowbar.services", logging, level: .critical))
         group.maximumGracefulShutdownDuration = .seconds(Self.shutdownSeconds)
         try await run(group, end, socket: socket)
+    }
+
+    /// What the API needs of the rest of the server.
+    private func makeAPI(
+        _ stores: Stores, _ ingest: Ingest, _ plugins: PluginService, _ views: Views, _ rates: CallerRates,
+        _ logger: Logger
+    ) -> APIConfiguration {
+        let accounts = stores.accounts
+        return APIConfiguration(
+            ingest: ingest, log: stores.log,
+            authenticate: { try accounts.principal(forTokenHash: $0, now: Clock.milliseconds()) },
+            hash: { SHA256.hash($0) }, listings: plugins.listings, plugins: plugins.actions, views: views,
+            markers: stores.markers.map { ReadMarkers(log: stores.log, markers: $0) },
+            hook: { try accounts.hook(forTokenHash: $0).map { IncomingHook($0) } },
+            anonymousRead: configuration.anonymousRead, rates: rates, now: Clock.milliseconds, logger: logger)
+    }
+
+    private func warnOfMisspeltNames(_ logger: Logger) {
+        for line in ConfigurationOption.misspeltVariables { logger.warning("\(line)") }
+        let named = configuration.file == ConfigurationReader.defaultFile ? nil : configuration.file
+        if let line = ConfigurationOption.misspeltFile(named: named) { logger.warning("\(line)") }
+    }
+
+    /// Checks the paths and the address before anything is made.
+    /// - Throws: ``Refusal``.
+    private func checkPlaces(socket: String, _ end: ServerEnd) throws {
+        if socket.utf8.count > ListenProblem.maxSocketPath {
+            throw Refusal(ListenProblem.text(socket, errno: ENAMETOOLONG))
+        }
+        try DataLocation.check(configuration.data)
+        if let reason = addressProblemBeforeFirstStart() {
+            end.log(reason, limit: 0)
+            throw Refusal(reason)
+        }
+        try PublishPlace.check(configuration)
+    }
+
+    /// What SIGHUP does.
+    /// - Parameter reloadable: The keys that take effect at once, each with what applies it.
+    private func makeReload(
+        _ plugins: PluginService, _ reloadable: [String: @Sendable (Configuration) -> Void], _ logger: Logger
+    ) -> ServerReload {
+        ServerReload(
+            running: configuration, load: reload, reloadPlugins: { try plugins.reload() },
+            problems: { $0.isPluginFolderNamed ? MissingPlugins.text($0).map { [$0] } ?? [] : [] },
+            reloadable: reloadable, logger: logger)
     }
 
     /// Why the address cannot be bound, before a new data folder is made for it: a start that fails leaves nothing
