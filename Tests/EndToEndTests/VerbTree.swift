@@ -21,6 +21,7 @@ struct VerbTree {
             switch words.first {
             case "replay": ["--from", "beginning"]
             case "erase": ["--yes"]
+            case "plugins" where words.last == "new": ["--lang", "python"]
             default: []
             }
         }
