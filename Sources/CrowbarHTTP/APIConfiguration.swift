@@ -34,6 +34,8 @@ public struct APIConfiguration: Sendable {
         public static let page = 1_000
         /// Events of a page at most.
         public static let maxPage = 100_000
+        /// Events that one call looks at, at most: a filter can leave out nearly all of them.
+        public static let scan = 200_000
         /// Bytes of JSON that are read from the log at a time, so that memory stays flat over a long page.
         public static let chunk = 256 << 10
         /// Entries that are read from the log at a time.
@@ -79,6 +81,8 @@ public struct APIConfiguration: Sendable {
         public static let sessionCommands = CallRate(perSecond: 20, burst: 200)
         /// Calls of views of a signed-in user.
         public static let sessionViews = CallRate(perSecond: 50, burst: 200)
+        /// Calls for events, and starts of event streams, of a signed-in user.
+        public static let sessionEvents = CallRate(perSecond: 50, burst: 200)
         /// Reads of events and views from an address without a token. The burst lets ``streamsOfAddress`` streams come
         /// back at once.
         public static let addressReads = CallRate(perSecond: 20, burst: 100)

@@ -47,7 +47,7 @@ final class APIResponder: Sendable {
         commands = CommandsRoute(
             ingest: configuration.ingest, bodies: bodies, door: door, authenticator: authenticator, limiter: limiter)
         let turns = CatchUpTurns()
-        events = EventsRoute(log: readable, rights: rights, readers: readers, turns: turns)
+        events = EventsRoute(log: readable, rights: rights, readers: readers, turns: turns, scan: rules.scan)
         stream = EventStreamRoute(
             EventStream.Shared(
                 log: readable, readers: readers, broadcaster: broadcaster, turns: turns, sparseLog: log,

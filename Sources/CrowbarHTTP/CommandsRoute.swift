@@ -4,6 +4,7 @@ import HTTPTypes
 import HummingbirdCore
 import JSONBytes
 import NIOCore
+import Synchronization
 
 /// `POST /api/commands`: one command as JSON, or many as NDJSON.
 struct CommandsRoute: Sendable {
@@ -71,9 +72,14 @@ struct CommandsRoute: Sendable {
             body: ResponseBody { writer in
                 var lines = LineBatches(held.bytes)
                 var caller = caller
+                // A batch is decoded while the one before is stored, and waits behind it in the log's queue.
+                var stored: StoredBatch?
                 while let batch = lines.next() {
-                    try await writer.write(await route.submit(batch, &caller))
+                    let next = await StoredBatch(route.decode(batch, &caller), route.ingest, after: stored)
+                    if let stored { try await writer.write(await stored.answers()) }
+                    stored = next
                 }
+                if let stored { try await writer.write(await stored.answers()) }
                 try await writer.finish(nil)
             })
     }
@@ -86,28 +92,24 @@ struct CommandsRoute: Sendable {
         var refusal: RateLimiter.Refusal?
     }
 
-    /// Submits the lines of a batch that the caller may submit, and refuses the others.
-    private func submit(_ lines: [ArraySlice<UInt8>], _ caller: inout Caller) async -> ByteBuffer {
+    /// Decodes the lines of a batch that the caller may submit, and refuses the others.
+    private func decode(_ lines: [ArraySlice<UInt8>], _ caller: inout Caller) async -> CommandBatch {
         do {
             try await reauthorize(&caller.credential)
         } catch let failure as APIFailure {
-            return Self.refuse(lines.count, failure.error)
+            return CommandBatch(refusals: Self.refuse(lines.count, failure.error))
         } catch {
             let refusal = CommandError(
                 .unavailable, "the token could not be looked up again; send this command again")
-            return Self.refuse(lines.count, refusal)
+            return CommandBatch(refusals: Self.refuse(lines.count, refusal))
         }
         var count = 0
         if caller.refusal == nil { (count, caller.refusal) = limiter.take(lines.count, .command, caller.credential) }
-        var answers = ByteBuffer()
-        if count > 0 {
-            answers = await Self.submit(Array(lines[..<count]), ingest, caller.credential.principal, door)
-        }
+        var batch = CommandBatch(lines[..<count], caller.credential.principal, door)
         if let refusal = caller.refusal {
-            answers.writeImmutableBuffer(
-                Self.refuse(lines.count - count, refusal.error, retryAfter: refusal.retryAfter))
+            batch.refusals = Self.refuse(lines.count - count, refusal.error, retryAfter: refusal.retryAfter)
         }
-        return answers
+        return batch
     }
 
     /// The same refusal for a number of lines.
@@ -116,39 +118,6 @@ struct CommandsRoute: Sendable {
         APIFailure.write(refusal, retryAfter: retryAfter, to: &json)
         var answers = ByteBuffer()
         for _ in 0..<count {
-            answers.writeBytes(json.bytes)
-            answers.writeInteger(UInt8(0x0A))
-        }
-        return answers
-    }
-
-    /// Submits a batch and gives one line for each of its lines, in their order.
-    private static func submit(
-        _ lines: [ArraySlice<UInt8>], _ ingest: Ingest, _ principal: Principal, _ door: Door
-    ) async -> ByteBuffer {
-        var requests: [Ingest.Request] = []
-        let parsed = lines.map { line -> CommandError? in
-            do throws(CommandError) {
-                if line.count > APIConfiguration.Limit.command {
-                    throw CommandError(.tooLarge, "a command is at most 1 MiB long")
-                }
-                requests.append(try request(Array(line), principal, door))
-                return nil
-            } catch {
-                return error
-            }
-        }
-        var outcomes = await ingest.submit(requests)[...]
-        var answers = ByteBuffer()
-        answers.reserveCapacity(lines.count * 112)
-        for refusal in parsed {
-            var json = JSONWriter(capacity: 112)
-            switch refusal.map({ .failure($0) }) ?? outcomes.popFirst() {
-            case .success(let receipt): write(receipt, to: &json)
-            case .failure(let error): APIFailure.write(error, to: &json)
-            // One outcome a request is Ingest's promise.
-            case nil: APIFailure.write(CommandError(.unavailable, "the command got no answer"), to: &json)
-            }
             answers.writeBytes(json.bytes)
             answers.writeInteger(UInt8(0x0A))
         }
@@ -181,6 +150,94 @@ struct CommandsRoute: Sendable {
         json.member("timestamp", receipt.timestamp)
         if receipt.isDuplicate { json.member("duplicate", true) }
         json.endObject()
+    }
+}
+
+/// Decoded lines of a body, and the refusals of lines that were not looked at.
+struct CommandBatch: Sendable {
+    fileprivate private(set) var requests: [Ingest.Request] = []
+    /// For each line that was looked at, why it is no command; nil where it is one.
+    fileprivate private(set) var errors: [CommandError?] = []
+    /// The answers of the lines behind them.
+    fileprivate var refusals = ByteBuffer()
+
+    init(refusals: ByteBuffer) { self.refusals = refusals }
+
+    init(_ lines: ArraySlice<ArraySlice<UInt8>>, _ principal: Principal, _ door: Door) {
+        requests.reserveCapacity(lines.count)
+        errors.reserveCapacity(lines.count)
+        for line in lines {
+            do throws(CommandError) {
+                if line.count > APIConfiguration.Limit.command {
+                    throw CommandError(.tooLarge, "a command is at most 1 MiB long")
+                }
+                requests.append(try CommandsRoute.request(Array(line), principal, door))
+                errors.append(nil)
+            } catch {
+                errors.append(error)
+            }
+        }
+    }
+}
+
+/// A batch on its way into the log.
+private final class StoredBatch: Sendable {
+    private typealias Outcomes = [Result<Receipt, CommandError>]
+
+    private struct State {
+        var outcomes: Outcomes?
+        var waiter: CheckedContinuation<Outcomes, Never>?
+    }
+
+    private let errors: [CommandError?]
+    private let refusals: ByteBuffer
+    private let state = Mutex(State())
+
+    /// Submits a batch. It returns at once, unless somebody is asked about its commands: that waits until the batch
+    /// before is stored, as its commands can decide who is asked.
+    init(_ batch: CommandBatch, _ ingest: Ingest, after other: StoredBatch?) async {
+        (errors, refusals) = (batch.errors, batch.refusals)
+        if ingest.submit(batch.requests, then: { [self] in end($0) }) { return }
+        _ = await other?.outcomes()
+        end(await ingest.submit(batch.requests))
+    }
+
+    private func end(_ outcomes: Outcomes) {
+        let waiter = state.withLock { state in
+            state.outcomes = outcomes
+            return state.waiter
+        }
+        waiter?.resume(returning: outcomes)
+    }
+
+    private func outcomes() async -> Outcomes {
+        await withCheckedContinuation { continuation in
+            let outcomes = state.withLock { state in
+                if state.outcomes == nil { state.waiter = continuation }
+                return state.outcomes
+            }
+            if let outcomes { continuation.resume(returning: outcomes) }
+        }
+    }
+
+    /// One line for each line of the batch, in their order, once they are stored.
+    func answers() async -> ByteBuffer {
+        var outcomes = await outcomes()[...]
+        var answers = ByteBuffer()
+        answers.reserveCapacity(errors.count * 112 + refusals.readableBytes)
+        for error in errors {
+            var json = JSONWriter(capacity: 112)
+            switch error.map({ .failure($0) }) ?? outcomes.popFirst() {
+            case .success(let receipt): CommandsRoute.write(receipt, to: &json)
+            case .failure(let error): APIFailure.write(error, to: &json)
+            // One outcome a request is Ingest's promise.
+            case nil: APIFailure.write(CommandError(.unavailable, "the command got no answer"), to: &json)
+            }
+            answers.writeBytes(json.bytes)
+            answers.writeInteger(UInt8(0x0A))
+        }
+        answers.writeImmutableBuffer(refusals)
+        return answers
     }
 }
 

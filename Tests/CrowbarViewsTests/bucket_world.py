@@ -3,7 +3,7 @@ stops and starts on request.
 
 Writes one JSON object a line: first {"port": …}, then {"request": …} for each request of Crowbar. Reads one a line and answers
 each with a line: {"get": KEY}, {"list": true}, {"put": KEY, "body": …, "position": …}, {"delete": KEY}, {"stop": true},
-{"start": true}, {"fail": STATUS, "code": …, "times": N}: the next N requests are answered so.
+{"start": true}, {"fail": STATUS, "code": …, "message": …, "times": N}: the next N requests are answered so.
 """
 
 import io
@@ -70,7 +70,7 @@ class Door:
         if fault:
             say({"request": told | {"status": fault["status"]}})
             start_response(f"{fault['status']} Fault", [("content-type", "application/xml")])
-            return [f"<Error><Code>{fault['code']}</Code><Message>no</Message></Error>".encode()]
+            return [f"<Error><Code>{fault['code']}</Code><Message>{fault['message']}</Message></Error>".encode()]
 
         def started(status, response_headers, exc_info=None):
             say({"request": told | {"status": int(status.split()[0])}})
@@ -121,5 +121,6 @@ for line in sys.stdin:
         server = serve(port)
         say({"done": True})
     elif "fail" in order:
-        faults += [{"status": order["fail"], "code": order.get("code", "InternalError")}] * order.get("times", 1)
+        fault = {"status": order["fail"], "code": order.get("code", "InternalError"), "message": order.get("message", "no")}
+        faults += [fault] * order.get("times", 1)
         say({"done": True})

@@ -108,6 +108,28 @@ import Testing
         #expect(table.contains("PUBLISHING") && table.contains("current, current"), "\(table)")
         #expect(folder.list("d").allSatisfy { !$0.contains("www") })
 
+        // What is erased leaves both, and the command names them.
+        run(folder, "user", "add", "root", "--admin")
+        run(folder, "user", "add", "bob")
+        let text = folder.crowbar("send", "general", "swordfish", "--as", "bob")
+        run(folder, "send", "news.2", "swordfish too", "--as", "bob")
+        try await poll("the texts") { isSame(paths) && folder.read("www/messages/news.2.json").contains("swordfish") }
+        try await poll("the texts in the bucket") { try await isSameInBucket(paths) }
+        let erased = folder.crowbar("erase", "message", "general", String(text.output.dropLast()), "--yes")
+        #expect(erased.status == 0 && erased.output.contains("which the server replaces now"), "\(erased.output)")
+        #expect(erased.output.contains("  www\n  s3://chat-views/live\nnot reached:\n"), "\(erased.output)")
+        #expect(erased.output.contains("  earlier versions of objects below s3://chat-views/live, if the bucket"))
+        try await poll("erased in the folder") { !folder.read("www/messages/general.json").contains("swordfish") }
+        try await poll("erased in the bucket") {
+            try await object("live/messages/general.json").map { !$0.contains("swordfish") } ?? false
+        }
+        let user = folder.crowbar("erase", "user", "bob", "--yes", "--json")
+        #expect(user.output.contains(#""published":["www","s3://chat-views/live"],"notReached":["earlier"#))
+        try await poll("the user in the folder") {
+            isSame(paths) && folder.shell("grep -r 'swordfish\\|\"bob\"' www").status == 1
+        }
+        try await poll("the user in the bucket") { try await isSameInBucket(paths) }
+
         // A channel that goes, and what happens to the folder while the server is down.
         let token = String(folder.crowbar("token", "ann").output.dropLast())
         let destroyed = folder.program(

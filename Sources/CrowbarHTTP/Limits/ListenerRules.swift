@@ -38,6 +38,8 @@ public struct ListenerRules: Sendable {
     public var connections: Int
     /// The times.
     public var times: Times
+    /// Events that one call of `/api/events` looks at, at most.
+    var scan = APIConfiguration.Limit.scan
 
     /// Makes rules.
     public init(

@@ -54,6 +54,7 @@ extension Stores {
                 .userNotFound, "there is no account '\(user)'; 'crowbar user add \(user)' makes one", field: "user")
         }
         if account.isDisabled {
+            try await requireNotErased(user)
             throw CommandError(
                 .forbidden, "the account '\(user)' is disabled; 'crowbar user enable \(user)' enables it", field: "user"
             )
@@ -72,6 +73,15 @@ extension Stores {
                     created: now))
         }
         return String(decoding: token, as: UTF8.self)
+    }
+
+    /// An erased user cannot be used again: what is advised for a disabled one does not help.
+    func requireNotErased(_ user: String) async throws {
+        if try await log.isErased(user) {
+            throw CommandError(
+                .forbidden, "the user '\(user)' was erased and cannot be used again; 'crowbar user add' makes another",
+                field: "user")
+        }
     }
 
     /// 256 random bits in an alphabet that needs no quoting anywhere.

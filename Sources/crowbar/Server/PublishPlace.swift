@@ -39,6 +39,12 @@ enum PublishPlace {
                 if access(path, F_OK) == 0 {
                     if access(path, R_OK | W_OK | X_OK) != 0 {
                         add(index, "to", "the folder '\(path)' cannot be written by user \(geteuid()): \(words())")
+                    } else if isForeign(path) {
+                        add(
+                            index, "to",
+                            "the folder '\(path)' has files but no '\(PublishTarget.folderMark)', so Crowbar has not "
+                                + "published to it yet; the server replaces files of the same names, and deletes those "
+                                + "of unknown channels when it starts again: use a folder of its own", isError: false)
                     }
                 } else if access(parent(of: path), W_OK | X_OK) != 0 {
                     add(
@@ -55,6 +61,20 @@ enum PublishPlace {
             }
         }
         return findings
+    }
+
+    /// Whether a folder has files, and no mark that Crowbar published them.
+    private static func isForeign(_ path: String) -> Bool {
+        guard access(path + "/" + PublishTarget.folderMark, F_OK) != 0, let handle = opendir(path) else { return false }
+        defer { closedir(handle) }
+        while let entry = readdir(handle) {
+            // "." and ".." are in every folder.
+            let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            if name != ".", name != ".." { return true }
+        }
+        return false
     }
 
     private static func parent(of path: String) -> String {

@@ -19,6 +19,7 @@ extension Stores {
             },
             showUser: { user in try showUser(user) },
             changeUser: { user, isAdmin, isDisabled in
+                if isDisabled == false { try await requireNotErased(user) }
                 let verb = isDisabled.map { $0 ? "disabled" : "enabled" } ?? "changed"
                 try Self.refusing("the user '\(user)' could not be \(verb)", after: "Nothing has changed.") {
                     try accounts.changeUser(user, isAdmin: isAdmin, isDisabled: isDisabled)

@@ -2,6 +2,7 @@ import ArgumentParser
 import CrowbarCore
 import CrowbarHTTP
 import CrowbarSQLite
+import CrowbarViews
 import JSONBytes
 import NIOHTTP1
 
@@ -52,6 +53,9 @@ struct AccountCaller {
         configuration = try settings.load()
         client = ControlClient(folder: configuration.data)
     }
+
+    /// Where views are published.
+    var published: [PublishTarget] { configuration.publish }
 
     /// Whether a server is asked.
     var isServerRunning: Bool { get async { await client.isServerRunning() } }
