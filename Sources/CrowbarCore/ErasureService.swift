@@ -81,7 +81,8 @@ public struct ErasureService: Sendable {
         if events.found == 0 {
             throw CommandError(
                 .messageNotFound,
-                "the log has no message '\(messageId.prefix(128))' in a channel '\(channel.prefix(64))'",
+                "the log has no message '\(messageId.prefix(128))' in a channel '\(channel.prefix(64))'; give the "
+                    + "message's id, as 'messageId' in the event: it can differ from the event's id",
                 field: "messageId")
         }
         note("message '\(messageId)' in '\(channel)' erased by the operator")

@@ -70,6 +70,15 @@ final class APIResponder: Sendable {
             door: door)
     }
 
+    /// What answers short commands without a task; nil on the command line's socket, whose callers have no tokens.
+    /// - Parameter date: Makes the header `Date`.
+    func shortCommands(_ date: DateLine) -> ShortCommands? {
+        if door.isCommandLine { return nil }
+        return ShortCommands(
+            ingest: configuration.ingest, door: door, authenticator: authenticator, limiter: limiter, hosts: hosts,
+            date: date, now: configuration.now)
+    }
+
     /// Answers a request; every refusal becomes its JSON.
     func respond(to request: Request, on channel: any Channel, address: () -> String) async -> Response {
         do {
@@ -193,6 +202,7 @@ final class APIResponder: Sendable {
     }
 
     static func unknown(_ path: Substring) -> APIFailure {
-        APIFailure(.notFound, "there is nothing at \(path.prefix(128))")
+        let hint = ViewPath.isWithoutSuffix(path) ? "; views end in .json: \(path.prefix(128)).json" : ""
+        return APIFailure(.notFound, "there is nothing at \(path.prefix(128))\(hint)")
     }
 }

@@ -80,7 +80,10 @@ extension AdminRoutes {
             let known = ViewName.allCases.map(\.rawValue).joined(separator: ", ")
             // The paths are named after what they answer, and people know those.
             let rows = body.string("name").flatMap { ViewPath.rows(of: $0) }
-            let hint = rows.map { "; '\(body.string("name") ?? "")' is answered from '\($0.rawValue)'" } ?? ""
+            let near = body.string("name").flatMap { NearestName.to($0, among: ViewName.allCases.map(\.rawValue)) }
+            let hint =
+                rows.map { "; '\(body.string("name") ?? "")' is answered from '\($0.rawValue)'" }
+                ?? near.map { "; did you mean '\($0)'?" } ?? ""
             throw APIFailure(.notFound, "there is no such view; there are \(known)\(hint)", field: "name")
         }
         return [name]

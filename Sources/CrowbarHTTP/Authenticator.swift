@@ -76,6 +76,15 @@ final class Authenticator: Sendable {
         throw refuse(address(), now)
     }
 
+    /// Who calls, if the token was looked up a moment ago; nil if it has to be looked up, or is wrong.
+    func knownCredential(_ headers: HTTPFields) -> Credential? {
+        guard !door.isCommandLine, let token = Self.token(headers) else { return nil }
+        let (hash, now) = (configuration.hash(token), configuration.now())
+        return state.withLock { $0.cache.principal(of: hash, now: now) }.map {
+            Credential(principal: $0, hash: hash, checked: now)
+        }
+    }
+
     /// Looks a credential's token up again where the last look is ``recheck`` or longer ago, and at its expiry.
     /// - Throws: ``APIFailure`` where the token is no longer good; whatever the look throws where there can be none.
     func refresh(_ credential: inout Credential) async throws {

@@ -14,7 +14,8 @@ extension JSONObject {
         }
         for member in members where !known.contains(key(member)) {
             let key = String(key(member).prefix(64))
-            throw APIFailure(.invalidCommand, "'\(key)' is not known here", field: key)
+            throw APIFailure(
+                .invalidCommand, "'\(key)' is not known here; there are \(known.joined(separator: ", "))", field: key)
         }
     }
 

@@ -24,7 +24,13 @@ struct CommandsRoute: Sendable {
             request, upTo: APIConfiguration.Limit.command, for: holder(credential),
             tooLarge: "a command is at most 1 MiB long")
         try await reauthorize(&credential)
-        let receipt = try await ingest.submit(try Self.request(body.bytes, credential.principal, door))
+        let command: Ingest.Request
+        do throws(CommandError) {
+            command = try Self.request(body.bytes, credential.principal, door)
+        } catch {
+            throw Self.isProbablyLines(body.bytes, error) ? Self.linesWithoutType(error) : error
+        }
+        let receipt = try await ingest.submit(command)
         var json = JSONWriter(capacity: 128)
         Self.write(receipt, to: &json)
         return .json(json.bytes)
@@ -45,9 +51,23 @@ struct CommandsRoute: Sendable {
         try Self.authorize(credential)
     }
 
-    private static func isLines(_ contentType: String?) -> Bool {
+    static func isLines(_ contentType: String?) -> Bool {
         guard let contentType else { return false }
         return contentType.prefix { $0 != ";" && $0 != " " }.lowercased() == "application/x-ndjson"
+    }
+
+    /// Whether what is no command may be many: it has an object and another one in the next line.
+    private static func isProbablyLines(_ bytes: [UInt8], _ error: CommandError) -> Bool {
+        guard error.code == .malformed, let end = bytes.firstIndex(of: 0x0A),
+            (try? JSONObject(parsing: Array(bytes[..<end]))) != nil
+        else { return false }
+        return bytes[end...].first { $0 > 0x20 } == 0x7B
+    }
+
+    private static func linesWithoutType(_ error: CommandError) -> CommandError {
+        CommandError(
+            .malformed,
+            "\(error.message); to send several commands, one a line, say 'Content-Type: application/x-ndjson'")
     }
 
     /// Reads the whole body first: a body that is too long changes nothing, and a client that reads answers only after

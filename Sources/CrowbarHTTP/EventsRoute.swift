@@ -66,11 +66,14 @@ struct EventsRoute: Sendable {
     }
 
     /// The position behind which reading starts: that of an event, or 0 for the beginning.
-    static func position(after eventId: String?, _ log: ReadableLog) async throws -> Int64 {
+    /// - Parameter field: Where the caller gave the event's id.
+    static func position(
+        after eventId: String?, _ log: ReadableLog, field: String = "after"
+    ) async throws -> Int64 {
         guard let eventId else { return 0 }
         guard Identifier.isEvent(eventId), let position = try await log.position(of: eventId) else {
             throw APIFailure(
-                .eventNotFound, "the log has no event '\(eventId.prefix(Identifier.maxLength))'", field: "after")
+                .eventNotFound, "the log has no event '\(eventId.prefix(Identifier.maxLength))'", field: field)
         }
         return position
     }

@@ -148,6 +148,13 @@ import Testing
             #expect(try await follow("?after=e7", [], until: "e9") == ["e8", "e9"])
             // The header wins over the address that a client began with.
             #expect(try await follow("?after=e1", [("Last-Event-ID", "e8")], until: "e9") == ["e9"])
+            for (query, headers, field) in [
+                ("?after=nix", [], "after"), ("?after=e1", [("Last-Event-ID", "nix")], "Last-Event-ID"),
+            ] as [(String, [(String, String)], String)] {
+                let refused = try await server.client.call(
+                    .GET, "/api/events/stream" + query, token: "reader", headers: headers)
+                #expect(refused.code == "event_not_found" && refused.field == field, "\(refused.text)")
+            }
             async let live = follow("?after=e9&channel=dev", [], until: "late1")
             for (id, channel) in [("late0", "general"), ("late1", "dev")] {
                 let json = #"{"type":"SEND_MESSAGE","channelId":"\#(channel)","message":"x","eventId":"\#(id)"}"#

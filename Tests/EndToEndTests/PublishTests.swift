@@ -174,6 +174,8 @@ import Testing
         for verb in ["check", "serve"] {
             let outcome = folder.crowbar(verb)
             #expect(outcome.status == 1 && outcome.error.contains("lies in the data folder"), "\(outcome.error)")
+            // Whether it is there or can be made is no question then.
+            #expect(outcome.error.split(separator: "\n").filter { $0.contains("www") }.count == 1, "\(outcome.error)")
         }
         #expect(folder.list("d").isEmpty)
     }
@@ -191,6 +193,7 @@ import Testing
             "endpoint: '169.254.169.254' is an address that no store can have"
         ),
         ("to = \"www\"\nregion = \"r\"", "region: is for \"s3://…\" only"),
+        ("to = \"s3:/bucket\"", "to: must be \"s3://BUCKET/PREFIX\", with two slashes; a folder of that name is"),
         ("to = \"www\"\nviews = [\"search\"]", "views[0]: 'search' is never published"),
         ("to = \"www\"\nviews = [\"message\"]", "did you mean \"messages\"?"),
         ("to = \"www\"\nviews = []", "views: must name at least one view"),
@@ -211,5 +214,55 @@ import Testing
         folder.write("crowbar.toml", Self.toml("[[views.publish]]\n\(keys)"))
         let outcome = folder.crowbar("check")
         #expect(outcome.status == 1 && outcome.error.contains(error), "\(outcome.error)")
+        // One mistake is one line, with its place.
+        let lines = outcome.error.split(separator: "\n").filter { !$0.hasPrefix("note: ") }
+        #expect(lines.count == 1 && lines.allSatisfy { $0.contains("crowbar.toml:") }, "\(outcome.error)")
+    }
+
+    @Test func allMistakesOfAllTargetsAreSaid() {
+        let folder = CommandLineFolder()
+        folder.write(
+            "crowbar.toml",
+            """
+            [http]
+            listen = "127.0.0.1:0"
+            [[views.publish]]
+            to = "s3://bucket"
+            every = "1ms"
+            [[views.publish]]
+            to = "gs://x"
+            views = ["unread", "mesages"]
+            [limits]
+            commands_burst = 5
+            """)
+        let outcome = folder.crowbar("check")
+        let lines = outcome.error.split(separator: "\n").filter { $0.hasPrefix("crowbar: ") }
+        let places = lines.map { $0.split(separator: ":").prefix(4).dropFirst().joined(separator: ":") }
+        #expect(
+            places == [
+                " crowbar.toml:3: views.publish[0].region", " crowbar.toml:5: views.publish[0].every",
+                " crowbar.toml:7: views.publish[1].to", " crowbar.toml:8: views.publish[1].views[0]",
+                " crowbar.toml:8: views.publish[1].views[1]", " crowbar.toml:10: limits.commands_burst",
+            ], "\(outcome.error)")
+        folder.write("crowbar.toml", "[auth]\nanonymous_read = true\n[views.publish]\nto = \"www\"\n")
+        let single = folder.crowbar("check").error
+        #expect(
+            single.contains("crowbar.toml:3: views.publish: must be an array of tables: write [[views.publish]] with"))
+    }
+
+    @Test func aFolderWithFilesAndWithoutOurMarkIsNoted() {
+        let folder = CommandLineFolder()
+        folder.write("crowbar.toml", Self.toml("[[views.publish]]\nto = \"www\""))
+        folder.makeFolder("plugins.d")
+        folder.makeFolder("www")
+        #expect(!folder.crowbar("check").error.contains("www"))
+        folder.write("www/index.html", "mine")
+        let noted = folder.crowbar("check")
+        #expect(noted.status == 0, "\(noted.error)")
+        #expect(
+            noted.error.contains(
+                "note: crowbar.toml:7: views.publish[0].to: the folder 'www' has files but no '.crowbar-published'"))
+        folder.write("www/.crowbar-published", "log: e1\n")
+        #expect(!folder.crowbar("check").error.contains("www"))
     }
 }

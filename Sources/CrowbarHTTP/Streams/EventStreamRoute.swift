@@ -45,8 +45,12 @@ final class EventStreamRoute: Sendable {
         let filter = try EventFilter(query)
         let (access, own) = try await access(of: reader, isMine: isMine)
         // A client that reconnects repeats its first address; where it really stands is in the header.
-        let resume = request.headers[.lastEventID] ?? query["after"]
-        let start = resume == nil ? access.head : try await EventsRoute.position(after: resume, shared.log)
+        let last = request.headers[.lastEventID]
+        let resume = last ?? query["after"]
+        let start =
+            resume == nil
+            ? access.head
+            : try await EventsRoute.position(after: resume, shared.log, field: last == nil ? "after" : "Last-Event-ID")
         let address = address()
         let place = try Place(self, user: reader.credential?.principal.userId, address: address)
         let stream = EventStream(
