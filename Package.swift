@@ -120,7 +120,7 @@ let package = Package(
             path: "Sources/Plugins/AWS",
             swiftSettings: strict),
 
-        // The web page: its files become a source of CrowbarPage when it is built.
+        // The web page and the API's document: their files become sources when they are built.
         .executableTarget(name: "PageEmbedder", swiftSettings: strict),
         .plugin(name: "EmbedPageFiles", capability: .buildTool(), dependencies: ["PageEmbedder"]),
         .target(
@@ -136,8 +136,8 @@ let package = Package(
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ] + nio,
-            resources: [.embedInCode("openapi.json")],
-            swiftSettings: strict),
+            exclude: ["openapi.json"],
+            swiftSettings: strict, plugins: ["EmbedPageFiles"]),
         .executableTarget(
             name: "crowbar",
             dependencies: [
@@ -234,7 +234,7 @@ let package = Package(
             dependencies: [
                 "AWS", "Basics", "HTTPClient", "PluginKit", "PluginWire", "JSONBytes", "CrowbarTesting", "OpenSSL",
             ],
-            exclude: ["aws_world.py", "requirements.txt"],
+            exclude: ["aws_world.py", "moto_door.py", "requirements.txt"],
             swiftSettings: strict),
         .testTarget(
             name: "IdentityTests",

@@ -78,7 +78,8 @@ final class Authenticator: Sendable {
 
     /// Who calls, if the token was looked up a moment ago; nil if it has to be looked up, or is wrong.
     func knownCredential(_ headers: HTTPFields) -> Credential? {
-        guard !door.isCommandLine, let token = Self.token(headers) else { return nil }
+        // Tokens of an OpenID provider have dots, and rules of their own.
+        guard !door.isCommandLine, let token = Self.token(headers), !token.contains(0x2E) else { return nil }
         let (hash, now) = (configuration.hash(token), configuration.now())
         return state.withLock { $0.cache.principal(of: hash, now: now) }.map {
             Credential(principal: $0, hash: hash, checked: now)

@@ -26,7 +26,7 @@ struct CommandsRoute: Sendable {
         try await reauthorize(&credential)
         let command: Ingest.Request
         do throws(CommandError) {
-            command = try Self.request(body.bytes, credential.principal, door)
+            command = try await accepted(body.bytes, credential.principal)
         } catch {
             throw Self.isProbablyLines(body.bytes, error) ? Self.linesWithoutType(error) : error
         }
@@ -125,7 +125,17 @@ struct CommandsRoute: Sendable {
         }
         var count = 0
         if caller.refusal == nil { (count, caller.refusal) = limiter.take(lines.count, .command, caller.credential) }
-        var batch = CommandBatch(lines[..<count], caller.credential.principal, door)
+        var batch = CommandBatch()
+        for line in lines[..<count] {
+            do throws(CommandError) {
+                if line.count > APIConfiguration.Limit.command {
+                    throw CommandError(.tooLarge, "a command is at most 1 MiB long")
+                }
+                batch.append(.success(try await accepted(Array(line), caller.credential.principal)))
+            } catch {
+                batch.append(.failure(error))
+            }
+        }
         if let refusal = caller.refusal {
             batch.refusals = Self.refuse(lines.count - count, refusal.error, retryAfter: refusal.retryAfter)
         }
@@ -142,6 +152,11 @@ struct CommandsRoute: Sendable {
             answers.writeInteger(UInt8(0x0A))
         }
         return answers
+    }
+
+    /// A command's request to ingest, if the caller may make it.
+    private func accepted(_ bytes: [UInt8], _ principal: Principal) async throws(CommandError) -> Ingest.Request {
+        try Self.request(bytes, principal, door)
     }
 
     /// A command's request to ingest: who acts, and whether they may.
@@ -181,21 +196,15 @@ struct CommandBatch: Sendable {
     /// The answers of the lines behind them.
     fileprivate var refusals = ByteBuffer()
 
-    init(refusals: ByteBuffer) { self.refusals = refusals }
+    init(refusals: ByteBuffer = ByteBuffer()) { self.refusals = refusals }
 
-    init(_ lines: ArraySlice<ArraySlice<UInt8>>, _ principal: Principal, _ door: Door) {
-        requests.reserveCapacity(lines.count)
-        errors.reserveCapacity(lines.count)
-        for line in lines {
-            do throws(CommandError) {
-                if line.count > APIConfiguration.Limit.command {
-                    throw CommandError(.tooLarge, "a command is at most 1 MiB long")
-                }
-                requests.append(try CommandsRoute.request(Array(line), principal, door))
-                errors.append(nil)
-            } catch {
-                errors.append(error)
-            }
+    /// Adds a line.
+    fileprivate mutating func append(_ line: Result<Ingest.Request, CommandError>) {
+        switch line {
+        case .success(let request):
+            requests.append(request)
+            errors.append(nil)
+        case .failure(let error): errors.append(error)
         }
     }
 }

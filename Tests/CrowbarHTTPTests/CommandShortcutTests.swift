@@ -134,6 +134,7 @@ import Testing
             ("/api/commands", [.contentLength: "3", .contentType: "Application/X-NDJSON; a=b"]),
             ("/api/commands", [.contentLength: "3", .expect: "100-continue"]),
             ("/api/commands", [.contentLength: "3", .connection: "close"]),
+            ("/api/commands", [.contentLength: "3", .origin: "https://chat.example.org"]),
         ] as [(String, HTTPFields)])
     func whatIsNoShortCommandPassesOn(_ path: String, _ fields: HTTPFields) throws {
         let world = try World()

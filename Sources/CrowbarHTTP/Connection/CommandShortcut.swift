@@ -193,7 +193,8 @@ struct ShortCommands: Sendable {
             case .contentLength: length = Int(field.value) ?? 0
             case .contentType: if CommandsRoute.isLines(field.value) { return false }
             case .connection: if field.value.lowercased() != "keep-alive" { return false }
-            case .expect, .transferEncoding, .upgrade: return false
+            // A page of another origin is answered with headers that say who may read the answer.
+            case .expect, .transferEncoding, .upgrade, .origin: return false
             default: break
             }
         }
@@ -211,7 +212,9 @@ struct ShortCommands: Sendable {
         }
         guard let credential = authenticator.knownCredential(head.headerFields),
             credential.principal.scopes.contains(.commands), !limiter.hasRate(.command, credential),
-            let request = try? CommandsRoute.request(body, credential.principal, door)
+            let request = try? CommandsRoute.request(body, credential.principal, door),
+            // A name can be somebody else's to change, which the route looks up.
+            request.command.type != .renameUser
         else { return false }
         return ingest.submit([request]) { done($0[0]) }
     }
