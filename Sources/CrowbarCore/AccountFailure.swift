@@ -30,6 +30,8 @@ public enum AccountFailure: Error, Sendable, Equatable, CustomStringConvertible 
     case adminExists
     /// The user's id belongs to a subject of that issuer.
     case linkedElsewhere(issuer: String)
+    /// The account belongs to another subject of the same issuer.
+    case userLinked(String, to: String)
     /// The subject belongs to another account.
     case subjectLinked(to: String)
 
@@ -54,6 +56,8 @@ public enum AccountFailure: Error, Sendable, Equatable, CustomStringConvertible 
         case .linkInvalid: "the link is unknown, expired or was used; ask for a new one"
         case .adminExists: "there is an admin already; ask them for an account"
         case .linkedElsewhere(let issuer): "this subject is linked to \(issuer); run 'crowbar user link'"
+        case .userLinked(let user, let subject):
+            "the account '\(user)' is linked to the subject '\(subject)' of that issuer already"
         case .subjectLinked(let user): "this subject is linked to the account '\(user)'"
         }
     }

@@ -9,6 +9,9 @@ public protocol AccountStore: Sendable {
     /// The account of a subject of an OpenID provider, or nil.
     func account(of identity: PendingRegistration.Identity) async throws -> Account?
 
+    /// The subject of an OpenID provider that a user's account belongs to, or nil.
+    func identity(of userId: String) async throws -> PendingRegistration.Identity?
+
     // Registration
 
     /// Stores an account that is pending and uses up what admits it.
@@ -60,8 +63,9 @@ public protocol AccountStore: Sendable {
     /// - Throws: `noAccount`.
     func setGroupRole(isAdmin: Bool, of userId: String) async throws -> Account
 
-    /// Ties an account to a subject. From then on the provider's groups decide about a member's role.
-    /// - Throws: `noAccount`, `subjectLinked`, `linkedElsewhere`.
+    /// Ties an account to a subject. From then on the provider's groups decide about a member's role. A subject of
+    /// another issuer that the account belonged to is forgotten.
+    /// - Throws: `noAccount`, `subjectLinked`, `userLinked`.
     func link(_ userId: String, to identity: PendingRegistration.Identity) async throws
 
     // Invites and links

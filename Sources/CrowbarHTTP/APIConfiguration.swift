@@ -1,6 +1,7 @@
 import CrowbarCore
 import CrowbarViews
 import Logging
+import OpenID
 
 /// What the API needs of the rest of the server.
 public struct APIConfiguration: Sendable {
@@ -104,6 +105,8 @@ public struct APIConfiguration: Sendable {
     public var authenticate: @Sendable (_ tokenHash: [UInt8]) async throws -> Principal?
     /// The incoming hook of a token, by the token's SHA-256; nil where there is none, or no longer.
     public var hook: @Sendable (_ tokenHash: [UInt8]) async throws -> IncomingHook?
+    /// Sign-in by an OpenID provider; nil where none is configured.
+    public var openID: OpenIDService?
     /// SHA-256.
     public var hash: @Sendable ([UInt8]) -> [UInt8]
     /// The plugin host's listings.

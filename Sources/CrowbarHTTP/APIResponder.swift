@@ -4,6 +4,7 @@ import HummingbirdCore
 import JSONBytes
 import Logging
 import NIOCore
+import OpenID
 
 /// Finds the answer to a request. One for each listener.
 final class APIResponder: Sendable {
@@ -23,6 +24,8 @@ final class APIResponder: Sendable {
     private let rights: ReadAccess
     private let bodies: BodyReader
     private let hosts: HostRule?
+    private let cors: CORSRule
+    private let openID: OpenIDRoute?
     private let log: SparseLog
 
     /// - Parameter broadcaster: What event streams follow.
@@ -34,6 +37,7 @@ final class APIResponder: Sendable {
         self.door = door
         self.log = log
         hosts = rules.hosts
+        cors = rules.cors
         bodies = BodyReader()
         page = door.isCommandLine ? nil : PageRoute.shared
         let recheck = rules.times.recheck
@@ -45,7 +49,8 @@ final class APIResponder: Sendable {
         rights = ReadAccess(configuration.log)
         let readable = ReadableLog(configuration.log)
         commands = CommandsRoute(
-            ingest: configuration.ingest, bodies: bodies, door: door, authenticator: authenticator, limiter: limiter)
+            ingest: configuration.ingest, bodies: bodies, door: door, authenticator: authenticator, limiter: limiter,
+            openID: configuration.openID)
         let turns = CatchUpTurns()
         events = EventsRoute(log: readable, rights: rights, readers: readers, turns: turns)
         stream = EventStreamRoute(
@@ -63,6 +68,7 @@ final class APIResponder: Sendable {
         reads = configuration.markers.map {
             ReadRoute(markers: $0, bodies: bodies, authenticator: authenticator, now: configuration.now)
         }
+        openID = configuration.openID.map { OpenIDRoute($0, bodies: bodies, log: log, now: configuration.now) }
         hooks = HookRoute(configuration, bodies: bodies, recheck: recheck, log: log)
         admin = AdminRoutes(
             listings: configuration.listings, plugins: configuration.plugins, views: configuration.views,
@@ -102,6 +108,10 @@ final class APIResponder: Sendable {
         func query() throws(APIFailure) -> Query { try Query(target[path.endIndex...].dropFirst()) }
         // Load balancers ask for an address, and learn nothing but that it is alive.
         if path != "/healthz", path != "/readyz" { try checkHost(request, address) }
+        if let response = cors.preflight(request.method, request.headers) { return response }
+        if path.hasPrefix("/api/") || path.hasPrefix("/views/") {
+            try TokenInQuery.refuse(target[path.endIndex...].dropFirst())
+        }
         // Files, not calls of the API: the route table does not list them.
         if let response = try page?.respond(request, path) { return response }
         if !door.isCommandLine { try RouteTable.check(request.method, path) }
@@ -125,6 +135,10 @@ final class APIResponder: Sendable {
         case "/api/events/stream":
             try Self.expect(.get, request, path)
             return try await stream.respond(request, try query(), path: path, on: channel, address: address)
+        case OpenIDRoute.path:
+            guard let openID else { throw Self.unknown(path) }
+            try Self.expect(.post, request, path)
+            return try await openID.respond(request, address: address())
         case ReadRoute.path:
             guard let reads else { throw Self.unknown(path) }
             try Self.expect(.post, request, path)

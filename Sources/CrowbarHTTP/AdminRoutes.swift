@@ -98,6 +98,15 @@ struct AdminRoutes: Sendable {
             try APIResponder.expect(.get, request, path)
             try query().refuseUnknown(knowing: [ReaderAuthenticator.all])
             return try listing(try await listings.deadLetters(try Self.name(parts), try await access()), parts)
+        case ("users", 3) where parts[2] == "link":
+            guard let link = try actions(path).linkUser else { throw APIResponder.unknown(path) }
+            try APIResponder.expect(.post, request, path)
+            let body = try await fields(request, known: ["sub"])
+            guard let subject = body.string("sub") else {
+                throw APIFailure(.invalidCommand, "'sub' must be a string", field: "sub")
+            }
+            try await link(try Query.decode(parts[1]), subject)
+            return .json(Array("{}".utf8))
         case ("users", 1...2), ("tokens", 1...2), ("channels", 1), ("status", 1):
             return try await respond(request, path, parts, try query(), try actions(path))
         case ("erase", 2):
@@ -131,9 +140,15 @@ struct AdminRoutes: Sendable {
             json.endObject()
         default:
             try APIResponder.expect(.post, request, path)
-            let body = try await fields(request, known: ["name", "channel"])
+            let body = try await fields(request, known: ["name", "channel", "kind"])
+            let kind =
+                body.span("kind") == nil ? .message : body.string("kind").flatMap { IncomingHook.Kind(rawValue: $0) }
+            guard let kind else {
+                throw APIFailure(.invalidCommand, "'kind' must be \"message\" or \"cognito\"", field: "kind")
+            }
+            let channel = body.string("channel") ?? ""
             json.beginObject()
-            json.member("token", try await hooks.add(body.string("name") ?? "", body.string("channel") ?? ""))
+            json.member("token", try await hooks.add(body.string("name") ?? "", kind, channel))
             json.endObject()
         }
         return .json(json.bytes)

@@ -24,6 +24,8 @@ public struct AdminActions: Sendable {
     /// Makes a token of a user and gives its text; nil scopes mean all the user's.
     public var makeToken:
         @Sendable (_ user: String, _ scopes: Principal.Scopes?, _ lifetimeSeconds: Int64?) async throws -> String
+    /// Ties an account to a subject of the OpenID provider; nil where there are no accounts.
+    public var linkUser: (@Sendable (_ user: String, _ subject: String) async throws -> Void)?
     /// What is done to incoming hooks; nil where there are none.
     public var hooks: HookActions?
     /// What is shown and changed of users and tokens; nil where there is nothing.

@@ -22,6 +22,7 @@ enum RouteTable {
             Route("/api/events", .get),
             Route("/api/events/stream", .get),
             Route(ReadRoute.path, .post),
+            Route(OpenIDRoute.path, .post),
             Route("/views/allchannels.json", .get),
             Route("/views/allusers.json", .get),
             Route("/views/channel/{channelId}.json", .get),

@@ -44,6 +44,9 @@ extension AccountsDatabase {
             userId TEXT NOT NULL, address TEXT NOT NULL, time INTEGER NOT NULL, PRIMARY KEY (userId, address))
             WITHOUT ROWID;
         """,
+        """
+        ALTER TABLE hooks ADD COLUMN kind TEXT NOT NULL DEFAULT 'message';
+        """,
     ]
 
     /// The columns of a token `t`, in the order of ``token(_:)``.

@@ -5,6 +5,7 @@ import CrowbarViews
 import Glibc
 import Logging
 import NIOCore
+import OpenID
 import OpenSSL
 import PluginHost
 import ServiceLifecycle
@@ -44,11 +45,15 @@ struct Server {
         let publishers = Publishers(
             configuration.publish, of: views, logger: Logger("crowbar.publish", logging),
             now: { Clock.milliseconds() / 1_000 })
-        let api = makeAPI(stores, ingest, plugins, views, rates, logger)
+        let openID = try stores.openID(configuration.openID, ingest, Logger("crowbar.oidc", logging))
+        let api = makeAPI(stores, ingest, plugins, views, rates, openID, logger)
         let status = ServerStatus(
             dataFolder: PluginService.absolute(configuration.data), log: stores.log, plugins: plugins.listings.plugins)
         var actions = stores.accountActions(ingest) { [logger] in logger.notice("\($0)") }
         actions.status = { try await status.json() }
+        actions.linkUser = { [openID = configuration.openID, logger] user, subject in
+            try await stores.linkUser(user, to: subject, of: openID) { logger.notice("\($0)") }
+        }
         actions.erasure = stores.erasure(ingest) { [logger] in logger.notice("\($0)") }
         let keep = RetentionService.Setting(configuration.keepDeleted)
         let control = APIServer(
@@ -77,6 +82,7 @@ struct Server {
             .init(
                 service: RetentionService(
                     setting: keep, log: stores.log, copies: views, clock: .system, logger: logger)),
+            .init(service: OpenIDPreparation(service: openID)),
             .init(service: plugins),
             .init(
                 service: Listener(server: control, address: socket),
@@ -98,16 +104,18 @@ struct Server {
     /// What the API needs of the rest of the server.
     private func makeAPI(
         _ stores: Stores, _ ingest: Ingest, _ plugins: PluginService, _ views: Views, _ rates: CallerRates,
-        _ logger: Logger
+        _ openID: OpenIDService?, _ logger: Logger
     ) -> APIConfiguration {
         let accounts = stores.accounts
-        return APIConfiguration(
+        var api = APIConfiguration(
             ingest: ingest, log: stores.log,
             authenticate: { try accounts.principal(forTokenHash: $0, now: Clock.milliseconds()) },
             hash: { SHA256.hash($0) }, listings: plugins.listings, plugins: plugins.actions, views: views,
             markers: stores.markers.map { ReadMarkers(log: stores.log, markers: $0) },
             hook: { try accounts.hook(forTokenHash: $0).map { IncomingHook($0) } },
             anonymousRead: configuration.anonymousRead, rates: rates, now: Clock.milliseconds, logger: logger)
+        api.openID = openID
+        return api
     }
 
     private func warnOfMisspeltNames(_ logger: Logger) {
@@ -176,6 +184,7 @@ struct Server {
         let rules = ListenerRules(
             proxies: configuration.http.trustedProxies,
             hosts: HostRule(hosts: configuration.http.hosts, listening: listen.host),
+            cors: configuration.http.cors,
             connections: descriptors.connections)
         return APIServer(
             api, address: .tcp(host: listen.host, port: listen.port), door: .people, rules: rules

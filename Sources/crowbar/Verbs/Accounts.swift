@@ -9,7 +9,7 @@ import NIOHTTP1
 struct User: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Local accounts.",
-        subcommands: [Add.self, List.self, Show.self, Role.self, Disable.self, Enable.self])
+        subcommands: [Add.self, List.self, Show.self, Role.self, Disable.self, Enable.self, Link.self])
 
     /// `crowbar user add NAME`.
     struct Add: AsyncParsableCommand {
