@@ -270,8 +270,8 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "CrowbarTesting", "JSONBytes", "PluginHost", "crowbar", "IRCBridge", "OpenID", "Webhook", "AWS",
-                "Launcher", logging,
+                "CrowbarTesting", "JSONBytes", "PluginHost", "crowbar", "Identity", "IRCBridge", "OpenID", "Webhook",
+                "AWS", "Launcher", logging,
             ],
             exclude: ["irc_client.py", "openapi_check.py", "openapi_hooks.py", "requirements.txt"],
             swiftSettings: strict),

@@ -136,8 +136,12 @@ final class APIResponder: Sendable {
             try Self.expect(.get, request, path)
             return try await stream.respond(request, try query(), path: path, on: channel, address: address)
         case OpenIDRoute.path:
-            guard let openID else { throw Self.unknown(path) }
             try Self.expect(.post, request, path)
+            try query().refuseUnknown(knowing: [])
+            guard let openID else {
+                throw APIFailure(
+                    .notFound, "this server has no OpenID provider; an operator can name one in [auth.oidc]")
+            }
             return try await openID.respond(request, address: address())
         case ReadRoute.path:
             guard let reads else { throw Self.unknown(path) }

@@ -117,9 +117,8 @@ final class ServiceWorld: Sendable {
         let challenge = TokenRequest.base64(SHA256.hash(verifier.utf8)).map { character -> Character in
             character == "+" ? "-" : character == "/" ? "_" : character
         }.filter { $0 != "=" }
-        let answer = try await ask(
-            #"{"authorize":{"redirect_uri":"\#(Self.redirect)","nonce":"n0nce","code_challenge":"\#(String(challenge))"}}"#
-        )
+        let asked = #""redirect_uri":"\#(Self.redirect)","nonce":"n0nce","code_challenge":"\#(String(challenge))""#
+        let answer = try await ask("{\"authorize\":{\(asked)}}")
         return CodeExchange.Request(
             code: try #require(answer["code"]?.string), verifier: verifier, redirectUri: Self.redirect, nonce: "n0nce")
     }

@@ -1,8 +1,8 @@
 import HTTPClient
 import Synchronization
 
-/// Requests to the provider. Each goes on to its end, also where its caller has left: others wait for the same document,
-/// and a code works once.
+/// Requests to the provider. Each goes on to its end, also where its caller has left: others wait for the same
+/// document, and a code works once.
 final class ProviderClient: Sendable {
     /// Requests at once.
     private static let threads = 16

@@ -19,8 +19,8 @@ enum ProviderMetadata {
         }
         guard named.utf8.elementsEqual(issuer.utf8) else {
             throw ProviderFailure(
-                "the discovery document is of the issuer '\(named.prefix(256))'; write that in [auth.oidc] issuer if it "
-                    + "is meant")
+                "the discovery document is of the issuer '\(named.prefix(256))'; write that in [auth.oidc] issuer if "
+                    + "it is meant")
         }
         func url(_ name: StaticString) throws(ProviderFailure) -> ProviderURL? {
             guard let text = object.string(name) else { return nil }

@@ -15,9 +15,9 @@ struct Hooks: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Make a hook and print its path, which is secret; works without a running server too.",
             discussion: """
-                Post {"text":"…"} to a hook of the kind 'message'. Its messages are by the user incoming/NAME. A hook of \
-                the kind 'cognito' accepts the PostConfirmation trigger of Amazon Cognito, and registers the user: see \
-                docs/cognito.md.
+                Post {"text":"…"} to a hook of the kind 'message'. Its messages are by the user incoming/NAME. A hook \
+                of the kind 'cognito' accepts the PostConfirmation trigger of Amazon Cognito, and registers the user: \
+                see docs/oidc.md.
                 """)
 
         @OptionGroup var settings: ConfigurationOption
