@@ -8,6 +8,8 @@ import Testing
     private static let scripts =
         String(#filePath.dropLast("EndToEndTests/OpenIDSignInTests.swift".count)) + "OpenIDTests/"
 
+    private static let function = scripts + "../../deploy/terraform/identity"
+
     private static func world(_ script: String, _ arguments: String...) throws -> LineProcess {
         try LineProcess(
             scripts + "../../.build/test-python/bin/python",
@@ -152,10 +154,17 @@ import Testing
                 let trigger =
                     #"{"version":"1","triggerSource":"\#(source)","userPoolId":"\#(try text("pool"))","#
                     + #""request":{"userAttributes":{"sub":"\#(sub)","nickname":"Ann of Cognito"}},"response":{}}"#
+                // The function of deploy/terraform/identity as Lambda calls it, and the hook's answer to it.
+                let call =
+                    #"import json, handler; print(handler.handler(json.loads("""\#(trigger)"""), None)["version"])"#
+                let called = folder.shell(
+                    "HOOK_URL='\(address)\(path)' PYTHONPATH='\(Self.function)' python3 -B -c '\(call)'")
+                #expect(called.output == "1\n", "\(called)")
                 let posted = folder.shell(
                     "curl -sS --max-time 20 -o /dev/null -w '%{http_code}' -d '\(trigger)' '\(address)\(path)'")
                 #expect(posted.output == "204", "\(posted)")
             }
+            #expect(Self.registrations(folder, "oidc:" + sub) == 1)
             #expect(folder.crowbar("hooks", "list").output.contains("cognito"))
             let question = #"{"sign in":{"server":"\#(address)","redirect":"http://localhost:\#(port)/"}}"#
             let result = try await Self.ask(world, question)
