@@ -81,7 +81,7 @@ def measure(binaries, folder):
         try:
             server.prepare()
             script = wrk_script(server)
-            commands, inserts, processor = [], [], []
+            commands, inserts, processor, bare = [], [], [], []
             for _ in range(TURNS):
                 before = ticks(server.process.pid)
                 rate = requests_per_second("-s", str(script), f"{server.url}/api/commands")
@@ -89,12 +89,16 @@ def measure(binaries, folder):
                 commands.append(rate)
                 processor.append(used / (rate * SECONDS) * 1e6)
                 inserts.append(postgres.inserts_per_second())
+                # What the HTTP server takes with nothing behind it: no command can be faster.
+                bare.append(requests_per_second(f"{server.url}/healthz"))
             ratios = sorted(one / other for one, other in zip(commands, inserts))
             row("durable commands over HTTP, 64 connections", statistics.median(commands), "/s",
                 statistics.median(inserts), "inserts into PostgreSQL")
             print(f"{'':44} {statistics.median(ratios):.2f} in the median of {TURNS} turns, "
                   f"{ratios[0]:.2f} to {ratios[-1]:.2f}; "
                   f"{statistics.median(processor):.0f} µs of processor a command", flush=True)
+            row("GET /healthz, 64 connections", statistics.median(bare), "/s", statistics.median(inserts),
+                "inserts into PostgreSQL")
         finally:
             server.stop()
     finally:

@@ -1,5 +1,6 @@
 import CrowbarCore
 import CrowbarSQLite
+import Dispatch
 import GRDB
 import Logging
 import Synchronization
@@ -39,6 +40,13 @@ final class ViewEngine: Sendable {
         var wanted: Int64 = .max
         /// Channels whose rows are to be computed anew, in order.
         var refolds: [Refold] = []
+        /// When the loop works.
+        var pace = ViewPace()
+        /// Whether an operator has asked for work since the loop last worked.
+        var isAsked = false
+
+        /// Whether somebody waits for the loop.
+        var isUrgent: Bool { isAsked || !waiting.isEmpty || !refolds.isEmpty }
         /// Whether ``run()`` has returned.
         var hasEnded = false
     }
@@ -97,8 +105,10 @@ final class ViewEngine: Sendable {
         await verify()
         waker.yield()
         for await _ in wake {
+            guard mayWork() else { continue }
             do {
                 while try await step() { if Task.isCancelled { return .cancelled } }
+                rest()
             } catch {
                 // Whatever a database answers to a cancelled task, it is no failure.
                 if Task.isCancelled { return .cancelled }
@@ -112,6 +122,22 @@ final class ViewEngine: Sendable {
             }
         }
         return .cancelled
+    }
+
+    private func mayWork() -> Bool {
+        shared.withLock { shared in
+            defer { shared.isAsked = false }
+            return shared.pace.woken(isUrgent: shared.isUrgent)
+        }
+    }
+
+    /// Begins a rest, at the end of which the loop is woken if it has missed anything.
+    private func rest() {
+        guard shared.withLock({ $0.pace.worked() }) else { return }
+        DispatchQueue.global().asyncAfter(deadline: .now() + .milliseconds(ViewPace.restMilliseconds)) { [weak self] in
+            guard let self, shared.withLock({ $0.pace.rested() }) else { return }
+            waker.yield()
+        }
     }
 
     /// Rebuilds every view whose checkpoint is not in the log, as after the log was restored from a backup.
@@ -286,6 +312,7 @@ final class ViewEngine: Sendable {
     /// Has views built anew beside the ones that are served, which they replace once they have caught up.
     func rebuild(_ names: Set<ViewName>) async throws {
         try await pool.writeWithoutTransaction { [writer] db in try writer.rebuild(db, names) }
+        shared.withLock { $0.isAsked = true }
         waker.yield()
     }
 
@@ -337,7 +364,8 @@ final class ViewEngine: Sendable {
                     shared.wanted = min(shared.wanted, position)
                     return nil
                 }
-                if let answer { continuation.resume(returning: answer) }
+                // The loop may be resting.
+                if let answer { continuation.resume(returning: answer) } else { waker.yield() }
             }
         } onCancel: {
             let waiter = shared.withLock { $0.waiting.removeValue(forKey: number) }
