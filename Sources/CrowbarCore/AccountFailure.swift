@@ -8,6 +8,8 @@ public enum AccountFailure: Error, Sendable, Equatable, CustomStringConvertible 
     case noAccount(String)
     /// The account is disabled.
     case accountDisabled(String)
+    /// The user was erased, and the account stays disabled.
+    case accountErased(String)
     /// The registration of the account has not ended.
     case accountPending(String)
     /// That token's hash is stored already.
@@ -41,6 +43,7 @@ public enum AccountFailure: Error, Sendable, Equatable, CustomStringConvertible 
         case .caseTwin(let name, let other): "'\(name)' differs only in case from the account '\(other)'"
         case .noAccount(let name): "there is no account '\(name)'"
         case .accountDisabled(let name): "the account '\(name)' is disabled"
+        case .accountErased(let name): "the user '\(name)' was erased; the account cannot be used again"
         case .accountPending(let name): "the registration of '\(name)' has not ended; try again"
         case .tokenExists: "that token is stored already"
         case .hookExists(let name): "there is a hook '\(name)' already; 'crowbar hooks revoke \(name)' ends it"

@@ -12,6 +12,9 @@ public protocol AccountStore: Sendable {
     /// The subject of an OpenID provider that a user's account belongs to, or nil.
     func identity(of userId: String) async throws -> PendingRegistration.Identity?
 
+    /// Whether there is an admin whose account is enabled and whose registration has ended.
+    func hasEnabledAdmin() async throws -> Bool
+
     // Registration
 
     /// Stores an account that is pending and uses up what admits it.
@@ -43,6 +46,14 @@ public protocol AccountStore: Sendable {
     /// Stores a machine token.
     /// - Throws: As ``start(_:)``.
     func add(_ token: AccountToken) async throws
+
+    /// The sessions and machine tokens of a user that are valid, oldest first.
+    func validTokens(of userId: String, now: Int64) async throws -> [AccountToken]
+
+    /// Revokes a session or machine token of a user.
+    /// - Parameter id: All 16 digits of its id.
+    /// - Throws: `noToken`, also where the token is another user's.
+    func revokeToken(id: String, of userId: String) async throws
 
     /// Ends a user's sessions. Machine tokens stay.
     /// - Parameter hash: The session that goes on, or nil.

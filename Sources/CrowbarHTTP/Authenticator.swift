@@ -28,6 +28,16 @@ struct Credential: Sendable {
     /// Unix milliseconds at which it ends, where it does.
     var expires: Int64? { hash == nil ? nil : principal.expires }
 
+    /// The hash of the token where it is a session; nil for machine tokens, a provider's tokens and the command line.
+    var sessionHash: [UInt8]? { principal.kind == .session && verified == nil ? hash : nil }
+
+    /// Refuses everything but a session.
+    /// - Returns: The session's hash.
+    func requireSession() throws(APIFailure) -> [UInt8] {
+        if let sessionHash { return sessionHash }
+        throw APIFailure(.forbidden, "only a signed-in person may do this; a machine token may not, whatever its scopes")
+    }
+
     /// Refuses a principal that lacks a scope.
     func require(_ scope: Principal.Scopes, _ message: @autoclosure () -> String) throws(APIFailure) {
         guard principal.scopes.contains(scope) else { throw APIFailure(.forbidden, message()) }
@@ -79,11 +89,19 @@ final class Authenticator: Sendable {
         if let openID = configuration.openID, JSONWebToken.hasForm(token) {
             return try await credential(token, hash, openID, now, address: address)
         }
-        if let principal = try await look(hash, now) {
+        let cached = cached(hash, now)
+        let found = cached == nil ? try await find(hash, now, address: address()) : cached
+        if let principal = found {
             return Credential(principal: principal, hash: hash, checked: now)
         }
         throw refuse(address(), now)
     }
+
+    /// Forgets a token that was looked up, because it ended.
+    func forget(_ hash: [UInt8]) { state.withLock { $0.cache.remove(hash) } }
+
+    /// Forgets all tokens that were looked up, because one of them ended.
+    func forgetAll() { state.withLock { $0.cache.removeAll() } }
 
     /// Who calls with a token of the OpenID provider.
     private func credential(
@@ -124,12 +142,16 @@ final class Authenticator: Sendable {
     /// The principal of a credential now; nil where there is none any more.
     private func look(_ credential: Credential, _ hash: [UInt8], _ now: Int64) async throws -> Principal? {
         if let verified = credential.verified { return try await configuration.openID?.principal(of: verified) }
-        return try await look(hash, now)
+        if let cached = cached(hash, now) { return cached }
+        return try await find(hash, now, address: nil)
     }
 
-    private func look(_ hash: [UInt8], _ now: Int64) async throws -> Principal? {
-        if let known = state.withLock({ $0.cache.principal(of: hash, now: now) }) { return known }
-        guard let principal = try await configuration.authenticate(hash) else { return nil }
+    private func cached(_ hash: [UInt8], _ now: Int64) -> Principal? {
+        state.withLock { $0.cache.principal(of: hash, now: now) }
+    }
+
+    private func find(_ hash: [UInt8], _ now: Int64, address: String?) async throws -> Principal? {
+        guard let principal = try await configuration.authenticate(hash, address) else { return nil }
         if let expires = principal.expires, expires <= now { return nil }
         state.withLock { $0.cache.store(principal, of: hash, now: now) }
         return principal

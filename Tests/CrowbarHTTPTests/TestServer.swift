@@ -59,7 +59,7 @@ struct TestServer: Sendable {
         let logger = Logger(label: "test") { _ in lines }
         let views = Views(path: folder + "/views.db", log: log, logger: logger, clock: now)
         var configuration = APIConfiguration(
-            ingest: ingest, log: log, authenticate: { try accounts.principal($0) }, hash: hash,
+            ingest: ingest, log: log, authenticate: { hash, _ in try accounts.principal(hash) }, hash: hash,
             listings: APIConfiguration.Listings(
                 plugins: { Array(#"[{"name":"irc"}]"#.utf8) },
                 cursors: { name in
