@@ -112,7 +112,7 @@ public struct APIServer: Service {
     }
 
     private func handler(_ responder: APIResponder, _ date: DateLine) -> HTTPChannelHandler.Responder {
-        let (now, proxies) = (configuration.now, rules.proxies)
+        let (now, proxies, cors) = (configuration.now, rules.proxies, rules.cors)
         return { request, writer, channel in
             let length = request.headers[.contentLength].flatMap { Int($0) } ?? 0
             if request.headers[.expect] == "100-continue", length <= APIConfiguration.Limit.commands {
@@ -123,6 +123,7 @@ public struct APIServer: Service {
                 return proxies.caller(peer: peer, request.headers)
             }
             response.headers[.date] = date.text(now())
+            cors.apply(to: &response.headers, of: request.headers)
             let ends = response.status == .contentTooLarge || response.status == .requestTimeout
             if ends { response.headers[.connection] = "close" }
             if response.body.contentLength ?? .max > APIConfiguration.Limit.kernelBuffer {

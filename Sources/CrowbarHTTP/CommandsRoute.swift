@@ -4,6 +4,7 @@ import HTTPTypes
 import HummingbirdCore
 import JSONBytes
 import NIOCore
+import OpenID
 import Synchronization
 
 /// `POST /api/commands`: one command as JSON, or many as NDJSON.
@@ -13,6 +14,8 @@ struct CommandsRoute: Sendable {
     let door: Door
     let authenticator: Authenticator
     let limiter: RateLimiter
+    /// Sign-in by an OpenID provider, which may own the names of its users.
+    let openID: OpenIDService?
 
     /// Takes a request whose caller is known.
     func respond(_ request: Request, _ credential: Credential) async throws -> Response {
@@ -154,9 +157,19 @@ struct CommandsRoute: Sendable {
         return answers
     }
 
-    /// A command's request to ingest, if the caller may make it.
+    /// A command's request to ingest. A name that the OpenID provider gives is changed there.
     private func accepted(_ bytes: [UInt8], _ principal: Principal) async throws(CommandError) -> Ingest.Request {
-        try Self.request(bytes, principal, door)
+        let request = try Self.request(bytes, principal, door)
+        guard let openID, openID.settings.syncsNames, case .renameUser = request.command.body else { return request }
+        let isOwned: Bool
+        do { isOwned = try await openID.ownsName(of: request.actor) } catch {
+            throw CommandError(.unavailable, "the accounts cannot be read now; send the command again")
+        }
+        if isOwned {
+            throw CommandError(
+                .forbidden, "the name of '\(request.actor)' comes from the OpenID provider; change it there")
+        }
+        return request
     }
 
     /// A command's request to ingest: who acts, and whether they may.
