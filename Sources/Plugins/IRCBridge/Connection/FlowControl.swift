@@ -10,7 +10,7 @@ struct FlowControl: Equatable, Sendable {
     /// An answer that takes longer than this is late, in seconds: the server has lines waiting that it has not read.
     static let lateAfter = 5.0
     /// Lines that may be unconfirmed at a server that keeps up. A server that slows clients down (ngIRCd: 2.5 lines a
-    /// second) must answer the fence behind so many well within ``NetworkMachine/dead``.
+    /// second) must answer the fence behind so many well within ``ConnectionState/dead``.
     static let mostLines = 128
     /// Bytes that may be unconfirmed at a server that keeps up. InspIRCd ends connections of which it has 8 KiB that it
     /// has not read.

@@ -119,7 +119,7 @@ extension OutboundLedger {
         }
         // None of them was shown, and which of them the server refused does not matter.
         guard case .refusal(let reason, let remedy)? = outcomes.last else {
-            return lines.map { _ in Verdict(failure: NetworkMachine.showedNobody) }
+            return lines.map { _ in Verdict(failure: ConnectionState.showedNobody) }
         }
         return lines.map { _ in Verdict(failure: reason, remedy: remedy) }
     }

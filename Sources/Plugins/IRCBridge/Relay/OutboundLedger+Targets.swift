@@ -30,7 +30,7 @@ extension OutboundLedger {
         // it has dropped it.
         if receipts == .labels {
             for line in answered where line.isTagged && line.isShown {
-                fail(line, NetworkMachine.showedNobody)
+                fail(line, ConnectionState.showedNobody)
             }
         }
         for target in targets {

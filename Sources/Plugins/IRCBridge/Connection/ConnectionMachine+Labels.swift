@@ -12,76 +12,80 @@ struct LabelledAnswer: Equatable, Sendable {
     var remedy = Remedy.none
 }
 
-// What the server answers to single lines.
-extension NetworkMachine {
-    /// What one line of the server says about a message that was written with a label.
-    enum SpeechAnswer: Equatable {
-        /// The message as others see it: the only receipt where echo-message is on.
-        case echo
-        /// The server does not pass the message on.
-        case refused(String)
-        /// The client is no longer in the channel; its messages are written again after it has joined.
-        case lostChannel
-    }
+/// What one line of the server says about a message that was written with a label.
+enum SpeechAnswer: Equatable {
+    /// The message as others see it: the only receipt where echo-message is on.
+    case echo
+    /// The server does not pass the message on.
+    case refused(String)
+    /// The client is no longer in the channel; its messages are written again after it has joined.
+    case lostChannel
+}
 
+// What the server answers to single lines.
+extension ConnectionMachine {
     /// Handles a server's answer to a line that was written with a label.
-    mutating func labelled(_ message: IRCMessage, _ label: String, _ now: Instant) -> [NetworkAction] {
-        lastReceipt = now
-        hasProgressed = true
-        adapt(to: figures.answered(label, now: now), now)
+    mutating func labelled(_ message: IRCMessage, _ label: String, _ now: Instant) -> [Action] {
+        connection.lastReceipt = now
+        connection.hasProgressed = true
+        adapt(to: connection.figures.answered(label, now: now), now)
         if message.verb == "BATCH", let reference = message.params.first, reference.hasPrefix("+"),
-            answers.count < Batches.mostOpen
+            connection.answers.count < Batches.mostOpen
         {
             // Whether the line was accepted is known at the end of the batch, unless that is the message itself, whose
             // lines a user's connection does not look at.
-            let isEcho = MultilineMessages.isOpening(message) && ledger.isSpeech(label)
-            answers[String(reference.dropFirst())] = LabelledAnswer(label: label, hasEcho: isEcho)
+            let isEcho = MultilineMessages.isOpening(message) && connection.ledger.isSpeech(label)
+            connection.answers[String(reference.dropFirst())] = LabelledAnswer(label: label, hasEcho: isEcho)
             return (isEcho ? takeEcho(message, label) : []) + received(unlabelled: message, now)
         }
-        guard ledger.isSpeech(label) else {
-            let done = ledger.answered(label, failure: Self.failure(message))
+        guard connection.ledger.isSpeech(label) else {
+            let done = connection.ledger.answered(label, failure: Self.failure(message))
             return received(unlabelled: message, now) + finish(done) + pump(now)
         }
         var failure: String?
         var remedy = Remedy.none
-        var noted: [NetworkAction] = []
+        var noted: [Action] = []
         switch speechAnswer(message) {
         case .echo: noted = takeEcho(message, label)
         case .refused(let reason):
             failure = reason
-            if let target = ledger.target(of: label) { remedy = self.remedy(message, target, now) }
+            if let target = connection.ledger.target(of: label) { remedy = self.remedy(message, target, now) }
         case .lostChannel:
             // Losing the channel takes its messages back, so that the label is answered only if it is another's.
             let lost = received(unlabelled: message, now)
-            let done = ledger.answered(label, failure: Self.unshown(message))
+            let done = connection.ledger.answered(label, failure: Self.unshown(message))
             return lost + finish(done) + pump(now)
         }
-        let done = ledger.answered(label, failure: failure, remedy)
+        let done = connection.ledger.answered(label, failure: failure, remedy)
         return noted + received(unlabelled: message, now) + finish(done) + pump(now)
     }
 
     /// Handles a line of such a batch, or its end. Nil where the line belongs to none.
-    mutating func partOfAnswer(_ message: IRCMessage, _ now: Instant) -> [NetworkAction]? {
+    mutating func partOfAnswer(_ message: IRCMessage, _ now: Instant) -> [Action]? {
         if message.verb == "BATCH", let reference = message.params.first, reference.hasPrefix("-"),
-            let answer = answers.removeValue(forKey: String(reference.dropFirst()))
+            let answer = connection.answers.removeValue(forKey: String(reference.dropFirst()))
         {
-            lastReceipt = now
+            connection.lastReceipt = now
             var failure = answer.failure
-            if failure == nil, !answer.hasEcho, ledger.isSpeech(answer.label) { failure = Self.showedNobody }
-            let done = ledger.answered(answer.label, failure: failure, answer.remedy)
+            if failure == nil, !answer.hasEcho, connection.ledger.isSpeech(answer.label) {
+                failure = ConnectionState.showedNobody
+            }
+            let done = connection.ledger.answered(answer.label, failure: failure, answer.remedy)
             return received(unlabelled: message, now) + finish(done) + pump(now)
         }
-        guard let batch = message.tags["batch"], let answer = answers[batch] else { return nil }
+        guard let batch = message.tags["batch"], let answer = connection.answers[batch] else { return nil }
         if let failure = Self.failure(message) {
-            answers[batch]?.failure = failure
-            if let target = ledger.target(of: answer.label) {
+            connection.answers[batch]?.failure = failure
+            if let target = connection.ledger.target(of: answer.label) {
                 let remedy = remedy(message, target, now)
-                answers[batch]?.remedy = remedy
+                connection.answers[batch]?.remedy = remedy
             }
         }
-        var noted: [NetworkAction] = []
-        if ledger.isSpeech(answer.label), MultilineMessages.isOpening(message) || speechAnswer(message) == .echo {
-            answers[batch]?.hasEcho = true
+        var noted: [Action] = []
+        if connection.ledger.isSpeech(answer.label),
+            MultilineMessages.isOpening(message) || speechAnswer(message) == .echo
+        {
+            connection.answers[batch]?.hasEcho = true
             noted = takeEcho(message, answer.label)
         }
         return noted + received(unlabelled: message, now)
@@ -89,11 +93,8 @@ extension NetworkMachine {
 
     /// Whether a line answers one that had a label.
     func isAnswer(_ message: IRCMessage) -> Bool {
-        message.tags["label"] != nil || message.tags["batch"].map { answers[$0] != nil } == true
+        message.tags["label"] != nil || message.tags["batch"].map { connection.answers[$0] != nil } == true
     }
-
-    /// Why a message is not confirmed that the server acknowledges without showing it: it dropped the message silently.
-    static let showedNobody = "the server took the message and showed it to nobody"
 
     /// What a line says about a message with its label. Whatever is not the echo confirms nothing: a server with
     /// echo-message that passes a message on shows it (Ergo answers a NOTICE to a moderated channel with an ACK).
@@ -111,7 +112,7 @@ extension NetworkMachine {
     }
 
     private static func unshown(_ message: IRCMessage) -> String {
-        if message.verb == "ACK" { return showedNobody }
+        if message.verb == "ACK" { return ConnectionState.showedNobody }
         let words = IRCText.words(message.params.last ?? "")
         return "the server answered with \(message.verb) and did not show the message"
             + (words.isEmpty ? "" : ": \(words)")
@@ -123,7 +124,7 @@ extension NetworkMachine {
     }
 
     /// The echo shows the client's mask as others see it, and the message's id.
-    private mutating func takeEcho(_ message: IRCMessage, _ label: String) -> [NetworkAction] {
+    private mutating func takeEcho(_ message: IRCMessage, _ label: String) -> [Action] {
         if let source = message.source, isOwn(IRCSource(source).nick) { setMask(source) }
         return noteSaid(label, message)
     }

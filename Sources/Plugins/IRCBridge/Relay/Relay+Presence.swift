@@ -3,22 +3,24 @@ import JSONBytes
 import PluginKit
 
 // Who of the channels on IRC is in those of the chat.
-extension NetworkMachine {
+extension Relay {
     /// People who are introduced to the chat at once, the others following as it takes them (``Presence/full``).
     static let mostArrivals = 256
 
     /// The links by which a channel on IRC, by its folded name, comes into the chat.
     func inbound(_ target: String) -> [LinkConfig] {
-        links.filter { $0.direction != .toIRC && fold($0.target) == target }
+        connection.links.filter { $0.direction != .toIRC && fold($0.target) == target }
     }
 
     /// Somebody as the chat sees them.
     func speaker(_ nick: String, account: String?) -> Speakers.Speaker {
         let id: String
         if let account, !account.isEmpty {
-            id = BridgeUserID.account(account, plugin: plugin, network: config.name, supports.casemapping)
+            id = BridgeUserID.account(
+                account, plugin: connection.plugin, network: connection.config.name, connection.supports.casemapping)
         } else {
-            id = BridgeUserID.nick(nick, plugin: plugin, network: config.name, supports.casemapping)
+            id = BridgeUserID.nick(
+                nick, plugin: connection.plugin, network: connection.config.name, connection.supports.casemapping)
         }
         // The id, where a server lets somebody have a nick of which nothing can be seen.
         let name = ShownText.name(IRCText.plain(nick), most: IRCSource.longestName)
@@ -30,26 +32,28 @@ extension NetworkMachine {
     }
 
     /// A line that says who is where.
-    mutating func presence(_ message: IRCMessage, _ source: IRCSource, _ now: Instant) -> [NetworkAction] {
+    mutating func presence(_ message: IRCMessage, _ source: IRCSource, _ now: Instant) -> [RelayAction] {
         let params = message.params
-        guard !isPuppet, !isOfPuppet(message, source, now) else { return [] }
+        guard !isOfPuppet(message, source, now) else { return [] }
         // Of these lines only QUIT may say nothing more.
         guard let first = params.first ?? (message.verb == "QUIT" ? "" : nil) else { return [] }
         switch message.verb {
         case "JOIN":
             // Where the client is not to be nobody is of interest, as in the channel that a full one forwards to.
-            guard memberships[fold(first)] != nil else { return [] }
+            guard connection.memberships[fold(first)] != nil else { return [] }
             // extended-join: the account, or a star.
             let account = params.count > 2 && params[1] != "*" ? params[1] : message.tags["account"]
             roster.join(source, fold(first), account: account)
-            netsplit.joined(supports.casemapping.fold(source.nick), fold(first))
+            netsplit.joined(connection.supports.casemapping.fold(source.nick), fold(first))
             return appear(source.nick, in: [fold(first)])
         case "PART": return left(source.nick, fold(first))
         case "KICK": return params.count > 1 ? left(params[1], fold(first)) : []
         case "QUIT":
             guard let person = roster.quit(source.nick) else { return [] }
             if !netsplit.isFull, Netsplit.isReason(first) || isSplitBatch(message) {
-                if netsplit.lost(supports.casemapping.fold(source.nick), person, now: now) { figures.netsplits += 1 }
+                if netsplit.lost(connection.supports.casemapping.fold(source.nick), person, now: now) {
+                    connection.figures.netsplits += 1
+                }
                 return []
             }
             return disappear(person)
@@ -58,14 +62,14 @@ extension NetworkMachine {
             return changed(before, now: first)
         case "ACCOUNT": return accountIs(source.nick, first == "*" ? nil : first)
         case "353":
-            guard params.count > 2, memberships[fold(params[params.count - 2])] != nil else { return [] }
+            guard params.count > 2, connection.memberships[fold(params[params.count - 2])] != nil else { return [] }
             for name in params[params.count - 1].split(separator: " ") {
-                let who = IRCSource(String(name.drop { supports.prefixes.contains($0) }))
+                let who = IRCSource(String(name.drop { connection.supports.prefixes.contains($0) }))
                 if !isOurs(who.nick), !who.nick.isEmpty { roster.join(who, fold(params[params.count - 2])) }
             }
             return []
         case "354":
-            guard params.count == 6, params[1] == Self.whoToken, params[5] != "0" else { return [] }
+            guard params.count == 6, params[1] == ConnectionState.whoToken, params[5] != "0" else { return [] }
             return accountIs(params[4], params[5])
         default: return []
         }
@@ -73,7 +77,7 @@ extension NetworkMachine {
 
     /// Whether a line is about a user's connection; such a one is nobody on IRC.
     private mutating func isOfPuppet(_ message: IRCMessage, _ source: IRCSource, _ now: Instant) -> Bool {
-        let map = supports.casemapping
+        let map = connection.supports.casemapping
         switch message.verb {
         case "QUIT":
             let isOwn = puppets.isOwn(map.fold(source.nick))
@@ -90,30 +94,34 @@ extension NetworkMachine {
     }
 
     private func isSplitBatch(_ message: IRCMessage) -> Bool {
-        message.tags["batch"].map { batches.type(of: $0) == "netsplit" } == true
+        message.tags["batch"].map { connection.batches.type(of: $0) == "netsplit" } == true
     }
 
     /// The list of who is in a channel has ended, by NAMES or WHO.
-    mutating func listEnded(_ target: String, isNames: Bool) -> [NetworkAction] {
-        guard let membership = memberships[target], membership.isJoined else { return [] }
+    mutating func listEnded(_ target: String, isNames: Bool) -> [RelayAction] {
+        guard let membership = connection.memberships[target], membership.isJoined else { return [] }
         guard isNames ? !membership.hasNames : membership.isAskingWho && !membership.hasWho else { return [] }
-        if isNames { memberships[target]?.hasNames = true } else { memberships[target]?.hasWho = true }
+        if isNames {
+            connection.memberships[target]?.hasNames = true
+        } else {
+            connection.memberships[target]?.hasWho = true
+        }
         return namesEnded(target)
     }
 
     /// All names of a channel have come: who is missing in the chat comes, and who went meanwhile goes.
-    mutating func namesEnded(_ target: String) -> [NetworkAction] {
-        var actions: [NetworkAction] = []
-        if supports.hasWHOX, config.presence == .full || hasAccounts(target) {
+    mutating func namesEnded(_ target: String) -> [RelayAction] {
+        var actions: [RelayAction] = []
+        if connection.supports.hasWHOX, connection.config.presence == .full || hasAccounts(target) {
             // NAMES does not tell the accounts; the end of WHO brings us here once more.
-            if memberships[target]?.isAskingWho == false {
-                memberships[target]?.isAskingWho = true
+            if connection.memberships[target]?.isAskingWho == false {
+                connection.memberships[target]?.isAskingWho = true
                 enqueue(.who(target))
                 return []
             }
         }
         actions += settleMembers(target)
-        if config.presence == .full {
+        if connection.config.presence == .full {
             for person in roster.members(of: target) { arrivals.append((person.nick, target)) }
         }
         return actions + introduceArrivals()
@@ -125,16 +133,17 @@ extension NetworkMachine {
     }
 
     private func isAccount(_ id: String) -> Bool {
-        BridgeUserID.isAccount(id, plugin: plugin, network: config.name)
+        BridgeUserID.isAccount(id, plugin: connection.plugin, network: connection.config.name)
     }
 
     /// Lets go those in the chat who are in none of the channels on IRC any more, once all of these are known.
-    mutating func settleMembers(_ target: String) -> [NetworkAction] {
-        var actions: [NetworkAction] = []
+    mutating func settleMembers(_ target: String) -> [RelayAction] {
+        var actions: [RelayAction] = []
         for link in inbound(target) {
             let sources = Set(
-                links.filter { $0.channel == link.channel && $0.direction != .toIRC }.map { fold($0.target) })
-            let there = sources.compactMap { memberships[$0] }.filter { $0.isJoined && $0.hasNames }
+                connection.links.filter { $0.channel == link.channel && $0.direction != .toIRC }.map { fold($0.target) }
+            )
+            let there = sources.compactMap { connection.memberships[$0] }.filter { $0.isJoined && $0.hasNames }
             guard there.count == sources.count, !there.contains(where: { $0.isAskingWho && !$0.hasWho }) else {
                 continue
             }
@@ -155,7 +164,7 @@ extension NetworkMachine {
         return actions
     }
 
-    private mutating func left(_ nick: String, _ target: String) -> [NetworkAction] {
+    private mutating func left(_ nick: String, _ target: String) -> [RelayAction] {
         guard let person = roster.leave(nick, target) else { return [] }
         var here = person
         here.channels = [target]
@@ -163,9 +172,11 @@ extension NetworkMachine {
     }
 
     /// Somebody who is present by the server's word appears in the chat, where the configuration says so.
-    private mutating func appear(_ nick: String, in targets: [String]) -> [NetworkAction] {
-        guard config.presence == .full, let person = roster.person(nick), !isIgnored(person.mask) else { return [] }
-        var actions: [NetworkAction] = []
+    private mutating func appear(_ nick: String, in targets: [String]) -> [RelayAction] {
+        guard connection.config.presence == .full, let person = roster.person(nick), !isIgnored(person.mask) else {
+            return []
+        }
+        var actions: [RelayAction] = []
         for target in targets {
             for link in inbound(target) {
                 actions += speakers.introduce(speaker(person), link.channel, link.ref).map { .emit($0) }
@@ -176,9 +187,9 @@ extension NetworkMachine {
 
     /// Lets the next ones appear who are in a channel, unless the chat does not keep up: what is queued for it is held
     /// in memory, and the names of a large channel would be some hundred thousand commands at once.
-    mutating func introduceArrivals() -> [NetworkAction] {
-        guard isListening else { return [] }
-        var actions: [NetworkAction] = []
+    mutating func introduceArrivals() -> [RelayAction] {
+        guard connection.isListening else { return [] }
+        var actions: [RelayAction] = []
         for _ in 0..<Self.mostArrivals {
             guard let (nick, target) = arrivals.popFirst() else { break }
             if roster.contains(nick, in: target) { actions += appear(nick, in: [target]) }
@@ -187,26 +198,26 @@ extension NetworkMachine {
     }
 
     /// A channel of the chat was made, maybe anew: nobody is in it yet, and those who are to be come.
-    mutating func channelCreated(_ event: [UInt8]) -> [NetworkAction] {
+    mutating func channelCreated(_ event: [UInt8]) -> [RelayAction] {
         guard let object = try? JSONObject(parsing: event), object.string("type") == "CHANNEL_CREATED",
             let channel = object.string("channelId")
         else { return [] }
         let told = chatChannel(channel, isThere: true)
         for id in speakers.members(of: channel) { speakers.forget(id, channel: channel) }
-        for link in links where link.channel == channel && link.direction != .toIRC {
+        for link in connection.links where link.channel == channel && link.direction != .toIRC {
             let target = fold(link.target)
-            if config.presence == .full { arrivals += roster.members(of: target).map { ($0.nick, target) } }
+            if connection.config.presence == .full { arrivals += roster.members(of: target).map { ($0.nick, target) } }
         }
         return told + introduceArrivals()
     }
 
     /// Somebody is gone from some channels: they leave those of the chat which no other way keeps them in.
-    mutating func disappear(_ person: Roster.Person) -> [NetworkAction] {
+    mutating func disappear(_ person: Roster.Person) -> [RelayAction] {
         let id = speaker(person).id
-        var actions: [NetworkAction] = []
+        var actions: [RelayAction] = []
         for target in person.channels.sorted() {
             for link in inbound(target) {
-                let others = links.filter { $0.channel == link.channel && $0.direction != .toIRC }
+                let others = connection.links.filter { $0.channel == link.channel && $0.direction != .toIRC }
                 let stays = others.contains { isPresent(person, id, in: fold($0.target)) }
                 if !stays { actions += speakers.leave(id, link).map { .emit($0) } }
             }
@@ -221,21 +232,21 @@ extension NetworkMachine {
     }
 
     /// Somebody has logged in or out.
-    mutating func accountIs(_ nick: String, _ account: String?) -> [NetworkAction] {
+    mutating func accountIs(_ nick: String, _ account: String?) -> [RelayAction] {
         guard let before = roster.setAccount(nick, account) else { return [] }
         return changed(before, now: nick)
     }
 
     /// Somebody has another nick or account: the same user under another name, or another user.
-    private mutating func changed(_ before: Roster.Person, now nick: String) -> [NetworkAction] {
+    private mutating func changed(_ before: Roster.Person, now nick: String) -> [RelayAction] {
         guard let after = roster.person(nick) else { return [] }
         let (old, new) = (speaker(before), speaker(after))
-        if old.id == new.id { return speakers.rename(new, ref: config.name).map { .emit($0) } }
+        if old.id == new.id { return speakers.rename(new, ref: connection.config.name).map { .emit($0) } }
         return disappear(before) + appear(nick, in: after.channels.sorted())
     }
 
     /// Those whom a netsplit took and did not bring back have left.
-    mutating func endNetsplits(_ now: Instant) -> [NetworkAction] {
+    mutating func endNetsplits(_ now: Instant) -> [RelayAction] {
         netsplit.givenUp(now: now).flatMap { disappear($0) }
     }
 }
