@@ -1,4 +1,4 @@
-"""The schema of a Terraform provider, read from its bindings for cdktf (PyPI), which are generated from the provider's own schema.
+"""The schema of a Terraform provider, read from its bindings for cdktf (PyPI), which are generated from that schema.
 
 The bindings are parsed, not run: they are a wheel of 60 MB whose code needs Node.
 """
@@ -15,21 +15,27 @@ META = {"connection", "count", "depends_on", "for_each", "lifecycle", "provider"
 class Bindings:
     def __init__(self, wheel):
         self.archive = zipfile.ZipFile(wheel)
-        self.package = next(name for name in self.archive.namelist() if name.endswith("/provider/__init__.py")).split("/")[0]
+        self.package = next(name for name in self.archive.namelist() if name.endswith("/provider/__init__.py")).split(
+            "/"
+        )[0]
 
     def classes(self, module):
         text = self.archive.read(f"{self.package}/{module}/__init__.py").decode()
         return {node.name: node for node in ast.parse(text).body if isinstance(node, ast.ClassDef)}
 
     def resource(self, kind, prefix):
-        """The schema of a resource or, where `kind` begins with `data.`, a data source; None if the provider has none of the name."""
+        """The schema of a resource, or with `data.` a data source; None if the provider has none of the name."""
         name = kind.removeprefix("data.").removeprefix(prefix + "_")
         module = ("data_" + prefix + "_" if kind.startswith("data.") else "") + name
         try:
             classes = self.classes(module)
         except KeyError:
             return None
-        config = next(n for n in classes.values() if n.name.endswith("Config") and any("MetaArguments" in ast.unparse(b) for b in n.bases))
+        config = next(
+            n
+            for n in classes.values()
+            if n.name.endswith("Config") and any("MetaArguments" in ast.unparse(b) for b in n.bases)
+        )
         main = classes[config.name.removesuffix("Config")]
         schema = block(classes, config)
         known = {a["name"] for a in schema["attributes"]} | {b["name"] for b in schema["blocks"]}
@@ -67,7 +73,9 @@ def block(classes, node):
             result["blocks"].append({"name": name, "block": inner, "list": isList, "required": default is None})
         else:
             kind = attribute(classes, annotation, struct, isList)
-            result["attributes"].append({"name": name, "type": kind, "required": default is None, "optional": default is not None})
+            result["attributes"].append(
+                {"name": name, "type": kind, "required": default is None, "optional": default is not None}
+            )
     return result
 
 
@@ -81,16 +89,26 @@ def attribute(classes, annotation, struct, isList):
 
 def strip(annotation):
     """Without what says that a value may be missing or come later."""
-    annotation = annotation.replace("_cdktf_9a9027ec.IResolvable", "").replace("builtins.", "").replace("typing.", "").replace(" ", "")
+    annotation = (
+        annotation.replace("_cdktf_9a9027ec.IResolvable", "")
+        .replace("builtins.", "")
+        .replace("typing.", "")
+        .replace(" ", "")
+    )
     match = re.fullmatch(r"Optional\[(.*)\]", annotation)
     return match.group(1) if match else annotation
 
 
 def simple(annotation):
     for pattern, kind in (
-        (r"Mapping\[str,str\]|\w*\.?StringMap", ["map", "string"]), (r"Mapping\[str,jsii\.Number\]|\w*\.?NumberMap", ["map", "number"]),
-        (r"(Union\[,?)?(Sequence|List)\[str\].*", ["list", "string"]), (r"(Union\[,?)?(Sequence|List)\[jsii\.Number\].*", ["list", "number"]),
-        (r"str", "string"), (r"jsii\.Number", "number"), (r"(Union\[)?bool,?\]?", "bool"), (r"", "bool"),
+        (r"Mapping\[str,str\]|\w*\.?StringMap", ["map", "string"]),
+        (r"Mapping\[str,jsii\.Number\]|\w*\.?NumberMap", ["map", "number"]),
+        (r"(Union\[,?)?(Sequence|List)\[str\].*", ["list", "string"]),
+        (r"(Union\[,?)?(Sequence|List)\[jsii\.Number\].*", ["list", "number"]),
+        (r"str", "string"),
+        (r"jsii\.Number", "number"),
+        (r"(Union\[)?bool,?\]?", "bool"),
+        (r"", "bool"),
     ):
         if re.fullmatch(pattern, annotation):
             return kind
@@ -100,7 +118,9 @@ def simple(annotation):
 def properties(node):
     found = {}
     for item in node.body:
-        if isinstance(item, ast.FunctionDef) and any(ast.unparse(d) == "builtins.property" for d in item.decorator_list):
+        if isinstance(item, ast.FunctionDef) and any(
+            ast.unparse(d) == "builtins.property" for d in item.decorator_list
+        ):
             found[item.name.rstrip("_")] = strip(ast.unparse(item.returns))
     return found
 

@@ -15,8 +15,26 @@ ROOT = os.path.abspath(HERE + "/../../..")
 def check(folder):
     # Without a network it needs no account either: --skip-download.
     ended = subprocess.run(
-        [sys.executable, "-m", "checkov.main", "-d", folder, "--framework", "terraform", "--output", "json", "--skip-download", "--quiet", "--compact"],
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, env={**os.environ, "LOG_LEVEL": "ERROR"})
+        [
+            sys.executable,
+            "-m",
+            "checkov.main",
+            "-d",
+            folder,
+            "--framework",
+            "terraform",
+            "--output",
+            "json",
+            "--skip-download",
+            "--quiet",
+            "--compact",
+        ],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, "LOG_LEVEL": "ERROR"},
+    )
     try:
         return json.loads(ended.stdout)
     except ValueError:
@@ -26,7 +44,10 @@ def check(folder):
 def main():
     result = check(ROOT + "/deploy/terraform")
     summary = result["summary"]
-    failed = [f"{c['check_id']} {c['file_path']} {c['resource']}: {c['check_name']}" for c in result["results"]["failed_checks"]]
+    failed = [
+        f"{c['check_id']} {c['file_path']} {c['resource']}: {c['check_name']}"
+        for c in result["results"]["failed_checks"]
+    ]
     if failed or summary["parsing_errors"]:
         sys.exit("checkov:\n" + "\n".join(sorted(set(failed))) + f"\n{summary}")
     if summary["passed"] < 100:

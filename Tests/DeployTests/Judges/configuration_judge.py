@@ -36,12 +36,19 @@ def configuration(programs, port):
     state = world.World().apply("example", world.ARGUMENTS)
     script = gzip.decompress(base64.b64decode(state.one("module.host.aws_instance.host")["user_data_base64"])).decode()
     written = files(script)
-    expect({"/etc/crowbar/crowbar.toml", "/etc/crowbar/plugins.d/aws.toml", "/etc/systemd/system/crowbar.service"} <= set(written), f"the files: {sorted(written)}")
+    expect(
+        {"/etc/crowbar/crowbar.toml", "/etc/crowbar/plugins.d/aws.toml", "/etc/systemd/system/crowbar.service"}
+        <= set(written),
+        f"the files: {sorted(written)}",
+    )
     with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
         # The same texts, with this folder in the place of the machine's.
         places = {
-            "/var/lib/crowbar/data": folder + "/data", "/etc/crowbar": folder + "/etc", "/run/crowbar-aws": folder + "/run",
-            "/run/credentials/crowbar.service/secrets_": folder + "/etc/secrets/", "0.0.0.0:8080": f"127.0.0.1:{port}",
+            "/var/lib/crowbar/data": folder + "/data",
+            "/etc/crowbar": folder + "/etc",
+            "/run/crowbar-aws": folder + "/run",
+            "/run/credentials/crowbar.service/secrets_": folder + "/etc/secrets/",
+            "0.0.0.0:8080": f"127.0.0.1:{port}",
             "PRIVATE_DNS": "ip-10-20-1-10.eu-central-1.compute.internal",
         }
         # Where the tests run as root, plugins are users of their own.
@@ -62,8 +69,15 @@ def configuration(programs, port):
 
         def check():
             return subprocess.run(
-                [programs + "/crowbar", "check", "--config", folder + "/etc/crowbar.toml"], cwd=folder, stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120, env={"PATH": programs + ":/usr/bin:/bin", "HOME": folder})
+                [programs + "/crowbar", "check", "--config", folder + "/etc/crowbar.toml"],
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                timeout=120,
+                env={"PATH": programs + ":/usr/bin:/bin", "HOME": folder},
+            )
 
         ended = check()
         if "OpenID Connect is not supported by this version yet" in ended.stdout:
@@ -84,7 +98,11 @@ def unit():
     path = ROOT + "/deploy/systemd/crowbar.service"
     # The threshold is in tenths: 2.0.
     ended = subprocess.run(
-        ["systemd-analyze", "security", "--offline=true", "--threshold=20", "--no-pager", path], capture_output=True, text=True, timeout=60)
+        ["systemd-analyze", "security", "--offline=true", "--threshold=20", "--no-pager", path],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     expect(ended.returncode == 0, f"the unit's exposure is 2.0 at most:\n{ended.stdout[-400:]}{ended.stderr}")
     with open(path) as file:
         text = file.read()
@@ -92,27 +110,39 @@ def unit():
         weak = folder + "/crowbar.service"
         with open(weak, "w") as file:
             file.write("".join(line for line in text.splitlines(True) if "SystemCallFilter" not in line))
-        ended = subprocess.run(["systemd-analyze", "security", "--offline=true", "--threshold=20", weak], capture_output=True, timeout=60)
+        ended = subprocess.run(
+            ["systemd-analyze", "security", "--offline=true", "--threshold=20", weak], capture_output=True, timeout=60
+        )
         expect(ended.returncode != 0, "a unit without a filter is refused")
         # With a program in the place of crowbar's, systemd finds nothing else wrong: no unknown key, no value that it ignores.
         whole = folder + "/whole/crowbar.service"
         os.mkdir(folder + "/whole")
         with open(whole, "w") as file:
             file.write(text.replace("/usr/bin/crowbar", "/bin/true"))
-        ended = subprocess.run(["systemd-analyze", "verify", "--man=no", whole], capture_output=True, text=True, timeout=60)
+        ended = subprocess.run(
+            ["systemd-analyze", "verify", "--man=no", whole], capture_output=True, text=True, timeout=60
+        )
         said = [line for line in (ended.stdout + ended.stderr).splitlines() if "crowbar.service" in line]
         expect(not said, f"systemd-analyze verify: {said}")
     for kind, tool in (("sysusers", "systemd-sysusers"), ("tmpfiles", "systemd-tmpfiles")):
         with tempfile.TemporaryDirectory() as root:
             os.mkdir(root + "/etc")
-            command = [tool, f"--root={root}", *(["--create"] if kind == "tmpfiles" else []), f"{ROOT}/deploy/systemd/crowbar.{kind}"]
+            command = [
+                tool,
+                f"--root={root}",
+                *(["--create"] if kind == "tmpfiles" else []),
+                f"{ROOT}/deploy/systemd/crowbar.{kind}",
+            ]
             ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
             expect(ended.returncode == 0, f"{tool}: {ended.stderr}")
             if kind == "sysusers":
                 with open(root + "/etc/passwd") as file:
                     expect(re.search(r"^crowbar:.*:/var/lib/crowbar:", file.read(), re.M), "the user crowbar is made")
             else:
-                expect(os.stat(root + "/etc/crowbar/secrets").st_mode & 0o777 == 0o700, "the folder of secrets is root's alone")
+                expect(
+                    os.stat(root + "/etc/crowbar/secrets").st_mode & 0o777 == 0o700,
+                    "the folder of secrets is root's alone",
+                )
 
 
 def main():

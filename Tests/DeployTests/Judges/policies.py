@@ -1,5 +1,6 @@
-"""What IAM would say about policies, as far as the modules' policies go: Deny before Allow, principals, actions, resources and the
-conditions Bool, ArnEquals and StringEquals. Anything else in a policy is an error, so that nothing is judged by guessing."""
+"""What IAM would say about policies, as far as the modules' policies go: Deny before Allow, principals, actions,
+resources and the conditions Bool, ArnEquals and StringEquals. Anything else in a policy is an error, so that nothing is judged by guessing.
+"""
 
 import fnmatch
 import json
@@ -44,7 +45,9 @@ def applies(statement, action, resource, principal, service, context):
         assert operator in ("Bool", "ArnEquals", "StringEquals"), statement
         for key, value in conditions.items():
             given = context.get(key)
-            if given is None or not any(fnmatch.fnmatchcase(given, v) if operator == "ArnEquals" else given == v for v in several(value)):
+            if given is None or not any(
+                fnmatch.fnmatchcase(given, v) if operator == "ArnEquals" else given == v for v in several(value)
+            ):
                 return False
     return True
 

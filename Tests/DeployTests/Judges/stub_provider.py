@@ -24,6 +24,7 @@ UNKNOWN = msgpack.ExtType(0, b"\0")
 
 # Protocol buffers, as much as is needed: fields by number, of length-delimited bytes or integers.
 
+
 def varint(number):
     out = bytearray()
     while True:
@@ -78,12 +79,21 @@ def block(schema):
     for a in schema["attributes"]:
         computed = a.get("computed", False)
         optional = a.get("optional", False)
-        out += field(2, field(1, a["name"]) + field(2, json.dumps(a["type"])) + field(4, a.get("required", False)) + field(5, optional) + field(6, computed))
+        out += field(
+            2,
+            field(1, a["name"])
+            + field(2, json.dumps(a["type"]))
+            + field(4, a.get("required", False))
+            + field(5, optional)
+            + field(6, computed),
+        )
     for b in schema["blocks"]:
         # Timeouts are an object, all others lists.
         mode, most = (1, 0) if b["name"] == "timeouts" else (2, 0 if b["list"] else 1)
         least = int(b["required"]) if mode == 2 else 0
-        out += field(3, field(1, b["name"]) + field(2, block(b["block"])) + field(3, mode) + field(4, least) + field(5, most))
+        out += field(
+            3, field(1, b["name"]) + field(2, block(b["block"])) + field(3, mode) + field(4, least) + field(5, most)
+        )
     return out
 
 
@@ -95,29 +105,48 @@ identifiers = {}
 
 def invent(kind, attribute, values, region):
     name = attribute["name"]
-    label = next((values[k] for k in ("name", "bucket", "function_name", "domain", "key") if isinstance(values.get(k), str)), None)
+    label = next(
+        (values[k] for k in ("name", "bucket", "function_name", "domain", "key") if isinstance(values.get(k), str)),
+        None,
+    )
     if id(values) not in identifiers:
         identifiers[id(values)] = next(counter)
     number = f"{identifiers[id(values)]:017x}"
     place = values["region"] if isinstance(values.get("region"), str) else region
     arns = {
-        "aws_sqs_queue": f"arn:aws:sqs:{region}:{ACCOUNT}:{label}", "aws_sns_topic": f"arn:aws:sns:{region}:{ACCOUNT}:{label}",
-        "aws_kms_key": f"arn:aws:kms:{region}:{ACCOUNT}:key/{number}", "aws_iam_role": f"arn:aws:iam::{ACCOUNT}:role/{label}",
-        "aws_lambda_function": f"arn:aws:lambda:{region}:{ACCOUNT}:function:{label}", "aws_s3_bucket": f"arn:aws:s3:::{label}",
+        "aws_sqs_queue": f"arn:aws:sqs:{region}:{ACCOUNT}:{label}",
+        "aws_sns_topic": f"arn:aws:sns:{region}:{ACCOUNT}:{label}",
+        "aws_kms_key": f"arn:aws:kms:{region}:{ACCOUNT}:key/{number}",
+        "aws_iam_role": f"arn:aws:iam::{ACCOUNT}:role/{label}",
+        "aws_lambda_function": f"arn:aws:lambda:{region}:{ACCOUNT}:function:{label}",
+        "aws_s3_bucket": f"arn:aws:s3:::{label}",
         "aws_instance": f"arn:aws:ec2:{region}:{ACCOUNT}:instance/i-{number}",
         "aws_cloudfront_distribution": f"arn:aws:cloudfront::{ACCOUNT}:distribution/E{number.upper()}",
         "aws_acm_certificate": f"arn:aws:acm:{place}:{ACCOUNT}:certificate/{number}",
         "aws_cloudwatch_log_group": f"arn:aws:logs:{region}:{ACCOUNT}:log-group:{label}",
     }
     special = {
-        ("aws_caller_identity", "account_id"): ACCOUNT, ("aws_partition", "partition"): "aws", ("aws_region", "region"): region,
+        ("aws_caller_identity", "account_id"): ACCOUNT,
+        ("aws_partition", "partition"): "aws",
+        ("aws_region", "region"): region,
         ("aws_sqs_queue", "url"): f"https://sqs.{region}.amazonaws.com/{ACCOUNT}/{label}",
-        ("aws_sqs_queue", "id"): f"https://sqs.{region}.amazonaws.com/{ACCOUNT}/{label}", ("aws_instance", "private_dns"): f"ip-10-20-1-10.{region}.compute.internal",
-        ("aws_s3_bucket", "bucket_regional_domain_name"): f"{label}.s3.{region}.amazonaws.com", ("aws_s3_bucket", "id"): label,
-        ("aws_cognito_user_pool", "endpoint"): f"cognito-idp.{region}.amazonaws.com/{region}_{number[-9:]}", ("aws_iam_role", "id"): label,
-        ("aws_instance", "id"): f"i-{number}", ("aws_ebs_volume", "id"): f"vol-{number}", ("archive_file", "output_base64sha256"): "c2hhMjU2",
-        ("aws_acm_certificate", "domain_validation_options"): [{
-            "domain_name": values.get("domain_name"), "resource_record_name": "_x.example.org", "resource_record_type": "CNAME", "resource_record_value": "_y.acm-validations.aws"}],
+        ("aws_sqs_queue", "id"): f"https://sqs.{region}.amazonaws.com/{ACCOUNT}/{label}",
+        ("aws_instance", "private_dns"): f"ip-10-20-1-10.{region}.compute.internal",
+        ("aws_s3_bucket", "bucket_regional_domain_name"): f"{label}.s3.{region}.amazonaws.com",
+        ("aws_s3_bucket", "id"): label,
+        ("aws_cognito_user_pool", "endpoint"): f"cognito-idp.{region}.amazonaws.com/{region}_{number[-9:]}",
+        ("aws_iam_role", "id"): label,
+        ("aws_instance", "id"): f"i-{number}",
+        ("aws_ebs_volume", "id"): f"vol-{number}",
+        ("archive_file", "output_base64sha256"): "c2hhMjU2",
+        ("aws_acm_certificate", "domain_validation_options"): [
+            {
+                "domain_name": values.get("domain_name"),
+                "resource_record_name": "_x.example.org",
+                "resource_record_type": "CNAME",
+                "resource_record_value": "_y.acm-validations.aws",
+            }
+        ],
     }
     if (kind, name) in special:
         return special[kind, name]
@@ -206,7 +235,9 @@ class Handler(grpc.GenericRpcHandler):
             return grpc.unary_unary_rpc_method_handler(lambda request, context: self.end.set() or b"")
         if service != "/tfplugin5.Provider" or not hasattr(self.provider, method):
             return None
-        return grpc.unary_unary_rpc_method_handler(lambda request, context: getattr(self.provider, method)(fields(request)))
+        return grpc.unary_unary_rpc_method_handler(
+            lambda request, context: getattr(self.provider, method)(fields(request))
+        )
 
 
 def main():
@@ -217,7 +248,10 @@ def main():
     end = threading.Event()
     # Terraform gets the signals of a terminal too, and ends this itself.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    server = grpc.server(futures.ThreadPoolExecutor(8), options=[("grpc.max_receive_message_length", 64 << 20), ("grpc.max_send_message_length", 64 << 20)])
+    server = grpc.server(
+        futures.ThreadPoolExecutor(8),
+        options=[("grpc.max_receive_message_length", 64 << 20), ("grpc.max_send_message_length", 64 << 20)],
+    )
     server.add_generic_rpc_handlers((Handler(Provider(schema), end),))
     with tempfile.TemporaryDirectory() as folder:
         path = folder + "/p"

@@ -1,4 +1,4 @@
-"""Terraform 1.0.3 with a stub in the place of each provider (stub_provider.py), on a copy of deploy/terraform in a temporary folder."""
+"""Terraform 1.0.3 with a stub in the place of each provider (stub_provider.py), on a temporary copy of deploy/terraform."""
 
 import glob
 import json
@@ -15,14 +15,19 @@ TOOLS = ROOT + "/.build/test-deploy"
 MODULES = ["queues", "site", "identity", "host", "example"]
 # The arguments that the example needs, as a user would give them.
 ARGUMENTS = {
-    "domain": "chat.example.org", "zone_id": "Z0123456789", "bucket": "chat-example-site", "login_prefix": "chat-example",
+    "domain": "chat.example.org",
+    "zone_id": "Z0123456789",
+    "bucket": "chat-example-site",
+    "login_prefix": "chat-example",
     "release": {"uri": "s3://chat-example-releases/crowbar.tar.gz", "sha256": "0" * 64},
     "hook_url": "https://chat.example.org/hooks/0123456789abcdef",
     "queues": {
         "archive": {"types": [], "readers": [], "function": ""},
         "search": {
-            "types": ["MESSAGE_SENT", "MESSAGE_EDITED"], "readers": ["arn:aws:iam::210987654321:root"],
-            "function": "arn:aws:lambda:eu-central-1:123456789012:function:search"},
+            "types": ["MESSAGE_SENT", "MESSAGE_EDITED"],
+            "readers": ["arn:aws:iam::210987654321:root"],
+            "function": "arn:aws:lambda:eu-central-1:123456789012:function:search",
+        },
     },
     "functions": {"clock": "arn:aws:lambda:eu-central-1:123456789012:function:clock"},
 }
@@ -53,7 +58,10 @@ def kinds():
     found = set()
     for path in glob.glob(ROOT + "/deploy/terraform/*/*.tf"):
         with open(path) as file:
-            found |= {("data." if kind == "data" else "") + name for kind, name in re.findall(r'^(resource|data) "(\w+)"', file.read(), re.M)}
+            found |= {
+                ("data." if kind == "data" else "") + name
+                for kind, name in re.findall(r'^(resource|data) "(\w+)"', file.read(), re.M)
+            }
     return sorted(found)
 
 
@@ -67,8 +75,14 @@ class World:
         for part in ("deploy", "Sources/CrowbarPage/Files"):
             subprocess.run(["cp", "-a", f"{ROOT}/{part}", f"{path}/{part}"], check=True)
         self.environment = {
-            "PATH": os.environ.get("PATH", ""), "HOME": path, "TMPDIR": path, "TF_CLI_CONFIG_FILE": path + "/terraform.rc",
-            "STUB_SCHEMA": path + "/schema", "TF_DISABLE_PLUGIN_TLS": "1", "CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1",
+            "PATH": os.environ.get("PATH", ""),
+            "HOME": path,
+            "TMPDIR": path,
+            "TF_CLI_CONFIG_FILE": path + "/terraform.rc",
+            "STUB_SCHEMA": path + "/schema",
+            "TF_DISABLE_PLUGIN_TLS": "1",
+            "CHECKPOINT_DISABLE": "1",
+            "TF_IN_AUTOMATION": "1",
         }
         with open(path + "/terraform.rc", "w") as file:
             file.write(f'provider_installation {{\n  filesystem_mirror {{\n    path = "{path}/mirror"\n  }}\n}}\n')
@@ -110,8 +124,15 @@ class World:
     def run(self, module, *arguments, check=True):
         """Runs Terraform in a module's folder (a path below deploy/terraform), and returns its exit status and output."""
         ended = subprocess.run(
-            [terraform(), *arguments], cwd=f"{self.folder.name}/deploy/terraform/{module}", env=self.environment,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=240)
+            [terraform(), *arguments],
+            cwd=f"{self.folder.name}/deploy/terraform/{module}",
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=240,
+        )
         if check and ended.returncode != 0:
             sys.exit(f"terraform {' '.join(arguments)} in {module}: status {ended.returncode}\n{ended.stdout}")
         return ended.returncode, ended.stdout

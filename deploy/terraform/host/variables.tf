@@ -102,7 +102,7 @@ variable "plugins" {
 }
 
 variable "secrets" {
-  description = "Secrets that are written to /etc/crowbar/NAME (mode 0640) at the start: names of SSM parameters (SecureString), by file name."
+  description = "Names of SSM parameters (SecureString), by file name. The start writes them to /etc/crowbar/secrets, and the server reads them as /run/credentials/crowbar.service/secrets_FILE."
   type        = map(string)
   default     = {}
 

@@ -2,8 +2,8 @@
 # browsers, so no CORS.
 
 locals {
-  page    = var.page == "" ? "${path.module}/../../../Sources/CrowbarPage/Files" : var.page
-  files   = fileset(local.page, "**")
+  page  = var.page == "" ? "${path.module}/../../../Sources/CrowbarPage/Files" : var.page
+  files = fileset(local.page, "**")
   # The same name as the server's own page has.
   release = substr(sha256(join("", [for file in local.files : "${file} ${filesha256("${local.page}/${file}")}\n"])), 0, 16)
   types = {

@@ -75,7 +75,9 @@ def post(parts, host, port, body, limit):
     try:
         connection.connect()
         connection.sock.settimeout(max(0.001, end - time.monotonic()))
-        connection.request("POST", parts.path, body, {"Content-Type": "application/json", "User-Agent": "crowbar-cognito/1"})
+        connection.request(
+            "POST", parts.path, body, {"Content-Type": "application/json", "User-Agent": "crowbar-cognito/1"}
+        )
         return connection.getresponse().status, ""
     except (OSError, ValueError, http.client.HTTPException) as error:
         return None, f"the request failed: {type(error).__name__}"
