@@ -282,6 +282,9 @@ let package = Package(
             dependencies: ["CrowbarPage", "CrowbarTesting", "JSONBytes", "crowbar", "Launcher"],
             exclude: ["Browser", "Vectors", "requirements.txt"],
             swiftSettings: strict),
+        .testTarget(
+            name: "DeployTests", dependencies: ["CrowbarTesting", "crowbar", "AWS", "Launcher"],
+            exclude: ["Judges", "downloads.txt", "tools.txt"], swiftSettings: strict),
         .testTarget(name: "RepositoryTests", swiftSettings: strict),
     ]
 )
