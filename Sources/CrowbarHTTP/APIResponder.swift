@@ -73,7 +73,7 @@ final class APIResponder: Sendable {
         admin = AdminRoutes(
             listings: configuration.listings, plugins: configuration.plugins, views: configuration.views,
             bodies: bodies,
-            door: door)
+            door: door, console: configuration.console)
     }
 
     /// Answers a request; every refusal becomes its JSON.

@@ -46,9 +46,14 @@ struct Server {
             configuration.publish, of: views, logger: Logger("crowbar.publish", logging),
             now: { Clock.milliseconds() / 1_000 })
         let openID = try stores.openID(configuration.openID, ingest, Logger("crowbar.oidc", logging))
-        let api = makeAPI(stores, ingest, plugins, views, rates, openID, logger)
+        var api = makeAPI(stores, ingest, plugins, views, rates, openID, logger)
         let status = ServerStatus(
             dataFolder: PluginService.absolute(configuration.data), log: stores.log, plugins: plugins.listings.plugins)
+        let replays = ReplayService(
+            configurationFile: configuration.file,
+            newID: { Clock.milliseconds().description + String(UInt16.random(in: .min ... .max), radix: 16) },
+            logger: logger)
+        api.console = plugins.console(status, replays)
         var actions = stores.accountActions(ingest) { [logger] in logger.notice("\($0)") }
         actions.status = { try await status.json() }
         actions.linkUser = { [openID = configuration.openID, logger] user, subject in
@@ -84,6 +89,7 @@ struct Server {
                     setting: keep, log: stores.log, copies: views, clock: .system, logger: logger)),
             .init(service: OpenIDPreparation(service: openID)),
             .init(service: plugins),
+            .init(service: replays),
             .init(
                 service: Listener(server: control, address: socket),
                 failureTerminationBehavior: .gracefullyShutdownGroup),
