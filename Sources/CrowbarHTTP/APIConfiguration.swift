@@ -121,6 +121,8 @@ public struct APIConfiguration: Sendable {
     public var listings: Listings
     /// What admins do to plugins; nil where there is no plugin host.
     public var plugins: PluginActions?
+    /// What the web page's console asks beside that; nil where there is none.
+    public var console: ConsoleActions?
     /// What `/views/…` is answered from; nil where there are no views.
     public var views: Views?
     /// Up to where users have read; nil where that is not kept.

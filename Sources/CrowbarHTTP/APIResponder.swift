@@ -78,7 +78,8 @@ final class APIResponder: Sendable {
         hooks = HookRoute(configuration, bodies: bodies, recheck: recheck, log: log)
         admin = AdminRoutes(
             listings: configuration.listings, plugins: configuration.plugins, views: configuration.views,
-            bodies: bodies, door: door, administration: configuration.administration, audit: configuration.audit)
+            bodies: bodies, door: door, administration: configuration.administration, audit: configuration.audit,
+            console: configuration.console)
     }
 
     /// Answers a request; every refusal becomes its JSON.

@@ -19,12 +19,13 @@ struct AdminRoutes: Sendable {
     /// What admins do to accounts over TCP.
     private let administration: AdminActions?
     let audit: (any AuditLog)?
+    let console: ConsoleActions?
 
     private let repeats = RepeatedRequests()
 
     init(
         listings: APIConfiguration.Listings, plugins: PluginActions?, views: Views?, bodies: BodyReader, door: Door,
-        administration: AdminActions?, audit: (any AuditLog)?
+        administration: AdminActions?, audit: (any AuditLog)?, console: ConsoleActions?
     ) {
         self.listings = listings
         self.plugins = plugins
@@ -33,6 +34,7 @@ struct AdminRoutes: Sendable {
         self.door = door
         self.administration = administration
         self.audit = audit
+        self.console = console
     }
 
     /// Whether a path is about accounts: who may call, and what admins did. Over TCP only admins' sessions open it.
@@ -80,6 +82,10 @@ struct AdminRoutes: Sendable {
         _ access: @escaping @Sendable () async throws -> Access
     ) async throws -> Response {
         let parts = path.split(separator: "/").dropFirst(2).map { $0 }
+        if let console {
+            let routes = ConsoleRoutes(actions: console, bodies: bodies, access: access)
+            if let response = try await routes.respond(request, path, parts, query) { return response }
+        }
         switch (parts.first, parts.count) {
         case ("plugins", 1):
             try APIResponder.expect(.get, request, path)
@@ -132,8 +138,8 @@ struct AdminRoutes: Sendable {
             try APIResponder.expect(.post, request, path)
             let body = try await fields(request, known: ErasureRoute.fields)
             return .json(try await ErasureRoute(service: erasure).respond(String(parts[1]), body))
-        case ("views", 1...2):
-            guard let views, door.isCommandLine else { throw APIResponder.unknown(path) }
+        case ("views", 1...3):
+            guard let views else { throw APIResponder.unknown(path) }
             return try await respond(request, path, parts, try query(), views)
         case ("hooks", 1...2):
             guard let hooks = try actions(path).hooks else { throw APIResponder.unknown(path) }
@@ -196,5 +202,11 @@ struct AdminRoutes: Sendable {
     func fields(_ request: Request, known: [String]) async throws -> JSONObject {
         let body = try await bodies.read(request, upTo: Self.maxBody, tooLarge: "at most \(Self.maxBody) bytes")
         return try JSONObject(body: body.bytes, known: known)
+    }
+
+    /// As ``fields(_:known:)``; no body is an object without members.
+    func optionalFields(_ request: Request, known: [String]) async throws -> JSONObject {
+        let body = try await bodies.read(request, upTo: Self.maxBody, tooLarge: "at most \(Self.maxBody) bytes")
+        return try JSONObject(body: body.bytes.isEmpty ? Array("{}".utf8) : body.bytes, known: known)
     }
 }

@@ -51,6 +51,7 @@ enum RouteTable {
             Route("/api/admin/plugins/{plugin}/test-send", .post),
             Route("/api/admin/plugins/{plugin}/deliveries", .get),
             Route("/api/admin/plugins/{plugin}/logs", .get),
+            Route("/api/admin/plugins/{plugin}/history", .get),
             Route("/api/admin/cursors/{plugin}", .get, .put),
             Route("/api/admin/cursors/{plugin}/{queue}", .get, .put),
             Route("/api/admin/dead-letters", .get),
@@ -67,6 +68,11 @@ enum RouteTable {
             Route("/api/admin/hooks", .get, .post),
             Route("/api/admin/hooks/{hook}", .delete),
             Route("/api/admin/audit", .get),
+            Route("/api/admin/replays", .get, .post),
+            Route("/api/admin/replays/{replayId}", .delete),
+            Route("/api/admin/views", .get),
+            Route("/api/admin/views/{view}/rebuild", .post),
+            Route("/api/admin/nodes", .get),
         ]
 
     /// Refuses a request that no route is for.

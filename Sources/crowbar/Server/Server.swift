@@ -55,6 +55,8 @@ struct Server {
         api.openID = openID
         api.accounts = stores.localAccounts(configuration.auth, ingest) { setup.removeFile() }
         api.administration = actions
+        let replays = makeReplays(logger)
+        api.console = plugins.console(status, replays)
         let keep = RetentionService.Setting(configuration.keepDeleted)
         let control = APIServer(
             api, address: .unix(path: socket), door: .commandLine(keyHash: keyHash, actions),
@@ -78,6 +80,7 @@ struct Server {
         services += storeServices(stores, ingest, views, publishers, keep, openID, logger)
         services += [
             .init(service: plugins),
+            .init(service: replays),
             .init(
                 service: Listener(server: control, address: socket),
                 failureTerminationBehavior: .gracefullyShutdownGroup),
@@ -144,6 +147,13 @@ struct Server {
         }
         actions.erasure = stores.erasure(ingest, note: note)
         return actions
+    }
+
+    private func makeReplays(_ logger: Logger) -> ReplayService {
+        ReplayService(
+            configurationFile: configuration.file,
+            newID: { Clock.milliseconds().description + String(UInt16.random(in: .min ... .max), radix: 16) },
+            logger: logger)
     }
 
     private func warnOfMisspeltNames(_ logger: Logger) {

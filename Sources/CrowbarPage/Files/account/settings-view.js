@@ -1,11 +1,11 @@
 // Settings: name, theme, notifications, password, sessions.
 
-import { button, fill, h, icon } from '../lib/h.js';
+import { button, fill, h } from '../lib/h.js';
 import { announce } from '../lib/announcer.js';
 import { check, field, form, require } from '../lib/form.js';
 import { fullText } from '../lib/time.js';
-import { icons } from '../lib/icons.js';
 import { lasting, load, save } from '../lib/storage.js';
+import { screen } from '../lib/screen.js';
 import { nameFault, passwordFault } from '../data/rules.js';
 import { notificationsKey } from '../chat/notifier.js';
 
@@ -17,11 +17,7 @@ export class SettingsView {
     const { session, about } = app;
     const isSession = Boolean(about && session && session.kind !== 'token');
     this.sessions = h('ul', { class: 'pick-list' });
-    this.node = h('main', { class: 'channel-main', id: 'main', tabindex: '-1' },
-      h('header', { class: 'head' },
-        button({ class: 'icon-button only-narrow', label: 'Channels', onclick: () => app.showSidebar() }, icon(icons.menu)),
-        h('div', { class: 'head-title' }, h('h1', { class: 'head-name' }, 'Settings')),
-        button({ class: 'icon-button', label: 'Close settings', onclick: () => app.go('#/') }, icon(icons.close))),
+    this.node = screen(app, 'Settings', 'settings',
       h('div', { class: 'page-scroll settings' },
         session && this.#section('Name', this.#name()),
         this.#section('Appearance', this.#theme()),

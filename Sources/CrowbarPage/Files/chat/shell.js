@@ -72,10 +72,10 @@ export class Shell {
     if (route.name === 'channel') return new ChannelView(app, route.id);
     if (route.name === 'search') return new (await app.later()).SearchView(app, route.parameters);
     if (route.name === 'settings') return new (await app.later()).SettingsView(app);
-    if (route.name === 'plugins') {
+    if (route.name === 'console') {
       try {
         const { ConsoleView } = await import('../console/console-view.js');
-        return new ConsoleView(app, route.id);
+        return new ConsoleView(app, route);
       } catch {
         throw new Error('The server does not answer, or has a newer page. Reload this one.');
       }
