@@ -78,8 +78,8 @@ final class APIResponder: Sendable {
         hooks = HookRoute(configuration, bodies: bodies, recheck: recheck, log: log)
         admin = AdminRoutes(
             listings: configuration.listings, plugins: configuration.plugins, views: configuration.views,
-            bodies: bodies, door: door, console: configuration.console, administration: configuration.administration,
-            audit: configuration.audit)
+            bodies: bodies, door: door, administration: configuration.administration, audit: configuration.audit,
+            console: configuration.console)
     }
 
     /// What answers short commands without a task; nil on the command line's socket, whose callers have no tokens.

@@ -20,21 +20,22 @@ struct AdminRoutes: Sendable {
     /// What admins do to accounts over TCP.
     private let administration: AdminActions?
     let audit: (any AuditLog)?
+    let console: ConsoleActions?
 
     private let repeats = RepeatedRequests()
 
     init(
         listings: APIConfiguration.Listings, plugins: PluginActions?, views: Views?, bodies: BodyReader, door: Door,
-        console: ConsoleActions?, administration: AdminActions?, audit: (any AuditLog)?
+        administration: AdminActions?, audit: (any AuditLog)?, console: ConsoleActions?
     ) {
         self.listings = listings
         self.plugins = plugins
         self.views = views
         self.bodies = bodies
         self.door = door
-        self.console = console
         self.administration = administration
         self.audit = audit
+        self.console = console
     }
 
     /// Whether a path is about accounts: who may call, and what admins did. Over TCP only admins' sessions open it.

@@ -55,10 +55,7 @@ struct Server {
         api.openID = openID
         api.accounts = stores.localAccounts(configuration.auth, ingest) { setup.removeFile() }
         api.administration = actions
-        let replays = ReplayService(
-            configurationFile: configuration.file,
-            newID: { Clock.milliseconds().description + String(UInt16.random(in: .min ... .max), radix: 16) },
-            logger: logger)
+        let replays = makeReplays(logger)
         api.console = plugins.console(status, replays)
         let keep = RetentionService.Setting(configuration.keepDeleted)
         let control = APIServer(
@@ -150,6 +147,13 @@ struct Server {
         }
         actions.erasure = stores.erasure(ingest, note: note)
         return actions
+    }
+
+    private func makeReplays(_ logger: Logger) -> ReplayService {
+        ReplayService(
+            configurationFile: configuration.file,
+            newID: { Clock.milliseconds().description + String(UInt16.random(in: .min ... .max), radix: 16) },
+            logger: logger)
     }
 
     private func warnOfMisspeltNames(_ logger: Logger) {
