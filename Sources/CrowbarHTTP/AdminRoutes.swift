@@ -16,7 +16,6 @@ struct AdminRoutes: Sendable {
     let views: Views?
     let bodies: BodyReader
     let door: Door
-    let console: ConsoleActions?
     /// What admins do to accounts over TCP.
     private let administration: AdminActions?
     let audit: (any AuditLog)?
