@@ -85,6 +85,10 @@ let package = Package(
 
         .target(name: "Identity", dependencies: ["CrowbarCore", "JSONBytes", "OpenSSL"], swiftSettings: strict),
 
+        .target(
+            name: "OpenID", dependencies: ["CrowbarCore", "HTTPClient", "Identity", "JSONBytes", "OpenSSL", logging],
+            swiftSettings: strict),
+
         // Plugins: the protocol, the kit, the host.
         .target(name: "PluginWire", dependencies: ["JSONBytes"], swiftSettings: strict),
         .target(name: "PluginKit", dependencies: ["PluginWire", "JSONBytes"], swiftSettings: strict),
@@ -130,7 +134,7 @@ let package = Package(
         .target(
             name: "CrowbarHTTP",
             dependencies: [
-                "CrowbarCore", "CrowbarPage", "CrowbarViews", "JSONBytes", "OpenSSL", logging,
+                "CrowbarCore", "CrowbarPage", "CrowbarViews", "Identity", "JSONBytes", "OpenID", "OpenSSL", logging,
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
@@ -141,8 +145,8 @@ let package = Package(
         .executableTarget(
             name: "crowbar",
             dependencies: [
-                "CrowbarCore", "CrowbarSQLite", "CrowbarViews", "CrowbarHTTP", "HTTPClient", "Identity", "PluginHost",
-                "PluginWire", "JSONBytes", "OpenSSL", "Settings", logging,
+                "CrowbarCore", "CrowbarSQLite", "CrowbarViews", "CrowbarHTTP", "HTTPClient", "Identity", "OpenID",
+                "PluginHost", "PluginWire", "JSONBytes", "OpenSSL", "Settings", logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"), http1,
@@ -242,10 +246,20 @@ let package = Package(
             exclude: ["oracle.py", "requirements.txt"],
             swiftSettings: strict),
         .testTarget(
+            name: "OpenIDTests",
+            dependencies: [
+                "OpenID", "Identity", "HTTPClient", "CrowbarCore", "CrowbarSQLite", "CrowbarTesting", "JSONBytes",
+                "OpenSSL", logging,
+            ],
+            exclude: [
+                "cognito_world.py", "glewlwyd_world.py", "openid_page.py", "provider.py", "requirements.txt",
+            ],
+            swiftSettings: strict),
+        .testTarget(
             name: "CrowbarHTTPTests",
             dependencies: [
                 "CrowbarHTTP", "CrowbarCore", "CrowbarPage", "CrowbarSQLite", "CrowbarViews", "CrowbarTesting",
-                "JSONBytes",
+                "Identity", "JSONBytes", "OpenID", "OpenSSL",
                 logging,
                 http1,
                 .product(name: "HTTPTypes", package: "swift-http-types"),
@@ -256,8 +270,8 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "CrowbarTesting", "JSONBytes", "PluginHost", "crowbar", "IRCBridge", "Webhook", "AWS", "Launcher",
-                logging,
+                "CrowbarTesting", "JSONBytes", "PluginHost", "crowbar", "Identity", "IRCBridge", "OpenID", "Webhook",
+                "AWS", "Launcher", logging,
             ],
             exclude: ["irc_client.py", "openapi_check.py", "openapi_hooks.py", "requirements.txt"],
             swiftSettings: strict),

@@ -341,9 +341,15 @@ def views(binaries, folder):
     measure(binaries, folder)
 
 
+def identity(binaries, folder):
+    from identity import measure
+    measure(binaries, folder)
+
+
 BENCHMARKS = {
     "memory": memory, "idle": idle, "latency": latency, "ingest": ingest, "commands": commands,
-    "delivery": delivery, "streams": streams, "irc": irc, "webhook": webhook, "views": views}
+    "delivery": delivery, "streams": streams, "irc": irc, "webhook": webhook, "views": views,
+    "identity": identity}
 
 
 def main():

@@ -1,6 +1,8 @@
 import CrowbarCore
 import CrowbarViews
+import Identity
 import Logging
+import OpenID
 
 /// What the API needs of the rest of the server.
 public struct APIConfiguration: Sendable {
@@ -100,10 +102,19 @@ public struct APIConfiguration: Sendable {
     public var ingest: Ingest
     /// Where events are read.
     public var log: any EventLog
-    /// Who a token belongs to, by the token's SHA-256; nil where nobody, or no longer.
-    public var authenticate: @Sendable (_ tokenHash: [UInt8]) async throws -> Principal?
+    /// Who a token belongs to, by the token's SHA-256; nil where nobody, or no longer. The address is where the call
+    /// comes from, if it is a new one.
+    public var authenticate: @Sendable (_ tokenHash: [UInt8], _ address: String?) async throws -> Principal?
     /// The incoming hook of a token, by the token's SHA-256; nil where there is none, or no longer.
     public var hook: @Sendable (_ tokenHash: [UInt8]) async throws -> IncomingHook?
+    /// Local accounts: registration, sign-in, tokens; nil where there are none.
+    public var accounts: LocalAccounts?
+    /// What admins do to accounts over TCP; nil where there is nothing.
+    public var administration: AdminActions?
+    /// Where admins' calls are noted; nil where that is not kept.
+    public var audit: (any AuditLog)?
+    /// Sign-in by an OpenID provider; nil where none is configured.
+    public var openID: OpenIDService?
     /// SHA-256.
     public var hash: @Sendable ([UInt8]) -> [UInt8]
     /// The plugin host's listings.
@@ -147,7 +158,7 @@ public struct APIConfiguration: Sendable {
     /// Makes a configuration.
     public init(
         ingest: Ingest, log: any EventLog,
-        authenticate: @escaping @Sendable (_ tokenHash: [UInt8]) async throws -> Principal?,
+        authenticate: @escaping @Sendable (_ tokenHash: [UInt8], _ address: String?) async throws -> Principal?,
         hash: @escaping @Sendable ([UInt8]) -> [UInt8], listings: Listings, plugins: PluginActions? = nil,
         views: Views? = nil, markers: ReadMarkers? = nil,
         hook: @escaping @Sendable (_ tokenHash: [UInt8]) async throws -> IncomingHook? = { _ in nil },

@@ -108,7 +108,7 @@ public struct APIServer: Service {
 
     private func responder(_ log: SparseLog, _ broadcaster: EventBroadcaster) -> HTTPChannelHandler.Responder {
         let responder = APIResponder(configuration, door: door, rules: rules, log: log, broadcaster: broadcaster)
-        let (now, date, proxies) = (configuration.now, DateLine(), rules.proxies)
+        let (now, date, proxies, cors) = (configuration.now, DateLine(), rules.proxies, rules.cors)
         return { request, writer, channel in
             let length = request.headers[.contentLength].flatMap { Int($0) } ?? 0
             if request.headers[.expect] == "100-continue", length <= APIConfiguration.Limit.commands {
@@ -119,6 +119,7 @@ public struct APIServer: Service {
                 return proxies.caller(peer: peer, request.headers)
             }
             response.headers[.date] = date.text(now())
+            cors.apply(to: &response.headers, of: request.headers)
             let ends = response.status == .contentTooLarge || response.status == .requestTimeout
             if ends { response.headers[.connection] = "close" }
             if response.body.contentLength ?? .max > APIConfiguration.Limit.kernelBuffer {

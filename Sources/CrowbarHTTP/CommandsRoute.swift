@@ -4,6 +4,7 @@ import HTTPTypes
 import HummingbirdCore
 import JSONBytes
 import NIOCore
+import OpenID
 
 /// `POST /api/commands`: one command as JSON, or many as NDJSON.
 struct CommandsRoute: Sendable {
@@ -12,6 +13,8 @@ struct CommandsRoute: Sendable {
     let door: Door
     let authenticator: Authenticator
     let limiter: RateLimiter
+    /// Sign-in by an OpenID provider, which may own the names of its users.
+    let openID: OpenIDService?
 
     /// Takes a request whose caller is known.
     func respond(_ request: Request, _ credential: Credential) async throws -> Response {
@@ -23,7 +26,7 @@ struct CommandsRoute: Sendable {
             request, upTo: APIConfiguration.Limit.command, for: holder(credential),
             tooLarge: "a command is at most 1 MiB long")
         try await reauthorize(&credential)
-        let receipt = try await ingest.submit(try Self.request(body.bytes, credential.principal, door))
+        let receipt = try await ingest.submit(try await accepted(body.bytes, credential.principal))
         var json = JSONWriter(capacity: 128)
         Self.write(receipt, to: &json)
         return .json(json.bytes)
@@ -101,7 +104,7 @@ struct CommandsRoute: Sendable {
         if caller.refusal == nil { (count, caller.refusal) = limiter.take(lines.count, .command, caller.credential) }
         var answers = ByteBuffer()
         if count > 0 {
-            answers = await Self.submit(Array(lines[..<count]), ingest, caller.credential.principal, door)
+            answers = await submit(Array(lines[..<count]), caller.credential.principal)
         }
         if let refusal = caller.refusal {
             answers.writeImmutableBuffer(
@@ -123,19 +126,18 @@ struct CommandsRoute: Sendable {
     }
 
     /// Submits a batch and gives one line for each of its lines, in their order.
-    private static func submit(
-        _ lines: [ArraySlice<UInt8>], _ ingest: Ingest, _ principal: Principal, _ door: Door
-    ) async -> ByteBuffer {
+    private func submit(_ lines: [ArraySlice<UInt8>], _ principal: Principal) async -> ByteBuffer {
         var requests: [Ingest.Request] = []
-        let parsed = lines.map { line -> CommandError? in
+        var parsed: [CommandError?] = []
+        for line in lines {
             do throws(CommandError) {
                 if line.count > APIConfiguration.Limit.command {
                     throw CommandError(.tooLarge, "a command is at most 1 MiB long")
                 }
-                requests.append(try request(Array(line), principal, door))
-                return nil
+                requests.append(try await accepted(Array(line), principal))
+                parsed.append(nil)
             } catch {
-                return error
+                parsed.append(error)
             }
         }
         var outcomes = await ingest.submit(requests)[...]
@@ -144,7 +146,7 @@ struct CommandsRoute: Sendable {
         for refusal in parsed {
             var json = JSONWriter(capacity: 112)
             switch refusal.map({ .failure($0) }) ?? outcomes.popFirst() {
-            case .success(let receipt): write(receipt, to: &json)
+            case .success(let receipt): Self.write(receipt, to: &json)
             case .failure(let error): APIFailure.write(error, to: &json)
             // One outcome a request is Ingest's promise.
             case nil: APIFailure.write(CommandError(.unavailable, "the command got no answer"), to: &json)
@@ -153,6 +155,21 @@ struct CommandsRoute: Sendable {
             answers.writeInteger(UInt8(0x0A))
         }
         return answers
+    }
+
+    /// A command's request to ingest. A name that the OpenID provider gives is changed there.
+    private func accepted(_ bytes: [UInt8], _ principal: Principal) async throws(CommandError) -> Ingest.Request {
+        let request = try Self.request(bytes, principal, door)
+        guard let openID, openID.settings.syncsNames, case .renameUser = request.command.body else { return request }
+        let isOwned: Bool
+        do { isOwned = try await openID.ownsName(of: request.actor) } catch {
+            throw CommandError(.unavailable, "the accounts cannot be read now; send the command again")
+        }
+        if isOwned {
+            throw CommandError(
+                .forbidden, "the name of '\(request.actor)' comes from the OpenID provider; change it there")
+        }
+        return request
     }
 
     /// A command's request to ingest: who acts, and whether they may.

@@ -12,7 +12,7 @@ struct Crowbar: AsyncParsableCommand {
         version: "crowbar \(CrowbarVersion.current)",
         subcommands: [
             Serve.self, Status.self, Check.self, Send.self, Channel.self, Events.self, User.self, Token.self,
-            Hooks.self,
+            Hooks.self, Invite.self, SetupLinkVerb.self,
             Plugins.self, Cursor.self, DeadLetters.self, ReplayVerb.self, ViewVerbs.self, Erase.self, BackupVerb.self,
         ])
 

@@ -18,7 +18,8 @@ struct VerbTree {
 
         /// What it wants besides.
         var extra: [String] {
-            switch words.first {
+            if words == ["user", "link"] { return ["--sub", "s-1"] }
+            return switch words.first {
             case "replay": ["--from", "beginning"]
             case "erase": ["--yes"]
             case "plugins" where words.last == "new": ["--lang", "python"]

@@ -59,10 +59,12 @@ private let allowed: [String: Set<String>] = [
     ],
     "Plugins/AWS": ["PluginKit", "PluginWire", "Basics", "HTTPClient", "JSONBytes", "CCurl", "DequeModule"],
     "Identity": ["CrowbarCore", "JSONBytes", "OpenSSL", "Dispatch"],
+    "OpenID": ["CrowbarCore", "HTTPClient", "Identity", "JSONBytes", "OpenSSL", "Logging"],
     "CrowbarPage": [],
     "PageEmbedder": [],
     "CrowbarHTTP": [
-        "CrowbarCore", "CrowbarPage", "CrowbarViews", "JSONBytes", "OpenSSL", "Logging", "Hummingbird",
+        "CrowbarCore", "CrowbarPage", "CrowbarViews", "Identity", "JSONBytes", "OpenID", "OpenSSL", "Logging",
+        "Hummingbird",
         "HummingbirdCore",
         "HTTPTypes", "NIOHTTPTypes", "ServiceLifecycle", "NIOCore", "NIOPosix",
     ],

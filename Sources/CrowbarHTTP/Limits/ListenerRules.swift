@@ -34,6 +34,8 @@ public struct ListenerRules: Sendable {
     public var proxies: TrustedProxies
     /// Which names it answers to; nil where `Host` does not matter.
     public var hosts: HostRule?
+    /// Which other origins' pages may call it.
+    public var cors: CORSRule
     /// Connections at once.
     public var connections: Int
     /// The times.
@@ -41,11 +43,12 @@ public struct ListenerRules: Sendable {
 
     /// Makes rules.
     public init(
-        proxies: TrustedProxies = .none, hosts: HostRule? = nil,
+        proxies: TrustedProxies = .none, hosts: HostRule? = nil, cors: CORSRule = .none,
         connections: Int = APIConfiguration.Limit.connections, times: Times = Times()
     ) {
         self.proxies = proxies
         self.hosts = hosts
+        self.cors = cors
         self.connections = connections
         self.times = times
     }

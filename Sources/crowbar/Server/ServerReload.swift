@@ -50,7 +50,7 @@ struct ServerReload: Sendable {
     private static let keys = [
         "listen": "http.listen", "anonymousRead": "auth.anonymous_read", "pluginUsers": "plugin_users",
         "exposeData": "expose_data", "keepDeleted": "log.keep_deleted",
-        "publish": "views.publish",
+        "publish": "views.publish", "openID": "auth.oidc",
     ]
 
     /// Properties that say where a value comes from, and are none.

@@ -78,13 +78,17 @@ struct Erase: ParsableCommand {
         @Flag(help: "Do not ask.") var yes = false
         @Flag(help: "Print JSON.") var json = false
 
-        func run() async throws {
+        func run() async throws { try await Self.erase(user, asks: !yes, json: json, settings) }
+
+        /// Erases a user, and prints what cannot be reached.
+        /// - Parameter asks: Whether the person at the terminal must confirm it.
+        static func erase(_ user: String, asks: Bool, json: Bool, _ settings: ConfigurationOption) async throws {
             // All that this user says by the command line later would be said by an erased user.
             if user == Caller.login().id {
                 throw Refusal("'\(user)' is who the command line speaks as; run it as another user of this machine")
             }
             let caller = try await ErasureCaller(settings)
-            if !yes {
+            if asks {
                 try Confirmation.ask(
                     "the account, all messages and all names of user '\(user)' will be erased for good",
                     before: "erase user")
