@@ -1,4 +1,5 @@
 import CrowbarTesting
+import Glibc
 import Testing
 
 /// What `deploy/` promises, judged by programs in Python: `Judges`. Nothing of it needs a network or an account.
@@ -58,5 +59,9 @@ import Testing
         let programs = String(PluginProcess.product("crowbar").dropLast("/crowbar".count))
         let port = try LoopbackPort.free()
         try await judge("configuration_judge", programs, "\(port)", in: "test-deploy", minimum: 10)
+    }
+    /// The instance's start script, run to its end in a copy-on-write view of this machine.
+    @Test(.enabled(if: geteuid() == 0, "needs root for mounts")) func theInstanceStarts() async throws {
+        try await judge("start_judge", in: "test-deploy", minimum: 35)
     }
 }

@@ -8,7 +8,7 @@ import Testing
     private static let scripts =
         String(#filePath.dropLast("EndToEndTests/OpenIDSignInTests.swift".count)) + "OpenIDTests/"
 
-    private static let function = scripts + "../../deploy/terraform/identity/function"
+    private static let function = scripts + "../../deploy/terraform/identity"
 
     private static func world(_ script: String, _ arguments: String...) throws -> LineProcess {
         try LineProcess(
@@ -156,10 +156,10 @@ import Testing
                     + #""request":{"userAttributes":{"sub":"\#(sub)","nickname":"Ann of Cognito"}},"response":{}}"#
                 // The function of deploy/terraform/identity as Lambda calls it, and the hook's answer to it.
                 let call =
-                    "import json, post_confirmation as function; "
-                    + #"print(function.handler(json.loads("""\#(trigger)"""), None)["version"])"#
+                    "import json, handler; "
+                    + #"print(handler.handler(json.loads("""\#(trigger)"""), None)["version"])"#
                 let called = folder.shell(
-                    "CROWBAR_HOOK='\(address)\(path)' PYTHONPATH='\(Self.function)' python3 -B -c '\(call)'")
+                    "HOOK_URL='\(address)\(path)' PYTHONPATH='\(Self.function)' python3 -B -c '\(call)'")
                 #expect(called.output == "1\n", "\(called)")
                 let posted = folder.shell(
                     "curl -sS --max-time 20 -o /dev/null -w '%{http_code}' -d '\(trigger)' '\(address)\(path)'")

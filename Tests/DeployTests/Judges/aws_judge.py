@@ -256,10 +256,7 @@ def settings(state):
     function = example.one("module.identity.aws_lambda_function.hook[0]")
     pool = example.one("module.identity.aws_cognito_user_pool.users")
     expect(pool["lambda_config"][0]["post_confirmation"] == function["arn"], "the pool calls the function")
-    expect(
-        function["handler"] == "post_confirmation.handler" and function["timeout"] == 5,
-        "the function's handler and time",
-    )
+    expect(function["handler"] == "handler.handler" and function["timeout"] == 5, "the function's handler and time")
     permission = example.one("module.identity.aws_lambda_permission.hook[0]")
     expect(permission["source_arn"] == pool["arn"], "only this pool calls it")
     bare = state["identity"]

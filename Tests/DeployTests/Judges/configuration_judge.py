@@ -80,14 +80,6 @@ def configuration(programs, port):
             )
 
         ended = check()
-        if "OpenID Connect is not supported by this version yet" in ended.stdout:
-            # Until the server has it: all but the sign-in.
-            path = folder + "/etc/crowbar.toml"
-            with open(path) as file:
-                text = re.sub(r"\[auth\.oidc\]\n(.+\n)+", "", file.read().replace("passwords      = false\n", ""))
-            with open(path, "w") as file:
-                file.write(text)
-            ended = check()
         expect(ended.returncode == 0, f"'crowbar check' accepts the configuration:\n{ended.stdout}")
         with open(folder + "/etc/crowbar.toml", "a") as file:
             file.write("unknown = 1\n")

@@ -15,6 +15,8 @@ import tempfile
 import threading
 import time
 
+# No compiled copy beside the function.
+sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.abspath(HERE + "/../../..")
 MODULES = ROOT + "/deploy/terraform"
@@ -75,14 +77,12 @@ def status(*codes):
 
 
 def post_confirmation():
-    spec = importlib.util.spec_from_file_location(
-        "post_confirmation", MODULES + "/identity/function/post_confirmation.py"
-    )
+    spec = importlib.util.spec_from_file_location("handler", MODULES + "/identity/handler.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
 
     def call(url, event=TRIGGER):
-        os.environ["CROWBAR_HOOK"] = url
+        os.environ["HOOK_URL"] = url
         log = io.StringIO()
         began = time.monotonic()
         with contextlib.redirect_stdout(log):
@@ -139,7 +139,7 @@ def post_confirmation():
         "https://[secret",
         "https://x:port/secret",
     ):
-        expect("CROWBAR_HOOK" in call(url), f"the address {url!r} is refused")
+        expect("HOOK_URL" in call(url), f"the address {url!r} is refused")
     expect("ConnectionRefusedError" in call("http://127.0.0.1:1/hooks/secret"), "a refused connection is logged")
 
 

@@ -100,7 +100,7 @@ resource "aws_cognito_user_group" "admins" {
 
 data "archive_file" "hook" {
   type        = "zip"
-  source_file = "${path.module}/function/post_confirmation.py"
+  source_file = "${path.module}/handler.py"
   output_path = "${path.root}/.terraform/${local.function}.zip"
 }
 
@@ -200,7 +200,7 @@ resource "aws_lambda_function" "hook" {
   source_code_hash = data.archive_file.hook.output_base64sha256
   runtime          = "python3.13"
   architectures    = ["arm64"]
-  handler          = "post_confirmation.handler"
+  handler          = "handler.handler"
   # Cognito waits five seconds for an answer.
   timeout     = 5
   memory_size = 128
@@ -209,7 +209,7 @@ resource "aws_lambda_function" "hook" {
 
   environment {
     variables = {
-      CROWBAR_HOOK = var.hook_url
+      HOOK_URL = var.hook_url
     }
   }
 

@@ -23,7 +23,7 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 def handler(event, context):
     """Posts the event and returns it, as Cognito requires."""
     try:
-        register(event, os.environ.get("CROWBAR_HOOK", ""))
+        register(event, os.environ.get("HOOK_URL", ""))
     except Failure as failure:
         print(f"ERROR the user was not registered and will be at the first sign-in: {failure}")
     return event
@@ -41,9 +41,9 @@ def register(event, url):
     except ValueError:
         host = None
     if not host or parts.scheme not in ("https", "http"):
-        raise Failure("CROWBAR_HOOK is not an https address")
+        raise Failure("HOOK_URL is not an https address")
     if parts.scheme == "http" and host not in LOOPBACK:
-        raise Failure("CROWBAR_HOOK must begin with https://")
+        raise Failure("HOOK_URL must begin with https://")
     body = json.dumps(event).encode()
     if len(body) > MAX_BODY:
         raise Failure(f"the event has {len(body)} bytes; at most {MAX_BODY}")
