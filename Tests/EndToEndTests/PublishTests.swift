@@ -206,8 +206,8 @@ import Testing
             "profile: is of no use with credentials"
         ),
         (
-            "to = \"s3://bucket\"\nregion = \"r\"\ncredentials_file = \"/nonexistent\"",
-            "credentials_file: '/nonexistent' cannot be read: No such file or directory"
+            "to = \"s3://bucket\"\nregion = \"r\"\ncredentials_file = \"/no/such/file\"",
+            "credentials_file: '/no/such/file' cannot be read: No such file or directory"
         ),
     ]) func whatIsWrongIsSaid(_ keys: String, _ error: String) {
         let folder = CommandLineFolder()
