@@ -108,6 +108,28 @@ with world() as here:
     until(lambda: server.call("ada", "/api/admin/plugins/hook")[1].get("pid") not in (None, process), "another process")
     expect(ada.get_by_role("region", name="Log")).to_contain_text("ready")
 
+    # A replay with its progress: refused without the check, then all events come again.
+    Receiver.bodies.clear()
+    ada.get_by_text("Deliver part of the log again").click()
+    ada.get_by_role("button", name="Start the replay").click()
+    expect(ada.get_by_text("Confirm that the events are delivered a second time.")).to_be_visible()
+    ada.get_by_label("I know that hook gets these events a second time").check()
+    ada.get_by_role("button", name="Start the replay").click()
+    expect(ada.get_by_role("region", name="Replays").get_by_text("done")).to_be_visible()
+    expect(ada.get_by_role("region", name="Replays").get_by_text("100 %")).to_be_visible()
+    assert len([body for body in Receiver.bodies if "letter</b>" in body]) == 3, Receiver.bodies
+    # A slow one is cancelled, in two steps.
+    ada.get_by_label("Events a second").fill("0.01")
+    ada.get_by_label("I know that hook gets these events a second time").check()
+    ada.get_by_role("button", name="Start the replay").click()
+    ada.get_by_role("button", name="Stop the replay of hook").click()
+    here.axe(ada, "console-replay")
+    ada.get_by_role("dialog").get_by_role("button", name="Stop", exact=True).click()
+    expect(ada.get_by_role("region", name="Replays").get_by_text("cancelled")).to_be_visible()
+    # The last hour.
+    expect(ada.get_by_role("heading", name="The last hour")).to_be_visible()
+    here.axe(ada, "console-operated")
+
     ada.set_viewport_size({"width": 360, "height": 640})
     wide = ada.evaluate("() => document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert wide <= 0, f"the console is {wide} px too wide"

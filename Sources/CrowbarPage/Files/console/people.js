@@ -104,7 +104,7 @@ export function invites(app, body) {
       }),
     ]),
   });
-  return section(body, listing, adding('Create an invite', async () => {
+  const result = section(body, listing, adding('Create an invite', async () => {
     const uses = field('People', { type: 'number', value: '1', min: '1', max: '1000', autofocus: true }, 'How many may register by it, up to 1,000.');
     const days = field('Days', { type: 'number', value: '7', min: '1', max: '90' }, 'How long it works, up to 90.');
     const note = field('Note', { maxlength: '256' }, 'For admins. May be left empty.');
@@ -117,6 +117,10 @@ export function invites(app, body) {
     listing.show();
     showSecret('Invitation link', 'Whoever has this link can register. It is not shown again.', made.link);
   }), ['invite', 'list']);
+  if (app.about.registration === 'closed') {
+    body.prepend(h('p', { class: 'note' }, 'Registration is closed: invites do not work. Set [auth] registration = "invite" on the server.'));
+  }
+  return result;
 }
 
 /** Sessions and machine tokens of everybody. */
