@@ -25,6 +25,7 @@ import Testing
     @Test func hostileContentStaysText() async throws { try await run("injection") }
     @Test func anOperatorRedrivesDeadLetters() async throws { try await run("console") }
     @Test func accountsWorkInTheBrowserAlone() async throws { try await run("accounts") }
+    @Test func aProviderWithoutCORSSignsIn() async throws { try await run("oidc") }
     @Test func anExportIsServedFromElsewhere() async throws { try await run("static") }
     @Test func twoPeopleAndOneOnIRCTalkOverARestart() async throws { try await run("conversation") }
 

@@ -39,13 +39,16 @@ def free_port():
 class Server:
     """The real server in a folder of its own."""
 
-    def __init__(self, binary, more=""):
+    def __init__(self, binary, more="", files=None):
         self.binary = binary
         self.folder = tempfile.mkdtemp(prefix="crowbar-page-")
         self.port = int(sys.argv[2]) if len(sys.argv) > 2 else free_port()
         os.mkdir(f"{self.folder}/plugins.d")
         pathlib.Path(f"{self.folder}/crowbar.toml").write_text(
             f'data = "d"\nplugins = "plugins.d"\n[http]\nlisten = "127.0.0.1:{self.port}"\n{more}')
+        for name, text in (files or {}).items():
+            pathlib.Path(f"{self.folder}/{name}").write_text(text)
+            os.chmod(f"{self.folder}/{name}", 0o600)
         self.process = None
         self.tokens = {}
         self.start()
@@ -142,11 +145,11 @@ def until(condition, what, seconds=60, detail=lambda: ""):
 class World:
     """A server and a browser. Console errors and violations of the content security policy fail the script."""
 
-    def __init__(self, more="", name="page.example"):
+    def __init__(self, more="", name="page.example", files=None):
         # The test runner's children inherit a blocked SIGTERM.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM, signal.SIGINT])
         expect.set_options(timeout=PATIENCE)
-        self.server = Server(sys.argv[1], more)
+        self.server = Server(sys.argv[1], more, files)
         self.playwright = sync_playwright().start()
         self.browser = self.playwright.chromium.launch(
             executable_path="/usr/bin/chromium", args=[f"--host-resolver-rules=MAP {name} 127.0.0.1"])

@@ -2,7 +2,7 @@
 
 import { ago, asking, attempt, count, formDialog, healthNode, Listing, many, rowOf, showSecret, twin, until } from './parts.js';
 import { button, fill, h } from '../lib/h.js';
-import { field, form, require } from '../lib/form.js';
+import { field, require } from '../lib/form.js';
 import { nameFault, userIdFault } from '../data/rules.js';
 import { pathOf } from '../data/api.js';
 
@@ -24,6 +24,13 @@ function section(body, listing, add, words) {
   return {};
 }
 
+const finder = ({ node }, listing) => h('form', {
+  class: 'search-form', role: 'search', onsubmit: (event) => {
+    event.preventDefault();
+    listing.show();
+  },
+}, node, h('button', { type: 'submit', class: 'button' }, 'Find'));
+
 const adding = (label, onclick) => button({ class: 'button button-main', onclick }, label);
 
 /** Users: roles, disabling, reset links, sessions. */
@@ -39,7 +46,7 @@ export function users(app, body) {
     ]),
   });
   const result = section(body, listing, adding('Add a user', () => addUser(app, listing)), ['user', 'list']);
-  body.prepend(form({ fields: [words], action: 'Find', submit: () => listing.show() }));
+  listing.node.before(finder(words, listing));
   return result;
 }
 
@@ -139,7 +146,7 @@ export function tokens(app, body) {
     ]),
   });
   const result = section(body, listing, undefined, ['token', 'list']);
-  body.prepend(form({ fields: [user], action: 'Find', submit: () => listing.show() }));
+  listing.node.before(finder(user, listing));
   return result;
 }
 
