@@ -8,7 +8,7 @@ import sys
 import threading
 
 from playwright.sync_api import expect
-from world import say, until, world
+from world import check, say, until, world
 
 REFUSES = threading.Event()
 REFUSES.set()
@@ -20,7 +20,7 @@ class Receiver(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self):
         self.bodies.append(self.rfile.read(int(self.headers["Content-Length"])).decode())
-        text = b"the <b>address</b> is wrong \x1b[31m" if REFUSES.is_set() else b"ok"
+        text = b"the <b>address</b> is wrong \x1b[31m<img src=x onerror=window.pwned=1>\xe2\x80\xae" + b"w" * 400 if REFUSES.is_set() else b"ok"
         self.send_response(400 if REFUSES.is_set() else 200)
         self.send_header("Content-Length", str(len(text)))
         self.end_headers()
@@ -73,8 +73,10 @@ with world() as here:
     expect(ada.get_by_role("heading", name="Dead letters · 3")).to_be_visible()
     expect(ada.locator(".letters").get_by_text("the <b>address</b> is wrong").first).to_be_visible()
     here.axe(ada, "console-plugin")
+    check(ada, "the webhook's answer, dead letters and log lines")
     ada.get_by_role("button", name=re.compile("^Show event")).first.click()
     expect(ada.get_by_role("dialog", name="Dead letter")).to_contain_text("<b>letter</b>")
+    check(ada, "a dead letter")
     ada.keyboard.press("Escape")
     ada.get_by_role("button", name="Send a test event to ci").click()
     expect(ada.get_by_text("Failed: 400")).to_be_visible()

@@ -4,6 +4,7 @@ import pathlib
 import re
 import socket
 import subprocess
+import time
 
 from playwright.sync_api import expect
 from world import ROOT, free_port, row, say, until, world
@@ -110,6 +111,8 @@ with world() as here:
         server.kill()
         expect(ann.get_by_text("Offline since")).to_be_visible()
         say(ann, "written while it was away")
+        # Half a minute: the page tries again and again meanwhile.
+        time.sleep(30)
         server.start()
         rita.hears("written while it was away")
         expect(row(bob, "written while it was away")).to_have_count(1)
