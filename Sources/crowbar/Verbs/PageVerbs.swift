@@ -99,8 +99,11 @@ enum PageExport {
         let charset = "<meta charset=\"utf-8\">"
         let parts = index.split(separator: charset, maxSplits: 1, omittingEmptySubsequences: false)
         guard parts.count == 2 else { return index }
-        return parts[0] + charset + "\n<meta http-equiv=\"Content-Security-Policy\" content=\"\(policy)\">\n"
-            + "<meta name=\"referrer\" content=\"no-referrer\">" + parts[1]
+        return """
+            \(parts[0])\(charset)
+            <meta http-equiv="Content-Security-Policy" content="\(policy)">
+            <meta name="referrer" content="no-referrer">\(parts[1])
+            """
     }
 
     /// An origin without its final slash; nil for another text. Only characters that are safe in JSON, HTML and a policy.

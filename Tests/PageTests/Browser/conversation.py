@@ -90,6 +90,7 @@ with world() as here:
         for page in (ann, bob):
             expect(row(page, "hello from irc")).to_be_visible()
             expect(row(page, "hello from irc").locator(".badge").first).to_have_text("irc")
+        expect(ann.get_by_role("complementary").get_by_role("button", name="rita")).to_have_text(re.compile("^rita"))
         act(ann, "hello from irc", "Reply")
         say(ann, "hello rita, **welcome**")
         rita.hears("hello rita")
