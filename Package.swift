@@ -145,7 +145,8 @@ let package = Package(
         .executableTarget(
             name: "crowbar",
             dependencies: [
-                "CrowbarCore", "CrowbarSQLite", "CrowbarViews", "CrowbarHTTP", "HTTPClient", "Identity", "OpenID",
+                "CrowbarCore", "CrowbarSQLite", "CrowbarViews", "CrowbarHTTP", "CrowbarPage", "HTTPClient", "Identity",
+                "OpenID",
                 "PluginHost", "PluginWire", "JSONBytes", "OpenSSL", "Settings", logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),

@@ -346,10 +346,16 @@ def identity(binaries, folder):
     measure(binaries, folder)
 
 
+def page(binaries, folder):
+    here = pathlib.Path(__file__).resolve().parent
+    python = here.parent / ".build/test-python/bin/python"
+    subprocess.run([python, here / "page.py", binaries, folder], check=True)
+
+
 BENCHMARKS = {
     "memory": memory, "idle": idle, "latency": latency, "ingest": ingest, "commands": commands,
     "delivery": delivery, "streams": streams, "irc": irc, "webhook": webhook, "views": views,
-    "identity": identity}
+    "identity": identity, "page": page}
 
 
 def main():

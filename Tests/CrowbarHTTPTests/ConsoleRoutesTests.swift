@@ -51,10 +51,10 @@ import Testing
     @Test(arguments: calls) func callsAreAnswered(_ call: Call) async throws {
         try await TestServer.run(plugins: PluginRoutesTests.actions) { server in
             let path = "/api/admin/" + call.path
-            let answer = try await server.client.call(call.method, path, token: "root", body: call.body)
+            let answer = try await server.client.call(call.method, path, token: "root", body: Array(call.body.utf8))
             #expect(answer.status == call.status, "\(answer.text)")
             #expect(call.status == 200 ? answer.text == call.answer : answer.code == call.answer, "\(answer.text)")
-            let other = try await server.client.call(call.method, path, token: "alice", body: call.body)
+            let other = try await server.client.call(call.method, path, token: "alice", body: Array(call.body.utf8))
             #expect(other.status == 403)
         }
     }
@@ -94,7 +94,8 @@ import Testing
             #expect(forbidden.status == 403)
             try await waitUntil("a channel is rebuilt") {
                 try await server.client.call(
-                    .POST, "/api/admin/views/messages/rebuild", token: "root", body: #"{"channel":"general"}"#
+                    .POST, "/api/admin/views/messages/rebuild", token: "root",
+                    body: Array(#"{"channel":"general"}"#.utf8)
                 ).status == 200
             }
         }

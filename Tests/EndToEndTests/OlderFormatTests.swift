@@ -54,7 +54,7 @@ import Testing
         "erase message": .changes(status: 1), "erase user": .changes(status: 0),
     ]
     /// Those that have tests of their own below.
-    private static let others: Set = ["serve", "check", "backup", "plugins new"]
+    private static let others: Set = ["serve", "check", "backup", "plugins new", "page export"]
 
     private func prepare() throws -> CommandLineFolder {
         let folder = CommandLineFolder()

@@ -22,6 +22,7 @@ struct VerbTree {
             return switch words.first {
             case "replay": ["--from", "beginning"]
             case "erase": ["--yes"]
+            case "page": ["--api", "http://127.0.0.1:1"]
             case "plugins" where words.last == "new": ["--lang", "python"]
             default: []
             }

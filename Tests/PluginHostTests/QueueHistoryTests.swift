@@ -1,3 +1,4 @@
+import CrowbarCore
 import JSONBytes
 import Testing
 

@@ -15,7 +15,7 @@ export class SettingsView {
   constructor(app) {
     this.#app = app;
     const { session, about } = app;
-    const isSession = Boolean(about && session && session.kind !== 'token');
+    const isSession = session && session.kind !== 'token';
     this.sessions = h('ul', { class: 'pick-list' });
     this.node = screen(app, 'Settings', 'settings',
       h('div', { class: 'page-scroll settings' },
@@ -26,13 +26,13 @@ export class SettingsView {
         isSession && this.#section('Where you are signed in', [this.sessions, this.#everywhere()]),
         this.#section('About', h('p', { class: 'muted' },
           session && ['Signed in as ', h('bdi', {}, session.userId), '. '],
-          about ? `Crowbar ${about.version}.` : 'This server does not tell its version.'))));
+          `Crowbar ${about.version}.`))));
   }
 
   start() {
     document.getElementById('main').focus();
-    const { session, about } = this.#app;
-    if (about && session && session.kind !== 'token') this.#loadSessions();
+    const { session } = this.#app;
+    if (session && session.kind !== 'token') this.#loadSessions();
   }
 
   stop() {}
@@ -115,7 +115,7 @@ export class SettingsView {
 
   #everywhere() {
     return h('div', { class: 'buttons' }, button({
-      class: 'button', onclick: () => this.#app.api.post('/api/logout', { all: true }).then(() => this.#app.signOut(), this.#app.showError),
+      class: 'button', onclick: () => this.#app.signOut({ everywhere: true }).catch(this.#app.showError),
     }, 'Sign out everywhere'));
   }
 }

@@ -86,7 +86,7 @@ export class Shell {
   #welcome() {
     const { model } = this.#app;
     const hasChannels = [...model.state.channels.values()].some((channel) => channel.member);
-    return h('main', { class: 'channel-main', id: 'main', tabindex: '-1' }, hasChannels
+    return h('main', { class: 'channel-main', id: 'main', tabindex: '-1' }, h('h1', { class: 'hidden' }, 'Crowbar'), hasChannels
       ? notice('Choose a channel', 'On the left, or by Ctrl+K.', button({ class: 'button only-narrow', onclick: () => this.#app.showSidebar() }, 'Channels'))
       : notice('No channels yet', model.isAnonymous ? 'This server has no public channels.' : 'Join a channel, or create the first one.',
         !model.isAnonymous && button({ class: 'button button-main', onclick: async () => (await this.#app.later()).channelsDialog(this.#app) }, 'Join or create a channel')));

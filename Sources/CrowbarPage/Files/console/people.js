@@ -2,7 +2,7 @@
 
 import { ago, asking, attempt, count, formDialog, healthNode, Listing, many, rowOf, showSecret, twin, until } from './parts.js';
 import { button, fill, h } from '../lib/h.js';
-import { field, form, require } from '../lib/form.js';
+import { field, require } from '../lib/form.js';
 import { nameFault, userIdFault } from '../data/rules.js';
 import { pathOf } from '../data/api.js';
 
@@ -24,6 +24,13 @@ function section(body, listing, add, words) {
   return {};
 }
 
+const finder = ({ node }, listing) => h('form', {
+  class: 'search-form', role: 'search', onsubmit: (event) => {
+    event.preventDefault();
+    listing.show();
+  },
+}, node, h('button', { type: 'submit', class: 'button' }, 'Find'));
+
 const adding = (label, onclick) => button({ class: 'button button-main', onclick }, label);
 
 /** Users: roles, disabling, reset links, sessions. */
@@ -39,7 +46,7 @@ export function users(app, body) {
     ]),
   });
   const result = section(body, listing, adding('Add a user', () => addUser(app, listing)), ['user', 'list']);
-  body.prepend(form({ fields: [words], action: 'Find', submit: () => listing.show() }));
+  listing.node.before(finder(words, listing));
   return result;
 }
 
@@ -104,7 +111,7 @@ export function invites(app, body) {
       }),
     ]),
   });
-  return section(body, listing, adding('Create an invite', async () => {
+  const result = section(body, listing, adding('Create an invite', async () => {
     const uses = field('People', { type: 'number', value: '1', min: '1', max: '1000', autofocus: true }, 'How many may register by it, up to 1,000.');
     const days = field('Days', { type: 'number', value: '7', min: '1', max: '90' }, 'How long it works, up to 90.');
     const note = field('Note', { maxlength: '256' }, 'For admins. May be left empty.');
@@ -117,6 +124,10 @@ export function invites(app, body) {
     listing.show();
     showSecret('Invitation link', 'Whoever has this link can register. It is not shown again.', made.link);
   }), ['invite', 'list']);
+  if (app.about.registration === 'closed') {
+    body.prepend(h('p', { class: 'note' }, 'Registration is closed: invites do not work. Set [auth] registration = "invite" on the server.'));
+  }
+  return result;
 }
 
 /** Sessions and machine tokens of everybody. */
@@ -135,7 +146,7 @@ export function tokens(app, body) {
     ]),
   });
   const result = section(body, listing, undefined, ['token', 'list']);
-  body.prepend(form({ fields: [user], action: 'Find', submit: () => listing.show() }));
+  listing.node.before(finder(user, listing));
   return result;
 }
 

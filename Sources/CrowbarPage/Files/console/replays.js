@@ -38,7 +38,7 @@ export class Replays {
         h('div', { class: 'muted' }, `${percent} %, ${count(one.done)} of ${matched} events`)),
       one.from + (one.until ? ` to ${one.until}` : ''), agoText(one.started), count(one.deadLetters),
       one.state === 'running' ? asking(this.app, {
-        label: 'Cancel', name: `Cancel the replay of ${one.plugin}`, title: `Cancel the replay of ${one.plugin}?`,
+        label: 'Stop', name: `Stop the replay of ${one.plugin}`, title: `Stop the replay of ${one.plugin}?`,
         effect: `${many(one.done, 'event')} of ${matched} are delivered. It can be resumed on the command line.`,
         words: ['replay', one.plugin, '--resume'], call: () => this.app.api.call('DELETE', `${path}/${one.id}`), then: () => this.poll.now(),
       }) : '',
