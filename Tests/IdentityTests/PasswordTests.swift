@@ -1,4 +1,5 @@
 import Dispatch
+import Glibc
 import Synchronization
 import Testing
 
@@ -122,7 +123,7 @@ import Testing
     }
 
     @Test func twoRunTheRestWaitsAndWhatIsTooMuchIsRefused() async throws {
-        let queue = BoundedWorkQueue(label: "test", atOnce: 2, capacity: 3)
+        let queue = BoundedWorkQueue(atOnce: 2, capacity: 3)
         let gate = Gate()
         let done = try await withThrowingTaskGroup(of: Int.self) { group in
             for index in 0..<5 {
@@ -144,8 +145,34 @@ import Testing
         #expect(try await queue.run { 7 } == 7, "there is room again")
     }
 
+    /// A processor for each piece of work: with Dispatch's threads no task would run until the work ends.
+    @Test func tasksRunWhileAllProcessorsWork() async throws {
+        let processors = sysconf(Int32(_SC_NPROCESSORS_ONLN))
+        let queue = BoundedWorkQueue(atOnce: processors, capacity: 0)
+        let isOver = Atomic(false)
+        let wereEnded = try await withThrowingTaskGroup(of: Bool.self) { group in
+            for _ in 0..<processors {
+                group.addTask {
+                    try await queue.run {
+                        let end = ContinuousClock.now + .seconds(10)
+                        while !isOver.load(ordering: .relaxed), ContinuousClock.now < end {}
+                        return isOver.load(ordering: .relaxed)
+                    }
+                }
+            }
+            while queue.running < processors { await Task.yield() }
+            // Its own task, which needs a thread.
+            group.addTask {
+                isOver.store(true, ordering: .relaxed)
+                return true
+            }
+            return try await group.reduce(into: []) { $0.append($1) }
+        }
+        #expect(wereEnded.allSatisfy(\.self), "the work ran to its own end, and no task beside it")
+    }
+
     @Test func whoIsCancelledWhileWaitingGivesUpItsPlace() async throws {
-        let queue = BoundedWorkQueue(label: "test", atOnce: 1, capacity: 1)
+        let queue = BoundedWorkQueue(atOnce: 1, capacity: 1)
         let gate = Gate()
         async let first: Void = queue.run { gate.pass() }
         try await until { queue.running == 1 }
@@ -162,7 +189,7 @@ import Testing
     }
 
     @Test func whoIsCancelledBeforehandIsNotRun() async throws {
-        let queue = BoundedWorkQueue(label: "test", atOnce: 1, capacity: 1)
+        let queue = BoundedWorkQueue(atOnce: 1, capacity: 1)
         let ran = Mutex(false)
         let task = Task {
             withUnsafeCurrentTask { $0?.cancel() }
