@@ -134,7 +134,7 @@ import Testing
                     }
                 }
             }
-            try await until { queue.running == 2 && queue.waiting == 3 }
+            try await until { queue.running == 2 && queue.waiting == 3 && gate.most.withLock { $0.now == 2 } }
             await #expect(throws: BoundedWorkQueue.Refusal.full) { try await queue.run { 9 } }
             gate.open(5)
             return try await group.reduce(into: []) { $0.append($1) }.sorted()
