@@ -26,7 +26,10 @@ extension AccountsDatabase {
                     throw Failure.linkedElsewhere(issuer: issuer)
                 }
                 // Subjects that differ in case are different subjects.
-                if try Self.account(db, account.userId) != nil { throw Failure.accountExists(account.userId) }
+                if let found = try Self.account(db, account.userId) {
+                    throw found.isErased
+                        ? Failure.accountErased(account.userId) : Failure.accountExists(account.userId)
+                }
             } else {
                 if let same = try Self.pending(db, of: account.userId).first, same.eventId == registration.eventId {
                     return same
@@ -82,6 +85,7 @@ extension AccountsDatabase {
     public func link(_ userId: String, to identity: PendingRegistration.Identity) async throws {
         try await transact { db in
             guard let account = try Self.account(db, userId) else { throw Failure.noAccount(userId) }
+            if account.isErased { throw Failure.accountErased(userId) }
             if let owner = try Self.owner(db, of: identity) {
                 if owner == userId { return }
                 throw Failure.subjectLinked(to: owner)

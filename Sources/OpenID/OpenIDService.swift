@@ -167,7 +167,7 @@ public final class OpenIDService: Sendable {
         do {
             let text = try surroundings.newToken()
             let session = AccountToken.session(
-                hash: SHA256.hash(text), userId: account.userId, scopes: [.commands, .read, .admin],
+                hash: SHA256.hash(text), userId: account.userId, scopes: .all,
                 lifetime: settings.session, address: address, now: surroundings.now())
             try await surroundings.accounts.start(session)
             return SignedIn(
@@ -231,7 +231,7 @@ public final class OpenIDService: Sendable {
         // A token that is accepted by the leeway alone is good until that ends.
         let isOver = token.expires <= surroundings.now()
         return Principal(
-            userId: account.userId, scopes: account.isAdmin ? [.commands, .read, .admin] : [.commands, .read],
+            userId: account.userId, scopes: account.isAdmin ? .all : .member,
             expires: isOver ? token.expires + TokenVerifier.leeway : token.expires, kind: .machineToken)
     }
 

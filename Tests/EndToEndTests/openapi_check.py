@@ -218,8 +218,9 @@ def check_document(settings):
     return answer.json()
 
 
-# The plugin of this test has neither queues nor endpoints, and so neither cursors nor dead letters.
+# The plugin of this test has neither queues nor endpoints, and so neither cursors nor dead letters. The server has no OpenID provider.
 NEVER_ACCEPTED = {
+    "POST /api/oidc",
     "POST /api/admin/plugins/{plugin}/test-send", "GET /api/admin/plugins/{plugin}/deliveries",
     "GET /api/admin/cursors/{plugin}/{queue}", "PUT /api/admin/cursors/{plugin}",
     "PUT /api/admin/cursors/{plugin}/{queue}", "GET /api/admin/dead-letters/{plugin}/{queue}",

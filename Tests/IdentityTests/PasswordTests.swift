@@ -1,4 +1,5 @@
 import Dispatch
+import Glibc
 import Synchronization
 import Testing
 
@@ -122,7 +123,7 @@ import Testing
     }
 
     @Test func twoRunTheRestWaitsAndWhatIsTooMuchIsRefused() async throws {
-        let queue = BoundedWorkQueue(label: "test", atOnce: 2, capacity: 3)
+        let queue = BoundedWorkQueue(atOnce: 2, capacity: 3)
         let gate = Gate()
         let done = try await withThrowingTaskGroup(of: Int.self) { group in
             for index in 0..<5 {
@@ -133,7 +134,7 @@ import Testing
                     }
                 }
             }
-            try await until { queue.running == 2 && queue.waiting == 3 }
+            try await until { queue.running == 2 && queue.waiting == 3 && gate.most.withLock { $0.now == 2 } }
             await #expect(throws: BoundedWorkQueue.Refusal.full) { try await queue.run { 9 } }
             gate.open(5)
             return try await group.reduce(into: []) { $0.append($1) }.sorted()
@@ -144,8 +145,36 @@ import Testing
         #expect(try await queue.run { 7 } == 7, "there is room again")
     }
 
+    private final class Flag: Sendable { let isOver = Atomic(false) }
+
+    /// A processor for each piece of work: with Dispatch's threads no task would run until the work ends.
+    @Test func tasksRunWhileAllProcessorsWork() async throws {
+        let processors = sysconf(Int32(_SC_NPROCESSORS_ONLN))
+        let queue = BoundedWorkQueue(atOnce: processors, capacity: 0)
+        let flag = Flag()
+        let wereEnded = try await withThrowingTaskGroup(of: Bool.self) { group in
+            for _ in 0..<processors {
+                group.addTask {
+                    try await queue.run {
+                        let end = ContinuousClock.now + .seconds(10)
+                        while !flag.isOver.load(ordering: .relaxed), ContinuousClock.now < end {}
+                        return flag.isOver.load(ordering: .relaxed)
+                    }
+                }
+            }
+            while queue.running < processors { await Task.yield() }
+            // Its own task, which needs a thread.
+            group.addTask {
+                flag.isOver.store(true, ordering: .relaxed)
+                return true
+            }
+            return try await group.reduce(into: []) { $0.append($1) }
+        }
+        #expect(!wereEnded.contains(false), "the work ran to its own end, and no task beside it")
+    }
+
     @Test func whoIsCancelledWhileWaitingGivesUpItsPlace() async throws {
-        let queue = BoundedWorkQueue(label: "test", atOnce: 1, capacity: 1)
+        let queue = BoundedWorkQueue(atOnce: 1, capacity: 1)
         let gate = Gate()
         async let first: Void = queue.run { gate.pass() }
         try await until { queue.running == 1 }
@@ -162,7 +191,7 @@ import Testing
     }
 
     @Test func whoIsCancelledBeforehandIsNotRun() async throws {
-        let queue = BoundedWorkQueue(label: "test", atOnce: 1, capacity: 1)
+        let queue = BoundedWorkQueue(atOnce: 1, capacity: 1)
         let ran = Mutex(false)
         let task = Task {
             withUnsafeCurrentTask { $0?.cancel() }

@@ -159,6 +159,25 @@ import Testing
         }
     }
 
+    @Test func anErasedUserStaysErased() async throws {
+        try await ServiceWorld.run { world in
+            let service = try world.service()
+            _ = try await service.signIn(try await world.code(), address: "a")
+            let token = try await world.sign(#"{"sub":"u-1"}"#)
+            _ = try world.accounts.eraseAccount(of: "oidc:u-1")
+            let code = try await world.code()
+            let error = await refusal { _ = try await service.signIn(code, address: "a") }
+            #expect(error?.code == .forbidden)
+            #expect(error?.message.contains("was erased") == true, "\(error?.message ?? "")")
+            let bearer = await refusal { _ = try await service.authenticate(token, hash: SHA256.hash(token)) }
+            #expect(bearer?.code == .forbidden)
+            await #expect(throws: AccountFailure.accountErased("oidc:u-1")) {
+                try await world.accounts.link("oidc:u-1", to: .init(issuer: world.issuer, subject: "u-1"))
+            }
+            #expect(try await world.registrations(of: "oidc:u-1") == 1)
+        }
+    }
+
     @Test func aDisabledAccountIsRefused() async throws {
         try await ServiceWorld.run { world in
             let service = try world.service()

@@ -1,7 +1,10 @@
-import Dispatch
+import Glibc
 import Synchronization
 
 /// Runs expensive work on threads of its own: a few pieces at a time, a bounded number waiting, the rest refused.
+///
+/// The threads are none of Dispatch's: those are as few as the machine has processors, and all tasks run on them too.
+/// Two hashes on a machine with two processors would stop the whole server.
 final class BoundedWorkQueue: Sendable {
     /// Why work was not done.
     enum Refusal: Error, Equatable {
@@ -26,18 +29,18 @@ final class BoundedWorkQueue: Sendable {
 
     private let atOnce: Int
     private let capacity: Int
-    private let threads: DispatchQueue
+    private let niceness: Int32
     private let state = Mutex(State())
 
     /// Makes a queue.
     /// - Parameters:
-    ///   - label: The name of its threads.
     ///   - atOnce: Pieces of work that run at a time.
     ///   - capacity: Pieces of work that wait at most.
-    init(label: String, atOnce: Int, capacity: Int) {
+    ///   - niceness: By how much the scheduler prefers other threads, 0 to 19.
+    init(atOnce: Int, capacity: Int, niceness: Int32 = 10) {
         self.atOnce = atOnce
         self.capacity = capacity
-        threads = DispatchQueue(label: label, attributes: .concurrent)
+        self.niceness = niceness
     }
 
     /// Pieces of work that wait.
@@ -78,7 +81,38 @@ final class BoundedWorkQueue: Sendable {
             return (nil, false)
         }
         if let refusal { refuse(refusal) }
-        if starts { threads.async { [self] in work(through: new) } }
+        if starts { startThread(new) }
+    }
+
+    /// What a new thread gets.
+    private final class Start: Sendable {
+        let queue: BoundedWorkQueue
+        let first: Waiting
+
+        init(_ queue: BoundedWorkQueue, _ first: Waiting) { (self.queue, self.first) = (queue, first) }
+    }
+
+    /// A hash takes a thousand times as long as the start of a thread, so none is kept.
+    private func startThread(_ first: Waiting) {
+        let start = Unmanaged.passRetained(Start(self, first))
+        var thread = pthread_t()
+        let code = pthread_create(
+            &thread, nil,
+            { context in
+                guard let context else { return nil }
+                let start = Unmanaged<Start>.fromOpaque(context).takeRetainedValue()
+                // On Linux this is of the calling thread alone.
+                setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, start.queue.niceness)
+                start.queue.work(through: start.first)
+                return nil
+            }, start.toOpaque())
+        if code == 0 {
+            pthread_detach(thread)
+        } else {
+            // No room for a thread: the work is done here, late but in order.
+            start.release()
+            work(through: first)
+        }
     }
 
     private func work(through first: Waiting) {

@@ -39,7 +39,7 @@ public final class PasswordHasher: Sendable {
         parameters: ScryptParameters = .current,
         random: @escaping @Sendable (Int) -> [UInt8]? = { try? SecureRandom.bytes($0) }
     ) {
-        queue = BoundedWorkQueue(label: "crowbar.passwords", atOnce: Limit.atOnce, capacity: Limit.waiting)
+        queue = BoundedWorkQueue(atOnce: Limit.atOnce, capacity: Limit.waiting)
         self.parameters = parameters
         self.random = random
         let unknown = [UInt8](repeating: 0, count: PasswordHash.keyLength)

@@ -108,7 +108,7 @@ struct SubjectAdmission: Sendable {
 
     private static func error(_ failure: AccountFailure) -> CommandError {
         switch failure {
-        case .linkedElsewhere: CommandError(.forbidden, "\(failure)")
+        case .linkedElsewhere, .accountErased: CommandError(.forbidden, "\(failure)")
         case .accountExists(let user):
             CommandError(
                 .userExists, "there is an account '\(user)' of no subject; an operator can run 'crowbar user link'")

@@ -13,17 +13,14 @@ extension Stores {
     func openID(_ settings: OpenIDSettings?, _ ingest: Ingest, _ logger: Logger) throws -> OpenIDService? {
         guard let settings else { return nil }
         let log = log
-        let ids = EventIDSource(now: Clock.milliseconds, random: { UInt64.random(in: 0 ... .max) })
-        let registrar = Registrar(
-            store: accounts, log: RegistrationLog(ingest: ingest, log: log), now: Clock.milliseconds,
-            newEventId: { ids.next() })
+        let sessions = sessions
         let surroundings = OpenIDService.Surroundings(
-            accounts: accounts, registrar: registrar, nameOfUser: { try await log.userName($0) },
+            accounts: accounts, registrar: registrar(ingest), nameOfUser: { try await log.userName($0) },
             rename: { userId, name throws(CommandError) in
                 let command = Command(.renameUser, .renameUser(name: name), userId: userId)
                 _ = try await ingest.submit(Ingest.Request(command, actor: userId))
             },
-            newToken: { try Self.randomToken("cb_") }, readFile: { HTTPClient.Surroundings.read($0) },
+            newToken: { Array(try sessions.newToken().utf8) }, readFile: { HTTPClient.Surroundings.read($0) },
             now: Clock.milliseconds, monotonic: Clock.monotonic, logger: logger)
         guard
             let service = OpenIDService(
