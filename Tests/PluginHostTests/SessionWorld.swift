@@ -51,7 +51,7 @@ final class SessionWorld {
             session: "t")
         session = PluginSession(
             manifest: manifest, environment: environment, config: .null,
-            log: PluginLog(logger: logger, secrets: [], now: environment.now), board: SessionBoard(), plan: plan,
+            log: PluginLog(logger: logger, secrets: [], now: environment.now), status: SessionStatus(), plan: plan,
             purpose: .live, mailbox: Mailbox(), earlier: [:])
         session.suspects = suspects
     }

@@ -32,9 +32,9 @@ final class Mailbox: Sendable {
         /// The log could not be read.
         case readFailed(String)
         /// Commands were decided.
-        case decided([CommandDesk.Outcome])
+        case decided([CommandSubmitter.Outcome])
         /// A save ended.
-        case saved(CursorSaver.Outcome)
+        case saved(CursorWriter.Outcome)
         /// Dead letters are to be delivered once more, by queue.
         case redrive([String: [Int64]])
         /// The operator or the host wants the end.

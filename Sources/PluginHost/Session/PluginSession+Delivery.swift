@@ -26,7 +26,7 @@ extension PluginSession {
     /// lead to.
     func sendOrders() {
         if orders.isEmpty { return }
-        desk.put(orders)
+        submitter.put(orders)
         orders = []
     }
 
@@ -48,11 +48,11 @@ extension PluginSession {
                 // By turns where one event goes out at a time, so that no queue keeps it from the others.
                 let i = isIsolated ? (turn + nextIsolated) % queues.count : turn
                 guard queues[i].hasWork else { continue }
-                if chunk.capacity == 0 { chunk.reserveCapacity(Outgoing.chunk + 4096) }
+                if chunk.capacity == 0 { chunk.reserveCapacity(PipeWriter.chunk + 4096) }
                 let before = chunk.count
                 let count = queues[i].deliver(
                     to: &chunk, from: nextDelivery, ownEvents: manifest.ownEvents, plugin: manifest.name, now: now,
-                    maxBytes: min(Outgoing.chunk, before + room),
+                    maxBytes: min(PipeWriter.chunk, before + room),
                     only: isSuspectsTurn ? suspects[queues[i].id.queue] ?? [] : nil,
                     atMost: isIsolated ? min(1, allowance) : allowance)
                 if isIsolated, isAnythingOut { nextIsolated = i + 1 }
@@ -62,7 +62,7 @@ extension PluginSession {
                 progress = true
                 book(count, i)
                 room -= chunk.count - before
-                if chunk.count >= Outgoing.chunk {
+                if chunk.count >= PipeWriter.chunk {
                     outgoing.put(chunk)
                     chunk = []
                 }
@@ -220,7 +220,7 @@ extension PluginSession {
         guard !isSaving, now >= nextSave else { return }
         let due = queues.indices.filter {
             queues[$0].isDirty && queues[$0].droppedAt == nil
-                && (saveFailed || now - queues[$0].lastSave >= CursorSaver.interval)
+                && (saveFailed || now - queues[$0].lastSave >= CursorWriter.interval)
         }
         if due.isEmpty, letters.isEmpty { return }
         let unixNow = environment.unixNow()
@@ -232,10 +232,10 @@ extension PluginSession {
         lettersUnderSave = letters
         letters = []
         isSaving = true
-        saver.put(due.map { queues[$0].change(unixNow: unixNow, now: now) }, lettersUnderSave)
+        cursorWriter.put(due.map { queues[$0].change(unixNow: unixNow, now: now) }, lettersUnderSave)
     }
 
-    func take(_ outcome: CursorSaver.Outcome, _ now: Int64) {
+    func take(_ outcome: CursorWriter.Outcome, _ now: Int64) {
         isSaving = false
         switch outcome {
         case .saved(let cursors):
@@ -261,7 +261,7 @@ extension PluginSession {
                 queues[i].isDirty = true
                 queues[i].redrivenUnderSave = 0
             }
-            nextSave = now + CursorSaver.failedInterval
+            nextSave = now + CursorWriter.failedInterval
         }
     }
 
@@ -270,7 +270,7 @@ extension PluginSession {
         if queues.isEmpty { return true }
         let (now, unixNow) = (environment.now(), environment.unixNow())
         let changes = queues.filter { $0.droppedAt == nil }.map { $0.change(unixNow: unixNow, now: now) }
-        if case .failed(let why) = await saver.save(changes, lettersUnderSave + letters) {
+        if case .failed(let why) = await cursorWriter.save(changes, lettersUnderSave + letters) {
             log.note(.error, "the last cursors could not be stored; what they would have settled comes again: \(why)")
             return false
         }
@@ -355,7 +355,7 @@ extension PluginSession {
         if !isSaving {
             // A dropped queue is not saved, so that its time would never pass.
             for queue in queues where queue.isDirty && queue.droppedAt == nil {
-                times.append(max(nextSave, queue.lastSave + CursorSaver.interval))
+                times.append(max(nextSave, queue.lastSave + CursorWriter.interval))
             }
         }
         if view.commandTrouble == nil, let since = undecidedSince { times.append(since + Limit.commandsWait) }
@@ -367,7 +367,7 @@ extension PluginSession {
 
     private func publish(_ now: Int64) {
         noteWaitingCommands(now)
-        guard now - lastPublish >= Limit.publish || queues.count != publishedQueues || board.current.pid == nil else {
+        guard now - lastPublish >= Limit.publish || queues.count != publishedQueues || status.current.pid == nil else {
             return
         }
         publishedQueues = queues.count
@@ -379,9 +379,9 @@ extension PluginSession {
         let base = rates.first ?? (now, settlements)
         let seconds = Double(max(1, now - base.time)) / 1000
         let shown = queues.enumerated().filter { $1.droppedAt == nil }.map { i, queue in
-            SessionBoard.Queue(
+            SessionStatus.Queue(
                 name: queue.id.queue, cursor: queue.savedCursor, scanned: queue.queue.scanned,
-                inFlight: queue.queue.unsettled, parked: queue.queue.strands.count, settlements: settlements[i],
+                inFlight: queue.queue.unsettled, parked: queue.queue.parkedLanes.count, settlements: settlements[i],
                 ratePerSecond: i < base.settlements.count ? Double(settlements[i] - base.settlements[i]) / seconds : 0,
                 filter: queue.filter, waiting: queue.queue.waitingForRetry, isHeld: queue.queue.window == 0,
                 hasCaughtUp: queue.hasCaughtUp, settledThrough: queue.queue.settledThrough)
@@ -391,7 +391,7 @@ extension PluginSession {
                 || $0.ratePerSecond != $1.ratePerSecond || $0.cursor != $1.cursor || $0.waiting != $1.waiting
         }
         view.queues = shown
-        board.show(view)
+        status.show(view)
         // An idle plugin is not woken for its listing.
         lastPublish = isChanged ? now : now - Limit.publish
     }

@@ -255,7 +255,7 @@ extension PluginSession {
 
     private func take(_ command: PluginMessage.Command, _ now: Int64) {
         guard case .working = phase else { return strike("command", "'command' before 'start'", now) }
-        var order = CommandDesk.Order(command: command)
+        var order = CommandSubmitter.Order(command: command)
         if replay != nil {
             order.refusal = CommandError(.replay, "a replay takes no commands")
         } else if let delivery = command.cause {
@@ -276,7 +276,7 @@ extension PluginSession {
         orders.append(order)
     }
 
-    func take(_ outcomes: [CommandDesk.Outcome], _ now: Int64) {
+    func take(_ outcomes: [CommandSubmitter.Outcome], _ now: Int64) {
         for outcome in outcomes {
             decided += 1
             answers += HostMessage.result(.init(id: outcome.id, outcome: outcome.result)).line

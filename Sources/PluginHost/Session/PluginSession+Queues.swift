@@ -63,7 +63,7 @@ extension PluginSession {
     private func dropQueues(but kept: Set<String>, of wanted: Set<String>, _ now: Int64) async throws {
         let unixNow = environment.unixNow()
         let dropped = queues.indices.filter { queues[$0].droppedAt == nil && !kept.contains(queues[$0].id.queue) }
-        var changes: [CursorSaver.Change] = []
+        var changes: [CursorWriter.Change] = []
         for i in dropped {
             var change = queues[i].change(unixNow: unixNow, now: now)
             // One that only changed goes on at once from where it stands.
@@ -72,7 +72,7 @@ extension PluginSession {
             earlier[queues[i].id.queue] = queues[i].queue.openAttempts
         }
         if changes.isEmpty { return }
-        if case .failed(let why) = await saver.save(changes, letters) { throw Refusal(.tryLater(why)) }
+        if case .failed(let why) = await cursorWriter.save(changes, letters) { throw Refusal(.tryLater(why)) }
         letters = []
         for i in dropped { queues[i].drop(at: unixNow) }
     }

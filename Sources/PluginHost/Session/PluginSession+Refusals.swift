@@ -102,9 +102,9 @@ extension PluginSession {
     }
 }
 
-extension Supervisor.End {
+extension RestartPolicy.End {
     /// The same with another reason; reasons may quote the plugin, and then its secrets.
-    func mapReason(_ change: (String) -> String) -> Supervisor.End {
+    func mapReason(_ change: (String) -> String) -> RestartPolicy.End {
         switch self {
         case .drained, .stopped: self
         case .crashed(let reason): .crashed(change(reason))

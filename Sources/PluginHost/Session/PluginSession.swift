@@ -41,7 +41,7 @@ final class PluginSession {
 
     /// What is left of a session for the next one and for the supervisor.
     struct Report: Sendable {
-        var end: Supervisor.End
+        var end: RestartPolicy.End
         var madeProgress: Bool
         /// What was open, by queue: deliveries made so far.
         var attempts: [String: [Int64: DeliveryQueue.Attempts]]
@@ -59,7 +59,7 @@ final class PluginSession {
     let environment: HostEnvironment
     let config: JSON
     let log: PluginLog
-    let board: SessionBoard
+    let status: SessionStatus
     let plan: LaunchPlan
     let purpose: HostMessage.Hello.Purpose
     var earlier: [String: [Int64: DeliveryQueue.Attempts]]
@@ -71,9 +71,9 @@ final class PluginSession {
     let mailbox: Mailbox
     /// Looks at the pipes and runs the session.
     let poller = Poller.next()
-    let outgoing: Outgoing
-    let desk: CommandDesk
-    let saver: CursorSaver
+    let outgoing: PipeWriter
+    let submitter: CommandSubmitter
+    let cursorWriter: CursorWriter
     let reader: LogReader
     let alarm: Alarm
 
@@ -82,7 +82,7 @@ final class PluginSession {
     var output: PipeReader?
     var shutdown: Shutdown?
     /// Why the host ends this session, or what the plugin said of its own end.
-    var end: Supervisor.End?
+    var end: RestartPolicy.End?
     var problems: [String] = []
     /// The channels that its commands go to, as its `ready` says of no single queue.
     var writes: [String] = []
@@ -108,7 +108,7 @@ final class PluginSession {
     /// Finds what outlives the launcher.
     var remnants = Remnants()
     var pipesWereCut = false
-    var view = SessionBoard.View()
+    var view = SessionStatus.View()
     var lastPublish: Int64 = 0
 
     var splitter = LineSplitter()
@@ -125,7 +125,7 @@ final class PluginSession {
     var unanswered: Int { Int(emitted - decided) }
     /// Since when none of those that are not decided was, while there are any.
     var undecidedSince: Int64?
-    var orders: [CommandDesk.Order] = []
+    var orders: [CommandSubmitter.Order] = []
     /// What became of commands, until it is written: behind the events, which somebody waits for.
     var answers: [UInt8] = []
 
@@ -157,14 +157,14 @@ final class PluginSession {
     var wasLane = false
     var grewWhileReading = false
     var readRetry: Int64?
-    var letters: [CursorSaver.Letter] = []
-    var lettersUnderSave: [CursorSaver.Letter] = []
+    var letters: [CursorWriter.PendingDeadLetter] = []
+    var lettersUnderSave: [CursorWriter.PendingDeadLetter] = []
     var isSaving = false
     /// Nothing goes out while what is settled cannot be stored.
     var saveFailed = false
     var nextSave: Int64 = 0
     /// Its part in a replay.
-    var replay: ReplayCourse?
+    var replay: ReplayState?
     /// Events that may be what brings the plugin down: while there are any, one event at a time goes out.
     var suspects: PoisonWatch.Events = [:]
     /// The queue whose turn it is then.
@@ -185,7 +185,7 @@ final class PluginSession {
     }
 
     init(
-        manifest: Manifest, environment: HostEnvironment, config: JSON, log: PluginLog, board: SessionBoard,
+        manifest: Manifest, environment: HostEnvironment, config: JSON, log: PluginLog, status: SessionStatus,
         plan: LaunchPlan, purpose: HostMessage.Hello.Purpose, mailbox: Mailbox,
         earlier: [String: [Int64: DeliveryQueue.Attempts]]
     ) {
@@ -193,14 +193,16 @@ final class PluginSession {
         self.environment = environment
         self.config = config
         self.log = log
-        self.board = board
+        self.status = status
         self.plan = plan
         self.purpose = purpose
         self.mailbox = mailbox
         self.earlier = earlier
-        outgoing = Outgoing(poller)
-        desk = CommandDesk(policy: CommandPolicy(manifest), environment: environment) { mailbox.post(.decided($0)) }
-        saver = CursorSaver(environment: environment)
+        outgoing = PipeWriter(poller)
+        submitter = CommandSubmitter(policy: CommandPolicy(manifest), environment: environment) {
+            mailbox.post(.decided($0))
+        }
+        cursorWriter = CursorWriter(environment: environment)
         reader = LogReader(log: environment.log)
         alarm = Alarm { mailbox.post(.alarm) }
         clock = SessionClock(limits: environment.sessionLimits, now: environment.now())
@@ -221,7 +223,7 @@ final class PluginSession {
             let how = await process.reap()
             let launcher = process.takeReport()
             if !launcher.hasEndedAll { await endRemnants(how) }
-            board.clear()
+            status.clear()
             return await report(how, launcher.reason.map { log.mask($0, limit: 2048) })
         } catch {
             let reason = "cannot start '\(plan.launcher)': \(error)"
@@ -235,13 +237,13 @@ final class PluginSession {
         self.process = process
         watchEnd(process)
         view.pid = process.pid
-        let (mailbox, desk, saver, reader) = (mailbox, desk, saver, reader)
+        let (mailbox, submitter, cursorWriter, reader) = (mailbox, submitter, cursorWriter, reader)
         let lines = ErrorLines(log: log)
         let errors = PipeReader(process.errors, poller, isPaced: false, take: lines.feed, onEnd: lines.finish)
         let output = PipeReader(
             process.output, poller, isPaced: true, isQuick: true,
             take: { bytes in
-                desk.foresee(bytes)
+                submitter.foresee(bytes)
                 mailbox.post(.output(bytes))
             }, onEnd: { mailbox.post(.outputEnded) })
         self.output = output
@@ -250,8 +252,8 @@ final class PluginSession {
             .init(onRoom: { mailbox.post(.room) }, onBroken: { mailbox.post(.inputBroken) }))
         let wake = environment.log.growth.subscribe { mailbox.post(.logGrew) }
         await withTaskGroup(of: Void.self) { group in
-            group.addTask { await desk.run() }
-            group.addTask { await saver.run { mailbox.post(.saved($0)) } }
+            group.addTask { await submitter.run() }
+            group.addTask { await cursorWriter.run { mailbox.post(.saved($0)) } }
             group.addTask { await reader.run(mailbox) }
             send(
                 .hello(
@@ -261,8 +263,8 @@ final class PluginSession {
                         dataDir: plan.folder)))
             await loop()
             outgoing.cut()
-            desk.close()
-            saver.close()
+            submitter.close()
+            cursorWriter.close()
             reader.close()
             group.cancelAll()
         }
@@ -313,7 +315,7 @@ final class PluginSession {
         case .readFailed(let why):
             isReading = false
             for i in queues.indices { queues[i].queue.failedToRead() }
-            readRetry = now + CursorSaver.failedInterval
+            readRetry = now + CursorWriter.failedInterval
             view.logTrouble = "the log could not be read, trying again in a second: \(why)"
             log.note(.error, "the log could not be read, trying again in a second: \(why)")
         case .decided(let outcomes): take(outcomes, now)
@@ -352,7 +354,7 @@ final class PluginSession {
     }
 
     /// Ends the process by force, for a reason that the operator is shown.
-    func kill(_ end: Supervisor.End, _ now: Int64) {
+    func kill(_ end: RestartPolicy.End, _ now: Int64) {
         if self.end == nil || self.end == .stopped { self.end = end.mapReason { log.mask($0, limit: 2048) } }
         phase = .ending
         shutdown = .killing(now: now)
@@ -363,7 +365,7 @@ final class PluginSession {
         let reason =
             how.text + (log.lastLine.isEmpty ? "" : "; its last line: \(log.lastLine.prefix(300))")
             + LimitHint.text(manifest, how, lastLine: log.lastLine)
-        let outcome: Supervisor.End
+        let outcome: RestartPolicy.End
         if let launchFailure, launchFailure.hasPrefix(PluginProcess.limitMark) {
             outcome = .crashed("killed for a limit: \(launchFailure.dropFirst(PluginProcess.limitMark.count))")
         } else if let launchFailure {
