@@ -1,106 +1,85 @@
 import CrowbarCore
-import Synchronization
 
-/// Writes where a session's queues stand, one save at a time.
-final class CursorWriter: Sendable {
-    /// Milliseconds between two saves of a queue.
-    static let interval: Int64 = 100
-    /// Milliseconds between tries while the store cannot be written.
-    static let failedInterval: Int64 = 1_000
-
-    /// Where a queue stands; positions become entries here, off the delivery path.
-    struct Change: Sendable {
-        var id: QueueID
-        var settledThrough: Int64
-        var settled: [ClosedRange<Int64>]
-        var retries: [QueueRecord.Retry]
-        var parked: [QueueRecord.Parked] = []
-        var state: [UInt8]?
-        var bornAt: Int64
-        /// When the plugin ceased to name it, Unix milliseconds.
-        var droppedAt: Int64?
-        /// Positions of dead letters that were redriven with success.
-        var redriven: [Int64] = []
-        /// The time of this, Unix milliseconds.
-        var savedAt: Int64?
+/// Decides when cursors and dead letters are stored, and keeps what a failed save has to repeat: a value without I/O.
+/// ``CursorStore`` does the writing.
+struct CursorWriter {
+    /// What a finished save changed.
+    enum Change: Equatable {
+        case none
+        /// The store can be written again.
+        case recovered
+        /// The store cannot be written, for the first time or still.
+        case failed(String, isFirst: Bool)
     }
 
-    /// A dead letter whose event is known by its place.
-    struct PendingDeadLetter: Sendable {
-        var id: QueueID
-        var position: Int64
-        var code: String
-        var message: String
-        var attempts: Int64
-        var first: Int64
-        var last: Int64
-    }
+    /// Dead letters that no save contains yet.
+    private(set) var deadLetters: [CursorStore.PendingDeadLetter] = []
+    private var deadLettersUnderSave: [CursorStore.PendingDeadLetter] = []
+    /// A save is under way. The queues must not change meanwhile.
+    private(set) var isSaving = false
+    /// The last save failed. Nothing is delivered until one succeeds.
+    private(set) var hasFailed = false
+    private var nextSave: Int64 = 0
 
-    /// How a save ended.
-    enum Outcome: Sendable {
-        /// The cursors as stored.
-        case saved([QueueID: LogEntryID?])
-        /// Nothing was stored.
-        case failed(String)
-    }
+    /// All dead letters that are not known to be stored.
+    var unstored: [CursorStore.PendingDeadLetter] { deadLettersUnderSave + deadLetters }
 
-    private struct Job: Sendable {
-        var changes: [Change]
-        var letters: [PendingDeadLetter]
-    }
+    mutating func add(_ letter: CursorStore.PendingDeadLetter) { deadLetters.append(letter) }
 
-    private let environment: HostEnvironment
-    private let jobs: AsyncStream<Job>
-    private let submit: AsyncStream<Job>.Continuation
+    /// Notes that a save outside the schedule stored ``deadLetters``.
+    mutating func storedDeadLetters() { deadLetters = [] }
 
-    init(environment: HostEnvironment) {
-        self.environment = environment
-        // One save is under way at a time: the session waits for its outcome.
-        (jobs, submit) = AsyncStream.makeStream(of: Job.self, bufferingPolicy: .bufferingNewest(1))
-    }
-
-    func put(_ changes: [Change], _ letters: [PendingDeadLetter]) {
-        submit.yield(Job(changes: changes, letters: letters))
-    }
-
-    func close() { submit.finish() }
-
-    func run(_ report: @Sendable (Outcome) -> Void) async {
-        for await job in jobs { report(await save(job.changes, job.letters)) }
-    }
-
-    /// Saves at once.
-    func save(_ changes: [Change], _ letters: [PendingDeadLetter]) async -> Outcome {
-        do {
-            var records: [QueueID: QueueRecord] = [:]
-            var cursors: [QueueID: LogEntryID?] = [:]
-            var known: [Int64: LogEntryID?] = [:]
-            var redriven: [QueueID: [Int64]] = [:]
-            for change in changes {
-                // Many queues stand at the same place, at the head above all.
-                if known[change.settledThrough] == nil {
-                    known[change.settledThrough] = try await environment.log.entry(atOrBefore: change.settledThrough)
-                }
-                let cursor = known[change.settledThrough] ?? nil
-                cursors[change.id] = cursor
-                records[change.id] = QueueRecord(
-                    cursor: cursor, bornAt: change.bornAt, settled: change.settled, retries: change.retries,
-                    parked: change.parked, state: change.state, droppedAt: change.droppedAt,
-                    savedAt: change.savedAt)
-                if !change.redriven.isEmpty { redriven[change.id] = change.redriven }
-            }
-            var deadLetters: [DeadLetter] = []
-            for letter in letters {
-                guard let entry = try await environment.log.entry(atOrBefore: letter.position) else { continue }
-                deadLetters.append(
-                    DeadLetter(
-                        id: letter.id, entry: entry, code: letter.code, message: letter.message,
-                        attempts: letter.attempts, first: letter.first, last: letter.last))
-            }
-            try await environment.store.save(records, deadLetters: deadLetters, redriven: redriven)
-            return .saved(cursors)
-        } catch {
-            return .failed("\(error)")
+    /// Starts the next save; nil if none is due or one is under way.
+    mutating func start(_ queues: inout [QueueRunner], now: Int64, unixNow: () -> Int64) -> CursorStore.Job? {
+        guard !isSaving, now >= nextSave else { return nil }
+        let due = queues.indices.filter {
+            queues[$0].isDirty && queues[$0].droppedAt == nil
+                && (hasFailed || now - queues[$0].lastSave >= CursorStore.interval)
         }
+        if due.isEmpty, deadLetters.isEmpty { return nil }
+        let unixNow = unixNow()
+        for i in due {
+            queues[i].isDirty = false
+            queues[i].lastSave = now
+            queues[i].redrivenUnderSave = queues[i].redriven.count
+        }
+        deadLettersUnderSave = deadLetters
+        deadLetters = []
+        isSaving = true
+        return .init(changes: due.map { queues[$0].change(unixNow: unixNow, now: now) }, letters: deadLettersUnderSave)
+    }
+
+    /// Applies the outcome of the save that ``start(_:now:unixNow:)`` began.
+    mutating func finish(_ outcome: CursorStore.Outcome, _ queues: inout [QueueRunner], now: Int64) -> Change {
+        isSaving = false
+        switch outcome {
+        case .saved(let cursors):
+            for i in queues.indices {
+                queues[i].redriven.removeFirst(queues[i].redrivenUnderSave)
+                queues[i].redrivenUnderSave = 0
+                if let cursor = cursors[queues[i].id] { queues[i].savedCursor = cursor }
+            }
+            deadLettersUnderSave = []
+            defer { hasFailed = false }
+            return hasFailed ? .recovered : .none
+        case .failed(let why):
+            deadLetters = deadLettersUnderSave + deadLetters
+            deadLettersUnderSave = []
+            for i in queues.indices where queues[i].droppedAt == nil {
+                queues[i].isDirty = true
+                queues[i].redrivenUnderSave = 0
+            }
+            nextSave = now + CursorStore.failedInterval
+            defer { hasFailed = true }
+            return .failed(why, isFirst: !hasFailed)
+        }
+    }
+
+    /// When the next save is due, on the monotonic clock.
+    func nextDue(_ queues: [QueueRunner]) -> Int64? {
+        if isSaving { return nil }
+        // A dropped queue is not saved, so its time would never pass.
+        return queues.lazy.filter { $0.isDirty && $0.droppedAt == nil }
+            .map { max(nextSave, $0.lastSave + CursorStore.interval) }.min()
     }
 }

@@ -5,7 +5,7 @@ extension DeliveryQueue {
     /// The key of a single event where no order is kept.
     static func key(ofEvent position: Int64) -> String { "=\(position)" }
 
-    /// The key of a slot's parkedLane.
+    /// The key of a slot's lane.
     private func key(_ slot: Slot) -> String {
         slot.lane >= 0 ? lanes[Int(slot.lane)].key : Self.key(ofEvent: slot.position)
     }
@@ -32,7 +32,7 @@ extension DeliveryQueue {
         } else if parkedLanes[Self.key(ofEvent: position)] == nil {
             return false
         }
-        // Behind an open event its place is kept, so that what the parkedLane settles is remembered above the cursor.
+        // Behind an open event its place is kept, so that what the parked lane settles is remembered above the cursor.
         if !slots.isEmpty { slots.append(Slot(position: position, lane: -1, state: .settled)) }
         return true
     }
@@ -143,7 +143,7 @@ extension DeliveryQueue {
         for key in parkedLanes.keys { parkedLanes[key]?.isReading = false }
     }
 
-    /// Takes a settled slot off its parkedLane.
+    /// Removes a settled slot from its parked lane.
     mutating func closeSide(_ index: Int, _ slot: Slot) {
         let key = outOfOrderKeys[index] ?? ""
         removeSide(index)

@@ -205,7 +205,7 @@ struct DeliveryQueue {
         scanned = position
         if isParked(position, lane) { return }
         if isSettledBefore(position) {
-            // Behind an open event its lane must be known: should the lane be parked, the parkedLane skips it.
+            // Behind an open event its lane must be known: if the lane is parked, the parked lane skips it.
             if !slots.isEmpty { slots.append(Slot(position: position, lane: lane, state: .settled)) }
             return
         }

@@ -24,24 +24,28 @@ final class LogReader: Sendable {
     func close() { submit.finish() }
 
     func run(_ mailbox: Mailbox) async {
-        for await request in requests {
-            do {
-                switch request {
-                case .page(let after):
-                    let page = try await log.read(
-                        after: after, limit: QueueRunner.pageEntries, maxBytes: QueueRunner.pageBytes)
-                    mailbox.post(.page(page, after: after))
-                case .positions(let positions, let queue):
-                    mailbox.post(.fetched(try await log.read(positions: positions), queue: queue))
-                case .lane(let lane, let key, let from, let through, let queue):
-                    let page = try await log.read(
-                        lane: lane, after: from - 1, through: through, limit: DeliveryQueue.Limit.parkedAhead,
-                        maxBytes: QueueRunner.pageBytes)
-                    mailbox.post(.lane(page, key: key, through: through, queue: queue))
-                }
-            } catch {
-                mailbox.post(.readFailed("\(error)"))
+        for await request in requests { mailbox.post(await read(request)) }
+    }
+
+    /// Reads what is asked for.
+    /// - Returns: What the session receives in its mailbox.
+    func read(_ request: Request) async -> Mailbox.Input {
+        do {
+            switch request {
+            case .page(let after):
+                let page = try await log.read(
+                    after: after, limit: QueueRunner.pageEntries, maxBytes: QueueRunner.pageBytes)
+                return .page(page, after: after)
+            case .positions(let positions, let queue):
+                return .fetched(try await log.read(positions: positions), queue: queue)
+            case .lane(let lane, let key, let from, let through, let queue):
+                let page = try await log.read(
+                    lane: lane, after: from - 1, through: through, limit: DeliveryQueue.Limit.parkedAhead,
+                    maxBytes: QueueRunner.pageBytes)
+                return .lane(page, key: key, through: through, queue: queue)
             }
+        } catch {
+            return .readFailed("\(error)")
         }
     }
 }

@@ -293,14 +293,14 @@ struct QueueRunner {
     }
 
     /// Where the queue stands, to be stored.
-    func change(unixNow: Int64, now: Int64) -> CursorWriter.Change {
+    func change(unixNow: Int64, now: Int64) -> CursorStore.Change {
         let retries = queue.openAttempts.compactMap { position, attempts -> QueueRecord.Retry? in
             guard let due = attempts.due else { return nil }
             return QueueRecord.Retry(
                 position: position, deliveries: attempts.deliveries, counted: attempts.counted,
                 due: unixNow + due - now, code: attempts.code, message: attempts.message, first: attempts.first)
         }
-        return CursorWriter.Change(
+        return CursorStore.Change(
             id: id, settledThrough: queue.settledThrough, settled: queue.settledRanges,
             retries: retries.sorted { $0.position < $1.position },
             parked: queue.parkedStates.map { parked($0, unixNow - now) }, state: state, bornAt: bornAt,

@@ -1,6 +1,6 @@
-// What the operator wants.
+// Commands of the operator.
 extension PluginLifecycle {
-    /// Lets it run, whatever kept it down.
+    /// Starts the plugin, whatever kept it down.
     mutating func start() throws(ControlRefusal) {
         guard let wanted else { throw fileProblem.map { .broken($0) } ?? .noManifest(name) }
         guard wanted.isEnabled else { throw .notEnabled(wanted.file) }
@@ -9,7 +9,7 @@ extension PluginLifecycle {
         forgive()
     }
 
-    /// Keeps it down until ``start()``.
+    /// Stops the plugin until ``start()``.
     mutating func stop() {
         isStopped = true
         isPaused = false
@@ -17,13 +17,13 @@ extension PluginLifecycle {
         rest = .none
     }
 
-    /// Lets the running process finish and starts another.
+    /// Lets the running process shut down and starts another.
     mutating func restartNow() throws(ControlRefusal) {
         try start()
         if current != nil { restart = "restarted by the operator" }
     }
 
-    /// Holds its deliveries back, or lets those of all its queues go.
+    /// Pauses all deliveries, or resumes those of all queues.
     mutating func pause(_ isPaused: Bool) throws(ControlRefusal) {
         if isPaused {
             try expectRunning()
@@ -33,7 +33,7 @@ extension PluginLifecycle {
         self.isPaused = isPaused
     }
 
-    /// Holds back the deliveries of one queue.
+    /// Pauses the deliveries of one queue.
     mutating func pause(queue: String) throws(ControlRefusal) {
         try expectRunning()
         pausedQueues.insert(queue)
@@ -47,7 +47,7 @@ extension PluginLifecycle {
         }
     }
 
-    /// Tells the process that works which of its queues are paused, where it does not know.
+    /// Sends the working process its paused queues if they changed.
     mutating func pauseQueues(_ steps: inout [Step]) {
         guard let current, !current.isDraining, current.pausedQueues != pausedQueues else { return }
         self.current?.pausedQueues = pausedQueues

@@ -1,29 +1,29 @@
 import CrowbarCore
 import PluginWire
 
-/// What is to run of one plugin and what is to be done about it: a pure value.
+/// Decides which processes of one plugin run: a pure value.
 ///
-/// It is told what happened (the folder, the operator, the processes) and afterwards asked what is to be done now.
-/// Every answer follows from the whole of what is wanted and what runs, not from the last thing that happened, so that
-/// things that happen at once do not get in each other's way.
+/// It records what happened (in the folder, by the operator, to processes) and then returns the steps to execute now.
+/// Each step follows from the whole wanted state and the whole actual state, not from the last event, so that
+/// simultaneous events do not interfere.
 struct PluginLifecycle {
-    /// Something to be done, and already counted on.
+    /// An action for the supervisor. The lifecycle already counts it as executed.
     enum Step: Equatable {
-        /// Start a process; one that is held waits after its `ready`.
+        /// Start a process. A held process waits after its `ready`.
         case launch(id: Int, Manifest, isHeld: Bool)
-        /// Let a held process begin.
+        /// Let a held process start its work.
         case release(id: Int)
-        /// Ask a process to finish and go.
+        /// Ask a process to shut down gracefully.
         case drain(id: Int, why: String)
-        /// Hand a process another `[config]`.
+        /// Send a process a new `[config]`.
         case configure(id: Int, Manifest)
-        /// Stop a process' deliveries, or let them go on.
+        /// Pause or resume a process' deliveries.
         case pause(id: Int, Bool)
-        /// Stop the deliveries of these queues, and let those of all others go on.
+        /// Pause these queues and resume all others.
         case pauseQueues(id: Int, Set<String>)
-        /// Store the cursors that were asked for; nothing runs meanwhile.
+        /// Store the cursors that the operator set. No process runs meanwhile.
         case rewind
-        /// Tell the operator.
+        /// Write a line to the log.
         case note(String)
     }
 
@@ -32,21 +32,21 @@ struct PluginLifecycle {
         let id: Int
         var manifest: Manifest
         let started: Int64
-        /// It was held and has said `ready`, or it works.
+        /// It is held and has sent `ready`, or it works.
         var isReady = false
-        /// It takes a new `[config]` without a new process.
+        /// It accepts a new `[config]` without a restart.
         var takesConfig = false
-        /// The configuration it is asked about.
+        /// The configuration that was sent and is not answered yet.
         var asked: Manifest?
         var isDraining = false
-        /// Its successor has taken over from it or is about to, and it still answers what it was asked.
+        /// Its successor takes over, and it still answers open questions.
         var isRetiring = false
-        /// What it was told last of pauses.
+        /// Whether the process was last told to pause.
         var isPaused = false
         var pausedQueues: Set<String> = []
     }
 
-    /// Why nothing runs, while nothing does.
+    /// Why no process runs.
     enum Rest: Equatable {
         /// Nothing keeps it from starting.
         case none
@@ -56,18 +56,18 @@ struct PluginLifecycle {
         case diverged(String)
     }
 
-    /// What the operator is to be told of an end.
+    /// A log line about the end of a process.
     struct Notice: Equatable {
         var isError: Bool
         var text: String
     }
 
     let name: String
-    /// What the folder says; nil where it has no such file, or never had one in order.
+    /// The manifest from the folder; nil if there is none or it was never valid.
     private(set) var wanted: Manifest?
-    /// What is wrong with the file as it is now.
+    /// The error in the current file.
     private(set) var fileProblem: String?
-    /// Why the wanted manifest is not the one that runs.
+    /// Why the wanted manifest is not the running one.
     private(set) var reloadProblem: String?
     var isStopped = false
     var isPaused = false
@@ -81,11 +81,11 @@ struct PluginLifecycle {
     private var ending: String?
     var isForgotten = false
     var restart: String?
-    /// Cursors are to be stored as soon as nothing runs.
+    /// Cursors wait to be stored until no process runs.
     var isRewindAsked = false
-    /// What is stored of it is being changed; nothing runs meanwhile.
+    /// Its stored state is being changed. No process runs meanwhile.
     var isStoring = false
-    /// A manifest that was tried beside the running one and did not work: not tried again until told.
+    /// A manifest that failed beside the running one. It is not tried again until something changes.
     private var refused: Manifest?
     /// The manifest that worked last.
     private var accepted: Manifest?
@@ -93,16 +93,16 @@ struct PluginLifecycle {
 
     init(name: String) { self.name = name }
 
-    /// Whether it is over: the host ends, or the plugin was forgotten, and nothing runs any more.
+    /// Whether the host stops or the plugin was forgotten, and no process runs any more.
     var isOver: Bool { (ending != nil || isForgotten) && current == nil && candidate == nil && !isInStore }
 
-    /// When ``steps(now:)`` is to be asked again though nothing happened.
+    /// When to call ``steps(now:)`` again even if nothing happens.
     var due: Int64? {
         guard runs, current == nil, case .waiting(let until, _) = rest else { return nil }
         return until
     }
 
-    /// Whether it is wanted at all.
+    /// Whether the plugin should run.
     var runs: Bool { wanted?.isEnabled == true && !isStopped && ending == nil && !isForgotten }
 
     /// Whether what runs is to go and another is to come.
@@ -113,9 +113,9 @@ struct PluginLifecycle {
     /// What runs or is on its way out, the manifest that is in force included.
     var manifest: Manifest? { current?.manifest ?? wanted }
 
-    // MARK: What is to be done
+    // MARK: Steps
 
-    /// What is to be done now. It counts as done.
+    /// The steps to execute now. They count as executed.
     mutating func steps(now: Int64) -> [Step] {
         var steps: [Step] = []
         guard runs else {
@@ -257,7 +257,7 @@ extension PluginLifecycle {
         forgive()
     }
 
-    /// The folder's file is not in order; what runs goes on.
+    /// The folder's file is invalid. A running process continues.
     mutating func takeProblem(_ problem: String) {
         fileProblem = problem
         isForgotten = false
@@ -274,10 +274,10 @@ extension PluginLifecycle {
         rest = .none
     }
 
-    /// The host ends.
+    /// The host stops.
     mutating func end(why: String) { ending = ending ?? why }
 
-    /// Forgets what kept it down: something changed.
+    /// Clears what kept the plugin down, because something changed.
     mutating func forgive() {
         rest = .none
         refused = nil

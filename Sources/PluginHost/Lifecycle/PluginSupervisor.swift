@@ -5,24 +5,24 @@ import Logging
 import PluginWire
 import Synchronization
 
-/// Keeps one plugin as it is wanted: runs the processes that its ``PluginLifecycle`` asks for.
+/// Supervises one plugin: runs the processes that its ``PluginLifecycle`` asks for.
 ///
-/// The lifecycle and what belongs to it is under one lock. Whoever changes it rings; only ``run()`` asks it for steps and
-/// takes them, so a caller never waits for a process.
+/// One lock guards the lifecycle and all state that belongs to it. A change signals ``run()``, and only ``run()`` asks
+/// for steps and executes them, so a caller never waits for a process.
 final class PluginSupervisor: Sendable {
     private struct Shared {
         var lifecycle: PluginLifecycle
         var mailboxes: [Int: Mailbox] = [:]
         var statuses: [Int: SessionStatus] = [:]
-        /// The status of the process that works, or of the one that worked last.
+        /// The status of the working process, or of the one that worked last.
         var status = SessionStatus()
         /// What was open at the last end, by queue.
         var attempts: [String: [Int64: DeliveryQueue.Attempts]] = [:]
-        /// Which events may be what brings it down.
+        /// Events that may be what crashes the plugin.
         var poison = PoisonWatch()
-        /// Where queues are to be put; nil for the beginning of the log.
+        /// Cursors that the operator set and that are not stored yet; nil for the beginning of the log.
         var rewinds: [String: LogEntryID?] = [:]
-        /// What its folder takes of the disk.
+        /// The size of the plugin's folder.
         var folder: FolderSize?
     }
 
@@ -42,7 +42,7 @@ final class PluginSupervisor: Sendable {
         wake.signal()
     }
 
-    /// Changes what is wanted, or notes what happened.
+    /// Applies an operator's command or an observation to the lifecycle.
     func tell<Result>(_ change: (inout PluginLifecycle) throws(ControlRefusal) -> Result) throws(ControlRefusal)
         -> Result
     {
@@ -53,7 +53,7 @@ final class PluginSupervisor: Sendable {
         }
     }
 
-    /// As ``tell(_:)-(_)``, of what cannot be refused.
+    /// As ``tell(_:)-(_)``, for a change that cannot be refused.
     func note(_ change: (inout PluginLifecycle) -> Void) {
         shared.withLock {
             change(&$0.lifecycle)
@@ -62,7 +62,7 @@ final class PluginSupervisor: Sendable {
         wake.signal()
     }
 
-    /// Has the plugin asked about commands, or not. Under the lock of the lifecycle, so that the latest one counts.
+    /// Registers the plugin as a checker, or removes it. The caller holds the lock, so that the latest change wins.
     private func enroll(_ lifecycle: PluginLifecycle) {
         guard let checker = lifecycle.checker else { return environment.checks.dismiss(name) }
         environment.checks.enroll(checker) { [weak self] news in
@@ -70,15 +70,15 @@ final class PluginSupervisor: Sendable {
         }
     }
 
-    /// Everything that is to be shown, at one moment.
+    /// A consistent snapshot for listings.
     var snapshot: (lifecycle: PluginLifecycle, view: SessionStatus.View) {
         shared.withLock { ($0.lifecycle, $0.status.current) }
     }
 
     // MARK: Running
 
-    /// Runs what is wanted until the host ends or the plugin is forgotten. To be cancelled is no end: whoever does so
-    /// ends the lifecycle too, and the processes are brought to their ends as ever.
+    /// Runs the plugin until the host stops or the plugin is forgotten. Cancellation alone does not stop it: the caller
+    /// also ends the lifecycle, and the processes still shut down gracefully.
     func run() async {
         let wake = wake
         let alarm = Alarm { wake.signal() }
@@ -139,10 +139,8 @@ final class PluginSupervisor: Sendable {
     ) async -> PluginSession.Report {
         do {
             let session = try await factory.make(
-                manifest, purpose: .live, status: status, mailbox: mailbox, earlier: earlier)
-            session.isHeld = isHeld
-            session.suspects = suspects
-            session.tell = { [weak self] in self?.heard(id, $0, manifest) }
+                manifest, purpose: .live(isHeld: isHeld), status: status, mailbox: mailbox, earlier: earlier,
+                suspects: suspects, tell: { [weak self] in self?.heard(id, $0, manifest) })
             return await session.run()
         } catch {
             return .init(
@@ -187,7 +185,7 @@ final class PluginSupervisor: Sendable {
         let told = shared.withLock { shared in
             shared.mailboxes[id] = nil
             shared.statuses[id] = nil
-            // A process that never worked knows nothing newer.
+            // A process that never worked has no newer attempts.
             if shared.lifecycle.current?.id == id {
                 shared.attempts = report.attempts
                 shared.poison.keep(report.suspects)
@@ -201,7 +199,7 @@ final class PluginSupervisor: Sendable {
         wake.signal()
     }
 
-    /// Tells the operator something of this plugin: in the host's log, and among its last lines.
+    /// Writes a line about this plugin to the host's log and to the plugin's recent lines.
     func say(_ level: Logger.Level, _ text: String) {
         var logger = environment.logger
         logger[metadataKey: "plugin"] = .string(name)
@@ -211,19 +209,19 @@ final class PluginSupervisor: Sendable {
         lines.keep(level.rawValue, "host", shown)
     }
 
-    /// Tells the process that works of dead letters to be delivered once more; a later one finds them in the store.
+    /// Asks the working process to redrive dead letters. A later process finds them in the store.
     func redrive(_ letters: [String: [Int64]]) {
         let mailbox = shared.withLock { shared in shared.lifecycle.current.flatMap { shared.mailboxes[$0.id] } }
         mailbox?.post(.redrive(letters))
     }
 
-    /// Has the process that works try at once what waits for another try in a queue.
+    /// Asks the working process to retry a queue's waiting events at once.
     func hasten(_ queue: String) {
         let mailbox = shared.withLock { shared in shared.lifecycle.current.flatMap { shared.mailboxes[$0.id] } }
         mailbox?.post(.hasten(queue: queue))
     }
 
-    /// Hands a question to the process that works.
+    /// Sends a question to the working process.
     /// - Returns: Whether there is one.
     func ask(_ question: Question) -> Bool {
         let mailbox = shared.withLock { shared in shared.lifecycle.current.flatMap { shared.mailboxes[$0.id] } }
@@ -233,10 +231,10 @@ final class PluginSupervisor: Sendable {
 
     // MARK: Its folder
 
-    /// What its folder takes of the disk, as far as it is known.
+    /// The size of the plugin's folder; nil until it was measured.
     var folder: FolderSize? { shared.withLock { $0.folder } }
 
-    /// Looks at its folder; where it is over its limit, whatever runs is killed at once, and stays down.
+    /// Measures the plugin's folder. If it exceeds its limit, every process is killed and the plugin stays down.
     func measureFolder() async {
         let path = SessionFactory.dataFolder(of: name, environment)
         guard let size = await FolderSize.measured(path) else { return }
@@ -250,7 +248,7 @@ final class PluginSupervisor: Sendable {
 
     // MARK: Cursors
 
-    /// Has queues put to a place, as soon as nothing of the plugin runs.
+    /// Sets queues' cursors once no process of the plugin runs.
     func rewind(_ queues: [String], to place: LogEntryID?) {
         shared.withLock {
             for queue in queues { $0.rewinds.updateValue(place, forKey: queue) }
@@ -262,7 +260,7 @@ final class PluginSupervisor: Sendable {
     private func rewind() async {
         let rewinds = shared.withLock { shared in
             for queue in shared.rewinds.keys { shared.attempts[queue] = nil }
-            // Long lists of events that were dealt with may come before the suspects now.
+            // With other cursors, events that were settled long ago may come before the suspects.
             shared.poison = PoisonWatch()
             defer { shared.rewinds = [:] }
             return shared.rewinds
@@ -286,7 +284,7 @@ final class PluginSupervisor: Sendable {
         note { $0.heardRewound(problem: problem) }
     }
 
-    /// Forgets where a queue stood that was dropped from the store.
+    /// Forgets the place of a queue that was deleted from the store.
     func forget(queue: String) {
         shared.withLock {
             $0.attempts[queue] = nil
@@ -296,7 +294,7 @@ final class PluginSupervisor: Sendable {
         }
     }
 
-    /// Forgets where its queues stood: they were dropped from the store.
+    /// Forgets the places of all queues after they were deleted from the store.
     func forgetQueues() {
         shared.withLock {
             $0.attempts = [:]

@@ -36,13 +36,12 @@ extension Replay {
         let session: PluginSession
         do {
             session = try await SessionFactory(name: manifest.name, environment: environment, lines: nil).make(
-                manifest, purpose: .replay, status: SessionStatus(), mailbox: mailbox)
+                manifest, purpose: .survey, status: SessionStatus(), mailbox: mailbox,
+                tell: { news in
+                    if case .ready = news { mailbox.post(.drain(why: "it told its queues")) }
+                })
         } catch {
             throw SurveyFailure(reason: error.reason)
-        }
-        session.isHeld = true
-        session.tell = { news in
-            if case .ready = news { mailbox.post(.drain(why: "it told its queues")) }
         }
         let report = await session.run()
         guard let requested = session.requested else {

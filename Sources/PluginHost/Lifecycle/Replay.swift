@@ -156,12 +156,11 @@ public final class Replay: Sendable {
             let session: PluginSession
             do {
                 session = try await SessionFactory(name: manifest.name, environment: environment, lines: nil).make(
-                    manifest, purpose: .replay, status: status, mailbox: mailbox, earlier: attempts)
+                    manifest, purpose: .replay(plan), status: status, mailbox: mailbox, earlier: attempts,
+                    suspects: poison.suspects)
             } catch {
                 return .failed(error.reason)
             }
-            session.suspects = poison.suspects
-            session.replay = ReplayState(plan)
             async let _ = watchFolder(mailbox)
             let report = await session.run()
             settle(session)

@@ -44,8 +44,9 @@ struct SessionFactory: Sendable {
 
     /// A session that is ready to run.
     func make(
-        _ manifest: Manifest, purpose: HostMessage.Hello.Purpose, status: SessionStatus, mailbox: Mailbox,
-        earlier: [String: [Int64: DeliveryQueue.Attempts]] = [:]
+        _ manifest: Manifest, purpose: PluginSession.Purpose, status: SessionStatus, mailbox: Mailbox,
+        earlier: [String: [Int64: DeliveryQueue.Attempts]] = [:], suspects: PoisonWatch.Events = [:],
+        tell: @escaping @Sendable (PluginSession.News) -> Void = { _ in }
     ) async throws(Refusal) -> PluginSession {
         if manifest.sandbox?.require == true {
             let support = await SandboxSupport.probe(launcher: environment.launcher)
@@ -62,7 +63,7 @@ struct SessionFactory: Sendable {
         let secrets = try secrets(manifest)
         let plan = try plan(manifest)
         if let size = await FolderSize.measured(plan.folder),
-            let reason = size.refusal(manifest, folder: plan.folder, isReplay: purpose == .replay)
+            let reason = size.refusal(manifest, folder: plan.folder, isReplay: purpose.hello == .replay)
         {
             throw Refusal(reason: reason)
         }
@@ -71,7 +72,7 @@ struct SessionFactory: Sendable {
         return PluginSession(
             manifest: manifest, environment: environment, config: secrets.config,
             log: PluginLog(logger: logger, secrets: secrets.values, now: environment.now, lines: lines), status: status,
-            plan: plan, purpose: purpose, mailbox: mailbox, earlier: earlier)
+            plan: plan, purpose: purpose, mailbox: mailbox, earlier: earlier, suspects: suspects, tell: tell)
     }
 
     private func plan(_ manifest: Manifest) throws(Refusal) -> LaunchPlan {

@@ -1,9 +1,9 @@
 import Synchronization
 
-/// Rung by anybody and heard by one task. Rings that nobody has heard yet are one.
+/// Wakes one waiting task. Signals that arrive before the task waits are merged into one.
 ///
-/// A stream would end when the task is cancelled, and with it the supervision of processes that have to be brought to
-/// their end just then.
+/// An `AsyncStream` would finish when the task is cancelled, at the moment when the supervisor still has to shut
+/// processes down.
 final class WakeSignal: Sendable {
     private struct State {
         var isSignalled = false
@@ -12,7 +12,7 @@ final class WakeSignal: Sendable {
 
     private let state = Mutex(State())
 
-    /// Lets whoever waits go on, or whoever waits next.
+    /// Resumes the waiting task, or the next one that waits.
     func signal() {
         let waiting = state.withLock { state in
             state.isSignalled = state.waiting == nil
@@ -22,7 +22,7 @@ final class WakeSignal: Sendable {
         waiting?.resume()
     }
 
-    /// Waits until it is rung, cancelled or not; returns at once where it was rung since the last time.
+    /// Waits for a signal, also when cancelled. Returns at once if there was one since the last wait.
     func wait() async {
         await withCheckedContinuation { continuation in
             let isSignalled = state.withLock { state in
