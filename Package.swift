@@ -85,6 +85,10 @@ let package = Package(
 
         .target(name: "Identity", dependencies: ["CrowbarCore", "JSONBytes", "OpenSSL"], swiftSettings: strict),
 
+        .target(
+            name: "OpenID", dependencies: ["CrowbarCore", "HTTPClient", "Identity", "JSONBytes", "OpenSSL", logging],
+            swiftSettings: strict),
+
         // Plugins: the protocol, the kit, the host.
         .target(name: "PluginWire", dependencies: ["JSONBytes"], swiftSettings: strict),
         .target(name: "PluginKit", dependencies: ["PluginWire", "JSONBytes"], swiftSettings: strict),
@@ -120,7 +124,7 @@ let package = Package(
             path: "Sources/Plugins/AWS",
             swiftSettings: strict),
 
-        // The web page: its files become a source of CrowbarPage when it is built.
+        // The web page and the API's document: their files become sources when they are built.
         .executableTarget(name: "PageEmbedder", swiftSettings: strict),
         .plugin(name: "EmbedPageFiles", capability: .buildTool(), dependencies: ["PageEmbedder"]),
         .target(
@@ -130,19 +134,20 @@ let package = Package(
         .target(
             name: "CrowbarHTTP",
             dependencies: [
-                "CrowbarCore", "CrowbarPage", "CrowbarViews", "JSONBytes", "OpenSSL", logging,
+                "CrowbarCore", "CrowbarPage", "CrowbarViews", "Identity", "JSONBytes", "OpenID", "OpenSSL", logging,
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ] + nio,
-            resources: [.embedInCode("openapi.json")],
-            swiftSettings: strict),
+            exclude: ["openapi.json"],
+            swiftSettings: strict, plugins: ["EmbedPageFiles"]),
         .executableTarget(
             name: "crowbar",
             dependencies: [
-                "CrowbarCore", "CrowbarSQLite", "CrowbarViews", "CrowbarHTTP", "HTTPClient", "Identity", "PluginHost",
-                "PluginWire", "JSONBytes", "OpenSSL", "Settings", logging,
+                "CrowbarCore", "CrowbarSQLite", "CrowbarViews", "CrowbarHTTP", "CrowbarPage", "HTTPClient", "Identity",
+                "OpenID",
+                "PluginHost", "PluginWire", "JSONBytes", "OpenSSL", "Settings", logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"), http1,
@@ -234,7 +239,7 @@ let package = Package(
             dependencies: [
                 "AWS", "Basics", "HTTPClient", "PluginKit", "PluginWire", "JSONBytes", "CrowbarTesting", "OpenSSL",
             ],
-            exclude: ["aws_world.py", "requirements.txt"],
+            exclude: ["aws_world.py", "moto_door.py", "requirements.txt"],
             swiftSettings: strict),
         .testTarget(
             name: "IdentityTests",
@@ -242,13 +247,25 @@ let package = Package(
             exclude: ["oracle.py", "requirements.txt"],
             swiftSettings: strict),
         .testTarget(
+            name: "OpenIDTests",
+            dependencies: [
+                "OpenID", "Identity", "HTTPClient", "CrowbarCore", "CrowbarSQLite", "CrowbarTesting", "JSONBytes",
+                "OpenSSL", logging,
+            ],
+            exclude: [
+                "cognito_world.py", "glewlwyd_world.py", "openid_page.py", "provider.py", "requirements.txt",
+            ],
+            swiftSettings: strict),
+        .testTarget(
             name: "CrowbarHTTPTests",
             dependencies: [
                 "CrowbarHTTP", "CrowbarCore", "CrowbarPage", "CrowbarSQLite", "CrowbarViews", "CrowbarTesting",
-                "JSONBytes",
+                "Identity", "JSONBytes", "OpenID", "OpenSSL",
                 logging,
                 http1,
                 .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+                .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ] + nio,
@@ -256,8 +273,8 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "CrowbarTesting", "JSONBytes", "PluginHost", "crowbar", "IRCBridge", "Webhook", "AWS", "Launcher",
-                logging,
+                "CrowbarTesting", "JSONBytes", "PluginHost", "crowbar", "Identity", "IRCBridge", "OpenID", "Webhook",
+                "AWS", "Launcher", logging,
             ],
             exclude: ["irc_client.py", "openapi_check.py", "openapi_hooks.py", "requirements.txt"],
             swiftSettings: strict),
@@ -266,6 +283,9 @@ let package = Package(
             dependencies: ["CrowbarPage", "CrowbarTesting", "JSONBytes", "crowbar", "Launcher"],
             exclude: ["Browser", "Vectors", "requirements.txt"],
             swiftSettings: strict),
+        .testTarget(
+            name: "DeployTests", dependencies: ["CrowbarTesting", "crowbar", "AWS", "Launcher"],
+            exclude: ["Judges", "downloads.txt", "tools.txt"], swiftSettings: strict),
         .testTarget(name: "RepositoryTests", swiftSettings: strict),
     ]
 )

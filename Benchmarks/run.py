@@ -341,9 +341,21 @@ def views(binaries, folder):
     measure(binaries, folder)
 
 
+def identity(binaries, folder):
+    from identity import measure
+    measure(binaries, folder)
+
+
+def page(binaries, folder):
+    here = pathlib.Path(__file__).resolve().parent
+    python = here.parent / ".build/test-python/bin/python"
+    subprocess.run([python, here / "page.py", binaries, folder], check=True)
+
+
 BENCHMARKS = {
     "memory": memory, "idle": idle, "latency": latency, "ingest": ingest, "commands": commands,
-    "delivery": delivery, "streams": streams, "irc": irc, "webhook": webhook, "views": views}
+    "delivery": delivery, "streams": streams, "irc": irc, "webhook": webhook, "views": views,
+    "identity": identity, "page": page}
 
 
 def main():

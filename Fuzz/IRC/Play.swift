@@ -11,7 +11,7 @@ struct Play {
         String(repeating: "👩‍👩‍👧", count: 40), "/me waves", ":", "\u{2028}",
     ]
 
-    private var machine: NetworkMachine
+    private var machine: Relay
     private var cutter = LineCutter()
     /// The longest line that the server has allowed, in bytes.
     private var longest = RelayLines.maxLine
@@ -42,9 +42,9 @@ struct Play {
             if kind & 0x04 != 0 { Self.addAccount(kind >> 4 & 3, to: &config) }
             // A user's own connection, or the network's.
             if kind & 0x08 != 0 {
-                machine = NetworkMachine(puppet: config.ofPuppet("crow", name: "Crow"), plugin: "irc")
+                machine = Puppet(config: config.ofPuppet("crow", name: "Crow"), plugin: "irc")
             } else {
-                machine = NetworkMachine(config: config, links: needed, plugin: "irc")
+                machine = Relay(config: config, links: needed, plugin: "irc")
             }
             machine.restore(NetworkState(try JSON(parsing: Array(##"{"last":{"#room":"msgid=0"}}"##.utf8))))
         } catch {
@@ -121,12 +121,12 @@ struct Play {
 
     private mutating func tell(_ serial: Int, _ what: UInt8) {
         switch what {
-        case 6: check(machine.puppetDid(serial, .news(.nick("ann\(serial)")), now: now))
-        case 7: check(machine.puppetDid(serial, .plugin(.ack(.one(delivery), state: nil)), now: now))
+        case 6: check(machine.puppetDid(serial, .nick("ann\(serial)"), now: now))
+        case 7: check(machine.puppetDid(serial, .confirmed([delivery]), now: now))
         case 8:
             let reject = PluginMessage.reject(delivery: delivery, code: "x", message: "x", deadLetter: true)
             check(machine.puppetDid(serial, .plugin(reject), now: now))
-        default: check(machine.puppetDid(serial, .news(.lost("x")), now: now))
+        default: check(machine.puppetDid(serial, .lost("x"), now: now))
         }
     }
 
@@ -151,7 +151,7 @@ struct Play {
         check(machine.say(entry, theirs, now: now))
     }
 
-    private mutating func check(_ actions: [NetworkAction]) {
+    private mutating func check(_ actions: [RelayAction]) {
         longest = max(longest, machine.lines.longest)
         for action in actions {
             switch action {
@@ -164,7 +164,7 @@ struct Play {
                 // More of them take long, and are the same.
                 check(machine.derived(derivation.rounds <= 5000 ? derivation.key() : nil, now: now))
             case .health(let health):
-                precondition(health.message.utf8.count <= NetworkMachine.longestHealth, "a long status")
+                precondition(health.message.utf8.count <= Relay.longestHealth, "a long status")
                 precondition(health.message.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F }, "a status with controls")
             case .emit(let command):
                 let type = (try? JSONObject(parsing: command.json))?.string("type")

@@ -125,6 +125,10 @@ static bool aim(ccurl_exchange *exchange, const ccurl_question *question) {
     SET(CURLOPT_CONNECTTIMEOUT_MS, question->connect_timeout_ms);
     SET(CURLOPT_TIMEOUT_MS, question->timeout_ms);
     SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    if (question->ca_file) {
+        SET(CURLOPT_CAINFO, question->ca_file);
+        SET(CURLOPT_CAPATH, NULL);
+    }
     SET(CURLOPT_OPENSOCKETFUNCTION, open_socket);
     SET(CURLOPT_OPENSOCKETDATA, exchange);
     SET(CURLOPT_PREREQFUNCTION, before_request);

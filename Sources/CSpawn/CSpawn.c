@@ -73,10 +73,9 @@ static int set_descriptors(posix_spawn_file_actions_t *actions, const char *fold
     return problem;
 }
 
-int CSpawn_start(
-    pid_t *pid, const char *path, char *const arguments[], const char *folder, const int descriptors[]) {
-    // What a program is to be given by its variables would speak to the loader too, before the program does anything.
-    char *const environment[] = {NULL};
+static int start(
+    pid_t *pid, const char *path, char *const arguments[], const char *folder, const int descriptors[],
+    char *const environment[]) {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     int problem = posix_spawn_file_actions_init(&actions);
@@ -90,6 +89,18 @@ int CSpawn_start(
     }
     posix_spawn_file_actions_destroy(&actions);
     return problem;
+}
+
+int CSpawn_start(
+    pid_t *pid, const char *path, char *const arguments[], const char *folder, const int descriptors[]) {
+    // What a program is to be given by its variables would speak to the loader too, before the program does anything.
+    char *const environment[] = {NULL};
+    return start(pid, path, arguments, folder, descriptors, environment);
+}
+
+int CSpawn_start_own(
+    pid_t *pid, const char *path, char *const arguments[], const char *folder, const int descriptors[]) {
+    return start(pid, path, arguments, folder, descriptors, environ);
 }
 
 int CSpawn_enter(const char *path, uid_t *before) {

@@ -23,13 +23,15 @@ public struct Account: Sendable, Equatable {
     public var created: Int64
     /// Whether none of its tokens work.
     public var isDisabled: Bool
+    /// Whether the user was erased. The account then stays disabled, so that nobody gets its id.
+    public var isErased: Bool
     /// Whether its registration has not ended: the log may not have the user yet.
     public var isPending: Bool
 
     /// Makes one.
     public init(
         userId: String, isAdmin: Bool, roleSource: RoleSource = .local, passwordHash: String? = nil, created: Int64,
-        isDisabled: Bool = false, isPending: Bool = false
+        isDisabled: Bool = false, isErased: Bool = false, isPending: Bool = false
     ) {
         self.userId = userId
         self.isAdmin = isAdmin
@@ -37,6 +39,7 @@ public struct Account: Sendable, Equatable {
         self.passwordHash = passwordHash
         self.created = created
         self.isDisabled = isDisabled
+        self.isErased = isErased
         self.isPending = isPending
     }
 }

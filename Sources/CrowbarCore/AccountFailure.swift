@@ -8,6 +8,8 @@ public enum AccountFailure: Error, Sendable, Equatable, CustomStringConvertible 
     case noAccount(String)
     /// The account is disabled.
     case accountDisabled(String)
+    /// The user was erased, and the account stays disabled.
+    case accountErased(String)
     /// The registration of the account has not ended.
     case accountPending(String)
     /// That token's hash is stored already.
@@ -30,6 +32,8 @@ public enum AccountFailure: Error, Sendable, Equatable, CustomStringConvertible 
     case adminExists
     /// The user's id belongs to a subject of that issuer.
     case linkedElsewhere(issuer: String)
+    /// The account belongs to another subject of the same issuer.
+    case userLinked(String, to: String)
     /// The subject belongs to another account.
     case subjectLinked(to: String)
 
@@ -39,6 +43,7 @@ public enum AccountFailure: Error, Sendable, Equatable, CustomStringConvertible 
         case .caseTwin(let name, let other): "'\(name)' differs only in case from the account '\(other)'"
         case .noAccount(let name): "there is no account '\(name)'"
         case .accountDisabled(let name): "the account '\(name)' is disabled"
+        case .accountErased(let name): "the user '\(name)' was erased; the account cannot be used again"
         case .accountPending(let name): "the registration of '\(name)' has not ended; try again"
         case .tokenExists: "that token is stored already"
         case .hookExists(let name): "there is a hook '\(name)' already; 'crowbar hooks revoke \(name)' ends it"
@@ -54,6 +59,8 @@ public enum AccountFailure: Error, Sendable, Equatable, CustomStringConvertible 
         case .linkInvalid: "the link is unknown, expired or was used; ask for a new one"
         case .adminExists: "there is an admin already; ask them for an account"
         case .linkedElsewhere(let issuer): "this subject is linked to \(issuer); run 'crowbar user link'"
+        case .userLinked(let user, let subject):
+            "the account '\(user)' is linked to the subject '\(subject)' of that issuer already"
         case .subjectLinked(let user): "this subject is linked to the account '\(user)'"
         }
     }

@@ -9,6 +9,12 @@ public protocol AccountStore: Sendable {
     /// The account of a subject of an OpenID provider, or nil.
     func account(of identity: PendingRegistration.Identity) async throws -> Account?
 
+    /// The subject of an OpenID provider that a user's account belongs to, or nil.
+    func identity(of userId: String) async throws -> PendingRegistration.Identity?
+
+    /// Whether there is an admin whose account is enabled and whose registration has ended.
+    func hasEnabledAdmin() async throws -> Bool
+
     // Registration
 
     /// Stores an account that is pending and uses up what admits it.
@@ -41,6 +47,14 @@ public protocol AccountStore: Sendable {
     /// - Throws: As ``start(_:)``.
     func add(_ token: AccountToken) async throws
 
+    /// The sessions and machine tokens of a user that are valid, oldest first.
+    func validTokens(of userId: String, now: Int64) async throws -> [AccountToken]
+
+    /// Revokes a session or machine token of a user.
+    /// - Parameter id: All 16 digits of its id.
+    /// - Throws: `noToken`, also where the token is another user's.
+    func revokeToken(id: String, of userId: String) async throws
+
     /// Ends a user's sessions. Machine tokens stay.
     /// - Parameter hash: The session that goes on, or nil.
     /// - Returns: How many ended.
@@ -60,8 +74,9 @@ public protocol AccountStore: Sendable {
     /// - Throws: `noAccount`.
     func setGroupRole(isAdmin: Bool, of userId: String) async throws -> Account
 
-    /// Ties an account to a subject. From then on the provider's groups decide about a member's role.
-    /// - Throws: `noAccount`, `subjectLinked`, `linkedElsewhere`.
+    /// Ties an account to a subject. From then on the provider's groups decide about a member's role. A subject of
+    /// another issuer that the account belonged to is forgotten.
+    /// - Throws: `noAccount`, `subjectLinked`, `userLinked`.
     func link(_ userId: String, to identity: PendingRegistration.Identity) async throws
 
     // Invites and links

@@ -106,10 +106,16 @@ struct CommandReader {
             if type.hasChannel, object.isKey("channelId", of: member) { continue }
             for field in own where object.isKey(field, of: member) { continue members }
             let key = object.key(member)
-            let why =
-                key == "origin" || key == "checks" ? "is set by the server alone" : "is not a field of \(type.rawValue)"
+            let isServers = key == "origin" || key == "checks"
+            let why = isServers ? "is set by the server alone" : Self.fields(of: type)
             throw CommandError(.invalidCommand, "'\(key.prefix(64))' \(why)", field: String(key.prefix(64)))
         }
+    }
+
+    /// Which fields a command has, where one is not known.
+    private static func fields(of type: CommandType) -> String {
+        let fields = type.ownFields + (type.hasChannel ? ["channelId"] : []) + common
+        return "is not a field of \(type.rawValue); it has \(fields.map(\.description).joined(separator: ", "))"
     }
 
     func text(_ field: StaticString, limit: Int) throws(CommandError) -> String {

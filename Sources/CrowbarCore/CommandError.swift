@@ -61,7 +61,10 @@ public struct CommandError: Error, Equatable, Sendable, CustomStringConvertible 
 extension CommandError {
     /// There is no such channel, or the caller may not know of it.
     public static func channelNotFound(_ id: String) -> CommandError {
-        CommandError(.channelNotFound, "there is no channel '\(id)'; CREATE_CHANNEL makes one", field: "channelId")
+        CommandError(
+            .channelNotFound,
+            "there is no channel '\(id)'; CREATE_CHANNEL makes one, and a private one is shown to those it invites",
+            field: "channelId")
     }
 
     /// A message's id is taken in its channel.

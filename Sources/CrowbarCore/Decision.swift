@@ -52,13 +52,17 @@ public struct Decision: Sendable, Equatable {
             throw CommandError(
                 .userNotFound, "the user '\(actor)' is not registered; send REGISTER_USER first", field: "userId")
         }
-        if case .renameUser(let name) = command.body { return Decision(change: .userNamed(id: actor, name: name)) }
+        if case .renameUser(let name) = command.body {
+            if name != EventErasure.replacedName { try requireNotErased(actor, field: "userId", tables) }
+            return Decision(change: .userNamed(id: actor, name: name))
+        }
         let existing = try tables.channel(command.channelId)
         if case .createChannel(_, _, let isPrivate) = command.body {
             if existing != nil {
                 throw CommandError(
                     .channelExists, "the channel '\(command.channelId)' exists already", field: "channelId")
             }
+            try requireNotErased(actor, field: "userId", tables)
             return Decision(change: .channelCreated(id: command.channelId, creator: actor, isPrivate: isPrivate))
         }
         // To those who may not know of a private channel it is not there, in the same words.
@@ -111,6 +115,7 @@ public struct Decision: Sendable, Equatable {
             if try tables.isMember(actor, of: channel) {
                 throw CommandError(.alreadyAMember, "'\(actor)' is in '\(command.channelId)' already")
             }
+            try requireNotErased(actor, field: "userId", tables)
             return Decision(change: .joined(user: actor, channel))
         case .leaveChannel:
             try requireMembership()
@@ -183,6 +188,7 @@ public struct Decision: Sendable, Equatable {
         guard try tables.userName(user) != nil else {
             throw CommandError(.userNotFound, "there is no user '\(user)'", field: "invitee")
         }
+        try requireNotErased(user, field: "invitee", tables)
         if try tables.isMember(user, of: channel) {
             throw CommandError(.alreadyAMember, "'\(user)' is in '\(id)' already", field: "invitee")
         }
@@ -190,6 +196,13 @@ public struct Decision: Sendable, Equatable {
             throw CommandError(.alreadyInvited, "'\(user)' is invited to '\(id)' already", field: "invitee")
         }
         return Decision(change: .invited(user: user, channel))
+    }
+
+    /// An erased user's id stays registered, so that nobody can take it.
+    private static func requireNotErased(_ user: String, field: String, _ tables: some DecisionTables) throws {
+        if try tables.isErased(user) {
+            throw CommandError(.userNotFound, "the user '\(user)' was erased", field: field)
+        }
     }
 
     private static func requireRoom(

@@ -3,6 +3,8 @@
 public protocol DecisionTables {
     /// The user's name, or nil where nobody of that id is registered.
     func userName(_ id: String) throws -> String?
+    /// Whether the user was erased: then nobody invites them, and they join nothing.
+    func isErased(_ user: String) throws -> Bool
     /// The channel, or nil where there is none of that id.
     func channel(_ id: String) throws -> ChannelState?
     /// Whether the user is in the channel.

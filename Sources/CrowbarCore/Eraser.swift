@@ -23,6 +23,18 @@ public protocol Eraser: Sendable {
     /// - Throws: ``LogError``.
     func message(_ messageId: String, in channel: String) async throws -> StoredMessage?
 
+    /// Stores that a user is erased: from then on nobody can invite the user, and the user can join no channel.
+    /// - Throws: ``LogError``.
+    func markErased(_ user: String) async throws
+
+    /// Whether a user is erased.
+    /// - Throws: ``LogError``.
+    func isErased(_ user: String) async throws -> Bool
+
+    /// Channels that a user is in or invited to: at most `limit`, in no particular order.
+    /// - Throws: ``LogError``.
+    func memberships(of user: String, limit: Int) async throws -> [StoredMembership]
+
     /// A user's present name; nil if nobody has been registered under that id.
     /// - Throws: ``LogError``.
     func userName(_ user: String) async throws -> String?
@@ -93,6 +105,20 @@ public struct StoredMessage: Sendable, Equatable {
         self.channel = channel
         self.messageId = messageId
         self.author = author
+    }
+}
+
+/// A channel that a user is in or invited to.
+public struct StoredMembership: Sendable, Equatable {
+    /// The channel's id.
+    public var channel: String
+    /// Whether the user is a member; else the user is invited.
+    public var isMember: Bool
+
+    /// Makes one.
+    public init(channel: String, isMember: Bool) {
+        self.channel = channel
+        self.isMember = isMember
     }
 }
 

@@ -5,6 +5,8 @@ public struct ErasureService: Sendable {
     enum Limit {
         /// The messages that one step deletes.
         static let messages = 200
+        /// The channels that the user leaves in one step.
+        static let channels = 200
         /// The positions of the log that one step goes through.
         static let positions = 20_000
         /// How long a token may work after its end, in milliseconds (docs/api.md).
@@ -23,6 +25,8 @@ public struct ErasureService: Sendable {
     public enum UserStep: Sendable, Equatable {
         /// Disable the account, delete what belongs to it, and rename the user.
         case account
+        /// Leave all channels, and withdraw invitations.
+        case channels
         /// Delete the user's messages.
         case messages
         /// Erase texts and names in the log behind a position.
@@ -77,7 +81,8 @@ public struct ErasureService: Sendable {
         if events.found == 0 {
             throw CommandError(
                 .messageNotFound,
-                "the log has no message '\(messageId.prefix(128))' in a channel '\(channel.prefix(64))'",
+                "the log has no message '\(messageId.prefix(128))' in a channel '\(channel.prefix(64))'; give the "
+                    + "message's id, as 'messageId' in the event: it can differ from the event's id",
                 field: "messageId")
         }
         note("message '\(messageId)' in '\(channel)' erased by the operator")
@@ -95,12 +100,19 @@ public struct ErasureService: Sendable {
             }
             let hadTokens = try await accounts.eraseAccount(of: user)
             note("erasing user '\(user)' for the operator")
+            // A plugin's user comes back as soon as the plugin registers it again.
+            if !user.contains("/") { try await eraser.markErased(user) }
             // An event, so that views and plugins follow. The names before it are erased with the texts.
             if name != EventErasure.replacedName {
                 let rename = Command(.renameUser, .renameUser(name: EventErasure.replacedName))
                 _ = try await ingest.submit([Ingest.Request(rename, actor: user, isAdmin: true)]).first?.get()
             }
-            return UserProgress(next: .messages, pause: hadTokens ? Limit.revocation : 0)
+            return UserProgress(next: .channels, pause: hadTokens ? Limit.revocation : 0)
+        case .channels:
+            let found = try await eraser.memberships(of: user, limit: Limit.channels)
+            if found.isEmpty { return UserProgress(next: .messages) }
+            try await leave(found, user)
+            return UserProgress(next: .channels, changed: found.count)
         case .messages:
             let found = try await eraser.messages(of: user, limit: Limit.messages)
             if found.isEmpty { return UserProgress(next: .log(after: 0)) }
@@ -113,6 +125,7 @@ public struct ErasureService: Sendable {
                 end: part.end)
         case .files:
             // What came in meanwhile, by a command that was under way.
+            if try await !eraser.memberships(of: user, limit: 1).isEmpty { return UserProgress(next: .channels) }
             if try await !eraser.messages(of: user, limit: 1).isEmpty { return UserProgress(next: .messages) }
             _ = try await accounts.eraseAccount(of: user)
             guard try await eraser.purgeErased() else { return UserProgress(next: .files) }
@@ -130,11 +143,25 @@ public struct ErasureService: Sendable {
                     .deleteMessage, .deleteMessage(messageId: message.messageId), channelId: message.channel),
                 actor: message.author, isAdmin: true)
         }
+        // Somebody else may have deleted it, or destroyed the channel, meanwhile.
+        try await submit(requests, unless: [.messageNotFound, .channelNotFound])
+    }
+
+    /// Takes a user out of channels by events, so that views, plugins and streams follow.
+    private func leave(_ memberships: [StoredMembership], _ user: String) async throws {
+        let requests = memberships.map { membership in
+            let command =
+                membership.isMember
+                ? Command(.leaveChannel, .leaveChannel, channelId: membership.channel)
+                : Command(.removeUser, .removeUser(member: user), channelId: membership.channel)
+            return Ingest.Request(command, actor: user, isAdmin: true)
+        }
+        try await submit(requests, unless: [.notAMember, .channelNotFound])
+    }
+
+    private func submit(_ requests: [Ingest.Request], unless done: Set<CommandError.Code>) async throws {
         for outcome in await ingest.submit(requests) {
-            // Somebody else may have deleted it, or destroyed the channel, meanwhile.
-            if case .failure(let error) = outcome, error.code != .messageNotFound, error.code != .channelNotFound {
-                throw error
-            }
+            if case .failure(let error) = outcome, !done.contains(error.code) { throw error }
         }
     }
 }

@@ -14,10 +14,17 @@ public struct Principal: Sendable, Equatable {
         public static let read = Scopes(rawValue: 2)
         /// May do what admins may; only for the token of an admin.
         public static let admin = Scopes(rawValue: 4)
+        /// May read the server's metrics; only for the token of an admin.
+        public static let metrics = Scopes(rawValue: 8)
+
+        /// All scopes. Those of admins have no effect while the account is a member's.
+        public static let all: Scopes = [.commands, .read, .admin, .metrics]
+        /// The scopes of accounts that are no admin's.
+        public static let member: Scopes = [.commands, .read]
 
         /// The scopes by the names of the command line and the API.
         public static let names: [(name: String, scope: Scopes)] = [
-            ("commands", .commands), ("read", .read), ("admin", .admin),
+            ("commands", .commands), ("read", .read), ("admin", .admin), ("metrics", .metrics),
         ]
     }
 

@@ -127,6 +127,16 @@ public struct Access: Sendable, Equatable {
         }
     }
 
+    /// Whether an event ends the reader's membership in its channel. A reader who was a member gets it as the last one.
+    fileprivate func isEnd(_ event: FollowedEntry) -> Bool {
+        switch event.type {
+        case .userLeftChannel: event.user == userId
+        case .userRemoved: event.subject == userId
+        case .channelDestroyed: true
+        default: false
+        }
+    }
+
     private func isInvitation(_ entry: LogPage.Entry, of page: LogPage) -> Bool {
         entry.type == .userInvited && userId != nil && FollowedEntry(entry, of: page).subject == userId
     }
@@ -153,14 +163,21 @@ public struct ReadableLog: Sendable {
         return Readable(page, page.entries.filter { access.mayRead($0, of: page) })
     }
 
-    /// The next entries of a reader who follows the log; see ``Access/follow(_:of:)``.
+    /// The next entries of a reader who follows the log; see ``Access/follow(_:of:)``. What the reader may not read any
+    /// more is left out, but for the event that ended the membership.
     public func next(after position: Int64, limit: Int, maxBytes: Int, for access: inout Access) async throws
         -> Readable
     {
         let page = try await log.read(after: position, limit: limit, maxBytes: maxBytes)
         if Self.isPublic(page) { return Readable(page, page.entries) }
-        var followed = access
-        let entries = page.entries.filter { followed.follow($0, of: page) }
+        // It can take long to read up to the head, and the reader can lose rights meanwhile.
+        var (followed, current) = (access, try await ReadAccess(log).access(for: access.reader))
+        let entries = page.entries.filter { entry in
+            if entry.audience == 0 { return true }
+            let event = FollowedEntry(entry, of: page)
+            let (was, isNow) = (followed.follow(event), current.follow(event))
+            return was && (isNow || access.isEnd(event))
+        }
         access = followed
         return Readable(page, entries)
     }
@@ -192,6 +209,13 @@ public struct ReadableLog: Sendable {
             let last = page.entries.last(where: { $0.position <= position && access.mayRead($0, of: page) })
         else { return nil }
         return try await log.entry(atOrBefore: last.position)
+    }
+
+    /// The id of an event; nil if the reader may not read it.
+    public func eventId(at position: Int64, for access: Access) async throws -> String? {
+        let page = try await log.read(positions: [position])
+        guard let entry = page.entries.first, access.mayRead(entry, of: page) else { return nil }
+        return try await log.entry(atOrBefore: position)?.eventId
     }
 
     /// Whether a page has nothing but what everybody may read, which is most pages: they are not copied.

@@ -1,6 +1,8 @@
 import CrowbarCore
 import CrowbarViews
+import Identity
 import Logging
+import OpenID
 
 /// What the API needs of the rest of the server.
 public struct APIConfiguration: Sendable {
@@ -34,6 +36,8 @@ public struct APIConfiguration: Sendable {
         public static let page = 1_000
         /// Events of a page at most.
         public static let maxPage = 100_000
+        /// Events that one call looks at, at most: a filter can leave out nearly all of them.
+        public static let scan = 200_000
         /// Bytes of JSON that are read from the log at a time, so that memory stays flat over a long page.
         public static let chunk = 256 << 10
         /// Entries that are read from the log at a time.
@@ -79,6 +83,8 @@ public struct APIConfiguration: Sendable {
         public static let sessionCommands = CallRate(perSecond: 20, burst: 200)
         /// Calls of views of a signed-in user.
         public static let sessionViews = CallRate(perSecond: 50, burst: 200)
+        /// Calls for events, and starts of event streams, of a signed-in user.
+        public static let sessionEvents = CallRate(perSecond: 50, burst: 200)
         /// Reads of events and views from an address without a token. The burst lets ``streamsOfAddress`` streams come
         /// back at once.
         public static let addressReads = CallRate(perSecond: 20, burst: 100)
@@ -100,16 +106,27 @@ public struct APIConfiguration: Sendable {
     public var ingest: Ingest
     /// Where events are read.
     public var log: any EventLog
-    /// Who a token belongs to, by the token's SHA-256; nil where nobody, or no longer.
-    public var authenticate: @Sendable (_ tokenHash: [UInt8]) async throws -> Principal?
+    /// Who a token belongs to, by the token's SHA-256; nil where nobody, or no longer. The address is where the call
+    /// comes from, if it is a new one.
+    public var authenticate: @Sendable (_ tokenHash: [UInt8], _ address: String?) async throws -> Principal?
     /// The incoming hook of a token, by the token's SHA-256; nil where there is none, or no longer.
     public var hook: @Sendable (_ tokenHash: [UInt8]) async throws -> IncomingHook?
+    /// Local accounts: registration, sign-in, tokens; nil where there are none.
+    public var accounts: LocalAccounts?
+    /// What admins do to accounts over TCP; nil where there is nothing.
+    public var administration: AdminActions?
+    /// Where admins' calls are noted; nil where that is not kept.
+    public var audit: (any AuditLog)?
+    /// Sign-in by an OpenID provider; nil where none is configured.
+    public var openID: OpenIDService?
     /// SHA-256.
     public var hash: @Sendable ([UInt8]) -> [UInt8]
     /// The plugin host's listings.
     public var listings: Listings
     /// What admins do to plugins; nil where there is no plugin host.
     public var plugins: PluginActions?
+    /// What the web page's console asks beside that; nil where there is none.
+    public var console: ConsoleActions?
     /// What `/views/…` is answered from; nil where there are no views.
     public var views: Views?
     /// Up to where users have read; nil where that is not kept.
@@ -147,7 +164,7 @@ public struct APIConfiguration: Sendable {
     /// Makes a configuration.
     public init(
         ingest: Ingest, log: any EventLog,
-        authenticate: @escaping @Sendable (_ tokenHash: [UInt8]) async throws -> Principal?,
+        authenticate: @escaping @Sendable (_ tokenHash: [UInt8], _ address: String?) async throws -> Principal?,
         hash: @escaping @Sendable ([UInt8]) -> [UInt8], listings: Listings, plugins: PluginActions? = nil,
         views: Views? = nil, markers: ReadMarkers? = nil,
         hook: @escaping @Sendable (_ tokenHash: [UInt8]) async throws -> IncomingHook? = { _ in nil },

@@ -62,11 +62,18 @@ struct APIFailure: Error, Sendable {
     /// The answer.
     var response: Response {
         var json = JSONWriter()
+        let (status, headers) = write(to: &json)
+        return .json(json.bytes, status: status, headers: headers)
+    }
+
+    /// Writes the body of the answer.
+    /// - Returns: Its status, and the headers that are its own.
+    func write(to json: inout JSONWriter) -> (HTTPResponse.Status, HTTPFields) {
         Self.write(error, progress: progress, to: &json)
         // What was refused now need not be the next time, or for the next caller.
         var headers = headers
         headers[.cacheControl] = "no-store"
-        return .json(json.bytes, status: status, headers: headers)
+        return (status, headers)
     }
 
     /// A number from 0 to 1 with two decimals, cut off, so that only what is complete is `1.00`.
@@ -103,11 +110,16 @@ extension Response {
     ) -> Response {
         var headers = headers
         headers[.contentType] = "application/json"
+        return Response(status: status, headers: headers, body: ResponseBody(byteBuffer: line(bytes)))
+    }
+
+    /// A JSON text and a line's end.
+    static func line(_ bytes: [UInt8]) -> ByteBuffer {
         var buffer = ByteBuffer()
         buffer.reserveCapacity(bytes.count + 1)
         buffer.writeBytes(bytes)
         buffer.writeInteger(UInt8(0x0A))
-        return Response(status: status, headers: headers, body: ResponseBody(byteBuffer: buffer))
+        return buffer
     }
 }
 

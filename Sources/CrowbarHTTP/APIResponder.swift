@@ -4,6 +4,7 @@ import HummingbirdCore
 import JSONBytes
 import Logging
 import NIOCore
+import OpenID
 
 /// Finds the answer to a request. One for each listener.
 final class APIResponder: Sendable {
@@ -23,6 +24,9 @@ final class APIResponder: Sendable {
     private let rights: ReadAccess
     private let bodies: BodyReader
     private let hosts: HostRule?
+    private let cors: CORSRule
+    private let openID: OpenIDRoute?
+    private let accounts: AccountRoutes?
     private let log: SparseLog
 
     /// - Parameter broadcaster: What event streams follow.
@@ -34,6 +38,7 @@ final class APIResponder: Sendable {
         self.door = door
         self.log = log
         hosts = rules.hosts
+        cors = rules.cors
         bodies = BodyReader()
         page = door.isCommandLine ? nil : PageRoute.shared
         let recheck = rules.times.recheck
@@ -45,9 +50,10 @@ final class APIResponder: Sendable {
         rights = ReadAccess(configuration.log)
         let readable = ReadableLog(configuration.log)
         commands = CommandsRoute(
-            ingest: configuration.ingest, bodies: bodies, door: door, authenticator: authenticator, limiter: limiter)
+            ingest: configuration.ingest, bodies: bodies, door: door, authenticator: authenticator, limiter: limiter,
+            openID: configuration.openID)
         let turns = CatchUpTurns()
-        events = EventsRoute(log: readable, rights: rights, readers: readers, turns: turns)
+        events = EventsRoute(log: readable, rights: rights, readers: readers, turns: turns, scan: rules.scan)
         stream = EventStreamRoute(
             EventStream.Shared(
                 log: readable, readers: readers, broadcaster: broadcaster, turns: turns, sparseLog: log,
@@ -63,11 +69,26 @@ final class APIResponder: Sendable {
         reads = configuration.markers.map {
             ReadRoute(markers: $0, bodies: bodies, authenticator: authenticator, now: configuration.now)
         }
+        openID = configuration.openID.map { OpenIDRoute($0, bodies: bodies, log: log, now: configuration.now) }
+        accounts = configuration.accounts.map {
+            AccountRoutes(
+                accounts: $0, openID: configuration.openID, isAnonymousAllowed: configuration.anonymousRead,
+                bodies: bodies, authenticator: authenticator, limiter: limiter)
+        }
         hooks = HookRoute(configuration, bodies: bodies, recheck: recheck, log: log)
         admin = AdminRoutes(
             listings: configuration.listings, plugins: configuration.plugins, views: configuration.views,
-            bodies: bodies,
-            door: door)
+            bodies: bodies, door: door, administration: configuration.administration, audit: configuration.audit,
+            console: configuration.console)
+    }
+
+    /// What answers short commands without a task; nil on the command line's socket, whose callers have no tokens.
+    /// - Parameter date: Makes the header `Date`.
+    func shortCommands(_ date: DateLine) -> ShortCommands? {
+        if door.isCommandLine { return nil }
+        return ShortCommands(
+            ingest: configuration.ingest, door: door, authenticator: authenticator, limiter: limiter, hosts: hosts,
+            date: date, now: configuration.now)
     }
 
     /// Answers a request; every refusal becomes its JSON.
@@ -102,6 +123,10 @@ final class APIResponder: Sendable {
         func query() throws(APIFailure) -> Query { try Query(target[path.endIndex...].dropFirst()) }
         // Load balancers ask for an address, and learn nothing but that it is alive.
         if path != "/healthz", path != "/readyz" { try checkHost(request, address) }
+        if let response = cors.preflight(request.method, request.headers) { return response }
+        if path.hasPrefix("/api/") || path.hasPrefix("/views/") {
+            try TokenInQuery.refuse(target[path.endIndex...].dropFirst())
+        }
         // Files, not calls of the API: the route table does not list them.
         if let response = try page?.respond(request, path) { return response }
         if !door.isCommandLine { try RouteTable.check(request.method, path) }
@@ -125,6 +150,14 @@ final class APIResponder: Sendable {
         case "/api/events/stream":
             try Self.expect(.get, request, path)
             return try await stream.respond(request, try query(), path: path, on: channel, address: address)
+        case OpenIDRoute.path:
+            try Self.expect(.post, request, path)
+            try query().refuseUnknown(knowing: [])
+            guard let openID else {
+                throw APIFailure(
+                    .notFound, "this server has no OpenID provider; an operator can name one in [auth.oidc]")
+            }
+            return try await openID.respond(request, address: address())
         case ReadRoute.path:
             guard let reads else { throw Self.unknown(path) }
             try Self.expect(.post, request, path)
@@ -148,6 +181,9 @@ final class APIResponder: Sendable {
                 return try await views.respond(request, path, view, try query(), address: address)
             }
             if path.hasPrefix(HookRoute.prefix) { return try await hooks.respond(request, path, address: address) }
+            if let accounts, !door.isCommandLine, AccountRoutes.handles(path) {
+                return try await accounts.respond(request, path, try query(), address: address)
+            }
             guard path.hasPrefix("/api/admin/") else { throw Self.unknown(path) }
             return try await respondToAdmin(request, path, query, address: address)
         }
@@ -157,10 +193,12 @@ final class APIResponder: Sendable {
         _ request: Request, _ path: Substring, _ query: () throws -> Query, address: () -> String
     ) async throws -> Response {
         var (request, credential) = (request, try await authenticator.credential(request.headers, address: address))
+        let isAboutAccounts = AdminRoutes.isAboutAccounts(path)
         func authorize() throws(APIFailure) {
             guard credential.principal.isAdmin else {
                 throw APIFailure(.forbidden, "only an admin's token opens \(path.prefix(64))")
             }
+            if isAboutAccounts, !door.isCommandLine { _ = try credential.requireSession() }
         }
         try authorize()
         // The body may take long to come, and the caller's rights may end meanwhile.
@@ -169,11 +207,36 @@ final class APIResponder: Sendable {
         request.body = RequestBody(buffer: ByteBuffer(bytes: body.bytes))
         try await authenticator.refresh(&credential)
         try authorize()
-        let (caller, address) = (credential, String(path))
+        let (caller, pathText) = (credential, String(path))
         let parameters = Result { try query() }
-        return try await admin.respond(request, path, query) { [readers, rights] in
-            let reader = try readers.reader(caller, try parameters.get(), path: address[...])
+        let access: @Sendable () async throws -> Access = { [readers, rights] in
+            let reader = try readers.reader(caller, try parameters.get(), path: pathText[...])
             return try await rights.access(for: reader.reader)
+        }
+        let user = credential.principal.userId
+        // Listings of plugins are polled; everything else that an admin does is noted.
+        let isNoted = request.method != .get || isAboutAccounts && !door.isCommandLine
+        guard isNoted, let audit = configuration.audit else {
+            return try await admin.respond(request, path, query, user: user, access)
+        }
+        let call = AuditedCall(request.method, path, body: body.bytes)
+        let line = try await begin(audit, call, user: user, address: address())
+        return try await AuditedCall.noting(line, in: audit, logger: configuration.logger) {
+            try await admin.respond(request, path, query, user: user, access)
+        }
+    }
+
+    private func begin(
+        _ audit: any AuditLog, _ call: AuditedCall, user: String, address: String
+    ) async throws -> Int64 {
+        do {
+            return try await audit.begin(
+                AuditLine(
+                    time: configuration.now(), userId: door.isCommandLine ? AuditLine.commandLine : user,
+                    address: door.isCommandLine ? "local" : address, action: call.action, target: call.target))
+        } catch {
+            configuration.logger.error("the audit log cannot be written", metadata: ["error": "\(error)"])
+            throw APIFailure(.unavailable, "the audit log cannot be written, so nothing was done; see the server's log")
         }
     }
 
@@ -193,6 +256,7 @@ final class APIResponder: Sendable {
     }
 
     static func unknown(_ path: Substring) -> APIFailure {
-        APIFailure(.notFound, "there is nothing at \(path.prefix(128))")
+        let hint = ViewPath.isWithoutSuffix(path) ? "; views end in .json: \(path.prefix(128)).json" : ""
+        return APIFailure(.notFound, "there is nothing at \(path.prefix(128))\(hint)")
     }
 }

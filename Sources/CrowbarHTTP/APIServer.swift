@@ -73,10 +73,15 @@ public struct APIServer: Service {
         let log = SparseLog(configuration.logger, now: configuration.now)
         let gate = ConnectionGate(limit: rules.connections, log: log)
         let broadcaster = EventBroadcaster(log: ReadableLog(configuration.log), logger: configuration.logger)
+        let (responder, date) = (
+            APIResponder(configuration, door: door, rules: rules, log: log, broadcaster: broadcaster), DateLine()
+        )
+        let commands = responder.shortCommands(date)
         let http = HTTP1Channel(
-            responder: responder(log, broadcaster),
+            responder: handler(responder, date),
             configuration: .init(
-                additionalChannelHandlers: [ConnectionGuard(rules, gate: gate, log: log)],
+                additionalChannelHandlers: [ConnectionGuard(rules, gate: gate, log: log)]
+                    + (commands.map { [CommandShortcut($0)] } ?? []),
                 httpDecoderConfiguration: decoder))
         let accepted = AcceptedConnections()
         let server = AccountedChannel(http: http, accepted: accepted).server(
@@ -106,9 +111,8 @@ public struct APIServer: Service {
         }
     }
 
-    private func responder(_ log: SparseLog, _ broadcaster: EventBroadcaster) -> HTTPChannelHandler.Responder {
-        let responder = APIResponder(configuration, door: door, rules: rules, log: log, broadcaster: broadcaster)
-        let (now, date, proxies) = (configuration.now, DateLine(), rules.proxies)
+    private func handler(_ responder: APIResponder, _ date: DateLine) -> HTTPChannelHandler.Responder {
+        let (now, proxies, cors) = (configuration.now, rules.proxies, rules.cors)
         return { request, writer, channel in
             let length = request.headers[.contentLength].flatMap { Int($0) } ?? 0
             if request.headers[.expect] == "100-continue", length <= APIConfiguration.Limit.commands {
@@ -119,6 +123,7 @@ public struct APIServer: Service {
                 return proxies.caller(peer: peer, request.headers)
             }
             response.headers[.date] = date.text(now())
+            cors.apply(to: &response.headers, of: request.headers)
             let ends = response.status == .contentTooLarge || response.status == .requestTimeout
             if ends { response.headers[.connection] = "close" }
             if response.body.contentLength ?? .max > APIConfiguration.Limit.kernelBuffer {

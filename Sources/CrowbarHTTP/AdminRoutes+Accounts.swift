@@ -3,7 +3,7 @@ import HTTPTypes
 import HummingbirdCore
 import JSONBytes
 
-// `/api/admin/users`, `tokens`, `channels` and `status`: what only the command line may ask.
+// `/api/admin/users` and `tokens`, and for the command line `channels` and `status`.
 extension AdminRoutes {
     func respond(
         _ request: Request, _ path: Substring, _ parts: [Substring], _ query: Query, _ actions: AdminActions
@@ -11,11 +11,14 @@ extension AdminRoutes {
         let (subject, method) = (parts[0], request.method)
         switch (subject, parts.count, method) {
         case ("users", 1, .post):
-            let body = try await fields(request, known: ["name", "admin"])
+            try query.refuseUnknown(knowing: [])
+            let body = try await fields(
+                request, known: door.isCommandLine ? ["name", "admin", "userId", "role"] : ["name", "userId", "role"])
+            if !door.isCommandLine || body.span("userId") != nil { return try await addUser(body, actions, path) }
             let name = try Self.user(body, "name")
             try await actions.addUser(name, try body.flag("admin") ?? false)
             return .json(Array("{}".utf8))
-        case ("tokens", 1, .post):
+        case ("tokens", 1, .post) where door.isCommandLine:
             let body = try await fields(request, known: ["user", "scopes", "lifetime"])
             let token = try await actions.makeToken(
                 try Self.user(body, "user"), try Self.scopes(body), try Self.lifetime(body))
@@ -46,18 +49,23 @@ extension AdminRoutes {
         switch (subject, parts.count, method) {
         case ("users", 2, .patch):
             let body = try await fields(request, known: ["role", "disabled"])
+            try query.refuseUnknown(knowing: [])
             let (role, disabled) = (try Self.role(body), try body.flag("disabled"))
             return .json(try await accounts.changeUser(try Query.decode(parts[1]), role, disabled))
         case ("users", 2, _):
             try APIResponder.expect(.get, request, path)
+            try query.refuseUnknown(knowing: [])
             return .json(try await accounts.showUser(try Query.decode(parts[1])))
         case ("tokens", 2, _):
             try APIResponder.expect(.delete, request, path)
+            try query.refuseUnknown(knowing: [])
             return .json(try await accounts.revokeToken(try Query.decode(parts[1])))
         case ("users", _, _):
             try APIResponder.expect(.get, request, path)
-            try query.refuseUnknown(knowing: ["after", "limit"])
-            return .json(try await accounts.listUsers(query["after"], try Self.limit(query)))
+            try query.refuseUnknown(knowing: ["q", "after", "limit"])
+            return .json(
+                try await accounts.listUsers(
+                    .init(text: query["q"], after: query["after"], limit: try Self.limit(query))))
         default:
             try APIResponder.expect(.get, request, path)
             try query.refuseUnknown(knowing: ["user", "after", "limit", "revoked"])
@@ -69,7 +77,7 @@ extension AdminRoutes {
         }
     }
 
-    private static func limit(_ query: Query) throws(APIFailure) -> Int {
+    static func limit(_ query: Query) throws(APIFailure) -> Int {
         guard let text = query["limit"] else { return AccountAdministration.page }
         guard let limit = Query.wholeNumber(text), (1...AccountAdministration.page).contains(limit) else {
             throw APIFailure(
@@ -80,7 +88,7 @@ extension AdminRoutes {
     }
 
     /// Whether the role is an admin's; nil where none is given.
-    private static func role(_ body: JSONObject) throws(APIFailure) -> Bool? {
+    static func role(_ body: JSONObject) throws(APIFailure) -> Bool? {
         guard body.span("role") != nil else { return nil }
         switch body.string("role") {
         case "admin": return true
@@ -111,15 +119,6 @@ extension AdminRoutes {
     }
 
     private static func scopes(_ body: JSONObject) throws(APIFailure) -> Principal.Scopes? {
-        guard body.span("scopes") != nil else { return nil }
-        var scopes: Principal.Scopes = []
-        for name in body.strings("scopes") ?? [""] {
-            guard let known = Principal.Scopes.names.first(where: { $0.name == name }) else {
-                let names = Principal.Scopes.names.map(\.name).joined(separator: ", ")
-                throw APIFailure(.invalidCommand, "scopes are an array of \(names)", field: "scopes")
-            }
-            scopes.insert(known.scope)
-        }
-        return scopes
+        body.span("scopes") == nil ? nil : try body.scopes("scopes")
     }
 }

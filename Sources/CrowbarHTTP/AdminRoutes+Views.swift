@@ -10,16 +10,19 @@ extension AdminRoutes {
         _ request: Request, _ path: Substring, _ parts: [Substring], _ query: Query, _ views: Views
     ) async throws -> Response {
         do {
-            guard parts.count == 2 else {
+            guard parts.count > 1 else {
                 try APIResponder.expect(.get, request, path)
                 try query.refuseUnknown(knowing: ["sizes"])
                 let summaries = try await views.summaries(withSizes: query["sizes"] != "false")
                 return .json(Self.json(summaries, views.publishing.statuses))
             }
-            guard parts[1] == "rebuild" else { throw APIResponder.unknown(path) }
+            guard parts.last == "rebuild" else { throw APIResponder.unknown(path) }
             try APIResponder.expect(.post, request, path)
-            let body = try await fields(request, known: ["name", "channel"])
-            let names = try Self.names(body)
+            try query.refuseUnknown(knowing: [])
+            // `views/NAME/rebuild` names the view in its path, `views/rebuild` in its body.
+            let name = parts.count == 3 ? try Query.decode(parts[1]) : nil
+            let body = try await optionalFields(request, known: name == nil ? ["name", "channel"] : ["channel"])
+            let names = try name.map { name throws(APIFailure) in try Self.names(name) } ?? Self.names(body)
             guard body.span("channel") != nil else {
                 try await views.rebuild(names)
                 return .json(Array("{}".utf8))
@@ -76,11 +79,18 @@ extension AdminRoutes {
     /// The views that a body names; all where it names none.
     private static func names(_ body: JSONObject) throws(APIFailure) -> Set<ViewName> {
         guard body.span("name") != nil else { return Set(ViewName.allCases) }
-        guard let name = body.string("name").flatMap(ViewName.init) else {
+        return try names(body.string("name") ?? "")
+    }
+
+    private static func names(_ text: String) throws(APIFailure) -> Set<ViewName> {
+        guard let name = ViewName(rawValue: text) else {
             let known = ViewName.allCases.map(\.rawValue).joined(separator: ", ")
             // The paths are named after what they answer, and people know those.
-            let rows = body.string("name").flatMap { ViewPath.rows(of: $0) }
-            let hint = rows.map { "; '\(body.string("name") ?? "")' is answered from '\($0.rawValue)'" } ?? ""
+            let rows = ViewPath.rows(of: text)
+            let near = NearestName.to(text, among: ViewName.allCases.map(\.rawValue))
+            let hint =
+                rows.map { "; '\(text)' is answered from '\($0.rawValue)'" } ?? near.map { "; did you mean '\($0)'?" }
+                ?? ""
             throw APIFailure(.notFound, "there is no such view; there are \(known)\(hint)", field: "name")
         }
         return [name]

@@ -4,6 +4,8 @@ import HTTPTypes
 import HummingbirdCore
 import JSONBytes
 import NIOCore
+import OpenID
+import Synchronization
 
 /// `POST /api/commands`: one command as JSON, or many as NDJSON.
 struct CommandsRoute: Sendable {
@@ -12,6 +14,8 @@ struct CommandsRoute: Sendable {
     let door: Door
     let authenticator: Authenticator
     let limiter: RateLimiter
+    /// Sign-in by an OpenID provider, which may own the names of its users.
+    let openID: OpenIDService?
 
     /// Takes a request whose caller is known.
     func respond(_ request: Request, _ credential: Credential) async throws -> Response {
@@ -23,7 +27,13 @@ struct CommandsRoute: Sendable {
             request, upTo: APIConfiguration.Limit.command, for: holder(credential),
             tooLarge: "a command is at most 1 MiB long")
         try await reauthorize(&credential)
-        let receipt = try await ingest.submit(try Self.request(body.bytes, credential.principal, door))
+        let command: Ingest.Request
+        do throws(CommandError) {
+            command = try await accepted(body.bytes, credential.principal)
+        } catch {
+            throw Self.isProbablyLines(body.bytes, error) ? Self.linesWithoutType(error) : error
+        }
+        let receipt = try await ingest.submit(command)
         var json = JSONWriter(capacity: 128)
         Self.write(receipt, to: &json)
         return .json(json.bytes)
@@ -44,9 +54,23 @@ struct CommandsRoute: Sendable {
         try Self.authorize(credential)
     }
 
-    private static func isLines(_ contentType: String?) -> Bool {
+    static func isLines(_ contentType: String?) -> Bool {
         guard let contentType else { return false }
         return contentType.prefix { $0 != ";" && $0 != " " }.lowercased() == "application/x-ndjson"
+    }
+
+    /// Whether what is no command may be many: it has an object and another one in the next line.
+    private static func isProbablyLines(_ bytes: [UInt8], _ error: CommandError) -> Bool {
+        guard error.code == .malformed, let end = bytes.firstIndex(of: 0x0A),
+            (try? JSONObject(parsing: Array(bytes[..<end]))) != nil
+        else { return false }
+        return bytes[end...].first { $0 > 0x20 } == 0x7B
+    }
+
+    private static func linesWithoutType(_ error: CommandError) -> CommandError {
+        CommandError(
+            .malformed,
+            "\(error.message); to send several commands, one a line, say 'Content-Type: application/x-ndjson'")
     }
 
     /// Reads the whole body first: a body that is too long changes nothing, and a client that reads answers only after
@@ -71,9 +95,14 @@ struct CommandsRoute: Sendable {
             body: ResponseBody { writer in
                 var lines = LineBatches(held.bytes)
                 var caller = caller
+                // A batch is decoded while the one before is stored, and waits behind it in the log's queue.
+                var stored: StoredBatch?
                 while let batch = lines.next() {
-                    try await writer.write(await route.submit(batch, &caller))
+                    let next = await StoredBatch(route.decode(batch, &caller), route.ingest, after: stored)
+                    if let stored { try await writer.write(await stored.answers()) }
+                    stored = next
                 }
+                if let stored { try await writer.write(await stored.answers()) }
                 try await writer.finish(nil)
             })
     }
@@ -86,28 +115,34 @@ struct CommandsRoute: Sendable {
         var refusal: RateLimiter.Refusal?
     }
 
-    /// Submits the lines of a batch that the caller may submit, and refuses the others.
-    private func submit(_ lines: [ArraySlice<UInt8>], _ caller: inout Caller) async -> ByteBuffer {
+    /// Decodes the lines of a batch that the caller may submit, and refuses the others.
+    private func decode(_ lines: [ArraySlice<UInt8>], _ caller: inout Caller) async -> CommandBatch {
         do {
             try await reauthorize(&caller.credential)
         } catch let failure as APIFailure {
-            return Self.refuse(lines.count, failure.error)
+            return CommandBatch(refusals: Self.refuse(lines.count, failure.error))
         } catch {
             let refusal = CommandError(
                 .unavailable, "the token could not be looked up again; send this command again")
-            return Self.refuse(lines.count, refusal)
+            return CommandBatch(refusals: Self.refuse(lines.count, refusal))
         }
         var count = 0
         if caller.refusal == nil { (count, caller.refusal) = limiter.take(lines.count, .command, caller.credential) }
-        var answers = ByteBuffer()
-        if count > 0 {
-            answers = await Self.submit(Array(lines[..<count]), ingest, caller.credential.principal, door)
+        var batch = CommandBatch()
+        for line in lines[..<count] {
+            do throws(CommandError) {
+                if line.count > APIConfiguration.Limit.command {
+                    throw CommandError(.tooLarge, "a command is at most 1 MiB long")
+                }
+                batch.append(.success(try await accepted(Array(line), caller.credential.principal)))
+            } catch {
+                batch.append(.failure(error))
+            }
         }
         if let refusal = caller.refusal {
-            answers.writeImmutableBuffer(
-                Self.refuse(lines.count - count, refusal.error, retryAfter: refusal.retryAfter))
+            batch.refusals = Self.refuse(lines.count - count, refusal.error, retryAfter: refusal.retryAfter)
         }
-        return answers
+        return batch
     }
 
     /// The same refusal for a number of lines.
@@ -122,37 +157,19 @@ struct CommandsRoute: Sendable {
         return answers
     }
 
-    /// Submits a batch and gives one line for each of its lines, in their order.
-    private static func submit(
-        _ lines: [ArraySlice<UInt8>], _ ingest: Ingest, _ principal: Principal, _ door: Door
-    ) async -> ByteBuffer {
-        var requests: [Ingest.Request] = []
-        let parsed = lines.map { line -> CommandError? in
-            do throws(CommandError) {
-                if line.count > APIConfiguration.Limit.command {
-                    throw CommandError(.tooLarge, "a command is at most 1 MiB long")
-                }
-                requests.append(try request(Array(line), principal, door))
-                return nil
-            } catch {
-                return error
-            }
+    /// A command's request to ingest. A name that the OpenID provider gives is changed there.
+    private func accepted(_ bytes: [UInt8], _ principal: Principal) async throws(CommandError) -> Ingest.Request {
+        let request = try Self.request(bytes, principal, door)
+        guard let openID, openID.settings.syncsNames, case .renameUser = request.command.body else { return request }
+        let isOwned: Bool
+        do { isOwned = try await openID.ownsName(of: request.actor) } catch {
+            throw CommandError(.unavailable, "the accounts cannot be read now; send the command again")
         }
-        var outcomes = await ingest.submit(requests)[...]
-        var answers = ByteBuffer()
-        answers.reserveCapacity(lines.count * 112)
-        for refusal in parsed {
-            var json = JSONWriter(capacity: 112)
-            switch refusal.map({ .failure($0) }) ?? outcomes.popFirst() {
-            case .success(let receipt): write(receipt, to: &json)
-            case .failure(let error): APIFailure.write(error, to: &json)
-            // One outcome a request is Ingest's promise.
-            case nil: APIFailure.write(CommandError(.unavailable, "the command got no answer"), to: &json)
-            }
-            answers.writeBytes(json.bytes)
-            answers.writeInteger(UInt8(0x0A))
+        if isOwned {
+            throw CommandError(
+                .forbidden, "the name of '\(request.actor)' comes from the OpenID provider; change it there")
         }
-        return answers
+        return request
     }
 
     /// A command's request to ingest: who acts, and whether they may.
@@ -181,6 +198,88 @@ struct CommandsRoute: Sendable {
         json.member("timestamp", receipt.timestamp)
         if receipt.isDuplicate { json.member("duplicate", true) }
         json.endObject()
+    }
+}
+
+/// Decoded lines of a body, and the refusals of lines that were not looked at.
+struct CommandBatch: Sendable {
+    fileprivate private(set) var requests: [Ingest.Request] = []
+    /// For each line that was looked at, why it is no command; nil where it is one.
+    fileprivate private(set) var errors: [CommandError?] = []
+    /// The answers of the lines behind them.
+    fileprivate var refusals = ByteBuffer()
+
+    init(refusals: ByteBuffer = ByteBuffer()) { self.refusals = refusals }
+
+    /// Adds a line.
+    fileprivate mutating func append(_ line: Result<Ingest.Request, CommandError>) {
+        switch line {
+        case .success(let request):
+            requests.append(request)
+            errors.append(nil)
+        case .failure(let error): errors.append(error)
+        }
+    }
+}
+
+/// A batch on its way into the log.
+private final class StoredBatch: Sendable {
+    private typealias Outcomes = [Result<Receipt, CommandError>]
+
+    private struct State {
+        var outcomes: Outcomes?
+        var waiter: CheckedContinuation<Outcomes, Never>?
+    }
+
+    private let errors: [CommandError?]
+    private let refusals: ByteBuffer
+    private let state = Mutex(State())
+
+    /// Submits a batch. It returns at once, unless somebody is asked about its commands: that waits until the batch
+    /// before is stored, as its commands can decide who is asked.
+    init(_ batch: CommandBatch, _ ingest: Ingest, after other: StoredBatch?) async {
+        (errors, refusals) = (batch.errors, batch.refusals)
+        if ingest.submit(batch.requests, then: { [self] in end($0) }) { return }
+        _ = await other?.outcomes()
+        end(await ingest.submit(batch.requests))
+    }
+
+    private func end(_ outcomes: Outcomes) {
+        let waiter = state.withLock { state in
+            state.outcomes = outcomes
+            return state.waiter
+        }
+        waiter?.resume(returning: outcomes)
+    }
+
+    private func outcomes() async -> Outcomes {
+        await withCheckedContinuation { continuation in
+            let outcomes = state.withLock { state in
+                if state.outcomes == nil { state.waiter = continuation }
+                return state.outcomes
+            }
+            if let outcomes { continuation.resume(returning: outcomes) }
+        }
+    }
+
+    /// One line for each line of the batch, in their order, once they are stored.
+    func answers() async -> ByteBuffer {
+        var outcomes = await outcomes()[...]
+        var answers = ByteBuffer()
+        answers.reserveCapacity(errors.count * 112 + refusals.readableBytes)
+        for error in errors {
+            var json = JSONWriter(capacity: 112)
+            switch error.map({ .failure($0) }) ?? outcomes.popFirst() {
+            case .success(let receipt): CommandsRoute.write(receipt, to: &json)
+            case .failure(let error): APIFailure.write(error, to: &json)
+            // One outcome a request is Ingest's promise.
+            case nil: APIFailure.write(CommandError(.unavailable, "the command got no answer"), to: &json)
+            }
+            answers.writeBytes(json.bytes)
+            answers.writeInteger(UInt8(0x0A))
+        }
+        answers.writeImmutableBuffer(refusals)
+        return answers
     }
 }
 

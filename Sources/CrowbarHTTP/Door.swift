@@ -14,7 +14,7 @@ public enum Door: Sendable {
     }
 }
 
-/// What the command line does to accounts through a running server.
+/// What the command line, and in part admins over TCP, do to accounts through a running server.
 public struct AdminActions: Sendable {
     /// Seconds that a token may be good for: up to a hundred years.
     public static let lifetimes: ClosedRange<Int64> = 1...36_525 * 86_400
@@ -24,8 +24,12 @@ public struct AdminActions: Sendable {
     /// Makes a token of a user and gives its text; nil scopes mean all the user's.
     public var makeToken:
         @Sendable (_ user: String, _ scopes: Principal.Scopes?, _ lifetimeSeconds: Int64?) async throws -> String
+    /// Ties an account to a subject of the OpenID provider; nil where there are no accounts.
+    public var linkUser: (@Sendable (_ user: String, _ subject: String) async throws -> Void)?
     /// What is done to incoming hooks; nil where there are none.
     public var hooks: HookActions?
+    /// One-time links, invites and sign-out; nil where there is nothing.
+    public var access: AccessActions?
     /// What is shown and changed of users and tokens; nil where there is nothing.
     public var accounts: AccountAdministration?
     /// Pages of the channels, as JSON: behind a channel's id, or from the first.
@@ -42,13 +46,14 @@ public struct AdminActions: Sendable {
             @escaping @Sendable (
                 _ user: String, _ scopes: Principal.Scopes?, _ lifetimeSeconds: Int64?
             ) async throws -> String,
-        hooks: HookActions? = nil, accounts: AccountAdministration? = nil,
+        hooks: HookActions? = nil, access: AccessActions? = nil, accounts: AccountAdministration? = nil,
         channels: (@Sendable (_ after: String?, _ limit: Int) async throws -> [UInt8])? = nil,
         status: (@Sendable () async throws -> [UInt8])? = nil
     ) {
         self.addUser = addUser
         self.makeToken = makeToken
         self.hooks = hooks
+        self.access = access
         self.accounts = accounts
         self.channels = channels
         self.status = status

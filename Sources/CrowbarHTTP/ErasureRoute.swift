@@ -38,6 +38,7 @@ public struct ErasureRoute: Sendable {
             json.beginObject()
             switch progress.next {
             case .account: json.member("step", "account")
+            case .channels: json.member("step", "channels")
             case .messages: json.member("step", "messages")
             case .log(let position):
                 json.member("step", "log")
@@ -65,6 +66,7 @@ public struct ErasureRoute: Sendable {
         switch body.string("step") {
         case nil where body.span("step") == nil: return .account
         case "account": return .account
+        case "channels": return .channels
         case "messages": return .messages
         case "log": return .log(after: max(0, body.int("position") ?? 0))
         case "files": return .files

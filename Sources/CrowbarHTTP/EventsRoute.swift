@@ -11,6 +11,8 @@ struct EventsRoute: Sendable {
     let readers: ReaderAuthenticator
     /// A call can look at the whole log for few events, so it reads each part in its turn.
     let turns: CatchUpTurns
+    /// Events that a call looks at, at most.
+    let scan: Int
 
     /// The parameters of a call.
     static let parameters = ["after", "limit", "type", "channel", ReaderAuthenticator.all]
@@ -27,7 +29,7 @@ struct EventsRoute: Sendable {
         let start = try await Self.position(after: query["after"], log)
         // The page ends at the head as it is now, so that it ends at all however fast the log grows.
         var pages = PageReader(
-            log: log, filter: filter, rights: rights, turns: turns, access: access, left: limit, at: start,
+            log: log, filter: filter, rights: rights, turns: turns, access: access, left: limit, scan: scan, at: start,
             end: access.head)
         // The first lines are read before the head leaves, so that a log that cannot be read is a 503.
         let first = try await pages.next()
@@ -64,11 +66,14 @@ struct EventsRoute: Sendable {
     }
 
     /// The position behind which reading starts: that of an event, or 0 for the beginning.
-    static func position(after eventId: String?, _ log: ReadableLog) async throws -> Int64 {
+    /// - Parameter field: Where the caller gave the event's id.
+    static func position(
+        after eventId: String?, _ log: ReadableLog, field: String = "after"
+    ) async throws -> Int64 {
         guard let eventId else { return 0 }
         guard Identifier.isEvent(eventId), let position = try await log.position(of: eventId) else {
             throw APIFailure(
-                .eventNotFound, "the log has no event '\(eventId.prefix(Identifier.maxLength))'", field: "after")
+                .eventNotFound, "the log has no event '\(eventId.prefix(Identifier.maxLength))'", field: field)
         }
         return position
     }
@@ -81,17 +86,22 @@ private struct PageReader: Sendable {
     let rights: ReadAccess
     let turns: CatchUpTurns
     var access: Access
+    /// Events that are still wanted.
     var left: Int
+    /// Events that may still be looked at.
+    var scan: Int
     var at: Int64
     let end: Int64
     private var hasBegun = false
+    /// The last event that the reader may read, wanted or not; 0 for none yet.
+    private var lastReadable: Int64 = 0
 
     init(
         log: ReadableLog, filter: EventFilter, rights: ReadAccess, turns: CatchUpTurns, access: Access, left: Int,
-        at: Int64, end: Int64
+        scan: Int, at: Int64, end: Int64
     ) {
         (self.log, self.filter, self.rights, self.turns, self.access) = (log, filter, rights, turns, access)
-        (self.left, self.at, self.end) = (left, at, end)
+        (self.left, self.scan, self.at, self.end) = (left, scan, at, end)
     }
 
     /// The next lines, maybe none of them wanted, or nil at the end.
@@ -106,15 +116,32 @@ private struct PageReader: Sendable {
                 for: access)
         }
         guard let through = page.through else { return nil }
+        scan -= page.page.entries.count
         var lines = ByteBuffer()
         lines.reserveCapacity(page.page.bytes.count + page.entries.count * 40)
         for entry in page.entries where left > 0 && entry.position <= end {
+            lastReadable = entry.position
             guard filter.accepts(entry, of: page.page) else { continue }
             EventLine.append(entry, of: page.page, to: &lines)
             lines.writeInteger(UInt8(0x0A))
             left -= 1
         }
         at = min(through, end)
+        try await stop(&lines)
         return lines
+    }
+
+    /// Ends a call that has looked at many events, with a line that says where the next call goes on. Where the reader
+    /// may read none of them it goes on: the id of an event is told to its readers only.
+    private mutating func stop(_ lines: inout ByteBuffer) async throws {
+        guard scan <= 0, left > 0, at < end, lastReadable > 0,
+            let last = try await log.eventId(at: lastReadable, for: access)
+        else { return }
+        var json = JSONWriter(capacity: 64)
+        json.beginObject()
+        json.member("more", last)
+        json.endObject()
+        lines.writeBytes(json.bytes + [0x0A])
+        at = end
     }
 }

@@ -1,17 +1,28 @@
 import JSONBytes
 
-/// A door for messages of one program into one channel.
+/// A secret address that one program posts to: messages for one channel, or what an identity provider tells.
 public struct IncomingHook: Sendable, Equatable {
+    /// What it accepts.
+    public enum Kind: String, Sendable, CaseIterable {
+        /// Messages for a channel.
+        case message
+        /// The PostConfirmation trigger of Amazon Cognito, which registers a user.
+        case cognito
+    }
+
     /// Its name; it speaks as `incoming/NAME`.
     public var name: String
-    /// Where it speaks.
+    /// What it accepts.
+    public var kind: Kind
+    /// Where it speaks; empty for a hook of the kind `cognito`.
     public var channelId: String
     /// Unix milliseconds.
     public var created: Int64
 
     /// Makes one.
-    public init(name: String, channelId: String, created: Int64) {
+    public init(name: String, kind: Kind = .message, channelId: String, created: Int64) {
         self.name = name
+        self.kind = kind
         self.channelId = channelId
         self.created = created
     }
@@ -23,7 +34,8 @@ public struct IncomingHook: Sendable, Equatable {
     public func write(to json: inout JSONWriter) {
         json.beginObject()
         json.member("name", name)
-        json.member("channelId", channelId)
+        json.member("kind", kind.rawValue)
+        if kind == .message { json.member("channelId", channelId) }
         json.member("created", created)
         json.endObject()
     }
@@ -31,8 +43,9 @@ public struct IncomingHook: Sendable, Equatable {
 
 /// What the command line does to incoming hooks.
 public struct HookActions: Sendable {
-    /// Makes a hook of a name in a channel and gives its token's text, which is kept nowhere.
-    public var add: @Sendable (_ name: String, _ channel: String) async throws -> String
+    /// Makes a hook and gives its token's text, which is kept nowhere.
+    /// - Parameter channel: The channel of a hook for messages; empty for another one.
+    public var add: @Sendable (_ name: String, _ kind: IncomingHook.Kind, _ channel: String) async throws -> String
     /// All hooks.
     public var list: @Sendable () async throws -> [IncomingHook]
     /// Ends a hook.
@@ -40,7 +53,7 @@ public struct HookActions: Sendable {
 
     /// Makes the actions.
     public init(
-        add: @escaping @Sendable (_ name: String, _ channel: String) async throws -> String,
+        add: @escaping @Sendable (_ name: String, _ kind: IncomingHook.Kind, _ channel: String) async throws -> String,
         list: @escaping @Sendable () async throws -> [IncomingHook],
         revoke: @escaping @Sendable (_ name: String) async throws -> Void
     ) {

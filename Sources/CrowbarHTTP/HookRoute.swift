@@ -2,6 +2,7 @@ import CrowbarCore
 import HTTPTypes
 import HummingbirdCore
 import JSONBytes
+import OpenID
 import Synchronization
 
 /// `POST /hooks/TOKEN`: a message by a program that knows nothing of this API.
@@ -35,6 +36,13 @@ final class HookRoute: Sendable {
             tooLarge: "a hook's body is at most 64 KiB long")
         // A hook that was revoked while its body came in says nothing more.
         if configuration.now() - begun >= recheck { hook = try await self.hook(token, address) }
+        if hook.kind == .cognito {
+            guard let openID = configuration.openID else {
+                throw APIFailure(.forbidden, "this server has no [auth.oidc], whose users the hook would register")
+            }
+            try await openID.register(try CognitoTrigger(parsing: body.bytes))
+            return Response(status: .noContent)
+        }
         let command = try Command(parsing: try Self.command(body.bytes, hook))
         _ = try await configuration.ingest.submit(Ingest.Request(command, actor: hook.userId))
         return Response(status: .noContent)

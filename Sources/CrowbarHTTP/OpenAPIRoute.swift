@@ -5,8 +5,8 @@ import HummingbirdCore
 enum OpenAPIRoute {
     static let path = "/api/openapi.json"
 
-    /// The document. It is compiled into the binary.
-    static let document = PackageResources.openapi_json
+    /// The document. The build embeds the file in the binary.
+    static let document: [UInt8] = text.withUTF8Buffer { Array($0) }
     private static let tag = "\"" + EntityTag.digest(document) + "\""
 
     /// Answers a `GET`. The document is the same for everybody and has no secrets, so it needs no token.

@@ -10,6 +10,9 @@ struct AuthenticatedReader: Sendable {
     fileprivate(set) var credential: Credential?
     /// Whether an admin asked for everything, which only an admin may go on to read.
     fileprivate let asksForAll: Bool
+
+    /// A caller without a token.
+    static let anonymous = AuthenticatedReader(reader: .anonymous, credential: nil, asksForAll: false)
 }
 
 /// Finds who reads, when a call begins and for as long as its answer goes on. What they may read is decided by

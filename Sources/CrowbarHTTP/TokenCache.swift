@@ -30,6 +30,12 @@ struct TokenCache: Sendable {
         return entry.principal
     }
 
+    /// Forgets a token.
+    mutating func remove(_ tokenHash: [UInt8]) { entries[tokenHash] = nil }
+
+    /// Forgets all tokens.
+    mutating func removeAll() { entries.removeAll() }
+
     /// Remembers a principal. A full cache forgets what is over, and else everything: which costs one look each.
     mutating func store(_ principal: Principal, of tokenHash: [UInt8], now: Int64) {
         if entries.count >= capacity {

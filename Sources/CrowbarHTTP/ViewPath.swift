@@ -27,6 +27,14 @@ enum ViewPath: Equatable, Sendable {
         }
     }
 
+    /// Whether a path would be that of a view with `.json` at its end.
+    static func isWithoutSuffix(_ path: Substring) -> Bool {
+        guard path.hasPrefix(prefix), !path.hasSuffix("/"), let view = try? ViewPath(path + suffix) else {
+            return false
+        }
+        return view != .channel("") && view != .messages("")
+    }
+
     /// The view that `/views/NAME.json` or `/views/NAME/ID.json` is answered from; nil where there is no such path.
     static func rows(of name: String) -> ViewName? {
         let paths = [allChannels, allUsers, allMessages, search, unread, channel(""), messages("")]

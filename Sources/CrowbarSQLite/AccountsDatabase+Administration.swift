@@ -20,11 +20,12 @@ extension AccountsDatabase {
     ///
     /// An enabled admin stays, so that nobody is locked out. Where there is none yet, nothing is refused for that.
     /// - Returns: The account as it is now.
-    /// - Throws: ``Failure/noAccount(_:)``, ``Failure/lastAdmin(_:)``, ``StoreError``.
+    /// - Throws: ``Failure/noAccount(_:)``, ``Failure/accountErased(_:)``, ``Failure/lastAdmin(_:)``, ``StoreError``.
     @discardableResult
     public func changeUser(_ userId: String, isAdmin: Bool? = nil, isDisabled: Bool? = nil) throws -> Account {
         try change { db in
             guard let old = try Self.account(db, userId) else { throw Failure.noAccount(userId) }
+            if old.isErased { throw Failure.accountErased(userId) }
             var new = old
             new.isAdmin = isAdmin ?? old.isAdmin
             if isAdmin != nil { new.roleSource = .local }
@@ -57,7 +58,11 @@ extension AccountsDatabase {
             for table in ["identities", "links", "signIns"] {
                 try Self.run(db, "DELETE FROM \(table) WHERE userId = ?", userId)
             }
-            try Self.run(db, "UPDATE accounts SET disabled = 1, passwordHash = NULL WHERE userId = ?", userId)
+            try Self.run(
+                db,
+                """
+                UPDATE accounts SET disabled = 1, erased = 1, isAdmin = 0, passwordHash = NULL WHERE userId = ?
+                """, userId)
             try Self.run(db, "DELETE FROM tokens WHERE userId = ?", userId)
             return db.changesCount > 0
         }

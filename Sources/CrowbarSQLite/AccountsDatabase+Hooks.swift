@@ -6,7 +6,9 @@ extension AccountsDatabase {
     public struct Hook: Sendable, Equatable {
         /// Its name; it speaks as `incoming/NAME`.
         public var name: String
-        /// Where it speaks.
+        /// What it accepts: `message` or `cognito`.
+        public var kind: String
+        /// Where it speaks; empty where it does not.
         public var channelId: String
         /// The hash of its token.
         public var hash: [UInt8]
@@ -14,8 +16,11 @@ extension AccountsDatabase {
         public var created: Int64
 
         /// Makes one.
-        public init(name: String, channelId: String, hash: [UInt8], created: Int64) {
+        public init(
+            name: String, kind: String = "message", channelId: String, hash: [UInt8], created: Int64
+        ) {
             self.name = name
+            self.kind = kind
             self.channelId = channelId
             self.hash = hash
             self.created = created
@@ -27,11 +32,12 @@ extension AccountsDatabase {
     public func add(_ hook: Hook) throws {
         try change { db in
             let put = try RawStatement(
-                cached: "INSERT INTO hooks (name, channelId, hash, created) VALUES (?, ?, ?, ?)", db)
+                cached: "INSERT INTO hooks (name, channelId, hash, created, kind) VALUES (?, ?, ?, ?, ?)", db)
             put.bind(1, hook.name)
             put.bind(2, hook.channelId)
             put.bind(3, blob: hook.hash)
             put.bind(4, hook.created)
+            put.bind(5, hook.kind)
             do { try put.run() } catch let failure as RawStatement.Failure where failure.isDuplicate {
                 throw Failure.hookExists(hook.name)
             }
@@ -65,15 +71,17 @@ extension AccountsDatabase {
         try StoreDatabase.mapErrors(of: database.path, "cannot be read") {
             try database.read { db in
                 let rows = try RawStatement(
-                    cached: "SELECT name, channelId, hash, created FROM hooks WHERE \(condition) ORDER BY name", db)
+                    cached: """
+                        SELECT name, channelId, hash, created, kind FROM hooks WHERE \(condition) ORDER BY name
+                        """, db)
                 defer { rows.reset() }
                 bind(rows)
                 var hooks: [Hook] = []
                 while try rows.step() {
                     hooks.append(
                         Hook(
-                            name: rows.text(0), channelId: rows.text(1), hash: Array(rows.bytes(2)),
-                            created: rows.int(3)))
+                            name: rows.text(0), kind: rows.text(4), channelId: rows.text(1),
+                            hash: Array(rows.bytes(2)), created: rows.int(3)))
                 }
                 return hooks
             }

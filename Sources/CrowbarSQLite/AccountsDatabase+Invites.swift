@@ -56,7 +56,8 @@ extension AccountsDatabase {
                 if try Self.hasEnabledAdmin(db) { throw Failure.adminExists }
                 try Self.run(db, "DELETE FROM links WHERE userId IS NULL")
             case .reset(let userId):
-                if try Self.account(db, userId) == nil { throw Failure.noAccount(userId) }
+                guard let account = try Self.account(db, userId) else { throw Failure.noAccount(userId) }
+                if account.isErased { throw Failure.accountErased(userId) }
                 try Self.run(db, "DELETE FROM links WHERE userId = ?", userId)
                 user = userId
             }

@@ -9,6 +9,10 @@ extension AccountsDatabase {
         try await fetch { db in try Self.owner(db, of: identity).flatMap { try Self.account(db, $0) } }
     }
 
+    public func identity(of userId: String) async throws -> PendingRegistration.Identity? {
+        try await fetch { try Self.identity($0, of: userId) }
+    }
+
     public func begin(
         _ registration: PendingRegistration, by admission: Admission, now: Int64
     ) async throws -> PendingRegistration? {
@@ -18,7 +22,7 @@ extension AccountsDatabase {
                 if let owner = try Self.owner(db, of: identity), let found = try Self.account(db, owner) {
                     return found.isPending ? try Self.pending(db, of: owner).first : nil
                 }
-                if let issuer = try Self.issuer(db, of: account.userId), issuer != identity.issuer {
+                if let issuer = try Self.identity(db, of: account.userId)?.issuer, issuer != identity.issuer {
                     throw Failure.linkedElsewhere(issuer: issuer)
                 }
                 // Subjects that differ in case are different subjects.
@@ -82,7 +86,11 @@ extension AccountsDatabase {
                 if owner == userId { return }
                 throw Failure.subjectLinked(to: owner)
             }
-            if let issuer = try Self.issuer(db, of: userId) { throw Failure.linkedElsewhere(issuer: issuer) }
+            if let other = try Self.identity(db, of: userId) {
+                if other.issuer == identity.issuer { throw Failure.userLinked(userId, to: other.subject) }
+                // The operator has changed to another provider.
+                try Self.run(db, "DELETE FROM identities WHERE userId = ?", userId)
+            }
             try Self.insert(db, identity, of: userId)
             // An admin stays one whatever the groups say; a member had no role that anybody gave.
             if !account.isAdmin { try Self.setRole(db, isAdmin: false, source: .oidc, of: userId) }
@@ -166,11 +174,11 @@ extension AccountsDatabase {
         return try rows.step() ? rows.text(0) : nil
     }
 
-    private static func issuer(_ db: Database, of userId: String) throws -> String? {
-        let rows = try RawStatement(cached: "SELECT issuer FROM identities WHERE userId = ?", db)
+    private static func identity(_ db: Database, of userId: String) throws -> PendingRegistration.Identity? {
+        let rows = try RawStatement(cached: "SELECT issuer, sub FROM identities WHERE userId = ?", db)
         defer { rows.reset() }
         rows.bind(1, userId)
-        return try rows.step() ? rows.text(0) : nil
+        return try rows.step() ? .init(issuer: rows.text(0), subject: rows.text(1)) : nil
     }
 
     /// The pending registration of a user, or all.

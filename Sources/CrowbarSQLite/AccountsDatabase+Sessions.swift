@@ -17,6 +17,38 @@ extension AccountsDatabase: AccountStore {
         }
     }
 
+    public func validTokens(of userId: String, now: Int64) async throws -> [AccountToken] {
+        // A full disk is no reason not to list.
+        _ = try? flushUses()
+        return try await fetch { db in
+            let rows = try RawStatement(
+                cached: """
+                    SELECT \(Self.tokenColumns) FROM tokens t WHERE t.userId = ?2 AND \(Self.isValid) ORDER BY t.rowid
+                    """, db)
+            defer { rows.reset() }
+            rows.bind(1, now)
+            rows.bind(2, userId)
+            var tokens: [AccountToken] = []
+            while try rows.step() { tokens.append(Self.token(rows)) }
+            return tokens
+        }
+    }
+
+    public func revokeToken(id: String, of userId: String) async throws {
+        try await transact { db in
+            // Ids have 16 digits: a part of one revokes nothing.
+            try Self.run(
+                db,
+                """
+                UPDATE tokens SET revoked = 1
+                WHERE userId = ?1 AND revoked = 0 AND lower(hex(substr(hash, 1, 8))) = lower(?2)
+                """, userId, id)
+            guard db.changesCount > 0 else { throw Failure.noToken(id) }
+        }
+    }
+
+    public func hasEnabledAdmin() async throws -> Bool { try await fetch { try Self.hasEnabledAdmin($0) } }
+
     public func endSessions(of userId: String, except hash: [UInt8]?) async throws -> Int {
         try await transact { try Self.endSessions($0, of: userId, except: hash) }
     }
@@ -49,6 +81,7 @@ extension AccountsDatabase: AccountStore {
     static func requireUsable(_ db: Database, _ userId: String) throws {
         guard let account = try account(db, userId) else { throw Failure.noAccount(userId) }
         if account.isPending { throw Failure.accountPending(userId) }
+        if account.isErased { throw Failure.accountErased(userId) }
         if account.isDisabled { throw Failure.accountDisabled(userId) }
     }
 
@@ -108,6 +141,8 @@ extension AccountsDatabase: AccountStore {
                 ("DELETE FROM tokens AS t WHERE t.kind = 1 AND NOT (\(Self.isValid))", now),
                 ("DELETE FROM links WHERE expires <= ?1", now), ("DELETE FROM invites WHERE expires <= ?1", now),
                 ("DELETE FROM signIns WHERE time < ?1", now - Self.addressMilliseconds),
+                ("DELETE FROM audit WHERE time < ?1", now - Limit.auditMilliseconds),
+                ("DELETE FROM audit WHERE id <= (SELECT max(id) FROM audit) - ?1", Limit.auditLines),
             ] {
                 let remove = try RawStatement(cached: sql, db)
                 remove.bind(1, time)

@@ -16,6 +16,10 @@ public final class AccountsDatabase: Sendable {
         public static let useMilliseconds: Int64 = 60_000
         /// Accounts or tokens of a page at most.
         public static let page = 1_000
+        /// How long the audit log keeps a line, in milliseconds.
+        public static let auditMilliseconds: Int64 = 400 * 86_400_000
+        /// Lines that the audit log keeps at most.
+        public static let auditLines: Int64 = 1_000_000
     }
 
     /// An account.
@@ -94,7 +98,7 @@ public final class AccountsDatabase: Sendable {
     /// Whom a token stands for, or nil where it is unknown, revoked or expired, was not used for too long, or its
     /// account is disabled or pending.
     ///
-    /// The scope `admin` is given only while the account is an admin's.
+    /// The scopes `admin` and `metrics` are given only while the account is an admin's.
     /// - Parameters:
     ///   - now: The Unix time in milliseconds.
     ///   - address: From where it is used.
@@ -134,7 +138,7 @@ public final class AccountsDatabase: Sendable {
         guard try rows.step() else { return nil }
         let token = token(rows)
         var scopes = token.scopes
-        if rows.int(tokenColumnCount) == 0 { scopes.remove(.admin) }
+        if rows.int(tokenColumnCount) == 0 { scopes.formIntersection(.member) }
         return Known(
             principal: Principal(
                 userId: token.userId, scopes: scopes, expires: token.expires,
@@ -150,7 +154,10 @@ public final class AccountsDatabase: Sendable {
     }
 
     /// As ``change(_:)``, without a thread that waits.
-    func transact<T: Sendable>(_ body: @escaping @Sendable (Database) throws -> T) async throws -> T {
+    /// - Parameter keepsCache: Whether the change is about something that is not remembered.
+    func transact<T: Sendable>(
+        keepsCache: Bool = false, _ body: @escaping @Sendable (Database) throws -> T
+    ) async throws -> T {
         try await withCheckedThrowingContinuation { continuation in
             database.asyncWriteWithoutTransaction { [self] db in
                 let result = Result {
@@ -164,7 +171,7 @@ public final class AccountsDatabase: Sendable {
                         return value
                     }
                 }
-                cache.withLock { $0.removeAll() }
+                if !keepsCache { cache.withLock { $0.removeAll() } }
                 continuation.resume(with: result)
             }
         }

@@ -44,6 +44,16 @@ extension AccountsDatabase {
             userId TEXT NOT NULL, address TEXT NOT NULL, time INTEGER NOT NULL, PRIMARY KEY (userId, address))
             WITHOUT ROWID;
         """,
+        """
+        ALTER TABLE hooks ADD COLUMN kind TEXT NOT NULL DEFAULT 'message';
+        """,
+        """
+        ALTER TABLE accounts ADD COLUMN erased INTEGER NOT NULL DEFAULT 0;
+        CREATE TABLE audit (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, time INTEGER NOT NULL, userId TEXT NOT NULL, address TEXT NOT NULL,
+            action TEXT NOT NULL, target TEXT, result TEXT NOT NULL);
+        CREATE INDEX auditByTime ON audit (time);
+        """,
     ]
 
     /// The columns of a token `t`, in the order of ``token(_:)``.
@@ -91,15 +101,17 @@ extension AccountsDatabase {
     }
 
     /// The columns of an account `a`, in the order of ``account(_:)``.
-    static let accountColumns = "a.userId, a.isAdmin, a.passwordHash, a.created, a.disabled, a.roleSource, a.pending"
-    static let accountColumnCount: Int32 = 7
+    static let accountColumns = """
+        a.userId, a.isAdmin, a.passwordHash, a.created, a.disabled, a.roleSource, a.pending, a.erased
+        """
+    static let accountColumnCount: Int32 = 8
 
     static func account(_ rows: RawStatement) -> Account {
         Account(
             userId: rows.text(0), isAdmin: rows.int(1) != 0,
             roleSource: Account.RoleSource(rawValue: rows.int(5)) ?? .local,
             passwordHash: rows.isNull(2) ? nil : rows.text(2), created: rows.int(3), isDisabled: rows.int(4) != 0,
-            isPending: rows.int(6) != 0)
+            isErased: rows.int(7) != 0, isPending: rows.int(6) != 0)
     }
 
     static func account(_ db: Database, _ userId: String) throws -> Account? {
@@ -112,8 +124,8 @@ extension AccountsDatabase {
     static func insert(_ db: Database, _ account: Account) throws {
         let put = try RawStatement(
             cached: """
-                INSERT INTO accounts (userId, isAdmin, passwordHash, created, disabled, roleSource, pending)
-                VALUES (?, ?, ?, ?, ?, ?, ?)
+                INSERT INTO accounts (userId, isAdmin, passwordHash, created, disabled, roleSource, pending, erased)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?)
                 """, db)
         put.bind(1, account.userId)
         put.bind(2, account.isAdmin ? 1 : 0)
@@ -122,6 +134,7 @@ extension AccountsDatabase {
         put.bind(5, account.isDisabled ? 1 : 0)
         put.bind(6, account.roleSource.rawValue)
         put.bind(7, account.isPending ? 1 : 0)
+        put.bind(8, account.isErased ? 1 : 0)
         try put.run()
     }
 

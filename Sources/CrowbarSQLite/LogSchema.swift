@@ -50,6 +50,10 @@ enum LogSchema {
         return head
     }
 
+    /// The key of the table `meta` that says that a user is erased. Older versions do not look for it, so it needs no
+    /// other format.
+    static func erasedKey(_ user: String) -> String { "erasedUser:\(user)" }
+
     // `json` stands last, so that a row's other columns are found on its first page however long the event is.
     // AUTOINCREMENT on channels: a key must never come again, since messages of a destroyed channel stay under theirs.
     static let first = """

@@ -7,6 +7,7 @@ struct SQLiteDecisionTables: DecisionTables {
     private let putUser, putChannel, dropChannel, putMember, dropMember, dropMembers: RawStatement
     private let putMessage, editMessage, deleteMessage: RawStatement
     private let findInvitation, putInvitation, dropInvitation, dropInvitations: RawStatement
+    private let findErased: RawStatement
     private let reactions: SQLiteReactions
     private let lastKey: () -> Int64
 
@@ -34,6 +35,7 @@ struct SQLiteDecisionTables: DecisionTables {
         putInvitation = try prepare("INSERT INTO invitations (channelKey, userId) VALUES (?, ?)")
         dropInvitation = try prepare("DELETE FROM invitations WHERE channelKey = ? AND userId = ?")
         dropInvitations = try prepare("DELETE FROM invitations WHERE channelKey = ?")
+        findErased = try prepare("SELECT 1 FROM meta WHERE key = ?")
         reactions = try SQLiteReactions(db)
         lastKey = { db.lastInsertedRowID }
     }
@@ -42,6 +44,12 @@ struct SQLiteDecisionTables: DecisionTables {
         defer { findUser.reset() }
         findUser.bind(1, id)
         return try findUser.step() ? findUser.text(0) : nil
+    }
+
+    func isErased(_ user: String) throws -> Bool {
+        defer { findErased.reset() }
+        findErased.bind(1, LogSchema.erasedKey(user))
+        return try findErased.step()
     }
 
     func channel(_ id: String) throws -> ChannelState? {

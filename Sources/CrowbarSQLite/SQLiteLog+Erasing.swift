@@ -78,6 +78,35 @@ extension SQLiteLog: Eraser {
         return found
     }
 
+    public func markErased(_ user: String) async throws {
+        try await writing { try Self.raise($0, LogSchema.erasedKey(user), to: 1) }
+    }
+
+    public func isErased(_ user: String) async throws -> Bool {
+        try await read { try Self.number($0, LogSchema.erasedKey(user)) > 0 }
+    }
+
+    public func memberships(of user: String, limit: Int) async throws -> [StoredMembership] {
+        try await read { db in
+            // One look into the members of each channel, as there is no index of members by user.
+            let rows = try RawStatement(
+                cached: """
+                    SELECT channelId, 1 FROM channels
+                    WHERE EXISTS (SELECT 1 FROM members WHERE channelKey = channels.key AND userId = ?1)
+                    UNION ALL
+                    SELECT c.channelId, 0 FROM invitations AS i JOIN channels AS c ON c.key = i.channelKey
+                    WHERE i.userId = ?1
+                    LIMIT ?2
+                    """, db)
+            defer { rows.reset() }
+            rows.bind(1, user)
+            rows.bind(2, Int64(limit))
+            var found: [StoredMembership] = []
+            while try rows.step() { found.append(StoredMembership(channel: rows.text(0), isMember: rows.int(1) != 0)) }
+            return found
+        }
+    }
+
     public func userName(_ user: String) async throws -> String? {
         try await read { try String.fetchOne($0, sql: "SELECT name FROM users WHERE userId = ?", arguments: [user]) }
     }
@@ -259,11 +288,15 @@ enum MessageTexts {
     }
 
     /// Rewrites events within a transaction.
+    ///
+    /// An event can become longer, and SQLite then moves its neighbours to other pages and leaves what it has moved in
+    /// the free space of the old ones, also with `secure_delete`. So all of them are first overwritten by as many zeros
+    /// as they have bytes, which moves nothing.
     /// - Returns: The events that changed.
     static func rewrite(_ db: Database, _ erasure: EventErasure, at positions: [Int64]) throws -> Int {
         let find = try RawStatement(cached: "SELECT type, json FROM events WHERE position = ?", db)
         let update = try RawStatement(cached: "UPDATE events SET json = ?2 WHERE position = ?1", db)
-        var changed = 0
+        var rewritten: [(position: Int64, json: [UInt8])] = []
         for position in positions {
             find.bind(1, position)
             defer { find.reset() }
@@ -280,11 +313,16 @@ enum MessageTexts {
                     })
             else { continue }
             update.bind(1, position)
-            update.bind(2, blob: erased)
+            update.bind(2, blob: [UInt8](repeating: 0, count: json.count))
             try update.run()
-            changed += 1
+            rewritten.append((position, erased))
         }
-        return changed
+        for (position, json) in rewritten {
+            update.bind(1, position)
+            update.bind(2, blob: json)
+            try update.run()
+        }
+        return rewritten.count
     }
 
     private static func messageId(_ json: [UInt8], at position: Int64) throws -> String {

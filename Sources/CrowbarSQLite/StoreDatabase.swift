@@ -35,10 +35,7 @@ enum StoreDatabase {
 
     /// Runs `body` on a database that is being opened; errors of GRDB and SQLite become ``StoreError``.
     private static func mapErrors<T>(opening path: String, _ body: () throws -> T) throws -> T {
-        do { return try body() } catch {
-            guard let cause = StorageCause(error, path: path) else { throw error }
-            throw StoreError.cannotOpen(path: path, why: "\(cause)")
-        }
+        do { return try body() } catch { throw StoreError.opening(path, error) }
     }
 
     /// Runs `body` on a database that is open; errors of GRDB and SQLite become ``StoreError`` with the cause.

@@ -41,3 +41,11 @@ public enum StoreError: Error, Sendable, Equatable, CustomStringConvertible {
         }
     }
 }
+
+extension StoreError {
+    /// The error of a database that could not be opened; one that is not the database's is left as it is.
+    public static func opening(_ path: String, _ error: any Error) -> any Error {
+        guard let cause = StorageCause(error, path: path) else { return error }
+        return StoreError.cannotOpen(path: path, why: "\(cause)")
+    }
+}

@@ -20,6 +20,9 @@ struct MemoryTables: DecisionTables {
 
     func userName(_ id: String) -> String? { users[id] }
 
+    /// Nothing erases in memory.
+    func isErased(_ user: String) -> Bool { false }
+
     func channel(_ id: String) -> ChannelState? { channels[id] }
 
     func isMember(_ user: String, of channel: ChannelState) -> Bool { members[channel.key]?.contains(user) ?? false }

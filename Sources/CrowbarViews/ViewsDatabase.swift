@@ -23,13 +23,13 @@ public enum ViewsDatabase {
         do {
             return try openExisting(path, versions)
         } catch {
-            guard isDamaged(error) || isNewer(error) else { throw described(error, path) }
+            guard isDamaged(error) || isNewer(error) else { throw StoreError.opening(path, error) }
             let reason = isNewer(error) ? "\(error)" : StorageCause(error, path: path)?.summary ?? "\(error)"
             logger.warning(
                 "views.db cannot be used and is replaced; all views are rebuilt from the log",
                 metadata: ["path": "\(path)", "reason": "\(reason)"])
             remove(path)
-            do { return try openExisting(path, versions) } catch { throw described(error, path) }
+            do { return try openExisting(path, versions) } catch { throw StoreError.opening(path, error) }
         }
     }
 
@@ -46,11 +46,6 @@ public enum ViewsDatabase {
 
     private static func isNewer(_ error: any Error) -> Bool {
         if case StoreError.newerFormat = error { true } else { false }
-    }
-
-    private static func described(_ error: any Error, _ path: String) -> any Error {
-        guard let cause = StorageCause(error, path: path) else { return error }
-        return StoreError.cannotOpen(path: path, why: "\(cause)")
     }
 
     private static func openExisting(_ path: String, _ versions: ViewVersions) throws -> (DatabasePool, ViewWriter) {

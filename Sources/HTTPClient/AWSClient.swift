@@ -6,6 +6,8 @@ package actor AWSClient {
         "UnrecognizedClientException", "InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidSignatureException",
         "IncompleteSignature", "MissingAuthenticationToken", "MissingAuthenticationTokenException", "InvalidSecurity",
     ]
+    /// Bytes of a credential that is hidden in texts. AWS' ones are longer, and a shorter one is part of usual words.
+    private static let leastSecret = 8
     /// How S3 calls a session token that is none.
     private static let invalidToken = "InvalidToken"
 
@@ -42,6 +44,17 @@ package actor AWSClient {
             if isDoubtful { keeper.doubt(at: now()) }
         }
         return outcome
+    }
+
+    /// Hides the credentials in a text of the service's: some services repeat what they were sent.
+    package func masked(_ text: String) -> String {
+        guard let credentials = keeper.usable(at: now()) else { return text }
+        var masked = text
+        for secret in [credentials.accessKeyId, credentials.secretAccessKey, credentials.sessionToken ?? ""]
+        where secret.utf8.count >= Self.leastSecret {
+            masked.replace(secret, with: ServiceError.mask)
+        }
+        return masked
     }
 
     private func credentials() async throws(CredentialProblem) -> AWSCredentials {

@@ -14,6 +14,8 @@ package struct Call: Sendable {
     package var answerLimit: Int
     /// Names of headers of the answer whose values are kept, at most two.
     package var keptHeaders: [String] = []
+    /// A file of CA certificates, PEM, in place of the system's.
+    package var caFile: String?
     /// Which addresses it may go to; nil: to each.
     package var addresses: AddressFilter?
 

@@ -29,7 +29,8 @@ package final class HTTPExchange<Purpose> {
         let path = call.request.path + (call.request.query.isEmpty ? "" : "?\(call.request.query)")
         let texts = HeaderLines([call.request.method, call.endpoint.url(path), userAgent])
         let (headers, kept) = (HeaderLines(lines), HeaderLines(keptHeaders))
-        return withExtendedLifetime((texts, headers, kept)) {
+        let authorities = HeaderLines(call.caFile.map { [$0] } ?? [])
+        return withExtendedLifetime((texts, headers, kept, authorities)) {
             call.request.body.withUnsafeBufferPointer { body in
                 var question = ccurl_question(
                     method: texts.lines[0], url: texts.lines[1], user_agent: texts.lines[2], headers: headers.lines,
@@ -39,7 +40,7 @@ package final class HTTPExchange<Purpose> {
                     kept_headers: (
                         keptHeaders.isEmpty ? nil : kept.lines[0], keptHeaders.count < 2 ? nil : kept.lines[1]
                     ),
-                    judge: judge == nil ? nil : AddressJudge.judge,
+                    ca_file: authorities.lines[0], judge: judge == nil ? nil : AddressJudge.judge,
                     judge_context: judge.map { Unmanaged.passUnretained($0).toOpaque() })
                 handle = ccurl_exchange_start(multi, &question, Unmanaged.passUnretained(self).toOpaque())
                 return handle != nil

@@ -41,6 +41,14 @@ package final class HTTPRequester: Sendable {
         let isCancelled = Atomic(false)
     }
 
+    /// Makes a request, and waits for its end whatever becomes of the task: for an answer that others wait for too. The
+    /// call's timeout is the limit.
+    package func sendToEnd(_ call: Call, _ lines: [String]) async -> Outcome {
+        await withCheckedContinuation { continuation in
+            queue.async { [self] in continuation.resume(returning: perform(call, lines, Cancellation())) }
+        }
+    }
+
     private func perform(_ call: Call, _ lines: [String], _ cancellation: Cancellation) -> Outcome {
         let exchange = HTTPExchange((), at: 0)
         guard exchange.start(call, lines, userAgent: userAgent, on: multi.pointer) else {

@@ -4,6 +4,8 @@ import JSONBytes
 package struct ServiceError: Equatable, Sendable, CustomStringConvertible {
     /// Characters of a service's message that are kept.
     package static let maxMessage = 300
+    /// What stands for a part of a message that is hidden.
+    package static let mask = "…"
 
     /// The header that some services name the error in.
     package static let header = "x-amzn-errortype"
@@ -18,7 +20,24 @@ package struct ServiceError: Equatable, Sendable, CustomStringConvertible {
     package init(status: Int, code: String, message: String) {
         self.status = status
         self.code = code
-        self.message = String(message.prefix(Self.maxMessage))
+        self.message = Self.masked(message.prefix(Self.maxMessage))
+    }
+
+    /// Hides the ids of access keys and signatures: some services repeat what they were sent.
+    private static func masked(_ text: Substring) -> String {
+        func isPart(_ character: Character) -> Bool { character.isASCII && (character.isLetter || character.isNumber) }
+        var (masked, rest) = ("", text)
+        while let first = rest.first {
+            let word = rest.prefix { isPart($0) == isPart(first) }
+            masked += isPart(first) && isSecret(word) ? mask : String(word)
+            rest = rest.dropFirst(word.count)
+        }
+        return masked
+    }
+
+    private static func isSecret(_ word: Substring) -> Bool {
+        let isKey = word.count >= 16 && ["AKIA", "ASIA"].contains(String(word.prefix(4)))
+        return isKey || word.count >= 40 && word.allSatisfy(\.isHexDigit)
     }
 
     /// Reads a failed answer.

@@ -8,6 +8,8 @@ public struct PrunedJSON: Sendable {
     public private(set) var json: JSON
     /// The elements that were taken away, by the path of their array; in ascending order.
     private var removed: [String: [Int]] = [:]
+    /// The members that were taken away, by their paths.
+    private var lost: Set<String> = []
 
     /// Begins with the whole tree.
     public init(_ json: JSON) { self.json = json }
@@ -17,8 +19,12 @@ public struct PrunedJSON: Sendable {
     public mutating func remove(_ path: String) -> Bool {
         guard let rest = without(path, json, "") else { return false }
         json = rest
+        lost.insert(path)
         return true
     }
+
+    /// Whether the value at a path was taken away, or an element of it: then a reader that misses it has been told why.
+    public func hasLost(_ path: String) -> Bool { lost.contains(path) || removed[path] != nil }
 
     /// Puts a value in the place of a member that is wrong or was taken away, where a reader needs one to read on.
     /// - Returns: Whether its table is there.

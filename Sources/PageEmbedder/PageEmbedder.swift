@@ -1,8 +1,10 @@
 import Glibc
 
-/// Writes one Swift source with the files of the web page as string literals, each with its SHA-256.
+/// Writes one Swift source with the files of the web page as string literals, each with its SHA-256, or one with the
+/// API's document.
 ///
 ///     PageEmbedder FOLDER OUTPUT
+///     PageEmbedder --document FILE OUTPUT
 ///
 /// The build runs it (Plugins/EmbedPageFiles). It imports no package, so that it builds in a second.
 @main struct PageEmbedder {
@@ -14,8 +16,12 @@ import Glibc
     }
 
     static func main() {
-        guard CommandLine.arguments.count == 3 else { fail("usage: PageEmbedder FOLDER OUTPUT") }
-        let (folder, output) = (CommandLine.arguments[1], CommandLine.arguments[2])
+        let arguments = CommandLine.arguments
+        if arguments.count == 4, arguments[1] == "--document" {
+            return write(document(text(of: arguments[2], named: arguments[2])), to: arguments[3])
+        }
+        guard arguments.count == 3 else { fail("usage: PageEmbedder FOLDER OUTPUT, or --document FILE OUTPUT") }
+        let (folder, output) = (arguments[1], arguments[2])
         var files = paths(under: folder, prefix: "").sorted().map { path in
             File(path: path, text: text(of: folder + "/" + path, named: path))
         }
@@ -79,12 +85,28 @@ import Glibc
 
             """
         for file in files {
-            // As many signs as no part of the text can end the literal with.
-            var signs = "#"
-            while file.text.contains("\"" + signs) || file.text.contains("\\" + signs) { signs += "#" }
-            source += "(\"\(file.path)\", \"\(file.hash)\", \(signs)\"\"\"\n\(file.text)\n\"\"\"\(signs)),\n"
+            source += "(\"\(file.path)\", \"\(file.hash)\", \(literal(file.text))),\n"
         }
         return source + "]\n}\n"
+    }
+
+    private static func document(_ text: String) -> String {
+        """
+        // Written by PageEmbedder from Sources/CrowbarHTTP/openapi.json. Change that file instead.
+
+        extension OpenAPIRoute {
+            static let text: StaticString = \(literal(text))
+        }
+
+        """
+    }
+
+    /// A text as a literal of several lines.
+    private static func literal(_ text: String) -> String {
+        // As many signs as no part of the text can end the literal with.
+        var signs = "#"
+        while text.contains("\"" + signs) || text.contains("\\" + signs) { signs += "#" }
+        return "\(signs)\"\"\"\n\(text)\n\"\"\"\(signs)"
     }
 
     // MARK: Files

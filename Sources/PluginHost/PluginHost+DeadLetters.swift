@@ -48,6 +48,36 @@ extension PluginHost {
             letters += try await environment.store.deadLetters(
                 of: plugin, queue: queue, limit: limit - letters.count)
         }
+        return .array(try await listed(letters, for: access))
+    }
+
+    /// A page of the dead letters of a plugin, or of one of its queues: `{"total", "letters", "next"?}`, oldest first.
+    /// - Parameters:
+    ///   - after: The `next` of the page before: the queue and the event's position. A letter that has gone since
+    ///     begins the list again.
+    ///   - access: As in ``deadLetters(of:queue:for:limit:)``.
+    public func deadLetterPage(
+        of plugin: String, queue: String?, after: String?, limit: Int, for access: Access
+    ) async throws -> JSON {
+        try await expect(queue, of: plugin)
+        func key(_ letter: DeadLetter) -> String { "\(letter.entry.position):\(letter.id.queue)" }
+        let counts = try await environment.store.deadLetterCounts()
+        let total = counts.reduce(0) { sum, count in
+            count.key.plugin == plugin && (queue == nil || count.key.queue == queue) ? sum + count.value : sum
+        }
+        let letters = try await environment.store.deadLetters(of: plugin, queue: queue, limit: Self.maxLetters)
+        let start = after.flatMap { after in letters.firstIndex { key($0) == after } }.map { $0 + 1 } ?? 0
+        let page = Array(letters[start...].prefix(limit))
+        var members: [JSON.Member] = [
+            .init("total", .int(Int64(total))), .init("letters", .array(try await listed(page, for: access))),
+        ]
+        if let last = page.last, start + page.count < letters.count {
+            members.append(.init("next", .string(key(last))))
+        }
+        return .object(members)
+    }
+
+    private func listed(_ letters: [DeadLetter], for access: Access) async throws -> [JSON] {
         var listed: [JSON] = []
         for start in stride(from: 0, to: letters.count, by: Self.batch) {
             let some = letters[start..<min(letters.count, start + Self.batch)]
@@ -65,7 +95,7 @@ extension PluginHost {
                 listed.append(.object(members))
             }
         }
-        return .array(listed)
+        return listed
     }
 
     /// The beginning of what an event says, or nil where it has no words.

@@ -18,6 +18,7 @@ public final class PluginHost: Sendable {
     }
 
     let environment: HostEnvironment
+    let histories = QueueHistories()
     private let folder: String
     private let state = Mutex(State())
     /// One look at the folder at a time, so that none is overtaken by an older one.
@@ -44,6 +45,7 @@ public final class PluginHost: Sendable {
             await withDiscardingTaskGroup { keeping in
                 keeping.addTask { await self.purgeDroppedQueues() }
                 keeping.addTask { await self.watchFolders() }
+                keeping.addTask { await self.recordHistory() }
                 await withDiscardingTaskGroup { group in
                     group.addTask { await self.environment.checks.run() }
                     await runPlugins()

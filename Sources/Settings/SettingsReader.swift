@@ -95,9 +95,17 @@ public struct SettingsReader: Sendable {
     /// The value under a key as it stands, or nil.
     public subscript(key: String) -> JSON? { members.first { $0.key == key }?.value }
 
-    /// The value at a path of keys, or nil.
+    /// The value at a path of keys, or nil; elements of arrays are `[0]`, `[1]` …
     public func value(at path: [String]) -> JSON? {
-        path.reduce(Optional(json)) { value, key in value?.members?.first { $0.key == key }?.value }
+        path.reduce(Optional(json)) { value, key in
+            guard let index = Self.index(key) else { return value?.members?.first { $0.key == key }?.value }
+            let elements = value?.array ?? []
+            return elements.indices.contains(index) ? elements[index] : nil
+        }
+    }
+
+    private static func index(_ part: String) -> Int? {
+        part.hasPrefix("[") && part.hasSuffix("]") ? Int(part.dropFirst().dropLast()) : nil
     }
 
     /// An error about a key of this table.
@@ -107,22 +115,38 @@ public struct SettingsReader: Sendable {
 
     /// An error about a value deeper within this table, by its path from here; elements of arrays are `[0]`, `[1]` …
     public func error(at below: [String], _ reason: String) -> SettingsError {
+        let full = original(below)
+        return SettingsError(file: file, line: lines.line(of: full), key: Self.text(full), reason: reason)
+    }
+
+    /// The path from the file's beginning, with the numbers that elements have in the file.
+    private func original(_ below: [String]) -> [String] {
         var full: [String] = []
         for part in path + below {
-            if part.hasPrefix("["), part.hasSuffix("]"), let index = Int(part.dropFirst().dropLast()) {
+            if let index = Self.index(part) {
                 full.append("[\(tree.original(index, of: Self.text(full)))]")
             } else {
                 full.append(part)
             }
         }
-        return SettingsError(file: file, line: lines.line(of: full), key: Self.text(full), reason: reason)
+        return full
     }
 
+    /// Whether a value of this table, or an element of it, was taken away by ``remove(_:)``: then its error is known,
+    /// and that it is missing is no other one.
+    public func isTakenAway(_ key: String) -> Bool { tree.hasLost(Self.text(original([key]))) }
+
     /// Takes away the setting that an error of this file is about, so that the rest can be read: this is how all
-    /// mistakes of a file are found. For the whole file's table.
-    /// - Returns: Whether it was there: a setting that is missing cannot be taken away.
+    /// mistakes of a file are found. If the setting is missing in an element of an array, the element is taken away.
+    /// For the whole file's table.
+    /// - Returns: Whether something was taken away.
     public mutating func remove(_ error: SettingsError) -> Bool {
-        guard path.isEmpty, error.file == file, let key = error.key, tree.remove(key) else { return false }
+        guard path.isEmpty, error.file == file, let key = error.key else { return false }
+        if !tree.remove(key) {
+            guard let dot = key.lastIndex(of: "."), key[..<dot].hasSuffix("]"), tree.remove(String(key[..<dot])) else {
+                return false
+            }
+        }
         members = tree.json.members ?? []
         return true
     }
@@ -207,7 +231,11 @@ public struct SettingsReader: Sendable {
     /// The tables of the array under a key, or nil where the key is absent.
     public func tables(_ key: String) throws(SettingsError) -> [SettingsReader]? {
         guard let value = self[key] else { return nil }
-        guard let elements = value.array else { throw error(key, "must be an array of tables") }
+        guard let elements = value.array else {
+            let name = Self.text(path + [key])
+            let hint = value.members == nil ? "" : ": write [[\(name)]] with two brackets, once for each"
+            throw error(key, "must be an array of tables\(hint)")
+        }
         var tables: [SettingsReader] = []
         for (index, element) in elements.enumerated() {
             guard let inner = element.members else { throw error(at: [key, "[\(index)]"], "must be a table") }

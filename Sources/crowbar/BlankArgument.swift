@@ -24,6 +24,11 @@ struct BlankArgument {
         (command, positions, options, self.rest) = (path, usage.positions, usage.options, Array(rest))
     }
 
+    /// Whether a command has positional arguments.
+    static func takesPositions(_ type: any ParsableCommand.Type) -> Bool {
+        !Usage(Crowbar.usageString(for: type, includeHidden: true)).positions.isEmpty
+    }
+
     private static func subcommand(
         _ name: String, of type: any ParsableCommand.Type
     ) -> (any ParsableCommand.Type)? {

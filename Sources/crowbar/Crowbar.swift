@@ -12,8 +12,9 @@ struct Crowbar: AsyncParsableCommand {
         version: "crowbar \(CrowbarVersion.current)",
         subcommands: [
             Serve.self, Status.self, Check.self, Send.self, Channel.self, Events.self, User.self, Token.self,
-            Hooks.self,
+            Hooks.self, Invite.self, SetupLinkVerb.self,
             Plugins.self, Cursor.self, DeadLetters.self, ReplayVerb.self, ViewVerbs.self, Erase.self, BackupVerb.self,
+            PageVerbs.self,
         ])
 
     static func main() async {
@@ -72,8 +73,14 @@ struct Crowbar: AsyncParsableCommand {
                 (command, path) = (next, path + argument + " ")
                 continue
             }
-            guard let near = NearestName.to(argument, among: known.map { $0._commandName }) else { return nil }
-            return "there is no command '\(path)\(argument)'; did you mean '\(path)\(near)'?"
+            let names = known.map { $0._commandName }
+            if let near = NearestName.to(argument, among: names) {
+                return "there is no command '\(path)\(argument)'; did you mean '\(path)\(near)'?"
+            }
+            // In `crowbar token USER` the word is no command.
+            if let usual = command.configuration.defaultSubcommand, BlankArgument.takesPositions(usual) { return nil }
+            return "there is no command '\(path)\(argument)'; there are \(names.joined(separator: ", ")); "
+                + "'crowbar \(path)--help' describes them"
         }
         return nil
     }

@@ -50,15 +50,19 @@ import Testing
     private static func follow(_ user: String, opened events: Int, after start: Int64) async throws -> [Int64] {
         let driver = try await driver(events)
         var (access, own) = try await ReadAccess(driver.log).ownAccess(of: user)
-        for step in story.dropFirst(events) { try await driver.store(step.json, as: step.actor) }
         var (seen, at): ([Int64], Int64) = ([], start)
         let log = ReadableLog(driver.log)
-        while true {
-            let page = try await log.next(after: at, limit: 4, maxBytes: 1 << 20, for: &access)
-            guard let through = page.through else { return seen }
-            seen += page.entries.filter { own.follow($0, of: page.page) }.map(\.position)
-            at = through
+        // What happens later is read as it happens.
+        for step in [nil] + story.dropFirst(events).map(Optional.some) {
+            if let step { try await driver.store(step.json, as: step.actor) }
+            while true {
+                let page = try await log.next(after: at, limit: 4, maxBytes: 1 << 20, for: &access)
+                guard let through = page.through else { break }
+                seen += page.entries.filter { own.follow($0, of: page.page) }.map(\.position)
+                at = through
+            }
         }
+        return seen
     }
 
     struct Case: Sendable, CustomTestStringConvertible {

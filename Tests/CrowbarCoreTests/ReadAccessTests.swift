@@ -70,19 +70,25 @@ import Testing
         #expect(try await Self.pages(log, example.reader) == example.sees)
     }
 
-    /// What a reader sees who follows from an event on.
-    private static func follows(_ reader: Reader, from start: Int, pageLimit: Int) async throws -> [Int64] {
+    /// What a reader sees who follows from an event on, and reads each time when so many more events are stored.
+    private static func follows(_ reader: Reader, from start: Int, each count: Int, pageLimit: Int = 3) async throws
+        -> [Int64]
+    {
         let driver = try await driver(start)
         var access = try await ReadAccess(driver.log).access(for: reader)
-        for step in story.dropFirst(start) { try await driver.store(step.json, as: step.actor) }
         var (seen, at): ([Int64], Int64) = ([], Int64(start))
         let log = ReadableLog(driver.log)
-        while true {
-            let page = try await log.next(after: at, limit: pageLimit, maxBytes: 1 << 20, for: &access)
-            guard let through = page.through else { return seen }
-            seen += page.entries.map(\.position)
-            at = through
+        for (index, step) in story.enumerated().dropFirst(start) {
+            try await driver.store(step.json, as: step.actor)
+            guard (index + 1 - start).isMultiple(of: count) || index + 1 == story.count else { continue }
+            while true {
+                let page = try await log.next(after: at, limit: pageLimit, maxBytes: 1 << 20, for: &access)
+                guard let through = page.through else { break }
+                seen += page.entries.map(\.position)
+                at = through
+            }
         }
+        return seen
     }
 
     @Test(arguments: [
@@ -98,8 +104,23 @@ import Testing
         Case(reader: .all, events: 0, sees: all),
     ])
     func whoFollowsGainsAndLosesAtTheEvents(_ example: Case) async throws {
+        #expect(try await Self.follows(example.reader, from: example.events, each: 1) == example.sees)
+    }
+
+    @Test(arguments: [
+        // Who lost the right before the old pages are read gets the event that ended it, and nothing before it.
+        Case(reader: .user("bob"), events: 3, sees: [10, 13, 14]),
+        Case(reader: .user("bob"), events: 8, sees: [10, 13, 14]),
+        Case(reader: .user("bob"), events: 10, sees: [13, 14]),
+        Case(reader: .user("ann"), events: 3, sees: [12, 13, 14]),
+        Case(reader: .user("eve"), events: 3, sees: [13, 14]),
+        Case(reader: .anonymous, events: 0, sees: open),
+        Case(reader: .all, events: 0, sees: all),
+    ])
+    func oldPagesAreGivenByTheRightsOfTheMomentTheyAreRead(_ example: Case) async throws {
         for pageLimit in [1, 3, 100] {
-            let seen = try await Self.follows(example.reader, from: example.events, pageLimit: pageLimit)
+            let seen = try await Self.follows(
+                example.reader, from: example.events, each: Self.story.count, pageLimit: pageLimit)
             #expect(seen == example.sees, "pages of \(pageLimit)")
         }
     }

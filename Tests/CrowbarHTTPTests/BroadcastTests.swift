@@ -164,14 +164,43 @@ import Testing
                 }
             }
             try await waitUntil("the turn is taken") { turns.counts == (1, 0) }
-            let waiter = Task { try await turns.run { true } }
-            try await waitUntil("another one waits") { turns.counts == (1, 1) }
-            waiter.cancel()
-            await #expect(throws: CancellationError.self) { try await waiter.value }
+            try await withThrowingTaskGroup(of: Bool.self) { others in
+                others.addTask { try await turns.run { true } }
+                try await waitUntil("another one waits") { turns.counts == (1, 1) }
+                others.cancelAll()
+                await #expect(throws: CancellationError.self) { try await others.next() }
+            }
             group.addTask { try await turns.run { true } }
             try await waitUntil("a third one waits") { turns.counts == (1, 1) }
             hold.yield()
             for try await isDone in group { #expect(isDone) }
+        }
+        #expect(turns.counts == (0, 0))
+    }
+
+    /// What a stream of one's own begins with costs a look into each channel, so it waits for its turn.
+    @Test func aStreamOfOnesOwnOpensInItsTurn() async throws {
+        let clock = ManualClock()
+        let driver = LogDriver(MemoryLog(now: { clock.milliseconds }), clock: clock)
+        try await driver.settle()
+        let turns = CatchUpTurns(atOnce: 1)
+        let opening = OwnStreamOpening(log: ReadableLog(driver.log), rights: ReadAccess(driver.log), turns: turns)
+        let (held, hold) = AsyncStream.makeStream(of: Void.self)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await turns.run { for await _ in held { break } } }
+            try await waitUntil("the turn is taken") { turns.counts == (1, 0) }
+            group.addTask {
+                let (access, own) = try await opening.access(of: "ann")
+                #expect(own.userId == "ann" && access.head == 3)
+            }
+            try await waitUntil("the stream waits") { turns.counts == (1, 1) }
+            group.addTask {
+                let access = try await ReadAccess(driver.log).access(for: .user("ann"))
+                #expect(try await opening.lastReadable(for: access) != nil)
+            }
+            try await waitUntil("its last event too") { turns.counts == (1, 2) }
+            hold.yield()
+            try await group.waitForAll()
         }
         #expect(turns.counts == (0, 0))
     }

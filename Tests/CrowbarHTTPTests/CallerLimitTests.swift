@@ -11,12 +11,13 @@ import Testing
     private static let token = Caller.machineToken([1])
     private static let address = Caller.address("203.0.113.9")
     private static let limited = MachineTokenRates(
-        commands: CallRate(perSecond: 3, burst: 5), views: CallRate(perSecond: 1, burst: 1))
+        commands: CallRate(perSecond: 3, burst: 5), views: CallRate(perSecond: 1, burst: 1),
+        events: CallRate(perSecond: 2, burst: 4))
 
     /// Who calls what, and the rate that docs/api.md promises.
     private static let rates: [(Caller, Call, perSecond: Int, burst: Int)] = [
         (session, .command, 20, 200), (session, .view, 50, 200), (address, .view, 20, 100), (address, .events, 20, 100),
-        (token, .command, 3, 5), (token, .view, 1, 1),
+        (token, .command, 3, 5), (token, .view, 1, 1), (token, .events, 2, 4), (session, .events, 50, 200),
     ]
 
     @Test(arguments: rates.indices) func aCallerHasABurstAndThenARate(_ row: Int) {
@@ -41,7 +42,7 @@ import Testing
 
     @Test(
         arguments: [
-            (session, .events), (Caller.machineToken([2]), .events), (token, .command), (token, .view),
+            (Caller.machineToken([2]), .events), (token, .events), (token, .command), (token, .view),
         ] as [(Caller, Call)])
     private func whatHasNoRateHasNoLimit(_ caller: Caller, _ call: Call) {
         var limits = CallerLimits()

@@ -111,6 +111,47 @@ import Testing
         }
     }
 
+    @Test func whatIsProbablyMeantIsSaid() async throws {
+        try await TestServer.run { server in
+            try await server.seed()
+            let send = #"{"type":"SEND_MESSAGE","channelId":"general","message":"x"}"#
+            for (body, isLines) in [
+                (send + "\n" + send + "\n", true), (send + "\n\n  " + send, true), (send + "\n" + "x", false),
+                ("{\n\"type\":1", false), ("x\n" + send, false),
+            ] {
+                let answer = try await server.client.post(body, token: "bob")
+                #expect(
+                    answer.code == "malformed" && answer.text.contains("application/x-ndjson") == isLines, "\(body)")
+            }
+            let field = try await server.client.post(
+                #"{"type":"SEND_MESSAGE","channelId":"general","text":"x"}"#, token: "bob")
+            #expect(
+                field.text.contains(
+                    "'text' is not a field of SEND_MESSAGE; it has message, messageId, kind, replyTo, channelId, type"),
+                "\(field.text)")
+            // The same words for a channel that was never there and for one that nobody may know of.
+            let create = #"{"type":"CREATE_CHANNEL","channelId":"vault","private":true}"#
+            #expect(try await server.client.post(create, token: "alice").status == 200)
+            var answers: [String] = []
+            for channel in ["vault", "never"] {
+                let join = #"{"type":"JOIN_CHANNEL","channelId":"\#(channel)"}"#
+                answers.append(
+                    try await server.client.post(join, token: "carol").text.replacing(channel, with: "X"))
+            }
+            #expect(answers[0] == answers[1] && answers[0].contains("a private one is shown to those it invites"))
+            for (path, hint) in [
+                ("/views/unread", "views end in .json: /views/unread.json"), ("/views/messages/general", ".json"),
+            ] {
+                let answer = try await server.client.call(.GET, path, token: "bob")
+                #expect(answer.status == 404 && answer.text.contains(hint), "\(answer.text)")
+            }
+            for path in ["/views/unred", "/views/messages", "/views/", "/api/event"] {
+                let answer = try await server.client.call(.GET, path, token: "bob")
+                #expect(answer.status == 404 && !answer.text.contains(".json"), "\(answer.text)")
+            }
+        }
+    }
+
     @Test func anAdminActsForOthers() async throws {
         try await TestServer.run { server in
             try await server.seed()

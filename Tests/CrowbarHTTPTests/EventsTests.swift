@@ -48,6 +48,41 @@ import Testing
         }
     }
 
+    /// A filter that wants few events ends a call after so many, and the answer says where to go on.
+    @Test func aCallLooksAtSoManyEventsAndNamesTheLastOne() async throws {
+        var rules = ListenerRules()
+        rules.scan = 1_000
+        try await TestServer.run(rules: rules) { server in
+            try await Self.fill(server, 2_500)
+            var (found, calls, after): ([String], Int, String) = ([], 0, "")
+            while true {
+                let page = try await server.client.call(
+                    .GET, "/api/events?type=CHANNEL_CREATED,USER_REGISTERED" + after, token: "reader")
+                calls += 1
+                let last = try page.lines.last.map { try JSONObject(parsing: Array($0.utf8)) }
+                let more = last?.string("more")
+                var events = page
+                events.body = Array(page.lines.dropLast(more == nil ? 0 : 1).joined(separator: "\n").utf8)
+                found += try Self.ids(events)
+                guard let more else { break }
+                after = "&after=\(more)"
+            }
+            #expect(calls == 3 && found.count == 6, "\(calls) \(found)")
+            // A page that is full says nothing: its last event is where to go on.
+            let full = try await server.client.call(.GET, "/api/events?limit=1000", token: "reader")
+            #expect(full.lines.count == 1_000 && !full.text.contains(#"{"more""#))
+            // Events that the caller may not read have no id to go on from: the call goes on itself.
+            let create = #"{"type":"CREATE_CHANNEL","channelId":"den","private":true,"eventId":"d"}"#
+            #expect(try await server.client.post(create, token: "alice").status == 200)
+            let lines = (0..<2_000).map { _ in #"{"type":"SEND_MESSAGE","channelId":"den","message":"m"}"# }
+            _ = try await server.client.postLines(lines, token: "alice")
+            _ = try await server.client.post(#"{"type":"CREATE_CHANNEL","channelId":"late"}"#, token: "alice")
+            let open = try await server.client.call(
+                .GET, "/api/events?type=CHANNEL_CREATED&after=e2499", token: "reader")
+            #expect(open.lines.count == 1 && open.text.contains("late"), "\(open.text.prefix(200))")
+        }
+    }
+
     @Test func filtersByTypeAndChannel() async throws {
         try await TestServer.run { server in
             try await Self.fill(server, 20)
@@ -113,6 +148,13 @@ import Testing
             #expect(try await follow("?after=e7", [], until: "e9") == ["e8", "e9"])
             // The header wins over the address that a client began with.
             #expect(try await follow("?after=e1", [("Last-Event-ID", "e8")], until: "e9") == ["e9"])
+            for (query, headers, field) in [
+                ("?after=nix", [], "after"), ("?after=e1", [("Last-Event-ID", "nix")], "Last-Event-ID"),
+            ] as [(String, [(String, String)], String)] {
+                let refused = try await server.client.call(
+                    .GET, "/api/events/stream" + query, token: "reader", headers: headers)
+                #expect(refused.code == "event_not_found" && refused.field == field, "\(refused.text)")
+            }
             async let live = follow("?after=e9&channel=dev", [], until: "late1")
             for (id, channel) in [("late0", "general"), ("late1", "dev")] {
                 let json = #"{"type":"SEND_MESSAGE","channelId":"\#(channel)","message":"x","eventId":"\#(id)"}"#

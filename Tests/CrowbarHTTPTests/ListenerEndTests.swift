@@ -1,3 +1,4 @@
+import CrowbarTesting
 import Glibc
 import Testing
 
@@ -7,18 +8,9 @@ import Testing
 @Suite(.serialized) struct ListenerEndTests {
     /// Connects many times, without waiting for an answer; some of them send a request.
     private static func connect(_ count: Int, to port: Int) -> [Int32] {
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = in_port_t(port).bigEndian
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
         let request = Array("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n".utf8)
         return (0..<count).map { number in
-            let socket = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-            _ = withUnsafePointer(to: &address) {
-                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                    Glibc.connect(socket, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-                }
-            }
+            let socket = LoopbackPort.connect(port) ?? -1
             if number.isMultiple(of: 2) { send(socket, request, request.count, Int32(MSG_NOSIGNAL)) }
             return socket
         }

@@ -35,7 +35,10 @@ import Testing
 
     /// A path of each route, with values that exist in a test server for its parameters.
     private static let routes = RouteTable.routes.map { route in
-        let values = ["{channelId}": "general", "{token}": "ci-token", "{plugin}": "irc", "{queue}": "libera"]
+        let values = [
+            "{channelId}": "general", "{token}": "ci-token", "{plugin}": "irc", "{queue}": "libera",
+            "{replayId}": "1", "{view}": "messages",
+        ]
         let path = values.reduce(route.template) { path, value in
             path.split(separator: value.key, omittingEmptySubsequences: false).joined(separator: value.value)
         }
@@ -68,7 +71,7 @@ import Testing
                 "/api/admin/plugins/", "/api/admin//plugins", "/api/admin/plugins//start",
                 "/api/admin/plugins/irc/start/", "/api/admin/cursors", "/api/admin/cursors/a/b/c",
                 "/api/admin/users", "/api/admin/tokens", "/api/admin/hooks", "/api/admin/status", "/api/admin/channels",
-                "/api/admin/views", "/api/admin/erase/message",
+                "/api/admin/views/rebuild", "/api/admin/erase/message",
             ] {
                 for method in [HTTPMethod.GET, .POST] {
                     let answer = try await server.client.call(method, path, token: "root")

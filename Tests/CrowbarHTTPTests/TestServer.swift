@@ -6,6 +6,7 @@ import CrowbarViews
 import Glibc
 import Logging
 import NIOCore
+import OpenID
 
 /// A listening server on a log in a folder of its own, with the users alice (admin: `root`), bob and carol.
 struct TestServer: Sendable {
@@ -37,7 +38,9 @@ struct TestServer: Sendable {
     static func run(
         door: Door = .people, anonymousRead: Bool = false, plugins: PluginActions? = nil,
         rules: ListenerRules = ListenerRules(), accounts: TestAccounts = TestAccounts(), views mode: ViewsMode = .none,
-        rates: CallerRates = CallerRates(), now: @escaping @Sendable () -> Int64 = TestServer.now,
+        rates: CallerRates = CallerRates(),
+        openID: (@Sendable (SQLiteLog, Ingest) async throws -> OpenIDService)? = nil,
+        now: @escaping @Sendable () -> Int64 = TestServer.now,
         _ body: @Sendable @escaping (TestServer) async throws -> Void
     ) async throws {
         var template = Array("/tmp/crowbar-http-XXXXXX".utf8CString)
@@ -55,8 +58,8 @@ struct TestServer: Sendable {
         let lines = LogLines()
         let logger = Logger(label: "test") { _ in lines }
         let views = Views(path: folder + "/views.db", log: log, logger: logger, clock: now)
-        let configuration = APIConfiguration(
-            ingest: ingest, log: log, authenticate: { try accounts.principal($0) }, hash: hash,
+        var configuration = APIConfiguration(
+            ingest: ingest, log: log, authenticate: { hash, _ in try accounts.principal(hash) }, hash: hash,
             listings: APIConfiguration.Listings(
                 plugins: { Array(#"[{"name":"irc"}]"#.utf8) },
                 cursors: { name in
@@ -70,9 +73,15 @@ struct TestServer: Sendable {
             plugins: plugins, views: mode == .none ? nil : views,
             markers: mode == .none ? nil : ReadMarkers(log: log, markers: MemoryMarkers()),
             hook: {
-                $0 == hash(Array("ci-token".utf8)) ? IncomingHook(name: "ci", channelId: "general", created: 1) : nil
+                if $0 == hash(Array("cognito-token".utf8)) {
+                    return IncomingHook(name: "cognito", kind: .cognito, channelId: "", created: 1)
+                }
+                return $0 == hash(Array("ci-token".utf8))
+                    ? IncomingHook(name: "ci", channelId: "general", created: 1) : nil
             },
             anonymousRead: anonymousRead, rates: rates, now: now, logger: logger)
+        configuration.openID = try await openID?(log, ingest)
+        configuration.console = ConsoleRoutesTests.actions
         let (ports, found) = AsyncStream.makeStream(of: Int.self)
         let server = APIServer(configuration, address: .tcp(host: "127.0.0.1", port: 0), door: door, rules: rules) {
             found.yield($0 ?? 0)

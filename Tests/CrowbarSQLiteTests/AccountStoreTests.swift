@@ -185,7 +185,7 @@ import Testing
         try await accounts.link("ann", to: one)
         #expect(try await accounts.account(of: one)?.userId == "ann")
         await #expect(throws: AccountFailure.subjectLinked(to: "ann")) { try await accounts.link("bob", to: one) }
-        await #expect(throws: AccountFailure.linkedElsewhere(issuer: "https://i")) {
+        await #expect(throws: AccountFailure.userLinked("ann", to: "1")) {
             try await accounts.link("ann", to: .init(issuer: "https://i", subject: "2"))
         }
         await #expect(throws: AccountFailure.noAccount("cid")) {

@@ -184,6 +184,46 @@ import Testing
         }
     }
 
+    @Test func anErasedUserIsNotInvitedAndJoinsNothing() async throws {
+        let world = try await World()
+        for (json, user) in [
+            (#"{"type":"CREATE_CHANNEL","channelId":"vault","private":true}"#, "ann"),
+            (#"{"type":"CREATE_CHANNEL","channelId":"den","private":true}"#, "ann"),
+            (#"{"type":"INVITE_USER","channelId":"vault","invitee":"bob"}"#, "ann"),
+            (#"{"type":"JOIN_CHANNEL","channelId":"vault"}"#, "bob"),
+            (#"{"type":"JOIN_CHANNEL","channelId":"general"}"#, "bob"),
+            (#"{"type":"INVITE_USER","channelId":"den","invitee":"bob"}"#, "ann"),
+            (#"{"type":"REGISTER_USER","userId":"erasedUser:ann","name":"e"}"#, "erasedUser:ann"),
+        ] { try await world.driver.store(json, as: user) }
+        let found = try await world.log.memberships(of: "bob", limit: 10).sorted { $0.channel < $1.channel }
+        #expect(
+            found == [
+                StoredMembership(channel: "den", isMember: false), StoredMembership(channel: "general", isMember: true),
+                StoredMembership(channel: "vault", isMember: true),
+            ])
+        #expect(try await world.log.memberships(of: "bob", limit: 2).count == 2)
+        #expect(try await !world.log.isErased("bob"))
+        try await world.log.markErased("bob")
+        try await world.log.markErased("bob")
+        #expect(try await world.log.isErased("bob"))
+        func code(_ json: String, _ user: String) async throws -> CommandError.Code? {
+            if case .failure(let error) = try await world.driver.send(json, as: user) { error.code } else { nil }
+        }
+        for (json, user) in [
+            (#"{"type":"INVITE_USER","channelId":"vault","invitee":"bob"}"#, "ann"),
+            (#"{"type":"JOIN_CHANNEL","channelId":"den"}"#, "bob"),
+            (#"{"type":"CREATE_CHANNEL","channelId":"own"}"#, "bob"),
+            (#"{"type":"RENAME_USER","name":"Bob again"}"#, "bob"),
+        ] { #expect(try await code(json, user) == .userNotFound, "\(json)") }
+        // What erasing itself does is not refused, nor what others do.
+        for (json, user) in [
+            (#"{"type":"RENAME_USER","name":"erased"}"#, "bob"),
+            (#"{"type":"LEAVE_CHANNEL","channelId":"vault"}"#, "bob"),
+            (#"{"type":"CREATE_CHANNEL","channelId":"own"}"#, "ann"),
+        ] { #expect(try await code(json, user) == nil, "\(json)") }
+        #expect(try await !world.log.isErased("ann"))
+    }
+
     /// Whether copies may be left is stored with the erasure.
     @Test func copiesAreRemembered() async throws {
         let world = try await World()
@@ -225,6 +265,21 @@ import Testing
         }
         #expect(try await world.log.purgeErased())
         #expect(try !holds())
+    }
+
+    /// Short texts become longer when they are erased, so that pages are full and their rows move.
+    @Test(arguments: [3, 40, 300]) func rowsThatMoveLeaveNoText(_ count: Int) async throws {
+        let world = try await World()
+        for _ in 0..<count { try await world.send("swordfish") }
+        var position: Int64 = 0
+        while true {
+            let part = try await world.log.eraseUser("ann", after: position, limit: 20_000)
+            position = part.position
+            if position >= part.end { break }
+        }
+        #expect(try await world.log.purgeErased())
+        let data = try Data(contentsOf: URL(fileURLWithPath: world.folder.file("log.db")))
+        #expect(data.range(of: Data("swordfish".utf8)) == nil)
     }
 
     /// A follower of the head does not get the former text from memory.

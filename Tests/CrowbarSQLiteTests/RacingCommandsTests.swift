@@ -126,7 +126,7 @@ import Testing
     /// Tells the story once more, and holds pages and a follower to it.
     private static func checkRights(of user: String, _ page: LogPage, _ log: SQLiteLog) async throws {
         var (members, invited): (Set<Int64>, Set<Int64>) = ([], [])
-        var followed: [Int64] = []
+        var (followed, ends): ([Int64], Set<Int64>) = ([], [])
         var invitations: [(position: Int64, audience: Int64)] = []
         for entry in page.entries where entry.audience != 0 {
             let event = try JSONObject(parsing: page.json(entry))
@@ -138,9 +138,12 @@ import Testing
             case .userJoinedChannel where isOwn:
                 members.insert(entry.audience)
                 invited.remove(entry.audience)
-            case .userLeftChannel where isOwn: members.remove(entry.audience)
+            case .userLeftChannel where isOwn:
+                members.remove(entry.audience)
+                ends.insert(entry.position)
             case .userRemoved where event.string("member") == user:
                 members.remove(entry.audience)
+                ends.insert(entry.position)
                 invited.remove(entry.audience)
             case .userInvited where event.string("invitee") == user:
                 invited.insert(entry.audience)
@@ -148,6 +151,7 @@ import Testing
                 isInvitation = true
             case .channelDestroyed:
                 members.remove(entry.audience)
+                ends.insert(entry.position)
                 invited.remove(entry.audience)
             default: break
             }
@@ -165,8 +169,18 @@ import Testing
         // A follower from the beginning: one whose rights were looked up when there was nothing.
         let empty = MemoryLog(now: { 0 })
         var following = try await ReadAccess(empty).access(for: .user(user))
+        let shared = try #require(
+            try await readable.shared(after: 0, limit: 100_000, maxBytes: 100_000_000) { $0.entries.map { $0 } })
+        var (own, broadcast): (OwnEvents?, [LogPage.Entry]) = (nil, [])
+        shared.select(after: 0, for: &following, own: &own, where: { _, _ in true }) { broadcast.append($0) }
+        #expect(broadcast.filter { $0.audience != 0 }.map(\.position) == followed)
+        #expect(following.audiences == members)
+        // One who reads all of it late gets what may still be read, and the events that ended memberships.
+        following = try await ReadAccess(empty).access(for: .user(user))
+        let readableNow = Set(now.map(\.position)).union(ends)
         let next = try await readable.next(after: 0, limit: 100_000, maxBytes: 100_000_000, for: &following)
-        #expect(next.entries.filter { $0.audience != 0 }.map(\.position) == followed)
+        #expect(
+            next.entries.filter { $0.audience != 0 }.map(\.position) == followed.filter(readableNow.contains))
         #expect(following.audiences == members)
     }
 }

@@ -110,8 +110,10 @@ struct BucketWorld {
     }
 
     /// Has the next requests fail.
-    func fail(_ status: Int64, code: String, times: Int64 = 1) async throws {
-        try await order(.init("fail", .int(status)), .init("code", .string(code)), .init("times", .int(times)))
+    func fail(_ status: Int64, code: String, message: String = "no", times: Int64 = 1) async throws {
+        try await order(
+            .init("fail", .int(status)), .init("code", .string(code)), .init("message", .string(message)),
+            .init("times", .int(times)))
         try await done()
     }
 

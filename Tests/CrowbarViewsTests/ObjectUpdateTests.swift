@@ -97,7 +97,10 @@ import Testing
         Row(
             testDescription: "no bucket", update: ObjectUpdate(writing: 9, replacing: nil),
             answers: [.status(404), .status(404, code: "NoSuchBucket", text: "no bucket")],
-            steps: [.send(.head), .send(.put(replacing: nil)), .end(.targetFailed("no bucket"))]),
+            steps: [
+                .send(.head), .send(.put(replacing: nil)),
+                .end(.targetFailed(PublishFailure("no bucket", code: "NoSuchBucket"))),
+            ]),
         Row(
             testDescription: "no answer", update: ObjectUpdate(writing: 9, replacing: nil), answers: [.none("timeout")],
             steps: [.send(.head), .end(.targetFailed("timeout"))]),
@@ -118,7 +121,12 @@ import Testing
     func anErrorIsAboutTheTargetOrTheFile(_ status: Int, isTarget: Bool) {
         var update = ObjectUpdate(writing: 9, replacing: "e")
         let step = update.next(.status(status, text: "why"))
-        #expect(step == .end(isTarget ? .targetFailed("why") : .fileFailed("why")))
+        let failure = PublishFailure("why", code: "\(status)")
+        #expect(step == .end(isTarget ? .targetFailed(failure) : .fileFailed(failure)))
+        // The store's own name of the error says more than the status.
+        let named = update.next(.status(status, code: "SlowDown", text: "other words"))
+        let other = PublishFailure("other words", code: "SlowDown")
+        #expect(named == .end(isTarget ? .targetFailed(other) : .fileFailed(other)))
     }
 
     @Test func aBucketsPlaceIsItsHostUnlessItsNameHasDots() throws {

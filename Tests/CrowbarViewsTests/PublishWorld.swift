@@ -40,11 +40,11 @@ struct PublishWorld {
     /// Publishes while `body` does its work.
     func publishing<T: Sendable>(
         _ store: any PublishStore, _ shown: Set<PublishTarget.View> = Set(PublishTarget.View.allCases),
-        _ body: @Sendable () async throws -> T
+        verifyInterval: Int64 = 3_600_000, logger: Logger = Self.logger(), _ body: @Sendable () async throws -> T
     ) async throws -> T {
         var target = PublishTarget(.folder("target"), views: shown)
         target.every = 100
-        let publisher = Publisher(target, store, of: views, logger: Self.logger())
+        let publisher = Publisher(target, store, of: views, logger: logger, verifyInterval: verifyInterval)
         return try await withThrowingTaskGroup(of: T?.self) { group in
             group.addTask {
                 await views.run()
@@ -119,6 +119,7 @@ final class CountingStore: PublishStore {
 
     init(_ store: any PublishStore) { self.store = store }
 
+    var verifyInterval: Int64 { store.verifyInterval }
     var calls: [String] { get async { await noted.calls } }
 
     func list(of log: String) async throws -> [PublishedFile: String?] { try await store.list(of: log) }

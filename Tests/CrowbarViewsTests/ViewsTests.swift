@@ -219,18 +219,28 @@ struct ViewsTests {
 
 /// Keeps what is logged from level `info` on.
 struct KeptLines: LogHandler {
-    private final class Kept: Sendable { let lines = Mutex<[String]>([]) }
+    private final class Kept: Sendable {
+        let lines = Mutex<[(message: String, metadata: Logger.Metadata)]>([])
+    }
 
     private let kept = Kept()
     var metadata: Logger.Metadata = [:]
     var logLevel: Logger.Level = .warning
 
-    var all: [String] { kept.lines.withLock { $0 } }
+    var all: [String] { kept.lines.withLock { $0.map(\.message) } }
+    /// The lines with their metadata behind them, by name.
+    var whole: [String] {
+        kept.lines.withLock { lines in
+            lines.map { line in
+                line.metadata.sorted { $0.key < $1.key }.reduce(line.message) { "\($0) \($1.key)=\($1.value)" }
+            }
+        }
+    }
 
     subscript(metadataKey key: String) -> Logger.Metadata.Value? {
         get { metadata[key] }
         set { metadata[key] = newValue }
     }
 
-    func log(event: LogEvent) { kept.lines.withLock { $0.append("\(event.message)") } }
+    func log(event: LogEvent) { kept.lines.withLock { $0.append(("\(event.message)", event.metadata ?? [:])) } }
 }

@@ -3,7 +3,7 @@ stops and starts on request.
 
 Writes one JSON object a line: first {"port": …}, then {"request": …} for each request of Crowbar. Reads one a line and answers
 each with a line: {"get": KEY}, {"list": true}, {"put": KEY, "body": …, "position": …}, {"delete": KEY}, {"stop": true},
-{"start": true}, {"fail": STATUS, "code": …, "times": N}: the next N requests are answered so.
+{"start": true}, {"fail": STATUS, "code": …, "message": …, "times": N}: the next N requests are answered so.
 """
 
 import io
@@ -16,10 +16,13 @@ import threading
 KEY, SECRET, REGION, BUCKET = "AKIATEST", "own/secret+", "eu-central-1", "chat-views"
 os.environ.update(AWS_ACCESS_KEY_ID=KEY, AWS_SECRET_ACCESS_KEY=SECRET, AWS_DEFAULT_REGION=REGION)
 
+# Python's isolated mode leaves folders of scripts out.
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "AWSTests"))
+
 import boto3
+import moto_door
 from botocore.auth import S3SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
@@ -34,43 +37,26 @@ def say(message):
         sys.stdout.flush()
 
 
-def is_signed(method, target, headers, body):
-    """Whether botocore would have signed the request just so."""
-    try:
-        fields = dict(part.split("=", 1) for part in headers["authorization"].split(" ", 1)[1].split(", "))
-        key, _, region, service, _ = fields["Credential"].split("/")
-        request = AWSRequest(method=method, url=f"http://{headers['host']}{target}", data=body)
-        for name in fields["SignedHeaders"].split(";"):
-            request.headers[name] = headers[name]
-        request.context["timestamp"] = headers["x-amz-date"]
-        signer = S3SigV4Auth(Credentials(KEY, SECRET), service, region)
-        text = signer.string_to_sign(request, signer.canonical_request(request))
-        return key == KEY and signer.signature(text, request) == fields["Signature"]
-    except (KeyError, ValueError, IndexError):
-        return False
-
-
 class Door:
     def __init__(self, app):
         self.app = app
 
     def __call__(self, environ, start_response):
-        headers = {k[5:].replace("_", "-").lower(): v for k, v in environ.items() if k.startswith("HTTP_")}
-        if environ.get("CONTENT_TYPE"):
-            headers["content-type"] = environ["CONTENT_TYPE"]
+        headers = moto_door.headers_of(environ)
         if not headers.get("user-agent", "").startswith("crowbar/"):
             return self.app(environ, start_response)
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         environ["wsgi.input"] = io.BytesIO(body)
         target = environ.get("RAW_URI") or environ.get("REQUEST_URI")
         method = environ["REQUEST_METHOD"]
-        told = {"method": method, "target": target, "signed": is_signed(method, target, headers, body)}
+        is_signed = moto_door.is_signed(S3SigV4Auth, lambda key: SECRET if key == KEY else None, method, target, headers, body)
+        told = {"method": method, "target": target, "signed": is_signed}
         told |= {name: headers[name] for name in ["if-match", "if-none-match"] if name in headers}
         fault = faults.pop(0) if faults else None
         if fault:
             say({"request": told | {"status": fault["status"]}})
             start_response(f"{fault['status']} Fault", [("content-type", "application/xml")])
-            return [f"<Error><Code>{fault['code']}</Code><Message>no</Message></Error>".encode()]
+            return [f"<Error><Code>{fault['code']}</Code><Message>{fault['message']}</Message></Error>".encode()]
 
         def started(status, response_headers, exc_info=None):
             say({"request": told | {"status": int(status.split()[0])}})
@@ -121,5 +107,6 @@ for line in sys.stdin:
         server = serve(port)
         say({"done": True})
     elif "fail" in order:
-        faults += [{"status": order["fail"], "code": order.get("code", "InternalError")}] * order.get("times", 1)
+        fault = {"status": order["fail"], "code": order.get("code", "InternalError"), "message": order.get("message", "no")}
+        faults += [fault] * order.get("times", 1)
         say({"done": True})

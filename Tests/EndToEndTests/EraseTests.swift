@@ -26,8 +26,10 @@ import Testing
         folder.program("/usr/bin/grep", "-rqF", text, folder.file("d")).status == 0
     }
 
-    private func send(_ text: String, _ folder: CommandLineFolder, as user: String) throws -> String {
-        let sent = folder.crowbar("send", "general", text, "--as", user)
+    private func send(
+        _ text: String, _ folder: CommandLineFolder, as user: String, to channel: String = "general"
+    ) throws -> String {
+        let sent = folder.crowbar("send", channel, text, "--as", user)
         #expect(sent.status == 0, "\(sent.error)")
         return String(sent.output.dropLast())
     }
@@ -86,11 +88,16 @@ import Testing
         #expect(folder.crowbar("token", "ann").status == 0)
         #expect(folder.crowbar("hooks", "add", "ci", "general").status == 0)
         for number in 0..<3 { _ = try send("swordfish \(number)", folder, as: "ann") }
+        for channel in ["den", "vault"] {
+            #expect(folder.crowbar("channel", "add", channel, "--private", "--as", "bob").status == 0)
+            #expect(folder.crowbar("channel", "invite", channel, "ann", "--as", "bob").status == 0)
+        }
+        _ = try send("open up", folder, as: "ann", to: "den")
         _ = try send("marlin", folder, as: "bob")
         if !isRunning { end(server.pid) }
         let erased = folder.crowbar("erase", "user", "ann", "--yes")
         #expect(erased.status == 0, "\(erased.error)")
-        #expect(erased.output.contains("user 'ann' erased: messages deleted: 3, "), "\(erased.output)")
+        #expect(erased.output.contains("user 'ann' erased: messages deleted: 4, "), "\(erased.output)")
         #expect(erased.error.contains("100 % of the log"), "\(erased.error)")
         let stranger = folder.crowbar("erase", "user", "nobody", "--yes")
         #expect(stranger.status == 1 && stranger.error.contains("there is no user 'nobody'"), "\(stranger.error)")
@@ -105,9 +112,19 @@ import Testing
         let all = events(folder).map { String(decoding: $0.bytes, as: UTF8.self) }
         #expect(all.contains { $0.contains("marlin") })
         #expect(!all.contains { $0.contains("swordfish") })
-        #expect(all.filter { $0.contains(#""erased":true"#) }.count == 3)
+        #expect(all.filter { $0.contains(#""erased":true"#) }.count == 4)
         #expect(all.contains { $0.contains("USER_REGISTERED") && $0.contains(#""name":"erased""#) })
         #expect(folder.poll { !filesHave("swordfish", folder) })
+        // The user is in no channel and cannot be invited; what helps a disabled user is not advised.
+        let gone = all.filter { $0.contains("USER_LEFT_CHANNEL") || $0.contains("USER_REMOVED") }
+        #expect(gone.count == 3 && gone.allSatisfy { $0.contains(#""userId":"ann""#) }, "\(gone)")
+        let invited = folder.crowbar("channel", "invite", "vault", "ann", "--as", "bob")
+        #expect(invited.status == 1 && invited.error.contains("the user 'ann' was erased"), "\(invited.error)")
+        for verb in [["token", "ann"], ["user", "enable", "ann"]] {
+            let refused = folder.verb(verb)
+            let isRight = refused.error.contains("was erased") && !refused.error.contains("enable ann")
+            #expect(refused.status == 1 && isRight, "\(refused.error)")
+        }
     }
 
     /// A client that goes on sending with a token that the server has looked up before is not faster than the erasing.

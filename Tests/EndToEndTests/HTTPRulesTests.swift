@@ -1,6 +1,6 @@
 import Testing
 
-/// `[http] hosts` and `trusted_proxies`, as the real program reads them.
+/// `[http] hosts`, `trusted_proxies` and `cors`, as the real program reads them.
 @Suite struct HTTPRulesTests {
     @Test(
         arguments: [
@@ -14,6 +14,10 @@ import Testing
                 "trusted_proxies = [\"nginx\"]",
                 "crowbar.toml:2: http.trusted_proxies: 'nginx' is no IP address or network"
             ),
+            ("cors = [\"https://page.example.org\", \"http://localhost:3000\"]", nil),
+            ("cors = [\"*\"]", "crowbar.toml:2: http.cors: '*' allows every page; list the origins one by one"),
+            ("cors = [\"https://page.example.org/\"]", "must not end in '/': an origin has no path"),
+            ("cors = \"https://page.example.org\"", "http.cors: must be an array of strings"),
             ("trusted_proxies = [\"10.0.0.0/33\"]", "'10.0.0.0/33' is no IP address or network"),
             ("trusted_proxy = [\"10.0.0.0/8\"]", "trusted_proxy: unknown key"),
         ] as [(String, String?)])

@@ -35,8 +35,13 @@ import Testing
         #expect(try await post(path, #"{"text":"built"}"#, server.port) == "204")
         #expect(folder.crowbar("events", "export").output.contains(#""userId":"incoming/ci""#))
         let listed = folder.crowbar("hooks", "list").output.split(separator: "\n").last ?? ""
-        #expect(listed.wholeMatch(of: /ci +general +20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/) != nil, "\(listed)")
+        let row = /ci +message +general +20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/
+        #expect(listed.wholeMatch(of: row) != nil, "\(listed)")
         #expect(folder.crowbar("hooks", "list", "--json").output.contains(#""channelId":"general""#))
+        let cognito = folder.crowbar("hooks", "add", "pool", "--kind", "cognito")
+        #expect(cognito.status == 1 && cognito.error.contains("needs [auth.oidc]"), "\(cognito.error)")
+        #expect(folder.crowbar("hooks", "add", "pool", "general", "--kind", "cognito").status == 64)
+        #expect(folder.crowbar("hooks", "add", "pool").error.contains("needs one"))
         for name in ["d/accounts.db", "serve.err", "serve.out"] {
             #expect(!folder.read(name).contains(path.dropFirst("/hooks/".count)), "\(name) tells the token")
         }

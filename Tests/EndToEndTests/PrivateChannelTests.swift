@@ -27,27 +27,33 @@ import Testing
         return String(folder.crowbar("token", user).output.dropLast())
     }
 
-    @Test func theOperatorMakesInvitesAndRemovesAndReadersSeeIt() async throws {
-        let folder = CommandLineFolder()
+    /// A server on which ann has a private channel with a secret in it, and the tokens of ann and bob.
+    private func board(_ folder: CommandLineFolder) throws -> (port: String, pid: pid_t, ann: String, bob: String) {
         folder.write("crowbar.toml", Self.toml)
         let server = try #require(folder.serve())
-        defer {
-            kill(server.pid, SIGKILL)
-            _ = CommandLineFolder.wait(server.pid)
-        }
         let (ann, bob) = (token(folder, "ann"), token(folder, "bob"))
-        let root = token(folder, "root", "--admin")
         #expect(folder.crowbar("channel", "add", "board", "--private", "--as", "ann").status == 0)
         #expect(folder.crowbar("send", "board", "a secret", "--as", "ann").status == 0)
+        return (server.port, server.pid, ann, bob)
+    }
+
+    @Test func theOperatorMakesInvitesAndRemovesAndReadersSeeIt() async throws {
+        let folder = CommandLineFolder()
+        let (port, pid, ann, bob) = try board(folder)
+        defer {
+            kill(pid, SIGKILL)
+            _ = CommandLineFolder.wait(pid)
+        }
+        let root = token(folder, "root", "--admin")
 
         func sees(_ token: String, _ query: String = "") async throws -> Bool {
-            try await get(server.port, token, query).contains { $0.contains("a secret") }
+            try await get(port, token, query).contains { $0.contains("a secret") }
         }
         #expect(try await sees(ann))
         #expect(try await !sees(bob))
         #expect(try await !sees(root))
         #expect(try await sees(root, "?all=true"))
-        #expect(try await get(server.port, bob, "?all=true").last == "403")
+        #expect(try await get(port, bob, "?all=true").last == "403")
         #expect(folder.read("serve.err").contains("audit: an admin reads all channels, private ones too"))
 
         // Only a member invites, and --as is meant as it stands; nobody is invited who is not there.
@@ -57,7 +63,7 @@ import Testing
         let invited = folder.crowbar("channel", "invite", "board", "bob", "--as", "ann")
         #expect(invited.status == 0, "\(invited.error)")
         #expect(folder.crowbar("channel", "invite", "board", "bob").error.contains("is invited to 'board' already"))
-        let invitations = try await get(server.port, bob, "?type=USER_INVITED")
+        let invitations = try await get(port, bob, "?type=USER_INVITED")
         #expect(invitations.count == 2 && invitations[0].contains(#""invitee":"bob""#), "\(invitations)")
         let listed = folder.crowbar("channel", "list").output.split(separator: "\n").last ?? ""
         // Ann alone: the command line's own user, who joined to invite and was refused, is out again.
@@ -92,26 +98,22 @@ import Testing
     /// the command line sees both.
     @Test func theOperatorSeesBothChannelsOfOneId() async throws {
         let folder = CommandLineFolder()
-        folder.write("crowbar.toml", Self.toml)
-        let server = try #require(folder.serve())
+        let (port, pid, ann, bob) = try board(folder)
         defer {
-            kill(server.pid, SIGKILL)
-            _ = CommandLineFolder.wait(server.pid)
+            kill(pid, SIGKILL)
+            _ = CommandLineFolder.wait(pid)
         }
-        let (ann, bob) = (token(folder, "ann"), token(folder, "bob"))
-        #expect(folder.crowbar("channel", "add", "board", "--private", "--as", "ann").status == 0)
-        #expect(folder.crowbar("send", "board", "a secret", "--as", "ann").status == 0)
         for (user, type) in [(ann, "DESTROY_CHANNEL"), (bob, "CREATE_CHANNEL")] {
             let outcome = folder.program([
                 "/usr/bin/curl", "-sS", "--max-time", "20", "-H", "Authorization: Bearer \(user)", "--data-binary",
-                #"{"type":"\#(type)","channelId":"board"}"#, "http://127.0.0.1:\(server.port)/api/commands",
+                #"{"type":"\#(type)","channelId":"board"}"#, "http://127.0.0.1:\(port)/api/commands",
             ])
             #expect(outcome.output.contains("eventId"), "\(outcome)")
         }
         #expect(folder.crowbar("send", "board", "open", "--as", "bob").status == 0)
         for user in [ann, bob] {
             for query in ["", "?channel=board"] {
-                let lines = try await get(server.port, user, query)
+                let lines = try await get(port, user, query)
                 #expect(lines.contains { $0.contains(#""open""#) } && !lines.contains { $0.contains("secret") })
             }
         }

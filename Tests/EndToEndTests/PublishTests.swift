@@ -108,6 +108,28 @@ import Testing
         #expect(table.contains("PUBLISHING") && table.contains("current, current"), "\(table)")
         #expect(folder.list("d").allSatisfy { !$0.contains("www") })
 
+        // What is erased leaves both, and the command names them.
+        run(folder, "user", "add", "root", "--admin")
+        run(folder, "user", "add", "bob")
+        let text = folder.crowbar("send", "general", "swordfish", "--as", "bob")
+        run(folder, "send", "news.2", "swordfish too", "--as", "bob")
+        try await poll("the texts") { isSame(paths) && folder.read("www/messages/news.2.json").contains("swordfish") }
+        try await poll("the texts in the bucket") { try await isSameInBucket(paths) }
+        let erased = folder.crowbar("erase", "message", "general", String(text.output.dropLast()), "--yes")
+        #expect(erased.status == 0 && erased.output.contains("which the server replaces now"), "\(erased.output)")
+        #expect(erased.output.contains("  www\n  s3://chat-views/live\nnot reached:\n"), "\(erased.output)")
+        #expect(erased.output.contains("  earlier versions of objects below s3://chat-views/live, if the bucket"))
+        try await poll("erased in the folder") { !folder.read("www/messages/general.json").contains("swordfish") }
+        try await poll("erased in the bucket") {
+            try await object("live/messages/general.json").map { !$0.contains("swordfish") } ?? false
+        }
+        let user = folder.crowbar("erase", "user", "bob", "--yes", "--json")
+        #expect(user.output.contains(#""published":["www","s3://chat-views/live"],"notReached":["earlier"#))
+        try await poll("the user in the folder") {
+            isSame(paths) && folder.shell("grep -r 'swordfish\\|\"bob\"' www").status == 1
+        }
+        try await poll("the user in the bucket") { try await isSameInBucket(paths) }
+
         // A channel that goes, and what happens to the folder while the server is down.
         let token = String(folder.crowbar("token", "ann").output.dropLast())
         let destroyed = folder.program(
@@ -152,6 +174,8 @@ import Testing
         for verb in ["check", "serve"] {
             let outcome = folder.crowbar(verb)
             #expect(outcome.status == 1 && outcome.error.contains("lies in the data folder"), "\(outcome.error)")
+            // Whether it is there or can be made is no question then.
+            #expect(outcome.error.split(separator: "\n").filter { $0.contains("www") }.count == 1, "\(outcome.error)")
         }
         #expect(folder.list("d").isEmpty)
     }
@@ -169,6 +193,7 @@ import Testing
             "endpoint: '169.254.169.254' is an address that no store can have"
         ),
         ("to = \"www\"\nregion = \"r\"", "region: is for \"s3://…\" only"),
+        ("to = \"s3:/bucket\"", "to: must be \"s3://BUCKET/PREFIX\", with two slashes; a folder of that name is"),
         ("to = \"www\"\nviews = [\"search\"]", "views[0]: 'search' is never published"),
         ("to = \"www\"\nviews = [\"message\"]", "did you mean \"messages\"?"),
         ("to = \"www\"\nviews = []", "views: must name at least one view"),
@@ -181,13 +206,63 @@ import Testing
             "profile: is of no use with credentials"
         ),
         (
-            "to = \"s3://bucket\"\nregion = \"r\"\ncredentials_file = \"/nonexistent\"",
-            "credentials_file: '/nonexistent' cannot be read: No such file or directory"
+            "to = \"s3://bucket\"\nregion = \"r\"\ncredentials_file = \"/no/such/file\"",
+            "credentials_file: '/no/such/file' cannot be read: No such file or directory"
         ),
     ]) func whatIsWrongIsSaid(_ keys: String, _ error: String) {
         let folder = CommandLineFolder()
         folder.write("crowbar.toml", Self.toml("[[views.publish]]\n\(keys)"))
         let outcome = folder.crowbar("check")
         #expect(outcome.status == 1 && outcome.error.contains(error), "\(outcome.error)")
+        // One mistake is one line, with its place.
+        let lines = outcome.error.split(separator: "\n").filter { !$0.hasPrefix("note: ") }
+        #expect(lines.count == 1 && lines.allSatisfy { $0.contains("crowbar.toml:") }, "\(outcome.error)")
+    }
+
+    @Test func allMistakesOfAllTargetsAreSaid() {
+        let folder = CommandLineFolder()
+        folder.write(
+            "crowbar.toml",
+            """
+            [http]
+            listen = "127.0.0.1:0"
+            [[views.publish]]
+            to = "s3://bucket"
+            every = "1ms"
+            [[views.publish]]
+            to = "gs://x"
+            views = ["unread", "mesages"]
+            [limits]
+            commands_burst = 5
+            """)
+        let outcome = folder.crowbar("check")
+        let lines = outcome.error.split(separator: "\n").filter { $0.hasPrefix("crowbar: ") }
+        let places = lines.map { $0.split(separator: ":").prefix(4).dropFirst().joined(separator: ":") }
+        #expect(
+            places == [
+                " crowbar.toml:3: views.publish[0].region", " crowbar.toml:5: views.publish[0].every",
+                " crowbar.toml:7: views.publish[1].to", " crowbar.toml:8: views.publish[1].views[0]",
+                " crowbar.toml:8: views.publish[1].views[1]", " crowbar.toml:10: limits.commands_burst",
+            ], "\(outcome.error)")
+        folder.write("crowbar.toml", "[auth]\nanonymous_read = true\n[views.publish]\nto = \"www\"\n")
+        let single = folder.crowbar("check").error
+        #expect(
+            single.contains("crowbar.toml:3: views.publish: must be an array of tables: write [[views.publish]] with"))
+    }
+
+    @Test func aFolderWithFilesAndWithoutOurMarkIsNoted() {
+        let folder = CommandLineFolder()
+        folder.write("crowbar.toml", Self.toml("[[views.publish]]\nto = \"www\""))
+        folder.makeFolder("plugins.d")
+        folder.makeFolder("www")
+        #expect(!folder.crowbar("check").error.contains("www"))
+        folder.write("www/index.html", "mine")
+        let noted = folder.crowbar("check")
+        #expect(noted.status == 0, "\(noted.error)")
+        #expect(
+            noted.error.contains(
+                "note: crowbar.toml:7: views.publish[0].to: the folder 'www' has files but no '.crowbar-published'"))
+        folder.write("www/.crowbar-published", "log: e1\n")
+        #expect(!folder.crowbar("check").error.contains("www"))
     }
 }

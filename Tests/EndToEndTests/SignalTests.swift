@@ -124,6 +124,9 @@ import Testing
             #expect(lines(expected) == 1, "\(folder.read("serve.err"))")
         }
         hangup("nothing in it needs a restart")
+        // What was applied is said, once.
+        folder.write("crowbar.toml", Self.toml + "\n[limits]\ncommands_per_second = 5\n")
+        hangup("applied=limits.commands")
         folder.write(
             "crowbar.toml", "data = \"e\"\n[http]\nlisten = \"127.0.0.1:1\"\n[auth]\nanonymous_read = true\n")
         hangup("data, http.listen, auth.anonymous_read")
@@ -142,7 +145,7 @@ import Testing
         // A folder that has gone stops nothing.
         #expect(rmdir(folder.file("plugins.d")) == 0)
         kill(server.pid, SIGHUP)
-        #expect(folder.poll { lines("signal received, reloading") == 6 })
+        #expect(folder.poll { lines("signal received, reloading") == 7 })
         #expect(folder.crowbar("status").status == 0)
     }
 }

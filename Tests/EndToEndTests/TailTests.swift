@@ -60,5 +60,12 @@ import Testing
             return line.dropFirst(12).split(separator: "\"").first.map(String.init)
         }
         #expect(ids.filter { $0.count < 6 } == (0..<count).map { "e\($0)" })
+        // Where to go on once the server runs again.
+        kill(server.pid, SIGTERM)
+        #expect(
+            folder.poll {
+                folder.read("tail.err").contains("the server stopped; follow on with --after e\(count - 1)\n")
+            },
+            "\(folder.read("tail.err"))")
     }
 }

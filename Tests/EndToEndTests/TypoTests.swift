@@ -62,7 +62,7 @@ import Testing
                 good: "\"127.0.0.1:0\"", bad: "\"127.0.0.1\"",
                 error: "http.listen: must be HOST:PORT, as \"127.0.0.1:8080\""),
             Typo(
-                good: "cors =", bad: "cros =", error: "http.cros: unknown key; there are listen, hosts, trusted_proxies"
+                good: "cors =", bad: "cros =", error: "http.cros: unknown key; did you mean 'cors'?"
             ),
             Typo(
                 good: "\"closed\"", bad: "\"closde\"",

@@ -101,6 +101,23 @@ import Testing
         #expect(outcome.error.contains("needs a command: "), "\(outcome.error)")
     }
 
+    /// A word that is no command and resembles none: which commands there are.
+    @Test(
+        arguments: [
+            (["xyz"], "there is no command 'xyz'; there are serve, status, check, "),
+            (["channel", "xyz"], "there is no command 'channel xyz'; there are add, list, invite, remove; "),
+            (["events", "xyz"], "there are tail, export"), (["user", "xyz"], "there are add, list, show"),
+            (["hooks", "xyz"], "there are add"), (["cursor", "xyz"], "there are show, set"),
+            (["dead-letters", "xyz"], "there are "), (["erase", "xyz"], "there are message, user"),
+            (["views", "xyz"], "there are list, rebuild"), (["plugins", "xyz"], "there are list, show"),
+        ] as [([String], String)])
+    func anUnknownCommandListsWhatThereIs(_ words: [String], _ text: String) {
+        let outcome = CommandLineFolder().verb(words)
+        #expect(outcome.status == 64 && outcome.output.isEmpty, "\(outcome)")
+        #expect(outcome.error.hasPrefix("crowbar: ") && outcome.error.contains(text), "\(outcome.error)")
+        #expect(outcome.error.split(separator: "\n").count == 1, "\(outcome.error)")
+    }
+
     @Test(arguments: ["--help", "-h"]) func theLauncherSaysWhatItIs(_ flag: String) {
         let launcher = CommandLineFolder.binary + "-launch"
         let outcome = CommandLineFolder().program(launcher, flag)
@@ -116,5 +133,11 @@ import Testing
         #expect(check.error.contains("'crowbar.tml' is not read"))
         folder.write("crowbar.toml", "")
         #expect(!folder.crowbar("check").error.contains("crowbar.tml"))
+        let empty = CommandLineFolder()
+        let none = empty.crowbar("check").error
+        #expect(none.contains("note: there is no 'crowbar.toml' in '"), "\(none)")
+        #expect(none.contains("so the defaults and the environment are used"), "\(none)")
+        empty.write("crowbar.toml", "")
+        #expect(!empty.crowbar("check").error.contains("there is no 'crowbar.toml'"))
     }
 }

@@ -18,9 +18,11 @@ struct VerbTree {
 
         /// What it wants besides.
         var extra: [String] {
-            switch words.first {
+            if words == ["user", "link"] { return ["--sub", "s-1"] }
+            return switch words.first {
             case "replay": ["--from", "beginning"]
             case "erase": ["--yes"]
+            case "page": ["--api", "http://127.0.0.1:1"]
             case "plugins" where words.last == "new": ["--lang", "python"]
             default: []
             }

@@ -39,6 +39,8 @@ import Testing
         }
         let unknown = folder.crowbar("views", "rebuild", "nothing")
         #expect(unknown.status == 1 && unknown.error.contains("there are users, channels, messages, search"))
+        let near = folder.crowbar("views", "rebuild", "mesages")
+        #expect(near.status == 1 && near.error.contains("; did you mean 'messages'?"), "\(near.error)")
         let path = folder.crowbar("views", "rebuild", "allchannels")
         #expect(path.status == 1 && path.error.contains("'allchannels' is answered from 'channels'"), "\(path.error)")
         try oneChannel(folder)
@@ -74,6 +76,7 @@ import Testing
         ] {
             let outcome = folder.verb(["views", "rebuild"] + arguments)
             #expect(outcome.status == 1 && outcome.error.contains(reason), "\(outcome.error)")
+            #expect(!outcome.error.contains("%"), "\(outcome.error)")
         }
         let nameless = folder.verb(["views", "rebuild", "--channel", "general"])
         #expect(nameless.status == 64 && nameless.error.contains("--channel needs a view"), "\(nameless)")

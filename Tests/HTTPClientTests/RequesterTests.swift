@@ -59,13 +59,16 @@ import Testing
         let listener = SilentListener()
         let requester = try #require(HTTPRequester(userAgent: "test/1"))
         let call = try call(listener.port, .endpoint(isNamed: true))
-        let task = Task { await requester.send(call, call.lines(nil, at: 0)) }
-        // It is under way once somebody has knocked.
-        let accepted = accept(listener.descriptor, nil, nil)
-        defer { close(accepted) }
-        #expect(accepted >= 0)
-        task.cancel()
-        #expect(await task.value == .failed(code: "cancelled", message: "the request was given up"))
+        let ended = await withTaskGroup(of: Outcome.self) { group in
+            group.addTask { await requester.send(call, call.lines(nil, at: 0)) }
+            // It is under way once somebody has knocked.
+            let accepted = accept(listener.descriptor, nil, nil)
+            defer { close(accepted) }
+            #expect(accepted >= 0)
+            group.cancelAll()
+            return await group.next()
+        }
+        #expect(ended == .failed(code: "cancelled", message: "the request was given up"))
         // The next one finds the thread free.
         let denied = try self.call(listener.port, AddressFilter(leave: .none))
         guard case .failed("denied", _) = await requester.send(denied, denied.lines(nil, at: 0)) else {

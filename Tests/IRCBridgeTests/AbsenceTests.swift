@@ -7,19 +7,15 @@ import Testing
 @Suite struct AbsenceTests {
     private static let caps = ":batch echo-message labeled-response message-tags"
 
-    private func joined(labels: Bool = false) throws -> NetworkMachine {
+    private func joined(labels: Bool = false) throws -> Relay {
         let begin = labels ? [":s CAP * LS \(Self.caps)", ":s CAP * ACK \(Self.caps)"] : []
         var machine = try Tables.machine(hearing: begin + [":s 001 crow :Welcome"])
         _ = machine.received(Tables.line(":crow!crow@host JOIN #room"), now: -100)
-        machine.lastHeard = 0
+        machine.connection.lastHeard = 0
         return machine
     }
 
-    private func hear(_ machine: inout NetworkMachine, _ line: String, now: Instant = 0) -> [NetworkAction] {
-        machine.received(Tables.line(line), now: now)
-    }
-
-    private func rejections(_ actions: [NetworkAction]) -> [String] {
+    private func rejections(_ actions: [RelayAction]) -> [String] {
         actions.compactMap { if case .plugin(.reject(_, _, let message, true)) = $0 { message } else { nil } }
     }
 
@@ -91,7 +87,7 @@ import Testing
     @Test func aChannelThatTakesTheClientAndThenDeniesItIsADeadLetterAfterTwoTries() throws {
         var machine = try joined()
         _ = machine.deliver(Tables.event(1), now: 0)
-        var (now, all): (Instant, [NetworkAction]) = (0, [])
+        var (now, all): (Instant, [RelayAction]) = (0, [])
         for _ in 0..<200 where rejections(all).isEmpty {
             var actions = machine.tick(now: now)
             if actions.lines.contains("JOIN #room") { actions += hear(&machine, ":crow!c@h JOIN #room", now: now) }

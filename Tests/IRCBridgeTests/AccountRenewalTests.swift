@@ -19,12 +19,8 @@ import Testing
     private static let plain = "AUTHENTICATE YnJpZGdlAGJyaWRnZQBzZXNhbWU="
     private static let loggedOut = ":s 901 crow crow!c@host :You are now logged out"
 
-    private func hear(_ machine: inout NetworkMachine, _ line: String, now: Instant) -> [NetworkAction] {
-        machine.received(Tables.line(line), now: now)
-    }
-
-    private func machine(_ more: String, _ lines: [String]) throws -> NetworkMachine {
-        var machine = NetworkMachine(config: try Tables.network(more), links: [try Tables.link()], plugin: "irc")
+    private func machine(_ more: String, _ lines: [String]) throws -> Relay {
+        var machine = Relay(config: try Tables.network(more), links: [try Tables.link()], plugin: "irc")
         _ = machine.start(now: 0)
         _ = machine.connected(nonce: "n", now: 0)
         for line in lines { _ = hear(&machine, line, now: 0) }
@@ -62,7 +58,7 @@ import Testing
         #expect(hear(&machine, ":s 903 crow :SASL authentication successful", now: 42).lines == [])
         #expect(hear(&machine, ":s PONG s :crowbar-2", now: 43).acks == [1])
         #expect(machine.health?.level == .ok && machine.servicesProblems == [])
-        #expect(machine.account.due == nil)
+        #expect(machine.connection.account.due == nil)
     }
 
     /// How a proof is begun: the capability stays where only the account is gone.
@@ -109,7 +105,7 @@ import Testing
         #expect(machine.health?.level == .degraded)
         #expect(machine.health?.message.contains(words) == true, "\(machine.health?.message ?? "")")
         // The connection stays, and what a SASL failure at registration ends does not end here.
-        guard case .registered = machine.phase else { return #expect(Bool(false), "not registered") }
+        guard case .registered = machine.connection.phase else { return #expect(Bool(false), "not registered") }
         let again = machine.tick(now: 140).lines
         let isOffered = !lines.contains(":s CAP crow DEL :sasl") && words != "by EXTERNAL only"
         #expect(again.contains { $0.contains("sasl") || $0 == "AUTHENTICATE PLAIN" } == isOffered)
@@ -129,12 +125,10 @@ import Testing
     }
 
     @Test func aUsersConnectionHasNoAccount() throws {
-        var machine = NetworkMachine(puppet: try Tables.network().ofPuppet("ann", name: "Ann"), plugin: "irc")
-        _ = machine.start(now: 0)
-        _ = machine.connected(now: 0)
+        var machine = try Tables.puppet("ann", name: "Ann")
         let lines = [":s 001 ann :Welcome", Self.loggedOut, ":s CAP ann DEL :sasl", ":s CAP ann NEW :sasl"]
         #expect(lines.flatMap { hear(&machine, $0, now: 40).lines } == [])
-        #expect(machine.account.isFine)
+        #expect(machine.connection.account.isFine)
     }
 
     // MARK: - NickServ
@@ -225,7 +219,7 @@ import Testing
     }
 }
 
-extension [NetworkAction] {
+extension [RelayAction] {
     /// Whether a delivery is given up.
     fileprivate var isRejected: Bool {
         contains { if case .plugin(.reject) = $0 { true } else { false } }

@@ -6,19 +6,19 @@ import Testing
 /// What is said of the time without a connection.
 @Suite struct BacklogTests {
     /// A machine that is registered and in its channels at the instant 100, which is second 1,100 of Unix.
-    private func machine(_ more: String, links: [LinkConfig]? = nil) throws -> NetworkMachine {
+    private func machine(_ more: String, links: [LinkConfig]? = nil) throws -> Relay {
         let links = try links ?? [Tables.link()]
-        var machine = NetworkMachine(config: try Tables.network(more), links: links, plugin: "irc")
-        machine.unixStart = 1000
+        var machine = Relay(config: try Tables.network(more), links: links, plugin: "irc")
+        machine.connection.unixStart = 1000
         _ = machine.start(now: 0)
         connect(&machine, now: 100)
         return machine
     }
 
-    private func connect(_ machine: inout NetworkMachine, now: Instant) {
+    private func connect(_ machine: inout Relay, now: Instant) {
         _ = machine.connected(now: now)
         _ = machine.received(Tables.line(":s 001 crow :Welcome"), now: now)
-        for link in machine.links {
+        for link in machine.connection.links {
             _ = machine.received(Tables.line(":crow!crow@host JOIN \(link.target)"), now: now)
         }
     }
@@ -34,7 +34,7 @@ import Testing
             queue: "net", delivery: delivery, position: delivery, event: Array(json.utf8))
     }
 
-    private func texts(_ actions: [NetworkAction]) -> [String] {
+    private func texts(_ actions: [RelayAction]) -> [String] {
         actions.lines.filter { $0.hasPrefix("PRIVMSG") }.map { String($0.dropFirst("PRIVMSG ".count)) }
     }
 

@@ -24,11 +24,7 @@ import Testing
         ":soju 001 crow :Welcome", "@time=2026-01-02T03:04:05.000Z :crow!crow@host JOIN #room",
     ]
 
-    private func hear(_ machine: inout NetworkMachine, _ line: String, now: Instant = 0) -> [NetworkAction] {
-        machine.received(Tables.line(line), now: now)
-    }
-
-    private func messages(_ actions: [NetworkAction]) -> [String] {
+    private func messages(_ actions: [RelayAction]) -> [String] {
         actions.commands.compactMap { json in
             json.contains("SEND_MESSAGE") ? json.firstRange(of: #""message":""#).map { json[$0.upperBound...] } : nil
         }.map { String($0.prefix { $0 != "\"" }) }
@@ -79,7 +75,7 @@ import Testing
 
     /// A bouncer gives the server's answers to all its clients, of which others may be bridges too.
     @Test func theAnswerToAnotherClientsQuestionConfirmsNothing() throws {
-        var machine = NetworkMachine(config: try Tables.network(), links: [try Tables.link()], plugin: "irc")
+        var machine = Relay(config: try Tables.network(), links: [try Tables.link()], plugin: "irc")
         _ = machine.start(now: 0)
         _ = machine.connected(nonce: "Ab+c/1234567890", now: 0)
         for line in Self.zncBegin { _ = hear(&machine, line) }
@@ -158,7 +154,7 @@ import Testing
     func otherWordsAreNotTheBouncers(line: String) throws {
         var machine = try Tables.machine(hearing: Self.zncBegin)
         _ = hear(&machine, line)
-        #expect(machine.bouncer.lost == nil, "\(line)")
+        #expect(machine.connection.bouncer.lost == nil, "\(line)")
         #expect(machine.deliver(Tables.event(1), now: 0).lines.first == "PRIVMSG #room :<Ann> hello")
     }
 
@@ -168,10 +164,10 @@ import Testing
         _ = hear(&machine, ":local PONG x")
         _ = machine.deliver(Tables.event(1), now: 0)
         _ = hear(&machine, ":-bip!bip@b.i.p KICK #room crow :Server disconnected, reconnecting")
-        #expect(machine.bouncer.lost != nil)
+        #expect(machine.connection.bouncer.lost != nil)
         let back = hear(&machine, ":crow!crow@host JOIN #room")
         #expect(back.lines == ["PRIVMSG #room :<Ann> hello", "NAMES #crowbar-2"])
-        #expect(machine.bouncer.lost == nil)
+        #expect(machine.connection.bouncer.lost == nil)
     }
 
     @Test func aBouncerThatHasNoServerFromTheBeginningIsWaitedFor() throws {
@@ -195,7 +191,7 @@ import Testing
         #expect(welcomes.flatMap { hear(&machine, $0, now: 60).lines } == ["JOIN #room"])
         #expect(hear(&machine, welcomes[0], now: 60.9).lines == [])
         #expect(hear(&machine, ":irc.test 001 #room :Welcome", now: 61).lines == ["JOIN #room"])
-        #expect(machine.nick == "crow")
+        #expect(machine.connection.nick == "crow")
     }
 
     /// A word that was misread does not hold the bridge for ever.
@@ -214,8 +210,8 @@ import Testing
     // MARK: - Playback
 
     /// A machine whose chat has a message of three o'clock last.
-    private func away(_ begin: [String]) throws -> NetworkMachine {
-        var machine = NetworkMachine(config: try Tables.network(), links: [try Tables.link()], plugin: "irc")
+    private func away(_ begin: [String]) throws -> Relay {
+        var machine = Relay(config: try Tables.network(), links: [try Tables.link()], plugin: "irc")
         let state = ##"{"last":{"#room":"timestamp=2026-01-02T03:00:00.000Z"}}"##
         machine.restore(NetworkState(try JSON(parsing: Array(state.utf8))))
         _ = machine.start(now: 0)
@@ -224,7 +220,7 @@ import Testing
         return machine
     }
 
-    private func play(_ machine: inout NetworkMachine, _ lines: [String]) -> [String] {
+    private func play(_ machine: inout Relay, _ lines: [String]) -> [String] {
         lines.flatMap { messages(hear(&machine, $0)) }
     }
 
@@ -300,6 +296,6 @@ import Testing
     /// The host that bip shows the client under is not the one that the server shows.
     @Test func aBouncersMaskIsNotBelieved() throws {
         let machine = try Tables.machine(hearing: Self.plainBegin)
-        #expect(machine.isMaskAssumed)
+        #expect(machine.connection.isMaskAssumed)
     }
 }

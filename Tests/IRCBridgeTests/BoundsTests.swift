@@ -4,12 +4,8 @@ import Testing
 
 /// What a server can make the bridge hold, which has an end each.
 @Suite(.timeLimit(.minutes(10))) struct BoundsTests {
-    private func joined(_ more: String = "", links: [LinkConfig]? = nil) throws -> NetworkMachine {
+    private func joined(_ more: String = "", links: [LinkConfig]? = nil) throws -> Relay {
         try Tables.machine(more, links: links, hearing: [":s 001 crow :x", ":crow!c@host JOIN #room"])
-    }
-
-    private func hear(_ machine: inout NetworkMachine, _ line: String, now: Instant = 0) -> [NetworkAction] {
-        machine.received(Tables.line(line), now: now)
     }
 
     @Test func nobodyOfAnotherChannelIsNoted() throws {
@@ -134,13 +130,13 @@ import Testing
             _ = hear(&machine, ":s 353 crow = #room :" + names[start..<start + 50].joined(separator: " "))
         }
         var commands = hear(&machine, ":s 366 crow #room :End").commands
-        #expect(commands.count == 2 * NetworkMachine.mostArrivals)
+        #expect(commands.count == 2 * Relay.mostArrivals)
         // The chat does not keep up.
         #expect(machine.setListening(false, now: 0) == [])
         #expect(machine.tick(now: 1).commands == [])
         _ = hear(&machine, ":n999!n@h PART #room")
         commands += machine.setListening(true, now: 2).commands
-        #expect(commands.count == 4 * NetworkMachine.mostArrivals)
+        #expect(commands.count == 4 * Relay.mostArrivals)
         // It does: time is enough.
         for _ in 0..<10 {
             guard let wake = machine.wake(now: 2), wake < 3 else { break }
@@ -187,7 +183,7 @@ import Testing
             _ = hear(&machine, ":s 005 crow \(name)\(name.hasSuffix(":") ? "" : "=")\(value) :are supported")
             let said = machine.deliver(Tables.event(1), now: 0)
             #expect(said.lines.first == "PRIVMSG #room :<Ann> hello", "\(name) \(value)")
-            #expect((510...8190).contains(machine.lines.longest))
+            #expect((510...8190).contains(machine.connection.lines.longest))
         }
     }
 

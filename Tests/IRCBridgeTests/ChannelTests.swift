@@ -7,19 +7,13 @@ import Testing
 @Suite struct ChannelTests {
     private func registered(
         _ targets: [String], flood: FloodBucket? = nil, supports: String? = nil
-    ) throws -> (machine: NetworkMachine, asked: [NetworkAction]) {
+    ) throws -> (machine: Relay, asked: [RelayAction]) {
         let links = try targets.map { try Tables.link(String($0.dropFirst()), $0) }
-        var machine = NetworkMachine(config: try Tables.network(), links: links, plugin: "irc")
-        _ = machine.start(now: 0)
-        _ = machine.connected(now: 0)
-        if let flood { machine.bucket = flood }
-        if let supports { machine.supports.take(supports.split(separator: " ").map(String.init)) }
+        var machine = try Tables.machine(links: links)
+        if let flood { machine.connection.bucket = flood }
+        if let supports { machine.connection.supports.take(supports.split(separator: " ").map(String.init)) }
         let asked = hear(&machine, ":s 001 crow :Welcome")
         return (machine, asked)
-    }
-
-    private func hear(_ machine: inout NetworkMachine, _ line: String, now: Instant = 0) -> [NetworkAction] {
-        machine.received(Tables.line(line), now: now)
     }
 
     @Test(
@@ -59,7 +53,7 @@ import Testing
     @Test func aServerThatDoesNotAnswerIsAskedAgain() throws {
         var (machine, asked) = try registered(["#room"])
         #expect(asked.lines == ["JOIN #room"])
-        _ = machine.tick(now: NetworkMachine.joinLimit)
+        _ = machine.tick(now: Relay.joinLimit)
         #expect(machine.wake(now: 20) == Membership.answerLimit)
         let late = machine.tick(now: Membership.answerLimit)
         #expect(late.health?.message.hasSuffix("not in #room: the server does not answer") == true)
@@ -70,17 +64,14 @@ import Testing
     }
 
     @Test func aUsersConnectionIsNotStuckEither() throws {
-        var puppet = NetworkMachine(puppet: try Tables.network().ofPuppet("ann", name: "ann"), plugin: "irc")
-        _ = puppet.start(now: 0)
-        _ = puppet.connected(now: 0)
+        var puppet = try Tables.puppet("ann")
         _ = hear(&puppet, ":s 001 ann :Welcome")
         let message = ChatMessage(channel: "general", author: "ann", what: .text("hi"))
         let entry = OutboundLedger.Entry(delivery: 1, message: message, targets: ["#room"])
         let asked = puppet.say(entry, [try Tables.link()], now: 0)
         #expect(asked.lines == ["JOIN #room"])
         let late = puppet.tick(now: Membership.answerLimit)
-        #expect(
-            late.contains { if case .plugin(.reject(1, _, _, _)) = $0 { true } else { false } })
+        #expect(late.contains(.refused(1)))
     }
 
     @Test(
@@ -103,15 +94,15 @@ import Testing
     }
 
     @Test func keysStandBeforeTheOthersAndNoLineIsTooLong() throws {
-        var machine = NetworkMachine(config: try Tables.network(), links: [], plugin: "irc")
-        machine.phase = .registered(since: 0)
+        var machine = Relay(config: try Tables.network(), links: [], plugin: "irc")
+        machine.connection.phase = .registered(since: 0)
         let long = "#" + String(repeating: "x", count: 190)
         let wanted: [(String, String?)] = [
             ("#a", nil), ("#b", "kb"), ("#c", nil), ("#d", "kd"), ("#e", "with,comma"), (long + "1", nil),
             (long + "2", nil), (long + "3", nil),
         ]
         for (name, key) in wanted {
-            machine.memberships[name] = Membership(name: name, key: key)
+            machine.connection.memberships[name] = Membership(name: name, key: key)
             machine.enqueue(.join(name))
         }
         let lines = machine.pump(0).lines
@@ -124,13 +115,13 @@ import Testing
     @Test func manyChannelsAreNoFlood() throws {
         let targets = (0..<50).map { "#\($0 + 100)" }
         var (machine, asked) = try registered(targets, flood: FloodBucket(burst: 2, rate: 1, now: 0))
-        machine.config.presence = .full
+        machine.connection.config.presence = .full
         _ = hear(&machine, ":s 005 crow WHOX :are supported")
         var (lines, now) = (asked.lines, 0.0)
         var (answered, toAnswer): (Int, [String]) = (0, lines)
         while now < 200, answered < 50 || lines.filter({ $0.hasPrefix("WHO") }).count < 50 {
             // All is answered at once.
-            var next: [NetworkAction] = []
+            var next: [RelayAction] = []
             for line in toAnswer where line.hasPrefix("JOIN") {
                 for name in line.dropFirst(5).split(separator: ",") {
                     next += hear(&machine, ":crow!c@h JOIN \(name)", now: now)
@@ -153,11 +144,11 @@ import Testing
     @Test func messagesTakeTurnsWithQuestions() throws {
         var (machine, _) = try registered(["#a"])
         _ = hear(&machine, ":crow!c@h JOIN #a")
-        machine.bucket = FloodBucket(burst: 1, rate: 1, now: 0)
-        _ = machine.bucket.take(now: 0)
+        machine.connection.bucket = FloodBucket(burst: 1, rate: 1, now: 0)
+        _ = machine.connection.bucket.take(now: 0)
         for i in 0..<5 {
-            machine.memberships["#w\(i)"] = Membership(name: "#w\(i)", key: nil)
-            machine.memberships["#w\(i)"]?.joined(now: 0)
+            machine.connection.memberships["#w\(i)"] = Membership(name: "#w\(i)", key: nil)
+            machine.connection.memberships["#w\(i)"]?.joined(now: 0)
             machine.enqueue(.who("#w\(i)"))
         }
         for i in Int64(1)...3 { _ = machine.deliver(Tables.event(i, "m\(i)", channel: "a"), now: 0) }

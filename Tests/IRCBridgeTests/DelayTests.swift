@@ -6,25 +6,21 @@ import Testing
 
 /// Messages that wait for long, and servers that are silent, in the status.
 @Suite struct DelayTests {
-    private func joined(_ more: String = "", links: [LinkConfig]? = nil) throws -> NetworkMachine {
+    private func joined(_ more: String = "", links: [LinkConfig]? = nil) throws -> Relay {
         let links = try links ?? [Tables.link()]
         let joins = links.map { ":crow!crow@host JOIN \($0.target)" }
         var machine = try Tables.machine(more, links: links, hearing: [":s 001 crow :Welcome"] + joins)
-        machine.unixStart = 1_800_000_000
+        machine.connection.unixStart = 1_800_000_000
         return machine
     }
 
-    private func hear(_ machine: inout NetworkMachine, _ line: String, now: Instant) -> [NetworkAction] {
-        machine.received(Tables.line(line), now: now)
-    }
-
-    private func warnings(_ actions: [NetworkAction]) -> [String] {
+    private func warnings(_ actions: [RelayAction]) -> [String] {
         actions.compactMap { if case .plugin(.log("warning", let message, _)) = $0 { message } else { nil } }
     }
 
     /// Lets time pass as the machine wants it to.
-    private func pass(_ machine: inout NetworkMachine, from start: Instant, to end: Instant) -> [NetworkAction] {
-        var (now, actions): (Instant, [NetworkAction]) = (start, [])
+    private func pass(_ machine: inout Relay, from start: Instant, to end: Instant) -> [RelayAction] {
+        var (now, actions): (Instant, [RelayAction]) = (start, [])
         while let wake = machine.wake(now: now), wake <= end {
             now = wake
             actions += machine.tick(now: now)
@@ -78,14 +74,12 @@ import Testing
     @Test func aRateThatMakesMessagesWaitIsTheReason() throws {
         var config = try Tables.network()
         (config.burst, config.linesPerSecond) = (5, 1)
-        var machine = NetworkMachine(config: config, links: [try Tables.link()], plugin: "irc")
-        _ = machine.start(now: 0)
-        _ = machine.connected(now: 0)
+        var machine = try Tables.machine(config: config)
         for line in [":s 001 crow :Welcome", ":crow!crow@host JOIN #room"] { _ = hear(&machine, line, now: 0) }
-        var actions: [NetworkAction] = []
+        var actions: [RelayAction] = []
         for delivery in 1...60 { actions += machine.deliver(Tables.event(Int64(delivery)), now: 0) }
         var (now, logs): (Instant, [String]) = (0, [])
-        while machine.ledger.count > 0, now < 200, let wake = machine.wake(now: now) {
+        while machine.connection.ledger.count > 0, now < 200, let wake = machine.wake(now: now) {
             while let token = actions.lines.last(where: { $0.hasPrefix("PING") }) {
                 logs += warnings(actions)
                 actions = hear(&machine, ":s PONG s \(token.dropFirst(5))", now: now)
@@ -110,9 +104,7 @@ import Testing
     func aServerThatDoesNotConfirmIsTheReasonAlsoWithALimit(answer: String) throws {
         var config = try Tables.network()
         (config.burst, config.linesPerSecond) = (20, 10)
-        var machine = NetworkMachine(config: config, links: [try Tables.link()], plugin: "irc")
-        _ = machine.start(now: 0)
-        _ = machine.connected(now: 0)
+        var machine = try Tables.machine(config: config)
         for line in [":s 001 crow :Welcome", ":crow!crow@host JOIN #room"] { _ = hear(&machine, line, now: 0) }
         for delivery in 1...4 { _ = machine.deliver(Tables.event(Int64(delivery)), now: 1) }
         _ = hear(&machine, answer, now: 2)
@@ -151,7 +143,7 @@ import Testing
             _ = machine.tick(now: now + 0.01)
             let text = "#room refuses for now what is said (Cannot send to channel (+m))"
             told.append((try #require(machine.health).level, machine.health?.message.contains(text) == true))
-            now = try #require(machine.memberships["#room"]?.heldUntil)
+            now = try #require(machine.connection.memberships["#room"]?.heldUntil)
             actions = machine.tick(now: now)
         }
         #expect(told.map(\.0) == [.ok, .ok, .degraded] && told.allSatisfy(\.1))
@@ -169,7 +161,7 @@ import Testing
         while now < 130 {
             now = try #require(machine.wake(now: now))
             _ = machine.tick(now: now)
-            if machine.phase == .connecting { _ = machine.closed(reason: "refused", random: 1, now: now) }
+            if machine.connection.phase == .connecting { _ = machine.closed(reason: "refused", random: 1, now: now) }
         }
         #expect(machine.health?.level == .down)
         #expect(machine.health?.message.hasSuffix("; 1 message waits since 2027-01-15T08:01:40Z") == true)
@@ -190,9 +182,7 @@ import Testing
     @Test func aLoweredRateIsToldOnceItIsLowered() throws {
         var config = try Tables.network()
         (config.burst, config.linesPerSecond) = (5, 1)
-        var machine = NetworkMachine(config: config, links: [try Tables.link()], plugin: "irc")
-        _ = machine.start(now: 0)
-        _ = machine.connected(now: 0)
+        var machine = try Tables.machine(config: config)
         for line in [":s 001 crow :Welcome", ":crow!crow@host JOIN #room"] { _ = hear(&machine, line, now: 0) }
         let said = machine.deliver(Tables.event(1), now: 10)
         let token = try #require(said.lines.last { $0.hasPrefix("PING") }).dropFirst(5)

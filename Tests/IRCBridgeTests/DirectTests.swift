@@ -4,7 +4,7 @@ import Testing
 
 /// Questions to the bridge in private.
 @Suite struct DirectTests {
-    private func machine(_ more: String = "") throws -> NetworkMachine {
+    private func machine(_ more: String = "") throws -> Relay {
         try Tables.machine(
             more,
             hearing: [
@@ -46,7 +46,7 @@ import Testing
         var machine = try machine()
         var count = 0
         for _ in 0..<100 { count += machine.received(Tables.line(":Bob!u@h PRIVMSG crow :!help"), now: 1).lines.count }
-        #expect(count == NetworkMachine.directBurst)
+        #expect(count == ConnectionState.directBurst)
         let later = machine.received(Tables.line(":Bob!u@h PRIVMSG crow :!help"), now: 7)
         #expect(later.lines.count == 1)
     }

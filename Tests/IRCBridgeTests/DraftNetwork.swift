@@ -16,8 +16,8 @@ enum DraftNetwork {
     static func machine(
         caps: String = caps, _ more: String = "", supports: String = "CHANTYPES=#", links: [LinkConfig]? = nil,
         state: String? = nil
-    ) throws -> NetworkMachine {
-        var machine = NetworkMachine(
+    ) throws -> Relay {
+        var machine = Relay(
             config: try Tables.network(more), links: try links ?? [Tables.link()], plugin: "irc")
         if let state { machine.restore(NetworkState(try JSON(parsing: Array(state.utf8)))) }
         _ = machine.start(now: 0)
@@ -32,16 +32,12 @@ enum DraftNetwork {
                 &machine, ":crow!crow@host JOIN \(target)", ":s 353 crow = \(target) :crow bob",
                 ":s 366 crow \(target) :End", now: -100)
         }
-        machine.lastHeard = 0
+        machine.connection.lastHeard = 0
         return machine
     }
 
     /// Lets a machine hear lines.
     @discardableResult
-    static func hear(_ machine: inout NetworkMachine, _ lines: String..., now: Instant = 0) -> [NetworkAction] {
-        lines.reduce([]) { $0 + machine.received(Tables.line($1), now: now) }
-    }
-
     /// A message of `ann` in `general`, or by other members.
     static func event(
         _ delivery: Int64, _ members: [(String, String)], origin: (plugin: String, ref: String)? = nil
@@ -69,12 +65,12 @@ enum DraftNetwork {
     }
 
     /// The commands of a type, as objects.
-    static func commands(_ actions: [NetworkAction], _ type: String) throws -> [JSONObject] {
+    static func commands(_ actions: [RelayAction], _ type: String) throws -> [JSONObject] {
         try actions.commands.map { try JSONObject(parsing: Array($0.utf8)) }.filter { $0.string("type") == type }
     }
 
     /// The types of the commands, in order.
-    static func types(_ actions: [NetworkAction]) throws -> [String] {
+    static func types(_ actions: [RelayAction]) throws -> [String] {
         try actions.commands.map { try JSONObject(parsing: Array($0.utf8)).string("type") ?? "" }
     }
 }

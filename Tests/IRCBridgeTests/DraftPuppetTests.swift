@@ -5,29 +5,23 @@ import Testing
 
 /// Answers, deletions and messages of several lines with users' own connections.
 @Suite struct DraftPuppetTests {
-    private func hear(_ machine: inout NetworkMachine, _ lines: String..., now: Instant = 0) -> [NetworkAction] {
-        lines.reduce([]) { $0 + machine.received(Tables.line($1), now: now) }
-    }
-
     /// A network's machine in which `ann` has the connection 1.
-    private func network() throws -> NetworkMachine {
+    private func network() throws -> Relay {
         var machine = try DraftNetwork.machine(#","mode":"puppets","puppets":{"limit":1}"#)
         _ = machine.deliver(DraftNetwork.event(1, [("message", "a\nb"), ("messageId", "m1")]), now: 0)
-        let given = machine.puppetDid(1, .news(.nick("Ann[c]")), now: 0)
+        let given = machine.puppetDid(1, .nick("Ann[c]"), now: 0)
         #expect(entries(given).map(\.message.id) == ["m1"])
         return machine
     }
 
     /// What the connection of a user is given.
-    private func entries(_ actions: [NetworkAction]) -> [OutboundLedger.Entry] {
+    private func entries(_ actions: [RelayAction]) -> [OutboundLedger.Entry] {
         actions.compactMap { if case .puppet(1, .say(let entry, _)) = $0 { entry } else { nil } }
     }
 
     /// The machine of the connection, which is in the channel.
-    private func puppet() throws -> NetworkMachine {
-        var puppet = NetworkMachine(puppet: try Tables.network().ofPuppet("Ann[c]", name: "Ann"), plugin: "irc")
-        _ = puppet.start(now: 0)
-        _ = puppet.connected(now: 0)
+    private func puppet() throws -> Puppet {
+        var puppet = try Tables.puppet("Ann[c]", name: "Ann")
         let names = DraftNetwork.caps.split(separator: " ").map { String($0.prefix { $0 != "=" }) }
         _ = hear(
             &puppet, ":s CAP * LS :\(DraftNetwork.caps)", ":s CAP * ACK :\(names.joined(separator: " "))",
@@ -50,23 +44,20 @@ import Testing
                         ]
                     ).event)), targets: ["#room"])
         _ = puppet.say(entry, [try Tables.link()], now: 0)
-        let said = hear(&puppet, ":Ann[c]!u@h JOIN #room")
+        let written = hear(&puppet, ":Ann[c]!u@h JOIN #room")
         #expect(
-            said.lines == [
+            written.lines == [
                 "@label=1 BATCH +m draft/multiline #room", "@batch=m PRIVMSG #room :a", "@batch=m PRIVMSG #room :b",
                 "BATCH -m",
             ])
         // Of the lines that the server shows the connection looks at none.
         let echo = hear(&puppet, "@label=1;msgid=c1 :Ann[c]!u@h BATCH +x draft/multiline #room", ":s BATCH -x")
-        #expect(echo.acks == [7])
-        let news = echo.compactMap { if case .news(let news) = $0 { news } else { nil } }
-        guard case .said(let message, "#room", "c1")? = news.first else {
-            Issue.record("no id is told: \(news)")
-            return
-        }
+        #expect(echo.confirmed == [7])
+        let said = echo.compactMap { if case .said(let message, "#room", "c1") = $0 { message } else { nil } }
+        let message = try #require(said.first)
         #expect(message.id == "m1")
-        _ = machine.puppetDid(1, .news(.said(message, target: "#room", id: "c1")), now: 0)
-        _ = machine.puppetDid(1, .plugin(.ack(.one(1), state: nil)), now: 0)
+        _ = machine.puppetDid(1, .said(message, target: "#room", id: "c1"), now: 0)
+        _ = machine.puppetDid(1, .confirmed([1]), now: 0)
         // Bob, who deletes it, has no connection, and gets none for that.
         let deletion = DraftNetwork.event(
             2, "MESSAGE_DELETED", [("messageId", "m1"), ("userId", "bob"), ("userName", "Bob")])
@@ -76,7 +67,7 @@ import Testing
         var next = try #require(given.first)
         next.delivery = 8
         #expect(puppet.say(next, [try Tables.link()], now: 0).lines == ["@label=2 REDACT #room c1"])
-        #expect(hear(&puppet, "@label=2 :s ACK").acks == [8])
+        #expect(hear(&puppet, "@label=2 :s ACK").confirmed == [8])
     }
 
     /// Once that connection is gone the bridge deletes, which only a server that lets operators do so accepts.
@@ -84,9 +75,9 @@ import Testing
         var machine = try network()
         let message = try #require(
             ChatMessage(event: DraftNetwork.event(1, [("message", "a\nb"), ("messageId", "m1")]).event))
-        _ = machine.puppetDid(1, .news(.said(message, target: "#room", id: "c1")), now: 0)
-        _ = machine.puppetDid(1, .plugin(.ack(.one(1), state: nil)), now: 0)
-        _ = machine.puppetDid(1, .news(.lost("gone")), now: 100)
+        _ = machine.puppetDid(1, .said(message, target: "#room", id: "c1"), now: 0)
+        _ = machine.puppetDid(1, .confirmed([1]), now: 0)
+        _ = machine.puppetDid(1, .lost("gone"), now: 100)
         let deletion = DraftNetwork.event(2, "MESSAGE_DELETED", [("messageId", "m1")])
         let deleted = machine.deliver(deletion, now: 100)
         #expect(deleted.lines == ["@label=1 REDACT #room c1"])

@@ -12,36 +12,32 @@ import Testing
     ]
     private static let mask = ":crow!crow@cloak"
 
-    private func joined(_ begin: [String] = begin) throws -> NetworkMachine {
+    private func joined(_ begin: [String] = begin) throws -> Relay {
         var machine = try Tables.machine(hearing: begin)
         // Soon after a JOIN refusals are not final.
         _ = machine.received(Tables.line(":s PING x"), now: 100)
         return machine
     }
 
-    private func hear(_ machine: inout NetworkMachine, _ line: String, now: Instant = 100) -> [NetworkAction] {
-        machine.received(Tables.line(line), now: now)
-    }
-
-    private func rejected(_ actions: [NetworkAction]) -> [Int64: String] {
+    private func rejected(_ actions: [RelayAction]) -> [Int64: String] {
         var found: [Int64: String] = [:]
         for case .plugin(.reject(let delivery, _, let message, true)) in actions { found[delivery] = message }
         return found
     }
 
     /// Answers the PING that is due.
-    private func answer(_ machine: inout NetworkMachine, _ actions: [NetworkAction]) throws -> [NetworkAction] {
+    private func answer(_ machine: inout Relay, _ actions: [RelayAction]) throws -> [RelayAction] {
         let fence = try #require(actions.lines.last { $0.hasPrefix("PING :") })
-        return hear(&machine, ":s PONG s :" + fence.dropFirst(6))
+        return hear(&machine, ":s PONG s :" + fence.dropFirst(6), now: 100)
     }
 
     @Test func theOwnEchoIsTheReceipt() throws {
         var machine = try joined()
         #expect(machine.deliver(Tables.event(1), now: 100).lines == ["PRIVMSG #room :<Ann> hello"])
-        let echoed = hear(&machine, "\(Self.mask) PRIVMSG #room :<Ann> hello")
+        let echoed = hear(&machine, "\(Self.mask) PRIVMSG #room :<Ann> hello", now: 100)
         #expect(echoed.acks == [1])
         #expect(echoed.commands == [])
-        #expect(machine.mask == "crow!crow@cloak")
+        #expect(machine.connection.mask == "crow!crow@cloak")
         #expect(machine.tick(now: 106).lines == [])
     }
 
@@ -52,7 +48,7 @@ import Testing
     func aMessageThatTheServerAltersIsConfirmed(text: String, shown: String) throws {
         var machine = try joined()
         _ = machine.deliver(Tables.event(1, text), now: 100)
-        var actions = hear(&machine, "\(Self.mask) PRIVMSG #room :\(shown)")
+        var actions = hear(&machine, "\(Self.mask) PRIVMSG #room :\(shown)", now: 100)
         if actions.acks.isEmpty { actions = try answer(&machine, actions) }
         #expect(actions.acks == [1])
         #expect(actions.commands == [])
@@ -61,19 +57,19 @@ import Testing
     @Test func aLineWithoutItsEchoDoesNotEndTheTiming() throws {
         var machine = try joined()
         _ = machine.deliver(Tables.event(1, "you fool"), now: 100)
-        _ = try answer(&machine, hear(&machine, "\(Self.mask) PRIVMSG #room :<Ann> you ****"))
+        _ = try answer(&machine, hear(&machine, "\(Self.mask) PRIVMSG #room :<Ann> you ****", now: 100))
         _ = machine.deliver(Tables.event(2), now: 101)
         _ = hear(&machine, "\(Self.mask) PRIVMSG #room :<Ann> hello", now: 102)
-        #expect(machine.figures.lag == 1000)
+        #expect(machine.connection.figures.lag == 1000)
     }
 
     @Test func whatTheServerShowsNobodyIsADeadLetter() throws {
         var machine = try joined()
         _ = machine.deliver(Tables.event(1), now: 100)
-        #expect(machine.wake(now: 100) == 100 + NetworkMachine.receiptLimit)
+        #expect(machine.wake(now: 100) == 100 + ConnectionState.receiptLimit)
         let actions = try answer(&machine, machine.tick(now: 105))
         #expect(actions.acks == [])
-        #expect(rejected(actions) == [1: NetworkMachine.showedNobody])
+        #expect(rejected(actions) == [1: ConnectionState.showedNobody])
     }
 
     /// What the server does with each of some lines, and what follows at once when it shows the last one.
@@ -87,12 +83,12 @@ import Testing
     func linesBeforeOneThatIsShownAreDecided(course: [String], acked: [Int64], lost: [Int64]) throws {
         var machine = try joined()
         for i in course.indices { _ = machine.deliver(Tables.event(Int64(i + 1), "line \(i)"), now: 100) }
-        var actions: [NetworkAction] = []
+        var actions: [RelayAction] = []
         for (i, what) in course.enumerated() {
             switch what {
-            case "shown": actions += hear(&machine, "\(Self.mask) PRIVMSG #room :<Ann> line \(i)")
-            case "altered": actions += hear(&machine, "\(Self.mask) PRIVMSG #room :<Ann> ****")
-            case "refused": actions += hear(&machine, ":s 404 crow #room :No \(i)")
+            case "shown": actions += hear(&machine, "\(Self.mask) PRIVMSG #room :<Ann> line \(i)", now: 100)
+            case "altered": actions += hear(&machine, "\(Self.mask) PRIVMSG #room :<Ann> ****", now: 100)
+            case "refused": actions += hear(&machine, ":s 404 crow #room :No \(i)", now: 100)
             default: break
             }
         }
@@ -107,7 +103,7 @@ import Testing
         var random = SeededGenerator(seed: seed)
         var machine = try joined()
         var now = 100.0
-        var pending: [NetworkAction] = []
+        var pending: [RelayAction] = []
         for i in 1...30 {
             let text = Int.random(in: 0..<4, using: &random) == 0 ? "line \(i)\nmore \(i)" : "line \(i)"
             pending += machine.deliver(Tables.event(Int64(i), text), now: now)
@@ -123,7 +119,7 @@ import Testing
                 continue
             }
             let line = lines.removeFirst()
-            var actions: [NetworkAction] = []
+            var actions: [RelayAction] = []
             if line.hasPrefix("PING :") {
                 actions = hear(&machine, ":s PONG s :\(line.dropFirst(6))", now: now)
             } else if line.hasPrefix("PRIVMSG") {
@@ -162,7 +158,7 @@ import Testing
     private static let labels = ":batch echo-message labeled-response message-tags"
 
     /// The texts and authors of what comes into the chat.
-    private func messages(_ actions: [NetworkAction]) -> [String] {
+    private func messages(_ actions: [RelayAction]) -> [String] {
         actions.commands.filter { $0.contains("SEND_MESSAGE") }
     }
 
@@ -174,13 +170,13 @@ import Testing
     func whatAnotherSessionOfTheAccountSaysIsHeard(caps: [String]) throws {
         let offered = caps.first.map { [":s CAP * LS :\($0)", ":s CAP * ACK :\(caps.last ?? "")"] } ?? []
         var machine = try joined(offered + Self.begin.dropFirst(2))
-        if caps.isEmpty { _ = hear(&machine, ":local PONG x") }
+        if caps.isEmpty { _ = hear(&machine, ":local PONG x", now: 100) }
         for source in ["crow!crow@host", "crow"] {
             for (line, kind) in [
                 ("PRIVMSG #room :from the phone", ""), ("NOTICE #room :from the phone", "notice"),
                 ("PRIVMSG #room :\u{1}ACTION from the phone\u{1}", "action"),
             ] {
-                let said = messages(hear(&machine, ":\(source) \(line)"))
+                let said = messages(hear(&machine, ":\(source) \(line)", now: 100))
                 #expect(said.count == 1, "\(source) \(line)")
                 #expect(said.first?.contains(#""userId":"irc/net/nick/crow""#) == true)
                 #expect(said.first?.contains(#""message":"from the phone""#) == true)
@@ -189,10 +185,10 @@ import Testing
         }
         // What it says in private is not for the chat, and nothing is answered to it.
         for target in ["bob", "crow", "@#room", "#elsewhere"] {
-            let actions = hear(&machine, ":crow!crow@host PRIVMSG \(target) :!help")
+            let actions = hear(&machine, ":crow!crow@host PRIVMSG \(target) :!help", now: 100)
             #expect(messages(actions) == [] && actions.lines == [], "\(target)")
         }
-        #expect(hear(&machine, ":crow!crow@host PRIVMSG #room :\u{1}VERSION\u{1}").isEmpty)
+        #expect(hear(&machine, ":crow!crow@host PRIVMSG #room :\u{1}VERSION\u{1}", now: 100).isEmpty)
     }
 
     @Test func whatTheBridgeItselfSaidIsNotHeard() throws {
@@ -202,7 +198,7 @@ import Testing
             let said = machine.deliver(Tables.event(1), now: 100).lines
             let label = labels ? "@label=1 " : ""
             #expect(said == ["\(label)PRIVMSG #room :<Ann> hello"])
-            let echoed = hear(&machine, "\(label)\(Self.mask) PRIVMSG #room :<Ann> hello")
+            let echoed = hear(&machine, "\(label)\(Self.mask) PRIVMSG #room :<Ann> hello", now: 100)
             #expect(echoed.acks == [1])
             #expect(messages(echoed) == [])
         }
@@ -212,16 +208,16 @@ import Testing
     @Test func whatIsSaidBesideAnUnconfirmedLineIsHeardOnceThatIsConfirmed() throws {
         var machine = try joined()
         _ = machine.deliver(Tables.event(1), now: 100)
-        let held = hear(&machine, ":crow!crow@host PRIVMSG #room :from the phone")
+        let held = hear(&machine, ":crow!crow@host PRIVMSG #room :from the phone", now: 100)
         #expect(messages(held) == [])
-        let echoed = hear(&machine, "\(Self.mask) PRIVMSG #room :<Ann> hello")
+        let echoed = hear(&machine, "\(Self.mask) PRIVMSG #room :<Ann> hello", now: 100)
         #expect(echoed.acks == [1])
         #expect(messages(echoed).count == 1)
     }
 
     @Test func aUsersConnectionHearsNothingOfTheKind() throws {
         let config = try Tables.network().ofPuppet("ann", name: "ann")
-        var puppet = NetworkMachine(puppet: config, plugin: "irc")
+        var puppet = Puppet(config: config, plugin: "irc")
         _ = puppet.start(now: 0)
         _ = puppet.connected(now: 0)
         _ = hear(&puppet, ":s 001 ann :Welcome", now: 0)
@@ -231,13 +227,13 @@ import Testing
         _ = hear(&puppet, ":ann!u@h JOIN #room", now: 0)
         for target in ["#room", "ann"] {
             let actions = hear(&puppet, ":ann!u@h PRIVMSG \(target) :from the phone", now: 0)
-            #expect(actions.commands == [] && actions.lines == [])
+            #expect(actions.isEmpty)
         }
         // Nor does the bridge hear what users' connections say.
         var machine = try Tables.machine(
             #","mode":"puppets""#, hearing: [":s 001 crow :Welcome", ":crow!crow@host JOIN #room"])
         _ = machine.deliver(Tables.event(1), now: 0)
-        _ = machine.puppetDid(1, .news(.nick("ann")), now: 1)
-        #expect(messages(hear(&machine, ":ann!u@h PRIVMSG #room :hello")) == [])
+        _ = machine.puppetDid(1, .nick("ann"), now: 1)
+        #expect(messages(hear(&machine, ":ann!u@h PRIVMSG #room :hello", now: 100)) == [])
     }
 }

@@ -5,27 +5,21 @@ import Testing
 
 /// Channels on IRC that do not hold up one another.
 @Suite struct FairnessTests {
-    private func joined(_ links: [LinkConfig], shut: Set<String>, limited: Bool = false) throws -> NetworkMachine {
-        var machine = NetworkMachine(config: try Tables.network(), links: links, plugin: "irc")
-        _ = machine.start(now: 0)
-        _ = machine.connected(now: 0)
+    private func joined(_ links: [LinkConfig], shut: Set<String>, limited: Bool = false) throws -> Relay {
+        var machine = try Tables.machine(links: links)
         _ = hear(&machine, ":s 001 crow :Welcome")
         for link in links {
             let answer = shut.contains(link.target) ? ":s 474 crow \(link.target) :No" : ":crow!c@h JOIN \(link.target)"
             _ = hear(&machine, answer)
         }
-        if limited { machine.bucket = FloodBucket(burst: 5, rate: 1, now: 0) }
+        if limited { machine.connection.bucket = FloodBucket(burst: 5, rate: 1, now: 0) }
         return machine
-    }
-
-    private func hear(_ machine: inout NetworkMachine, _ line: String, now: Instant = 0) -> [NetworkAction] {
-        machine.received(Tables.line(line), now: now)
     }
 
     /// Answers each fence at once, until nothing more is asked.
     private func answer(
-        _ machine: inout NetworkMachine, _ actions: [NetworkAction], now: Instant = 0
-    ) -> [NetworkAction] {
+        _ machine: inout Relay, _ actions: [RelayAction], now: Instant = 0
+    ) -> [RelayAction] {
         var all = actions
         var last = actions
         while let ping = last.lines.last(where: { $0.hasPrefix("PING :crowbar") }) {
@@ -35,18 +29,18 @@ import Testing
         return all
     }
 
-    private func rejects(_ actions: [NetworkAction]) -> [Int64] {
+    private func rejects(_ actions: [RelayAction]) -> [Int64] {
         actions.compactMap { if case .plugin(.reject(let delivery, _, _, _)) = $0 { delivery } else { nil } }
     }
 
-    private func said(_ actions: [NetworkAction]) -> [String] { actions.lines.filter { $0.hasPrefix("PRIVMSG") } }
+    private func said(_ actions: [RelayAction]) -> [String] { actions.lines.filter { $0.hasPrefix("PRIVMSG") } }
 
     @Test func aBusyChannelLeavesRoomForAQuietOne() throws {
         let links = [try Tables.link("busy", "#busy"), try Tables.link("quiet", "#quiet")]
         var machine = try joined(links, shut: [], limited: true)
         // The host fills the window in the order of the log.
         #expect(machine.queue.window == 1024)
-        var actions: [NetworkAction] = []
+        var actions: [RelayAction] = []
         for i in Int64(1)...300 { actions += machine.deliver(Tables.event(i, "b\(i)", channel: "busy"), now: 0) }
         actions += machine.deliver(Tables.event(301, "q", channel: "quiet"), now: 0)
         var (now, isHeard) = (0.0, false)
@@ -74,17 +68,17 @@ import Testing
         // The oldest are given up where it is too many.
         machine = try joined(links, shut: ["#shut"])
         all = []
-        for i in Int64(1)...Int64(NetworkMachine.mostBlocked + 3) {
+        for i in Int64(1)...Int64(Relay.mostBlocked + 3) {
             all += machine.deliver(Tables.event(i, channel: "shut"), now: 1)
         }
         #expect(rejects(all) == [1, 2, 3])
-        #expect(machine.ledger.count == NetworkMachine.mostBlocked)
+        #expect(machine.connection.ledger.count == Relay.mostBlocked)
     }
 
     @Test func theChannelsOfOneMessageAreSettledOneByOne() throws {
         let links = [try Tables.link("general", "#a"), try Tables.link("general", "#b")]
         var machine = try joined(links, shut: ["#b"])
-        var actions: [NetworkAction] = []
+        var actions: [RelayAction] = []
         for i in Int64(1)...3 { actions += answer(&machine, machine.deliver(Tables.event(i, "m\(i)"), now: 0)) }
         #expect(said(actions) == (1...3).map { "PRIVMSG #a :<Ann> m\($0)" })
         #expect(actions.acks.isEmpty)
@@ -151,9 +145,9 @@ import Testing
 
     @Test func noMoreBytesAreWrittenThanAServerKeeps() throws {
         var machine = try joined([try Tables.link()], shut: [])
-        machine.bucket = FloodBucket(burst: 1000, rate: 1000, now: 0)
+        machine.connection.bucket = FloodBucket(burst: 1000, rate: 1000, now: 0)
         let long = String(repeating: "x", count: 400)
-        var actions: [NetworkAction] = []
+        var actions: [RelayAction] = []
         for i in Int64(1)...100 { actions += machine.deliver(Tables.event(i, long), now: 0) }
         let written = actions.lines.reduce(0) { $0 + $1.utf8.count + 2 }
         #expect(written < 8192)

@@ -48,7 +48,7 @@ import Testing
         var state = NetworkState()
         state.share = 0.5
         #expect(NetworkState(state.json).share == 0.5)
-        var machine = NetworkMachine(
+        var machine = Relay(
             config: try NetworkConfig.flooding(#"{"burst":5,"lines_per_second":1}"#),
             links: [try Tables.link()], plugin: "irc")
         machine.restore(NetworkState(state.json))
@@ -56,7 +56,7 @@ import Testing
         _ = machine.connected(now: 0)
         _ = machine.received(Tables.line(":s 001 crow :Welcome"), now: 0)
         let joined = machine.received(Tables.line(":crow!crow@host JOIN #room"), now: 0)
-        #expect(machine.health?.level == .ok, "\(joined) \(machine.phase)")
+        #expect(machine.health?.level == .ok, "\(joined) \(machine.connection.phase)")
         #expect(machine.health?.message.contains("0.5 lines a second") == true)
     }
 
@@ -95,12 +95,12 @@ import Testing
     private func play(_ kind: Server.Kind, messages: Int, flood: String) throws
         -> (heard: [Int: Int], written: [Int: Int], acked: Set<Int64>, dead: Set<Int64>, ends: Int, time: Instant)
     {
-        var machine = NetworkMachine(
+        var machine = Relay(
             config: try NetworkConfig.flooding(flood), links: [try Tables.link()], plugin: "irc")
         var (server, now, ends) = (Server(kind: kind), 0.0, 0)
         var (heard, written): ([Int: Int], [Int: Int]) = ([:], [:])
         var (acked, dead): (Set<Int64>, Set<Int64>) = ([], [])
-        var pending: [NetworkAction] = []
+        var pending: [RelayAction] = []
         func number(_ line: String) -> Int? { line.split(separator: "message ").last.flatMap { Int($0) } }
         func register() {
             pending += machine.connected(now: now)

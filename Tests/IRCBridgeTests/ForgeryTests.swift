@@ -51,7 +51,7 @@ import Testing
         #expect(format.prefix(name: String(repeating: "å", count: 100)).utf8.count == RelayFormat.maxName + 2)
     }
 
-    private func machine() throws -> NetworkMachine {
+    private func machine() throws -> Relay {
         try Tables.machine(hearing: [
             ":s 001 crow :Welcome", ":crow!crow@host JOIN #room", ":s 353 crow = #room :@crow Bob",
             ":s 366 crow #room :x",

@@ -5,16 +5,12 @@ import Testing
 
 /// What the operator is told of a network, and what is logged.
 @Suite struct HealthTests {
-    private func joined(_ more: String = "") throws -> NetworkMachine {
+    private func joined(_ more: String = "") throws -> Relay {
         try Tables.machine(more, hearing: [":s 001 crow :Welcome", ":crow!crow@host JOIN #room"])
     }
 
-    private func hear(_ machine: inout NetworkMachine, _ line: String, now: Instant = 0) -> [NetworkAction] {
-        machine.received(Tables.line(line), now: now)
-    }
-
     /// What is logged, each as `LEVEL MESSAGE`.
-    private func logs(_ actions: [NetworkAction]) -> [String] {
+    private func logs(_ actions: [RelayAction]) -> [String] {
         actions.compactMap { action in
             guard case .plugin(.log(let level, let message, _)) = action else { return nil }
             return "\(level) \(message)"
@@ -34,7 +30,7 @@ import Testing
 
     @Test func whatIsFinalIsSoOnlyForTheConnectionThatEndedByIt() throws {
         let more = #","sasl":{"account":"a","password":"b"}"#
-        var machine = NetworkMachine(config: try Tables.network(more), links: [try Tables.link()], plugin: "irc")
+        var machine = Relay(config: try Tables.network(more), links: [try Tables.link()], plugin: "irc")
         _ = machine.start(now: 0)
         _ = machine.connected(nonce: "n", now: 0)
         for line in [":s CAP * LS :sasl", ":s CAP * ACK :sasl", ":s 904 * :failed"] { _ = hear(&machine, line) }
@@ -67,8 +63,8 @@ import Testing
     /// The message is done with the last of its channels; each of them is told by itself.
     @Test(arguments: ["#room", "#two"]) func ofTwoChannelsTheOneThatTakesItIsNotTold(refusing: String) throws {
         var machine = try joined()
-        machine.links.append(try Tables.link("general", "#two"))
-        _ = machine.reconfigure(try Tables.network(), links: machine.links, now: 0)
+        machine.connection.links.append(try Tables.link("general", "#two"))
+        _ = machine.reconfigure(try Tables.network(), links: machine.connection.links, now: 0)
         _ = hear(&machine, ":crow!crow@host JOIN #two")
         for (delivery, isRefused) in [(Int64(1), true), (2, false)] {
             var lines = machine.deliver(Tables.event(delivery), now: 0).lines
@@ -110,7 +106,7 @@ import Testing
     }
 
     @Test func whatChangesIsLoggedOnce() throws {
-        var machine = NetworkMachine(config: try Tables.network(), links: [try Tables.link()], plugin: "irc")
+        var machine = Relay(config: try Tables.network(), links: [try Tables.link()], plugin: "irc")
         var told: [String] = []
         for now in [Instant(0), 10, 20] {
             _ = machine.start(now: now)

@@ -12,8 +12,8 @@ import Testing
     private func registered(
         _ state: String = both, caps: String = caps, more: String = "", supports: String = "CHATHISTORY=2",
         nick: String = "crow"
-    ) throws -> NetworkMachine {
-        var machine = NetworkMachine(config: try Tables.network(more), links: [try Tables.link()], plugin: "irc")
+    ) throws -> Relay {
+        var machine = Relay(config: try Tables.network(more), links: [try Tables.link()], plugin: "irc")
         machine.restore(NetworkState(try JSON(parsing: Array(state.utf8))))
         _ = machine.start(now: 0)
         _ = register(&machine, caps: caps, supports: supports, nick: nick)
@@ -21,7 +21,7 @@ import Testing
     }
 
     private func register(
-        _ machine: inout NetworkMachine, caps: String = caps, supports: String = "CHATHISTORY=2", nick: String = "crow",
+        _ machine: inout Relay, caps: String = caps, supports: String = "CHATHISTORY=2", nick: String = "crow",
         now: Instant = 0
     ) -> [String] {
         _ = machine.connected(now: now)
@@ -33,12 +33,12 @@ import Testing
             ], now: now)
     }
 
-    private func join(_ machine: inout NetworkMachine, nick: String = "crow", now: Instant = 0) -> [String] {
+    private func join(_ machine: inout Relay, nick: String = "crow", now: Instant = 0) -> [String] {
         play(&machine, [":\(nick)!crow@host JOIN #room"], now: now)
     }
 
     /// The texts that come into the chat with the references that are kept, and the lines to the server but PINGs.
-    private func play(_ machine: inout NetworkMachine, _ lines: [String], now: Instant = 0) -> [String] {
+    private func play(_ machine: inout Relay, _ lines: [String], now: Instant = 0) -> [String] {
         lines.flatMap { line in
             let actions = machine.received(Tables.line(line), now: now)
             let texts = actions.compactMap { action -> String? in
@@ -172,9 +172,7 @@ import Testing
     }
 
     @Test func historyIsRequestedAsItWas() throws {
-        var machine = NetworkMachine(config: try Tables.network(), links: [try Tables.link()], plugin: "irc")
-        _ = machine.start(now: 0)
-        _ = machine.connected(now: 0)
+        var machine = try Tables.machine()
         let asked = machine.received(Tables.line(":s CAP * LS :batch draft/event-playback event-playback"), now: 0)
         #expect(asked.lines == ["CAP REQ :batch draft/event-playback event-playback"])
     }
@@ -235,12 +233,12 @@ import Testing
         _ = join(&machine, nick: "crow_")
         _ = play(&machine, page([]) + page([]))
         // The other nick is kept at once.
-        let saved = machine.tick(now: NetworkMachine.stateDelay)
+        let saved = machine.tick(now: Relay.stateDelay)
         let states = saved.compactMap { if case .plugin(.state(_, let state)) = $0 { state } else { nil } }
         let state = try #require(states.first)
         _ = play(&machine, [":crow_!crow@host NICK crow"])
         for var later in [machine, try registered(String(decoding: state.bytes, as: UTF8.self))] {
-            if case .registered = later.phase { _ = later.closed(reason: "x", random: 0, now: 40) }
+            if case .registered = later.connection.phase { _ = later.closed(reason: "x", random: 0, now: 40) }
             _ = later.tick(now: 50)
             _ = register(&later, now: 50)
             #expect(join(&later, now: 50).first?.hasPrefix("CHATHISTORY") == true)
@@ -265,7 +263,7 @@ import Testing
         _ = machine.closed(reason: "x", random: 0, now: 1)
         _ = machine.tick(now: 10)
         _ = machine.connected(now: 10)
-        _ = machine.puppetDid(1, .news(.nick("Ann[c]")), now: 10)
+        _ = machine.puppetDid(1, .nick("Ann[c]"), now: 10)
         _ = play(&machine, [":s 001 crow :Welcome", ":s 005 crow CASEMAPPING=ascii :x"], now: 10)
         _ = join(&machine, now: 10)
         let own = play(&machine, [said("m2", by: "Ann[c]!a@h"), said("m3", by: "Ann{c}!a@h")], now: 10)

@@ -10,8 +10,8 @@ import Testing
     private func registered(
         _ state: String = ##"{"last":{"#room":"msgid=m1"}}"##,
         caps: String = "batch draft/chathistory message-tags server-time", limit: Int = 2
-    ) throws -> NetworkMachine {
-        var machine = NetworkMachine(config: try Tables.network(), links: [try Tables.link()], plugin: "irc")
+    ) throws -> Relay {
+        var machine = Relay(config: try Tables.network(), links: [try Tables.link()], plugin: "irc")
         machine.restore(NetworkState(try JSON(parsing: Array(state.utf8))))
         _ = machine.start(now: 0)
         _ = machine.connected(now: 0)
@@ -22,12 +22,12 @@ import Testing
         return machine
     }
 
-    private func join(_ machine: inout NetworkMachine) -> [String] {
+    private func join(_ machine: inout Relay) -> [String] {
         machine.received(Tables.line(":crow!crow@host JOIN #room"), now: 0).lines
     }
 
     /// The texts that come into the chat, and the lines to the server.
-    private func play(_ machine: inout NetworkMachine, _ lines: [String], now: Instant = 0) -> [String] {
+    private func play(_ machine: inout Relay, _ lines: [String], now: Instant = 0) -> [String] {
         lines.flatMap { line in
             let actions = machine.received(Tables.line(line), now: now)
             let texts = actions.compactMap { action -> String? in
@@ -161,7 +161,7 @@ import Testing
         _ = machine.tick(now: 1)
         let due = machine.stateDue
         _ = machine.stored("#room", "msgid=m1", now: 2)
-        #expect(due == 1 + NetworkMachine.membersDelay && machine.stateDue == 2 + NetworkMachine.stateDelay)
+        #expect(due == 1 + Relay.membersDelay && machine.stateDue == 2 + Relay.stateDelay)
     }
 
     @Test(

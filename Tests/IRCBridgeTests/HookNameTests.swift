@@ -5,7 +5,7 @@ import Testing
 
 /// Under which name a message of an incoming hook is said.
 @Suite struct HookNameTests {
-    private func joined(_ more: String = "") throws -> NetworkMachine {
+    private func joined(_ more: String = "") throws -> Relay {
         try Tables.machine(
             more,
             hearing: [

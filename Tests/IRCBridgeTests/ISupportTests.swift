@@ -64,10 +64,8 @@ import Testing
         #expect(supports(tokens).prefixes == prefixes)
     }
 
-    private func joined(_ lines: [String]) throws -> NetworkMachine {
-        var machine = NetworkMachine(config: try Tables.network(), links: [try Tables.link()], plugin: "irc")
-        _ = machine.start(now: 0)
-        _ = machine.connected(now: 0)
+    private func joined(_ lines: [String]) throws -> Relay {
+        var machine = try Tables.machine()
         for line in [":s 001 crow :Welcome"] + lines { _ = machine.received(Tables.line(line), now: 0) }
         return machine
     }
@@ -82,7 +80,7 @@ import Testing
             ([":crow!c@h NICK crowbar", ":s 005 crow HOSTLEN=40 :x"], 7 + 1 + 11 + 1 + 40),
         ])
     func assumed(lines: [String], length: Int) throws {
-        #expect(try joined(lines).lines.mask.utf8.count == length)
+        #expect(try joined(lines).connection.lines.mask.utf8.count == length)
     }
 
     @Test(
@@ -96,7 +94,7 @@ import Testing
         ])
     func anotherHost(line: String, mask: String) throws {
         let machine = try joined([":crow!c@shown JOIN #room", line])
-        #expect(machine.mask == mask && machine.lines.mask == mask)
+        #expect(machine.connection.mask == mask && machine.connection.lines.mask == mask)
     }
 
     @Test func whoHasAnotherHostIsIgnoredByThat() throws {
@@ -108,10 +106,10 @@ import Testing
 
     @Test func aRateThatIsSafeNoMoreIsLimitedAgain() throws {
         var machine = try joined([])
-        machine.config.linesPerSecond = 1
+        machine.connection.config.linesPerSecond = 1
         _ = machine.received(Tables.line(":s 005 crow SAFERATE :x"), now: 0)
-        #expect(!machine.bucket.isLimited)
+        #expect(!machine.connection.bucket.isLimited)
         _ = machine.received(Tables.line(":s 005 crow -SAFERATE :x"), now: 0)
-        #expect(machine.bucket.isLimited)
+        #expect(machine.connection.bucket.isLimited)
     }
 }

@@ -8,9 +8,7 @@ import Testing
         _ lines: [String], links: [LinkConfig]? = nil, more: String = ""
     ) throws -> [[String]] {
         let links = try links ?? [Tables.link()]
-        var machine = NetworkMachine(config: try Tables.network(more), links: links, plugin: "irc")
-        _ = machine.start(now: 0)
-        _ = machine.connected(now: 0)
+        var machine = try Tables.machine(more, links: links)
         _ = machine.received(Tables.line(":s 001 crow :Welcome"), now: 0)
         _ = machine.received(Tables.line(":crow!crow@host JOIN #room"), now: 0)
         return lines.map { machine.received(Tables.line($0), now: 0).commands }

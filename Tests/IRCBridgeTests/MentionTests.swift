@@ -55,7 +55,7 @@ import Testing
         #expect(Mentions.toChat(text) { Self.nicks[$0.lowercased()] } == said)
     }
 
-    private func joined(_ more: String = "") throws -> NetworkMachine {
+    private func joined(_ more: String = "") throws -> Relay {
         try Tables.machine(
             more,
             hearing: [
@@ -70,7 +70,7 @@ import Testing
             queue: "net", delivery: delivery, position: delivery, event: Array(json.utf8))
     }
 
-    private func texts(_ actions: [NetworkAction]) -> [String] {
+    private func texts(_ actions: [RelayAction]) -> [String] {
         actions.lines.filter { $0.hasPrefix("PRIVMSG") }.map { String($0.dropFirst("PRIVMSG #room :".count)) }
     }
 

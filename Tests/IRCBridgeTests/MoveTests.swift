@@ -16,7 +16,7 @@ import Testing
     private static let taken = "#room: the server took the bridge out of it"
 
     /// A machine that is in `#room` and hears these lines, and what it writes.
-    private func play(_ lines: [String], links: [LinkConfig]? = nil) throws -> (NetworkMachine, [String]) {
+    private func play(_ lines: [String], links: [LinkConfig]? = nil) throws -> (Relay, [String]) {
         var machine = try Tables.machine(links: links, hearing: Self.start)
         let actions = lines.flatMap { machine.received(Tables.line($0), now: 100) }
         return (machine, actions.lines)
@@ -83,7 +83,7 @@ import Testing
         let invited = machine.received(Tables.line(":bob!b@h INVITE crow #room"), now: 1011)
         #expect(invited.lines == ["JOIN #room"])
         let back = machine.received(Tables.line(":crow!c@h JOIN #room"), now: 1011)
-        #expect(back.health?.level == .ok && machine.keptState.moves.moved.isEmpty)
+        #expect(back.health?.level == .ok && machine.connection.moves.moved.isEmpty)
     }
 
     /// A bouncer shows all channels that it is in, and a server what another session of the account joins.
@@ -110,7 +110,7 @@ import Testing
         let (machine, _) = try play([":s 471 crow #hall :Full", ":b RENAME #room #hall :"], links: links)
         let told = "#room: the server has renamed it to #hall, which has a link"
         #expect(machine.health?.message.contains(told) == true)
-        #expect(machine.keptState.moves.isEmpty)
+        #expect(machine.connection.moves.isEmpty)
     }
 
     @Test(
@@ -133,7 +133,7 @@ import Testing
             let line = ":s FAIL JOIN CHANNEL_RENAMED \(pair) :Renamed"
             joins += machine.received(Tables.line(line), now: 0).lines.count
         }
-        #expect(joins == NetworkMachine.mostRedirects - 1)
+        #expect(joins == ConnectionState.mostRedirects - 1)
     }
 
     @Test func whatIsStoredHasALimit() throws {
@@ -156,9 +156,7 @@ import Testing
 
     /// A user's connection, which learns the name with what it is given to say.
     @Test func usersConnectionsSpeakUnderTheNewName() throws {
-        var puppet = NetworkMachine(puppet: try Tables.network().ofPuppet("ann", name: "ann"), plugin: "irc")
-        _ = puppet.start(now: 0)
-        _ = puppet.connected(now: 0)
+        var puppet = try Tables.puppet("ann")
         _ = puppet.received(Tables.line(":s 001 ann :Welcome"), now: 0)
         let message = ChatMessage(channel: "general", author: "ann", what: .text("hi"))
         func entry(_ delivery: Int64) -> OutboundLedger.Entry {

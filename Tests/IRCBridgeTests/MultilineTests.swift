@@ -8,11 +8,7 @@ import Testing
 @Suite struct MultilineTests {
     private static let open = "BATCH +m draft/multiline #room"
 
-    private func hear(_ machine: inout NetworkMachine, _ lines: String..., now: Instant = 0) -> [NetworkAction] {
-        lines.reduce([]) { $0 + machine.received(Tables.line($1), now: now) }
-    }
-
-    private func said(_ machine: inout NetworkMachine, _ text: String, delivery: Int64 = 1, now: Instant = 0)
+    private func said(_ machine: inout Relay, _ text: String, delivery: Int64 = 1, now: Instant = 0)
         -> [String]
     {
         machine.deliver(DraftNetwork.event(delivery, [("message", text), ("messageId", "m\(delivery)")]), now: now)
@@ -45,8 +41,8 @@ import Testing
         let end = hear(&machine, ":s BATCH -7")
         #expect(end.acks == [1])
         #expect(end.commands == [])
-        #expect(machine.mask == "crow!crow@cloak")
-        #expect(machine.messageIDs.records(of: "m1", in: "#room").map(\.id) == ["c1"])
+        #expect(machine.connection.mask == "crow!crow@cloak")
+        #expect(machine.connection.messageIDs.records(of: "m1", in: "#room").map(\.id) == ["c1"])
     }
 
     /// The echo in the answer to the label, and the line of a user's connection, which does not look at what it holds.
@@ -59,7 +55,7 @@ import Testing
             "@batch=y :crow!crow@host PRIVMSG #room :<Ann> a", "@batch=x :s BATCH -y", ":s BATCH -x")
         #expect(echo.acks == [1])
         #expect(echo.commands == [])
-        #expect(machine.messageIDs.record("#room", "c1") != nil)
+        #expect(machine.connection.messageIDs.record("#room", "c1") != nil)
     }
 
     @Test func aLongLineIsConcatenated() throws {
@@ -160,7 +156,7 @@ import Testing
         #expect(said(&machine, "e", delivery: 3) == [])
         let refusal = ":s FAIL BATCH MULTILINE_MAX_BYTES 4 :Too long"
         #expect(hear(&machine, refusal, ":s FAIL BATCH MULTILINE_INVALID :No").lines == [])
-        let asked = machine.tick(now: NetworkMachine.receiptLimit)
+        let asked = machine.tick(now: ConnectionState.receiptLimit)
         #expect(asked.lines == ["PING :crowbar-1"])
         let refused = hear(&machine, ":s PONG s :crowbar-1", now: 5)
         #expect(refused.lines.prefix(2) == ["@label=2 PRIVMSG #room :<Ann> a", "@label=3 PRIVMSG #room :<Ann> b"])
@@ -219,10 +215,10 @@ import Testing
     /// A batch costs as many lines as it has.
     @Test func itCountsLineByLine() throws {
         var machine = try DraftNetwork.machine()
-        machine.bucket = FloodBucket(burst: 5, rate: 1, now: 0)
+        machine.connection.bucket = FloodBucket(burst: 5, rate: 1, now: 0)
         #expect(said(&machine, "a\nb\nc").count == 5)
-        #expect(machine.ledger.unansweredLines == 5)
-        #expect(machine.ledger.sentLines == 5)
+        #expect(machine.connection.ledger.unansweredLines == 5)
+        #expect(machine.connection.ledger.sentLines == 5)
         #expect(said(&machine, "d", delivery: 2) == [])
         #expect(machine.tick(now: 0.9).lines == [])
         #expect(machine.tick(now: 1.1).lines == ["@label=2 PRIVMSG #room :<Ann> d"])
@@ -245,7 +241,7 @@ import Testing
             if case .emit(let command) = $0, command.kind == .message { command.key } else { nil }
         }
         #expect(key == ["net/#room/general/a1"])
-        #expect(machine.messageIDs.record("#room", "a1") != nil)
+        #expect(machine.connection.messageIDs.record("#room", "a1") != nil)
     }
 
     /// What is no message of several lines, or not one that the bridge takes.
@@ -271,7 +267,7 @@ import Testing
         // What was not ended is forgotten with its connection.
         _ = try texts(":bob!b@h BATCH +1 draft/multiline #room", "@batch=1 :bob!b@h PRIVMSG #room :x")
         _ = machine.closed(reason: "gone", random: 0, now: 0)
-        #expect(machine.multiline.isEmpty)
+        #expect(machine.connection.multiline.isEmpty)
     }
 
     /// Of a history a message of several lines is one line.
@@ -296,7 +292,7 @@ import Testing
         let messages = try DraftNetwork.commands(end, "SEND_MESSAGE")
         let texts = messages.map { $0.string("message") ?? "" }
         #expect(texts.count > 1)
-        #expect(texts.allSatisfy { $0.utf8.count <= NetworkMachine.longestChatMessage })
+        #expect(texts.allSatisfy { $0.utf8.count <= Relay.longestChatMessage })
         #expect(texts.joined(separator: "\n").replacing("\\", with: "") == lines.joined(separator: "\n"))
         let deleted = hear(&machine, ":op!o@h REDACT #room a1")
         let ids = try DraftNetwork.commands(deleted, "DELETE_MESSAGE").map { $0.string("messageId") }

@@ -6,12 +6,12 @@ import Testing
 @Suite struct NetworkMachineTests {
     private static let ownMask = "crow!crow@host"
 
-    private func machine(_ more: String = "", links: [LinkConfig]? = nil) throws -> NetworkMachine {
-        NetworkMachine(config: try Tables.network(more), links: try links ?? [Tables.link()], plugin: "irc")
+    private func machine(_ more: String = "", links: [LinkConfig]? = nil) throws -> Relay {
+        Relay(config: try Tables.network(more), links: try links ?? [Tables.link()], plugin: "irc")
     }
 
     /// A machine that has registered and joined at the time 0.
-    private func joined(_ more: String = "", links: [LinkConfig]? = nil) throws -> NetworkMachine {
+    private func joined(_ more: String = "", links: [LinkConfig]? = nil) throws -> Relay {
         var machine = try machine(more, links: links)
         _ = machine.start(now: 0)
         _ = machine.connected(now: 0)
@@ -20,14 +20,10 @@ import Testing
         return machine
     }
 
-    private func hear(_ machine: inout NetworkMachine, _ line: String, now: Instant = 0) -> [NetworkAction] {
-        machine.received(Tables.line(line), now: now)
-    }
-
     /// Answers the last PING among some actions.
     private func answer(
-        _ machine: inout NetworkMachine, _ actions: [NetworkAction], now: Instant = 0
-    ) -> [NetworkAction] {
+        _ machine: inout Relay, _ actions: [RelayAction], now: Instant = 0
+    ) -> [RelayAction] {
         guard let ping = actions.lines.last(where: { $0.hasPrefix("PING :crowbar") }) else { return [] }
         return hear(&machine, ":s PONG s :" + ping.dropFirst("PING :".count), now: now)
     }
@@ -57,8 +53,8 @@ import Testing
         _ = machine.start(now: 0)
         _ = machine.connected(now: 0)
         _ = hear(&machine, ":s 001 crow :Welcome")
-        #expect(machine.wake(now: 0) == NetworkMachine.joinLimit)
-        let actions4 = machine.tick(now: NetworkMachine.joinLimit)
+        #expect(machine.wake(now: 0) == Relay.joinLimit)
+        let actions4 = machine.tick(now: Relay.joinLimit)
         #expect(actions4.windows == [1024])
     }
 
@@ -125,7 +121,7 @@ import Testing
     @Test func noMoreIsWrittenThanASlowServerConfirmsInTime() throws {
         var machine = try joined()
         var written: [String] = []
-        var fence: [NetworkAction] = []
+        var fence: [RelayAction] = []
         for i in Int64(1)...300 {
             let actions = machine.deliver(Tables.event(i, "m\(i)"), now: 0)
             written += actions.lines.filter { $0.hasPrefix("PRIVMSG") }
@@ -143,11 +139,11 @@ import Testing
 
     @Test func aFloodLimitSpreadsLinesAndFences() throws {
         var machine = try joined()
-        machine.bucket = FloodBucket(burst: 2, rate: 1, now: 0)
+        machine.connection.bucket = FloodBucket(burst: 2, rate: 1, now: 0)
         var lines: [String] = []
         var acks: [Int64] = []
         // The server answers each fence at once.
-        func play(_ actions: [NetworkAction], _ now: Instant) {
+        func play(_ actions: [RelayAction], _ now: Instant) {
             lines += actions.lines
             acks += actions.acks
             if !actions.isEmpty { play(answer(&machine, actions, now: now), now) }
@@ -241,7 +237,7 @@ import Testing
         let actions24 = machine.tick(now: 120)
         #expect(actions24.lines.contains("NICK crow"))
         _ = hear(&machine, ":crow_!crow@host NICK :crow", now: 120)
-        #expect((machine.nick, machine.lines.mask) == ("crow", Self.ownMask))
+        #expect((machine.connection.nick, machine.connection.lines.mask) == ("crow", Self.ownMask))
         let actions25 = machine.tick(now: 181)
         #expect(!actions25.lines.contains("NICK crow"))
     }
@@ -299,7 +295,7 @@ import Testing
         _ = machine.deliver(Tables.event(1), now: 0)
         _ = machine.drain(deadline: 10, now: 0)
         let ends = try #require(machine.wake(now: 0))
-        #expect(ends == NetworkMachine.drainLimit)
+        #expect(ends == ConnectionState.drainLimit)
         let actions30 = machine.tick(now: ends)
         #expect(actions30.contains(.close))
     }

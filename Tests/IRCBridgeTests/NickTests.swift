@@ -8,13 +8,9 @@ import Testing
     private static let sasl = #","sasl":{"account":"bridge","password":"sesame"}"#
     private static let proved = [":s CAP * LS :sasl", ":s CAP * ACK :sasl", "AUTHENTICATE +", ":s 903 crow :fine"]
 
-    private func hear(_ machine: inout NetworkMachine, _ line: String, now: Instant) -> [NetworkAction] {
-        machine.received(Tables.line(line), now: now)
-    }
-
     /// A machine that has another nick than the configured one, `crow`.
-    private func machine(known: Bool = false) throws -> NetworkMachine {
-        var machine = NetworkMachine(
+    private func machine(known: Bool = false) throws -> Relay {
+        var machine = Relay(
             config: try Tables.network(known ? Self.sasl : ""), links: [try Tables.link()], plugin: "irc")
         _ = machine.start(now: 0)
         _ = machine.connected(nonce: "n", now: 0)
@@ -25,7 +21,7 @@ import Testing
 
     /// What is written to get the nick until an instant, by times; the server and NickServ answer as told.
     private func play(
-        _ machine: inout NetworkMachine, until end: Instant, answer: (String) -> [String]
+        _ machine: inout Relay, until end: Instant, answer: (String) -> [String]
     ) -> [(at: Instant, line: String)] {
         var written: [(Instant, String)] = []
         var now: Instant = 0
@@ -265,9 +261,7 @@ import Testing
     @Test func aNickThatTheServerCutsIsTold() throws {
         var config = try Tables.network()
         config.nick = "crowbarbridge"
-        var machine = NetworkMachine(config: config, links: [try Tables.link()], plugin: "irc")
-        _ = machine.start(now: 0)
-        _ = machine.connected(now: 0)
+        var machine = try Tables.machine(config: config)
         for line in [":s 001 crowbarbr :Welcome", ":s 005 crowbarbr NICKLEN=9 :x", ":crowbarbr!c@host JOIN #room"] {
             _ = hear(&machine, line, now: 0)
         }
@@ -276,7 +270,7 @@ import Testing
         #expect(machine.health?.message.contains("the server allows 9 characters; set a shorter 'nick'") == true)
         // Another one in the configuration is asked for at once.
         config.nick = "crowbot"
-        let other = machine.reconfigure(config, links: machine.links, now: 700)
+        let other = machine.reconfigure(config, links: machine.connection.links, now: 700)
         #expect(other.lines.contains("NICK crowbot"))
     }
 }

@@ -30,14 +30,14 @@ import Testing
             return Int(seed >> 33) % below
         }
         let caps = Registration.wanted.joined(separator: " ")
-        var machine = NetworkMachine(
+        var machine = Relay(
             config: try Tables.network(#","presence":"\#(presence)","catch_up":{"max_lines":2}"#),
             links: [try Tables.link(), try Tables.link("general", "#other"), try Tables.link("two", "#room")],
             plugin: "irc")
         machine.restore(NetworkState(try JSON(parsing: Array(##"{"last":{"#room":"msgid=0"}}"##.utf8))))
         var now: Instant = 0
         var commands = 0
-        func check(_ actions: [NetworkAction]) throws {
+        func check(_ actions: [RelayAction]) throws {
             for line in actions.lines {
                 #expect(line.unicodeScalars.allSatisfy { $0 != "\r" && $0 != "\n" }, "\(line)")
                 let untagged = line.hasPrefix("@") ? String(line.drop { $0 != " " }.dropFirst()) : line

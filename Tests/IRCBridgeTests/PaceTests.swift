@@ -5,12 +5,10 @@ import Testing
 @Suite struct PaceTests {
     @Test func aBusyChannelDoesNotHoldUpAQuietOne() throws {
         let links = [try Tables.link(), try Tables.link("quiet", "#quiet")]
-        var machine = NetworkMachine(config: try Tables.network(), links: links, plugin: "irc")
-        _ = machine.start(now: 0)
-        _ = machine.connected(now: 0)
+        var machine = try Tables.machine(links: links)
         _ = machine.received(Tables.line(":s 001 crow :Welcome"), now: 0)
         for link in links { _ = machine.received(Tables.line(":crow!crow@host JOIN \(link.target)"), now: 0) }
-        machine.bucket = FloodBucket(burst: 1, rate: 1, now: 0)
+        machine.connection.bucket = FloodBucket(burst: 1, rate: 1, now: 0)
         for i in Int64(1)...50 { _ = machine.deliver(Tables.event(i, "busy \(i)"), now: 0) }
         _ = machine.deliver(Tables.event(51, "quiet", channel: "quiet"), now: 0)
         var said: [String] = []
@@ -57,9 +55,7 @@ import Testing
         var config = try Tables.network()
         // One is for JOIN, one for the fence.
         (config.burst, config.linesPerSecond) = (4, 1)
-        var machine = NetworkMachine(config: config, links: [try Tables.link()], plugin: "irc")
-        _ = machine.start(now: 0)
-        _ = machine.connected(now: 0)
+        var machine = try Tables.machine(config: config)
         for line in [":s 001 crow :x", line, ":crow!c@host JOIN #room"] {
             _ = machine.received(Tables.line(line), now: 0)
         }
@@ -68,8 +64,8 @@ import Testing
         #expect(lines.filter { $0.hasPrefix("PRIVMSG") }.count == expected)
         // Other limits in the configuration change nothing of that.
         config.linesPerSecond = 2
-        _ = machine.reconfigure(config, links: machine.links, now: 0)
-        #expect(machine.bucket.isLimited == (expected != 20))
+        _ = machine.reconfigure(config, links: machine.connection.links, now: 0)
+        #expect(machine.connection.bucket.isLimited == (expected != 20))
     }
 
     @Test func waitsDoubleToFiveMinutes() {

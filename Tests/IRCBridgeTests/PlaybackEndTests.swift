@@ -13,12 +13,8 @@ import Testing
         ":irc.test 001 crow :Welcome", join,
     ]
 
-    private func hear(_ machine: inout NetworkMachine, _ line: String, now: Instant = 0) -> [NetworkAction] {
-        machine.received(Tables.line(line), now: now)
-    }
-
     /// What of these lines comes into the chat.
-    private func said(_ machine: inout NetworkMachine, _ lines: [String], now: Instant = 0) -> [String] {
+    private func said(_ machine: inout Relay, _ lines: [String], now: Instant = 0) -> [String] {
         lines.flatMap { hear(&machine, $0, now: now).messages }
     }
 
@@ -196,7 +192,7 @@ import Testing
     }
 }
 
-extension [NetworkAction] {
+extension [RelayAction] {
     /// The texts that come into the chat.
     var messages: [String] {
         commands.compactMap { json in

@@ -10,7 +10,7 @@ import Testing
         "@time=2026-01-02T03:04:05.000Z :crow!crow@host JOIN #room", ":s 366 crow #room :x",
     ]
 
-    private func messages(_ machine: inout NetworkMachine, _ lines: [String]) -> [String] {
+    private func messages(_ machine: inout Relay, _ lines: [String]) -> [String] {
         lines.flatMap { machine.received(Tables.line($0), now: 0).commands }.compactMap { json in
             json.contains("SEND_MESSAGE") ? json.firstRange(of: #""message":""#).map { json[$0.upperBound...] } : nil
         }.map { String($0.prefix { $0 != "\"" }) }
@@ -30,7 +30,7 @@ import Testing
     /// The server's clock may be behind the own one.
     @Test func aJoinWithoutItsTimeMakesNothingOld() throws {
         var machine = try Tables.machine(hearing: Array(Self.begin.prefix(3)))
-        machine.unixStart = 1_767_323_045
+        machine.connection.unixStart = 1_767_323_045
         let said = messages(
             &machine,
             [

@@ -7,12 +7,9 @@ import Testing
 /// Who comes into the chat's channels and leaves them.
 @Suite struct PresenceTests {
     /// A machine that has registered with a server of IRCv3 and joined `#room`, where Bob and Eve are.
-    private func machine(_ presence: String, links: [LinkConfig]? = nil) throws -> NetworkMachine {
+    private func machine(_ presence: String, links: [LinkConfig]? = nil) throws -> Relay {
         let links = try links ?? [Tables.link()]
-        var machine = NetworkMachine(
-            config: try Tables.network(#","presence":"\#(presence)""#), links: links, plugin: "irc")
-        _ = machine.start(now: 0)
-        _ = machine.connected(now: 0)
+        var machine = try Tables.machine(#","presence":"\#(presence)""#, links: links)
         let caps = "account-tag extended-join account-notify"
         _ = play(&machine, [":s CAP * LS :\(caps)", ":s CAP * ACK :\(caps)", ":s 001 crow :Welcome"])
         _ = play(&machine, [":s 005 crow PREFIX=(ov)@+ CHANTYPES=# :are supported"])
@@ -24,11 +21,11 @@ import Testing
     ]
 
     /// What the lines lead to, each command as `TYPE user channel` with the part of an id before the name left out.
-    private func play(_ machine: inout NetworkMachine, _ lines: [String], now: Instant = 0) -> [String] {
+    private func play(_ machine: inout Relay, _ lines: [String], now: Instant = 0) -> [String] {
         lines.flatMap { brief(machine.received(Tables.line($0), now: now)) }
     }
 
-    private func brief(_ actions: [NetworkAction]) -> [String] {
+    private func brief(_ actions: [RelayAction]) -> [String] {
         actions.compactMap { action in
             guard case .emit(let command) = action else { return nil }
             let id = command.userID.dropFirst("irc/net/".count)

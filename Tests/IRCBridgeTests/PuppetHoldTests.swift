@@ -73,14 +73,14 @@ import Testing
         var machine = try Tables.machine(
             #","mode":"puppets""#, hearing: [":s 001 crow :Welcome", ":crow!crow@host JOIN #room"])
         for delivery in Int64(1)...3 { _ = machine.deliver(Tables.event(delivery), now: 0) }
-        _ = machine.puppetDid(1, .news(.nick("Ann[c]")), now: 1)
+        _ = machine.puppetDid(1, .nick("Ann[c]"), now: 1)
         _ = machine.closed(reason: "bye", random: 1, now: 10)
-        _ = machine.puppetDid(1, .news(.lost("bye")), now: 10)
+        _ = machine.puppetDid(1, .lost("bye"), now: 10)
         var (now, logs): (Instant, [String]) = (10, [])
         while now < 15, let wake = machine.wake(now: now) {
             now = wake
             for case .plugin(.log(_, let text, _)) in machine.tick(now: now) { logs.append(text) }
-            if machine.phase == .connecting { _ = machine.closed(reason: "bye", random: 1, now: now) }
+            if machine.connection.phase == .connecting { _ = machine.closed(reason: "bye", random: 1, now: now) }
         }
         #expect(logs == ["net: the connection of the user Ann failed: bye; the bridge speaks for them"])
     }
@@ -90,12 +90,12 @@ import Testing
     @Test(arguments: [true, false]) func aServerThatIsSilentIsNotTheirFault(isSilent: Bool) throws {
         var machine = try Tables.machine(
             #","mode":"puppets""#, hearing: [":s 001 crow :Welcome", ":crow!crow@host JOIN #room"])
-        machine.links = [try Tables.link()]
+        machine.connection.links = [try Tables.link()]
         _ = machine.deliver(Tables.event(1), now: 0)
-        _ = machine.puppetDid(1, .news(.nick("Ann[c]")), now: 1)
+        _ = machine.puppetDid(1, .nick("Ann[c]"), now: 1)
         var now: Instant = 1
         var isDropped = false
-        var actions: [NetworkAction] = []
+        var actions: [RelayAction] = []
         while !isDropped, now < 119, let wake = machine.wake(now: now) {
             now = wake
             if !isSilent { _ = machine.received(Tables.line(":bob!b@h PRIVMSG #other :hi"), now: now) }

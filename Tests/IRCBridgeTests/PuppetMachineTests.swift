@@ -8,19 +8,13 @@ import Testing
 @Suite struct PuppetMachineTests {
     private static let ownMask = "crow!crow@host"
 
-    private func joined(_ more: String = #","mode":"puppets""#, links: [LinkConfig]? = nil) throws -> NetworkMachine {
+    private func joined(_ more: String = #","mode":"puppets""#, links: [LinkConfig]? = nil) throws -> Relay {
         let links = try links ?? [Tables.link()]
-        var machine = NetworkMachine(config: try Tables.network(more), links: links, plugin: "irc")
-        _ = machine.start(now: 0)
-        _ = machine.connected(now: 0)
+        var machine = try Tables.machine(more, links: links)
         _ = hear(&machine, ":s 001 crow :Welcome")
         _ = hear(&machine, ":s 005 crow NICKLEN=30 :are supported")
         for link in links { _ = hear(&machine, ":\(Self.ownMask) JOIN \(link.target)") }
         return machine
-    }
-
-    private func hear(_ machine: inout NetworkMachine, _ line: String, now: Instant = 0) -> [NetworkAction] {
-        machine.received(Tables.line(line), now: now)
     }
 
     private func said(_ delivery: Int64, by user: String, _ text: String) -> HostMessage.EventDelivery {
@@ -36,15 +30,15 @@ import Testing
     }
 
     /// What users' connections are given to say, as `SERIAL TEXT`.
-    private func given(_ actions: [NetworkAction]) -> [String] {
+    private func given(_ actions: [RelayAction]) -> [String] {
         actions.compactMap { action in
             guard case .puppet(let serial, .say(let entry, _)) = action else { return nil }
             return "\(serial) \(entry.message.saidText ?? "")"
         }
     }
 
-    private func ack(_ machine: inout NetworkMachine, _ serial: Int, _ delivery: Int64) -> [NetworkAction] {
-        machine.puppetDid(serial, .plugin(.ack(.one(delivery), state: nil)), now: 1)
+    private func ack(_ machine: inout Relay, _ serial: Int, _ delivery: Int64) -> [RelayAction] {
+        machine.puppetDid(serial, .confirmed([delivery]), now: 1)
     }
 
     @Test func oneConnectionAtATimeSpeaksInAChannel() throws {
@@ -60,9 +54,9 @@ import Testing
         _ = machine.deliver(said(2, by: "ann", "two"), now: 0)
         _ = machine.deliver(said(3, by: "bob", "three"), now: 0)
         _ = machine.deliver(said(4, by: "ann", "four"), now: 0)
-        actions = machine.puppetDid(1, .news(.nick("ann[c]")), now: 1)
+        actions = machine.puppetDid(1, .nick("ann[c]"), now: 1)
         #expect(given(actions) == ["1 one", "1 two"])
-        actions = machine.puppetDid(2, .news(.nick("bob[c]")), now: 1)
+        actions = machine.puppetDid(2, .nick("bob[c]"), now: 1)
         #expect(given(actions).isEmpty)
         actions = ack(&machine, 1, 1)
         #expect(actions.acks == [1])
@@ -78,7 +72,7 @@ import Testing
         _ = machine.deliver(said(1, by: "ann", "one"), now: 0)
         _ = machine.deliver(said(2, by: "bob", "two"), now: 0)
         _ = machine.deliver(said(3, by: "ann", "three"), now: 0)
-        var actions = machine.puppetDid(1, .news(.nick("ann[c]")), now: 1)
+        var actions = machine.puppetDid(1, .nick("ann[c]"), now: 1)
         #expect(given(actions) == ["1 one"])
         #expect(actions.lines.isEmpty)
         actions = ack(&machine, 1, 1)
@@ -92,14 +86,14 @@ import Testing
     @Test func whatALostConnectionDidNotConfirmIsSaidInItsPlace() throws {
         var machine = try joined()
         for i in 1...3 { _ = machine.deliver(said(Int64(i), by: "ann", "m\(i)"), now: 0) }
-        _ = machine.puppetDid(1, .news(.nick("ann[c]")), now: 1)
+        _ = machine.puppetDid(1, .nick("ann[c]"), now: 1)
         _ = ack(&machine, 1, 1)
         // Its connection is lost: another one is opened, and says the rest.
         let end = 1 + PuppetPool.steady
-        var actions = machine.puppetDid(1, .news(.lost("gone")), now: end)
+        var actions = machine.puppetDid(1, .lost("gone"), now: end)
         #expect(actions.contains { if case .puppet(2, .open) = $0 { true } else { false } })
         // That one cannot be had: the bridge says it.
-        actions = machine.puppetDid(2, .news(.lost("refused")), now: end)
+        actions = machine.puppetDid(2, .lost("refused"), now: end)
         #expect(actions.lines.dropLast() == ["PRIVMSG #room :<ann> m2", "PRIVMSG #room :<ann> m3"])
         actions = machine.tick(now: end + PuppetLosses.patience)
         #expect(
@@ -109,8 +103,8 @@ import Testing
     @Test func aUsersConnectionThatDoesNotLastIsNotOpenedAgainAtOnce() throws {
         var machine = try joined()
         for i in 1...2 { _ = machine.deliver(said(Int64(i), by: "ann", "m\(i)"), now: 0) }
-        _ = machine.puppetDid(1, .news(.nick("ann[c]")), now: 1)
-        let actions = machine.puppetDid(1, .news(.lost("Killed")), now: 2)
+        _ = machine.puppetDid(1, .nick("ann[c]"), now: 1)
+        let actions = machine.puppetDid(1, .lost("Killed"), now: 2)
         #expect(!actions.contains { if case .puppet(_, .open) = $0 { true } else { false } })
         #expect(actions.lines.dropLast() == ["PRIVMSG #room :<ann> m1", "PRIVMSG #room :<ann> m2"])
     }
@@ -120,7 +114,7 @@ import Testing
         let more = #","max_lines":0,"flood":{"burst":1,"lines_per_second":0.5}"#
         let json = ##"{"name":"net","host":"h","tls":false,"nick":"crow"\##(more)}"##
         let config = try NetworkConfig(JSON(parsing: Array(json.utf8)), path: "").ofPuppet("ann", name: "ann")
-        var puppet = NetworkMachine(puppet: config, plugin: "irc")
+        var puppet = Puppet(config: config, plugin: "irc")
         _ = puppet.start(now: 0)
         _ = puppet.connected(now: 0)
         _ = hear(&puppet, ":s 001 ann :Welcome")
@@ -132,8 +126,8 @@ import Testing
         var now: Instant = 0
         var written = 0
         var told: [Instant] = []
-        func take(_ actions: [NetworkAction]) -> [String] {
-            if actions.contains(.news(.working)) { told.append(now) }
+        func take(_ actions: [PuppetAction]) -> [String] {
+            if actions.contains(.working) { told.append(now) }
             written += actions.lines.count { $0.hasPrefix("PRIVMSG") }
             return actions.lines.filter { $0.hasPrefix("PING :") }.map { String($0.dropFirst(5)) }
         }
@@ -156,13 +150,13 @@ import Testing
             OutboundLedger.Entry(delivery: 2, message: short, targets: ["#room"]), [try Tables.link()], now: now)
         for i in 1...2 { _ = puppet.tick(now: now + Double(i) * 21) }
         let silent = (3...5).flatMap { puppet.tick(now: now + Double($0) * 21) }
-        #expect(!silent.contains(.news(.working)))
+        #expect(!silent.contains(.working))
     }
 
     @Test func aUserWithANewNameKeepsTheirConnection() throws {
         var machine = try joined()
         _ = machine.deliver(said(1, by: "ann", "one"), now: 0)
-        _ = machine.puppetDid(1, .news(.nick("ann[c]")), now: 1)
+        _ = machine.puppetDid(1, .nick("ann[c]"), now: 1)
         _ = ack(&machine, 1, 1)
         var renamed = said(2, by: "ann", "two")
         renamed.event = Array(
@@ -174,12 +168,10 @@ import Testing
             return
         }
         for (caps, lines) in [("", ["NICK Anna[c]"]), ("setname", ["SETNAME :Anna", "NICK Anna[c]"])] {
-            var puppet = NetworkMachine(puppet: try Tables.network().ofPuppet("ann[c]", name: "ann"), plugin: "irc")
-            _ = puppet.start(now: 0)
-            _ = puppet.connected(now: 0)
+            var puppet = try Tables.puppet("ann[c]", name: "ann")
             if !caps.isEmpty { for verb in ["LS", "ACK"] { _ = hear(&puppet, ":s CAP * \(verb) :\(caps)") } }
             _ = hear(&puppet, ":s 001 ann[c] :Welcome")
-            let followed = puppet.follow(config, links, now: 3)
+            let followed = puppet.reconfigure(config, links: links, now: 3)
             #expect(followed.lines == lines)
         }
         #expect(given(actions) == ["1 two"])
@@ -188,12 +180,10 @@ import Testing
     @Test func whatAChannelDoesNotTakeFromAUserTheBridgeSays() throws {
         var machine = try joined()
         for i in 1...3 { _ = machine.deliver(said(Int64(i), by: "ann", "m\(i)"), now: 0) }
-        _ = machine.puppetDid(1, .news(.nick("ann[c]")), now: 1)
+        _ = machine.puppetDid(1, .nick("ann[c]"), now: 1)
         var lines: [String] = []
-        for i in [1, 2, 3] {
-            let reject = PluginMessage.reject(
-                delivery: Int64(i), code: "channel_unavailable", message: "banned", deadLetter: true)
-            lines += machine.puppetDid(1, .plugin(reject), now: 1).lines
+        for i: Int64 in [1, 2, 3] {
+            lines += machine.puppetDid(1, .refused(i), now: 1).lines
         }
         #expect(lines.filter { $0.hasPrefix("PRIVMSG") } == (1...3).map { "PRIVMSG #room :<ann> m\($0)" })
     }
@@ -201,7 +191,7 @@ import Testing
     @Test func nothingThatUsersConnectionsDoComesIntoTheChat() throws {
         var machine = try joined(#","mode":"puppets","presence":"full""#)
         _ = machine.deliver(said(1, by: "ann", "one"), now: 0)
-        _ = machine.puppetDid(1, .news(.nick("ann[c]")), now: 0)
+        _ = machine.puppetDid(1, .nick("ann[c]"), now: 0)
         for line in [
             ":ann[c]!crow@host JOIN #room", ":s 353 crow = #room :crow ann[c]", ":s 366 crow #room :End",
             ":ann[c]!crow@host PRIVMSG #room :one", ":ann[c]!crow@host NICK anna[c]",
@@ -211,14 +201,14 @@ import Testing
             #expect(actions.commands.isEmpty, "\(line)")
         }
         // Once it is gone the nick is anybody's.
-        _ = machine.puppetDid(1, .news(.lost("gone")), now: 1)
+        _ = machine.puppetDid(1, .lost("gone"), now: 1)
         let actions = hear(&machine, ":anna[c]!a@h PRIVMSG #room :hello")
         // They speak from outside, and so do not stay.
         #expect(actions.commands.filter { !$0.contains("LEAVE_CHANNEL") }.count == 3)
     }
 
     @Test func aHistoryDoesNotBringBackWhatUsersOfAnEarlierRunSaid() throws {
-        var machine = NetworkMachine(
+        var machine = Relay(
             config: try Tables.network(#","mode":"puppets""#), links: [try Tables.link()], plugin: "irc")
         let state = ##"{"last":{"#room":"msgid=1"},"puppets":["ann{c}"]}"##
         machine.restore(NetworkState(try JSON(parsing: Array(state.utf8))))
@@ -240,11 +230,11 @@ import Testing
     @Test func namesAreTranslatedToUsersNicks() throws {
         var machine = try joined()
         _ = machine.deliver(said(1, by: "Ann", "hi"), now: 0)
-        _ = machine.puppetDid(1, .news(.nick("Ann[c]")), now: 0)
+        _ = machine.puppetDid(1, .nick("Ann[c]"), now: 0)
         let actions = hear(&machine, ":eve!u@h PRIVMSG #room :ann[c]: hello")
         #expect(actions.commands.last?.contains(#""message":"@Ann: hello""#) == true)
         _ = machine.deliver(said(2, by: "bob", "@ann there?"), now: 0)
-        _ = machine.puppetDid(2, .news(.nick("bob[c]")), now: 0)
+        _ = machine.puppetDid(2, .nick("bob[c]"), now: 0)
         guard case .puppet(2, .say(let entry, _))? = ack(&machine, 1, 1).last else {
             Issue.record("bob says nothing")
             return
@@ -254,10 +244,10 @@ import Testing
 
     @Test func aUsersConnectionJoinsSpeaksAndLeaves() throws {
         let config = try Tables.network().ofPuppet("ann[c]", name: "ann")
-        var puppet = NetworkMachine(puppet: config, plugin: "irc")
+        var puppet = Puppet(config: config, plugin: "irc")
         _ = puppet.start(now: 0)
         _ = puppet.connected(now: 0)
-        #expect(hear(&puppet, ":s 001 ann[c] :Welcome").contains(.news(.nick("ann[c]"))))
+        #expect(hear(&puppet, ":s 001 ann[c] :Welcome").contains(.nick("ann[c]")))
         var message = ChatMessage(channel: "general", author: "ann", what: .action("waves at @Eve"))
         message.nicks = ["Eve": "eve"]
         let entry = OutboundLedger.Entry(delivery: 7, message: message, targets: ["#room"])
@@ -272,25 +262,22 @@ import Testing
         #expect(hear(&puppet, ":eve!u@h PRIVMSG ann[c] :\u{1}VERSION\u{1}").isEmpty)
         // Not for each of many.
         let answers = (0..<10).flatMap { _ in hear(&puppet, ":eve!u@h PRIVMSG ann[c] :hi").lines }
-        #expect(answers.count == NetworkMachine.directBurst - 1)
-        #expect(hear(&puppet, ":s PONG s :crowbar-1").acks == [7])
+        #expect(answers.count == ConnectionState.directBurst - 1)
+        #expect(hear(&puppet, ":s PONG s :crowbar-1").confirmed == [7])
         #expect(puppet.drain(deadline: 10, now: 2).lines == ["QUIT :Gone from the chat"])
-        #expect(puppet.closed(reason: "bye", random: 0, now: 2).last == .drained)
+        #expect(puppet.closed(reason: "bye", random: 0, now: 2).last == .left)
     }
 
     @Test func aUsersConnectionThatMayNotJoinSaysSoAtOnce() throws {
-        var puppet = NetworkMachine(puppet: try Tables.network().ofPuppet("ann", name: "ann"), plugin: "irc")
-        _ = puppet.start(now: 0)
-        _ = puppet.connected(now: 0)
+        var puppet = try Tables.puppet("ann")
         _ = hear(&puppet, ":s 001 ann :Welcome")
         let message = ChatMessage(channel: "general", author: "ann", what: .text("hi"))
         _ = puppet.say(
             OutboundLedger.Entry(delivery: 1, message: message, targets: ["#room"]), [try Tables.link()], now: 0)
         let actions = hear(&puppet, ":s 474 ann #room :Cannot join channel (+b)")
         #expect(actions.lines.isEmpty)
-        #expect(
-            actions.contains { if case .plugin(.reject(1, _, _, _)) = $0 { true } else { false } })
-        #expect(puppet.closed(reason: "lost", random: 0, now: 1) == [.news(.lost("lost"))])
+        #expect(actions.contains(.refused(1)))
+        #expect(puppet.closed(reason: "lost", random: 0, now: 1) == [.lost("lost")])
     }
 
     @Test(arguments: [
@@ -299,29 +286,24 @@ import Testing
         ([":s 465 ann :You are banned"], false), (["ERROR :Too many connections"], false),
     ])
     func aUsersConnectionTellsWhetherItIsForItsNick(lines: [String], isUnfit: Bool) throws {
-        var puppet = NetworkMachine(puppet: try Tables.network().ofPuppet("ann", name: "ann"), plugin: "irc")
-        _ = puppet.start(now: 0)
-        _ = puppet.connected(now: 0)
+        var puppet = try Tables.puppet("ann")
         for line in lines { _ = hear(&puppet, line) }
         let closed = puppet.closed(reason: "closed", random: 0, now: 1)
-        guard case .news(let news)? = closed.first else {
-            Issue.record("nothing is told")
-            return
+        switch closed.first {
+        case .unfit: #expect(isUnfit)
+        case .lost: #expect(!isUnfit)
+        default: Issue.record("nothing is reported: \(closed)")
         }
-        if case .unfit = news { #expect(isUnfit) } else { #expect(!isUnfit) }
     }
 
     @Test func eachChannelOfAMessageIsSaidAndConfirmedByItself() throws {
         let links = [try Tables.link(), try Tables.link("general", "#shut")]
-        var machine = NetworkMachine(
-            config: try Tables.network(#","mode":"puppets""#), links: links, plugin: "irc")
-        _ = machine.start(now: 0)
-        _ = machine.connected(now: 0)
+        var machine = try Tables.machine(#","mode":"puppets""#, links: links)
         for line in [":s 001 crow :Welcome", ":\(Self.ownMask) JOIN #room", ":s 474 crow #shut :No"] {
             _ = hear(&machine, line)
         }
         for i in 1...2 { _ = machine.deliver(said(Int64(i), by: "ann", "m\(i)"), now: 0) }
-        var actions = machine.puppetDid(1, .news(.nick("ann[c]")), now: 1)
+        var actions = machine.puppetDid(1, .nick("ann[c]"), now: 1)
         #expect(given(actions) == ["1 m1", "1 m2"])
         // They go by numbers of their own.
         let numbers = actions.compactMap { action -> Int64? in
@@ -360,7 +342,7 @@ import Testing
     @Test func theTurnsAreTakenUnderAFloodLimitToo() throws {
         let more = #","mode":"puppets","puppets":{"limit":1},"flood":{"burst":3,"lines_per_second":1}"#
         let json = ##"{"name":"net","host":"h","tls":false,"nick":"crow"\##(more)}"##
-        var machine = NetworkMachine(
+        var machine = Relay(
             config: try NetworkConfig(JSON(parsing: Array(json.utf8)), path: ""), links: [try Tables.link()],
             plugin: "irc")
         _ = machine.start(now: 0)
@@ -368,15 +350,15 @@ import Testing
         _ = hear(&machine, ":s 001 crow :Welcome")
         _ = hear(&machine, ":\(Self.ownMask) JOIN #room")
         _ = machine.deliver(said(1, by: "ann", "1"), now: 0)
-        _ = machine.puppetDid(1, .news(.nick("ann[c]")), now: 0)
+        _ = machine.puppetDid(1, .nick("ann[c]"), now: 0)
         _ = ack(&machine, 1, 1)
-        var pending: [NetworkAction] = []
+        var pending: [RelayAction] = []
         for i in 2...9 { pending += machine.deliver(said(Int64(i), by: i % 2 == 0 ? "bob" : "ann", "\(i)"), now: 1) }
         // All is answered at once; only the limit and the turns take time.
         var now: Instant = 1
         var order: [String] = []
         for _ in 0..<200 where order.count < 8 {
-            var next: [NetworkAction] = []
+            var next: [RelayAction] = []
             for action in pending {
                 switch action {
                 case .send(let line) where line.hasPrefix("PING :crowbar"):
@@ -384,7 +366,7 @@ import Testing
                 case .send(let line) where line.hasPrefix("PRIVMSG"): order.append(String(line.suffix(1)))
                 case .puppet(let serial, .say(let entry, _)):
                     order.append(entry.message.saidText ?? "")
-                    next += machine.puppetDid(serial, .plugin(.ack(.one(entry.delivery), state: nil)), now: now)
+                    next += machine.puppetDid(serial, .confirmed([entry.delivery]), now: now)
                 default: break
                 }
             }

@@ -7,21 +7,15 @@ import Testing
 @Suite struct ReceiptTests {
     private static let caps = "batch echo-message labeled-response message-tags"
 
-    private func joined(caps: String = caps) throws -> NetworkMachine {
-        var machine = NetworkMachine(config: try Tables.network(), links: [try Tables.link()], plugin: "irc")
-        _ = machine.start(now: 0)
-        _ = machine.connected(now: 0)
+    private func joined(caps: String = caps) throws -> Relay {
+        var machine = try Tables.machine()
         _ = hear(&machine, ":s CAP * LS :\(caps)")
         _ = hear(&machine, ":s CAP * ACK :\(caps)")
         _ = hear(&machine, ":s 001 crow :Welcome")
         // Long ago: soon after a JOIN refusals are not final.
         _ = hear(&machine, ":crow!crow@host JOIN #room", now: -100)
-        machine.lastHeard = 0
+        machine.connection.lastHeard = 0
         return machine
-    }
-
-    private func hear(_ machine: inout NetworkMachine, _ line: String, now: Instant = 0) -> [NetworkAction] {
-        machine.received(Tables.line(line), now: now)
     }
 
     @Test func anEchoSettlesItsMessage() throws {
@@ -32,7 +26,7 @@ import Testing
         let first = hear(&machine, "@label=1 :crow!crow@cloak PRIVMSG #room :<Ann> hello")
         #expect(first.acks == [1])
         #expect(first.commands == [])
-        #expect(machine.mask == "crow!crow@cloak")
+        #expect(machine.connection.mask == "crow!crow@cloak")
         let second = hear(&machine, "@label=2 :crow!crow@cloak PRIVMSG #room :<Ann> a")
         #expect(second.acks == [2])
         let again = hear(&machine, "@label=2 :s ACK")
@@ -40,7 +34,7 @@ import Testing
     }
 
     /// The reason of the message's rejection as a dead letter; nil where it is not rejected.
-    private func rejection(_ actions: [NetworkAction], _ delivery: Int64) -> String? {
+    private func rejection(_ actions: [RelayAction], _ delivery: Int64) -> String? {
         actions.lazy.compactMap { action in
             guard case .plugin(.reject(delivery, "channel_unavailable", let message, true)) = action else { return nil }
             return message
@@ -73,7 +67,7 @@ import Testing
         _ = hear(&machine, "@label=1 :s BATCH +a labeled-response")
         _ = hear(&machine, "@batch=a :s NOTICE crow :noted")
         let ended = hear(&machine, ":s BATCH -a")
-        #expect(rejection(ended, 1) == NetworkMachine.showedNobody)
+        #expect(rejection(ended, 1) == ConnectionState.showedNobody)
     }
 
     @Test func aMessageThatWasAnsweredByAKickIsSaidAgainAfterTheNextJoin() throws {
@@ -155,9 +149,9 @@ import Testing
 
     @Test func anUnansweredLabelMakesNoBusyLoop() throws {
         var machine = try joined()
-        machine.bucket = FloodBucket(burst: 1, rate: 1, now: 10)
+        machine.connection.bucket = FloodBucket(burst: 1, rate: 1, now: 10)
         // One is written and never answered; one waits for a channel that is not there.
-        machine.links.append(try Tables.link("shut", "#shut"))
+        machine.connection.links.append(try Tables.link("shut", "#shut"))
         _ = machine.deliver(Tables.event(1), now: 10)
         _ = machine.deliver(Tables.event(2, channel: "shut"), now: 10)
         var now: Instant = 10
@@ -189,7 +183,7 @@ import Testing
     @Test func aLabelThatIsNotAnsweredBeforeALaterPingIsNotConfirmed() throws {
         var machine = try joined()
         _ = machine.deliver(Tables.event(1), now: 10)
-        #expect(machine.wake(now: 10) == 10 + NetworkMachine.receiptLimit)
+        #expect(machine.wake(now: 10) == 10 + ConnectionState.receiptLimit)
         let asked = machine.tick(now: 15)
         #expect(asked.lines == ["PING :crowbar-1"])
         let settled = hear(&machine, ":s PONG s :crowbar-1", now: 15)
@@ -219,9 +213,7 @@ import Testing
         ("echo-message batch labeled-response znc.in/batch", "batch"), ("echo-message batch soju.im/read", "batch"),
     ])
     func anEchoIsAskedForAlsoWithoutLabels(offered: String, asked: String) throws {
-        var machine = NetworkMachine(config: try Tables.network(), links: [try Tables.link()], plugin: "irc")
-        _ = machine.start(now: 0)
-        _ = machine.connected(now: 0)
+        var machine = try Tables.machine()
         let lines = hear(&machine, ":s CAP * LS :\(offered)").lines
         #expect(lines == ["CAP REQ :" + asked])
     }
@@ -244,7 +236,7 @@ import Testing
         #expect(again.lines == ["PRIVMSG #room :<Ann> hello"])
         let echoed = hear(&machine, ":crow!crow@host PRIVMSG #room :<Ann> hello")
         #expect(echoed.acks == [3])
-        let fence = try #require(machine.tick(now: NetworkMachine.receiptLimit).lines.last)
+        let fence = try #require(machine.tick(now: ConnectionState.receiptLimit).lines.last)
         #expect(fence.hasPrefix("PING :"))
         let all = hear(&machine, ":s PONG s :" + fence.dropFirst(6))
         #expect(all.acks == [2])

@@ -8,19 +8,15 @@ import Testing
 @Suite struct RedactionTests {
     private func machine(
         caps: String = DraftNetwork.caps, _ more: String = "", links: [LinkConfig]? = nil, state: String? = nil
-    ) throws -> NetworkMachine {
+    ) throws -> Relay {
         try DraftNetwork.machine(caps: caps, more, links: links, state: state)
     }
 
-    private func hear(_ machine: inout NetworkMachine, _ lines: String..., now: Instant = 0) -> [NetworkAction] {
-        lines.reduce([]) { $0 + machine.received(Tables.line($1), now: now) }
-    }
-
     /// Says a message `m1` of the chat on IRC, which the server shows by these ids.
-    private func say(_ machine: inout NetworkMachine, _ text: String = "hello", ids: String...) -> [NetworkAction] {
+    private func say(_ machine: inout Relay, _ text: String = "hello", ids: String...) -> [RelayAction] {
         let said = machine.deliver(DraftNetwork.event(1, [("message", text), ("messageId", "m1")]), now: 0)
         let labelled = said.lines.filter { $0.hasPrefix("@label=") }
-        var actions: [NetworkAction] = []
+        var actions: [RelayAction] = []
         for (line, id) in zip(labelled, ids) {
             let parts = line.split(separator: " ", maxSplits: 1).map(String.init)
             actions += machine.received(

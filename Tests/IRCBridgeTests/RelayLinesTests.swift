@@ -33,9 +33,7 @@ import Testing
 
     @Test(arguments: [("LINELEN=2048", 2046), ("LINELEN=100", 510), ("LINELEN=x", 510), ("LINELEN=99999999", 8190)])
     func aLineIsAsLongAsTheServerTakes(token: String, longest: Int) throws {
-        var machine = NetworkMachine(config: try Tables.network(), links: [try Tables.link()], plugin: "irc")
-        _ = machine.start(now: 0)
-        _ = machine.connected(now: 0)
+        var machine = try Tables.machine()
         for line in [":s 001 crow :Welcome", ":s 005 crow \(token) :are supported", ":crow!crow@host JOIN #room"] {
             _ = machine.received(Tables.line(line), now: 0)
         }

@@ -6,12 +6,8 @@ import Testing
 
 /// Those who speak through another bridge by RELAYMSG, in the chat's channel.
 @Suite struct RelayedSpeakersTests {
-    private func hear(_ machine: inout NetworkMachine, _ lines: String..., now: Instant = 0) -> [NetworkAction] {
-        lines.reduce([]) { $0 + machine.received(Tables.line($1), now: now) }
-    }
-
     /// A machine that has heard `alice/d` by the bridge `rel`, which is in the channel.
-    private func machine(links: [LinkConfig]? = nil) throws -> NetworkMachine {
+    private func machine(links: [LinkConfig]? = nil) throws -> Relay {
         var machine = try DraftNetwork.machine(links: links)
         let said = hear(
             &machine, ":rel!r@h JOIN #room", "@draft/relaymsg=rel :alice/d!~u@h PRIVMSG #room :hello")
@@ -20,7 +16,7 @@ import Testing
     }
 
     /// Who leaves the chat's channel.
-    private func left(_ actions: [NetworkAction]) throws -> [String] {
+    private func left(_ actions: [RelayAction]) throws -> [String] {
         try DraftNetwork.commands(actions, "LEAVE_CHANNEL").map { $0.string("userId") ?? "" }
     }
 
@@ -28,7 +24,7 @@ import Testing
         var machine = try machine()
         let again = hear(&machine, "@draft/relaymsg=rel :alice/d!~u@h PRIVMSG #room :again", now: 100)
         #expect(try DraftNetwork.types(again) == ["SEND_MESSAGE"])
-        machine.lastHeard = 600
+        machine.connection.lastHeard = 600
         #expect(try left(machine.tick(now: 600)) == [])
         #expect(machine.wake(now: 690).map { $0 <= 700 } == true)
         #expect(try left(machine.tick(now: 700)) == ["irc/net/nick/alice~2Fd"])
@@ -67,7 +63,7 @@ import Testing
         // Who is there is no guest, whatever a tag says.
         let there = hear(&machine, "@draft/relaymsg=rel :bob!b@h PRIVMSG #room :x")
         #expect(try left(there) == [])
-        machine.lastHeard = 900
+        machine.connection.lastHeard = 900
         #expect(try left(machine.tick(now: 900)) == ["irc/net/nick/alice~2Fd"])
     }
 
@@ -75,9 +71,9 @@ import Testing
     @Test func whoIsThereByAnotherChannelStays() throws {
         var machine = try machine(links: [Tables.link(), Tables.link("general", "#hall")])
         _ = hear(&machine, "@draft/relaymsg=rel :alice/d!~u@h PRIVMSG #hall :hello", now: 300)
-        machine.lastHeard = 600
+        machine.connection.lastHeard = 600
         #expect(try left(machine.tick(now: 600)) == [])
-        machine.lastHeard = 900
+        machine.connection.lastHeard = 900
         #expect(try left(machine.tick(now: 900)) == ["irc/net/nick/alice~2Fd"])
     }
 

@@ -6,11 +6,9 @@ import Testing
 
 /// New configurations while the bridge runs, and whom it ignores.
 @Suite struct ReloadTests {
-    private func joined(_ more: String = "", links: [LinkConfig]? = nil) throws -> NetworkMachine {
+    private func joined(_ more: String = "", links: [LinkConfig]? = nil) throws -> Relay {
         let links = try links ?? [Tables.link()]
-        var machine = NetworkMachine(config: try Tables.network(more), links: links, plugin: "irc")
-        _ = machine.start(now: 0)
-        _ = machine.connected(now: 0)
+        var machine = try Tables.machine(more, links: links)
         _ = machine.received(Tables.line(":s 001 crow :Welcome"), now: 0)
         for link in links {
             _ = machine.received(Tables.line(":crow!crow@host JOIN \(link.target)"), now: 0)
@@ -42,8 +40,8 @@ import Testing
 
     @Test func whatWaitsForALinkThatIsGoneIsDoneWithTheOthers() throws {
         var machine = try joined(links: [Tables.link()])
-        machine.links.append(try Tables.link("general", "#shut"))
-        machine.memberships["#shut"] = Membership(name: "#shut", key: nil)
+        machine.connection.links.append(try Tables.link("general", "#shut"))
+        machine.connection.memberships["#shut"] = Membership(name: "#shut", key: nil)
         let waits = machine.deliver(Tables.event(1), now: 0)
         #expect(waits.lines == ["PRIVMSG #room :<Ann> hello", "PING :crowbar-1"])
         let answered = machine.received(Tables.line(":s PONG s :crowbar-1"), now: 0)
@@ -68,7 +66,7 @@ import Testing
             #expect(closed.health?.message == "the configuration has changed; next try at 1970-01-01T00:00:02Z")
         }
         // One that is being opened was to the old server.
-        var early = NetworkMachine(config: try Tables.network(), links: [try Tables.link()], plugin: "irc")
+        var early = Relay(config: try Tables.network(), links: [try Tables.link()], plugin: "irc")
         _ = early.start(now: 0)
         let changed = early.reconfigure(try Tables.network(more), links: [try Tables.link()], now: 0)
         #expect(changed.contains(.connect) == isNew)
@@ -135,9 +133,7 @@ import Testing
     }
 
     @Test func anotherNickIsTriedAtOnceWhereTheServerTookNone() throws {
-        var machine = NetworkMachine(config: try Tables.network(), links: [try Tables.link()], plugin: "irc")
-        _ = machine.start(now: 0)
-        _ = machine.connected(now: 0)
+        var machine = try Tables.machine()
         _ = machine.received(Tables.line(":s 432 * crow :Erroneous nickname"), now: 0)
         _ = machine.closed(reason: "closed", random: 0, now: 0)
         var config = try Tables.network()
@@ -165,9 +161,7 @@ import Testing
     }
 
     @Test func aServerThatTakesARealNameIsToldIt() throws {
-        var machine = NetworkMachine(config: try Tables.network(), links: [try Tables.link()], plugin: "irc")
-        _ = machine.start(now: 0)
-        _ = machine.connected(now: 0)
+        var machine = try Tables.machine()
         for line in [":s CAP * LS :setname", ":s CAP * ACK :setname", ":s 001 crow :Welcome"] {
             _ = machine.received(Tables.line(line), now: 0)
         }

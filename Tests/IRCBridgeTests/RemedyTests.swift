@@ -5,32 +5,28 @@ import Testing
 
 /// What the bridge does about refusals that are not final.
 @Suite struct RemedyTests {
-    private func hear(_ machine: inout NetworkMachine, _ line: String, now: Instant = 0) -> [NetworkAction] {
-        machine.received(Tables.line(line), now: now)
-    }
-
-    private func joined(labels: Bool) throws -> NetworkMachine {
+    private func joined(labels: Bool) throws -> Relay {
         let caps = ":batch echo-message labeled-response message-tags"
         let begin = labels ? [":s CAP * LS \(caps)", ":s CAP * ACK \(caps)"] : []
         return try Tables.machine(hearing: begin + [":s 001 crow :Welcome", ":crow!crow@host JOIN #room"])
     }
 
-    private func speech(_ actions: [NetworkAction]) -> [String] {
+    private func speech(_ actions: [RelayAction]) -> [String] {
         actions.lines.filter { $0.contains("PRIVMSG ") || $0.contains("NOTICE ") }.map {
             $0.hasPrefix("@") ? String($0.drop { $0 != " " }.dropFirst()) : $0
         }
     }
 
-    private func rejection(_ actions: [NetworkAction]) -> String? {
+    private func rejection(_ actions: [RelayAction]) -> String? {
         actions.lazy.compactMap { if case .plugin(.reject(_, _, let message, true)) = $0 { message } else { nil } }
             .first
     }
 
     /// The server answers what was said last: by this refusal, or by taking it.
     private func answer(
-        _ machine: inout NetworkMachine, _ said: [NetworkAction], _ refusal: String?, now: Instant
-    ) -> [NetworkAction] {
-        var actions: [NetworkAction] = []
+        _ machine: inout Relay, _ said: [RelayAction], _ refusal: String?, now: Instant
+    ) -> [RelayAction] {
+        var actions: [RelayAction] = []
         for line in said.lines {
             if line.hasPrefix("@label=") {
                 let label = line.prefix { $0 != " " }

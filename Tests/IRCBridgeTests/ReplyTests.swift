@@ -6,15 +6,11 @@ import Testing
 
 /// Answers by the id of what they answer (`+draft/reply`), both ways.
 @Suite struct ReplyTests {
-    private func hear(_ machine: inout NetworkMachine, _ lines: String..., now: Instant = 0) -> [NetworkAction] {
-        lines.reduce([]) { $0 + machine.received(Tables.line($1), now: now) }
-    }
-
     /// A machine whose channel has `a1` of bob, which is `brought` in the chat, and whose chat has `m1` of ann, which
     /// is `c1` on IRC.
     private func machine(
         caps: String = DraftNetwork.caps, supports: String = "CHANTYPES=#"
-    ) throws -> (machine: NetworkMachine, brought: String) {
+    ) throws -> (machine: Relay, brought: String) {
         var machine = try DraftNetwork.machine(caps: caps, supports: supports)
         let said = hear(&machine, "@msgid=a1 :bob!b@h PRIVMSG #room :a question")
         let brought = try #require(try DraftNetwork.commands(said, "SEND_MESSAGE").first?.string("messageId"))
@@ -49,7 +45,7 @@ import Testing
     /// Ids are of one channel.
     @Test func anAnswerToAnotherChannelsMessageIsNone() throws {
         var (machine, _) = try machine()
-        machine.links.append(try Tables.link("general", "#hall"))
+        machine.connection.links.append(try Tables.link("general", "#hall"))
         let said = hear(&machine, "@+draft/reply=c1 :eve!e@h PRIVMSG #hall :an answer")
         let messages = try DraftNetwork.commands(said, "SEND_MESSAGE")
         #expect(messages.count == 1)

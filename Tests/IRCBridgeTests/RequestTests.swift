@@ -9,10 +9,6 @@ import Testing
     private static let begin = [":s 001 crow :Welcome", ":crow!crow@host JOIN #room", ":s 353 crow = #room :crow Bob"]
     private static let names = ":s 366 crow #room :x"
 
-    private func hear(_ machine: inout NetworkMachine, _ line: String, now: Instant = 0) -> [NetworkAction] {
-        machine.received(Tables.line(line), now: now)
-    }
-
     @Test(arguments: [
         ("PRIVMSG crow :\u{1}VERSION\u{1}", "VERSION Crowbar \(CrowbarIRC.version)"),
         ("PRIVMSG crow :\u{1}version", "VERSION Crowbar \(CrowbarIRC.version)"),
@@ -37,7 +33,7 @@ import Testing
         var machine = try Tables.machine(hearing: Self.begin)
         var answers = 0
         for _ in 0..<20 { answers += hear(&machine, ":Bob!b@h PRIVMSG crow :\u{1}VERSION\u{1}").lines.count }
-        #expect(answers == NetworkMachine.directBurst)
+        #expect(answers == ConnectionState.directBurst)
         #expect(hear(&machine, ":Bob!b@h PRIVMSG crow :\u{1}PING 1\u{1}", now: 5).lines.count == 1)
     }
 
@@ -74,24 +70,20 @@ import Testing
         _ = machine.tick(now: 31)
         _ = hear(&machine, ":s PING x", now: 100)
         let due = try #require(machine.wake(now: 100))
-        #expect(due == NetworkMachine.maskInterval)
+        #expect(due == ConnectionState.maskInterval)
         #expect(machine.tick(now: due).lines == ["WHO crow"])
         _ = hear(&machine, ":s 352 crow #room longident cloaked.example s crow H :0 Crowbar", now: due)
         _ = hear(&machine, ":s 315 crow crow :End", now: due)
-        #expect(machine.mask == "crow!longident@cloaked.example")
+        #expect(machine.connection.mask == "crow!longident@cloaked.example")
         // Another's mask is not the own.
         _ = hear(&machine, ":s 352 crow #room b h s Bob H :0 Bob", now: due)
-        #expect(machine.mask == "crow!longident@cloaked.example")
+        #expect(machine.connection.mask == "crow!longident@cloaked.example")
         // While nothing is said nothing is asked.
         #expect(machine.tick(now: due + 130).lines.allSatisfy { !$0.hasPrefix("WHO") })
     }
 
     @Test func commandsGoOutAtConnectBeforeTheJoin() throws {
-        var machine = NetworkMachine(
-            config: try Tables.network(#","perform":["MODE {nick} +B","PRIVMSG X :hello"]"#),
-            links: [try Tables.link()], plugin: "irc")
-        _ = machine.start(now: 0)
-        _ = machine.connected(now: 0)
+        var machine = try Tables.machine(#","perform":["MODE {nick} +B","PRIVMSG X :hello"]"#)
         let begun = hear(&machine, ":s 001 crow_ :Welcome")
         #expect(begun.lines == ["MODE crow_ +B", "PRIVMSG X :hello", "JOIN #room"])
     }

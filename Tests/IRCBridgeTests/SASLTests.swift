@@ -160,14 +160,14 @@ import Testing
     }
 
     @Test func theKeyOfAnotherRegistrationIsOfNoUse() throws {
-        var machine = NetworkMachine(
+        var machine = Relay(
             config: try Tables.network(
                 #","sasl":{"mechanism":"scram-sha-256","account":"user","password":"pencil"}"#),
             links: [try Tables.link()], plugin: "irc")
         _ = machine.start(now: 0)
         _ = machine.connected(nonce: Self.nonce, now: 0)
         let challenge = "AUTHENTICATE " + Base64.encode(Array(Self.challenge.utf8))
-        var actions: [NetworkAction] = []
+        var actions: [RelayAction] = []
         for line in [":s CAP * LS :sasl", ":s CAP * ACK :sasl", "AUTHENTICATE +", challenge] {
             actions = machine.received(Tables.line(line), now: 0)
         }

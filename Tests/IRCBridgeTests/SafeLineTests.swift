@@ -24,11 +24,8 @@ import Testing
         #expect(IRCText.words(words, most: most) == expected)
     }
 
-    private func registered(_ mask: String = "crow!c@host") throws -> NetworkMachine {
-        var machine = NetworkMachine(
-            config: try Tables.network(), links: [try Tables.link()], plugin: "irc")
-        _ = machine.start(now: 0)
-        _ = machine.connected(now: 0)
+    private func registered(_ mask: String = "crow!c@host") throws -> Relay {
+        var machine = try Tables.machine()
         for line in [":s 001 crow :x", ":\(mask) JOIN #room"] { _ = machine.received(Tables.line(line), now: 0) }
         return machine
     }
@@ -59,7 +56,7 @@ import Testing
             ":crow!c@h NICK \(host)",
         ] {
             _ = machine.received(Tables.line(line), now: 0)
-            #expect(machine.mask == "crow!c@host")
+            #expect(machine.connection.mask == "crow!c@host")
         }
         let said = machine.deliver(Tables.event(1, String(repeating: "text ", count: 80)), now: 0)
         #expect(said.lines.filter { $0.hasPrefix("PRIVMSG") }.count == 1)
@@ -78,11 +75,9 @@ import Testing
         let closed = machine.closed(reason: "x", random: 0, now: 0)
         // The end of it is not cut off.
         #expect(isSafe(closed.health?.message) && closed.health?.message.contains("; next try at") == true)
-        var puppet = NetworkMachine(puppet: try Tables.network().ofPuppet("ann", name: "Ann"), plugin: "irc")
-        _ = puppet.start(now: 0)
-        _ = puppet.connected(now: 0)
+        var puppet = try Tables.puppet("ann", name: "Ann")
         _ = puppet.received(IRCMessage("465", ["*", evil]), now: 0)
-        guard case .news(.lost(let reason)) = puppet.closed(reason: "x", random: 0, now: 0).last else {
+        guard case .lost(let reason) = puppet.closed(reason: "x", random: 0, now: 0).last else {
             Issue.record("no news")
             return
         }

@@ -5,15 +5,15 @@ import Testing
 
 /// What servers say in a NOTICE while a message is unconfirmed that has nothing else to confirm it than a PONG.
 @Suite struct ServerNoticeTests {
-    private func joined() throws -> NetworkMachine {
+    private func joined() throws -> Relay {
         var machine = try Tables.machine(hearing: [":irc.example.org 001 crow :Welcome"])
         _ = machine.received(Tables.line(":crow!crow@host JOIN #room"), now: -100)
-        machine.lastHeard = 0
+        machine.connection.lastHeard = 0
         return machine
     }
 
     /// Lets a server answer a message with a line and then with the PONG.
-    private func answered(_ machine: inout NetworkMachine, _ line: String, now: Instant = 0) -> [NetworkAction] {
+    private func answered(_ machine: inout Relay, _ line: String, now: Instant = 0) -> [RelayAction] {
         let said = machine.deliver(Tables.event(1), now: now)
         var actions = machine.received(Tables.line(line), now: now)
         for line in said.lines where line.hasPrefix("PING :") {
@@ -22,12 +22,12 @@ import Testing
         return actions
     }
 
-    private func rejection(_ actions: [NetworkAction]) -> String? {
+    private func rejection(_ actions: [RelayAction]) -> String? {
         actions.lazy.compactMap { if case .plugin(.reject(_, _, let message, true)) = $0 { message } else { nil } }
             .first
     }
 
-    private func warnings(_ actions: [NetworkAction]) -> [String] {
+    private func warnings(_ actions: [RelayAction]) -> [String] {
         actions.compactMap { if case .plugin(.log("warning", let message, _)) = $0 { message } else { nil } }
     }
 

@@ -11,15 +11,11 @@ import Testing
     private static let sasl = #","sasl":{"account":"bridge","password":"sesame"}"#
     private static let proved = [":s CAP * LS :sasl", ":s CAP * ACK :sasl", "AUTHENTICATE +", ":s 903 crow :fine"]
 
-    private func hear(_ machine: inout NetworkMachine, _ line: String, now: Instant = 0) -> [NetworkAction] {
-        machine.received(Tables.line(line), now: now)
-    }
-
     /// A machine that the server has accepted at the time 0, and what it wrote then.
     private func registered(
         _ more: String, before: [String] = [], as nick: String = "crow"
-    ) throws -> (NetworkMachine, [String]) {
-        var machine = NetworkMachine(config: try Tables.network(more), links: [try Tables.link()], plugin: "irc")
+    ) throws -> (Relay, [String]) {
+        var machine = Relay(config: try Tables.network(more), links: [try Tables.link()], plugin: "irc")
         _ = machine.start(now: 0)
         _ = machine.connected(nonce: "n", now: 0)
         for line in before { _ = hear(&machine, line) }
@@ -153,7 +149,7 @@ import Testing
         #expect(taken == [])
         let given = hear(&machine, ":crow_!c@host NICK crow", now: 61)
         #expect(given.health?.message == "connected to irc.example.org as crow")
-        #expect(machine.mask == "crow!c@host")
+        #expect(machine.connection.mask == "crow!c@host")
         let after = machine.tick(now: 121)
         #expect(!after.lines.contains { $0.hasPrefix("NICK") })
     }

@@ -10,7 +10,7 @@ import Testing
         ":srv 366 crow #room :End", ":eve!e@bad.example JOIN #room",
     ]
 
-    private func hear(_ machine: inout NetworkMachine, _ line: String) -> [NetworkAction] {
+    private func hear(_ machine: inout Relay, _ line: String) -> [RelayAction] {
         machine.received(Tables.line(line), now: 0)
     }
 

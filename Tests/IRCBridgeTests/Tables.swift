@@ -30,15 +30,24 @@ enum Tables {
         return marks.text
     }
 
-    /// A machine that is connected and has heard these lines at the time 0.
+    /// A relay that is connected and has received these lines at the time 0.
+    /// - Parameter more: As for ``network(_:)``.
     static func machine(
-        _ more: String = "", links: [LinkConfig]? = nil, hearing lines: [String]
-    ) throws -> NetworkMachine {
-        var machine = NetworkMachine(config: try network(more), links: try links ?? [link()], plugin: "irc")
+        _ more: String = "", config: NetworkConfig? = nil, links: [LinkConfig]? = nil, hearing lines: [String] = []
+    ) throws -> Relay {
+        var machine = Relay(config: try config ?? network(more), links: try links ?? [link()], plugin: "irc")
         _ = machine.start(now: 0)
         _ = machine.connected(now: 0)
-        for text in lines { _ = machine.received(line(text), now: 0) }
+        for line in lines { _ = hear(&machine, line) }
         return machine
+    }
+
+    /// A puppet whose connection is open.
+    static func puppet(_ nick: String, name: String? = nil) throws -> Puppet {
+        var puppet = Puppet(config: try network().ofPuppet(nick, name: name ?? nick), plugin: "irc")
+        _ = puppet.start(now: 0)
+        _ = puppet.connected(now: 0)
+        return puppet
     }
 
     /// A line of the server.
@@ -69,11 +78,30 @@ enum Tables {
     }
 }
 
-extension [NetworkAction] {
+/// Passes lines of the server to a machine.
+/// - Returns: The actions of all of them.
+@discardableResult
+func hear<Machine: ConnectionMachine>(
+    _ machine: inout Machine, _ lines: String..., now: Instant = 0
+) -> [Machine.Action] {
+    lines.flatMap { machine.received(Tables.line($0), now: now) }
+}
+
+extension Array where Element: ConnectionAction {
     /// The lines that are written.
     var lines: [String] {
-        compactMap { if case .send(let line) = $0 { line } else { nil } }
+        compactMap { if case .send(let line)? = $0.transport { line } else { nil } }
     }
+}
+
+extension [PuppetAction] {
+    /// The messages that are confirmed.
+    var confirmed: [Int64] {
+        flatMap { action -> [Int64] in if case .confirmed(let messages) = action { messages } else { [] } }
+    }
+}
+
+extension [RelayAction] {
 
     /// The deliveries that are acknowledged.
     var acks: [Int64] {

@@ -31,10 +31,10 @@ import Testing
         }
     }
 
-    private func joined(labels: Bool, _ flood: (Int, Double)) throws -> NetworkMachine {
+    private func joined(labels: Bool, _ flood: (Int, Double)) throws -> Relay {
         var config = try Tables.network()
         (config.burst, config.linesPerSecond) = flood
-        var machine = NetworkMachine(config: config, links: [try Tables.link()], plugin: "irc")
+        var machine = Relay(config: config, links: [try Tables.link()], plugin: "irc")
         _ = machine.start(now: -200)
         _ = machine.connected(now: -200)
         if labels {
@@ -51,7 +51,7 @@ import Testing
 
     /// Lets machine and server talk until nothing waits.
     private func run(
-        _ machine: inout NetworkMachine, _ server: inout Server, _ first: [NetworkAction], until end: Instant
+        _ machine: inout Relay, _ server: inout Server, _ first: [RelayAction], until end: Instant
     ) -> (now: Instant, acks: [Int64], rejected: [String]) {
         var (now, acks, rejected): (Instant, [Int64], [String]) = (0, [], [])
         var queue = first
@@ -66,7 +66,7 @@ import Testing
                     queue += machine.received(Tables.line(answer), now: now)
                 }
             }
-            guard machine.ledger.count > 0, let wake = machine.wake(now: now), wake < end else { break }
+            guard machine.connection.ledger.count > 0, let wake = machine.wake(now: now), wake < end else { break }
             now = wake
             queue = machine.tick(now: now)
         }
@@ -99,12 +99,12 @@ import Testing
         var server = Server(refusal: "NOTICE crow :*** Message to #room throttled due to flooding", interval: 1.5)
         let first = (1...4).flatMap { machine.deliver(Tables.event(Int64($0), "b\($0)"), now: 0) }
         let (now, _, _) = run(&machine, &server, first, until: 120)
-        #expect(machine.flow.share == 0.5 && machine.rate == 5)
+        #expect(machine.connection.flow.share == 0.5 && machine.rate == 5)
         _ = machine.tick(now: now + 20)
         #expect(
             machine.health?.message.hasSuffix(
                 "the server drops messages that come too fast, so that it gets 5.0 lines a second for now") == true)
-        var flow = machine.flow
+        var flow = machine.connection.flow
         flow.answered(from: now + 10, now: now + 10)
         #expect(flow.share == 0.5)
         for second in 0..<40 {

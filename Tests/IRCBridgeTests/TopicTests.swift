@@ -6,11 +6,9 @@ import Testing
 
 /// Topics, kicks and invitations.
 @Suite struct TopicTests {
-    private func joined(links: [LinkConfig]? = nil) throws -> NetworkMachine {
+    private func joined(links: [LinkConfig]? = nil) throws -> Relay {
         let links = try links ?? [Tables.link()]
-        var machine = NetworkMachine(config: try Tables.network(), links: links, plugin: "irc")
-        _ = machine.start(now: 0)
-        _ = machine.connected(now: 0)
+        var machine = try Tables.machine(links: links)
         _ = machine.received(Tables.line(":s 001 crow :Welcome"), now: 0)
         for link in links { _ = machine.received(Tables.line(":crow!crow@host JOIN \(link.target)"), now: 0) }
         return machine
@@ -101,8 +99,8 @@ import Testing
         ])
     func refusals(numeric: String, reason: String) throws {
         var machine = try joined(links: [])
-        machine.memberships["#shut"] = Membership(name: "#shut", key: nil)
-        machine.memberships["#shut"]?.asked(now: 0)
+        machine.connection.memberships["#shut"] = Membership(name: "#shut", key: nil)
+        machine.connection.memberships["#shut"]?.asked(now: 0)
         let refused = machine.received(Tables.line(":s \(numeric) crow #shut :words"), now: 0)
         let health = try #require(refused.health)
         #expect(health.level == .degraded)

@@ -24,7 +24,7 @@ import Testing
         var lastChange = ContinuousClock.now
         while said < Self.count || !unsettled.isEmpty || inbound.count < Self.count || heard.count < Self.count {
             // Some at a time, so that what comes is taken too.
-            for _ in 0..<64 where said < Self.count && unsettled.count < NetworkMachine.fullWindow {
+            for _ in 0..<64 where said < Self.count && unsettled.count < Relay.fullWindow {
                 unsettled.insert(try await host.say("out \(said)"))
                 said += 1
             }

@@ -38,12 +38,15 @@ struct WebhookProcess {
     }
 
     /// Delivers an event.
-    func deliver(_ delivery: Int64, to queue: String, attempt: Int64 = 1, event: String? = nil) async throws {
+    func deliver(
+        _ delivery: Int64, to queue: String, attempt: Int64 = 1, uncounted: Int64 = 0, event: String? = nil
+    ) async throws {
         let event = event ?? #"{"eventId":"e\#(delivery)","type":"MESSAGE_SENT","message":"häß\u2028 😀"}"#
         try await plugin.send(
             .event(
                 .init(
-                    queue: queue, delivery: delivery, position: delivery, attempt: attempt, event: Array(event.utf8))))
+                    queue: queue, delivery: delivery, position: delivery, attempt: attempt, uncounted: uncounted,
+                    event: Array(event.utf8))))
     }
 
     /// Waits until a delivery is acknowledged, alone or with others.

@@ -30,6 +30,8 @@ typedef struct {
     size_t answer_limit;
     /// Two headers of the answer whose values are kept, 255 bytes of each; NULL: none.
     const char *kept_headers[2];
+    /// A file of CA certificates in place of the system's, PEM; NULL: the system's.
+    const char *ca_file;
     /// Which addresses the request may go to; NULL: each.
     ccurl_judge judge;
     /// The judge's context, which must outlive the exchange.

@@ -23,6 +23,10 @@ int CSpawn_memory(const void *bytes, size_t count, int *memory);
 int CSpawn_start(
     pid_t *pid, const char *path, char *const arguments[], const char *folder, const int descriptors[]);
 
+/// As ``CSpawn_start``, for a program of the server's own: with the environment of this process.
+int CSpawn_start_own(
+    pid_t *pid, const char *path, char *const arguments[], const char *folder, const int descriptors[]);
+
 /// Opens a folder as its owner sees it, and lets this thread, no other, open files so until ``CSpawn_leave``: an ordinary
 /// user with CAP_SETUID needs no right to pass over modes then. As root, and for what belongs to root, nothing changes.
 /// Returns the descriptor, or a negative errno value. ``CSpawn_leave`` is to be called with `before` in either case.

@@ -24,10 +24,13 @@ public struct MachineTokenRates: Sendable, Equatable {
     public var commands: CallRate?
     /// Calls of `/views/…`.
     public var views: CallRate?
+    /// Calls of `/api/events`, and starts of event streams.
+    public var events: CallRate?
 
     /// Makes rates.
-    public init(commands: CallRate? = nil, views: CallRate? = nil) {
+    public init(commands: CallRate? = nil, views: CallRate? = nil, events: CallRate? = nil) {
         self.commands = commands
         self.views = views
+        self.events = events
     }
 }

@@ -61,7 +61,8 @@ struct CallerLimits: Sendable {
         case (.session, .view): APIConfiguration.Limit.sessionViews
         case (.machineToken, .command): machineTokens.commands
         case (.machineToken, .view): machineTokens.views
-        case (.session, .events), (.machineToken, .events): nil
+        case (.session, .events): APIConfiguration.Limit.sessionEvents
+        case (.machineToken, .events): machineTokens.events
         case (.address, _): APIConfiguration.Limit.addressReads
         }
     }

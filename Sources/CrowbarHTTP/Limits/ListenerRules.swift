@@ -34,18 +34,23 @@ public struct ListenerRules: Sendable {
     public var proxies: TrustedProxies
     /// Which names it answers to; nil where `Host` does not matter.
     public var hosts: HostRule?
+    /// Which other origins' pages may call it.
+    public var cors: CORSRule
     /// Connections at once.
     public var connections: Int
     /// The times.
     public var times: Times
+    /// Events that one call of `/api/events` looks at, at most.
+    var scan = APIConfiguration.Limit.scan
 
     /// Makes rules.
     public init(
-        proxies: TrustedProxies = .none, hosts: HostRule? = nil,
+        proxies: TrustedProxies = .none, hosts: HostRule? = nil, cors: CORSRule = .none,
         connections: Int = APIConfiguration.Limit.connections, times: Times = Times()
     ) {
         self.proxies = proxies
         self.hosts = hosts
+        self.cors = cors
         self.connections = connections
         self.times = times
     }

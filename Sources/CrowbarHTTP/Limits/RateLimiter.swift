@@ -24,6 +24,10 @@ public final class CallerRates: Sendable {
         limits.withLock { $0.take(wanted, call, by: caller, now: now) }
     }
 
+    fileprivate func hasRate(_ call: CallerLimits.Call, by caller: CallerLimits.Caller) -> Bool {
+        limits.withLock { $0.rate(of: call, by: caller) != nil }
+    }
+
     fileprivate func excess(
         _ call: CallerLimits.Call, by caller: CallerLimits.Caller, now: Int64
     ) -> CallerLimits.Excess? {
@@ -67,6 +71,11 @@ struct RateLimiter: Sendable {
     /// - Throws: ``APIFailure`` with `rate_limited`.
     func admit(_ call: CallerLimits.Call, _ credential: Credential) throws(APIFailure) {
         if let refusal = take(1, call, credential).refusal { throw refusal.failure }
+    }
+
+    /// Whether a caller's calls have a rate at all.
+    func hasRate(_ call: CallerLimits.Call, _ credential: Credential) -> Bool {
+        credential.caller.map { rates.hasRate(call, by: $0) } ?? false
     }
 
     /// Refuses a call where not even one is within the rate, and counts nothing.

@@ -45,8 +45,12 @@ final class EventStreamRoute: Sendable {
         let filter = try EventFilter(query)
         let (access, own) = try await access(of: reader, isMine: isMine)
         // A client that reconnects repeats its first address; where it really stands is in the header.
-        let resume = request.headers[.lastEventID] ?? query["after"]
-        let start = resume == nil ? access.head : try await EventsRoute.position(after: resume, shared.log)
+        let last = request.headers[.lastEventID]
+        let resume = last ?? query["after"]
+        let start =
+            resume == nil
+            ? access.head
+            : try await EventsRoute.position(after: resume, shared.log, field: last == nil ? "after" : "Last-Event-ID")
         let address = address()
         let place = try Place(self, user: reader.credential?.principal.userId, address: address)
         let stream = EventStream(
@@ -71,10 +75,14 @@ final class EventStreamRoute: Sendable {
         }
     }
 
+    private var ownStreams: OwnStreamOpening {
+        OwnStreamOpening(log: shared.log, rights: rights, turns: shared.turns)
+    }
+
     private func access(of reader: AuthenticatedReader, isMine: Bool) async throws -> (Access, OwnEvents?) {
         guard isMine else { return (try await rights.access(for: reader.reader), nil) }
         switch reader.reader {
-        case .user(let user): return try await rights.ownAccess(of: user)
+        case .user(let user): return try await ownStreams.access(of: user)
         case .all: throw APIFailure(.forbidden, "'\(Self.mine)' is about a user: call with that user's token")
         case .anonymous: throw APIFailure(.unauthorized, "'\(Self.mine)' needs a user's token")
         }
@@ -87,7 +95,7 @@ final class EventStreamRoute: Sendable {
         guard let own else { return StreamFrame.following }
         var after = resume
         // The head itself can be an event that the caller may not read, whose id says too much.
-        if after == nil { after = try await shared.log.lastReadable(through: access.head, for: access)?.eventId }
+        if after == nil { after = try await ownStreams.lastReadable(for: access) }
         return StreamFrame.hello(after: after, user: own.userId, behind: max(0, access.head - start))
     }
 

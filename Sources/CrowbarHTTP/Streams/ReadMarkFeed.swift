@@ -3,7 +3,6 @@ import CrowbarViews
 import JSONBytes
 import Logging
 import NIOCore
-import Synchronization
 
 /// Tells the streams of a user that one of the user's read markers moved: `event: read`. The counts are made once for
 /// all of the user's streams, and only where there is one.
@@ -13,8 +12,7 @@ final class ReadMarkFeed: Sendable {
     private let rights: ReadAccess
     private let broadcaster: EventBroadcaster
     private let logger: Logger
-    /// The markers that moved and were not reported yet, each once however often it moved.
-    private let moved = Mutex<Set<MovedMarker>>([])
+    private let dispatcher = MarkDispatcher()
 
     init(
         markers: ReadMarkers, views: Views?, rights: ReadAccess, broadcaster: EventBroadcaster, logger: Logger
@@ -28,26 +26,17 @@ final class ReadMarkFeed: Sendable {
 
     /// Reports markers until the task is cancelled.
     func run() async {
-        let (bell, ring) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
-        let token = markers.moves.subscribe { [self] move in
-            guard broadcaster.hasMarkReader(move.userId) else { return }
-            moved.withLock { _ = $0.insert(move) }
-            ring.yield()
+        let token = markers.moves.subscribe { [broadcaster, dispatcher] move in
+            if broadcaster.hasMarkReader(move.userId) { dispatcher.add(move) }
         }
         defer { markers.moves.cancel(token) }
-        for await _ in bell {
-            let moves = moved.withLock { moved in
-                defer { moved = [] }
-                return moved
-            }
-            for (user, moves) in Dictionary(grouping: moves, by: \.userId) {
-                do {
-                    try await report(moves.map(\.channelId).sorted(), of: user)
-                } catch {
-                    logger.error(
-                        "read markers could not be reported to event streams",
-                        metadata: ["user": "\(user)", "error": "\(error)"])
-                }
+        await dispatcher.run { [self] user, channels in
+            do {
+                try await report(channels, of: user)
+            } catch {
+                logger.error(
+                    "read markers could not be reported to event streams",
+                    metadata: ["user": "\(user)", "error": "\(error)"])
             }
         }
     }

@@ -19,7 +19,7 @@ const withoutSession = new Set(['sign-in', ...Object.keys(withoutSessionForms)])
 
 class App {
   api;
-  /** What `/api/about` says; undefined for a server without accounts. */
+  /** What `/api/about` says. */
   about;
   session;
   model;
@@ -75,7 +75,7 @@ class App {
       this.#unreachable(error, () => location.reload());
       return;
     }
-    if (this.about && this.about.api !== apiVersion) {
+    if (this.about.api !== apiVersion) {
       this.#show(card('This page and the server do not fit', h('p', {}, this.about.api > apiVersion
         ? 'The server is newer than this page. Reload the page; if that does not help, the copy of the page must be updated.'
         : 'The server is older than this page. Update the server, or use the page that it serves.'),
@@ -102,10 +102,12 @@ class App {
     this.#restart(withoutSession.has(routeOf(location.hash).name) ? '#/' : undefined);
   }
 
-  async signOut() {
-    const { session } = this;
+  /** Ends this session, or all of the user's. */
+  async signOut({ everywhere = false } = {}) {
+    const isToken = this.session?.kind === 'token';
+    if (everywhere) await this.api.post('/api/logout', { all: true });
     dropSession();
-    if (this.about && session?.kind !== 'token') await this.api.post('/api/logout', {}).catch(() => {});
+    if (!everywhere && !isToken) await this.api.post('/api/logout', {}).catch(() => {});
     this.#reason = 'You are signed out.';
     await this.#restart('#/sign-in');
   }
@@ -114,16 +116,18 @@ class App {
     try {
       return (await this.api.get('/api/about')).data;
     } catch (error) {
-      // A server without accounts.
-      if (error.status === 404) return undefined;
+      // An older server.
+      if (error.status === 404) return { api: 0 };
       throw error;
     }
   }
 
   #ended(message) {
     if (!this.session) return;
+    // What the server says of tokens helps those who signed in with one.
+    const why = this.session.kind === 'token' && message ? `: ${message}` : '';
     dropSession({ keepTexts: true });
-    this.#reason = `Your session has ended${message ? `: ${message}` : ''}. Sign in again.`;
+    this.#reason = `Your session has ended${why}. Sign in again.`;
     this.#restart();
   }
 
@@ -191,7 +195,7 @@ class App {
 
   /** The name and the role may have changed since the sign-in. */
   async #readMe() {
-    if (!this.session || !this.about) return;
+    if (!this.session) return;
     const { data } = await this.api.get('/api/me');
     this.session = { ...this.session, name: data.name, role: data.role };
     keepSession(this.session);

@@ -12,6 +12,9 @@ final class BucketStore: PublishStore {
     /// Pages of a listing that are read at most.
     private static let maxPages = 2_000
 
+    /// A listing costs requests, which the store may charge for.
+    let verifyInterval: Int64 = 300_000
+
     private let bucket: Bucket
     private let client: AWSClient
 
@@ -59,14 +62,14 @@ final class BucketStore: PublishStore {
             }
         do throws(CredentialProblem) {
             switch try await client.send(call) {
-            case .failed(_, let message): return .none(message)
+            case .failed(let code, let message): return .none(PublishFailure(message, code: code))
             case .answered(let answer):
                 let error = ServiceError(answer)
                 return .status(
-                    answer.status, code: error.code, text: "\(error)", tag: answer.headers["etag"],
+                    answer.status, code: error.code, text: await client.masked("\(error)"), tag: answer.headers["etag"],
                     position: answer.headers[Self.positionHeader].flatMap { Int64($0) })
             }
-        } catch { return .none(Self.words(error)) }
+        } catch { return .none(Self.failure(error)) }
     }
 
     // MARK: Listing
@@ -76,7 +79,7 @@ final class BucketStore: PublishStore {
         do {
             for begin in ["all"] + PublishedFile.folders.map({ $0 + "/" }) { try await list(begin, &found) }
         } catch let problem as CredentialProblem {
-            throw PublishFailure(Self.words(problem))
+            throw Self.failure(problem)
         }
         return found
     }
@@ -89,10 +92,14 @@ final class BucketStore: PublishStore {
             if let last { query += "&start-after=\(PercentEncoding.encode(last))" }
             let answer: Outcome.Answer
             switch try await client.send(call("GET", "", query: query)) {
-            case .failed(_, let message): throw PublishFailure(message)
+            case .failed(let code, let message): throw PublishFailure(message, code: code)
             case .answered(let answered): answer = answered
             }
-            guard answer.isSuccess else { throw PublishFailure("\(ServiceError(answer))") }
+            guard answer.isSuccess else {
+                let error = ServiceError(answer)
+                let code = error.code.isEmpty ? "\(error.status)" : error.code
+                throw PublishFailure(await client.masked("\(error)"), code: code)
+            }
             let text = answer.text
             guard !answer.wasCut, text.contains("ListBucketResult") else {
                 throw PublishFailure("the store's list of objects cannot be read")
@@ -130,5 +137,7 @@ final class BucketStore: PublishStore {
         return call
     }
 
-    static func words(_ problem: CredentialProblem) -> String { "no credentials for S3: \(problem.message)" }
+    private static func failure(_ problem: CredentialProblem) -> PublishFailure {
+        PublishFailure("no credentials for S3: \(problem.message)", code: "credentials")
+    }
 }

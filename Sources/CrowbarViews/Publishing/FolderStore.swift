@@ -8,11 +8,13 @@ import Glibc
 /// there are files deleted that this server does not know of, and a folder of another log is refused.
 final class FolderStore: PublishStore {
     /// The file that marks the folder.
-    static let mark = ".crowbar-published"
+    static let mark = PublishTarget.folderMark
     /// How temporary names begin and end.
     private static let (temporary, ending) = (".crowbar-", ".tmp")
     /// Names of a folder that are looked at, at most.
     private static let maxNames = 1_000_000
+
+    let verifyInterval: Int64 = 30_000
 
     private let path: String
     /// Disks can be slow, so the calls have a thread of their own.
@@ -43,7 +45,7 @@ final class FolderStore: PublishStore {
     private func end(_ body: @escaping @Sendable () throws(PublishFailure) -> PublishResult) async -> PublishResult {
         switch await run(body) {
         case .success(let result): result
-        case .failure(let failure): .targetFailed(failure.description)
+        case .failure(let failure): .targetFailed(failure)
         }
     }
 
@@ -69,7 +71,7 @@ final class FolderStore: PublishStore {
             let failure = failure("'\(shown(file))' cannot be replaced")
             unlinkat(folder, temporary, 0)
             // A folder of that name, say, is in the way of this file only.
-            if code == EISDIR || code == ENOTEMPTY || code == EEXIST { return .fileFailed(failure.description) }
+            if code == EISDIR || code == ENOTEMPTY || code == EEXIST { return .fileFailed(failure) }
             throw failure
         }
         fsync(folder)
@@ -83,7 +85,7 @@ final class FolderStore: PublishStore {
         guard unlinkat(folder, name, 0) == 0 || errno == ENOENT else {
             let code = errno
             let failure = failure("'\(shown(file))' cannot be deleted")
-            if code == EISDIR { return .fileFailed(failure.description) }
+            if code == EISDIR { return .fileFailed(failure) }
             throw failure
         }
         fsync(folder)

@@ -16,7 +16,7 @@ struct ObjectUpdate {
     enum Answer: Equatable {
         /// - Parameter code: The store's name of the error; empty where it gives none.
         case status(Int, code: String = "", text: String = "", tag: String? = nil, position: Int64? = nil)
-        case none(String)
+        case none(PublishFailure)
     }
 
     enum Step: Equatable {
@@ -54,12 +54,15 @@ struct ObjectUpdate {
     mutating func next(_ answer: Answer) -> Step {
         switch answer {
         case .none(let reason): return .end(.targetFailed(reason))
-        case .status(_, "NoSuchBucket", let text, _, _): return .end(.targetFailed(text))
-        case .status(let status, _, let text, let tag, let found): return next(status, text, tag, found)
+        case .status(_, "NoSuchBucket", let text, _, _):
+            return .end(.targetFailed(PublishFailure(text, code: "NoSuchBucket")))
+        case .status(let status, let code, let text, let tag, let found):
+            let failure = PublishFailure(text, code: code.isEmpty ? "\(status)" : code)
+            return next(status, failure, tag, found)
         }
     }
 
-    private mutating func next(_ status: Int, _ text: String, _ tag: String?, _ found: Int64?) -> Step {
+    private mutating func next(_ status: Int, _ failure: PublishFailure, _ tag: String?, _ found: Int64?) -> Step {
         switch (request, status) {
         case (.head, 200): return replace(tag, found)
         case (.head, 404): return isDeletion ? .end(.gone) : send(.put(replacing: nil))
@@ -71,7 +74,7 @@ struct ObjectUpdate {
             }
             return send(.head)
         case (.delete, 200...299), (.delete, 404): return .end(.gone)
-        default: return .end(Self.isAboutFile(status) ? .fileFailed(text) : .targetFailed(text))
+        default: return .end(Self.isAboutFile(status) ? .fileFailed(failure) : .targetFailed(failure))
         }
     }
 

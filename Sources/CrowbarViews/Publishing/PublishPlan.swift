@@ -30,7 +30,7 @@ struct PublishPlan {
     /// A file that waits after a failure.
     private struct Hold {
         var until: Int64
-        var reason: String
+        var reason: PublishFailure
     }
 
     private var entries: [PublishedFile: Entry]
@@ -42,7 +42,7 @@ struct PublishPlan {
     private var pausedUntil: Int64?
     private var failures = 0
     /// Why the last attempt at the target failed.
-    private(set) var problem: String?
+    private(set) var problem: PublishFailure?
 
     /// Makes a plan for a target.
     /// - Parameter known: What was published before, by a store's tags.
@@ -95,6 +95,20 @@ struct PublishPlan {
         entries.count { $0.value.wish != .delete && isCounted($0.key) }
     }
 
+    /// Compares what is known with what the target has: what others changed or deleted is written again. Files that are
+    /// not known are left alone.
+    /// - Returns: The paths of these files, in order.
+    mutating func verify(_ found: [PublishedFile: String?]) -> [String] {
+        var changed: [String] = []
+        for (file, entry) in entries where entry.stamp != nil && entry.wish != .delete {
+            if let tag = found[file], tag == entry.tag { continue }
+            changed.append(file.path)
+            forget(file)
+            if entry.wish == nil { want(file) }
+        }
+        return changed.sorted()
+    }
+
     // MARK: Work
 
     /// What is to be done now; nil where there is nothing, or it has to wait.
@@ -119,6 +133,9 @@ struct PublishPlan {
         guard holds[file] == nil, let entry = entries[file], entry.wish == kind else { return nil }
         return Job(file: file, kind: kind, stamp: entry.stamp, tag: entry.tag)
     }
+
+    /// Whether the target is left alone after a failure.
+    func isPaused(now: Int64) -> Bool { pausedUntil.map { $0 > now } ?? false }
 
     /// When there is something to do again; nil where nothing waits for a time.
     var due: Int64? {
@@ -146,10 +163,12 @@ struct PublishPlan {
             forget(job.file)
             hold(
                 job.file,
-                """
-                the target has '\(job.file.path)' of position \(position), which is later than this log's; it was \
-                published from another log or from before a restore: delete the target's files, or set another target
-                """, now)
+                PublishFailure(
+                    """
+                    the target has '\(job.file.path)' of position \(position), which is later than this log's; it was \
+                    published from another log or from before a restore: delete the target's files, or set another \
+                    target
+                    """, code: "newer"), now)
         case .fileFailed(let reason):
             succeed()
             forget(job.file)
@@ -164,7 +183,7 @@ struct PublishPlan {
     }
 
     /// The target cannot even be listed.
-    mutating func fail(_ reason: String, now: Int64) {
+    mutating func fail(_ reason: PublishFailure, now: Int64) {
         problem = reason
         pausedUntil = now + Self.wait(after: failures)
         failures += 1
@@ -173,7 +192,7 @@ struct PublishPlan {
     /// The target answers.
     mutating func succeed() { (problem, pausedUntil, failures) = (nil, nil, 0) }
 
-    private mutating func hold(_ file: PublishedFile, _ reason: String, _ now: Int64) {
+    private mutating func hold(_ file: PublishedFile, _ reason: PublishFailure, _ now: Int64) {
         let failures = entries[file]?.failures ?? 0
         holds[file] = Hold(until: now + Self.wait(after: failures), reason: reason)
         entries[file]?.failures = failures + 1
@@ -192,7 +211,7 @@ struct PublishPlan {
     // MARK: What others see
 
     /// Files whose last attempt failed, and why the first of them did.
-    var heldFiles: (count: Int, reason: String?) {
+    var heldFiles: (count: Int, reason: PublishFailure?) {
         (holds.count, holds.min { $0.key.path < $1.key.path }?.value.reason)
     }
 

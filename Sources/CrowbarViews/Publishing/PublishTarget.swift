@@ -37,6 +37,9 @@ public struct PublishTarget: Sendable, Equatable {
         self.every = every
     }
 
+    /// The file that marks a folder as one that Crowbar publishes to.
+    public static let folderMark = ".crowbar-published"
+
     /// How the target is named in logs, listings and the table of what was published. It has no secrets.
     public var name: String {
         switch destination {

@@ -76,7 +76,7 @@ enum PublishResult: Equatable, Sendable {
     /// The store has a later one, of this position.
     case newer(Int64)
     /// Nothing can be published to the target now.
-    case targetFailed(String)
+    case targetFailed(PublishFailure)
     /// This file cannot be published now.
-    case fileFailed(String)
+    case fileFailed(PublishFailure)
 }

@@ -17,21 +17,32 @@ public final class Publisher: Sendable {
     private let table: PublishedTable
     private let logger: Logger
     private let status = Mutex<PublishStatus?>(nil)
-    private let hasGrown = Flag()
+    private let flags = Flags()
+    private let verifyInterval: Int64
 
-    private final class Flag: Sendable {
-        let isSet = Atomic(true)
+    private final class Flags: Sendable {
+        /// Whether the log has grown since the last look at what changed.
+        let hasGrown = Atomic(true)
+        /// Whether the target's files have to be looked at again.
+        let isVerificationDue = Atomic(false)
+        /// Whether the target is being asked for something.
+        let isAsking = Atomic(false)
     }
 
     /// Makes a publisher of a store.
-    init(_ target: PublishTarget, _ store: any PublishStore, of views: Views, logger: Logger) {
+    /// - Parameter verifyInterval: The time between two looks at the target's files, in milliseconds; nil: the store's.
+    init(
+        _ target: PublishTarget, _ store: any PublishStore, of views: Views, logger: Logger,
+        verifyInterval: Int64? = nil
+    ) {
         self.target = target
         self.store = store
+        self.verifyInterval = verifyInterval ?? store.verifyInterval
         self.views = views
         self.logger = logger
         rights = ReadAccess(views.log)
         table = PublishedTable(target: target.name)
-        views.publishing.add(target.name) { [weak self] in self?.status.withLock { $0 } }
+        views.publishing.add(target.name) { [weak self] in self?.currentStatus }
     }
 
     /// What one run of the loop knows.
@@ -45,8 +56,12 @@ public final class Publisher: Sendable {
         var noted: [ViewName: PublishedTable.Mark]
         /// Whether the target's own files were looked at.
         var isListed = false
+        /// Whether the last look at them failed.
+        var isListFailing = false
         /// The projections of which every channel was looked at once.
         var whole: Set<ViewName> = []
+        /// The files that were deleted since the last line about that.
+        var deleted: [String] = []
         var nextScan: Int64 = .min
         var nextStatus: Int64 = .min
     }
@@ -54,11 +69,24 @@ public final class Publisher: Sendable {
     /// Publishes until the task is cancelled.
     public func run() async {
         let (wake, waker) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
-        let token = views.log.growth.subscribe { [hasGrown] in
-            hasGrown.isSet.store(true, ordering: .releasing)
+        let token = views.log.growth.subscribe { [flags] in
+            flags.hasGrown.store(true, ordering: .releasing)
             waker.yield()
         }
         defer { views.log.growth.cancel(token) }
+        await withDiscardingTaskGroup { group in
+            group.addTask { [flags, verifyInterval] in
+                while (try? await Task.sleep(for: .milliseconds(verifyInterval))) != nil {
+                    flags.isVerificationDue.store(true, ordering: .releasing)
+                    waker.yield()
+                }
+            }
+            await publish(wake)
+            group.cancelAll()
+        }
+    }
+
+    private func publish(_ wake: AsyncStream<Void>) async {
         var iterator = wake.makeAsyncIterator()
         var run: Run?
         var problem: String?
@@ -91,7 +119,7 @@ public final class Publisher: Sendable {
 
     private func begin() async throws -> Run {
         let known = try await table.load(try views.current().engine.pool)
-        hasGrown.isSet.store(true, ordering: .releasing)
+        flags.hasGrown.store(true, ordering: .releasing)
         let wanted = Set(target.views.map(\.projection))
         return Run(
             views: [.channels, .messages].filter(wanted.contains), plan: PublishPlan(known: known.files),
@@ -102,39 +130,66 @@ public final class Publisher: Sendable {
     /// - Returns: How long nothing has to be done.
     private func step(_ run: inout Run) async throws -> Wait {
         let now = views.clock()
-        if !run.isListed {
-            if let due = run.plan.due, due > now { return .milliseconds(due - now) }
-            // A log without events has nothing to publish, and nothing that tells it from another log.
-            guard let first = try await views.log.entry(atOrBefore: 1) else { return .growth }
-            do {
-                run.plan.reconcile(try await store.list(of: first.eventId))
-                run.plan.succeed()
-                // Of a view that is published no more, nothing is left.
-                run.plan.dropAll { target.views.contains($0.view) }
-                run.isListed = true
-            } catch {
-                try Task.checkCancellation()
-                run.plan.fail("\(error)", now: views.clock())
-            }
-            return .none
+        if !run.isListed || flags.isVerificationDue.load(ordering: .acquiring) {
+            if !run.plan.isPaused(now: now), try await list(&run) { return .none }
+            if !run.isListed { return run.plan.due.map { .milliseconds(max(1, $0 - now)) } ?? .growth }
         }
-        if hasGrown.isSet.load(ordering: .acquiring), now >= run.nextScan {
-            hasGrown.isSet.store(false, ordering: .releasing)
+        if flags.hasGrown.load(ordering: .acquiring), now >= run.nextScan {
+            flags.hasGrown.store(false, ordering: .releasing)
             try await scan(&run)
             run.nextScan = views.clock() + target.every
         }
         if let job = run.plan.next(now: now) {
+            if job.kind == .write { logDeletions(&run) }
+            showWork(&run)
             try await perform(job, &run)
             return .none
         }
+        logDeletions(&run)
         if run.plan.isDone, run.seen != run.noted {
             try await table.note(run.seen, try views.current().engine.pool)
             run.noted = run.seen
         }
-        let isDue = hasGrown.isSet.load(ordering: .acquiring)
+        let isDue = flags.hasGrown.load(ordering: .acquiring)
         guard let due = [run.plan.due, isDue ? run.nextScan : nil].compactMap({ $0 }).min() else { return .growth }
         // While something waits for a time, the log's growth is looked at in between.
         return .milliseconds(max(1, min(due - min(now, due), max(target.every, Self.pause))))
+    }
+
+    /// Looks at the target's files: the first time at all, then at those that were published.
+    /// - Returns: false if there is nothing to publish yet.
+    private func list(_ run: inout Run) async throws -> Bool {
+        // A log without events has nothing to publish, and nothing that tells it from another log.
+        guard let first = try await views.log.entry(atOrBefore: 1) else { return false }
+        do {
+            let found = try await asking { try await store.list(of: first.eventId) }
+            if !run.isListed || run.isListFailing { run.plan.succeed() }
+            run.isListFailing = false
+            flags.isVerificationDue.store(false, ordering: .releasing)
+            if run.isListed {
+                let changed = run.plan.verify(found)
+                if changed.isEmpty { return true }
+                logger.notice(
+                    "published files were changed or deleted by others; the server writes them again",
+                    metadata: ["to": "\(target.name)", "count": "\(changed.count)", "files": "\(Self.some(changed))"])
+            } else {
+                run.plan.reconcile(found)
+                // Of a view that is published no more, nothing is left.
+                run.plan.dropAll { target.views.contains($0.view) }
+                run.isListed = true
+            }
+        } catch {
+            try Task.checkCancellation()
+            run.isListFailing = true
+            run.plan.fail(error as? PublishFailure ?? PublishFailure("\(error)"), now: views.clock())
+        }
+        return true
+    }
+
+    private func asking<Answer>(_ ask: () async throws -> Answer) async rethrows -> Answer {
+        flags.isAsking.store(true, ordering: .releasing)
+        defer { flags.isAsking.store(false, ordering: .releasing) }
+        return try await ask()
     }
 
     // MARK: What changed
@@ -161,7 +216,7 @@ public final class Publisher: Sendable {
             run.whole.insert(view)
             if scan.mark.position < head { isBehind = true }
         }
-        if isBehind { hasGrown.isSet.store(true, ordering: .releasing) }
+        if isBehind { flags.hasGrown.store(true, ordering: .releasing) }
     }
 
     private func apply(_ scan: PublishScan, of view: ViewName, _ run: inout Run) {
@@ -199,10 +254,12 @@ public final class Publisher: Sendable {
         switch job.kind {
         case .delete:
             let position = run.seen[job.file.projection]?.position ?? 0
-            let result = await store.delete(job.file, position: position)
+            let result = await asking { await store.delete(job.file, position: position) }
             try Task.checkCancellation()
             run.plan.end(job, nil, result, now: views.clock())
-            if result == .gone { try await table.note(job.file, nil, tag: nil, pool) }
+            guard result == .gone else { return }
+            run.deleted.append(job.file.path)
+            try await table.note(job.file, nil, tag: nil, pool)
         case .write:
             guard let answer = try await answer(job) else {
                 // The channel is gone, or private now.
@@ -216,7 +273,9 @@ public final class Publisher: Sendable {
             }
             // Answers over HTTP end with a line break.
             let body = answer.body + [0x0A]
-            let result = await store.write(job.file, body, position: stamp.position, replacing: job.tag)
+            let result = await asking {
+                await store.write(job.file, body, position: stamp.position, replacing: job.tag)
+            }
             try Task.checkCancellation()
             run.plan.end(job, stamp, result, now: views.clock())
             if case .written(let tag) = result {
@@ -246,10 +305,41 @@ public final class Publisher: Sendable {
 
     // MARK: What others see
 
-    /// Makes the status known, not after each file.
+    /// The status now: while the target answers slowly, the log may have changes that nobody has looked at.
+    private var currentStatus: PublishStatus? {
+        guard var shown = status.withLock({ $0 }) else { return nil }
+        let isLate =
+            flags.isAsking.load(ordering: .acquiring) && flags.hasGrown.load(ordering: .acquiring)
+        if shown.word == "current", isLate { shown.word = "publishing" }
+        return shown
+    }
+
+    /// Makes known that files are written or deleted, before the first of them: the target may take long to answer.
+    private func showWork(_ run: inout Run) {
+        if status.withLock({ $0?.word == "current" }) { run.nextStatus = .min }
+        share(&run, isIdle: false)
+    }
+
+    /// Makes the status known, not after each file, and logs what changed in it.
     private func show(_ run: inout Run, isIdle: Bool, _ lastProblem: inout String?) {
+        guard share(&run, isIdle: isIdle) else { return }
+        let reason = run.plan.problem ?? run.plan.heldFiles.reason
+        guard reason?.code != lastProblem else { return }
+        if let reason {
+            logger.warning(
+                "views cannot be published; the server tries again",
+                metadata: ["to": "\(target.name)", "reason": "\(reason)"])
+        } else {
+            logger.notice("views are published again", metadata: ["to": "\(target.name)"])
+        }
+        lastProblem = reason?.code
+    }
+
+    /// - Returns: Whether the status was made known.
+    @discardableResult
+    private func share(_ run: inout Run, isIdle: Bool) -> Bool {
         let now = views.clock()
-        guard isIdle || now >= run.nextStatus else { return }
+        guard isIdle || now >= run.nextStatus else { return false }
         run.nextStatus = now + Self.pause / 4
         let reason = run.plan.problem ?? run.plan.heldFiles.reason
         let counts = run.views.map { ($0, run.plan.counts(of: $0)) }
@@ -260,17 +350,26 @@ public final class Publisher: Sendable {
         status.withLock {
             $0 = PublishStatus(
                 to: target.name, word: word, counts: Dictionary(uniqueKeysWithValues: counts),
-                position: run.views.map { run.noted[$0]?.position ?? 0 }.min() ?? 0, reason: reason, retryIn: retry)
+                position: run.views.map { run.noted[$0]?.position ?? 0 }.min() ?? 0, reason: reason?.description,
+                retryIn: retry)
         }
-        guard reason != lastProblem else { return }
-        if let reason {
-            logger.warning(
-                "views cannot be published; the server tries again",
-                metadata: ["to": "\(target.name)", "reason": "\(reason)"])
-        } else {
-            logger.notice("views are published again", metadata: ["to": "\(target.name)"])
-        }
-        lastProblem = reason
+        return true
+    }
+
+    /// Logs which files were deleted, in one line for those that went together.
+    private func logDeletions(_ run: inout Run) {
+        if run.deleted.isEmpty { return }
+        logger.notice(
+            "published files were deleted: their channels or views are not published any more",
+            metadata: [
+                "to": "\(target.name)", "count": "\(run.deleted.count)", "files": "\(Self.some(run.deleted))",
+            ])
+        run.deleted = []
+    }
+
+    /// The first files of a list, for a log line.
+    private static func some(_ files: [String]) -> String {
+        files.prefix(5).joined(separator: " ") + (files.count > 5 ? " …" : "")
     }
 }
 

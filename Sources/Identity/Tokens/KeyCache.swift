@@ -23,7 +23,8 @@ public struct KeyCache: Sendable {
     private var keys: KeySet?
     private var fetchedAt: Int64 = 0
     private var startedAt: Int64?
-    private var isFetching = false
+    /// Whether a fetch is under way.
+    public private(set) var isFetching = false
 
     /// Makes an empty cache.
     public init() {}

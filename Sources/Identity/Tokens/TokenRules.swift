@@ -56,4 +56,19 @@ public struct VerifiedToken: Sendable, Equatable {
     public var isAdmin: Bool?
     /// When it ends, Unix milliseconds.
     public var expires: Int64
+
+    /// Makes one.
+    public init(
+        kind: Kind, issuer: String, subject: String, userId: String, name: String, groups: [String] = [],
+        isAdmin: Bool? = nil, expires: Int64
+    ) {
+        self.kind = kind
+        self.issuer = issuer
+        self.subject = subject
+        self.userId = userId
+        self.name = name
+        self.groups = groups
+        self.isAdmin = isAdmin
+        self.expires = expires
+    }
 }

@@ -44,7 +44,7 @@ extension CourierLoop {
         var answer: [UInt8] = []
         if case .answered(let given) = outcome { answer = Array(given.body.prefix(DeliveryRecord.maxAnswer)) }
         return DeliveryRecord(
-            target: target.name, arn: target.arn.text, at: now + offset, eventId: job.eventId, attempt: job.attempt,
+            target: target.name, arn: target.arn.text, at: now + offset, eventId: job.eventId, attempt: job.countedTry,
             outcome: code, reason: reason, milliseconds: now - start, answer: String(decoding: answer, as: UTF8.self))
     }
 

@@ -15,6 +15,7 @@ struct DeliveryRecord: Sendable, Equatable {
     /// When it ended, Unix time in milliseconds.
     var at: Int64
     var eventId: String
+    /// Which try of the event it was, from 1, without those that the service only put off.
     var attempt: Int64
     /// `ok`, or a code.
     var outcome: String

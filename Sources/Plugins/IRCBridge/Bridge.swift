@@ -4,8 +4,7 @@ import PluginKit
 import PluginWire
 
 /// The plugin: networks, and the host's end of the protocol between them. All of it lives on one event loop.
-// Unchecked: every method is called on `loop` alone, which `preconditionInEventLoop` holds callers to.
-final class Bridge: @unchecked Sendable {
+final class Bridge {
     /// Commands that wait for the chat's answer, of all networks and of one, which is then read no further. Well below
     /// the number at which the host stops reading from this plugin.
     private static let mostOutstanding = Wire.commandsInFlight / 2, mostOfOne = mostOutstanding / 4
@@ -58,7 +57,7 @@ final class Bridge: @unchecked Sendable {
     func add(_ config: NetworkConfig, links: [LinkConfig]) {
         lastSerial += 1
         let serial = lastSerial
-        let machine = NetworkMachine(config: config, links: links, plugin: plugin)
+        let machine = Relay(config: config, links: links, plugin: plugin)
         let network = NetworkConnection(
             machine: machine, serial: serial, loop: loop,
             tell: { [weak self] action in self?.handle(action, of: config.name, serial) },
@@ -130,7 +129,7 @@ final class Bridge: @unchecked Sendable {
         isDraining = true
         for name in running.sorted() { networks[name]?.drain(deadline: deadline) }
         let wait = max(deadline - Self.margin, deadline / 2)
-        loop.scheduleTask(in: .milliseconds(Int64(wait * 1000))) { [weak self] in self?.stopWaiting() }
+        loop.assumeIsolated().scheduleTask(in: .milliseconds(Int64(wait * 1000))) { [weak self] in self?.stopWaiting() }
         endDrain()
     }
 
@@ -155,7 +154,7 @@ final class Bridge: @unchecked Sendable {
         drained.succeed()
     }
 
-    private func handle(_ action: NetworkAction, of network: String, _ serial: Int) {
+    private func handle(_ action: RelayAction, of network: String, _ serial: Int) {
         guard networks[network]?.serial == serial else {
             // A network that is being left has no queue any more.
             if case .drained = action { retired[serial] = nil }
@@ -170,7 +169,7 @@ final class Bridge: @unchecked Sendable {
         case .drained:
             running.remove(network)
             endDrain()
-        case .connect, .send, .derive, .close, .puppet, .news: break
+        case .connect, .send, .derive, .close, .puppet: break
         }
     }
 
@@ -184,7 +183,8 @@ final class Bridge: @unchecked Sendable {
         let details = reports.sorted { $0.key < $1.key }.map { JSON.Member($0.key, $0.value.json) }
         host.send(.status(level: worst, message: text, details: .object(details)))
         guard nextReport == nil, !isDraining else { return }
-        nextReport = loop.scheduleTask(in: Self.reportInterval) { [weak self] in self?.reportChanges() }
+        nextReport = loop.assumeIsolated().scheduleTask(in: Self.reportInterval) { [weak self] in self?.reportChanges()
+        }
     }
 
     /// The figures change with each line; they are told again after a while, where there were any.
@@ -192,7 +192,8 @@ final class Bridge: @unchecked Sendable {
         nextReport = nil
         if networks.mapValues(\.report) != reports { return sendStatus() }
         guard !isDraining else { return }
-        nextReport = loop.scheduleTask(in: Self.reportInterval) { [weak self] in self?.reportChanges() }
+        nextReport = loop.assumeIsolated().scheduleTask(in: Self.reportInterval) { [weak self] in self?.reportChanges()
+        }
     }
 
     private func emit(_ command: ChatCommand, _ network: String, isSecond: Bool = false) {

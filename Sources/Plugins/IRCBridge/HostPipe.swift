@@ -5,8 +5,7 @@ import PluginWire
 
 /// The host's end of the protocol on the loop that everything else lives on: no thread stands between the host's pipe
 /// and the networks' sockets, and what is said in one turn of the loop goes out in one piece.
-// Unchecked: every method is called on `loop` alone, which `preconditionInEventLoop` holds callers to.
-final class HostPipe: @unchecked Sendable {
+final class HostPipe {
     private let loop: any EventLoop
     private var lines: HostLines
     private var channel: (any Channel)?
@@ -15,7 +14,7 @@ final class HostPipe: @unchecked Sendable {
     private var settled: [Int64] = []
     private var isFlushDue = false
     private var isOver = false
-    private var afterwards: [@Sendable () -> Void] = []
+    private var afterwards: [() -> Void] = []
 
     /// - Parameter lines: What has read the pipe so far.
     init(loop: any EventLoop, lines: HostLines) {
@@ -64,7 +63,7 @@ final class HostPipe: @unchecked Sendable {
         }
         guard !isFlushDue else { return }
         isFlushDue = true
-        loop.execute(.toHost) { [self] in write() }
+        loop.assumeIsolated().execute(.toHost) { [self] in write() }
     }
 
     private func put(_ message: PluginMessage) {
@@ -81,7 +80,7 @@ final class HostPipe: @unchecked Sendable {
     }
 
     /// Calls back once all that was queued has been handed to the host, or the host is gone.
-    func flush(_ then: @escaping @Sendable () -> Void) {
+    func flush(_ then: @escaping () -> Void) {
         afterwards.append(then)
         if isOver { callBack() } else { write() }
     }
@@ -96,7 +95,7 @@ final class HostPipe: @unchecked Sendable {
         let told = afterwards
         afterwards = []
         let written = channel.writeAndFlush(bytes)
-        if !told.isEmpty { written.whenComplete { _ in for tell in told { tell() } } }
+        if !told.isEmpty { written.assumeIsolated().whenComplete { _ in for tell in told { tell() } } }
     }
 
     private func end(_ onEnd: () -> Void) {

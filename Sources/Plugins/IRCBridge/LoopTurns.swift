@@ -6,11 +6,11 @@ enum LoopTurn: Int {
     case toNetworks = 1, toHost, confirmations
 }
 
-extension EventLoop {
+extension NIOIsolatedEventLoop {
     /// Does something in its turn, before the loop looks at its sockets again.
-    func execute(_ turn: LoopTurn, _ body: @escaping @Sendable () -> Void) { execute(turn.rawValue, body) }
+    func execute(_ turn: LoopTurn, _ body: @escaping () -> Void) { execute(turn.rawValue, body) }
 
-    private func execute(_ turnsLeft: Int, _ body: @escaping @Sendable () -> Void) {
+    private func execute(_ turnsLeft: Int, _ body: @escaping () -> Void) {
         // What is put from a turn comes behind all that was put before.
         execute { if turnsLeft == 1 { body() } else { self.execute(turnsLeft - 1, body) } }
     }

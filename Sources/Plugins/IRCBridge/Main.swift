@@ -40,14 +40,14 @@ struct CrowbarIRC {
         ready(config, hello.plugin).write()
         if hello.purpose == .check { exit(0) }
         let loop = MultiThreadedEventLoopGroup(numberOfThreads: 1).next()
-        let pipe = HostPipe(loop: loop, lines: messages.lines)
-        let bridge = Bridge(config: config, plugin: hello.plugin, host: pipe, loop: loop)
-        bridge.whenDrained.whenSuccess {
-            pipe.send(.drained)
-            pipe.flush { exit(0) }
-        }
-        let waiting = Array(first.dropFirst())
+        let (lines, plugin, waiting) = (messages.lines, hello.plugin, Array(first.dropFirst()))
         loop.execute {
+            let pipe = HostPipe(loop: loop, lines: lines)
+            let bridge = Bridge(config: config, plugin: plugin, host: pipe, loop: loop)
+            bridge.whenDrained.assumeIsolated().whenSuccess {
+                pipe.send(.drained)
+                pipe.flush { exit(0) }
+            }
             waiting.forEach(bridge.take)
             // Where the host is gone the drain's end exits the process.
             pipe.begin(
@@ -72,7 +72,7 @@ struct CrowbarIRC {
 
     private static func ready(_ config: BridgeConfig, _ plugin: String) -> PluginMessage {
         let queues = config.networks.map {
-            NetworkMachine(config: $0, links: config.links, plugin: plugin).queue
+            Relay(config: $0, links: config.links, plugin: plugin).queue
         }
         // Nothing is ever sent back with `retry`, so the duty that comes with taking several at once is void.
         return .ready(

@@ -172,7 +172,7 @@ final class CourierLoop {
             job,
             DeliveryRecord(
                 endpoint: endpoints[lane].name, url: endpoints[lane].url, at: now + offset, eventId: job.eventId,
-                attempt: job.attempt, outcome: outcome, milliseconds: 0, answer: []), of: lane)
+                attempt: job.countedTry, outcome: outcome, milliseconds: 0, answer: []), of: lane)
         settle(job, of: lane, outcome, now)
     }
 
@@ -229,7 +229,7 @@ final class CourierLoop {
             let time = Self.now()
             let record = DeliveryRecord(
                 endpoint: transfer.endpoint.name, url: transfer.endpoint.url, at: time + offset,
-                eventId: job.eventId, attempt: job.attempt, outcome: outcome,
+                eventId: job.eventId, attempt: job.countedTry, outcome: outcome,
                 milliseconds: time - transfer.postedAt, answer: transfer.answer)
             note(job, record, of: lane)
             settle(job, of: lane, outcome, now, quote: outcome.isSuccess ? "" : record.quote, isStale: isOld)

@@ -1,5 +1,7 @@
 import CrowbarHTTP
 import CrowbarViews
+import Identity
+import OpenID
 import PluginHost
 import Settings
 
@@ -19,6 +21,10 @@ struct Configuration: Sendable, Equatable {
     var http: HTTPRules
     /// Whether events may be read without a token.
     var anonymousRead: Bool
+    /// Who may register, and whether people sign in by password.
+    var auth = SignInPolicy()
+    /// The OpenID provider by which people sign in.
+    var openID: OpenIDSettings?
     /// The users that plugins run as, where the server is root.
     var pluginUsers = PluginUserPolicy.automatic
     /// Whether plugins run where the data folder cannot be kept from them.

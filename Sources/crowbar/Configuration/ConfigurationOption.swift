@@ -1,4 +1,5 @@
 import ArgumentParser
+import CrowbarSQLite
 import Glibc
 import JSONBytes
 import Settings
@@ -35,6 +36,15 @@ struct ConfigurationOption: ParsableArguments {
 
     /// Variables that are probably meant for the server and are not read, each in a line.
     static var misspeltVariables: [String] { reader.misspeltVariables }
+
+    /// That there is no configuration file, in a line, where none was named.
+    static func missingFile(named: String?) -> String? {
+        let file = ConfigurationReader.defaultFile
+        guard named == nil, access(file, F_OK) != 0 else { return nil }
+        let folder = FolderPath.resolved(".")
+        return "there is no '\(file)' in '\(folder)', so the defaults and the environment are used; name another file "
+            + "with --config"
+    }
 
     /// A file in the folder that is probably meant as the configuration file and is not read, in a line.
     /// - Parameter named: The file that was asked for by name.

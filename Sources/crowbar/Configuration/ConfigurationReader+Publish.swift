@@ -30,13 +30,14 @@ extension ConfigurationReader {
         }
         var targets: [PublishTarget] = []
         for table in tables {
-            let target = try self.target(table, path)
+            guard let target = try self.target(table, path) else { continue }
             if targets.contains(where: { $0.name == target.name }) {
                 throw table.error("to", "another target is '\(target.name)' too; leave one of the two out")
             }
             targets.append(target)
         }
-        if !anonymousRead {
+        // With an element taken away this was said before, or its own mistake was.
+        if !anonymousRead, !views.isTakenAway("publish") {
             throw views.error(
                 at: ["publish", "[0]"],
                 "what is published is what callers without a token read; set anonymous_read = true in [auth] "
@@ -45,8 +46,12 @@ extension ConfigurationReader {
         return targets
     }
 
-    private func target(_ table: SettingsReader, _ path: (String) -> String) throws -> PublishTarget {
+    /// - Returns: nil where the place was wrong and is known to be.
+    private func target(_ table: SettingsReader, _ path: (String) -> String) throws -> PublishTarget? {
         try table.refuseUnknown(knowing: ["to", "views", "every"] + Self.bucketKeys)
+        // First, as what is missing for a bucket takes the whole table away.
+        let (views, interval) = (try self.views(table), try self.interval(table))
+        if table["to"] == nil, table.isTakenAway("to") { return nil }
         guard let to = try table.string("to"), !to.isEmpty else {
             throw table.error("to", "is missing: a folder, as \"/srv/www/views\", or \"s3://BUCKET/PREFIX\"")
         }
@@ -57,12 +62,16 @@ extension ConfigurationReader {
             }
             destination = .bucket(try bucket(table, String(to[scheme.upperBound...]), path))
         } else {
+            if to.hasPrefix("s3:") {
+                throw table.error(
+                    "to", "must be \"s3://BUCKET/PREFIX\", with two slashes; a folder of that name is \"./\(to)\"")
+            }
             for key in Self.bucketKeys where table[key] != nil {
                 throw table.error(key, "is for \"s3://…\" only; leave it out")
             }
             destination = .folder(path(to))
         }
-        return PublishTarget(destination, views: try views(table), every: try interval(table))
+        return PublishTarget(destination, views: views, every: interval)
     }
 
     private func views(_ table: SettingsReader) throws -> Set<PublishTarget.View> {
@@ -81,6 +90,7 @@ extension ConfigurationReader {
             }
             views.insert(view)
         }
+        if views.isEmpty, table.isTakenAway("views") { return PublishTarget.usualViews }
         if views.isEmpty { throw table.error("views", "must name at least one view; leave it out for the usual ones") }
         return views
     }
@@ -110,7 +120,7 @@ extension ConfigurationReader {
                 "to", "a prefix has up to 512 of A-Z a-z 0-9 . _ ~ - in parts between single slashes, as \"live/views\""
             )
         }
-        guard let region = try table.string("region") else {
+        guard let region = try table.string("region") ?? (table.isTakenAway("region") ? "us-east-1" : nil) else {
             throw table.error("region", "is missing; give the bucket's region, as region = \"eu-west-1\"")
         }
         guard (1...32).contains(region.utf8.count), region.utf8.allSatisfy({ Self.isLower($0) || $0 == 0x2D }) else {

@@ -73,11 +73,11 @@ struct ConfigurationReader {
         [
             "CROWBAR_DATA", "CROWBAR_PLUGINS", "CROWBAR_PLUGIN_USERS", "CROWBAR_EXPOSE_DATA", "CROWBAR_LOG",
             "CROWBAR_LOG_FORMAT", "CROWBAR_LOG_LEVEL", "CROWBAR_LOG_KEEP_DELETED", "CROWBAR_HTTP_LISTEN",
-            "CROWBAR_HTTP_HOSTS", "CROWBAR_HTTP_TRUSTED_PROXIES", "CROWBAR_AUTH_REGISTRATION",
-            "CROWBAR_AUTH_ANONYMOUS_READ",
+            "CROWBAR_HTTP_HOSTS", "CROWBAR_HTTP_TRUSTED_PROXIES", "CROWBAR_HTTP_CORS", "CROWBAR_AUTH_REGISTRATION",
+            "CROWBAR_AUTH_PASSWORDS", "CROWBAR_AUTH_ANONYMOUS_READ",
         ] + LimitSettings.variables
     /// Variables that are refused with a reason, of later versions among them: nobody is told to use one.
-    private static let laterVariables = ["CROWBAR_HTTP_CORS", "CROWBAR_VIEWS_PUBLISH"]
+    private static let laterVariables = ["CROWBAR_VIEWS_PUBLISH"]
 
     /// Variables that are probably meant for the server and are not read, each in a line. One that resembles none of
     /// ``variables`` may be a plugin's secret.
@@ -106,20 +106,21 @@ struct ConfigurationReader {
         try root.refuseUnknown(
             knowing: ["data", "plugins", "plugin_users", "expose_data", "log", "http", "auth", "limits", "views"])
         let log = try log(root)
-        try auth(try root.table("auth"))
+        let auth = try signIn(try root.table("auth"))
         let folder = file.contains("/") ? String(file[...(file.lastIndex(of: "/") ?? file.startIndex)]) : ""
         func path(_ text: String) -> String { text.hasPrefix("/") ? text : folder + text }
         let data = try self.path(root, "data", "CROWBAR_DATA")
         let plugins = try self.path(root, "plugins", "CROWBAR_PLUGINS")
         let anonymousRead = try anonymousRead(try root.table("auth"))
+        let listen = try listen(try root.table("http"))
+        let http = try HTTPRules(try root.table("http"), environment: environment)
         return Configuration(
             file: file, data: path(data ?? "data"), plugins: path(plugins ?? Self.defaultPlugins),
             isPluginFolderNamed: !["", "./"].contains { folder in
                 ["", "/"].contains { plugins ?? Self.defaultPlugins == folder + Self.defaultPlugins + $0 }
             },
-            listen: try listen(try root.table("http")),
-            http: try HTTPRules(try root.table("http"), environment: environment),
-            anonymousRead: anonymousRead,
+            listen: listen, http: http, anonymousRead: anonymousRead, auth: auth,
+            openID: try openID(try root.table("auth"), hosts: http.hosts, listen: listen, path: path),
             pluginUsers: try pluginUsers(root), exposeData: try exposeData(root), log: log,
             keepDeleted: try keepDeleted(root),
             limits: try LimitSettings.rates(try root.table("limits"), environment: environment),
@@ -165,11 +166,7 @@ struct ConfigurationReader {
     }
 
     private func listen(_ http: SettingsReader?) throws -> ListenAddress {
-        try http?.refuseUnknown(knowing: ["listen", "hosts", "trusted_proxies"], unsuggested: ["cors"])
-        if let origins = try http?.strings("cors"), let http, !origins.isEmpty {
-            throw http.error("cors", Self.later("CORS"))
-        }
-        if environment["CROWBAR_HTTP_CORS"] ?? "" != "" { throw variable("CROWBAR_HTTP_CORS", Self.later("CORS")) }
+        try http?.refuseUnknown(knowing: ["listen", "hosts", "trusted_proxies", "cors"])
         let shape = "must be HOST:PORT, as \"127.0.0.1:8080\" or \"[::1]:8080\""
         if let value = environment["CROWBAR_HTTP_LISTEN"] {
             guard let address = ListenAddress(value) else { throw variable("CROWBAR_HTTP_LISTEN", shape) }
@@ -180,33 +177,6 @@ struct ConfigurationReader {
         }
         guard let address = ListenAddress(value) else { throw http.error("listen", shape) }
         return address
-    }
-
-    private func auth(_ auth: SettingsReader?) throws {
-        let name = "CROWBAR_AUTH_REGISTRATION"
-        if let value = environment[name], let reason = Self.registration(value) { throw variable(name, reason) }
-        guard let auth else { return }
-        try auth.refuseUnknown(
-            knowing: ["registration", "anonymous_read"], unsuggested: ["oidc", "email_in_events"])
-        if environment[name] == nil, let value = try auth.string("registration"),
-            let reason = Self.registration(value)
-        {
-            throw auth.error("registration", reason)
-        }
-        if auth["oidc"] != nil { throw auth.error("oidc", Self.later("OpenID Connect")) }
-        if try auth.bool("email_in_events") == true {
-            throw auth.error("email_in_events", Self.later("keeping e-mail addresses"))
-        }
-    }
-
-    /// Why a value of `auth.registration` is refused; nil where it is accepted.
-    private static func registration(_ value: String) -> String? {
-        if value == "closed" { return nil }
-        if ["open", "invite"].contains(value) {
-            return "self-registration is not supported by this version yet; use \"closed\" and 'crowbar user add'"
-        }
-        let hint = NearestName.to(value, among: ["closed"]) == nil ? "" : "; did you mean \"closed\"?"
-        return "must be \"closed\"\(hint)"
     }
 
     private func anonymousRead(_ auth: SettingsReader?) throws -> Bool {

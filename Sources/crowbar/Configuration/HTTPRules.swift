@@ -11,7 +11,10 @@ struct HTTPRules: Sendable, Equatable {
     /// The proxies whose word about a caller's address is believed.
     var trustedProxies = TrustedProxies.none
 
-    /// Reads `hosts` and `trusted_proxies`; in the environment they are separated by commas.
+    /// Which other origins' pages may call the API.
+    var cors = CORSRule.none
+
+    /// Reads `hosts`, `trusted_proxies` and `cors`; in the environment they are separated by commas.
     /// - Throws: ``SettingsError``.
     init(_ http: SettingsReader?, environment: [String: String]) throws {
         hosts = try Self.entries(http, "hosts", environment, "CROWBAR_HTTP_HOSTS") { hosts, refuse in
@@ -26,6 +29,12 @@ struct HTTPRules: Sendable, Equatable {
                 throw refuse("'\(wrong.prefix(64))' is no IP address or network; write it as \"10.0.0.0/8\" or \"::1\"")
             }
             return trusted
+        }
+        cors = try Self.entries(http, "cors", environment, "CROWBAR_HTTP_CORS") { origins, refuse in
+            for origin in origins {
+                if let problem = CORSRule.problem(origin) { throw refuse("'\(origin.prefix(128))' \(problem)") }
+            }
+            return CORSRule(origins: origins)
         }
     }
 

@@ -5,22 +5,25 @@ import Settings
 enum LimitSettings {
     private static let commands = "commands"
     private static let views = "views"
+    private static let events = "events"
+    private static let calls = [commands, views, events]
     /// Calls in a second, and calls at once, at most.
     private static let range: ClosedRange<Int64> = 1...1_000_000
     /// The burst where the file names none: calls of so many seconds.
     private static let burstSeconds = 10
 
     /// The environment variables that win over the file.
-    static let variables = [commands, views].flatMap { call in
+    static let variables = calls.flatMap { call in
         ["per_second", "burst"].map { variable("\(call)_\($0)") }
     }
 
     /// Reads the rates; without a table there are none.
     /// - Throws: ``SettingsError``.
     static func rates(_ table: SettingsReader?, environment: [String: String]) throws -> MachineTokenRates {
-        try table?.refuseUnknown(knowing: [commands, views].flatMap { ["\($0)_per_second", "\($0)_burst"] })
+        try table?.refuseUnknown(knowing: calls.flatMap { ["\($0)_per_second", "\($0)_burst"] })
         return MachineTokenRates(
-            commands: try rate(commands, table, environment), views: try rate(views, table, environment))
+            commands: try rate(commands, table, environment), views: try rate(views, table, environment),
+            events: try rate(events, table, environment))
     }
 
     private static func rate(

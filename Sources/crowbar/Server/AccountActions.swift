@@ -24,10 +24,13 @@ extension Stores {
             channels: { after, limit in try await channels(after, limit) })
     }
 
+    /// Registers a user as the operator does: the account may be given to a user whom the log knows already.
     private func addUser(_ name: String, _ isAdmin: Bool, _ ingest: Ingest) async throws {
         if let problem = UserIdRule.problem(operator: name) {
             throw CommandError(.invalidCommand, problem, field: "name")
         }
+        let registrar = registrar(ingest)
+        if try await endRegistration(of: name, registrar) { return }
         do {
             try Self.explaining("the accounts cannot be read") { try accounts.requireFree(name) }
         } catch AccountFailure.accountExists {
@@ -35,16 +38,20 @@ extension Stores {
         } catch let failure as AccountFailure {
             throw CommandError(.userExists, "\(failure)", field: "name")
         }
-        let registration = Ingest.Request(Command(.registerUser, .registerUser(name: name), userId: name), actor: name)
-        // The user may be there already, registered by a command, or by a run of this that ended between the two
-        // writes: then an account is what is missing.
-        if case .failure(let error)? = await ingest.submit([registration]).first, error.code != .userExists {
-            throw error
+        let account = Account(userId: name, isAdmin: isAdmin, created: Clock.milliseconds())
+        let outcome = await registrar.register(account, name: name, by: .free, mayAdopt: true)
+        if let error = LocalAccounts.error(outcome, name) { throw error }
+    }
+
+    /// Ends the registration of a user that an earlier run began.
+    /// - Returns: Whether the account is there now because of that.
+    private func endRegistration(of name: String, _ registrar: Registrar) async throws -> Bool {
+        func account() throws -> Account? {
+            try Self.explaining("the accounts cannot be read") { try accounts.user(name) }
         }
-        try Self.explaining("the account could not be made", after: "There is none.") {
-            try accounts.add(
-                AccountsDatabase.Account(userId: name, isAdmin: isAdmin, created: Clock.milliseconds()))
-        }
+        guard try account()?.isPending == true else { return false }
+        _ = try await Self.refusing("the accounts cannot be read") { try await registrar.endPending() }
+        return try account()?.isPending == false
     }
 
     /// Makes a token of a user and gives its text, which is kept nowhere.
@@ -53,12 +60,16 @@ extension Stores {
             throw CommandError(
                 .userNotFound, "there is no account '\(user)'; 'crowbar user add \(user)' makes one", field: "user")
         }
+        if account.isErased {
+            throw CommandError(.forbidden, "\(AccountFailure.accountErased(user))", field: "user")
+        }
         if account.isDisabled {
+            try await requireNotErased(user)
             throw CommandError(
                 .forbidden, "the account '\(user)' is disabled; 'crowbar user enable \(user)' enables it", field: "user"
             )
         }
-        let allowed: Principal.Scopes = account.isAdmin ? [.commands, .read, .admin] : [.commands, .read]
+        let allowed: Principal.Scopes = account.isAdmin ? .all : .member
         let wanted = scopes ?? allowed
         guard wanted.isSubset(of: allowed) else {
             throw CommandError(.forbidden, "'\(user)' is no admin and gets no token of an admin", field: "scopes")
@@ -72,6 +83,15 @@ extension Stores {
                     created: now))
         }
         return String(decoding: token, as: UTF8.self)
+    }
+
+    /// An erased user cannot be used again: what is advised for a disabled one does not help.
+    func requireNotErased(_ user: String) async throws {
+        if try await log.isErased(user) {
+            throw CommandError(
+                .forbidden, "the user '\(user)' was erased and cannot be used again; 'crowbar user add' makes another",
+                field: "user")
+        }
     }
 
     /// 256 random bits in an alphabet that needs no quoting anywhere.

@@ -53,7 +53,8 @@ struct ChannelCheck: Sendable {
 
     /// A line for each incoming hook whose channel does not exist.
     func hookLines() async -> [String] {
-        let hooks = await hooks()
+        // A hook without a channel is not for messages.
+        let hooks = await hooks().filter { !$0.channel.isEmpty }
         guard let missing = await missing(hooks.map(\.channel)) else { return [] }
         return hooks.filter { missing.contains($0.channel) }.map { hook in
             "the incoming hook '\(hook.name)' posts to the channel '\(hook.channel)', which the chat does not have; "

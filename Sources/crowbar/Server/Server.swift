@@ -5,6 +5,7 @@ import CrowbarViews
 import Glibc
 import Logging
 import NIOCore
+import OpenID
 import OpenSSL
 import PluginHost
 import ServiceLifecycle
@@ -34,8 +35,9 @@ struct Server {
         let ingest = stores.makeIngest(checks: checks.checks) { [logger] in
             logger.error("an append failed; nothing of it was stored", metadata: ["error": "\($0)"])
         }
+        let keyHash = SHA256.hash(
+            try ControlFiles.makeKey(in: configuration.data, random: { try SecureRandom.bytes($0) }).utf8)
         let plugins = try PluginService(configuration, stores, ingest, checks, logger)
-        let key = try ControlFiles.makeKey(in: configuration.data, random: { try SecureRandom.bytes($0) })
         for line in await ChannelCheck(stores).hookLines() { logger.warning("\(line)") }
         let views = Views(
             path: stores.folder.file("views.db"), log: stores.log, logger: Logger("crowbar.views", logging),
@@ -44,18 +46,22 @@ struct Server {
         let publishers = Publishers(
             configuration.publish, of: views, logger: Logger("crowbar.publish", logging),
             now: { Clock.milliseconds() / 1_000 })
-        let api = makeAPI(stores, ingest, plugins, views, rates, logger)
+        let openID = try stores.openID(configuration.openID, ingest, Logger("crowbar.oidc", logging))
+        let setup = SetupLink(stores: stores, policy: configuration.auth, address: PublicAddress(configuration))
         let status = ServerStatus(
             dataFolder: PluginService.absolute(configuration.data), log: stores.log, plugins: plugins.listings.plugins)
-        var actions = stores.accountActions(ingest) { [logger] in logger.notice("\($0)") }
-        actions.status = { try await status.json() }
-        actions.erasure = stores.erasure(ingest) { [logger] in logger.notice("\($0)") }
+        let actions = makeActions(stores, ingest, status, setup, logger)
+        var api = makeAPI(stores, ingest, plugins, views, rates, logger)
+        api.openID = openID
+        api.accounts = stores.localAccounts(configuration.auth, ingest) { setup.removeFile() }
+        api.administration = actions
+        let replays = makeReplays(logger)
+        api.console = plugins.console(status, replays)
         let keep = RetentionService.Setting(configuration.keepDeleted)
         let control = APIServer(
-            api, address: .unix(path: socket),
-            door: .commandLine(keyHash: SHA256.hash(Array(key.utf8)), actions),
+            api, address: .unix(path: socket), door: .commandLine(keyHash: keyHash, actions),
             rules: ListenerRules(connections: descriptors.control))
-        let people = people(api, status, descriptors, logger)
+        let people = people(api, status, setup, descriptors, logger)
         // They end in the reverse order: first the listeners, then the plugins, ingest last, so that what was taken is
         // decided. So they do where a listener cannot listen.
         let (requests, shutdown) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
@@ -65,19 +71,16 @@ struct Server {
                 "log": { logging.values = $0.log }, "log.keep_deleted": { keep.value = $0.keepDeleted },
                 "limits": { rates.machineTokens = $0.limits },
             ], logger)
-        let services: [ServiceGroupConfiguration.ServiceConfiguration] = [
+        var services: [ServiceGroupConfiguration.ServiceConfiguration] = [
             .init(
                 service: SignalService(
                     descriptor: signals, table: SignalPolicy.table, reload: reloader, shutdown: shutdown,
-                    logger: logger)),
-            .init(service: AccountsService(accounts: stores.accounts, logger: logger)),
-            .init(service: ViewsService(views: views)),
-            .init(service: PublishingService(publishers: publishers)),
-            .init(service: IngestService(ingest: ingest)),
-            .init(
-                service: RetentionService(
-                    setting: keep, log: stores.log, copies: views, clock: .system, logger: logger)),
+                    logger: logger))
+        ]
+        services += storeServices(stores, ingest, views, publishers, keep, openID, logger)
+        services += [
             .init(service: plugins),
+            .init(service: replays),
             .init(
                 service: Listener(server: control, address: socket),
                 failureTerminationBehavior: .gracefullyShutdownGroup),
@@ -95,19 +98,62 @@ struct Server {
         try await run(group, end, socket: socket)
     }
 
+    /// What works on the stores. Ingest starts before what registers users, and ends after it.
+    private func storeServices(
+        _ stores: Stores, _ ingest: Ingest, _ views: Views, _ publishers: Publishers,
+        _ keep: RetentionService.Setting, _ openID: OpenIDService?, _ logger: Logger
+    ) -> [ServiceGroupConfiguration.ServiceConfiguration] {
+        [
+            .init(service: ViewsService(views: views)),
+            .init(service: PublishingService(publishers: publishers)),
+            .init(service: IngestService(ingest: ingest)),
+            .init(
+                service: AccountsService(
+                    accounts: stores.accounts, registrar: stores.registrar(ingest), logger: logger)),
+            .init(
+                service: RetentionService(
+                    setting: keep, log: stores.log, copies: views, clock: .system, logger: logger)),
+            .init(service: OpenIDPreparation(service: openID)),
+        ]
+    }
+
     /// What the API needs of the rest of the server.
     private func makeAPI(
         _ stores: Stores, _ ingest: Ingest, _ plugins: PluginService, _ views: Views, _ rates: CallerRates,
         _ logger: Logger
     ) -> APIConfiguration {
         let accounts = stores.accounts
-        return APIConfiguration(
+        var api = APIConfiguration(
             ingest: ingest, log: stores.log,
-            authenticate: { try accounts.principal(forTokenHash: $0, now: Clock.milliseconds()) },
+            authenticate: { try accounts.principal(forTokenHash: $0, now: Clock.milliseconds(), address: $1) },
             hash: { SHA256.hash($0) }, listings: plugins.listings, plugins: plugins.actions, views: views,
             markers: stores.markers.map { ReadMarkers(log: stores.log, markers: $0) },
             hook: { try accounts.hook(forTokenHash: $0).map { IncomingHook($0) } },
             anonymousRead: configuration.anonymousRead, rates: rates, now: Clock.milliseconds, logger: logger)
+        api.audit = accounts
+        return api
+    }
+
+    /// What the command line, and in part admins over TCP, do.
+    private func makeActions(
+        _ stores: Stores, _ ingest: Ingest, _ status: ServerStatus, _ setup: SetupLink, _ logger: Logger
+    ) -> AdminActions {
+        let note: @Sendable (String) -> Void = { [logger] in logger.notice("\($0)") }
+        var actions = stores.accountActions(ingest, note: note)
+        actions.access = stores.accessActions(ingest, configuration.auth, setup.address, note: note)
+        actions.status = { try await status.json() }
+        actions.linkUser = { [openID = configuration.openID] user, subject in
+            try await stores.linkUser(user, to: subject, of: openID, note: note)
+        }
+        actions.erasure = stores.erasure(ingest, note: note)
+        return actions
+    }
+
+    private func makeReplays(_ logger: Logger) -> ReplayService {
+        ReplayService(
+            configurationFile: configuration.file,
+            newID: { Clock.milliseconds().description + String(UInt16.random(in: .min ... .max), radix: 16) },
+            logger: logger)
     }
 
     private func warnOfMisspeltNames(_ logger: Logger) {
@@ -170,17 +216,21 @@ struct Server {
 
     /// The listener for people and programs.
     private func people(
-        _ api: APIConfiguration, _ status: ServerStatus, _ descriptors: DescriptorBudget, _ logger: Logger
+        _ api: APIConfiguration, _ status: ServerStatus, _ setup: SetupLink, _ descriptors: DescriptorBudget,
+        _ logger: Logger
     ) -> APIServer {
         let listen = configuration.listen
         let rules = ListenerRules(
             proxies: configuration.http.trustedProxies,
             hosts: HostRule(hosts: configuration.http.hosts, listening: listen.host),
+            cors: configuration.http.cors,
             connections: descriptors.connections)
         return APIServer(
             api, address: .tcp(host: listen.host, port: listen.port), door: .people, rules: rules
         ) { port in
             let address = ListenAddress(host: listen.host, port: port ?? listen.port)
+            setup.address.note(port: address.port)
+            await setup.announce(logger)
             status.note(address: "http://\(address)")
             logger.notice(
                 "started", metadata: ["version": "\(CrowbarVersion.current)", "address": "http://\(address)"])

@@ -1,10 +1,13 @@
 import Logging
+import Synchronization
 
 /// What SIGHUP does: reads crowbar.toml and the plugin folder again, applies what can be applied, and logs what needs a
 /// restart.
 struct ServerReload: Sendable {
     /// What the server runs with.
     let running: Configuration
+    /// What it has taken over since.
+    private let applied: Applied
     /// Reads crowbar.toml and the environment.
     let load: @Sendable () throws -> Configuration
     /// Reads the plugin folder.
@@ -16,21 +19,52 @@ struct ServerReload: Sendable {
     let reloadable: [String: @Sendable (Configuration) -> Void]
     let logger: Logger
 
+    private final class Applied: Sendable {
+        let configuration: Mutex<Configuration>
+
+        init(_ configuration: Configuration) { self.configuration = Mutex(configuration) }
+    }
+
+    /// Makes a reload of a server that has just started.
+    init(
+        running: Configuration, load: @escaping @Sendable () throws -> Configuration,
+        reloadPlugins: @escaping @Sendable () throws -> [String],
+        problems: @escaping @Sendable (Configuration) -> [String],
+        reloadable: [String: @Sendable (Configuration) -> Void], logger: Logger
+    ) {
+        self.running = running
+        self.load = load
+        self.reloadPlugins = reloadPlugins
+        self.problems = problems
+        self.reloadable = reloadable
+        self.logger = logger
+        applied = Applied(running)
+    }
+
+    /// Whether a running server takes a key over.
+    private func isReloadable(_ key: String) -> Bool {
+        reloadable.keys.contains { key == $0 || key.hasPrefix($0 + ".") }
+    }
+
     /// Reloads. What is wrong is logged, and the server goes on as it was.
     func run() async {
         do {
             let new = try load()
-            let restart = Self.changedKeys(running, new).filter { key in
-                !reloadable.keys.contains { key == $0 || key.hasPrefix($0 + ".") }
-            }
+            let restart = Self.changedKeys(running, new).filter { !isReloadable($0) }
             for apply in reloadable.values { apply(new) }
+            let changed = applied.configuration.withLock { before in
+                defer { before = new }
+                return Self.changedKeys(before, new).filter(isReloadable)
+            }
             for problem in problems(new) { logger.error("\(problem)") }
+            let text = changed.isEmpty ? "nothing" : changed.joined(separator: ", ")
             if restart.isEmpty {
-                logger.notice("crowbar.toml read again; nothing in it needs a restart")
+                logger.notice(
+                    "crowbar.toml read again; nothing in it needs a restart", metadata: ["applied": "\(text)"])
             } else {
                 logger.warning(
                     "crowbar.toml read again; a restart is needed for what changed",
-                    metadata: ["keys": "\(restart.joined(separator: ", "))"])
+                    metadata: ["keys": "\(restart.joined(separator: ", "))", "applied": "\(text)"])
             }
         } catch {
             logger.error(
@@ -50,7 +84,7 @@ struct ServerReload: Sendable {
     private static let keys = [
         "listen": "http.listen", "anonymousRead": "auth.anonymous_read", "pluginUsers": "plugin_users",
         "exposeData": "expose_data", "keepDeleted": "log.keep_deleted",
-        "publish": "views.publish",
+        "publish": "views.publish", "openID": "auth.oidc",
     ]
 
     /// Properties that say where a value comes from, and are none.

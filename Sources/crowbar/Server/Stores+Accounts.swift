@@ -11,24 +11,20 @@ extension Stores {
         _ note: @escaping @Sendable (String) -> Void = { _ in }
     ) -> AccountAdministration {
         AccountAdministration(
-            listUsers: { after, limit in
-                let page = try Self.explaining("the accounts cannot be read") {
-                    try accounts.accounts(after: after, limit: limit, now: Clock.milliseconds())
-                }
-                return Self.array(page) { $1.write(&$0) }
-            },
-            showUser: { user in try showUser(user) },
+            listUsers: { query in Self.array(try await listUsers(query)) { $1.account.write(&$0, name: $1.name) } },
+            showUser: { user in try await showUser(user) },
             changeUser: { user, isAdmin, isDisabled in
+                if isDisabled == false { try await requireNotErased(user) }
                 let verb = isDisabled.map { $0 ? "disabled" : "enabled" } ?? "changed"
                 try Self.refusing("the user '\(user)' could not be \(verb)", after: "Nothing has changed.") {
                     try accounts.changeUser(user, isAdmin: isAdmin, isDisabled: isDisabled)
                 }
                 if let isAdmin { note("user '\(user)' has the role \(isAdmin ? "admin" : "member")") }
                 if let isDisabled { note("user '\(user)' is \(isDisabled ? "disabled" : "enabled")") }
-                return try showUser(user)
+                return try await showUser(user)
             },
             listTokens: { query in
-                if let user = query.user { _ = try showUser(user) }
+                if let user = query.user { _ = try await showUser(user) }
                 let page = try Self.refusing("the tokens cannot be read") {
                     try accounts.tokens(
                         of: query.user, after: query.after, limit: query.limit, includesRevoked: query.includesRevoked)
@@ -47,13 +43,40 @@ extension Stores {
             })
     }
 
-    private func showUser(_ user: String) throws -> [UInt8] {
+    /// Accounts that one listing looks at, at most.
+    private static let mostLookedAt = 20_000
+
+    private typealias NamedAccount = (account: AccountsDatabase.ListedAccount, name: String?)
+
+    private func listUsers(_ query: AccountAdministration.UserQuery) async throws -> [NamedAccount] {
+        let text = query.text?.lowercased()
+        let size = text == nil ? query.limit : AccountsDatabase.Limit.page
+        var (found, after, looked): ([NamedAccount], String?, Int) = ([], query.after, 0)
+        while looked < Self.mostLookedAt {
+            let page = try Self.explaining("the accounts cannot be read") {
+                try accounts.accounts(after: after, limit: size, now: Clock.milliseconds())
+            }
+            for account in page {
+                let name = try await log.userName(account.account.userId)
+                let isWanted = text.map { text in
+                    account.account.userId.lowercased().contains(text) || name?.lowercased().contains(text) == true
+                }
+                if isWanted ?? true { found.append((account, name)) }
+                if found.count == query.limit { return found }
+            }
+            guard page.count == size, let last = page.last else { return found }
+            (after, looked) = (last.account.userId, looked + page.count)
+        }
+        return found
+    }
+
+    private func showUser(_ user: String) async throws -> [UInt8] {
         let page = try Self.explaining("the accounts cannot be read") {
             try accounts.accounts(of: user, now: Clock.milliseconds())
         }
         guard let found = page.first else { throw Self.refusal(.noAccount(user)) }
         var json = JSONWriter()
-        found.write(&json)
+        found.write(&json, name: try await log.userName(user))
         return json.bytes
     }
 
@@ -71,7 +94,7 @@ extension Stores {
         }
     }
 
-    private static func array<T>(_ elements: [T], _ write: (inout JSONWriter, T) -> Void) -> [UInt8] {
+    static func array<T>(_ elements: [T], _ write: (inout JSONWriter, T) -> Void) -> [UInt8] {
         var json = JSONWriter()
         json.beginArray()
         for element in elements { write(&json, element) }
@@ -91,6 +114,19 @@ extension Stores {
     }
 
     /// Runs `body` as `explaining` does; a refusal of the accounts becomes one in the API's codes.
+    static func refusing<T: Sendable>(
+        _ failed: String, after state: String = "", _ body: () async throws -> T
+    ) async throws -> T {
+        do {
+            return try await body()
+        } catch let error as StoreError {
+            return try explaining(failed, after: state) { throw error }
+        } catch let failure as AccountsDatabase.Failure {
+            throw refusal(failure)
+        }
+    }
+
+    /// As the other one, for what does not wait.
     @discardableResult
     private static func refusing<T>(_ failed: String, after state: String = "", _ body: () throws -> T) throws -> T {
         do { return try explaining(failed, after: state, body) } catch let failure as AccountsDatabase.Failure {
@@ -104,9 +140,12 @@ extension Stores {
             CommandError(
                 .userNotFound, "there is no account '\(user.prefix(128))'; 'crowbar user list' shows all", field: "user"
             )
-        case .lastAdmin: CommandError(.forbidden, "\(failure)", field: "user")
+        case .lastAdmin, .accountErased, .accountDisabled: CommandError(.forbidden, "\(failure)", field: "user")
         case .noToken(let id):
             CommandError(.notFound, "\(AccountsDatabase.Failure.noToken(String(id.prefix(64))))", field: "id")
+        case .noInvite(let id):
+            CommandError(.notFound, "\(AccountsDatabase.Failure.noInvite(String(id.prefix(64))))", field: "id")
+        case .adminExists: CommandError(.forbidden, "\(failure)")
         default: CommandError(.invalidCommand, "\(failure)")
         }
     }
@@ -134,12 +173,14 @@ extension Stores: AccountEraser {
 
 extension AccountsDatabase.ListedAccount {
     /// Writes it as listings have it.
-    fileprivate func write(_ json: inout JSONWriter) {
+    fileprivate func write(_ json: inout JSONWriter, name: String?) {
         json.beginObject()
         json.member("userId", account.userId)
+        json.member("name", name ?? account.userId)
         json.member("role", account.isAdmin ? "admin" : "member")
         json.member("roleSource", account.roleSource.name)
         json.member("disabled", account.isDisabled)
+        if account.isErased { json.member("erased", true) }
         json.member("created", account.created)
         if let lastUsed { json.member("lastSeen", lastUsed) }
         json.member("tokens", tokens)

@@ -2,6 +2,7 @@ import ArgumentParser
 import CrowbarCore
 import CrowbarHTTP
 import CrowbarSQLite
+import CrowbarViews
 import JSONBytes
 import NIOHTTP1
 
@@ -9,7 +10,7 @@ import NIOHTTP1
 struct User: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Local accounts.",
-        subcommands: [Add.self, List.self, Show.self, Role.self, Disable.self, Enable.self])
+        subcommands: [Add.self, List.self, Show.self, Role.self, Disable.self, Enable.self, Reset.self, Link.self, EraseUser.self])
 
     /// `crowbar user add NAME`.
     struct Add: AsyncParsableCommand {
@@ -45,13 +46,16 @@ struct User: ParsableCommand {
 
 /// Asks a running server about accounts, or opens the data folder under its lock where none runs.
 struct AccountCaller {
-    private let configuration: Configuration
+    let configuration: Configuration
     private let client: ControlClient
 
     init(_ settings: ConfigurationOption) throws {
         configuration = try settings.load()
         client = ControlClient(folder: configuration.data)
     }
+
+    /// Where views are published.
+    var published: [PublishTarget] { configuration.publish }
 
     /// Whether a server is asked.
     var isServerRunning: Bool { get async { await client.isServerRunning() } }
@@ -76,6 +80,11 @@ struct AccountCaller {
         } catch let failure as ActionFailure {
             throw Refusal("\(failure)")
         }
+    }
+
+    /// Invites and links on the stores, where no server runs.
+    func access(_ stores: Stores) -> AccessActions {
+        stores.accessActions(nil, configuration.auth, PublicAddress(configuration))
     }
 
     /// All pages of a listing.

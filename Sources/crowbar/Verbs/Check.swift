@@ -18,7 +18,8 @@ struct Check: AsyncParsableCommand {
         let (problems, configuration) = try settings.review()
         for problem in problems { StandardStream.error.write(line: "crowbar: \(problem.quoting)") }
         for line in ConfigurationOption.misspeltVariables { StandardStream.error.write(line: "note: \(line)") }
-        if let line = ConfigurationOption.misspeltFile(named: settings.file) {
+        let file = settings.file
+        if let line = ConfigurationOption.misspeltFile(named: file) ?? ConfigurationOption.missingFile(named: file) {
             StandardStream.error.write(line: "note: \(line)")
         }
         guard let configuration else { throw ExitCode(1) }

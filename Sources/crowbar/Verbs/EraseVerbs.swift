@@ -1,6 +1,7 @@
 import ArgumentParser
 import CrowbarCore
 import CrowbarHTTP
+import CrowbarViews
 import Glibc
 import JSONBytes
 import NIOHTTP1
@@ -23,6 +24,8 @@ struct Erase: ParsableCommand {
         "topics and channels' descriptions; a plugin's user, whom the plugin registers again when they speak",
         "the hash of each command, by which a guessed text can be confirmed",
         "for up to ten minutes, or until a server runs again: copies in views.db and in WAL files",
+        "what was published to folders and buckets that [[views.publish]] does not name any more",
+        "copies that web servers, caches and mirrors made of published files",
         "what people and programs have read and kept",
         "texts of others that quote the message or name the user",
     ]
@@ -50,7 +53,8 @@ struct Erase: ParsableCommand {
                     before: "erase message")
             }
             let answer = try await caller.call("message", ["channel": channel, "messageId": messageId])
-            if json { return Erase.print(answer) }
+            let copies = PublishedCopies(caller)
+            if json { return Erase.print(answer, copies) }
             let events = answer["events"]?.int ?? 0
             let before = answer["erasedBefore"]?.int ?? 0
             let deleted = answer["deleted"]?.bool == true ? "deleted, " : ""
@@ -58,7 +62,7 @@ struct Erase: ParsableCommand {
                 line: events == 0 && before > 0
                     ? "message '\(messageId)' was erased before"
                     : "message '\(messageId)' \(deleted)erased in \(events) event\(events == 1 ? "" : "s")")
-            Erase.printUnreachable()
+            Erase.printCopies(copies)
         }
     }
 
@@ -78,13 +82,17 @@ struct Erase: ParsableCommand {
         @Flag(help: "Do not ask.") var yes = false
         @Flag(help: "Print JSON.") var json = false
 
-        func run() async throws {
+        func run() async throws { try await Self.erase(user, asks: !yes, json: json, settings) }
+
+        /// Erases a user, and prints what cannot be reached.
+        /// - Parameter asks: Whether the person at the terminal must confirm it.
+        static func erase(_ user: String, asks: Bool, json: Bool, _ settings: ConfigurationOption) async throws {
             // All that this user says by the command line later would be said by an erased user.
             if user == Caller.login().id {
                 throw Refusal("'\(user)' is who the command line speaks as; run it as another user of this machine")
             }
             let caller = try await ErasureCaller(settings)
-            if !yes {
+            if asks {
                 try Confirmation.ask(
                     "the account, all messages and all names of user '\(user)' will be erased for good",
                     before: "erase user")
@@ -96,12 +104,13 @@ struct Erase: ParsableCommand {
                 if let line, !json { StandardStream.error.write(Array(line.utf8)) }
                 if caller.isServerRunning, let pause = run.pause { try await Task.sleep(for: .milliseconds(pause)) }
             }
+            let copies = PublishedCopies(caller)
             if json {
                 return Erase.print(
                     .object([
                         .init("deleted", .int(run.deleted)), .init("events", .int(run.events)),
                         .init("filesPurged", .bool(run.isPurged)),
-                    ]))
+                    ]), copies)
             }
             StandardStream.output.write(
                 line: "user '\(user)' erased: messages deleted: \(run.deleted), events changed: \(run.events)")
@@ -109,19 +118,51 @@ struct Erase: ParsableCommand {
                 StandardStream.output.write(
                     line: "readers kept the log's WAL open; former texts leave log.db-wal with a later checkpoint")
             }
-            Erase.printUnreachable()
+            Erase.printCopies(copies)
         }
     }
 
-    private static func print(_ answer: JSON) {
+    private static func print(_ answer: JSON, _ copies: PublishedCopies) {
         guard case .object(var members) = answer else { return }
-        members.append(.init("notReached", .array(unreachable.map { .string($0) })))
+        if !copies.targets.isEmpty { members.append(.init("published", .array(copies.targets.map { .string($0) }))) }
+        members.append(.init("notReached", .array((copies.unreachable + unreachable).map { .string($0) })))
         StandardStream.output.write(JSON.object(members).bytes + [0x0A])
     }
 
-    private static func printUnreachable() {
+    private static func printCopies(_ copies: PublishedCopies) {
+        if !copies.targets.isEmpty {
+            StandardStream.output.write(line: copies.isServerRunning ? copiesNow : copiesLater)
+            for target in copies.targets { StandardStream.output.write(line: "  \(target)") }
+        }
         StandardStream.output.write(line: "not reached:")
-        for line in unreachable { StandardStream.output.write(line: "  \(line)") }
+        for line in copies.unreachable + unreachable { StandardStream.output.write(line: "  \(line)") }
+    }
+
+    private static let copiesNow =
+        "published copies, which the server replaces now ('crowbar views' says when PUBLISHING is current):"
+    private static let copiesLater = "published copies, which the server replaces when it runs again:"
+}
+
+/// What was published of erased texts, by `[[views.publish]]`.
+struct PublishedCopies {
+    /// The names of the folders and buckets.
+    let targets: [String]
+    /// What stays in them although the server writes their files again.
+    let unreachable: [String]
+    /// Whether a server runs that writes the files again.
+    let isServerRunning: Bool
+
+    fileprivate init(_ caller: ErasureCaller) {
+        self.init(caller.published, isServerRunning: caller.isServerRunning)
+    }
+
+    init(_ published: [PublishTarget], isServerRunning: Bool) {
+        self.isServerRunning = isServerRunning
+        targets = published.map(\.name)
+        unreachable = published.compactMap { target in
+            guard case .bucket = target.destination else { return nil }
+            return "earlier versions of objects below \(target.name), if the bucket keeps versions"
+        }
     }
 }
 
@@ -191,6 +232,8 @@ private struct ErasureCaller {
     private let caller: AccountCaller
     /// Whether the calls go to a server, and not to the data folder.
     let isServerRunning: Bool
+    /// Where views are published.
+    var published: [PublishTarget] { caller.published }
 
     init(_ settings: ConfigurationOption) async throws {
         caller = try AccountCaller(settings)

@@ -44,7 +44,7 @@ struct Events: ParsableCommand {
                     guard last != start, await client.isServerRunning() else { throw refusal }
                     continue
                 }
-                throw Refusal("the server stopped; follow on with --after and the last event's id")
+                throw Refusal("the server stopped" + (last.map { "; follow on with --after \($0)" } ?? ""))
             }
         }
 

@@ -7,32 +7,48 @@ import NIOHTTP1
 /// `crowbar hooks …`.
 struct Hooks: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Incoming hooks: paths that programs post messages to.",
+        abstract: "Incoming hooks: secret paths that programs post to.",
         subcommands: [Add.self, List.self, Revoke.self])
 
-    /// `crowbar hooks add NAME CHANNEL`.
+    /// `crowbar hooks add NAME CHANNEL`, `crowbar hooks add NAME --kind cognito`.
     struct Add: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Make a hook and print its path, which is secret; works without a running server too.",
-            discussion: "Post {\"text\":\"…\"} to it. Its messages are by the user incoming/NAME.")
+            discussion: """
+                Post {"text":"…"} to a hook of the kind 'message'. Its messages are by the user incoming/NAME. A hook \
+                of the kind 'cognito' accepts the PostConfirmation trigger of Amazon Cognito, and registers the user: \
+                see docs/oidc.md.
+                """)
 
         @OptionGroup var settings: ConfigurationOption
         @Argument(help: "The hook's name: a-z 0-9 _ . - and at most 64 of them.") var name: String
-        @Argument(help: "The channel that it speaks in.") var channel: String
+        @Argument(help: "The channel that it speaks in; for the kind 'message' only.") var channel: String?
+        @Option(help: "What it accepts: message or cognito.") var kind = IncomingHook.Kind.message
 
         func run() async throws {
             guard Identifier.isChannel(name) else {
                 throw WrongUsage("a hook's name is 1 to 64 of a-z 0-9 _ . -, a letter or digit first, not '\(name)'")
             }
-            guard Identifier.isChannel(channel) else { throw Channel.wrongName(channel) }
+            switch (kind, channel) {
+            case (.message, nil):
+                throw WrongUsage("Missing expected argument '<channel>': a hook of the kind 'message' needs one")
+            case (.message, let channel?) where !Identifier.isChannel(channel): throw Channel.wrongName(channel)
+            case (.cognito, .some):
+                throw WrongUsage("a hook of the kind 'cognito' has no channel; leave it out")
+            default: break
+            }
+            let channel = channel ?? ""
+            if kind == .cognito, try settings.load().openID == nil {
+                throw Refusal("a hook of the kind 'cognito' needs [auth.oidc] in the configuration; add it first")
+            }
             var json = JSONWriter()
             json.beginObject()
             json.member("name", name)
-            json.member("channel", channel)
+            if kind == .message { json.member("channel", channel) } else { json.member("kind", kind.rawValue) }
             json.endObject()
             let answer = try await AccountCaller(settings).call(.POST, "hooks", body: json.bytes) { stores in
                 var token = ""
-                try await stores.withIngest { token = try await stores.hookActions($0).add(name, channel) }
+                try await stores.withIngest { token = try await stores.hookActions($0).add(name, kind, channel) }
                 return JSON.object([.init("token", .string(token))]).bytes
             }
             let token = (try? JSONObject(parsing: answer))?.string("token")
@@ -50,9 +66,14 @@ struct Hooks: ParsableCommand {
 
         func run() async throws {
             try await Listing(settings, "/api/admin/hooks", json: json).print(
-                header: ["HOOK", "CHANNEL", "CREATED"],
+                header: ["HOOK", "KIND", "CHANNEL", "CREATED"],
                 rows: {
-                    [[$0["name"], $0["channelId"], $0["created"]?.int.map { .string(Plugins.Logs.time($0)) }]]
+                    [
+                        [
+                            $0["name"], $0["kind"], $0["channelId"],
+                            $0["created"]?.int.map { .string(Plugins.Logs.time($0)) },
+                        ]
+                    ]
                 })
         }
     }
@@ -73,3 +94,5 @@ struct Hooks: ParsableCommand {
         }
     }
 }
+
+extension IncomingHook.Kind: ExpressibleByArgument {}

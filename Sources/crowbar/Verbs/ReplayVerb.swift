@@ -25,6 +25,8 @@ struct ReplayVerb: AsyncParsableCommand {
     @Flag(help: "Drop a replay that was interrupted, and begin anew.") var restart = false
     @Flag(help: "Begin without asking.") var yes = false
     @Flag(help: "Print the outcome as JSON.") var json = false
+    /// For the server, which starts replays as child processes: prints reports, and stops at the end of its input.
+    @Flag(help: .hidden) var report = false
 
     func validate() throws {
         if resume, restart { throw ValidationError("--resume and --restart exclude each other.") }
@@ -81,7 +83,7 @@ struct ReplayVerb: AsyncParsableCommand {
         }
         let environment = try makeEnvironment(ReplayFiles.store)
         let replay = Replay(manifest: manifest, plan: plan, environment: environment)
-        let (outcome, seconds) = await follow(replay)
+        let (outcome, seconds) = await follow(replay, environment.store)
         let letters = (try? await environment.store.deadLetters(of: names.plugin, queue: nil, limit: 1_000)) ?? []
         try finish(outcome, replay.progress, letters, seconds, files)
     }
@@ -183,7 +185,7 @@ struct ReplayVerb: AsyncParsableCommand {
     }
 
     /// Runs it, shows how far it is, and lets it be interrupted.
-    private func follow(_ replay: Replay) async -> (Replay.Outcome, Double) {
+    private func follow(_ replay: Replay, _ store: any HostStore) async -> (Replay.Outcome, Double) {
         var sources: [any DispatchSourceSignal] = []
         for number in [SIGINT, SIGTERM] {
             signal(number, SIG_IGN)
@@ -193,6 +195,7 @@ struct ReplayVerb: AsyncParsableCommand {
             sources.append(source)
         }
         defer { sources.forEach { $0.cancel() } }
+        if report { Self.onEndOfInput { replay.cancel() } }
         let began = Clock.monotonic()
         let outcome = await withTaskGroup(of: Replay.Outcome?.self) { group in
             group.addTask { await replay.run() }
@@ -200,13 +203,17 @@ struct ReplayVerb: AsyncParsableCommand {
                 var meter = ProgressMeter(isTerminal: isatty(STDERR_FILENO) == 1, began: began)
                 while (try? await Task.sleep(for: .milliseconds(ProgressMeter.interval))) != nil {
                     for _ in 0..<ProgressMeter.pieces where await !replay.measure() { break }
-                    if let text = meter.text(replay.progress, now: Clock.monotonic()) {
+                    if report {
+                        await writeReport(replay, store)
+                    } else if let text = meter.text(replay.progress, now: Clock.monotonic()) {
                         StandardStream.error.write(raw: Array(text.utf8))
                     }
                 }
                 // Also of one that was over before the first look.
                 for _ in 0..<ProgressMeter.lastPieces where await !replay.measure() { break }
-                if let text = meter.text(replay.progress, now: Clock.monotonic(), isLast: true) {
+                if report {
+                    await writeReport(replay, store)
+                } else if let text = meter.text(replay.progress, now: Clock.monotonic(), isLast: true) {
                     StandardStream.error.write(raw: Array(text.utf8))
                 }
                 return nil
@@ -223,12 +230,32 @@ struct ReplayVerb: AsyncParsableCommand {
         return (outcome, Double(Clock.monotonic() - began) / 1000)
     }
 
+    private func writeReport(_ replay: Replay, _ store: any HostStore) async {
+        let letters = (try? await store.deadLetterCounts())?.values.reduce(0, +) ?? 0
+        StandardStream.output.write(ReplayReport(replay.progress, deadLetters: letters).line)
+    }
+
+    /// Calls `action` once the standard input has ended.
+    private static func onEndOfInput(_ action: @escaping @Sendable () -> Void) {
+        DispatchQueue(label: "crowbar.replay.input").async {
+            var bytes = [UInt8](repeating: 0, count: 256)
+            while true {
+                let count = read(STDIN_FILENO, &bytes, bytes.count)
+                if count > 0 || count < 0 && errno == EINTR { continue }
+                break
+            }
+            action()
+        }
+    }
+
     private func finish(
         _ outcome: Replay.Outcome, _ progress: Replay.Progress, _ letters: [DeadLetter], _ seconds: Double,
         _ files: ReplayFiles
     ) throws {
         if outcome == .done { files.end() }
-        if json {
+        if report {
+            StandardStream.output.write(ReplayReport(progress, deadLetters: letters.count).line)
+        } else if json {
             let word =
                 switch outcome {
                 case .done: "done"

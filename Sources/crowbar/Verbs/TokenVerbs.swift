@@ -22,7 +22,7 @@ extension Token {
         @Argument(help: "The user.") var user: String
         @Option(
             name: .customLong("scope"), parsing: .upToNextOption,
-            help: "What it allows: commands, read, admin (default: all that the user may).")
+            help: "What it allows: commands, read, admin, metrics (default: all that the user may).")
         var scopes: [String] = []
         @Option(help: "How long it is good: 30d, 12h, 45m, 90s (default: until it is revoked).") var expires: String?
 
@@ -120,17 +120,5 @@ extension Token {
             StandardStream.output.write(
                 line: "token \(AccountTable.cell(token["id"])) of \(AccountTable.cell(token["userId"])) is revoked")
         }
-    }
-}
-
-/// A time as people write it.
-enum Lifetime {
-    /// The seconds of `30d`, `12h`, `45m` or `90s`, up to a hundred years; nil for anything else.
-    static func seconds(_ text: String) -> Int64? {
-        let units: [Character: Int64] = ["s": 1, "m": 60, "h": 3_600, "d": 86_400]
-        guard let unit = text.last.flatMap({ units[$0] }), let number = Int64(text.dropLast()), number > 0,
-            number <= AdminActions.lifetimes.upperBound / unit
-        else { return nil }
-        return number * unit
     }
 }

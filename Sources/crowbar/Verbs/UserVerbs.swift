@@ -16,7 +16,7 @@ extension User {
 
         func run() async throws {
             let users = try await AccountCaller(settings).pages("users?", key: "userId") { stores, after in
-                try await stores.accountAdministration().listUsers(after, AccountsDatabase.Limit.page)
+                try await stores.accountAdministration().listUsers(.init(after: after))
             }
             AccountTable.print(
                 users, json: json, header: ["USER", "ROLE", "STATE", "TOKENS", "CREATED", "LAST SEEN"],
@@ -107,7 +107,10 @@ extension User {
         ) { try await $0.accountAdministration().changeUser(user, isAdmin, isDisabled) }
     }
 
-    private static func state(_ user: JSON) -> String { user["disabled"]?.bool == true ? "disabled" : "enabled" }
+    private static func state(_ user: JSON) -> String {
+        if user["erased"]?.bool == true { return "erased" }
+        return user["disabled"]?.bool == true ? "disabled" : "enabled"
+    }
 
     /// Prints an account as one line of JSON, or as lines for people.
     private static func print(_ answer: [UInt8], json: Bool) {

@@ -72,7 +72,11 @@ struct ViewVerbs: ParsableCommand {
                 """)
 
         @OptionGroup var settings: ConfigurationOption
-        @Argument(help: "users, channels, messages or search; all of them if left out.") var name: String?
+        @Argument(
+            help: """
+                users (for allusers.json), channels (allchannels.json, channel/ID.json), messages (messages/ID.json, \
+                allmessages.json, unread.json) or search; all of them if left out.
+                """) var name: String?
         @Option(help: "Rebuild this channel only, of channels or messages.") var channel: String?
 
         func validate() throws {
@@ -87,7 +91,6 @@ struct ViewVerbs: ParsableCommand {
             body.member("channel", ifPresent: channel)
             body.endObject()
             var meter = RebuildMeter(isTerminal: isatty(STDERR_FILENO) == 1)
-            if let name, channel != nil { meter.show([(name, 0)]) }
             let answer = try await client.request(.POST, "/api/admin/views/rebuild", body: body.bytes)
             if let refusal = answer.refusal {
                 meter.end()

@@ -8,7 +8,7 @@ import sys
 import threading
 
 from playwright.sync_api import expect
-from world import say, until, world
+from world import check, say, until, world
 
 REFUSES = threading.Event()
 REFUSES.set()
@@ -20,7 +20,7 @@ class Receiver(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self):
         self.bodies.append(self.rfile.read(int(self.headers["Content-Length"])).decode())
-        text = b"the <b>address</b> is wrong \x1b[31m" if REFUSES.is_set() else b"ok"
+        text = b"the <b>address</b> is wrong \x1b[31m<img src=x onerror=window.pwned=1>\xe2\x80\xae" + b"w" * 400 if REFUSES.is_set() else b"ok"
         self.send_response(400 if REFUSES.is_set() else 200)
         self.send_header("Content-Length", str(len(text)))
         self.end_headers()
@@ -73,8 +73,10 @@ with world() as here:
     expect(ada.get_by_role("heading", name="Dead letters · 3")).to_be_visible()
     expect(ada.locator(".letters").get_by_text("the <b>address</b> is wrong").first).to_be_visible()
     here.axe(ada, "console-plugin")
+    check(ada, "the webhook's answer, dead letters and log lines")
     ada.get_by_role("button", name=re.compile("^Show event")).first.click()
     expect(ada.get_by_role("dialog", name="Dead letter")).to_contain_text("<b>letter</b>")
+    check(ada, "a dead letter")
     ada.keyboard.press("Escape")
     ada.get_by_role("button", name="Send a test event to ci").click()
     expect(ada.get_by_text("Failed: 400")).to_be_visible()
@@ -107,6 +109,28 @@ with world() as here:
     ada.get_by_role("dialog").get_by_role("button", name="Restart").click()
     until(lambda: server.call("ada", "/api/admin/plugins/hook")[1].get("pid") not in (None, process), "another process")
     expect(ada.get_by_role("region", name="Log")).to_contain_text("ready")
+
+    # A replay with its progress: refused without the check, then all events come again.
+    Receiver.bodies.clear()
+    ada.get_by_text("Deliver part of the log again").click()
+    ada.get_by_role("button", name="Start the replay").click()
+    expect(ada.get_by_text("Confirm that the events are delivered a second time.")).to_be_visible()
+    ada.get_by_label("I know that hook gets these events a second time").check()
+    ada.get_by_role("button", name="Start the replay").click()
+    expect(ada.get_by_role("region", name="Replays").get_by_text("done")).to_be_visible()
+    expect(ada.get_by_role("region", name="Replays").get_by_text("100 %")).to_be_visible()
+    assert len([body for body in Receiver.bodies if "letter</b>" in body]) == 3, Receiver.bodies
+    # A slow one is cancelled, in two steps.
+    ada.get_by_label("Events a second").fill("0.01")
+    ada.get_by_label("I know that hook gets these events a second time").check()
+    ada.get_by_role("button", name="Start the replay").click()
+    ada.get_by_role("button", name="Stop the replay of hook").click()
+    here.axe(ada, "console-replay")
+    ada.get_by_role("dialog").get_by_role("button", name="Stop", exact=True).click()
+    expect(ada.get_by_role("region", name="Replays").get_by_text("cancelled")).to_be_visible()
+    # The last hour.
+    expect(ada.get_by_role("heading", name="The last hour")).to_be_visible()
+    here.axe(ada, "console-operated")
 
     ada.set_viewport_size({"width": 360, "height": 640})
     wide = ada.evaluate("() => document.documentElement.scrollWidth - document.documentElement.clientWidth")

@@ -26,7 +26,7 @@ with world() as here:
     server.user("bob")
     server.command("ann", "CREATE_CHANNEL", "general")
     server.command("bob", "JOIN_CHANNEL", "general")
-    count = 1_500
+    count = 5_000
     server.many("bob", [{"type": "SEND_MESSAGE", "channelId": "general", "eventId": f"m{number}",
                          "message": f"message {number} " + "word " * (number * 7 % 40)} for number in range(count)])
     server.messages("ann", "general", f"m{count - 1}")
@@ -37,7 +37,7 @@ with world() as here:
     # Up, page by page: the anchor row stays where it was, however many rows enter and leave.
     listing.evaluate("(list) => { list.scrollTop = list.scrollHeight; }")
     listing.hover()
-    for _ in range(60):
+    for _ in range(80):
         first = ann.evaluate("() => document.querySelector('.messages .row').dataset.event")
         if first == "m0":
             break

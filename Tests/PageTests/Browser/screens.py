@@ -48,6 +48,7 @@ with world() as here:
     page = here.context().new_page()
     page.goto(server.url)
     page.get_by_role("heading", name="Sign in").wait_for()
+    page.get_by_text("Sign in with a token").click()
     page.get_by_label("Token").wait_for()
     here.axe(page, "sign-in")
     fits(page, "sign-in")
@@ -60,6 +61,10 @@ with world() as here:
     # By keyboard alone: sign in, write, edit, react, reply, delete, mark unread, switch, search.
     page = here.context(reduced_motion="reduce").new_page()
     page.goto(server.url)
+    summary = page.get_by_text("Sign in with a token")
+    summary.wait_for()
+    until(lambda: press(page, "Tab") or summary.evaluate("(node) => node === document.activeElement"), "the summary")
+    press(page, "Enter")
     page.get_by_label("Token").wait_for()
     until(lambda: press(page, "Tab") or page.get_by_label("Token").evaluate("(node) => node === document.activeElement"), "the token's field")
     page.keyboard.type(server.tokens["ann"])

@@ -1,11 +1,10 @@
 // The forms that make a session in another way than by password: a token, a new account, the first start, a new password.
 
-import { Api, parsed } from '../data/api.js';
+import { Api } from '../data/api.js';
 import { card } from '../chat/notice.js';
 import { sharedField } from './sign-in.js';
 import { field, form, require } from '../lib/form.js';
 import { h } from '../lib/h.js';
-import { readStream } from '../data/stream.js';
 import { nameFault, passwordFault, userIdFault } from '../data/rules.js';
 
 /** The form for a token that the command line or a session made. */
@@ -23,34 +22,15 @@ export function tokenForm(app) {
 async function signIn(app, token, isShared) {
   const api = new Api(app.api.base);
   api.token = token;
-  const user = app.about ? (await api.get('/api/me')).data : await userOf(api);
-  app.signedIn({ ...user, token, isShared, kind: 'token' });
-}
-
-/** Whose token it is, from a server without accounts: the first frame of a stream says it. */
-async function userOf(api) {
-  const abort = new AbortController();
-  let userId;
-  try {
-    await readStream(api, {
-      mine: true, signal: abort.signal, onOpen: () => {},
-      onFrame: (frame) => {
-        userId = parsed(frame.data)?.userId;
-        abort.abort();
-      },
-    });
-  } catch (error) {
-    if (!userId) throw error;
-  }
-  // Only an admin's token opens this.
-  const isAdmin = await api.get('/api/admin/plugins').then(() => true, () => false);
-  return { userId, name: userId, role: isAdmin ? 'admin' : 'member' };
+  app.signedIn({ ...(await api.get('/api/me')).data, token, isShared, kind: 'token' });
 }
 
 /** Creates an account, with an invitation's token where there is one. */
 export function registerScreen(app, invite) {
-  const isClosed = app.about && (app.about.registration === 'closed' || (app.about.registration === 'invite' && !invite));
-  if (isClosed) return card('Create an account', h('p', {}, 'This server accepts new accounts only by invitation.'), backLink());
+  const { registration } = app.about;
+  const isClosed = registration === 'closed' || (registration === 'invite' && !invite);
+  if (isClosed) return card('Create an account', h('p', {}, registration === 'closed'
+    ? 'An administrator makes the accounts of this server.' : 'This server accepts new accounts only by invitation.'), backLink());
   return accountScreen(app, 'Create an account', 'Create', async (values) => {
     const { data } = await app.api.post('/api/register', { ...values, ...(invite ? { invite } : {}) });
     return data;

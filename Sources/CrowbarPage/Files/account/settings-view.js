@@ -1,11 +1,11 @@
 // Settings: name, theme, notifications, password, sessions.
 
-import { button, fill, h, icon } from '../lib/h.js';
+import { button, fill, h } from '../lib/h.js';
 import { announce } from '../lib/announcer.js';
 import { check, field, form, require } from '../lib/form.js';
 import { fullText } from '../lib/time.js';
-import { icons } from '../lib/icons.js';
 import { lasting, load, save } from '../lib/storage.js';
+import { screen } from '../lib/screen.js';
 import { nameFault, passwordFault } from '../data/rules.js';
 import { notificationsKey } from '../chat/notifier.js';
 
@@ -15,13 +15,9 @@ export class SettingsView {
   constructor(app) {
     this.#app = app;
     const { session, about } = app;
-    const isSession = Boolean(about && session && session.kind !== 'token');
+    const isSession = session && session.kind !== 'token';
     this.sessions = h('ul', { class: 'pick-list' });
-    this.node = h('main', { class: 'channel-main', id: 'main', tabindex: '-1' },
-      h('header', { class: 'head' },
-        button({ class: 'icon-button only-narrow', label: 'Channels', onclick: () => app.showSidebar() }, icon(icons.menu)),
-        h('div', { class: 'head-title' }, h('h1', { class: 'head-name' }, 'Settings')),
-        button({ class: 'icon-button', label: 'Close settings', onclick: () => app.go('#/') }, icon(icons.close))),
+    this.node = screen(app, 'Settings', 'settings',
       h('div', { class: 'page-scroll settings' },
         session && this.#section('Name', this.#name()),
         this.#section('Appearance', this.#theme()),
@@ -30,13 +26,13 @@ export class SettingsView {
         isSession && this.#section('Where you are signed in', [this.sessions, this.#everywhere()]),
         this.#section('About', h('p', { class: 'muted' },
           session && ['Signed in as ', h('bdi', {}, session.userId), '. '],
-          about ? `Crowbar ${about.version}.` : 'This server does not tell its version.'))));
+          `Crowbar ${about.version}.`))));
   }
 
   start() {
     document.getElementById('main').focus();
-    const { session, about } = this.#app;
-    if (about && session && session.kind !== 'token') this.#loadSessions();
+    const { session } = this.#app;
+    if (session && session.kind !== 'token') this.#loadSessions();
   }
 
   stop() {}
@@ -119,7 +115,7 @@ export class SettingsView {
 
   #everywhere() {
     return h('div', { class: 'buttons' }, button({
-      class: 'button', onclick: () => this.#app.api.post('/api/logout', { all: true }).then(() => this.#app.signOut(), this.#app.showError),
+      class: 'button', onclick: () => this.#app.signOut({ everywhere: true }).catch(this.#app.showError),
     }, 'Sign out everywhere'));
   }
 }

@@ -9,23 +9,22 @@ export const sharedField = () => check('This is a shared computer: sign me out w
 /** The sign-in screen. `reason` says why it is shown. */
 export function signInScreen(app, reason) {
   const { about } = app;
-  const hasPasswords = about !== undefined && about.passwords !== false;
+  const hasPasswords = about.passwords;
   return card('Sign in',
     reason && h('p', { class: 'note', role: 'status' }, reason),
-    about?.setup && h('p', { class: 'note' },
+    about.setup && h('p', { class: 'note' },
       'Nobody administers this server yet. Open the setup link that the server printed when it started, or run “crowbar setup-link”.'),
-    about?.oidc && oidcButton(app),
+    about.oidc && oidcButton(app),
     hasPasswords && passwordForm(app),
-    tokenDetails(app, !hasPasswords && !about?.oidc),
+    tokenDetails(app, !hasPasswords && !about.oidc),
     registrationLine(about),
-    about?.anonymousRead && h('p', {}, h('a', { href: '#/' }, 'Read without an account')));
+    about.anonymousRead && h('p', {}, h('a', { href: '#/' }, 'Read without an account')));
 }
 
 function registrationLine(about) {
-  if (about?.registration === 'open') return h('p', {}, 'No account yet? ', h('a', { href: '#/register' }, 'Create one'));
-  if (about?.registration === 'invite') return h('p', { class: 'muted' }, 'To create an account you need an invitation link.');
-  if (about?.registration === 'closed') return h('p', { class: 'muted' }, 'New accounts are made by an administrator.');
-  return undefined;
+  if (about.registration === 'open') return h('p', {}, 'No account yet? ', h('a', { href: '#/register' }, 'Create one'));
+  if (about.registration === 'invite') return h('p', { class: 'muted' }, 'To create an account you need an invitation link.');
+  return h('p', { class: 'muted' }, 'New accounts are made by an administrator.');
 }
 
 function passwordForm(app) {

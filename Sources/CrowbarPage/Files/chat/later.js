@@ -1,6 +1,8 @@
 // What the chat needs only when messages are on the screen already. Loaded as soon as they are, so that it is there when
 // the server is not.
 
+import { addStyles } from '../lib/screen.js';
+
 export { announce, announceMessage } from '../lib/announcer.js';
 export { channelsDialog } from './channels-dialog.js';
 export { Commands } from './commands.js';
@@ -23,11 +25,4 @@ export { SeenRows } from './seen-rows.js';
 export { SettingsView } from '../account/settings-view.js';
 
 /** The styles of all this. */
-export const styled = new Promise((resolve) => {
-  const link = document.createElement('link');
-  link.rel = 'stylesheet';
-  link.href = new URL('../later.css', import.meta.url).href;
-  link.onload = resolve;
-  link.onerror = resolve;
-  document.head.append(link);
-});
+export const styled = addStyles(new URL('../later.css', import.meta.url).href);

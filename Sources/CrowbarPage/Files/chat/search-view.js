@@ -1,12 +1,12 @@
 // Search with filters.
 
-import { button, fill, h, icon } from '../lib/h.js';
+import { button, fill, h } from '../lib/h.js';
 import { announce } from '../lib/announcer.js';
 import { field } from '../lib/form.js';
 import { fullText } from '../lib/time.js';
-import { icons } from '../lib/icons.js';
 import { authorName, nameNode, visible } from './names.js';
 import { pathOf } from '../data/api.js';
+import { screen } from '../lib/screen.js';
 
 export class SearchView {
   #app;
@@ -24,11 +24,7 @@ export class SearchView {
     this.results = h('ol', { class: 'results' });
     this.status = h('p', { class: 'muted', role: 'status' });
     this.more = button({ class: 'button', hidden: true, onclick: () => this.#find(this.next) }, 'More results');
-    this.node = h('main', { class: 'channel-main', id: 'main', tabindex: '-1' },
-      h('header', { class: 'head' },
-        button({ class: 'icon-button only-narrow', label: 'Channels', onclick: () => app.showSidebar() }, icon(icons.menu)),
-        h('div', { class: 'head-title' }, h('h1', { class: 'head-name' }, 'Search')),
-        button({ class: 'icon-button', label: 'Close search', onclick: () => app.go('#/') }, icon(icons.close))),
+    this.node = screen(app, 'Search', 'search',
       h('div', { class: 'page-scroll' },
         h('form', { class: 'search-form', role: 'search', onsubmit: (event) => {
           event.preventDefault();

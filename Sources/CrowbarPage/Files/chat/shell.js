@@ -72,10 +72,10 @@ export class Shell {
     if (route.name === 'channel') return new ChannelView(app, route.id);
     if (route.name === 'search') return new (await app.later()).SearchView(app, route.parameters);
     if (route.name === 'settings') return new (await app.later()).SettingsView(app);
-    if (route.name === 'plugins') {
+    if (route.name === 'console') {
       try {
         const { ConsoleView } = await import('../console/console-view.js');
-        return new ConsoleView(app, route.id);
+        return new ConsoleView(app, route);
       } catch {
         throw new Error('The server does not answer, or has a newer page. Reload this one.');
       }
@@ -86,7 +86,7 @@ export class Shell {
   #welcome() {
     const { model } = this.#app;
     const hasChannels = [...model.state.channels.values()].some((channel) => channel.member);
-    return h('main', { class: 'channel-main', id: 'main', tabindex: '-1' }, hasChannels
+    return h('main', { class: 'channel-main', id: 'main', tabindex: '-1' }, h('h1', { class: 'hidden' }, 'Crowbar'), hasChannels
       ? notice('Choose a channel', 'On the left, or by Ctrl+K.', button({ class: 'button only-narrow', onclick: () => this.#app.showSidebar() }, 'Channels'))
       : notice('No channels yet', model.isAnonymous ? 'This server has no public channels.' : 'Join a channel, or create the first one.',
         !model.isAnonymous && button({ class: 'button button-main', onclick: async () => (await this.#app.later()).channelsDialog(this.#app) }, 'Join or create a channel')));

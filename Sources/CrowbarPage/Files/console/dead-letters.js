@@ -1,13 +1,13 @@
 // The events that a plugin's queues gave up on: look at them, deliver them again, or drop them.
 
-import { ago, count, twin } from './console-view.js';
-import { announce } from '../lib/announcer.js';
+import { agoText, attempt, count, many, twin } from './parts.js';
 import { button, fill, h, keyed } from '../lib/h.js';
 import { confirmDialog, openDialog } from '../lib/dialog.js';
-import { Poll } from './poll.js';
+import { pathOf } from '../data/api.js';
+import { Poll, sameJson } from './poll.js';
 import { visible } from '../chat/names.js';
 
-const shown = 100;
+const page = 100;
 
 export class DeadLetters {
   #app;
@@ -21,33 +21,47 @@ export class DeadLetters {
     this.title = h('h2', {}, 'Dead letters');
     this.list = h('ul', { class: 'letters' });
     this.buttons = h('div', { class: 'buttons buttons-start' });
-    this.node = h('section', { class: 'console-part' }, this.title, this.buttons, this.list);
-    this.poll = new Poll(app.api, this.path, (letters) => this.#show(letters), () => {});
+    // Behind the first page: the `after` of each page before, to go back.
+    this.before = [];
+    this.back = button({ class: 'button button-small', onclick: () => this.#turn(this.before.pop()) }, 'Earlier ones');
+    this.more = button({ class: 'button button-small', onclick: () => {
+      this.before.push(this.after);
+      this.#turn(this.next);
+    } }, 'Later ones');
+    this.node = h('section', { class: 'console-part' }, this.title, this.buttons, this.list,
+      h('div', { class: 'buttons buttons-start' }, this.back, this.more));
+    this.poll = new Poll(app.api, () => pathOf(this.path, { after: this.after, limit: page }), (data) => this.#show(data), () => {});
   }
 
   stop() { this.poll.stop(); }
 
+  #turn(after) {
+    this.after = after;
+    this.poll.now();
+  }
+
   #keyOf(letter) { return `${letter.queue}/${letter.eventId}`; }
 
-  #show(letters) {
+  #show({ total, letters, next }) {
     this.#letters = letters;
+    this.total = total;
+    this.next = next;
+    this.back.hidden = !this.before.length;
+    this.more.hidden = next === undefined;
     const known = new Set(letters.map((letter) => this.#keyOf(letter)));
     for (const key of this.#chosen) if (!known.has(key)) this.#chosen.delete(key);
-    this.title.textContent = letters.length ? `Dead letters · ${count(letters.length)}` : 'No dead letters';
-    keyed(this.list, letters.slice(0, shown), (letter) => this.#keyOf(letter), (letter) => this.#row(letter),
-      (a, b) => JSON.stringify(a) === JSON.stringify(b));
-    if (letters.length > shown) this.list.append(h('li', { class: 'muted' }, `and ${count(letters.length - shown)} more`));
+    this.title.textContent = total ? `Dead letters · ${count(total)}` : 'No dead letters';
+    keyed(this.list, letters, (letter) => this.#keyOf(letter), (letter) => this.#row(letter), sameJson);
     this.#showButtons();
   }
 
   #showButtons() {
-    const all = this.#letters.length;
+    const all = this.total;
     const some = this.#chosen.size;
     const text = `${all}/${some}`;
     if (text === this.shownFor) return;
     this.shownFor = text;
-    const number = some || all;
-    const what = number === 1 ? '1 dead letter' : `${count(number)} dead letters`;
+    const what = many(some || all, 'dead letter');
     fill(this.buttons, all > 0 && [
       button({ class: 'button button-main', onclick: () => this.#do('retry', what) }, `Redrive ${what}`),
       button({ class: 'button', onclick: () => this.#do('drop', what) }, `Drop ${what}`),
@@ -66,14 +80,21 @@ export class DeadLetters {
           this.#showButtons();
         },
       }), h('span', {}, h('bdi', {}, visible(text)),
-        h('span', { class: 'muted' }, ` ${letter.queue} · ${letter.attempts} attempts, last ${ago(letter.last)}`),
+        h('span', { class: 'muted' }, ` ${letter.queue} · ${letter.attempts} attempts, last ${agoText(letter.last)}`),
         h('span', { class: 'reason' }, visible(`${letter.code}: ${letter.message ?? ''}`)))),
-      !letter.private && button({ class: 'button button-small', 'aria-label': `Show event ${letter.eventId}`, onclick: () => this.#open(letter) }, 'Show'));
+      button({
+        class: 'button button-small', 'aria-label': `${letter.private ? 'Show content of' : 'Show'} event ${letter.eventId}`,
+        onclick: () => this.#open(letter),
+      }, letter.private ? 'Show content' : 'Show'));
   }
 
   async #open(letter) {
+    const isPrivate = letter.private && 'true';
+    if (isPrivate && !await confirmDialog('Show the content?', 'You are not a member of its channel. The server notes that you read it.', 'Show content')) return;
     try {
-      const { data } = await this.#app.api.post(`${this.path}/${encodeURIComponent(letter.queue)}`, { do: 'show', eventIds: [letter.eventId] });
+      const { data } = await this.#app.api.post(pathOf(`${this.path}/${encodeURIComponent(letter.queue)}`, { all: isPrivate }), {
+        do: 'show', eventIds: [letter.eventId],
+      });
       openDialog('Dead letter', () => h('pre', { class: 'json', tabindex: '0' }, visibleJson(data)), { wide: true });
     } catch (error) {
       this.#app.showError(error);
@@ -81,9 +102,10 @@ export class DeadLetters {
   }
 
   async #do(what, text) {
-    if (what === 'drop' && !await confirmDialog(`Drop ${text}?`, `They are never delivered to ${this.name} again. The events stay in the log.`, 'Drop')) return;
-    try {
-      let done = 0;
+    if (what === 'drop' && !await confirmDialog(`Drop ${text}?`, [`They are never delivered to ${this.name} again. The events stay in the log. `,
+      twin('dead-letters', 'drop', this.name, this.#chosen.size ? 'EVENTID…' : '--all')], 'Drop')) return;
+    let done = 0;
+    await attempt(this.#app, async () => {
       if (!this.#chosen.size) {
         done = (await this.#app.api.post(this.path, { do: what, all: true })).data.count;
       } else {
@@ -92,11 +114,9 @@ export class DeadLetters {
         }
       }
       this.#chosen.clear();
-      announce(`${what === 'drop' ? 'Dropped' : 'Redriven'}: ${done}`);
-      this.poll.now();
-    } catch (error) {
-      this.#app.showError(error);
-    }
+      this.before = [];
+      this.#turn(undefined);
+    }, () => `${what === 'drop' ? 'Dropped' : 'Redriven'}: ${done}`);
   }
 
   #byQueue() {

@@ -1,6 +1,6 @@
 // The last tries of a plugin that posts to endpoints, and a test event. Other plugins do not know these questions.
 
-import { ago } from './console-view.js';
+import { agoText } from './parts.js';
 import { button, fill, h } from '../lib/h.js';
 import { Poll } from './poll.js';
 import { visible } from '../chat/names.js';
@@ -33,7 +33,7 @@ export class Deliveries {
     return h('li', { class: 'letter' }, h('span', {},
       h('span', { class: one.delivered ? 'health health-ok' : 'health health-down' }, one.delivered ? '● delivered' : '■ failed'),
       ` ${visible(String(one.outcome))} · ${one.endpoint} · ${visible(one.url ?? '')} · ${one.ms} ms`,
-      h('span', { class: 'muted' }, ` · attempt ${one.attempt}, ${ago(one.at)}`),
+      h('span', { class: 'muted' }, ` · attempt ${one.attempt}, ${agoText(one.at)}`),
       (one.reason || one.answer) && h('span', { class: 'reason' }, visible(one.reason ?? one.answer))));
   }
 

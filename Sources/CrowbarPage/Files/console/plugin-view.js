@@ -1,15 +1,15 @@
 // One plugin: how it is, what can be done, its queues, log, deliveries and dead letters.
 
-import { announce } from '../lib/announcer.js';
 import { button, fill, h, keyed } from '../lib/h.js';
-import { confirmDialog } from '../lib/dialog.js';
-import { count, healthNode, twin } from './console-view.js';
+import { asking, attempt, count, healthNode, many, rowOf, table, twin } from './parts.js';
 import { DeadLetters } from './dead-letters.js';
 import { Deliveries } from './deliveries.js';
 import { fullText, timeText } from '../lib/time.js';
+import { History } from './history.js';
 import { LogTail } from './log-tail.js';
 import { notice } from '../chat/notice.js';
-import { Poll } from './poll.js';
+import { Poll, sameJson } from './poll.js';
+import { Replays } from './replays.js';
 import { visible } from '../chat/names.js';
 
 /** What buttons do, and which of them ask first. */
@@ -35,7 +35,9 @@ export class PluginView {
   start() {
     this.head = h('section', { class: 'plugin-head' });
     this.buttons = h('div', { class: 'buttons buttons-start' });
-    this.queues = h('tbody');
+    const queues = table('Queues', ['Queue', 'State', 'Health', 'Behind', 'Rate', 'In flight', 'Set aside', 'Next try', 'Dead letters', 'Actions']);
+    this.queues = queues.rows;
+    this.table = queues.node;
     this.poll = new Poll(this.#app.api, this.path, (plugin) => this.#show(plugin), (error) => {
       if (!this.plugin) fill(this.body, notice(error.status === 404 ? 'There is no such plugin' : 'The plugin cannot be loaded', error.message));
     });
@@ -51,12 +53,10 @@ export class PluginView {
     this.plugin = plugin;
     if (isFirst) {
       const { api } = this.#app;
-      this.#parts = [new DeadLetters(this.#app, this.name), new Deliveries(this.#app, this.name, plugin), new LogTail(api, this.path)];
+      this.#parts = [new DeadLetters(this.#app, this.name), new Deliveries(this.#app, this.name, plugin), new History(api, this.path),
+        new Replays(this.#app, undefined, this.name), new LogTail(api, this.path)];
       fill(this.body, this.head, this.buttons,
-        h('section', { class: 'console-part' }, h('h2', {}, 'Queues'),
-          h('div', { class: 'table-frame', tabindex: '0', role: 'region', 'aria-label': 'Queues' }, h('table', { class: 'table' },
-            h('thead', {}, h('tr', {}, ['Queue', 'State', 'Health', 'Behind', 'Rate', 'In flight', 'Set aside', 'Next try', 'Dead letters', 'Actions']
-              .map((title) => h('th', { scope: 'col' }, title)))), this.queues))),
+        h('section', { class: 'console-part' }, h('h2', {}, 'Queues'), this.table),
         this.#parts.map((part) => part.node));
     }
     const lines = plugin.healthReasons ?? (plugin.healthReason ? [plugin.healthReason] : []);
@@ -66,7 +66,7 @@ export class PluginView {
     lines.length > 0 && h('ul', { class: 'reasons' }, lines.map((line) => h('li', {}, visible(line)))),
     plugin.lastEnd && h('p', { class: 'muted' }, `Last ended ${fullText(plugin.lastEnd.at)}: ${visible(plugin.lastEnd.reason ?? '')}`));
     this.#showButtons(plugin.state);
-    keyed(this.queues, plugin.queues, (queue) => queue.name, (queue) => this.#queue(queue), (a, b) => JSON.stringify(a) === JSON.stringify(b));
+    keyed(this.queues, plugin.queues, (queue) => queue.name, (queue) => this.#queue(queue), sameJson);
   }
 
   #showButtons(state) {
@@ -80,8 +80,15 @@ export class PluginView {
   }
 
   #button(name, queue) {
-    const { label, text } = actions[name];
+    const { label, text, confirm } = actions[name];
     const target = queue ? `${this.name}/${queue}` : this.name;
+    if (confirm && !queue) {
+      const flying = this.plugin.queues.reduce((sum, one) => sum + (one.inFlight ?? 0), 0);
+      return asking(this.#app, {
+        label, name: `${label} ${target}`, title: `${label} ${target}?`, effect: `${confirm} ${many(flying, 'delivery is', 'deliveries are')} under way now.`,
+        words: ['plugins', name, target], call: () => this.#app.api.post(`${this.path}/${name}`), then: () => this.poll.now(),
+      });
+    }
     return button({
       class: queue ? 'button button-small' : 'button', title: `${label} ${target}: ${text} (crowbar plugins ${name} ${target})`,
       'aria-label': `${label} ${target}`, onclick: () => this.#do(name, queue),
@@ -89,16 +96,10 @@ export class PluginView {
   }
 
   async #do(name, queue) {
-    const { label, confirm } = actions[name];
+    const { label } = actions[name];
     const target = queue ? `${this.name}/${queue}` : this.name;
-    if (confirm && !queue && !await confirmDialog(`${label} ${target}?`, confirm, label)) return;
-    try {
-      const { data } = await this.#app.api.post(`${this.path}/${name}`, queue ? { queue } : undefined);
-      announce(`${label} ${target}: ${data?.state ?? 'done'}`);
-      this.poll.now();
-    } catch (error) {
-      this.#app.showError(error);
-    }
+    const call = () => this.#app.api.post(`${this.path}/${name}`, queue ? { queue } : undefined);
+    if (await attempt(this.#app, call, (data) => `${label} ${target}: ${data?.state ?? 'done'}`)) this.poll.now();
   }
 
   #queue(queue) {
@@ -107,7 +108,6 @@ export class PluginView {
       count(queue.parked), queue.nextTryAt ? timeText(queue.nextTryAt) : '–', count(queue.deadLetters),
       h('div', { class: 'buttons buttons-start' }, this.#button('pause', queue.name), this.#button('resume', queue.name)),
     ];
-    return h('tr', {}, cells.map((cell, index) => h(index ? 'td' : 'th', { scope: index ? undefined : 'row' }, cell,
-      index === 2 && queue.reason && h('div', { class: 'reason' }, visible(queue.reason)))));
+    return rowOf(cells, 2, queue.reason);
   }
 }

@@ -1,6 +1,4 @@
-// Asks again every two seconds while the page is visible.
-
-const every = 2000;
+// Asks again, every two seconds if nothing else is said, while the page is visible.
 
 export class Poll {
   #timer;
@@ -8,7 +6,8 @@ export class Poll {
   #isStopped = false;
 
   /** `path` is an address or a function that gives one. `show(data)` gets each answer that is different. */
-  constructor(api, path, show, failed) {
+  constructor(api, path, show, failed, every = 2000) {
+    this.every = every;
     this.api = api;
     this.path = path;
     this.show = show;
@@ -34,7 +33,7 @@ export class Poll {
       if (error.status === 403 || error.status === 404) return;
     }
     clearTimeout(this.#timer);
-    if (!this.#isStopped) this.#timer = setTimeout(() => this.now(), every);
+    if (!this.#isStopped) this.#timer = setTimeout(() => this.now(), this.every);
   }
 
   stop() {
@@ -43,3 +42,6 @@ export class Poll {
     document.removeEventListener('visibilitychange', this.onVisible);
   }
 }
+
+/** Whether two answers say the same. */
+export const sameJson = (a, b) => JSON.stringify(a) === JSON.stringify(b);

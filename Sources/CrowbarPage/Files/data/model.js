@@ -92,7 +92,10 @@ export class Model extends Emitter {
   retry() { this.#stream?.retry(); }
 
   /** Shows a user's present name. */
-  nameOf(userId, otherwise) { return this.state.users.get(userId)?.name ?? otherwise ?? userId; }
+  nameOf(userId, otherwise) {
+    // The stream tells no names of plugins' users: of `irc/libera/bob` the end is shown until a view tells it.
+    return this.state.users.get(userId)?.name ?? otherwise ?? (userId.slice(userId.lastIndexOf('/') + 1) || userId);
+  }
 
   // Loading
 

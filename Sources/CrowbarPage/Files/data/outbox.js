@@ -82,6 +82,8 @@ export class Outbox {
         this.#set(id, entry, { state: 'sending' });
         await this.#api.post('/api/commands', entry.body);
         failures = 0;
+        // The server is back: the stream need not wait any longer.
+        if (this.#model.connection.state === 'offline') this.#model.retry();
         this.#set(id, entry, { state: 'sent' });
       } catch (error) {
         if (this.#isStopped) break;

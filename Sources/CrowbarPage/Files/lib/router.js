@@ -9,7 +9,7 @@ export function routeOf(hash) {
     case 'c': return parts[1] ? { name: 'channel', id: parts[1], event: parts[2] === 'm' ? parts[3] : undefined } : { name: 'home' };
     case 'search': return { name: 'search', parameters };
     case 'settings': return { name: 'settings' };
-    case 'plugins': return { name: 'plugins', id: parts[1] };
+    case 'plugins': case 'console': return { name: 'console', section: parts[0], id: parts[1] };
     case 'sign-in': return { name: 'sign-in' };
     case 'register': return { name: 'register' };
     case 'setup': case 'reset': case 'invite': return { name: parts[0], token: parts[1] ?? '' };

@@ -1,0 +1,167 @@
+"""script/bench identity: what sign-ins by password cost the others, and what a JWT of an OpenID provider costs as a bearer."""
+import base64
+import http.client
+import json
+import os
+import statistics
+import subprocess
+import threading
+import time
+
+from __main__ import RUNS, SECONDS, Server, resident, row, ticks
+
+# Sign-ins at once, and the accounts that they are of.
+LOGINS = 64
+ACCOUNTS = 8
+# Commands a second meanwhile.
+RATE = 500
+# Calls with each kind of bearer.
+CALLS = 2_000
+ISSUER = "https://accounts.example.org"
+PASSWORD = "correct horse battery staple"
+
+
+def encode(data):
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+class Key:
+    """An RSA key of 2,048 bits, by openssl(1)."""
+
+    def __init__(self, folder):
+        self.path = folder / "key.pem"
+        subprocess.run(["openssl", "genrsa", "-out", self.path, "2048"], check=True, capture_output=True)
+        text = subprocess.run(
+            ["openssl", "rsa", "-in", self.path, "-noout", "-modulus"], check=True, capture_output=True, text=True).stdout
+        modulus = encode(bytes.fromhex(text.strip().partition("=")[2]))
+        (folder / "jwks.json").write_text(json.dumps(
+            {"keys": [{"kty": "RSA", "kid": "k", "use": "sig", "alg": "RS256", "n": modulus, "e": "AQAB"}]}))
+
+    def token(self, number):
+        now = int(time.time())
+        claims = {"iss": ISSUER, "aud": "crowbar", "sub": "ann", "iat": now, "exp": now + 3600, "jti": str(number)}
+        signed = ".".join(encode(json.dumps(part).encode()) for part in ({"alg": "RS256", "kid": "k"}, claims))
+        signature = subprocess.run(
+            ["openssl", "dgst", "-sha256", "-sign", self.path], input=signed.encode(), check=True, capture_output=True)
+        return signed + "." + encode(signature.stdout)
+
+
+def configure(server):
+    (server.folder / "crowbar.toml").write_text(
+        f'[http]\nlisten = "127.0.0.1:{server.port}"\ntrusted_proxies = ["127.0.0.1"]\n'
+        f'[auth]\nregistration = "open"\n[auth.oidc]\nissuer = "{ISSUER}"\nclient_id = "crowbar"\njwks = "jwks.json"\n'
+        f'authorize = "{ISSUER}/authorize"\ntoken = "{ISSUER}/token"\n')
+
+
+def post(server, path, body, address):
+    """A call from an address: the limits of sign-ins count by it."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=120)
+    connection.request(
+        "POST", path, json.dumps(body), {"content-type": "application/json", "x-forwarded-for": address})
+    answer = connection.getresponse()
+    data = answer.read()
+    connection.close()
+    return answer.status, data
+
+
+def commands(binaries, server):
+    """The 99th percentile of commands at a fixed rate, in milliseconds."""
+    body = json.dumps({"type": "SEND_MESSAGE", "channelId": "general", "message": "the quick brown fox"})
+    output = subprocess.run(
+        [binaries / "crowbar-bench-rate", str(server.port), server.token, str(RATE), str(SECONDS), body],
+        capture_output=True, text=True, check=True).stdout.split()
+    if int(output[1]):
+        raise SystemExit(f"{output[1]} commands were refused")
+    return float(output[3])
+
+
+class SignIns:
+    """Signs in again and again, as many at once as are wanted."""
+
+    def __init__(self, server):
+        self.server, self.over, self.done, self.busy, self.wrong = server, threading.Event(), 0, 0, []
+        self.lock = threading.Lock()
+        self.threads = [threading.Thread(target=self.run, args=(i,), daemon=True) for i in range(LOGINS)]
+
+    def run(self, number):
+        user, address = f"user{number % ACCOUNTS}", f"10.2.{number}.1"
+        while not self.over.is_set():
+            status, data = post(self.server, "/api/login", {"userId": user, "password": PASSWORD}, address)
+            with self.lock:
+                self.done += status == 200
+                self.busy += status == 503
+                if status not in (200, 503):
+                    self.wrong.append((status, data[:200]))
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        for thread in self.threads:
+            thread.join()
+        if self.wrong:
+            raise SystemExit(f"a sign-in failed: {self.wrong[0]}")
+
+
+def passwords(binaries, server):
+    for number in range(ACCOUNTS):
+        body = {"userId": f"user{number}", "name": f"User {number}", "password": PASSWORD}
+        status, data = post(server, "/api/register", body, f"10.1.{number}.1")
+        if status >= 300:
+            raise SystemExit(f"no registration: {status} {data[:200]}")
+    without, beside, rates = [], [], []
+    for _ in range(RUNS):
+        without.append(commands(binaries, server))
+        begin = time.monotonic()
+        with SignIns(server) as sign_ins:
+            beside.append(commands(binaries, server))
+        rates.append(sign_ins.done / (time.monotonic() - begin))
+    print(f"{f'commands at {RATE}/s, {LOGINS} sign-ins at once':44} {statistics.median(beside):9.2f} ms p99 beside "
+          f"{statistics.median(without):.2f} ms without ({statistics.median(beside) / statistics.median(without):.2f})",
+          flush=True)
+    row("sign-ins by password", statistics.median(rates), "/s")
+    row("the host meanwhile, most resident", resident(server.process.pid, "VmHWM"), "MB")
+
+
+def cost(server, bearers):
+    """Processor time of a call with each of these bearers in turn, in microseconds."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+    before = ticks(server.process.pid)
+    for bearer in bearers:
+        connection.request("GET", "/api/events?limit=1", headers={"authorization": "Bearer " + bearer})
+        answer = connection.getresponse()
+        data = answer.read()
+        if answer.status != 200:
+            raise SystemExit(f"a bearer was refused: {answer.status} {data[:200]}")
+    connection.close()
+    return (ticks(server.process.pid) - before) / os.sysconf("SC_CLK_TCK") / len(bearers) * 1e6
+
+
+def bearers(server, key):
+    tokens = [key.token(number) for number in range(RUNS * CALLS)]
+    own, remembered, verified = [], [], []
+    cost(server, [key.token("first")])
+    for run in range(RUNS):
+        own.append(cost(server, [server.token] * CALLS))
+        remembered.append(cost(server, [tokens[run * CALLS]] * CALLS))
+        verified.append(cost(server, tokens[run * CALLS + 1:(run + 1) * CALLS]))
+    base = statistics.median(own)
+    for name, costs in (("remembered", remembered), ("verified", verified)):
+        print(f"{f'a JWT as a bearer, {name}':44} {max(0, statistics.median(costs) - base):9.0f} µs of processor more "
+              f"than a token of Crowbar ({base:.0f} µs a call)", flush=True)
+
+
+def measure(binaries, folder):
+    server = Server(binaries, folder)
+    key = Key(server.folder)
+    configure(server)
+    server.start()
+    try:
+        server.prepare()
+        bearers(server, key)
+        passwords(binaries, server)
+    finally:
+        server.stop()

@@ -1,0 +1,55 @@
+/// One call of an admin or of the command line.
+public struct AuditLine: Sendable, Equatable {
+    /// Its number, which only grows.
+    public var id: Int64
+    /// Unix milliseconds.
+    public var time: Int64
+    /// Who called: a user id, or ``commandLine``.
+    public var userId: String
+    /// From where: an address, or `local`.
+    public var address: String
+    /// The method and the path's template, with what the call changes.
+    public var action: String
+    /// What it is about: a user, a token, an invite, a hook, a plugin; nil for all.
+    public var target: String?
+    /// `ok`, the code of a refusal, or `started` for a call whose end was not noted.
+    public var result: String
+
+    /// The user id of calls by the command line.
+    public static let commandLine = "cli"
+    /// The result of a call that succeeded.
+    public static let ok = "ok"
+    /// The result of a call that is under way, or whose server stopped before its end.
+    public static let started = "started"
+
+    /// Makes a line.
+    public init(
+        id: Int64 = 0, time: Int64, userId: String, address: String, action: String, target: String?,
+        result: String = AuditLine.started
+    ) {
+        self.id = id
+        self.time = time
+        self.userId = userId
+        self.address = address
+        self.action = action
+        self.target = target
+        self.result = result
+    }
+}
+
+/// Where admins' calls are noted: before they are done, and again with their result.
+public protocol AuditLog: Sendable {
+    /// Notes that a call starts.
+    /// - Returns: The line's number.
+    /// - Throws: What the store throws; the call must then not be done.
+    func begin(_ line: AuditLine) async throws -> Int64
+
+    /// Notes how a call ended.
+    func end(_ id: Int64, result: String) async throws
+
+    /// A page of the lines, newest first.
+    /// - Parameters:
+    ///   - before: The number of the last line of the page before; nil: from the newest.
+    ///   - limit: Lines at most.
+    func lines(before: Int64?, limit: Int) async throws -> [AuditLine]
+}
