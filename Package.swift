@@ -276,7 +276,7 @@ let package = Package(
                 "CrowbarTesting", "JSONBytes", "PluginHost", "crowbar", "Identity", "IRCBridge", "OpenID", "Webhook",
                 "AWS", "Launcher", logging,
             ],
-            exclude: ["irc_client.py", "openapi_check.py", "openapi_hooks.py", "requirements.txt"],
+            exclude: ["irc_client.py", "openapi_check.py", "openapi_hooks.py", "requirements.txt", "tutorial.py"],
             swiftSettings: strict),
         .testTarget(
             name: "PageTests",

@@ -26,8 +26,8 @@ import Testing
         let index = String(decoding: files.last?.text ?? [], as: UTF8.self)
         #expect(index.contains("connect-src 'self' https://chat.example.org; base-uri 'none'"))
         // The policy applies to what follows it.
-        let policy = try #require(index.range(of: "Content-Security-Policy"))
-        let script = try #require(index.range(of: "<script"))
+        let policy = try #require(index.ranges(of: "Content-Security-Policy").first)
+        let script = try #require(index.ranges(of: "<script").first)
         #expect(policy.lowerBound < script.lowerBound)
         let config = try #require(files.first { $0.path == "config.json" })
         #expect(try JSON(parsing: config.text)["api"]?.string == "https://chat.example.org")

@@ -73,8 +73,3 @@ public struct CORSRule: Sendable, Equatable {
         answer[.accessControlExposeHeaders] = Self.exposed
     }
 }
-
-extension HTTPField.Name {
-    /// `Origin` (RFC 6454), by which a browser names the page that makes a call.
-    static let origin = HTTPField.Name("Origin") ?? .range
-}
