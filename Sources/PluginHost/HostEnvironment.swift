@@ -11,7 +11,7 @@ public struct HostEnvironment: Sendable {
     /// Where commands of plugins go.
     public var ingest: Ingest
     /// Where plugins of the command phase are asked; ingest must know it too.
-    public var checks: CheckDesk
+    public var checks: CheckCoordinator
     /// The folder that holds a folder for each plugin.
     public var dataFolder: String
     /// What keeps plugins from the host's own files and processes.
@@ -43,7 +43,7 @@ public struct HostEnvironment: Sendable {
 
     /// Makes an environment.
     public init(
-        log: any EventLog, store: any HostStore, ingest: Ingest, checks: CheckDesk, dataFolder: String,
+        log: any EventLog, store: any HostStore, ingest: Ingest, checks: CheckCoordinator, dataFolder: String,
         launcher: String, searchPath: [String], now: @escaping @Sendable () -> Int64,
         unixNow: @escaping @Sendable () -> Int64,
         random: @escaping @Sendable () -> Double,

@@ -95,24 +95,24 @@ import Testing
         func outcome(_ emit: Emit) async throws -> HostMessage.CommandResult.Outcome {
             var manifest = Manifest(name: emit.plugin, file: "p.toml", command: ["x"])
             manifest.commands = [.sendMessage]
-            let reported = Mutex<[CommandDesk.Outcome]>([])
-            let desk = CommandDesk(policy: CommandPolicy(manifest), environment: environment) { outcomes in
+            let reported = Mutex<[CommandSubmitter.Outcome]>([])
+            let submitter = CommandSubmitter(policy: CommandPolicy(manifest), environment: environment) { outcomes in
                 reported.withLock { $0 += outcomes }
             }
             ids += 1
             let user = "\(emit.plugin)/bot"
             let command =
                 #"{"type":"SEND_MESSAGE","userId":"\#(user)","channelId":"general","message":"\#(emit.text)"}"#
-            var order = CommandDesk.Order(
+            var order = CommandSubmitter.Order(
                 command: .init(
                     id: MessageID(ids), command: Array(command.utf8), cause: emit.queue == nil ? nil : 1, key: emit.key)
             )
             order.cause = emit.queue.map { .init(queue: $0, position: 1, ordinal: ids, isHistory: false) }
             try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask { await desk.run() }
-                desk.put([order])
+                group.addTask { await submitter.run() }
+                submitter.put([order])
                 try await wait("the outcome") { reported.withLock { !$0.isEmpty } }
-                desk.close()
+                submitter.close()
             }
             return try #require(reported.withLock { $0.first }).result
         }

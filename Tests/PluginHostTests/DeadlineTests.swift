@@ -117,8 +117,8 @@ import Testing
         await world.decide([1], cause: 2)
         await world.say(#"{"type":"retry","delivery":1,"afterMs":0,"code":"x"}"#)
         // The third one's is not decided yet.
-        #expect(world.session.causes.keys.sorted() == [3])
+        #expect(world.session.settlements.causes.keys.sorted() == [3])
         await world.decide([2], cause: 3)
-        #expect(world.session.causes.isEmpty)
+        #expect(world.session.settlements.causes.isEmpty)
     }
 }

@@ -97,7 +97,7 @@ import Testing
         await say(18)
         #expect(world.session.isReadingPaused)
         await world.decide([1])
-        #expect(!world.session.isReadingPaused && world.session.heldStates.bytes == 0)
+        #expect(!world.session.isReadingPaused && world.session.settlements.stateBytes == 0)
         #expect(state(world)?.hasPrefix("\"18x") == true)
     }
 }

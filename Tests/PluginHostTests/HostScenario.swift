@@ -15,7 +15,7 @@ final class HostScenario {
     let log: SQLiteLog
     let store: SQLiteHostStore
     let ingest: Ingest
-    let checks: CheckDesk
+    let checks: CheckCoordinator
     let lines = CapturedLog()
     var random: @Sendable () -> Double = { Double.random(in: 0..<1) }
     var limits = SessionLimits()
@@ -34,7 +34,7 @@ final class HostScenario {
         }
         store = try SQLiteHostStore(path: self.folder.appending(path: "host.db").path)
         let ids = EventIDSource(now: now, random: { UInt64.random(in: .min ... .max) })
-        checks = CheckDesk(now: Self.monotonic)
+        checks = CheckCoordinator(now: Self.monotonic)
         ingest = Ingest(log: log, newEventID: { ids.next() }, hash: { SHA256.hash($0) }, checks: checks.checks)
     }
 

@@ -16,14 +16,14 @@ import Testing
         #expect(world.held() == [3])
         await world.say(#"{"type":"retry","delivery":1,"afterMs":1000,"code":"away","counted":false}"#)
         // The others of its channel wait for it.
-        #expect(world.held() == [] && world.session.suspects == ["main": [4, 5]])
+        #expect(world.held() == [] && world.session.isolation.suspects == ["main": [4, 5]])
         await world.wait(1_000)
         #expect(world.held() == [3])
         await world.say(#"{"type":"ack","delivery":2}"#)
         #expect(world.held() == [4])
         await world.say(#"{"type":"ack","delivery":3}"#)
         await world.say(#"{"type":"ack","delivery":4}"#)
-        #expect(world.session.suspects.isEmpty && world.held() == [6])
+        #expect(world.session.isolation.suspects.isEmpty && world.held() == [6])
     }
 
     @Test func whatStandsBeforeASuspectInItsChannelGoesOutToo() async throws {
@@ -37,7 +37,7 @@ import Testing
         await world.say(#"{"type":"ack","delivery":2}"#)
         #expect(world.held() == [5])
         #expect(await world.session.giveUp(["main": [5]], "a crash"))
-        #expect(world.session.letters.map(\.position) == [5])
+        #expect(world.session.cursorWriter.deadLetters.map(\.position) == [5])
     }
 
     @Test func whatCannotBeStoredAsADeadLetterStaysUnderSuspicion() async throws {
@@ -49,7 +49,7 @@ import Testing
         #expect(world.held() == [3])
         try scenario.store.close()
         #expect(await !world.session.giveUp(["main": [3]], "a crash"))
-        #expect(world.session.suspects == ["main": [3]])
+        #expect(world.session.isolation.suspects == ["main": [3]])
     }
 
     @Test func suspectsGoFirstOverAllQueuesAndAHeldQueueHoldsUpNoOther() async throws {
@@ -67,13 +67,13 @@ import Testing
             await world.say(#"{"type":"ack","delivery":\#(delivery)}"#)
         }
         #expect(order == ["c 4", "b 3", "c 3", "b 4"])
-        #expect(world.session.suspects == ["a": [4]])
+        #expect(world.session.isolation.suspects == ["a": [4]])
         await world.say(#"{"type":"window","queue":"a","events":9}"#)
         #expect(world.held(0) == [3])
         await world.say(#"{"type":"ack","delivery":5}"#)
         #expect(world.held(0) == [4])
         await world.say(#"{"type":"ack","delivery":6}"#)
-        #expect(world.session.suspects.isEmpty)
+        #expect(world.session.isolation.suspects.isEmpty)
     }
 
     @Test func anotherPlaceInTheLogEndsTheIsolation() async throws {

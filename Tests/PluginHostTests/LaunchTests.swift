@@ -72,7 +72,7 @@ import Testing
             let factory = SessionFactory(name: "x", environment: environment, lines: nil)
             do {
                 let session = try await factory.make(
-                    manifest, purpose: .check, board: SessionBoard(), mailbox: Mailbox())
+                    manifest, purpose: .check, status: SessionStatus(), mailbox: Mailbox())
                 let end = await session.run().end
                 guard case .failed(let reason) = end else { return "\(end)" }
                 return reason

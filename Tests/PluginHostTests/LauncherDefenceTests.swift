@@ -78,11 +78,11 @@ import Testing
     }
 
     /// How a plugin that is described by a manifest ends.
-    private func end(_ scenario: HostScenario, _ change: (inout Manifest) -> Void) async throws -> Supervisor.End {
+    private func end(_ scenario: HostScenario, _ change: (inout Manifest) -> Void) async throws -> RestartPolicy.End {
         var manifest = Manifest(name: "x", file: scenario.folder.path + "/x.toml", command: ["/bin/false"])
         change(&manifest)
         let factory = SessionFactory(name: "x", environment: scenario.environment, lines: nil)
-        let session = try await factory.make(manifest, purpose: .check, board: SessionBoard(), mailbox: Mailbox())
+        let session = try await factory.make(manifest, purpose: .check, status: SessionStatus(), mailbox: Mailbox())
         return await session.run().end
     }
 
@@ -121,7 +121,7 @@ import Testing
         defer { scenario.remove() }
         let secret = "s3cret-\(UUID().uuidString)"
         // The report names a path that is not there, which only Landlock looks for.
-        guard await MachineAbility.probe(launcher: scenario.environment.launcher).landlock > 0 else { return }
+        guard await SandboxSupport.probe(launcher: scenario.environment.launcher).landlock > 0 else { return }
         try (secret + "\n").write(toFile: scenario.folder.path + "/key", atomically: true, encoding: .utf8)
         let file = JSON.object([.init("file", .string(scenario.folder.path + "/key"))])
         let end = try await end(scenario) {

@@ -128,10 +128,10 @@ import Testing
     func whatTheMachineCannotIsSaidForEachKey(answer: String, expected: [String]) {
         var manifest = Manifest(name: "x", file: "x.toml", command: ["x"])
         manifest.sandbox = .init()
-        let lines = MachineAbility(answer: answer).shortfalls(manifest)
+        let lines = SandboxSupport(answer: answer).unsupported(manifest)
         #expect(lines.count == expected.count)
         for (line, beginning) in zip(lines, expected) { #expect(line.hasPrefix(beginning), "\(line)") }
         manifest.sandbox = .init(network: true)
-        #expect(!MachineAbility(answer: answer).shortfalls(manifest).contains { $0.contains("network") })
+        #expect(!SandboxSupport(answer: answer).unsupported(manifest).contains { $0.contains("network") })
     }
 }

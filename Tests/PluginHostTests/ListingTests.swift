@@ -10,7 +10,7 @@ import Testing
 @Suite struct PluginHealthTests {
     struct Case: Sendable, CustomTestStringConvertible {
         var testDescription: String
-        var state = Course.State.live
+        var state = PluginLifecycle.State.live
         var reason: String?
         var change: @Sendable (inout PluginHealth) -> Void = { _ in }
         var level: PluginHealth.Level
@@ -159,8 +159,8 @@ import Testing
     }
 
     @Test func aQueueIsAsItsPluginIsUnlessItHasSomethingOfItsOwn() {
-        var view = SessionBoard.View()
-        var queue = SessionBoard.Queue(
+        var view = SessionStatus.View()
+        var queue = SessionStatus.Queue(
             name: "q", scanned: 0, inFlight: 0, parked: 0, settlements: 0, ratePerSecond: 0)
         #expect(queue.state(in: .live, view) == "live", "no process: the plugin's word")
         view.pid = 1
@@ -173,7 +173,7 @@ import Testing
         #expect(queue.state(in: .live, view) == "held")
         #expect(queue.state(in: .live, view, isPaused: true) == "paused")
         #expect(queue.state(in: .failed, view, isPaused: true) == "failed")
-        for state in [Course.State.paused, .draining, .failed] {
+        for state in [PluginLifecycle.State.paused, .draining, .failed] {
             #expect(queue.state(in: state, view) == state.rawValue)
         }
     }

@@ -15,7 +15,7 @@ private let far: Int64 = 300_000
     w.turn()
     #expect(w.queue.settledThrough == 5)
     #expect(w.queue.unsettled == 0)
-    let parked = w.queue.parkedLanes
+    let parked = w.queue.parkedStates
     #expect(parked.map(\.key) == ["#a"])
     #expect(parked.map(\.position) == [1])
     #expect(parked.map(\.due) == [far])
@@ -39,8 +39,8 @@ private let far: Int64 = 300_000
         w.ack(0)
         #expect(w.delivered() == expected)
     }
-    #expect(w.queue.parkedLanes.isEmpty)
-    #expect(w.queue.side.isEmpty && w.queue.sideKeys.isEmpty)
+    #expect(w.queue.parkedStates.isEmpty)
+    #expect(w.queue.outOfOrder.isEmpty && w.queue.outOfOrderKeys.isEmpty)
     // Back in the log's order.
     w.append("a", "a")
     #expect(w.delivered() == ["8"])
@@ -53,10 +53,10 @@ private let far: Int64 = 300_000
     #expect(w.delivered() == ["1", "2"])
     w.retry(0, after: DeliveryQueue.Limit.parkAfter)
     #expect(w.delivered() == [])
-    #expect(w.queue.parkedLanes.isEmpty)
+    #expect(w.queue.parkedStates.isEmpty)
     w.retry(0, after: DeliveryQueue.Limit.parkAfter + 1)
     #expect(w.delivered() == ["3"])
-    #expect(w.queue.parkedLanes.map(\.key) == ["#b"])
+    #expect(w.queue.parkedStates.map(\.key) == ["#b"])
 }
 
 @Test func totalNeverParksAndNoneParksTheEventAlone() {
@@ -65,7 +65,7 @@ private let far: Int64 = 300_000
     #expect(total.delivered() == ["1"])
     total.retry(0, after: far)
     #expect(total.delivered() == [])
-    #expect(total.queue.parkedLanes.isEmpty)
+    #expect(total.queue.parkedStates.isEmpty)
     #expect(total.queue.settledThrough == 0)
 
     let none = QueueWorld(order: .none)
@@ -76,12 +76,12 @@ private let far: Int64 = 300_000
     none.ack(0)
     #expect(none.delivered() == [])
     #expect(none.queue.settledThrough == 3)
-    #expect(none.queue.parkedLanes.map(\.key) == ["=2"])
+    #expect(none.queue.parkedStates.map(\.key) == ["=2"])
     none.now = far
     #expect(none.delivered() == ["2#2"])
     none.ack(0)
     none.turn()
-    #expect(none.queue.parkedLanes.isEmpty)
+    #expect(none.queue.parkedStates.isEmpty)
 }
 
 @Test func beyondTheLimitOfParkedLanesTheQueueWaits() {
@@ -95,7 +95,7 @@ private let far: Int64 = 300_000
         failed += 1
         w.turn()
     }
-    #expect(w.queue.parkedLanes.count == limit)
+    #expect(w.queue.parkedStates.count == limit)
     #expect(failed == limit + 10)
     #expect(w.queue.unsettled == 10)
     #expect(w.queue.settledThrough == Int64(limit))
@@ -106,7 +106,7 @@ private let far: Int64 = 300_000
         w.ack(0)
         w.turn()
     }
-    #expect(w.queue.parkedLanes.isEmpty)
+    #expect(w.queue.parkedStates.isEmpty)
     #expect(w.queue.settledThrough == w.head)
 }
 
@@ -117,11 +117,11 @@ private let far: Int64 = 300_000
     // The fourth is settled before the third fails; the first two are still at work.
     w.ack(3)
     w.retry(2, after: far)
-    #expect(w.queue.parkedLanes.map(\.position) == [1])
-    #expect(w.queue.parkedLanes.map(\.settled) == [[4...4]])
+    #expect(w.queue.parkedStates.map(\.position) == [1])
+    #expect(w.queue.parkedStates.map(\.settled) == [[4...4]])
     w.ack(0)
     w.ack(0)
-    #expect(w.queue.parkedLanes.map(\.position) == [3])
+    #expect(w.queue.parkedStates.map(\.position) == [3])
     w.ack(0)
     w.turn()
     #expect(w.queue.settledThrough == 5)
@@ -129,7 +129,7 @@ private let far: Int64 = 300_000
     #expect(w.delivered() == ["3#2"])
     w.ack(0)
     w.turn()
-    #expect(w.queue.parkedLanes.isEmpty)
+    #expect(w.queue.parkedStates.isEmpty)
 }
 
 @Test func anEarlierFailureMovesTheParkedChannelsPlaceBack() {
@@ -138,7 +138,7 @@ private let far: Int64 = 300_000
     _ = w.delivered()
     w.retry(1, after: far)
     w.retry(0, after: far * 2)
-    #expect(w.queue.parkedLanes.map(\.position) == [1])
+    #expect(w.queue.parkedStates.map(\.position) == [1])
     w.now = far
     #expect(w.delivered() == [])
     w.now = far * 2
@@ -187,7 +187,7 @@ private let far: Int64 = 300_000
         failure == .exhausted(position: 1, .init(deliveries: 1, code: "x", first: 7), voidThrough: nil))
     #expect(!w.queue.hasRedrives)
     #expect(w.queue.settledThrough == 1)
-    #expect(w.queue.parkedLanes.isEmpty)
+    #expect(w.queue.parkedStates.isEmpty)
 }
 
 /// Whatever is done in whatever order (acks, near and far retries, crashes, restarts, an ever growing log), nothing is
@@ -223,5 +223,5 @@ func randomPlaysWithParkedLanesAndCrashes(kind: (order: DeliveryQueue.Order, pip
     w.turn()
     #expect(w.settled.count == w.lanes.count)
     #expect(w.queue.settledThrough == w.head)
-    #expect(w.queue.parkedLanes.isEmpty && w.queue.side.isEmpty && w.queue.attempts.isEmpty)
+    #expect(w.queue.parkedStates.isEmpty && w.queue.outOfOrder.isEmpty && w.queue.attempts.isEmpty)
 }

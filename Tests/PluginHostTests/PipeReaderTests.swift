@@ -97,7 +97,7 @@ struct PipeReaderTests {
                 for heard in all {
                     let (output, input) = (try FileDescriptor.pipe(), try FileDescriptor.pipe())
                     let (writer, end) = (output.writeEnd, input.readEnd)
-                    let outgoing = Outgoing()
+                    let outgoing = PipeWriter()
                     outgoing.begin(input.writeEnd, .init(onRoom: {}, onBroken: {}))
                     outgoing.put([UInt8](repeating: 7, count: 70_000))
                     let reader = reader(output.readEnd, paced: false, heard)

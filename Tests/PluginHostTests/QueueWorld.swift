@@ -56,7 +56,7 @@ final class QueueWorld {
         let open = held.filter { !answered.contains($0.delivery) }.map(\.position).sorted()
         #expect(queue.heldPositions == open)
         #expect((queue.deadline == nil) == open.isEmpty)
-        let parked = Dictionary(uniqueKeysWithValues: queue.parkedLanes.map { ($0.key, $0.position) })
+        let parked = Dictionary(uniqueKeysWithValues: queue.parkedStates.map { ($0.key, $0.position) })
         if queue.settledThrough < 1 { return }
         for position in 1...queue.settledThrough where !settled.contains(position) {
             let first = parked[lane(position)] ?? parked["=\(position)"] ?? .max
@@ -117,7 +117,7 @@ final class QueueWorld {
     func crash() {
         var resumption = DeliveryQueue.Resumption(
             position: queue.settledThrough, settled: queue.settledRanges, attempts: queue.openAttempts)
-        for parked in queue.parkedLanes {
+        for parked in queue.parkedStates {
             resumption.add(
                 parked: parked.key, first: parked.position, due: parked.due, attempts: parked.attempts,
                 settled: parked.settled)

@@ -121,10 +121,10 @@ import Testing
         #expect(view.refusal == "rejected '\(refused.message)' message: \(told.reason)")
         #expect(world.lines.all.contains { $0.contains("protocol: \(refused.message): \(refused.reason)") })
         await world.turn()
-        var course = Course(name: "p")
-        course.take(world.session.manifest)
-        _ = course.steps(now: 0)
-        #expect(course.state(world.session.view).reason == view.refusal)
+        var lifecycle = PluginLifecycle(name: "p")
+        lifecycle.take(world.session.manifest)
+        _ = lifecycle.steps(now: 0)
+        #expect(lifecycle.state(world.session.view).reason == view.refusal)
     }
 
     /// What a plugin cannot know to be late, or does not mean to be known.

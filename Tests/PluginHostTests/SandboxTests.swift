@@ -6,8 +6,8 @@ import Testing
 
 /// What a plugin reaches of files and network. Where the kernel cannot close them, that is what is asserted.
 @Suite(.serialized) struct SandboxTests {
-    private func ability() async -> MachineAbility {
-        await MachineAbility.probe(launcher: HostScenario.products + "/crowbar-launch")
+    private func support() async -> SandboxSupport {
+        await SandboxSupport.probe(launcher: HostScenario.products + "/crowbar-launch")
     }
 
     private func waitForAnswers(_ scenario: HostScenario, _ host: PluginHost, _ names: [String]) async throws {
@@ -40,8 +40,8 @@ import Testing
         try scenario.addProber("closed", tables, config: config)
         // Without a table, files are as before.
         try scenario.addProber("open", config: "read = [\"\(root)/secret\"]\nwrite = [\"\(root)/secret\"]")
-        let ability = await ability()
-        let denied = ability.landlock > 0 ? "EACCES" : "ok"
+        let support = await support()
+        let denied = support.landlock > 0 ? "EACCES" : "ok"
         try await scenario.run { host in
             try await waitForAnswers(scenario, host, ["closed", "open"])
             try await wait("the daemon's answers") { scenario.found("closed", "run /bin/true", daemon: true) != nil }
@@ -61,14 +61,14 @@ import Testing
             #expect(found("write /dev/null") == "ok")
             #expect(found("run /bin/true") == "ok")
             // Otherwise it depends on the user of the tests.
-            if ability.landlock > 0 { #expect(found("read /etc/shadow") == "EACCES") }
-            if ability.landlock > 0 { #expect(found("write /usr/crowbar-probe") == "EACCES") }
+            if support.landlock > 0 { #expect(found("read /etc/shadow") == "EACCES") }
+            if support.landlock > 0 { #expect(found("write /usr/crowbar-probe") == "EACCES") }
         }
-        #expect(scenario.found("closed", "signal") == (ability.landlock >= 6 ? "EPERM" : "ok"))
+        #expect(scenario.found("closed", "signal") == (support.landlock >= 6 ? "EPERM" : "ok"))
         #expect(scenario.found("open", "read \(root)/secret") == "ok")
         #expect(scenario.found("open", "write \(root)/secret") == "ok")
         let told = scenario.lines.all.contains { $0.contains("sandbox.read and sandbox.write cannot be enforced") }
-        #expect(told == (ability.landlock == 0))
+        #expect(told == (support.landlock == 0))
     }
 
     @Test func theNetworkIsClosedUntilTheManifestOpensIt() async throws {
@@ -81,27 +81,27 @@ import Testing
         try scenario.addProber("default", config: config)
         try scenario.addProber("closed", HostScenario.sandbox(), config: config)
         try scenario.addProber("open", HostScenario.sandbox(keys: "network = true"), config: config)
-        let ability = await ability()
+        let support = await support()
         try await scenario.run { host in
             try await waitForAnswers(scenario, host, ["default", "closed", "open"])
             try await wait("the daemons' answers") {
                 ["default", "closed", "open"].allSatisfy { scenario.found($0, "connect", daemon: true) != nil }
             }
         }
-        let denied = ability.sockets ? "EACCES" : "ok"
+        let denied = support.sockets ? "EACCES" : "ok"
         for daemon in [false, true] {
             for name in ["default", "closed"] {
                 #expect(scenario.found(name, "socket 1", daemon: daemon) == "ok")
                 #expect(scenario.found(name, "socket 2", daemon: daemon) == denied)
                 #expect(scenario.found(name, "socket 10", daemon: daemon) == denied)
-                if ability.sockets { #expect(scenario.found(name, "socket 17", daemon: daemon) == "EACCES") }
-                let closed = ability.sockets || ability.landlock >= 4
+                if support.sockets { #expect(scenario.found(name, "socket 17", daemon: daemon) == "EACCES") }
+                let closed = support.sockets || support.landlock >= 4
                 #expect(scenario.found(name, "connect", daemon: daemon) == (closed ? "EACCES" : "ok"))
             }
             #expect(scenario.found("open", "socket 2", daemon: daemon) == "ok")
             #expect(scenario.found("open", "connect", daemon: daemon) == "ok")
         }
-        #expect(scenario.lines.all.contains { $0.contains("sandbox.network = false cannot be") } == !ability.sockets)
+        #expect(scenario.lines.all.contains { $0.contains("sandbox.network = false cannot be") } == !support.sockets)
     }
 
     @Test func nothingIsInheritedAndNothingIsLeftBehind() async throws {
@@ -153,13 +153,13 @@ import Testing
         let scenario = try HostScenario()
         defer { scenario.remove() }
         try scenario.addProber("lost", HostScenario.sandbox(read: ["/no/such/folder"]), config: "")
-        let ability = await ability()
+        let support = await support()
         try await scenario.run { host in
-            let expected = ability.landlock > 0 ? "failed" : "live"
+            let expected = support.landlock > 0 ? "failed" : "live"
             try await wait("the end") { try await scenario.states(host)["lost"]?.state == expected }
             let reason = try #require(try await scenario.states(host)["lost"]).reason
             let names = reason.contains("[sandbox] read: /no/such/folder: No such file or directory")
-            #expect(names == (ability.landlock > 0), "\(reason)")
+            #expect(names == (support.landlock > 0), "\(reason)")
         }
     }
 
@@ -169,8 +169,8 @@ import Testing
         try scenario.addProber("required", HostScenario.sandbox(keys: "require = true"), config: "")
         try scenario.addProber(
             "cpu", "[limits]\ncpu = 0.5\n" + HostScenario.sandbox(keys: "require = true"), config: "")
-        let whole = await ability().landlock >= 3
-        let sockets = await ability().sockets
+        let whole = await support().landlock >= 3
+        let sockets = await support().sockets
         try await scenario.run { host in
             let expected = whole && sockets ? "live" : "failed"
             try await wait("the start") { try await scenario.states(host)["required"]?.state == expected }

@@ -13,12 +13,14 @@ import Testing
         let world = try SessionWorld()
         try await world.send("1")
         try await world.begin([.init(name: "a"), .init(name: "b")])
-        let (session, delivery) = (world.session, world.session.nextDelivery)
+        let (session, delivery) = (world.session, world.session.settlements.nextDelivery)
+        session.queues[0].fetching = [(slot: 0, position: 3)]
+        #expect(session.feed.start(&session.queues) != nil)
         session.queues[0].drop(at: 1)
-        session.isReading = true
         world.clock.advance(by: 500)
-        session.takeFetched(try await world.log.read(positions: [3]), 0, world.now)
-        #expect(!session.isReading && !session.queues[0].isDirty && session.nextDelivery == delivery)
+        session.deliverFetched(try await world.log.read(positions: [3]), 0, world.now)
+        #expect(
+            session.feed.request == nil && !session.queues[0].isDirty && session.settlements.nextDelivery == delivery)
         // Whatever it comes to: a queue that is never saved again sets no alarm, which would ring for ever.
         session.queues[0].isDirty = true
         session.queues[1].isDirty = false
@@ -98,16 +100,16 @@ import Testing
         await world.wait(PluginSession.Limit.commandsWait)
         #expect(world.session.view.trouble != nil)
         await world.decide([2])
-        #expect(world.session.view.trouble == nil && world.session.undecidedSince == nil)
+        #expect(world.session.view.trouble == nil && world.session.settlements.undecidedSince == nil)
     }
 
     @Test func whatStopsDeliveryIsShownUntilItIsOver() async throws {
         let world = try SessionWorld()
         try await world.send("1")
         try await world.begin()
-        world.session.take(.failed("the disk is full"), world.now)
+        world.session.apply(.failed("the disk is full"), world.now)
         #expect(world.session.view.trouble?.contains("cursors cannot be stored") == true)
-        world.session.take(.saved([:]), world.now)
+        world.session.apply(.saved([:]), world.now)
         #expect(world.session.view.trouble == nil)
         await world.session.handle(.readFailed("no such page"), now: world.now)
         #expect(world.session.view.trouble?.contains("the log could not be read") == true)

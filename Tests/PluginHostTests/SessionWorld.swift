@@ -51,9 +51,8 @@ final class SessionWorld {
             session: "t")
         session = PluginSession(
             manifest: manifest, environment: environment, config: .null,
-            log: PluginLog(logger: logger, secrets: [], now: environment.now), board: SessionBoard(), plan: plan,
-            purpose: .live, mailbox: Mailbox(), earlier: [:])
-        session.suspects = suspects
+            log: PluginLog(logger: logger, secrets: [], now: environment.now), status: SessionStatus(), plan: plan,
+            purpose: .live(isHeld: false), mailbox: Mailbox(), earlier: [:], suspects: suspects, tell: { _ in })
     }
 
     /// Puts messages into the log. The first makes Ann, and each first one to a channel the channel, which take
@@ -90,21 +89,14 @@ final class SessionWorld {
     func turn() async {
         var last: Int64
         repeat {
-            last = session.nextDelivery
+            last = session.settlements.nextDelivery
             await session.step(now)
             // What it wants to be stored is stored.
-            if session.isSaving { session.take(.saved([:]), now) }
-            guard session.isReading else { continue }
-            if let i = session.queues.firstIndex(where: { !$0.fetching.isEmpty }) {
-                let positions = session.queues[i].fetching.map(\.position)
-                if let page = try? await log.read(positions: positions) { session.takeFetched(page, i, now) }
-            } else if let after = session.queues.filter(\.needsPage).map(\.queue.scanned).min(),
-                let page = try? await log.read(after: after, limit: 1_000, maxBytes: 1 << 20)
-            {
-                session.takePage(page, after)
-            }
+            if session.cursorWriter.isSaving { session.apply(.saved([:]), now) }
+            guard let request = session.feed.request else { continue }
+            await session.handle(await session.reader.read(request), now: now)
             await session.step(now)
-        } while session.nextDelivery > last || session.isReading
+        } while session.settlements.nextDelivery > last || session.feed.request != nil
     }
 
     /// Time goes by, and the session looks twice.

@@ -4,39 +4,40 @@ import Testing
 @testable import PluginHost
 
 @Test func restartsBackOffDoublingWithFullJitter() {
-    var supervisor = Supervisor()
+    var restartPolicy = RestartPolicy()
     var waits: [Int64] = []
     for crash in 0..<9 {
         let now = Int64(crash) * 1_000_000
-        let action = supervisor.next(.crashed("x"), started: now - 10, madeProgress: true, now: now, random: 0.999_999)
+        let action = restartPolicy.next(
+            .crashed("x"), started: now - 10, madeProgress: true, now: now, random: 0.999_999)
         if case .restart(let wait, "x") = action { waits.append(wait) }
     }
     #expect(waits == [499, 999, 1_999, 3_999, 7_999, 15_999, 31_999, 59_999, 59_999])
-    #expect(supervisor.restarts == 9)
-    let none = supervisor.next(.crashed("x"), started: 0, madeProgress: true, now: 10_000_000, random: 0)
+    #expect(restartPolicy.restarts == 9)
+    let none = restartPolicy.next(.crashed("x"), started: 0, madeProgress: true, now: 10_000_000, random: 0)
     #expect(none == .restart(after: 0, reason: "x"))
 }
 
 @Test func fiveMinutesOfHealthWithProgressResetTheDelay() {
-    var supervisor = Supervisor()
+    var restartPolicy = RestartPolicy()
     for _ in 0..<5 {
-        _ = supervisor.next(.crashed("x"), started: 0, madeProgress: true, now: 10, random: 0.5)
+        _ = restartPolicy.next(.crashed("x"), started: 0, madeProgress: true, now: 10, random: 0.5)
     }
-    let unhealthy = supervisor.next(.crashed("x"), started: 0, madeProgress: true, now: 299_999, random: 1)
+    let unhealthy = restartPolicy.next(.crashed("x"), started: 0, madeProgress: true, now: 299_999, random: 1)
     #expect(unhealthy == .restart(after: 16_000, reason: "x"))
-    let healthy = supervisor.next(.crashed("x"), started: 0, madeProgress: true, now: 300_000, random: 1)
+    let healthy = restartPolicy.next(.crashed("x"), started: 0, madeProgress: true, now: 300_000, random: 1)
     #expect(healthy == .restart(after: 500, reason: "x"))
 }
 
 @Test func fiveCrashesWithoutProgressWithinTenMinutesEndInFailed() {
-    var supervisor = Supervisor()
+    var restartPolicy = RestartPolicy()
     for crash in 0..<4 {
-        let action = supervisor.next(
+        let action = restartPolicy.next(
             .crashed("boom"), started: 0, madeProgress: false, now: Int64(crash) * 1_000, random: 0)
         #expect(action == .restart(after: 0, reason: "boom"))
     }
     guard
-        case .fail(let reason) = supervisor.next(
+        case .fail(let reason) = restartPolicy.next(
             .crashed("boom"), started: 0, madeProgress: false, now: 5_000, random: 0)
     else {
         Issue.record("the fifth crash must be the last")
@@ -46,35 +47,35 @@ import Testing
 }
 
 @Test func progressOrTimeForgetsCrashes() {
-    var supervisor = Supervisor()
+    var restartPolicy = RestartPolicy()
     for crash in 0..<20 {
         // One every three minutes: never five within ten.
-        let action = supervisor.next(
+        let action = restartPolicy.next(
             .crashed("x"), started: 0, madeProgress: false, now: Int64(crash) * 180_000, random: 0)
         #expect(action == .restart(after: 0, reason: "x"))
     }
     for crash in 0..<20 {
-        let action = supervisor.next(
+        let action = restartPolicy.next(
             .crashed("x"), started: 0, madeProgress: crash % 4 == 3, now: 10_000_000, random: 0)
         #expect(action == .restart(after: 0, reason: "x"))
     }
 }
 
 @Test(arguments: [
-    (Supervisor.End.drained, Supervisor.Action.stop), (.stopped, .stop), (.failed("r"), .fail("r")),
+    (RestartPolicy.End.drained, RestartPolicy.Action.stop), (.stopped, .stop), (.failed("r"), .fail("r")),
     (.diverged("r"), .diverge("r")), (.tryLater("r"), .restart(after: 30_000, reason: "r")),
 ])
-func otherEndsAreFinalOrTriedLater(end: Supervisor.End, expected: Supervisor.Action) {
-    var supervisor = Supervisor()
-    let action = supervisor.next(end, started: 0, madeProgress: false, now: 0, random: 0.5)
+func otherEndsAreFinalOrTriedLater(end: RestartPolicy.End, expected: RestartPolicy.Action) {
+    var restartPolicy = RestartPolicy()
+    let action = restartPolicy.next(end, started: 0, madeProgress: false, now: 0, random: 0.5)
     #expect(action == expected)
 }
 
 @Test func aSystemThatIsShortIsWaitedForWithoutEnd() {
-    var supervisor = Supervisor()
+    var restartPolicy = RestartPolicy()
     var waits: [Int64] = []
     for _ in 0..<20 {
-        let action = supervisor.next(.notStarted("no files"), started: 0, madeProgress: false, now: 0, random: 0.999)
+        let action = restartPolicy.next(.notStarted("no files"), started: 0, madeProgress: false, now: 0, random: 0.999)
         guard case .restart(let wait, "no files") = action else {
             Issue.record("\(action)")
             return

@@ -98,9 +98,50 @@ private let standard: Set<String> = ["Swift", "Glibc", "Synchronization", "Found
     #expect(files.count > 50)
     for file in files {
         let lines = try Repository.text(file).split(separator: "\n", omittingEmptySubsequences: false)
-        #expect(lines.count <= 401, "\(file) has \(lines.count - 1) lines; at most 400")
+        #expect(lines.count <= 501, "\(file) has \(lines.count - 1) lines; at most 500")
         for (index, line) in lines.enumerated() where line.count > 120 {
             Issue.record("\(file):\(index + 1) has \(line.count) characters; at most 120")
+        }
+    }
+}
+
+/// Functions of more than 70 lines that are older than the rule. A file leaves the list once they are split.
+private let filesWithLongFunctions: Set<String> = [
+    "Sources/CrowbarCore/Decision.swift", "Sources/CrowbarHTTP/APIResponder.swift",
+    "Sources/CrowbarHTTP/AdminRoutes.swift", "Sources/Plugins/IRCBridge/Relay/Relay+Messages.swift",
+    "Sources/crowbar/Server/Server.swift",
+]
+
+@Test func functionsAreShort() throws {
+    let declaration = /^( *)(?:@\w+(?:\(.*\))? )*(?:[a-z]+(?:\(set\))? )*(?:func\b|init[(?<])/
+    for file in Repository.files(under: "Sources", endingIn: ".swift") where !filesWithLongFunctions.contains(file) {
+        let lines = try Repository.text(file).split(separator: "\n", omittingEmptySubsequences: false)
+        for (index, line) in lines.enumerated() {
+            guard line.contains("func ") || line.contains("init"), !line.hasSuffix("}"),
+                let match = line.firstMatch(of: declaration)
+            else { continue }
+            // The next brace at the declaration's own depth ends it; a requirement of a protocol has none of its own.
+            let end = "\(match.1)}"
+            let rest = lines[(index + 1)...].prefix(while: {
+                $0.isEmpty || $0.hasPrefix("\(match.1) ") || $0.hasPrefix("\(match.1))")
+            })
+            guard index + 1 + rest.count < lines.count, lines[index + 1 + rest.count] == end else { continue }
+            #expect(rest.count + 2 <= 70, "\(file):\(index + 1) has a function of \(rest.count + 2) lines; at most 70")
+        }
+    }
+}
+
+/// The names of PluginHost's types before they were renamed (docs/decisions/0132-plugin-host-folders.md).
+@Test func oldNamesOfThePluginHostOccurNowhere() throws {
+    let names =
+        #/
+        \b(?:Course|PluginRuntime|SessionBoard|Bell|Outgoing|CommandDesk|CheckDesk|Strand|MachineAbility
+        |FolderChange)\b
+        /#
+    for folder in ["Sources", "Tests/PluginHostTests"] {
+        for file in Repository.files(under: folder, endingIn: ".swift") {
+            let found = try Repository.text(file).firstMatch(of: names)
+            #expect(found == nil, "\(file) says '\(found.map { String($0.0) } ?? "")'")
         }
     }
 }

@@ -1,8 +1,7 @@
 import CrowbarCore
 import Synchronization
 
-/// Everything that can happen to a session, in the order in which it happened. One task takes from it; any thread puts
-/// into it.
+/// The inputs of a session in the order in which they happened. Any thread posts; one task takes.
 ///
 /// What can come in bulk is limited at its source: one piece of output, one page, one batch of results and one save are
 /// under way at a time, and wake-ups collapse.
@@ -32,9 +31,9 @@ final class Mailbox: Sendable {
         /// The log could not be read.
         case readFailed(String)
         /// Commands were decided.
-        case decided([CommandDesk.Outcome])
+        case decided([CommandSubmitter.Outcome])
         /// A save ended.
-        case saved(CursorSaver.Outcome)
+        case saved(CursorStore.Outcome)
         /// Dead letters are to be delivered once more, by queue.
         case redrive([String: [Int64]])
         /// The operator or the host wants the end.

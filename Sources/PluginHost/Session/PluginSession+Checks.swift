@@ -12,7 +12,7 @@ extension PluginSession {
         let (outgoing, mailbox) = (outgoing, mailbox)
         environment.checks.attach(
             manifest.name,
-            CheckDesk.Port(
+            CheckCoordinator.Port(
                 session: plan.session,
                 ask: { id, within, command in
                     guard outgoing.room() > 0 else { return false }

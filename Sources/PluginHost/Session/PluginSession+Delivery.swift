@@ -2,9 +2,9 @@ import CrowbarCore
 import Logging
 import PluginWire
 
-// What the host does by itself: events out, cursors kept, deadlines watched.
+// What the host does on its own: delivers events, stores cursors, enforces deadlines.
 extension PluginSession {
-    /// Does all that can be done now and sets the alarm for what comes next.
+    /// Does everything that is possible now and sets the alarm for the next deadline.
     func step(_ now: Int64) async {
         watch(now)
         if case .working = phase {
@@ -17,8 +17,9 @@ extension PluginSession {
         outgoing.put(answers)
         answers = []
         sendOrders()
-        save(now)
-        publish(now)
+        if let job = cursorWriter.start(&queues, now: now, unixNow: environment.unixNow) { store.put(job) }
+        noteWaitingCommands(now)
+        publisher.publish(&view, queues, now: now)
         alarm.ring(at: nextAlarm(now), now: now)
     }
 
@@ -26,49 +27,24 @@ extension PluginSession {
     /// lead to.
     func sendOrders() {
         if orders.isEmpty { return }
-        desk.put(orders)
+        submitter.put(orders)
         orders = []
     }
 
-    /// Writes events while there is room, and asks for what is needed to go on.
+    /// Writes events while there is room, and starts the next read of the log.
     private func pump(_ now: Int64) {
-        if saveFailed { return }
+        if cursorWriter.hasFailed { return }
         var room = outgoing.room()
         var chunk: [UInt8] = []
-        forgetSettledSuspects()
-        let isIsolated = !suspects.isEmpty
+        if isolation.removeSettled(queues) { noteEndOfIsolation() }
         var allowance = replay?.allowance(now: now) ?? .max
         var progress = allowance > 0
         // In an isolation: nothing but suspects, until it is plain that none can go out.
-        var isSuspectsTurn = isIsolated
+        var isSuspectsTurn = isolation.isActive
         while progress, room > 0 {
-            progress = false
-            for turn in queues.indices where room > 0 && allowance > 0 {
-                if isIsolated, isAnythingOut { break }
-                // By turns where one event goes out at a time, so that no queue keeps it from the others.
-                let i = isIsolated ? (turn + nextIsolated) % queues.count : turn
-                guard queues[i].hasWork else { continue }
-                if chunk.capacity == 0 { chunk.reserveCapacity(Outgoing.chunk + 4096) }
-                let before = chunk.count
-                let count = queues[i].deliver(
-                    to: &chunk, from: nextDelivery, ownEvents: manifest.ownEvents, plugin: manifest.name, now: now,
-                    maxBytes: min(Outgoing.chunk, before + room),
-                    only: isSuspectsTurn ? suspects[queues[i].id.queue] ?? [] : nil,
-                    atMost: isIsolated ? min(1, allowance) : allowance)
-                if isIsolated, isAnythingOut { nextIsolated = i + 1 }
-                if count == 0 { continue }
-                allowance -= count
-                replay?.spend(count)
-                progress = true
-                book(count, i)
-                room -= chunk.count - before
-                if chunk.count >= Outgoing.chunk {
-                    outgoing.put(chunk)
-                    chunk = []
-                }
-            }
-            if !progress, allowance > 0, useAhead() || useRecent() { progress = true }
-            if !progress, isSuspectsTurn, !isAnythingOut, !awaitsSuspects {
+            progress = deliverRound(&chunk, &room, &allowance, onlySuspects: isSuspectsTurn, now)
+            if !progress, allowance > 0, feed.fill(&queues, from: environment.log) { progress = true }
+            if !progress, isSuspectsTurn, !Isolation.isAnythingOut(queues), !isolation.awaitsSuspects(queues) {
                 isSuspectsTurn = false
                 progress = true
             }
@@ -79,12 +55,46 @@ extension PluginSession {
         // Asked again, so that the writer tells when there is room.
         if room <= 0 { _ = outgoing.room() }
         tellCaughtUp()
-        readOn()
+        if let request = feed.start(&queues) { reader.put(request) }
         for i in queues.indices { queues[i].releasePage() }
         endReplay(now)
     }
 
-    /// Lets the plugin go once all that it was to be replayed is settled.
+    /// Lets each queue deliver once.
+    /// - Returns: Whether anything went out.
+    private func deliverRound(
+        _ chunk: inout [UInt8], _ room: inout Int, _ allowance: inout Int, onlySuspects: Bool, _ now: Int64
+    ) -> Bool {
+        var progress = false
+        let isIsolated = isolation.isActive
+        for step in queues.indices where room > 0 && allowance > 0 {
+            if isIsolated, Isolation.isAnythingOut(queues) { break }
+            let i = isIsolated ? isolation.queue(at: step, of: queues.count) : step
+            guard queues[i].hasWork else { continue }
+            if chunk.capacity == 0 { chunk.reserveCapacity(PipeWriter.chunk + 4096) }
+            let before = chunk.count
+            let count = queues[i].deliver(
+                to: &chunk, from: settlements.nextDelivery, ownEvents: manifest.ownEvents, plugin: manifest.name,
+                now: now,
+                maxBytes: min(PipeWriter.chunk, before + room),
+                only: onlySuspects ? isolation.suspects[queues[i].id.queue] ?? [] : nil,
+                atMost: isIsolated ? min(1, allowance) : allowance)
+            if isIsolated, Isolation.isAnythingOut(queues) { isolation.delivered(from: i) }
+            if count == 0 { continue }
+            allowance -= count
+            replay?.spend(count)
+            progress = true
+            book(count, i)
+            room -= chunk.count - before
+            if chunk.count >= PipeWriter.chunk {
+                outgoing.put(chunk)
+                chunk = []
+            }
+        }
+        return progress
+    }
+
+    /// Shuts the plugin down once its part of the log is settled.
     private func endReplay(_ now: Int64) {
         guard replay != nil, queues.allSatisfy({ $0.isReplayed || $0.droppedAt != nil }) else { return }
         replay?.isDone = true
@@ -92,114 +102,33 @@ extension PluginSession {
     }
 
     private func book(_ count: Int, _ queue: Int) {
-        nextDelivery += Int64(count)
-        for _ in 0..<count { route.append(Int32(queue)) }
+        settlements.add(count, of: queue)
         queues[queue].isDirty = true
     }
 
-    private func readOn() {
-        if isReading || readRetry != nil { return }
-        useAhead()
-        if let i = queues.firstIndex(where: { !$0.fetching.isEmpty && !$0.isPaused }) {
-            isReading = true
-            return reader.put(.positions(queues[i].fetching.map(\.position), queue: i))
-        }
-        // By turns, so that a parked lane with a long way to go holds up nobody.
-        wasLane.toggle()
-        if wasLane, readLane() { return }
-        if let after = queues.lazy.filter(\.needsPage).map(\.queue.scanned).min() {
-            isReading = true
-            grewWhileReading = false
-            return reader.put(.page(after: after))
-        }
-        if !wasLane, readLane() { return }
-        readAhead()
-    }
-
-    /// Reads the page behind the one that is being delivered, so that reading goes on while the plugin is written to.
-    private func readAhead() {
-        if let last = ahead?.page.entries.last?.position,
-            queues.allSatisfy({ $0.queue.scanned >= last || $0.droppedAt != nil || $0.isPaused })
-        {
-            ahead = nil
-        }
-        guard ahead == nil, let after = queues.lazy.compactMap(\.fullPageEnd).max(), after != lastAhead else { return }
-        lastAhead = after
-        isReading = true
-        grewWhileReading = false
-        reader.put(.page(after: after))
-    }
-
-    /// Gives the page that was read ahead to the queues that want it now; false where there is none.
-    @discardableResult private func useAhead() -> Bool {
-        guard let (page, after) = ahead, let last = page.entries.last?.position,
-            queues.contains(where: { $0.needsPage && $0.queue.scanned >= after && $0.queue.scanned < last })
-        else { return false }
-        ahead = nil
-        share(page, after)
-        return true
-    }
-
-    /// Gives the queues what the log has in memory: at the head, where it matters how long it takes, nothing has to be
-    /// read. False where there is nothing new.
-    private func useRecent() -> Bool {
-        guard !isReading, readRetry == nil,
-            let after = queues.lazy.filter(\.needsPage).map(\.queue.scanned).min(),
-            let page = environment.log.recent(after: after)
-        else { return false }
-        grewWhileReading = false
-        return share(page, after)
-    }
-
-    private func readLane() -> Bool {
-        for i in queues.indices {
-            guard let part = queues[i].revival() else { continue }
-            isReading = true
-            reader.put(.lane(part.lane, key: part.key, from: part.from, through: part.through, queue: i))
-            return true
-        }
-        return false
-    }
-
-    func takeLane(_ page: LogPage, _ key: String, _ through: Int64, _ queue: Int) {
-        isReading = false
+    /// Applies a part of a parked lane that was read.
+    func applyLane(_ page: LogPage, _ key: String, _ through: Int64, _ queue: Int) {
+        feed.finished()
         if queues[queue].droppedAt != nil { return }
         queues[queue].takeIn(
             page, key: key, through: through, ownEvents: manifest.ownEvents, plugin: manifest.name)
     }
 
-    /// Lets dead letters be delivered once more.
+    /// Redrives dead letters.
     func redrive(_ letters: [String: [Int64]]) {
         for i in queues.indices where queues[i].droppedAt == nil {
             for position in letters[queues[i].id.queue] ?? [] { queues[i].queue.redrive(position) }
         }
     }
 
-    func takePage(_ page: LogPage, _ after: Int64) {
-        isReading = false
-        if share(page, after) || page.entries.isEmpty { return }
-        ahead = (page, after)
-    }
-
-    @discardableResult private func share(_ page: LogPage, _ after: Int64) -> Bool {
-        var isTaken = false
-        let last = page.entries.last?.position
-        for i in queues.indices where queues[i].needsPage && queues[i].queue.scanned >= after {
-            if let last, last <= queues[i].queue.scanned { continue }
-            queues[i].take(page)
-            isTaken = true
-            if grewWhileReading { queues[i].isAtEnd = false }
-        }
-        return isTaken
-    }
-
-    func takeFetched(_ page: LogPage, _ queue: Int, _ now: Int64) {
-        isReading = false
+    /// Delivers events that were read again.
+    func deliverFetched(_ page: LogPage, _ queue: Int, _ now: Int64) {
+        feed.finished()
         // What was asked for before a pause is asked for again after it; after a drain, by the next process. A queue
         // that was dropped meanwhile wants nothing any more.
         if isPaused || isDraining || queues[queue].isPaused || queues[queue].droppedAt != nil { return }
         var chunk: [UInt8] = []
-        let count = queues[queue].deliver(fetched: page, to: &chunk, from: nextDelivery, now: now)
+        let count = queues[queue].deliver(fetched: page, to: &chunk, from: settlements.nextDelivery, now: now)
         replay?.spend(count)
         book(count, queue)
         outgoing.put(chunk)
@@ -216,52 +145,17 @@ extension PluginSession {
 
     // MARK: Cursors
 
-    private func save(_ now: Int64) {
-        guard !isSaving, now >= nextSave else { return }
-        let due = queues.indices.filter {
-            queues[$0].isDirty && queues[$0].droppedAt == nil
-                && (saveFailed || now - queues[$0].lastSave >= CursorSaver.interval)
-        }
-        if due.isEmpty, letters.isEmpty { return }
-        let unixNow = environment.unixNow()
-        for i in due {
-            queues[i].isDirty = false
-            queues[i].lastSave = now
-            queues[i].redrivenUnderSave = queues[i].redriven.count
-        }
-        lettersUnderSave = letters
-        letters = []
-        isSaving = true
-        saver.put(due.map { queues[$0].change(unixNow: unixNow, now: now) }, lettersUnderSave)
-    }
-
-    func take(_ outcome: CursorSaver.Outcome, _ now: Int64) {
-        isSaving = false
-        switch outcome {
-        case .saved(let cursors):
-            for i in queues.indices {
-                queues[i].redriven.removeFirst(queues[i].redrivenUnderSave)
-                queues[i].redrivenUnderSave = 0
-            }
-            if saveFailed { log.note(.info, "cursors can be stored again; delivery goes on") }
-            saveFailed = false
+    /// Applies the outcome of a save.
+    func apply(_ outcome: CursorStore.Outcome, _ now: Int64) {
+        switch cursorWriter.finish(outcome, &queues, now: now) {
+        case .none: view.storeTrouble = nil
+        case .recovered:
+            log.note(.info, "cursors can be stored again; delivery goes on")
             view.storeTrouble = nil
-            lettersUnderSave = []
-            for i in queues.indices {
-                if let cursor = cursors[queues[i].id] { queues[i].savedCursor = cursor }
-            }
-        case .failed(let why):
+        case .failed(let why, let isFirst):
             let trouble = "cursors cannot be stored, delivery stops until they can: \(why)"
-            if !saveFailed { log.note(.error, trouble) }
+            if isFirst { log.note(.error, trouble) }
             view.storeTrouble = trouble
-            saveFailed = true
-            letters = lettersUnderSave + letters
-            lettersUnderSave = []
-            for i in queues.indices where queues[i].droppedAt == nil {
-                queues[i].isDirty = true
-                queues[i].redrivenUnderSave = 0
-            }
-            nextSave = now + CursorSaver.failedInterval
         }
     }
 
@@ -270,7 +164,7 @@ extension PluginSession {
         if queues.isEmpty { return true }
         let (now, unixNow) = (environment.now(), environment.unixNow())
         let changes = queues.filter { $0.droppedAt == nil }.map { $0.change(unixNow: unixNow, now: now) }
-        if case .failed(let why) = await saver.save(changes, lettersUnderSave + letters) {
+        if case .failed(let why) = await store.save(changes, cursorWriter.unstored) {
             log.note(.error, "the last cursors could not be stored; what they would have settled comes again: \(why)")
             return false
         }
@@ -280,7 +174,7 @@ extension PluginSession {
     // MARK: Deadlines
 
     private func watch(_ now: Int64) {
-        if let due = readRetry, due <= now { readRetry = nil }
+        feed.resume(now: now)
         if let overdue = clock.judge(watched(now), now: now) { end(overdue, now) }
         if case .working = phase, manifest.ping, !isReadingPaused, shutdown == nil, clock.takePing(now: now) {
             pings += 1
@@ -327,7 +221,7 @@ extension PluginSession {
         }
     }
 
-    /// What may be why the plugin does not get on.
+    /// The last refusal, which may explain why the plugin makes no progress.
     private var lastRefusal: String { view.refusal.map { "; last \($0)" } ?? "" }
 
     private func take(_ step: Shutdown.Step) {
@@ -339,7 +233,7 @@ extension PluginSession {
         }
     }
 
-    /// When something is to be done though nothing happens.
+    /// The next deadline, on the monotonic clock.
     func nextAlarm(_ now: Int64) -> Int64? {
         var times: [Int64] = []
         if let next = shutdown?.next { times.append(next) }
@@ -349,50 +243,14 @@ extension PluginSession {
             for queue in queues {
                 if let due = queue.queue.nextRetry { times.append(due) }
             }
-            if let readRetry { times.append(readRetry) }
+            if let retry = feed.retryAt { times.append(retry) }
             if let wait = replay?.wait, wait > 0 { times.append(now + wait) }
         }
-        if !isSaving {
-            // A dropped queue is not saved, so that its time would never pass.
-            for queue in queues where queue.isDirty && queue.droppedAt == nil {
-                times.append(max(nextSave, queue.lastSave + CursorSaver.interval))
-            }
+        if let due = cursorWriter.nextDue(queues) { times.append(due) }
+        if view.commandTrouble == nil, let since = settlements.undecidedSince {
+            times.append(since + Limit.commandsWait)
         }
-        if view.commandTrouble == nil, let since = undecidedSince { times.append(since + Limit.commandsWait) }
-        if lastPublish + Limit.publish > now { times.append(lastPublish + Limit.publish) }
+        if let due = publisher.nextDue(now: now) { times.append(due) }
         return times.min()
-    }
-
-    // MARK: What is shown
-
-    private func publish(_ now: Int64) {
-        noteWaitingCommands(now)
-        guard now - lastPublish >= Limit.publish || queues.count != publishedQueues || board.current.pid == nil else {
-            return
-        }
-        publishedQueues = queues.count
-        let settlements = queues.map(\.queue.settlements)
-        if rates.last.map({ now - $0.time >= 1000 }) ?? true {
-            rates.append((now, settlements))
-            if rates.count > 10 { rates.removeFirst() }
-        }
-        let base = rates.first ?? (now, settlements)
-        let seconds = Double(max(1, now - base.time)) / 1000
-        let shown = queues.enumerated().filter { $1.droppedAt == nil }.map { i, queue in
-            SessionBoard.Queue(
-                name: queue.id.queue, cursor: queue.savedCursor, scanned: queue.queue.scanned,
-                inFlight: queue.queue.unsettled, parked: queue.queue.strands.count, settlements: settlements[i],
-                ratePerSecond: i < base.settlements.count ? Double(settlements[i] - base.settlements[i]) / seconds : 0,
-                filter: queue.filter, waiting: queue.queue.waitingForRetry, isHeld: queue.queue.window == 0,
-                hasCaughtUp: queue.hasCaughtUp, settledThrough: queue.queue.settledThrough)
-        }
-        let isChanged = zip(shown, view.queues).contains {
-            $0.settlements != $1.settlements || $0.inFlight != $1.inFlight
-                || $0.ratePerSecond != $1.ratePerSecond || $0.cursor != $1.cursor || $0.waiting != $1.waiting
-        }
-        view.queues = shown
-        board.show(view)
-        // An idle plugin is not woken for its listing.
-        lastPublish = isChanged ? now : now - Limit.publish
     }
 }

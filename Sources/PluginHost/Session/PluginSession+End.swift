@@ -32,7 +32,7 @@ extension PluginSession {
         }
         let since = outputEnded ?? endedUnread ?? now
         endedUnread = since
-        return unanswered == 0 || now - since > Limit.lastCommands
+        return settlements.unanswered == 0 || now - since > Limit.lastCommands
     }
 
     /// When to look for the end again though nothing happens.

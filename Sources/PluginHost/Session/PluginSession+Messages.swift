@@ -1,5 +1,4 @@
 import CrowbarCore
-import DequeModule
 import JSONBytes
 import Logging
 import PluginWire
@@ -44,7 +43,7 @@ extension PluginSession {
         case .state(let queue, let state):
             guard let i = index(of: queue) else { return ignore("state", queue: queue, now) }
             guard let bytes = bounded(state, of: "state", now) else { return }
-            heldStates.hold(.init(queue: i, state: bytes, after: emitted))
+            settlements.hold(bytes, of: i)
             applyStates(now)
         case .working(let delivery, let ms): working(delivery, ms, now)
         case .status(let level, let message, let details): show(level, message, details, now)
@@ -98,20 +97,13 @@ extension PluginSession {
     private func working(_ delivery: Int64?, _ ms: Int64, _ now: Int64) {
         let until = now + min(ms, Wire.maxWorking)
         clock.extendReady(to: until)
-        if let delivery, queue(of: delivery) == nil { return ignore("working", delivery, now) }
+        if let delivery, settlements.queue(of: delivery) == nil { return ignore("working", delivery, now) }
         for i in queues.indices where delivery == nil || queues[i].queue.holds(delivery ?? 0) {
             queues[i].queue.extendDeadline(to: until)
         }
     }
 
     // MARK: Settlement
-
-    /// The queue of a delivery, or nil where it was never made or is long gone.
-    private func queue(of delivery: Int64) -> Int? {
-        let at = delivery - routeBase
-        guard at >= 0, at < Int64(route.count) else { return nil }
-        return Int(route[Int(at)])
-    }
 
     private func acknowledge(_ settled: PluginMessage.Settled, _ state: JSON?, _ now: Int64) {
         var bytes: [UInt8]?
@@ -125,7 +117,7 @@ extension PluginSession {
             settle(delivery, .ack(state: nil), as: "ack", now)
         case .many(let deliveries):
             // What is settled may have left the table, and what was of a queue that is gone is void: no offence either.
-            let named = Set(deliveries.compactMap { queue(of: $0) }.filter { queues[$0].droppedAt == nil })
+            let named = Set(deliveries.compactMap { settlements.queue(of: $0) }.filter { queues[$0].droppedAt == nil })
             if bytes != nil, named.count > 1 {
                 let reason = "a 'state' with deliveries of several queues; nothing is settled"
                 return strike("ack", reason, delivery: deliveries.first, now)
@@ -133,13 +125,17 @@ extension PluginSession {
             if let bytes { return settle(deliveries, with: bytes, now) }
             for delivery in deliveries { settle(delivery, .ack(state: nil), as: "ack", now) }
         case .upTo(let delivery):
-            guard let i = queue(of: delivery), queues[i].droppedAt == nil else { return ignore("ack", delivery, now) }
-            if causes.isEmpty, suspects.isEmpty, !queues[i].queue.hasRedrives, bytes == nil || unanswered == 0 {
+            guard let i = settlements.queue(of: delivery), queues[i].droppedAt == nil else {
+                return ignore("ack", delivery, now)
+            }
+            if settlements.causes.isEmpty, !isolation.isActive, !queues[i].queue.hasRedrives,
+                bytes == nil || settlements.unanswered == 0
+            {
                 // Said twice, it brings an old state.
                 if queues[i].queue.settle(upTo: delivery, now: now) == 0 { return ignore() }
                 if let bytes { queues[i].state = bytes }
                 queues[i].isDirty = true
-                trimRoute()
+                settlements.trim(queues)
             } else if let bytes {
                 settle(queues[i].queue.held(upTo: delivery), with: bytes, now)
             } else {
@@ -152,20 +148,20 @@ extension PluginSession {
     private func settle(_ deliveries: [Int64], with state: [UInt8], _ now: Int64) {
         var answered: [Int64] = []
         for delivery in deliveries {
-            if let i = queue(of: delivery), queues[i].queue.answer(delivery, now: now) {
+            if let i = settlements.queue(of: delivery), queues[i].queue.answer(delivery, now: now) {
                 answered.append(delivery)
             } else {
                 ignore("ack", delivery, now)
             }
         }
-        guard let first = answered.first, let i = queue(of: first) else { return }
-        heldStates.hold(.init(queue: i, deliveries: answered, state: state, after: emitted))
+        guard let first = answered.first, let i = settlements.queue(of: first) else { return }
+        settlements.hold(state, of: i, deliveries: answered)
         applyStates(now)
     }
 
     /// Takes over states whose commands are decided, with what is settled by them.
     private func applyStates(_ now: Int64) {
-        while let next = heldStates.next(decided: decided, isOpen: { causes[$0].map { $0.open > 0 } ?? false }) {
+        while let next = settlements.nextState() {
             for delivery in next.deliveries { complete(delivery, of: next.queue, .ack(state: next.state), now) }
             if !next.deliveries.isEmpty || queues[next.queue].droppedAt != nil { continue }
             queues[next.queue].state = next.state
@@ -174,21 +170,21 @@ extension PluginSession {
     }
 
     /// Settles a delivery, or, where commands that it caused are not decided yet, notes how it is to be settled.
-    private func settle(_ delivery: Int64, _ how: Settlement, as message: String, _ now: Int64) {
-        guard let i = queue(of: delivery), queues[i].queue.holds(delivery) else {
+    private func settle(_ delivery: Int64, _ how: Settlements.Settlement, as message: String, _ now: Int64) {
+        guard let i = settlements.queue(of: delivery), queues[i].queue.holds(delivery) else {
             return ignore(message, delivery, now)
         }
-        guard let cause = causes[delivery], cause.open > 0 else { return complete(delivery, of: i, how, now) }
-        if queues[i].queue.answer(delivery, now: now) { deferred[delivery] = how }
+        guard settlements.hasOpenCommands(delivery) else { return complete(delivery, of: i, how, now) }
+        if queues[i].queue.answer(delivery, now: now) { settlements.postpone(delivery, how) }
     }
 
     /// Settles a delivery whose commands are decided.
-    private func complete(_ delivery: Int64, of i: Int, _ how: Settlement, _ now: Int64) {
+    private func complete(_ delivery: Int64, of i: Int, _ how: Settlements.Settlement, _ now: Int64) {
         let position = queues[i].queue.position(of: delivery) ?? 0
         let known = queues[i].queue.attempts[position]
         let isRedrive = queues[i].queue.isRedrive(delivery: delivery)
         guard queues[i].queue.settle(delivery, now: now) else { return }
-        causes[delivery] = nil
+        settlements.close(delivery)
         clear(position, i)
         queues[i].isDirty = true
         switch how {
@@ -201,7 +197,7 @@ extension PluginSession {
                 bury(i, position, code, message, attempts: attempts, first: known?.first ?? 0)
             }
         }
-        trimRoute()
+        settlements.trim(queues)
     }
 
     func bury(
@@ -209,7 +205,7 @@ extension PluginSession {
     ) {
         let unixNow = environment.unixNow()
         let (code, message) = (log.mask(code, limit: 64), log.mask(message, limit: 1024))
-        letters.append(
+        cursorWriter.add(
             .init(
                 id: queues[queue].id, position: position, code: code, message: message, attempts: attempts,
                 first: first > 0 ? first : unixNow, last: unixNow))
@@ -218,7 +214,7 @@ extension PluginSession {
     }
 
     private func take(_ retry: PluginMessage.Retry, _ now: Int64) {
-        guard let i = queue(of: retry.delivery) else { return ignore("retry", retry.delivery, now) }
+        guard let i = settlements.queue(of: retry.delivery) else { return ignore("retry", retry.delivery, now) }
         let attempt = queues[i].queue.countedAttempts(retry.delivery)
         let position = queues[i].queue.position(of: retry.delivery)
         let wait = retry.afterMs ?? RetryDelay.milliseconds(attempt: attempt, random: environment.random())
@@ -234,63 +230,47 @@ extension PluginSession {
             through = void
             bury(i, position, attempts.code, attempts.message, attempts: attempts.deliveries, first: attempts.first)
         }
-        causes[retry.delivery] = nil
+        settlements.close(retry.delivery)
         if let position { clear(position, i) }
         queues[i].isDirty = true
         if let through { send(.voided(delivery: retry.delivery, through: through)) }
-        trimRoute()
-    }
-
-    private func trimRoute() {
-        while let first = route.first {
-            if let oldest = queues[Int(first)].queue.firstDelivery, oldest <= routeBase { return }
-            route.removeFirst()
-            // Of a void delivery: what it caused is counted until it can cause nothing more.
-            if !causes.isEmpty, causes[routeBase]?.open == 0 { causes[routeBase] = nil }
-            routeBase += 1
-        }
+        settlements.trim(queues)
     }
 
     // MARK: Commands
 
     private func take(_ command: PluginMessage.Command, _ now: Int64) {
         guard case .working = phase else { return strike("command", "'command' before 'start'", now) }
-        var order = CommandDesk.Order(command: command)
+        var order = CommandSubmitter.Order(command: command)
         if replay != nil {
             order.refusal = CommandError(.replay, "a replay takes no commands")
         } else if let delivery = command.cause {
-            if let i = queue(of: delivery), let position = queues[i].queue.position(of: delivery) {
-                let known = causes[delivery] ?? (0, 0)
-                causes[delivery] = (known.ordinal + 1, known.open + 1)
-                if known.open == 0 { queues[i].queue.awaitCommands(of: delivery, now: now) }
+            if let i = settlements.queue(of: delivery), let position = queues[i].queue.position(of: delivery) {
+                let (ordinal, isOnlyOpen) = settlements.addCommand(of: delivery)
+                if isOnlyOpen { queues[i].queue.awaitCommands(of: delivery, now: now) }
                 order.cause = .init(
-                    queue: queues[i].id.queue, position: position, ordinal: known.ordinal,
+                    queue: queues[i].id.queue, position: position, ordinal: ordinal,
                     isHistory: position <= queues[i].bornAt)
             } else {
                 order.refusal = CommandError(
                     .invalidCommand, "'cause' is not an unsettled delivery", field: "cause")
             }
         }
-        if unanswered == 0 { undecidedSince = now }
-        emitted += 1
+        settlements.emit(now: now)
         orders.append(order)
     }
 
-    func take(_ outcomes: [CommandDesk.Outcome], _ now: Int64) {
+    func take(_ outcomes: [CommandSubmitter.Outcome], _ now: Int64) {
         for outcome in outcomes {
-            decided += 1
             answers += HostMessage.result(.init(id: outcome.id, outcome: outcome.result)).line
             answers.append(0x0A)
-            guard let delivery = outcome.cause, let known = causes[delivery] else { continue }
-            // One that left the table meanwhile is named no more.
-            let isKept = known.open > 1 || delivery >= routeBase
-            causes[delivery] = isKept ? (known.ordinal, known.open - 1) : nil
-            if known.open == 1, let i = queue(of: delivery) { queues[i].queue.commandsDecided(of: delivery, now: now) }
-            if known.open == 1, let how = deferred.removeValue(forKey: delivery), let i = queue(of: delivery) {
-                complete(delivery, of: i, how, now)
-            }
+            guard let (delivery, settlement) = settlements.decide(cause: outcome.cause),
+                let i = settlements.queue(of: delivery)
+            else { continue }
+            queues[i].queue.commandsDecided(of: delivery, now: now)
+            if let settlement { complete(delivery, of: i, settlement, now) }
         }
-        undecidedSince = unanswered > 0 ? now : nil
+        settlements.renewWait(now: now)
         applyStates(now)
         resumeReading(now)
     }

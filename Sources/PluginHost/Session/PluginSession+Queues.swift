@@ -26,7 +26,7 @@ extension PluginSession {
 
     /// Acts on what was asked for by `queues`.
     func changeQueues(_ now: Int64) async {
-        while !askedQueues.isEmpty, !isSaving, !isDraining, shutdown == nil {
+        while !askedQueues.isEmpty, !cursorWriter.isSaving, !isDraining, shutdown == nil {
             await change(to: askedQueues.removeFirst(), now)
         }
     }
@@ -63,7 +63,7 @@ extension PluginSession {
     private func dropQueues(but kept: Set<String>, of wanted: Set<String>, _ now: Int64) async throws {
         let unixNow = environment.unixNow()
         let dropped = queues.indices.filter { queues[$0].droppedAt == nil && !kept.contains(queues[$0].id.queue) }
-        var changes: [CursorSaver.Change] = []
+        var changes: [CursorStore.Change] = []
         for i in dropped {
             var change = queues[i].change(unixNow: unixNow, now: now)
             // One that only changed goes on at once from where it stands.
@@ -72,8 +72,10 @@ extension PluginSession {
             earlier[queues[i].id.queue] = queues[i].queue.openAttempts
         }
         if changes.isEmpty { return }
-        if case .failed(let why) = await saver.save(changes, letters) { throw Refusal(.tryLater(why)) }
-        letters = []
+        if case .failed(let why) = await store.save(changes, cursorWriter.deadLetters) {
+            throw Refusal(.tryLater(why))
+        }
+        cursorWriter.storedDeadLetters()
         for i in dropped { queues[i].drop(at: unixNow) }
     }
 

@@ -11,7 +11,9 @@ extension PluginSession {
     }
 
     /// Whether more of the plugin may wait for the log.
-    private var hasRoom: Bool { unanswered < Wire.commandsInFlight && heldStates.bytes < Limit.heldStates }
+    private var hasRoom: Bool {
+        settlements.unanswered < Wire.commandsInFlight && settlements.stateBytes < Limit.heldStates
+    }
 
     /// Reads on, if that was paused and what it was paused for is over.
     func resumeReading(_ now: Int64) {

@@ -73,7 +73,7 @@ extension PluginSession {
     /// Notes a message about a delivery that cannot be settled. Where that was settled before, is void or went with its
     /// queue the plugin could not know; where there never was one of that number, it waits in vain.
     func ignore(_ message: String, _ delivery: Int64, _ now: Int64) {
-        if delivery > 0, delivery < nextDelivery { return ignore() }
+        if delivery > 0, delivery < settlements.nextDelivery { return ignore() }
         refuse(message, "there was no delivery \(delivery)", delivery: delivery, now)
     }
 
@@ -96,15 +96,15 @@ extension PluginSession {
 
     /// Has the operator see that commands wait for the log: the plugin may do nothing else meanwhile.
     func noteWaitingCommands(_ now: Int64) {
-        let isLong = undecidedSince.map { now - $0 >= Limit.commandsWait } ?? false
+        let isLong = settlements.undecidedSince.map { now - $0 >= Limit.commandsWait } ?? false
         let trouble = "commands are waiting for the log, which cannot be written; see the server's log"
         view.commandTrouble = isLong ? trouble : nil
     }
 }
 
-extension Supervisor.End {
+extension RestartPolicy.End {
     /// The same with another reason; reasons may quote the plugin, and then its secrets.
-    func mapReason(_ change: (String) -> String) -> Supervisor.End {
+    func mapReason(_ change: (String) -> String) -> RestartPolicy.End {
         switch self {
         case .drained, .stopped: self
         case .crashed(let reason): .crashed(change(reason))

@@ -7,9 +7,9 @@ import PluginWire
 extension PluginSession {
     /// Why a `ready` is not taken.
     struct Refusal: Error {
-        var end: Supervisor.End
+        var end: RestartPolicy.End
         init(_ reason: String) { end = .failed(reason) }
-        init(_ end: Supervisor.End) { self.end = end }
+        init(_ end: RestartPolicy.End) { self.end = end }
     }
 
     func take(_ ready: PluginMessage.Ready, _ now: Int64) async {

@@ -1,13 +1,12 @@
 import CrowbarCore
-import DequeModule
 import JSONBytes
 import Logging
 import PluginWire
 import Synchronization
 import SystemPackage
 
-/// One life of a plugin's process, from `hello` to its end. One task owns all of the state here and handles what comes
-/// into the mailbox, one thing after the other; reading, writing, storing and deciding run beside it.
+/// One conversation with one plugin process, from `hello` to its end. One task owns the state and handles the mailbox's
+/// inputs one after another. Reading, writing, storing and submitting run beside it.
 final class PluginSession {
     /// The limits of a session besides those of its ``SessionClock``; waits in milliseconds.
     enum Limit {
@@ -18,30 +17,50 @@ final class PluginSession {
         static let heldStates = 1 << 20
         /// How long commands may still be decided after the process has ended.
         static let lastCommands: Int64 = 5_000
-        /// How long what is left in the pipes is waited for after the launcher has ended.
+        /// How long the rest of the pipes is read after the launcher has ended.
         static let lastOutput: Int64 = 2_000
-        /// Between two looks at a launcher whose end nothing tells of.
+        /// Interval of polling a launcher whose end is not signalled.
         static let endLook: Int64 = 1_000
-        /// Between two looks at a process that should have ended.
+        /// Interval of polling a process that should have ended.
         static let endPoll: Int64 = 20
-        static let publish: Int64 = 100
-        /// How long commands wait for the log before the operator is shown that.
+        /// How long commands wait for the log before the status shows it.
         static let commandsWait: Int64 = 5_000
-        /// Reasons that a plugin gives for its end.
+        /// Reasons for its end that are kept of a plugin.
         static let problems = 100
+    }
+
+    /// What a session is for.
+    enum Purpose {
+        /// Follows the log. A held session waits after `ready` until it is released.
+        case live(isHeld: Bool)
+        /// Delivers a part of the log again.
+        case replay(ReplayPlan)
+        /// Asks the plugin for its queues before a replay, and delivers nothing.
+        case survey
+        /// Asks the plugin whether its configuration is correct.
+        case check
+
+        /// The purpose as `hello` names it.
+        var hello: HostMessage.Hello.Purpose {
+            switch self {
+            case .live: .live
+            case .replay, .survey: .replay
+            case .check: .check
+            }
+        }
     }
 
     enum Phase {
         case awaitingReady
-        /// It is ready, and another process of this plugin is still at work.
+        /// It is ready, and another process of this plugin still works.
         case held(PluginMessage.Ready)
         case working
         case ending
     }
 
-    /// What is left of a session for the next one and for the supervisor.
+    /// The result of a session, for the next one and for the supervisor.
     struct Report: Sendable {
-        var end: Supervisor.End
+        var end: RestartPolicy.End
         var madeProgress: Bool
         /// What was open, by queue: deliveries made so far.
         var attempts: [String: [Int64: DeliveryQueue.Attempts]]
@@ -59,21 +78,20 @@ final class PluginSession {
     let environment: HostEnvironment
     let config: JSON
     let log: PluginLog
-    let board: SessionBoard
     let plan: LaunchPlan
     let purpose: HostMessage.Hello.Purpose
     var earlier: [String: [Int64: DeliveryQueue.Attempts]]
     /// Whether it waits after `ready` until it is released.
-    var isHeld = false
-    /// Tells the plugin's runtime what concerns it.
-    var tell: @Sendable (News) -> Void = { _ in }
+    var isHeld: Bool
+    /// Reports to the plugin's supervisor.
+    let tell: @Sendable (News) -> Void
 
     let mailbox: Mailbox
-    /// Looks at the pipes and runs the session.
+    /// Polls the pipes and runs the session.
     let poller = Poller.next()
-    let outgoing: Outgoing
-    let desk: CommandDesk
-    let saver: CursorSaver
+    let outgoing: PipeWriter
+    let submitter: CommandSubmitter
+    let store: CursorStore
     let reader: LogReader
     let alarm: Alarm
 
@@ -82,16 +100,16 @@ final class PluginSession {
     var output: PipeReader?
     var shutdown: Shutdown?
     /// Why the host ends this session, or what the plugin said of its own end.
-    var end: Supervisor.End?
+    var end: RestartPolicy.End?
     var problems: [String] = []
-    /// The channels that its commands go to, as its `ready` says of no single queue.
+    /// The channels that its commands go to, as far as `ready` names them for no single queue.
     var writes: [String] = []
     /// The channels that its queues name, by queue.
     var namedChannels: [String: [String]] = [:]
     var isDraining = false
-    /// The operator holds deliveries back.
+    /// The operator paused all deliveries.
     var isPaused = false
-    /// The same of single queues.
+    /// Queues that the operator paused.
     var pausedQueues: Set<String> = []
     /// The queues that its `ready` asked for, and whether it named them itself.
     var requested: (queues: [Specification], isNamed: Bool)?
@@ -108,8 +126,8 @@ final class PluginSession {
     /// Finds what outlives the launcher.
     var remnants = Remnants()
     var pipesWereCut = false
-    var view = SessionBoard.View()
-    var lastPublish: Int64 = 0
+    var view = SessionStatus.View()
+    var publisher: StatusPublisher
 
     var splitter = LineSplitter()
     var clock: SessionClock
@@ -119,88 +137,63 @@ final class PluginSession {
     var isReadingPaused = false
     /// What the pipe had taken when reading was paused because too much waits for it, and since when it took no more.
     var deafness: (taken: Int, since: Int64)?
-    /// Commands that came so far, and how many of them are decided.
-    var emitted: Int64 = 0
-    var decided: Int64 = 0
-    var unanswered: Int { Int(emitted - decided) }
-    /// Since when none of those that are not decided was, while there are any.
-    var undecidedSince: Int64?
-    var orders: [CommandDesk.Order] = []
-    /// What became of commands, until it is written: behind the events, which somebody waits for.
+    var orders: [CommandSubmitter.Order] = []
+    /// Command results not yet written. Sent after events, which are latency-critical.
     var answers: [UInt8] = []
 
     var queues: [QueueRunner] = []
-    var publishedQueues = 0
     var isPipelined = false
-    /// What the plugin said last of its queues, until it is acted upon.
-    /// What the plugin answers of the operator's questions, and those that wait.
+    /// The kinds of questions that the plugin answers, and those that wait for an answer.
     var answerable: Set<String> = []
     var questions: [Int: Question] = [:]
     var asked = 0
+    /// Changes of its queues that the plugin asked for and that are not applied yet.
     var askedQueues: [[PluginMessage.Queue]] = []
-    var nextDelivery: Int64 = 1
-    /// Which queue each delivery from `routeBase` on belongs to.
-    var route: Deque<Int32> = []
-    var routeBase: Int64 = 1
-    /// Commands of a delivery: how many came, and how many are not decided.
-    var causes: [Int64: (ordinal: Int, open: Int)] = [:]
-    /// Settlements that wait for their commands.
-    var deferred: [Int64: Settlement] = [:]
-    /// States that wait for all commands before them.
-    var heldStates = HeldStates()
-    var isReading = false
-    /// A page that was read before any queue wanted it, and the position behind which it was read.
-    var ahead: (page: LogPage, after: Int64)?
-    /// Behind which position a page was read ahead last.
-    var lastAhead: Int64 = -1
-    /// The last read was, or was meant to be, of a parked lane.
-    var wasLane = false
-    var grewWhileReading = false
-    var readRetry: Int64?
-    var letters: [CursorSaver.Letter] = []
-    var lettersUnderSave: [CursorSaver.Letter] = []
-    var isSaving = false
-    /// Nothing goes out while what is settled cannot be stored.
-    var saveFailed = false
-    var nextSave: Int64 = 0
+    var settlements = Settlements()
+    var feed = LogFeed()
+    var cursorWriter = CursorWriter()
     /// Its part in a replay.
-    var replay: ReplayCourse?
-    /// Events that may be what brings the plugin down: while there are any, one event at a time goes out.
-    var suspects: PoisonWatch.Events = [:]
-    /// The queue whose turn it is then.
-    var nextIsolated = 0
-    /// It is at work in the command phase.
+    var replay: ReplayState?
+    var isolation: Isolation
+    /// It works in the command phase.
     var isChecker = false
     /// Checks that it answered.
     var verdicts: Int64 = 0
-    var rates: [(time: Int64, settlements: [Int64])] = []
 
-    /// How a delivery is to be settled.
-    enum Settlement {
-        case ack(state: [UInt8]?)
-        case reject(code: String, message: String, deadLetter: Bool)
-
-        /// Whether it ends as a dead letter.
-        var isDeadLetter: Bool { if case .reject(_, _, let deadLetter) = self { deadLetter } else { false } }
-    }
-
+    /// - Parameters:
+    ///   - status: Shows the operator how the session is.
+    ///   - earlier: Deliveries that earlier processes made of open events, by queue.
+    ///   - suspects: Events that may be what crashes the plugin.
+    ///   - tell: Receives what concerns the plugin's supervisor.
     init(
-        manifest: Manifest, environment: HostEnvironment, config: JSON, log: PluginLog, board: SessionBoard,
-        plan: LaunchPlan, purpose: HostMessage.Hello.Purpose, mailbox: Mailbox,
-        earlier: [String: [Int64: DeliveryQueue.Attempts]]
+        manifest: Manifest, environment: HostEnvironment, config: JSON, log: PluginLog, status: SessionStatus,
+        plan: LaunchPlan, purpose: Purpose, mailbox: Mailbox,
+        earlier: [String: [Int64: DeliveryQueue.Attempts]], suspects: PoisonWatch.Events,
+        tell: @escaping @Sendable (News) -> Void
     ) {
         self.manifest = manifest
         self.environment = environment
         self.config = config
         self.log = log
-        self.board = board
         self.plan = plan
-        self.purpose = purpose
+        self.purpose = purpose.hello
         self.mailbox = mailbox
         self.earlier = earlier
-        outgoing = Outgoing(poller)
-        desk = CommandDesk(policy: CommandPolicy(manifest), environment: environment) { mailbox.post(.decided($0)) }
-        saver = CursorSaver(environment: environment)
+        self.tell = tell
+        isHeld =
+            switch purpose {
+            case .live(let isHeld): isHeld
+            case .survey: true
+            case .replay, .check: false
+            }
+        replay = if case .replay(let plan) = purpose { ReplayState(plan) } else { nil }
+        isolation = Isolation(suspects)
+        publisher = StatusPublisher(status)
+        outgoing = PipeWriter(poller)
+        submitter = CommandSubmitter(policy: CommandPolicy(manifest), environment: environment) {
+            mailbox.post(.decided($0))
+        }
+        store = CursorStore(environment: environment)
         reader = LogReader(log: environment.log)
         alarm = Alarm { mailbox.post(.alarm) }
         clock = SessionClock(limits: environment.sessionLimits, now: environment.now())
@@ -221,13 +214,13 @@ final class PluginSession {
             let how = await process.reap()
             let launcher = process.takeReport()
             if !launcher.hasEndedAll { await endRemnants(how) }
-            board.clear()
+            publisher.clear()
             return await report(how, launcher.reason.map { log.mask($0, limit: 2048) })
         } catch {
             let reason = "cannot start '\(plan.launcher)': \(error)"
             return Report(
                 end: SystemShortage.isCause(of: error.rawValue) ? .notStarted(reason) : .failed(reason),
-                madeProgress: false, attempts: earlier, suspects: suspects)
+                madeProgress: false, attempts: earlier, suspects: isolation.suspects)
         }
     }
 
@@ -235,13 +228,13 @@ final class PluginSession {
         self.process = process
         watchEnd(process)
         view.pid = process.pid
-        let (mailbox, desk, saver, reader) = (mailbox, desk, saver, reader)
+        let (mailbox, submitter, store, reader) = (mailbox, submitter, store, reader)
         let lines = ErrorLines(log: log)
         let errors = PipeReader(process.errors, poller, isPaced: false, take: lines.feed, onEnd: lines.finish)
         let output = PipeReader(
             process.output, poller, isPaced: true, isQuick: true,
             take: { bytes in
-                desk.foresee(bytes)
+                submitter.foresee(bytes)
                 mailbox.post(.output(bytes))
             }, onEnd: { mailbox.post(.outputEnded) })
         self.output = output
@@ -250,8 +243,8 @@ final class PluginSession {
             .init(onRoom: { mailbox.post(.room) }, onBroken: { mailbox.post(.inputBroken) }))
         let wake = environment.log.growth.subscribe { mailbox.post(.logGrew) }
         await withTaskGroup(of: Void.self) { group in
-            group.addTask { await desk.run() }
-            group.addTask { await saver.run { mailbox.post(.saved($0)) } }
+            group.addTask { await submitter.run() }
+            group.addTask { await store.run { mailbox.post(.saved($0)) } }
             group.addTask { await reader.run(mailbox) }
             send(
                 .hello(
@@ -261,8 +254,8 @@ final class PluginSession {
                         dataDir: plan.folder)))
             await loop()
             outgoing.cut()
-            desk.close()
-            saver.close()
+            submitter.close()
+            store.close()
             reader.close()
             group.cancelAll()
         }
@@ -298,30 +291,28 @@ final class PluginSession {
         case .inputBroken, .room: resumeReading(now)
         case .alarm: break
         case .logGrew:
-            grewWhileReading = isReading
-            for i in queues.indices { queues[i].isAtEnd = false }
+            feed.logGrew(&queues)
         case .page(let page, let after):
             view.logTrouble = nil
-            takePage(page, after)
+            feed.received(page, after: after, &queues)
         case .fetched(let page, let queue):
             view.logTrouble = nil
-            takeFetched(page, queue, now)
+            deliverFetched(page, queue, now)
         case .lane(let page, let key, let through, let queue):
             view.logTrouble = nil
-            takeLane(page, key, through, queue)
+            applyLane(page, key, through, queue)
         case .redrive(let letters): redrive(letters)
         case .readFailed(let why):
-            isReading = false
-            for i in queues.indices { queues[i].queue.failedToRead() }
-            readRetry = now + CursorSaver.failedInterval
-            view.logTrouble = "the log could not be read, trying again in a second: \(why)"
-            log.note(.error, "the log could not be read, trying again in a second: \(why)")
+            feed.failed(retryAt: now + CursorStore.failedInterval, &queues)
+            let trouble = "the log could not be read, trying again in a second: \(why)"
+            view.logTrouble = trouble
+            log.note(.error, trouble)
         case .decided(let outcomes): take(outcomes, now)
-        case .saved(let outcome): take(outcome, now)
+        case .saved(let outcome): apply(outcome, now)
         case .drain(let why): drain(why, now)
         case .exceeded(let why): kill(.failed(why), now)
         case .release(let earlier, let suspects):
-            self.suspects = suspects
+            isolation = Isolation(suspects)
             await release(earlier, now)
         case .configure(let secrets): configure(secrets, now)
         case .pause(let isPaused): pause(isPaused, now)
@@ -352,7 +343,7 @@ final class PluginSession {
     }
 
     /// Ends the process by force, for a reason that the operator is shown.
-    func kill(_ end: Supervisor.End, _ now: Int64) {
+    func kill(_ end: RestartPolicy.End, _ now: Int64) {
         if self.end == nil || self.end == .stopped { self.end = end.mapReason { log.mask($0, limit: 2048) } }
         phase = .ending
         shutdown = .killing(now: now)
@@ -363,7 +354,7 @@ final class PluginSession {
         let reason =
             how.text + (log.lastLine.isEmpty ? "" : "; its last line: \(log.lastLine.prefix(300))")
             + LimitHint.text(manifest, how, lastLine: log.lastLine)
-        let outcome: Supervisor.End
+        let outcome: RestartPolicy.End
         if let launchFailure, launchFailure.hasPrefix(PluginProcess.limitMark) {
             outcome = .crashed("killed for a limit: \(launchFailure.dropFirst(PluginProcess.limitMark.count))")
         } else if let launchFailure {
@@ -391,6 +382,6 @@ final class PluginSession {
         for queue in queues { attempts[queue.id.queue] = queue.queue.openAttempts }
         return Report(
             end: outcome, madeProgress: verdicts > 0 || queues.contains { $0.queue.settlements > 0 },
-            attempts: attempts, held: held, suspects: suspects, problems: problems, channels: namedChannels)
+            attempts: attempts, held: held, suspects: isolation.suspects, problems: problems, channels: namedChannels)
     }
 }

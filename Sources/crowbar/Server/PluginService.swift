@@ -16,7 +16,7 @@ struct PluginService: Service {
     /// Reads the manifests. What is wrong with one is that plugin's own trouble; the rest run.
     /// - Throws: ``Refusal`` where the folder of manifests is there and cannot be read.
     init(
-        _ configuration: Configuration, _ stores: Stores, _ ingest: Ingest, _ checks: CheckDesk, _ logger: Logger
+        _ configuration: Configuration, _ stores: Stores, _ ingest: Ingest, _ checks: CheckCoordinator, _ logger: Logger
     ) throws {
         var environment = Self.environment(
             log: stores.log, store: stores.host, ingest: ingest, checks: checks,
@@ -152,7 +152,8 @@ struct PluginService: Service {
     }
 
     private static func environment(
-        log: any EventLog, store: any HostStore, ingest: Ingest, checks: CheckDesk = CheckDesk(now: Clock.monotonic),
+        log: any EventLog, store: any HostStore, ingest: Ingest,
+        checks: CheckCoordinator = CheckCoordinator(now: Clock.monotonic),
         dataFolder: String, isolation: PluginIsolation, logger: Logger
     ) -> HostEnvironment {
         let variables = Self.variables

@@ -31,7 +31,7 @@ struct Server {
         let socket = configuration.data + "/" + ControlFiles.socket
         try checkPlaces(socket: socket, end)
         let stores = try openStores(logger)
-        let checks = CheckDesk(now: Clock.monotonic)
+        let checks = CheckCoordinator(now: Clock.monotonic)
         let ingest = stores.makeIngest(checks: checks.checks) { [logger] in
             logger.error("an append failed; nothing of it was stored", metadata: ["error": "\($0)"])
         }
