@@ -234,6 +234,8 @@ final class APIResponder: Sendable {
                 AuditLine(
                     time: configuration.now(), userId: door.isCommandLine ? AuditLine.commandLine : user,
                     address: door.isCommandLine ? "local" : address, action: call.action, target: call.target))
+        } catch let failure as ActionFailure {
+            throw failure
         } catch {
             configuration.logger.error("the audit log cannot be written", metadata: ["error": "\(error)"])
             throw APIFailure(.unavailable, "the audit log cannot be written, so nothing was done; see the server's log")

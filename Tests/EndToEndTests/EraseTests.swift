@@ -107,7 +107,7 @@ import Testing
         #expect(last.status == 1 && last.error.contains("last enabled admin"), "\(last.error)")
         if !isRunning { server = try #require(folder.serve()) }
         defer { end(server.pid) }
-        #expect(folder.crowbar("user", "show", "ann").output.contains("disabled"))
+        #expect(folder.crowbar("user", "show", "ann").output.contains("erased"))
         #expect(!folder.crowbar("token", "list").output.contains("ann"))
         let all = events(folder).map { String(decoding: $0.bytes, as: UTF8.self) }
         #expect(all.contains { $0.contains("marlin") })

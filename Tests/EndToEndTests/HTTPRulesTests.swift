@@ -24,7 +24,7 @@ import Testing
     func whatIsWrongIsNamed(_ line: String, _ expected: String?) {
         let folder = CommandLineFolder()
         folder.makeFolder("plugins.d")
-        folder.write("crowbar.toml", "[http]\n\(line)\n")
+        folder.write("crowbar.toml", "[http]\n\(line)\nlisten = \"127.0.0.1:0\"\n")
         let check = folder.crowbar("check")
         #expect(check.status == (expected == nil ? 0 : 1), "\(check.error)")
         if let expected { #expect(check.error.contains(expected), "\(check.error)") }

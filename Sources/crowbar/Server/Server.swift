@@ -130,7 +130,7 @@ struct Server {
             markers: stores.markers.map { ReadMarkers(log: stores.log, markers: $0) },
             hook: { try accounts.hook(forTokenHash: $0).map { IncomingHook($0) } },
             anonymousRead: configuration.anonymousRead, rates: rates, now: Clock.milliseconds, logger: logger)
-        api.audit = accounts
+        api.audit = ExplainedAudit(accounts: accounts)
         return api
     }
 
