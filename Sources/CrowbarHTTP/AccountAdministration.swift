@@ -1,4 +1,5 @@
-/// What admins and the command line see and change of users and their tokens. Each answers with JSON and throws a `CommandError`
+/// What admins and the command line see and change of users and their tokens. Each answers with JSON and throws a
+/// `CommandError`
 /// where it is refused. No answer holds a token or its hash.
 public struct AccountAdministration: Sendable {
     /// Entries of a page at most, and where the caller does not say.

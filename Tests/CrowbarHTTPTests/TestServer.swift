@@ -10,8 +10,8 @@ import OpenID
 
 /// A listening server on a log in a folder of its own, with the users alice (admin: `root`), bob and carol.
 struct TestServer: Sendable {
-    /// Tokens by name: `alice` and `bob` may send and read, `root` is the admin's, `console` the admin's session, `reader` may read only, `sender`
-    /// send only (both bob's).
+    /// Tokens by name: `alice` and `bob` may send and read, `root` is the admin's, `console` the admin's session,
+    /// `reader` may read only, `sender` send only (both bob's).
     static let tokens: [String: Principal] = [
         "alice": Principal(userId: "alice", scopes: [.commands, .read]),
         "bob": Principal(userId: "bob", scopes: [.commands, .read]),

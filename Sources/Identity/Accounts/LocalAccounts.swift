@@ -4,8 +4,8 @@ import Synchronization
 
 /// What people do with local accounts: register, sign in and out, change passwords, manage their tokens.
 ///
-/// It knows no HTTP. Refusals are ``CommandError``, or ``FailureLimits/Refusal`` for too many attempts; other errors are
-/// failures of a store.
+/// It knows no HTTP. Refusals are ``CommandError``, or ``FailureLimits/Refusal`` for too many attempts; other errors
+/// are failures of a store.
 public final class LocalAccounts: Sendable {
     /// Limits.
     public enum Limit {

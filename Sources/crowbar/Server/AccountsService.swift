@@ -4,8 +4,8 @@ import Identity
 import Logging
 import ServiceLifecycle
 
-/// Looks after the accounts: ends registrations that a crash or a failure left pending, removes what is over, and writes
-/// when tokens were last used, so that no call waits for it.
+/// Looks after the accounts: ends registrations that a crash or a failure left pending, removes what is over, and
+/// writes when tokens were last used, so that no call waits for it.
 struct AccountsService: Service {
     /// Seconds between two rounds.
     private static let interval = 60

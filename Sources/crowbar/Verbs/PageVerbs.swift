@@ -90,8 +90,8 @@ enum PageExport {
         return files + [("config.json", Array("{\"api\":\"\(api)\"}\n".utf8)), ("index.html", index)]
     }
 
-    /// Adds the policy that `crowbar serve` sends as a header, with the API's origin. `frame-ancestors` works in a header
-    /// only.
+    /// Adds the policy that `crowbar serve` sends as a header, with the API's origin. `frame-ancestors` works in a
+    /// header only.
     private static func withPolicy(_ index: String, api: String) -> String {
         let policy =
             "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -106,7 +106,8 @@ enum PageExport {
             """
     }
 
-    /// An origin without its final slash; nil for another text. Only characters that are safe in JSON, HTML and a policy.
+    /// An origin without its final slash; nil for another text. Only characters that are safe in JSON,
+    /// HTML and a policy.
     static func origin(_ text: String) -> String? {
         let text = text.hasSuffix("/") ? String(text.dropLast()) : text
         guard let scheme = ["https://", "http://"].first(where: { text.hasPrefix($0) }) else { return nil }
