@@ -14,6 +14,8 @@ public enum AccountFailure: Error, Sendable, Equatable, CustomStringConvertible 
     case accountPending(String)
     /// That token's hash is stored already.
     case tokenExists
+    /// The password was changed, or the session ended, after they were verified.
+    case passwordChanged
     /// There is a hook of that name.
     case hookExists(String)
     /// Without that account there would be no enabled admin.
@@ -46,6 +48,7 @@ public enum AccountFailure: Error, Sendable, Equatable, CustomStringConvertible 
         case .accountErased(let name): "the user '\(name)' was erased; the account cannot be used again"
         case .accountPending(let name): "the registration of '\(name)' has not ended; try again"
         case .tokenExists: "that token is stored already"
+        case .passwordChanged: "the password was changed, or the session ended, a moment ago; sign in again"
         case .hookExists(let name): "there is a hook '\(name)' already; 'crowbar hooks revoke \(name)' ends it"
         case .lastAdmin(let name):
             "'\(name)' is the last enabled admin; make another user an admin first: 'crowbar user role USER admin'"

@@ -43,6 +43,11 @@ public protocol AccountStore: Sendable {
     /// - Throws: `noAccount`, `accountPending`, `accountDisabled`, `tokenExists`.
     func start(_ session: AccountToken) async throws
 
+    /// Starts a session of a user whose password was verified, if the password is still the same.
+    /// - Parameter passwordHash: The hash that was compared.
+    /// - Throws: As ``start(_:)``; `passwordChanged`.
+    func start(_ session: AccountToken, ifPasswordHashIs passwordHash: String) async throws
+
     /// Stores a machine token.
     /// - Throws: As ``start(_:)``.
     func add(_ token: AccountToken) async throws
@@ -63,9 +68,14 @@ public protocol AccountStore: Sendable {
     /// Whether a user signed in from an address since a time.
     func hasSignedIn(_ userId: String, from address: String, since: Int64) async throws -> Bool
 
-    /// Stores the hash of a new password and ends all sessions but one.
-    /// - Throws: `noAccount`.
-    func setPassword(_ passwordHash: String, of userId: String, except hash: [UInt8]?) async throws
+    /// Stores the hash of a new password, ends all sessions but one, and voids reset links.
+    /// - Parameters:
+    ///   - old: The hash that it replaces.
+    ///   - hash: The session that goes on.
+    /// - Throws: `noAccount`; `passwordChanged` if the password is another one by now, or the session has ended.
+    func setPassword(
+        _ passwordHash: String, of userId: String, replacing old: String, session hash: [UInt8]
+    ) async throws
 
     /// Gives or takes the role of an account whose role the OpenID provider's groups decide about
     /// (``Account/RoleSource/oidc``). A local role stays. The last admin loses the role too: the provider's word

@@ -157,6 +157,7 @@ final class APIResponder: Sendable {
                 throw APIFailure(
                     .notFound, "this server has no OpenID provider; an operator can name one in [auth.oidc]")
             }
+            try PageForm.refuse(request)
             return try await openID.respond(request, address: address())
         case ReadRoute.path:
             guard let reads else { throw Self.unknown(path) }
@@ -182,6 +183,7 @@ final class APIResponder: Sendable {
             }
             if path.hasPrefix(HookRoute.prefix) { return try await hooks.respond(request, path, address: address) }
             if let accounts, !door.isCommandLine, AccountRoutes.handles(path) {
+                try PageForm.refuse(request)
                 return try await accounts.respond(request, path, try query(), address: address)
             }
             guard path.hasPrefix("/api/admin/") else { throw Self.unknown(path) }
@@ -205,8 +207,14 @@ final class APIResponder: Sendable {
         let limit = APIConfiguration.Limit.adminBody
         let body = try await bodies.read(request, upTo: limit, tooLarge: "at most \(limit) bytes")
         request.body = RequestBody(buffer: ByteBuffer(bytes: body.bytes))
-        try await authenticator.refresh(&credential)
+        if request.method == .get {
+            try await authenticator.refresh(&credential)
+        } else {
+            try await authenticator.verify(&credential)
+        }
         try authorize()
+        // Whatever changes accounts, tokens of before are looked up again.
+        defer { if isAboutAccounts, request.method != .get { authenticator.forgetAll() } }
         let (caller, pathText) = (credential, String(path))
         let parameters = Result { try query() }
         let access: @Sendable () async throws -> Access = { [readers, rights] in

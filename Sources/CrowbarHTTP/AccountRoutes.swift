@@ -135,6 +135,7 @@ struct AccountRoutes: Sendable {
     private func changePassword(_ request: Request, _ caller: LocalAccounts.Caller) async throws -> Response {
         var (credential, _) = try await session(request, caller)
         let body = try await fields(request, ["old", "new"], caller)
+        try await authenticator.verify(&credential)
         let hash = try await refresh(&credential)
         try await accounts.changePassword(
             of: credential.principal.userId, from: try body.text("old"), to: try body.text("new"), session: hash,
@@ -155,6 +156,7 @@ struct AccountRoutes: Sendable {
     private func makeToken(_ request: Request, _ caller: LocalAccounts.Caller) async throws -> Response {
         var (credential, _) = try await session(request, caller)
         let body = try await fields(request, ["name", "scopes", "expires"], caller)
+        try await authenticator.verify(&credential)
         _ = try await refresh(&credential)
         let lifetime = try body.lifetime("expires", within: Self.tokenLifetimes)
         let token = try await accounts.makeToken(

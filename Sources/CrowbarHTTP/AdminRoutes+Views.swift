@@ -13,7 +13,10 @@ extension AdminRoutes {
             guard parts.count > 1 else {
                 try APIResponder.expect(.get, request, path)
                 try query.refuseUnknown(knowing: ["sizes"])
-                let summaries = try await views.summaries(withSizes: query["sizes"] != "false")
+                guard let hasSizes = ["true": true, "false": false][query["sizes"] ?? "true"] else {
+                    throw APIFailure(.invalidCommand, "'sizes' is true or false", field: "sizes")
+                }
+                let summaries = try await views.summaries(withSizes: hasSizes)
                 return .json(Self.json(summaries, views.publishing.statuses))
             }
             guard parts.last == "rebuild" else { throw APIResponder.unknown(path) }

@@ -25,7 +25,7 @@ struct AuditedCall: Equatable {
         let object = try? JSONObject(parsing: body)
         var words = ["\(method.rawValue) \(([parts.first ?? ""] + parts.dropFirst(2)).joined(separator: "/"))"]
         for key in Self.members {
-            if let text = object.flatMap({ Self.scalar($0, key) }) { words.append("\(key)=\(text)") }
+            if let text = object.flatMap({ Self.scalar($0, key) }) { words.append("\(key)=\(Self.word(text))") }
         }
         action = Self.cut(words.joined(separator: " "))
         let named = Self.targets.lazy.compactMap { object?.string($0) }.first
@@ -34,6 +34,18 @@ struct AuditedCall: Equatable {
 
     private static func scalar(_ object: JSONObject, _ key: StaticString) -> String? {
         object.string(key) ?? object.int(key).map { "\($0)" } ?? object.bool(key).map { "\($0)" }
+    }
+
+    /// A value that cannot pass for another word: in quotes unless it is plain.
+    private static func word(_ text: String) -> String {
+        let isPlain = text.utf8.allSatisfy { byte in
+            (0x30...0x3A).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
+                || byte == 0x2D || byte == 0x2E || byte == 0x5F
+        }
+        if isPlain, !text.isEmpty { return text }
+        var json = JSONWriter()
+        json.string(text)
+        return String(decoding: json.bytes, as: UTF8.self)
     }
 
     private static func cut(_ text: String) -> String { String(decoding: text.utf8.prefix(maxText), as: UTF8.self) }

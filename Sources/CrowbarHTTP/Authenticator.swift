@@ -132,13 +132,23 @@ final class Authenticator: Sendable {
         }
     }
 
+    /// Looks a credential's token up in the accounts, whatever is remembered of it: for calls that change who may do
+    /// what, so that a person whose rights have just ended cannot give them back to themselves.
+    /// - Throws: As ``refresh(_:)``.
+    func verify(_ credential: inout Credential) async throws {
+        guard let hash = credential.hash else { return }
+        forget(hash)
+        credential.checked = .min
+        try await refresh(&credential)
+    }
+
     /// Looks a credential's token up again where the last look is ``recheck`` or longer ago, and at its expiry.
     /// - Throws: ``APIFailure`` where the token is no longer good; whatever the look throws where there can be none.
     func refresh(_ credential: inout Credential) async throws {
         guard let hash = credential.hash else { return }
         let now = configuration.now()
         let isOver = credential.expires.map { $0 <= now } ?? false
-        if !isOver, now >= credential.checked, now - credential.checked < recheck { return }
+        if !isOver, credential.checked != .min, now >= credential.checked, now - credential.checked < recheck { return }
         guard !isOver, let principal = try await look(credential, hash, now) else {
             throw APIFailure(
                 .unauthorized, "the token has expired or was revoked, or its account was disabled")

@@ -2,6 +2,7 @@ import CrowbarCore
 import Glibc
 import HTTPTypes
 import HummingbirdCore
+import Identity
 import JSONBytes
 import NIOCore
 import OpenID
@@ -182,6 +183,13 @@ struct CommandsRoute: Sendable {
         if actor.utf8.contains(0x2F), !(door.isCommandLine && actor.hasPrefix("cli/")) {
             throw CommandError(
                 .invalidCommand, "ids with '/' belong to plugins and the command line", field: "userId")
+        }
+        if case .registerUser = command.body, !door.isCommandLine,
+            UserIdRule.folded(actor).hasPrefix(UserIdRule.oidcPrefix)
+        {
+            throw CommandError(
+                .invalidCommand, "ids that start with '\(UserIdRule.oidcPrefix)' belong to the OpenID provider's users",
+                field: "userId")
         }
         guard actor == principal.userId || principal.isAdmin else {
             throw CommandError(

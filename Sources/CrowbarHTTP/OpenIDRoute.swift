@@ -36,15 +36,18 @@ final class OpenIDRoute: Sendable {
             code: try Self.text(object, "code"), verifier: try Self.text(object, "verifier"),
             redirectUri: try Self.text(object, "redirectUri"), nonce: try Self.text(object, "nonce"))
         // Each exchange costs the provider a request, so it counts before its end is known.
-        let isBlocked = failures.withLock { $0.isBlocked(key, now: now()) }
+        let isBlocked = failures.withLock { failures in
+            if failures.isBlocked(key, now: now()) { return true }
+            failures.fail(key, now: now())
+            return false
+        }
         if isBlocked {
-            log.warn(.wrongTokens, "too many failed sign-ins from \(address); they get 429 for now")
-            throw APIFailure(.rateLimited, "too many sign-ins from \(address) failed; try again in a second")
+            log.warn(.wrongTokens, "too many sign-ins from \(address); they get 429 for now")
+            throw APIFailure(.rateLimited, "too many sign-ins from \(address); try again in a second")
         }
         do throws(CommandError) {
             return Self.response(try await service.signIn(exchange, address: address))
         } catch {
-            failures.withLock { $0.fail(key, now: now()) }
             throw APIFailure(error)
         }
     }

@@ -5,10 +5,21 @@ import GRDB
 extension AccountsDatabase: AccountStore {
     /// Addresses from which a user signed in that are remembered.
     private static let addresses: Int64 = 32
-    /// How long they are remembered, in milliseconds.
+    /// Revoked machine tokens of a user that are remembered.
+    private static let revokedTokens: Int64 = 100
+    /// How long addresses are remembered, in milliseconds.
     private static let addressMilliseconds: Int64 = 30 * 86_400_000
 
     public func start(_ session: AccountToken) async throws { try await transact { try Self.start($0, session) } }
+
+    public func start(_ session: AccountToken, ifPasswordHashIs passwordHash: String) async throws {
+        try await transact { db in
+            guard try Self.account(db, session.userId)?.passwordHash == passwordHash else {
+                throw Failure.passwordChanged
+            }
+            try Self.start(db, session)
+        }
+    }
 
     public func add(_ token: AccountToken) async throws {
         try await transact { db in
@@ -65,9 +76,14 @@ extension AccountsDatabase: AccountStore {
         }
     }
 
-    public func setPassword(_ passwordHash: String, of userId: String, except hash: [UInt8]?) async throws {
+    public func setPassword(
+        _ passwordHash: String, of userId: String, replacing old: String, session hash: [UInt8]
+    ) async throws {
         try await transact { db in
-            if try Self.account(db, userId) == nil { throw Failure.noAccount(userId) }
+            guard let account = try Self.account(db, userId) else { throw Failure.noAccount(userId) }
+            guard account.passwordHash == old, try Self.isUnrevoked(db, hash, of: userId) else {
+                throw Failure.passwordChanged
+            }
             try Self.setPassword(db, passwordHash, of: userId)
             _ = try Self.endSessions(db, of: userId, except: hash)
         }
@@ -75,6 +91,17 @@ extension AccountsDatabase: AccountStore {
 
     static func setPassword(_ db: Database, _ passwordHash: String, of userId: String) throws {
         try run(db, "UPDATE accounts SET passwordHash = ? WHERE userId = ?", passwordHash, userId)
+        // Whoever was sent one may not be the user who has just proved to know a password.
+        try run(db, "DELETE FROM links WHERE userId = ?", userId)
+    }
+
+    private static func isUnrevoked(_ db: Database, _ hash: [UInt8], of userId: String) throws -> Bool {
+        let rows = try RawStatement(
+            cached: "SELECT 1 FROM tokens WHERE hash = ? AND userId = ? AND revoked = 0", db)
+        defer { rows.reset() }
+        rows.bind(1, blobIfPresent: hash)
+        rows.bind(2, userId)
+        return try rows.step()
     }
 
     /// Makes sure that an account can have tokens.
@@ -139,6 +166,13 @@ extension AccountsDatabase: AccountStore {
         try await transact { db in
             for (sql, time) in [
                 ("DELETE FROM tokens AS t WHERE t.kind = 1 AND NOT (\(Self.isValid))", now),
+                (
+                    """
+                    DELETE FROM tokens AS t WHERE t.kind = 0 AND t.revoked = 1 AND (
+                        SELECT count(*) FROM tokens AS o
+                        WHERE o.userId = t.userId AND o.kind = 0 AND o.revoked = 1 AND o.rowid > t.rowid) >= ?1
+                    """, Self.revokedTokens
+                ),
                 ("DELETE FROM links WHERE expires <= ?1", now), ("DELETE FROM invites WHERE expires <= ?1", now),
                 ("DELETE FROM signIns WHERE time < ?1", now - Self.addressMilliseconds),
                 ("DELETE FROM audit WHERE time < ?1", now - Limit.auditMilliseconds),

@@ -91,11 +91,32 @@ import Testing
         }
         #expect(try [1, 2, 3, 4, 5].map { try works($0) } == [true, false, true, false, true])
         #expect(try accounts.principal(forTokenHash: Self.hash(1), now: Self.now)?.kind == .machineToken)
-        try await accounts.setPassword("$new", of: "ann", except: nil)
-        #expect(try [1, 3, 5].map { try works($0) } == [true, false, true])
+    }
+
+    /// What was verified before a password changed, or a session ended, does not hold after it.
+    @Test func aChangedPasswordEndsWhatTheOldOneBegan() async throws {
+        let accounts = try Self.open(members: "bob")
+        try accounts.add(Account(userId: "ann", isAdmin: false, passwordHash: "$old", created: Self.now))
+        for byte: UInt8 in [2, 3] { try await accounts.start(Self.session(byte), ifPasswordHashIs: "$old") }
+        try await accounts.start(Self.session(5, of: "bob"))
+        try await accounts.revokeToken(id: AccountToken.id(ofHash: Self.hash(2)), of: "ann")
+        let link = AccountLink(hash: Self.hash(7), purpose: .reset(userId: "ann"), expires: Self.now + Self.day)
+        try await accounts.add(link)
+        for (hash, session) in [("$other", Self.hash(3)), ("$old", Self.hash(2)), ("$old", Self.hash(5))] {
+            await #expect(throws: AccountFailure.passwordChanged) {
+                try await accounts.setPassword("$new", of: "ann", replacing: hash, session: session)
+            }
+        }
+        #expect(try await accounts.link(hash: Self.hash(7), now: Self.now) == .reset(userId: "ann"))
+        try await accounts.setPassword("$new", of: "ann", replacing: "$old", session: Self.hash(3))
         #expect(try await accounts.account(of: "ann")?.passwordHash == "$new")
+        #expect(try await accounts.link(hash: Self.hash(7), now: Self.now) == nil, "a link of before is void")
+        #expect(try accounts.principal(forTokenHash: Self.hash(3), now: Self.now) != nil)
+        await #expect(throws: AccountFailure.passwordChanged) {
+            try await accounts.start(Self.session(9), ifPasswordHashIs: "$old")
+        }
         await #expect(throws: AccountFailure.noAccount("cid")) {
-            try await accounts.setPassword("$new", of: "cid", except: nil)
+            try await accounts.setPassword("$new", of: "cid", replacing: "$old", session: Self.hash(3))
         }
     }
 

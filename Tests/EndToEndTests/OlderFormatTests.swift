@@ -21,7 +21,8 @@ import Testing
                 "ALTER TABLE accounts DROP COLUMN pending; ALTER TABLE tokens DROP COLUMN kind;"
                 "ALTER TABLE tokens DROP COLUMN name; ALTER TABLE tokens DROP COLUMN idle;"
                 "ALTER TABLE tokens DROP COLUMN address; DROP TABLE registrations; DROP TABLE identities;"
-                "DROP TABLE invites; DROP TABLE links; DROP TABLE signIns; ALTER TABLE hooks DROP COLUMN kind")]:
+                "DROP TABLE invites; DROP TABLE links; DROP TABLE signIns; ALTER TABLE hooks DROP COLUMN kind;"
+                "ALTER TABLE accounts DROP COLUMN erased; DROP TABLE audit")]:
             db = sqlite3.connect("old/" + name + ".db", isolation_level=None)
             db.executescript(sql)
             db.execute("PRAGMA user_version = %d" % version)

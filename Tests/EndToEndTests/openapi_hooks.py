@@ -202,7 +202,7 @@ def is_valid_text(text, schema):
     while "$ref" in schema:
         schema = resolve(schema["$ref"])
     if schema["type"] == "integer":
-        return text.isascii() and text.isdigit() and schema["minimum"] <= int(text) <= schema["maximum"]
+        return text.isascii() and text.isdigit() and schema["minimum"] <= int(text) <= schema.get("maximum", 2**63 - 1)
     if schema["type"] == "array":
         parts = text.split(",")
         return len(parts) <= schema["maxItems"] and all(is_valid_text(part, schema["items"]) for part in parts)

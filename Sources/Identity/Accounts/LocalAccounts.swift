@@ -185,14 +185,15 @@ public final class LocalAccounts: Sendable {
         try requirePasswords()
         let account = try await store.account(of: userId)
         let isRight = try await isPassword(password, of: account, userId: userId, from: caller)
-        guard isRight, let account else {
+        guard isRight, let account, let passwordHash = account.passwordHash else {
             throw CommandError(.unauthorized, "the user id or the password is wrong")
         }
         if account.isErased || account.isDisabled {
             throw CommandError(.forbidden, "the account is disabled; ask an admin")
         }
         do {
-            return try await sessions.open(userId, .local, address: caller.address, now: now())
+            return try await sessions.open(
+                userId, passwordHash: passwordHash, address: caller.address, now: now())
         } catch let failure as AccountFailure {
             throw Self.error(failure)
         }
@@ -229,13 +230,17 @@ public final class LocalAccounts: Sendable {
         try requirePasswords()
         try Self.check(password: new, field: "new")
         let account = try await store.account(of: userId)
-        if account?.passwordHash == nil {
+        guard let stored = account?.passwordHash else {
             throw CommandError(.forbidden, "the account has no password; ask an admin for a reset link")
         }
         guard try await isPassword(old, of: account, userId: userId, from: caller) else {
             throw CommandError(.forbidden, "the old password is wrong", field: "old")
         }
-        try await store.setPassword(try await hash(new), of: userId, except: session)
+        do {
+            try await store.setPassword(try await hash(new), of: userId, replacing: stored, session: session)
+        } catch let failure as AccountFailure {
+            throw Self.error(failure)
+        }
     }
 
     /// Ends one session, or all of a user.
@@ -311,6 +316,7 @@ public final class LocalAccounts: Sendable {
         case .noToken: CommandError(.notFound, "there is no such token", field: "id")
         case .noAccount(let user): CommandError(.userNotFound, "there is no account '\(user.prefix(128))'")
         case .linkInvalid: linkInvalid
+        case .passwordChanged: CommandError(.unauthorized, "\(failure)")
         default: CommandError(.forbidden, "\(failure)")
         }
     }

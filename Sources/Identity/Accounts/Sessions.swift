@@ -85,11 +85,15 @@ public struct Sessions: Sendable {
                 address: address, now: now))
     }
 
-    /// Starts a session.
-    /// - Throws: ``AccountFailure``: `noAccount`, `accountPending`, `accountDisabled`; what the store throws.
-    public func open(_ userId: String, _ kind: Kind, address: String?, now: Int64) async throws -> OpenedSession {
-        let session = try prepare(userId, kind, address: address, now: now)
-        try await store.start(session.stored)
+    /// Starts a session of a user whose password was verified.
+    /// - Parameter passwordHash: The hash that was compared.
+    /// - Throws: ``AccountFailure``: `noAccount`, `accountPending`, `accountDisabled`, `passwordChanged`; what the store
+    ///   throws.
+    public func open(
+        _ userId: String, passwordHash: String, address: String?, now: Int64
+    ) async throws -> OpenedSession {
+        let session = try prepare(userId, .local, address: address, now: now)
+        try await store.start(session.stored, ifPasswordHashIs: passwordHash)
         return try await opened(session)
     }
 

@@ -22,18 +22,18 @@ struct PluginPlace {
     /// - Throws: ``Refusal``; what was written before is removed.
     func write(_ template: PluginTemplate) throws {
         if access(manifest, F_OK) == 0 { throw taken(manifest) }
-        if mkdir(manifests, 0o777) != 0, errno != EEXIST { throw failed(manifests) }
-        if mkdir(folder, 0o777) != 0 { throw errno == EEXIST ? taken(folder) : failed(folder) }
+        if mkdir(manifests, 0o755) != 0, errno != EEXIST { throw failed(manifests) }
+        if mkdir(folder, 0o755) != 0 { throw errno == EEXIST ? taken(folder) : failed(folder) }
         var written: [String] = []
         do {
             for file in template.files {
                 let path = folder + "/" + file.path
                 written.append(path)
-                try write(file.text, to: path, mode: file.isProgram ? 0o777 : 0o666)
+                try write(file.text, to: path, mode: file.isProgram ? 0o755 : 0o644)
             }
             let draft = manifests + "/." + name + ".new"
             written.append(draft)
-            try write(template.manifest(program: "../\(name)/\(template.program)"), to: draft, mode: 0o666)
+            try write(template.manifest(program: "../\(name)/\(template.program)"), to: draft, mode: 0o644)
             // Unlike a rename it fails if somebody wrote a manifest of the name meanwhile.
             if link(draft, manifest) != 0 { throw errno == EEXIST ? taken(manifest) : failed(manifest) }
             unlink(draft)

@@ -17,7 +17,7 @@ extension Plugins {
                 asked before a command is stored.
                 """)
         @OptionGroup var settings: ConfigurationOption
-        @Argument(help: "The plugin's name: a-z 0-9 _ -") var name: String
+        @Argument(help: "A name: a-z 0-9 _ -") var name: String
         @Option(help: "The language of the program.") var lang: PluginTemplate.Language
         @Option(help: "What the plugin does.") var kind: PluginTemplate.Kind = .sink
 

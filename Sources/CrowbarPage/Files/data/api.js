@@ -34,7 +34,7 @@ export class Api {
     try {
       response = await fetch(this.#base + path, {
         method, body: text, keepalive, signal: AbortSignal.any(signals), cache: 'no-store', referrerPolicy: 'no-referrer',
-        headers: { ...headers, ...this.authorization() },
+        headers: { ...(body !== undefined && { 'Content-Type': 'application/json' }), ...headers, ...this.authorization() },
       });
       data = response.status === 204 ? undefined : parsed(await response.text());
     } catch (error) {
