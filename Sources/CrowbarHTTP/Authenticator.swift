@@ -35,7 +35,8 @@ struct Credential: Sendable {
     /// - Returns: The session's hash.
     func requireSession() throws(APIFailure) -> [UInt8] {
         if let sessionHash { return sessionHash }
-        throw APIFailure(.forbidden, "only a signed-in person may do this; a machine token may not, whatever its scopes")
+        throw APIFailure(
+            .forbidden, "only a signed-in person may do this; a machine token may not, whatever its scopes")
     }
 
     /// Refuses a principal that lacks a scope.

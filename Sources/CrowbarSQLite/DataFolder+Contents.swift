@@ -5,7 +5,8 @@ extension DataFolder {
     /// What the server makes in its data folder, and what file systems and administrators put into folders; also what
     /// stands beside a server that is started in its data folder (`data = "."`).
     private static let ownNames: Set<String> = [
-        "crowbar.lock", "crowbar.sock", "admin.key", "admin.key.new", "setup-link", "setup-link.new", "plugins", "replays", "plugin-users",
+        "crowbar.lock", "crowbar.sock", "admin.key", "admin.key.new", "setup-link", "setup-link.new", "plugins",
+        "replays", "plugin-users",
         "plugin-users.new", "lost+found", "crowbar.toml", "plugins.d",
     ]
     /// The databases beside the log whose loss is one: no server has them without a log, nor a log without them.

@@ -10,7 +10,7 @@ import OpenID
 
 /// A listening server on a log in a folder of its own, with the users alice (admin: `root`), bob and carol.
 struct TestServer: Sendable {
-    /// Tokens by name: `alice` and `bob` may send and read, `root` is the admin's, `reader` may read only, `sender`
+    /// Tokens by name: `alice` and `bob` may send and read, `root` is the admin's, `console` the admin's session, `reader` may read only, `sender`
     /// send only (both bob's).
     static let tokens: [String: Principal] = [
         "alice": Principal(userId: "alice", scopes: [.commands, .read]),
@@ -18,6 +18,7 @@ struct TestServer: Sendable {
         "carol": Principal(userId: "carol", scopes: [.commands, .read]),
         "nobody": Principal(userId: "nobody", scopes: [.commands, .read]),
         "root": Principal(userId: "root", scopes: [.commands, .read, .admin]),
+        "console": Principal(userId: "root", scopes: .all, kind: .session),
         "reader": Principal(userId: "bob", scopes: [.read]),
         "sender": Principal(userId: "bob", scopes: [.commands]),
     ]
@@ -41,6 +42,7 @@ struct TestServer: Sendable {
         rates: CallerRates = CallerRates(),
         openID: (@Sendable (SQLiteLog, Ingest) async throws -> OpenIDService)? = nil,
         now: @escaping @Sendable () -> Int64 = TestServer.now,
+        configure: (inout APIConfiguration) throws -> Void = { _ in },
         _ body: @Sendable @escaping (TestServer) async throws -> Void
     ) async throws {
         var template = Array("/tmp/crowbar-http-XXXXXX".utf8CString)
@@ -81,6 +83,7 @@ struct TestServer: Sendable {
             },
             anonymousRead: anonymousRead, rates: rates, now: now, logger: logger)
         configuration.openID = try await openID?(log, ingest)
+        try configure(&configuration)
         let (ports, found) = AsyncStream.makeStream(of: Int.self)
         let server = APIServer(configuration, address: .tcp(host: "127.0.0.1", port: 0), door: door, rules: rules) {
             found.yield($0 ?? 0)

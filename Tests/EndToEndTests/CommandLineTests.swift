@@ -118,7 +118,7 @@ import Testing
         Wrong(toml: "[http]\nlisten = 'x'", error: "crowbar.toml:2: http.listen: must be HOST:PORT"),
         Wrong(toml: "log = 'nats://x:4222'", error: "crowbar.toml:1: log: a log on NATS is not supported"),
         Wrong(toml: "[http]\ncors = ['*']", error: "crowbar.toml:2: http.cors: '*' allows every page"),
-        Wrong(toml: "[auth]\nregistration = 'open'", error: "crowbar.toml:2: auth.registration: self-registration"),
+        Wrong(toml: "[auth]\nregistration = 'all'", error: "crowbar.toml:2: auth.registration: must be \"open\""),
         Wrong(toml: "[views]\npublish = 'x'", error: "crowbar.toml:2: views.publish: must be an array of tables"),
     ]
 

@@ -51,7 +51,9 @@ import Testing
         "user add": .changes(status: 0), "user role": .changes(status: 0), "user disable": .changes(status: 0),
         "user enable": .changes(status: 0), "token create": .changes(status: 0), "token revoke": .changes(status: 1),
         "user link": .changes(status: 1), "hooks add": .changes(status: 0), "hooks revoke": .changes(status: 1),
-        "erase message": .changes(status: 1), "erase user": .changes(status: 0),
+        "erase message": .changes(status: 1), "erase user": .changes(status: 0), "user erase": .changes(status: 0),
+        "user reset": .changes(status: 0), "invite create": .changes(status: 0), "invite list": .reads,
+        "invite revoke": .changes(status: 1), "setup-link": .changes(status: 1),
     ]
     /// Those that have tests of their own below.
     private static let others: Set = ["serve", "check", "backup"]
@@ -101,11 +103,11 @@ import Testing
                 #expect(versions(folder) == ["1", "2", "3"], "\(name)")
             case .changes(let status):
                 #expect(outcome.status == status, "\(name): \(outcome.error)")
-                for (file, before, after) in [("log", 1, 2), ("host", 2, 3), ("accounts", 3, 5)] {
+                for (file, before, after) in [("log", 1, 2), ("host", 2, 3), ("accounts", 3, 6)] {
                     let words = "/d/\(file).db' was upgraded from format \(before) to \(after); the version before"
                     #expect(outcome.error.contains(words), "\(name): \(outcome.error)")
                 }
-                #expect(versions(folder) == ["2", "3", "5"], "\(name)")
+                #expect(versions(folder) == ["2", "3", "6"], "\(name)")
                 let again = folder.crowbar("user", "list")
                 #expect(again.status == 0 && again.error.isEmpty, "\(again.error)")
             case .asks:
@@ -130,7 +132,7 @@ import Testing
         kill(server.pid, SIGTERM)
         #expect(CommandLineFolder.wait(server.pid) == 0)
         let log = folder.read("serve.err")
-        for (file, before, after) in [("log", 1, 2), ("host", 2, 3), ("accounts", 3, 5)] {
+        for (file, before, after) in [("log", 1, 2), ("host", 2, 3), ("accounts", 3, 6)] {
             let lines = log.split(separator: "\n").filter { $0.contains("/\(file).db' was upgraded") }
             #expect(lines.count == 1, "\(log)")
             for words in [" notice ", "from=\(before)", "to=\(after)", "database=\(file).db"] {

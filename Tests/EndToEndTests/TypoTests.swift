@@ -66,7 +66,7 @@ import Testing
             ),
             Typo(
                 good: "\"closed\"", bad: "\"closde\"",
-                error: "auth.registration: must be \"closed\"; did you mean \"closed\"?"),
+                error: "auth.registration: must be \"open\", \"invite\" or \"closed\"; did you mean \"closed\"?"),
             Typo(good: "= false", bad: "= \"no\"", error: "auth.anonymous_read: must be true or false"),
             Typo(
                 good: "[views]", bad: "[veiws]",

@@ -19,6 +19,7 @@ struct VerbTree {
         /// What it wants besides.
         var extra: [String] {
             if words == ["user", "link"] { return ["--sub", "s-1"] }
+            if words == ["user", "erase"] { return ["--yes"] }
             return switch words.first {
             case "replay": ["--from", "beginning"]
             case "erase": ["--yes"]

@@ -38,7 +38,9 @@ struct AccountsService: Service {
                 default:
                     logger.notice(
                         "a registration was undone after a failure",
-                        metadata: ["user": "\(userId)", "reason": "\(LocalAccounts.error(outcome, userId)?.message ?? "")"])
+                        metadata: [
+                            "user": "\(userId)", "reason": "\(LocalAccounts.error(outcome, userId)?.message ?? "")",
+                        ])
                 }
             }
         } catch {

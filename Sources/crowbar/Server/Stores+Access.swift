@@ -69,7 +69,8 @@ extension Stores {
         if let error = LocalAccounts.error(outcome, userId) { throw error }
     }
 
-    private func makeResetLink(_ user: String, _ address: PublicAddress) async throws -> (link: String, expires: Int64) {
+    private func makeResetLink(_ user: String, _ address: PublicAddress) async throws -> (link: String, expires: Int64)
+    {
         let token = try sessions.newToken(prefix: "")
         let expires = Clock.milliseconds() + LocalAccounts.Limit.resetLink
         try await Self.refusing("the reset link could not be made") {

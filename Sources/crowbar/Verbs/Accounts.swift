@@ -9,7 +9,9 @@ import NIOHTTP1
 struct User: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Local accounts.",
-        subcommands: [Add.self, List.self, Show.self, Role.self, Disable.self, Enable.self, Reset.self, Link.self, EraseUser.self])
+        subcommands: [
+            Add.self, List.self, Show.self, Role.self, Disable.self, Enable.self, Reset.self, Link.self, EraseUser.self,
+        ])
 
     /// `crowbar user add NAME`.
     struct Add: AsyncParsableCommand {
