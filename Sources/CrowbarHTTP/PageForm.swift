@@ -1,3 +1,4 @@
+import CrowbarCore
 import HTTPTypes
 import HummingbirdCore
 
