@@ -173,7 +173,8 @@ extension Relay {
 
     private func warnOfMoment(_ target: String) -> RelayAction {
         let text =
-            "\(connection.config.name): \(connection.memberships[target]?.name ?? target): more was said in one millisecond than the server "
+            "\(connection.config.name): \(connection.memberships[target]?.name ?? target): more was said in one "
+            + "millisecond than the server "
             + "gives at once, and it gives no ids: some of that may be missing in the chat"
         return .plugin(.log(level: "warning", message: text, fields: nil))
     }

@@ -59,7 +59,8 @@ extension Relay {
         var actions: [RelayAction] = []
         for miss in entries.compactMap(\.missed) where toldMissed.insert(miss.target).inserted {
             let text =
-                "\(connection.config.name): what is said does not get to \(miss.target), though to other channels: \(miss.reason)"
+                "\(connection.config.name): what is said does not get to \(miss.target), though to other "
+                + "channels: \(miss.reason)"
             actions.append(.plugin(.log(level: "warning", message: text, fields: nil)))
         }
         let settled = entries.filter { $0.failure == nil }.map(\.delivery)

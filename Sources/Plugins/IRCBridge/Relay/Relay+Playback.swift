@@ -39,7 +39,8 @@ extension Relay {
             let name = connection.memberships[target]?.name ?? target
             let messages = count == 1 ? "1 message" : "\(count) messages"
             let text =
-                "\(connection.config.name): \(name): \(messages) from before the bridge's JOIN came as a playback and did not "
+                "\(connection.config.name): \(name): \(messages) from before the bridge's JOIN came as a playback "
+                + "and did not "
                 + "go into the chat"
             return .plugin(.log(level: "info", message: IRCText.words(text, most: Self.longestHealth), fields: nil))
         }
@@ -52,7 +53,8 @@ extension Relay {
         hasToldSameID = true
         let (name, nick) = (connection.memberships[target]?.name ?? target, IRCSource(message.source ?? "").nick)
         let text =
-            "\(connection.config.name): \(name): a message of \(nick) has the msgid '\(id)' of an earlier one, so it did not go "
+            "\(connection.config.name): \(name): a message of \(nick) has the msgid '\(id)' of an earlier one, so "
+            + "it did not go "
             + "into the chat; the server must give each message an id of its own (logged once for a connection)"
         return [.plugin(.log(level: "warning", message: IRCText.words(text, most: Self.longestHealth), fields: nil))]
     }
