@@ -43,7 +43,7 @@ struct Play {
     ]
 
     private var player: Player
-    private var cutter = LineCutter()
+    private var decoder = LineDecoder()
     /// The longest line that the server has allowed, in bytes.
     private var longest = RelayLines.maxLine
     private var now: Instant = 0
@@ -98,7 +98,7 @@ struct Play {
 
     private mutating func open(registered: Bool) {
         isOpen = true
-        cutter = LineCutter()
+        decoder = LineDecoder()
         step(.connected)
         guard registered else { return }
         let caps = Registration.wanted.joined(separator: " ")
@@ -110,9 +110,9 @@ struct Play {
     /// The server writes this.
     private mutating func hear(_ bytes: [UInt8]) {
         guard isOpen else { return }
-        let (lines, isTooLong) = bytes.withUnsafeBytes { cutter.take($0) }
+        let (lines, isTooLong) = bytes.withUnsafeBytes { decoder.take($0) }
         for line in lines {
-            precondition(line.count <= LineCutter.maxLine && line.last != 0x0D, "a line that is none")
+            precondition(line.count <= LineDecoder.maxLine && line.last != 0x0D, "a line that is none")
             if let message = IRCMessage(line: line) { step(.received(message)) }
         }
         if isTooLong { reopen() }
@@ -152,7 +152,7 @@ struct Play {
         case 0x0A, 0x0B: withRelay { $0.setListening(second % 2 == 0, now: $1) }
         // The beginning of a line that goes on, and much of one.
         case 0x0C: hear(Array(line.dropFirst()))
-        case 0x0E: hear(Array(repeating: UInt8(second), count: LineCutter.maxLine / 2))
+        case 0x0E: hear(Array(repeating: UInt8(second), count: LineDecoder.maxLine / 2))
         default: hear(line + [0x0A])
         }
         let wake: Instant?
@@ -208,7 +208,7 @@ struct Play {
         withRelay { $0.deliver(event, now: $1) }
         guard let message = ChatMessage(event: json.bytes) else { return }
         let theirs = needed.filter { $0.channel == channel }
-        let entry = OutboundLedger.Entry(
+        let entry = OutboundQueue.Entry(
             delivery: delivery, message: message, targets: theirs.map { $0.target.lowercased() })
         withPuppet { $0.say(entry, theirs, now: $1) }
     }

@@ -248,7 +248,7 @@ extension MainJobTests {
         defer { kill(server.pid, SIGKILL) }
         let token = try await prepare(folder, server)
         #expect(try await post([message(0)], token, server.port, folder) == 1)
-        let refusal = "#general refuses for now what is said (Cannot send to channel"
+        let refusal = "#general refuses messages for now (Cannot send to channel"
         #expect(folder.poll { folder.crowbar("plugins", "list").output.contains(refusal) })
         #expect(folder.crowbar("plugins", "show", "irc").output.contains(refusal))
         try await bob.send(line: Array("/raw MODE #general +v crowbar".utf8))

@@ -85,13 +85,13 @@ import Testing
     }
 
     @Test func whatIsHeldBackHasAnEndInBytes() throws {
-        var catchUp = CatchUp()
+        var catchUp = HistoryFetch()
         let reference = try #require(MessageReference(text: "msgid=0"))
         _ = catchUp.ask(
             "#room", name: "#room", after: reference, kinds: [.id], most: 0, isLabelled: false, now: 0)
         let long = IRCMessage(
             tags: ["msgid": "x"], source: "eve!e@h", "PRIVMSG", ["#room", String(repeating: "x", count: 16_000)])
-        let count = CatchUp.mostHeldBytes / long.size
+        let count = HistoryFetch.mostHeldBytes / long.size
         let taken = (0..<count + 1).map { _ in catchUp.hold("#room", long) }
         #expect(taken == Array(repeating: true, count: count) + [false])
         let held = catchUp.end("#room", isCut: true)
@@ -100,7 +100,7 @@ import Testing
 
     @Test func idsOfAnyLengthAreNotRemembered() throws {
         var machine = try joined()
-        let most = String(repeating: "i", count: CatchUp.longestID)
+        let most = String(repeating: "i", count: HistoryFetch.longestID)
         let fits = hear(&machine, "@msgid=\(most) :eve!e@h PRIVMSG #room :a")
         let again = hear(&machine, "@msgid=\(most) :eve!e@h PRIVMSG #room :a")
         #expect(fits.commands.count == 3 && again.commands == [])
@@ -161,17 +161,17 @@ import Testing
         ([most + "x", most], ["too long"]),
     ])
     func linesAreCutAndHaveALimit(pieces: [String], expected: [String]) {
-        var cutter = LineCutter()
+        var decoder = LineDecoder()
         var taken: [String] = []
         for piece in pieces {
-            let (lines, isTooLong) = Array(piece.utf8).withUnsafeBytes { cutter.take($0) }
+            let (lines, isTooLong) = Array(piece.utf8).withUnsafeBytes { decoder.take($0) }
             taken += lines.map { String(decoding: $0, as: UTF8.self) }
             if isTooLong { taken.append("too long") }
         }
         #expect(taken == expected)
     }
 
-    private static let most = String(repeating: "x", count: LineCutter.maxLine)
+    private static let most = String(repeating: "x", count: LineDecoder.maxLine)
 
     /// Numbers that arithmetic does not end well with.
     @Test(arguments: [

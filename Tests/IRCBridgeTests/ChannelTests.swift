@@ -67,7 +67,7 @@ import Testing
         var puppet = try Tables.puppet("ann")
         _ = hear(&puppet, ":s 001 ann :Welcome")
         let message = ChatMessage(channel: "general", author: "ann", what: .text("hi"))
-        let entry = OutboundLedger.Entry(delivery: 1, message: message, targets: ["#room"])
+        let entry = OutboundQueue.Entry(delivery: 1, message: message, targets: ["#room"])
         let asked = puppet.say(entry, [try Tables.link()], now: 0)
         #expect(asked.lines == ["JOIN #room"])
         let late = puppet.tick(now: Membership.answerLimit)
@@ -158,7 +158,7 @@ import Testing
     }
 
     @Test func aHistoryIsWaitedForFromItsQuestionOn() throws {
-        var catchUp = CatchUp()
+        var catchUp = HistoryFetch()
         let reference = try #require(MessageReference(text: "msgid=1"))
         _ = catchUp.ask(
             "#room", name: "#room", after: reference, kinds: [.id], most: 0, isLabelled: false, now: 0)
@@ -166,7 +166,7 @@ import Testing
         #expect(catchUp.isAsked("#room"))
         #expect(catchUp.waiting(overdue: 1_000_000).isEmpty)
         catchUp.waits("#room", from: 100)
-        #expect(catchUp.nextEnd == 100 + CatchUp.patience)
+        #expect(catchUp.nextEnd == 100 + HistoryFetch.patience)
     }
 
     @Test func whatAChannelRefusedBeforeIsNotForgottenWithTheConnection() throws {

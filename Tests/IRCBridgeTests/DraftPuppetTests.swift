@@ -15,7 +15,7 @@ import Testing
     }
 
     /// What the connection of a user is given.
-    private func entries(_ actions: [RelayAction]) -> [OutboundLedger.Entry] {
+    private func entries(_ actions: [RelayAction]) -> [OutboundQueue.Entry] {
         actions.compactMap { if case .puppet(1, .say(let entry, _)) = $0 { entry } else { nil } }
     }
 
@@ -33,7 +33,7 @@ import Testing
     @Test func whoHasSaidAMessageDeletesIt() throws {
         var machine = try network()
         var puppet = try puppet()
-        let entry = OutboundLedger.Entry(
+        let entry = OutboundQueue.Entry(
             delivery: 7,
             message: try #require(
                 ChatMessage(
@@ -94,7 +94,7 @@ import Testing
             DraftNetwork.event(2, "MESSAGE_DELETED", [("messageId", "m1")]),
         ].enumerated() {
             let message = try #require(ChatMessage(event: event.event))
-            let entry = OutboundLedger.Entry(delivery: Int64(delivery), message: message, targets: ["#room"])
+            let entry = OutboundQueue.Entry(delivery: Int64(delivery), message: message, targets: ["#room"])
             _ = puppet.say(entry, [link], now: 0)
         }
         #expect(hear(&puppet, ":Ann[c]!u@h JOIN #room").lines == ["@label=1 PRIVMSG #room :hi"])

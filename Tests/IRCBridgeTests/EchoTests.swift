@@ -221,7 +221,7 @@ import Testing
         _ = puppet.start(now: 0)
         _ = puppet.connected(now: 0)
         _ = hear(&puppet, ":s 001 ann :Welcome", now: 0)
-        let entry = OutboundLedger.Entry(
+        let entry = OutboundQueue.Entry(
             delivery: 1, message: ChatMessage(channel: "general", author: "ann", what: .text("x")), targets: ["#room"])
         _ = puppet.say(entry, [try Tables.link()], now: 0)
         _ = hear(&puppet, ":ann!u@h JOIN #room", now: 0)

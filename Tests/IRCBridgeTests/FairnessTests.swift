@@ -72,7 +72,7 @@ import Testing
             all += machine.deliver(Tables.event(i, channel: "shut"), now: 1)
         }
         #expect(rejects(all) == [1, 2, 3])
-        #expect(machine.connection.ledger.count == Relay.mostBlocked)
+        #expect(machine.connection.outbound.count == Relay.mostBlocked)
     }
 
     @Test func theChannelsOfOneMessageAreSettledOneByOne() throws {

@@ -47,7 +47,7 @@ import Testing
     private func expectAll(_ count: Int, in texts: [String]) {
         let counts = self.count(texts)
         #expect(Set(counts.keys) == Set(1...count))
-        #expect(counts.values.allSatisfy { $0 <= OutboundLedger.mostTries }, "\(counts)")
+        #expect(counts.values.allSatisfy { $0 <= OutboundQueue.mostTries }, "\(counts)")
     }
 
     /// InspIRCd counts a client's lines and takes one off each second; without fakelag it ends the connection over the

@@ -162,7 +162,7 @@ import Testing
     func allArrivesAtAServerThatEndsConnectionsForFlooding(kind: Server.Kind, messages: Int, flood: String) throws {
         let played = try play(kind, messages: messages, flood: flood)
         #expect(played.acked.count + played.dead.count == messages, "\(played)")
-        #expect(played.written.values.allSatisfy { $0 <= OutboundLedger.mostTries }, "\(played.written)")
+        #expect(played.written.values.allSatisfy { $0 <= OutboundQueue.mostTries }, "\(played.written)")
         // What was confirmed had arrived.
         #expect(played.acked.allSatisfy { played.heard[Int($0)] ?? 0 > 0 })
         // One message for each end may be given up; the others are all there.

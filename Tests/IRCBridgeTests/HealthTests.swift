@@ -50,7 +50,7 @@ import Testing
             _ = hear(&machine, ":s 404 crow #room :Cannot send to channel (+m)", now: 50)
             let token = try #require(said.lines.last { $0.hasPrefix("PING") }).dropFirst(5)
             let told = hear(&machine, ":s PONG s \(token)")
-            let reason = "not heard in #room: Cannot send to channel (+m)"
+            let reason = "messages refused in #room: Cannot send to channel (+m)"
             #expect(machine.health == .init(level: .degraded, message: "connected as crow; \(reason)"))
             #expect(logs(told) == (delivery == 1 ? ["warning net: \(reason)"] : []))
         }
@@ -74,7 +74,7 @@ import Testing
                 guard line.hasPrefix("PING") else { continue }
                 lines += hear(&machine, ":s PONG s \(line.dropFirst(5))").lines
             }
-            let refused = "connected as crow; not heard in \(refusing): No"
+            let refused = "connected as crow; messages refused in \(refusing): No"
             let told = isRefused ? refused : "connected to irc.example.org as crow"
             #expect(machine.health?.message == told)
         }

@@ -114,7 +114,7 @@ import Testing
         _ = join(&machine)
         let failed = play(&machine, answers)
         #expect(failed.count == min(answers.count, 1))
-        _ = machine.tick(now: CatchUp.patience)
+        _ = machine.tick(now: HistoryFetch.patience)
         // What is new comes, and does not become the place to go on from.
         let new = play(&machine, [said("m5")])
         #expect(new == ["m5 (-)"])
@@ -131,14 +131,14 @@ import Testing
     @Test func aGapIsGivenUpWhereItWouldDoubleOrIsFarBehind() throws {
         var machine = try registered()
         _ = join(&machine)
-        _ = machine.tick(now: CatchUp.patience)
+        _ = machine.tick(now: HistoryFetch.patience)
         let bare = play(&machine, ["@time=t5 :Bob!b@h PRIVMSG #room :x", said("m6")])
         #expect(bare == ["x (timestamp=t5)", "m6 (msgid=m6 timestamp=t6)"])
         var other = try registered()
         _ = join(&other)
-        _ = other.tick(now: CatchUp.patience)
-        let many = play(&other, (2...CatchUp.mostBehindGap + 2).map { said("m\($0)") })
-        #expect(many.filter { $0.hasSuffix("(-)") }.count == CatchUp.mostBehindGap)
+        _ = other.tick(now: HistoryFetch.patience)
+        let many = play(&other, (2...HistoryFetch.mostBehindGap + 2).map { said("m\($0)") })
+        #expect(many.filter { $0.hasSuffix("(-)") }.count == HistoryFetch.mostBehindGap)
         #expect(many.last?.hasSuffix("(-)") == false)
     }
 
@@ -271,16 +271,16 @@ import Testing
     }
 
     @Test func theLatestNicksAreRemembered() {
-        var marks = NickMarks()
-        #expect(marks.text.isEmpty && NickMarks(text: "").isEmpty)
+        var marks = SeenNicks()
+        #expect(marks.text.isEmpty && SeenNicks(text: "").isEmpty)
         let isNew = [marks.note("a"), marks.note("b"), marks.note("a"), marks.note("a")]
         #expect(isNew == [true, true, false, false])
-        for i in 0..<NickMarks.most - 1 { _ = marks.note("n\(i)") }
+        for i in 0..<SeenNicks.most - 1 { _ = marks.note("n\(i)") }
         // "a" was noted after "b".
         #expect(marks.contains("a") && !marks.contains("b"))
-        #expect(NickMarks(text: marks.text) == marks)
-        for text in ["x", "AAAA", "AAAAAA==AAAA", String(repeating: "A", count: NickMarks.most * 6 + 4)] {
-            #expect(NickMarks(text: text).isEmpty, "\(text.prefix(20))")
+        #expect(SeenNicks(text: marks.text) == marks)
+        for text in ["x", "AAAA", "AAAAAA==AAAA", String(repeating: "A", count: SeenNicks.most * 6 + 4)] {
+            #expect(SeenNicks(text: text).isEmpty, "\(text.prefix(20))")
         }
     }
 }

@@ -101,12 +101,12 @@ import Testing
         _ = join(&machine)
         let held = play(&machine, [said("m2", "new")])
         let wake = machine.wake(now: 0)
-        let late = machine.tick(now: CatchUp.patience)
-        #expect((held, wake) == ([], CatchUp.patience))
+        let late = machine.tick(now: HistoryFetch.patience)
+        #expect((held, wake) == ([], HistoryFetch.patience))
         #expect(late.commands.count == 3)
         // Bob is not there any more.
         _ = play(&machine, [":s 353 crow = #room :crow"])
-        let left = machine.received(Tables.line(":s 366 crow #room :End"), now: CatchUp.patience)
+        let left = machine.received(Tables.line(":s 366 crow #room :End"), now: HistoryFetch.patience)
         #expect(left.commands.count == 1 && left.commands[0].contains("LEAVE_CHANNEL"))
         var refused = try registered()
         _ = join(&refused)
@@ -114,20 +114,20 @@ import Testing
         #expect(told == ["new"])
         var flooded = try registered()
         _ = join(&flooded)
-        let many = play(&flooded, (1...CatchUp.mostHeld).map { said("n\($0)", "t\($0)") })
-        #expect(many == (1...CatchUp.mostHeld).map { "t\($0)" })
+        let many = play(&flooded, (1...HistoryFetch.mostHeld).map { said("n\($0)", "t\($0)") })
+        #expect(many == (1...HistoryFetch.mostHeld).map { "t\($0)" })
     }
 
     @Test func pagesHaveAnEnd() throws {
         var machine = try registered(limit: 1)
         var asked = join(&machine).count
-        for i in 0..<CatchUp.mostPages * 2 {
+        for i in 0..<HistoryFetch.mostPages * 2 {
             asked +=
                 play(
                     &machine, [":s BATCH +a chathistory #room", said("p\(i)", "t", batch: "a"), ":s BATCH -a"]
                 ).filter { $0.hasPrefix("CHATHISTORY") }.count
         }
-        #expect(asked == CatchUp.mostPages)
+        #expect(asked == HistoryFetch.mostPages)
     }
 
     @Test func whatTheChatHasIsStoredASecondLater() throws {

@@ -26,7 +26,7 @@ import Testing
         ("long", "the server sent a line of over 16384 bytes"),
         ("returns", "the server sent a line of over 16384 bytes"),
         ("capless", "the server's list of capabilities has no end"),
-        ("deaf", "the server does not read what it is told"),
+        ("deaf", "the server does not read what is sent to it"),
     ])
     func whatHasNoEndIsLeftWithAReason(mode: String, reason: String) async throws {
         let world = try await World(mode)

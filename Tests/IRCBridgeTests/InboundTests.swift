@@ -82,9 +82,9 @@ import Testing
 
     @Test func whatTheChatHasForgottenIsSaidAgain() throws {
         let link = try Tables.link()
-        var speakers = Speakers(presence: .lazy)
-        let bob = Speakers.Speaker(id: "irc/net/nick/bob", name: "Bob")
-        func kinds(_ speakers: inout Speakers) -> [ChatCommand.Kind] {
+        var speakers = UserDirectory(presence: .lazy)
+        let bob = UserDirectory.Speaker(id: "irc/net/nick/bob", name: "Bob")
+        func kinds(_ speakers: inout UserDirectory) -> [ChatCommand.Kind] {
             speakers.commands(bob, link, message: "hi", kind: nil, key: nil, sentAt: nil).map(\.kind)
         }
         let (first, second) = (kinds(&speakers), kinds(&speakers))

@@ -159,8 +159,8 @@ import Testing
         var puppet = try Tables.puppet("ann")
         _ = puppet.received(Tables.line(":s 001 ann :Welcome"), now: 0)
         let message = ChatMessage(channel: "general", author: "ann", what: .text("hi"))
-        func entry(_ delivery: Int64) -> OutboundLedger.Entry {
-            OutboundLedger.Entry(delivery: delivery, message: message, targets: ["#room"])
+        func entry(_ delivery: Int64) -> OutboundQueue.Entry {
+            OutboundQueue.Entry(delivery: delivery, message: message, targets: ["#room"])
         }
         var link = try Tables.link()
         link.presentName = "#hall"

@@ -202,7 +202,7 @@ import Testing
         _ = play(&machine, Self.join + [":alice_away!a@h JOIN #room alice :x"])
         let said = play(&machine, ["@account=alice :alice_away!a@h PRIVMSG #room :hi"])
         #expect(said == ["REGISTER acct/alice", "JOIN acct/alice general", "SEND acct/alice general"])
-        machine.speakers.existed("irc/net/acct/alice")
+        machine.users.existed("irc/net/acct/alice")
         let who = #""userId":"irc/net/acct/alice","userName":"\#(before)","channelId":"general""#
         let json = ##"{"type":"MESSAGE_SENT",\##(who),"message":"hi","origin":{"plugin":"irc","ref":"net/#room"}}"##
         let event = HostMessage.EventDelivery(queue: "net", delivery: 7, position: 7, event: Array(json.utf8))

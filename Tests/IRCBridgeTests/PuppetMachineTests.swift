@@ -120,7 +120,7 @@ import Testing
         _ = hear(&puppet, ":s 001 ann :Welcome")
         let text = (0..<100).map { "line \($0)" }.joined(separator: "\n")
         let message = ChatMessage(channel: "general", author: "ann", what: .text(text))
-        let entry = OutboundLedger.Entry(delivery: 1, message: message, targets: ["#room"])
+        let entry = OutboundQueue.Entry(delivery: 1, message: message, targets: ["#room"])
         var pending = puppet.say(entry, [try Tables.link()], now: 0)
         pending += hear(&puppet, ":ann!u@h JOIN #room")
         var now: Instant = 0
@@ -147,7 +147,7 @@ import Testing
         // The server takes nothing any more: there is nothing to tell.
         let short = ChatMessage(channel: "general", author: "ann", what: .text("bye"))
         _ = puppet.say(
-            OutboundLedger.Entry(delivery: 2, message: short, targets: ["#room"]), [try Tables.link()], now: now)
+            OutboundQueue.Entry(delivery: 2, message: short, targets: ["#room"]), [try Tables.link()], now: now)
         for i in 1...2 { _ = puppet.tick(now: now + Double(i) * 21) }
         let silent = (3...5).flatMap { puppet.tick(now: now + Double($0) * 21) }
         #expect(!silent.contains(.working))
@@ -250,7 +250,7 @@ import Testing
         #expect(hear(&puppet, ":s 001 ann[c] :Welcome").contains(.nick("ann[c]")))
         var message = ChatMessage(channel: "general", author: "ann", what: .action("waves at @Eve"))
         message.nicks = ["Eve": "eve"]
-        let entry = OutboundLedger.Entry(delivery: 7, message: message, targets: ["#room"])
+        let entry = OutboundQueue.Entry(delivery: 7, message: message, targets: ["#room"])
         #expect(puppet.say(entry, [try Tables.link()], now: 1).lines == ["JOIN #room"])
         let lines = hear(&puppet, ":ann[c]!u@h JOIN #room").lines
         #expect(lines == ["PRIVMSG #room :\u{1}ACTION waves at eve\u{1}", "PING :crowbar-1"])
@@ -273,7 +273,7 @@ import Testing
         _ = hear(&puppet, ":s 001 ann :Welcome")
         let message = ChatMessage(channel: "general", author: "ann", what: .text("hi"))
         _ = puppet.say(
-            OutboundLedger.Entry(delivery: 1, message: message, targets: ["#room"]), [try Tables.link()], now: 0)
+            OutboundQueue.Entry(delivery: 1, message: message, targets: ["#room"]), [try Tables.link()], now: 0)
         let actions = hear(&puppet, ":s 474 ann #room :Cannot join channel (+b)")
         #expect(actions.lines.isEmpty)
         #expect(actions.contains(.refused(1)))

@@ -42,7 +42,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ("@label=1 :s ACK", "the server took the message and showed it to nobody"),
+        ("@label=1 :s ACK", "the server accepted the message and showed it to nobody"),
         ("@label=1 :s 404 crow #room :Cannot send to channel", "Cannot send to channel"),
         ("@label=1 :s 531 crow #room :You are muted", "You are muted"),
         ("@label=1 :s FAIL PRIVMSG NO_RIGHTS #room :No rights", "No rights"),

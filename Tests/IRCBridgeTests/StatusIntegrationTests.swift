@@ -43,7 +43,7 @@ import Testing
         try await host.run(BridgeHost.config(server.port))
         let delivery = try await host.say("one")
         // At first it is a hitch, and soon more than that.
-        let text = "#general refuses for now what is said ("
+        let text = "#general refuses messages for now ("
         try await host.told("the refusal") { $0 == .ok && $1.contains(text) }
         try await host.told("the refusals") { $0 == .degraded && $1.contains(text) }
         bob.send("MODE #general +v crowbar")

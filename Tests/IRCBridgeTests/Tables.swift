@@ -25,7 +25,7 @@ enum Tables {
 
     /// Nicks as the queue's state has them.
     static func marks(_ nicks: String...) -> String {
-        var marks = NickMarks()
+        var marks = SeenNicks()
         for nick in nicks { _ = marks.note(nick) }
         return marks.text
     }

@@ -66,7 +66,7 @@ import Testing
                     queue += machine.received(Tables.line(answer), now: now)
                 }
             }
-            guard machine.connection.ledger.count > 0, let wake = machine.wake(now: now), wake < end else { break }
+            guard machine.connection.outbound.count > 0, let wake = machine.wake(now: now), wake < end else { break }
             now = wake
             queue = machine.tick(now: now)
         }
@@ -89,7 +89,7 @@ import Testing
             #expect(rejected == [], "\(refusal) \(labels)")
             #expect(acks.sorted() == Array(1...10), "\(refusal) \(labels)")
             #expect(server.heard == (1...10).map { "PRIVMSG #room :<Ann> b\($0)" }, "\(refusal) \(labels)")
-            #expect(server.written.values.allSatisfy { $0 <= OutboundLedger.mostTries }, "\(server.written)")
+            #expect(server.written.values.allSatisfy { $0 <= OutboundQueue.mostTries }, "\(server.written)")
             #expect(now < 60)
         }
     }

@@ -11,7 +11,7 @@ final class Bridge {
     /// Refused commands that are logged in ``logInterval``, the rest being counted.
     private static let logsPerInterval = 10
     private static let logInterval = TimeAmount.seconds(60)
-    /// How often figures that have changed are told.
+    /// Interval of status reports with changed figures.
     private static let reportInterval = TimeAmount.seconds(15)
     /// Messages of the host that do not wait for one another.
     private static let few = 4
@@ -27,8 +27,8 @@ final class Bridge {
     /// Whether answers of the chat are not waited for any more, and whether all is over.
     private var isOverdue = false, isDone = false
     /// Commands that wait until others are answered; what one line of IRC leads to is bounded by ``Roster/mostPeople``.
-    private var turns = CommandTurns(most: mostOutstanding, mostOfOne: mostOfOne)
-    private var outstanding: [MessageID: CommandTurns.Item] = [:]
+    private var commands = FairCommandQueue(most: mostOutstanding, mostOfOne: mostOfOne)
+    private var outstanding: [MessageID: FairCommandQueue.Item] = [:]
     private var lastID = 0
     /// The networks that are not read.
     private var paused: Set<String> = []
@@ -69,7 +69,7 @@ final class Bridge {
 
     /// Leaves a network that is not wanted any more.
     func retire(_ name: String) {
-        // While it is one of the bridge's still, which what is told of others is not for.
+        // Before its removal: actions of unknown networks are dropped.
         networks[name]?.leaveChat()
         guard let network = networks.removeValue(forKey: name) else { return }
         health[name] = nil
@@ -146,7 +146,8 @@ final class Bridge {
     }
 
     private func endDrain() {
-        guard isDraining, !isDone, running.isEmpty, retired.isEmpty, isOverdue || turns.isEmpty && outstanding.isEmpty
+        guard isDraining, !isDone, running.isEmpty, retired.isEmpty,
+            isOverdue || commands.isEmpty && outstanding.isEmpty
         else { return }
         isDone = true
         // With the last messages that the chat has, from which the next start asks the networks on.
@@ -187,7 +188,7 @@ final class Bridge {
         }
     }
 
-    /// The figures change with each line; they are told again after a while, where there were any.
+    /// Figures change with each line, so changes are reported at an interval.
     private func reportChanges() {
         nextReport = nil
         if networks.mapValues(\.report) != reports { return sendStatus() }
@@ -197,13 +198,13 @@ final class Bridge {
     }
 
     private func emit(_ command: ChatCommand, _ network: String, isSecond: Bool = false) {
-        turns.add(CommandTurns.Item(network: network, command: command, isSecond: isSecond))
+        commands.add(FairCommandQueue.Item(network: network, command: command, isSecond: isSecond))
         emitWaiting()
-        if turns.isBehind(network), paused.insert(network).inserted { networks[network]?.setReading(false) }
+        if commands.isBehind(network), paused.insert(network).inserted { networks[network]?.setReading(false) }
     }
 
     private func emitWaiting() {
-        while let item = turns.next() {
+        while let item = commands.next() {
             lastID += 1
             let id = MessageID(lastID)
             outstanding[id] = item
@@ -216,7 +217,7 @@ final class Bridge {
     private func take(_ result: HostMessage.CommandResult) {
         guard let item = outstanding.removeValue(forKey: result.id) else { return }
         let (network, command, isSecond) = (item.network, item.command, item.isSecond)
-        turns.answered(network)
+        commands.answered(network)
         defer {
             emitWaiting()
             readOn()
@@ -247,7 +248,7 @@ final class Bridge {
             if let plain = command.without(name) { return emit(plain, network, isSecond: isSecond) }
         case (.message, "user_not_found"), (.message, "not_a_member"), (.topic, "user_not_found"),
             (.topic, "not_a_member"):
-            // The chat has forgotten them, as with a channel that was made anew: once more, from the beginning.
+            // The chat no longer knows the user, as in a channel that was created again: register and join again.
             let again = isSecond ? [] : networks[network]?.again(command) ?? []
             for command in again { emit(command, network, isSecond: true) }
             if !again.isEmpty { return }
@@ -261,7 +262,7 @@ final class Bridge {
 
     /// Reads those networks again with which the chat has caught up.
     private func readOn() {
-        for network in paused where turns.hasRoom(network) {
+        for network in paused where commands.hasRoom(network) {
             paused.remove(network)
             networks[network]?.setReading(true)
         }

@@ -32,7 +32,7 @@ struct CrowbarIRC {
             try config.checkFiles()
         } catch {
             let all = BridgeConfig.problems(hello.config)
-            // A check is told everything, a server that starts the first reason.
+            // A check gets all problems, a starting server the first one.
             let isNetwork = error.message == Network.advice
             guard hello.purpose == .check, isNetwork || all.first == error else { refuse([error]) }
             refuse(isNetwork ? [error] + all : all)

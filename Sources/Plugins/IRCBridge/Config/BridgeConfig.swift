@@ -40,7 +40,7 @@ struct BridgeConfig: Equatable, Sendable {
         guard links.count <= Self.maxLinks else { throw section.fail("links", "are more than \(Self.maxLinks)") }
     }
 
-    /// The most problems that are told of one configuration.
+    /// Maximum number of problems reported for one configuration.
     static let maxProblems = 100
 
     /// Everything that is wrong, as it is found: each mistake is taken away, and the rest read again.

@@ -65,7 +65,7 @@ struct NetworkConfig: Equatable, Sendable {
     /// How authors' names are written.
     var style: NameStyle
     /// What is said of the time without a connection.
-    var catchUp: Backlog.Limits
+    var catchUp: OutboundBacklog.Limits
     /// Whom nothing is taken from.
     var ignore: [IgnoreMask]
 
@@ -178,10 +178,10 @@ struct NetworkConfig: Equatable, Sendable {
         return lines
     }
 
-    private static func catchUp(_ section: ConfigSection) throws(ConfigError) -> Backlog.Limits {
-        guard let json = section.value("catch_up") else { return Backlog.Limits() }
+    private static func catchUp(_ section: ConfigSection) throws(ConfigError) -> OutboundBacklog.Limits {
+        guard let json = section.value("catch_up") else { return OutboundBacklog.Limits() }
         let table = try ConfigSection(json, path: section.path + ".catch_up", known: ["max_age", "max_lines"])
-        return Backlog.Limits(
+        return OutboundBacklog.Limits(
             maxAge: try table.double("max_age", default: 0, in: 0...31_536_000),
             maxLines: try table.int("max_lines", default: 0, in: 0...100_000))
     }

@@ -14,7 +14,7 @@ struct AccountRenewal: Equatable, Sendable {
     private(set) var failure: String?
     /// Whether the server has taken SASL back: an account may be lost meanwhile.
     private(set) var isDoubtful = false
-    /// Whether it is to be proved as soon as that can be done.
+    /// Whether to prove it at the next opportunity.
     private(set) var isWanted = false
     /// Until when an answer is waited for; nil: nothing was asked.
     private(set) var until: Instant?
@@ -26,7 +26,7 @@ struct AccountRenewal: Equatable, Sendable {
     /// The account was proved at registration, or tried to be.
     init(provedAt now: Instant = 0) { lastTry = now }
 
-    /// When something is to be done.
+    /// When ``due`` work exists: the timeout of an answer, or the next proof.
     var due: Instant? { until ?? next }
 
     /// Whether nothing says that the services have forgotten it.
@@ -55,7 +55,7 @@ struct AccountRenewal: Equatable, Sendable {
     /// Whether it can be proved now, without asking too often.
     func mayTry(_ now: Instant) -> Bool { until == nil && now >= lastTry + wait }
 
-    /// It is to be proved, now or when that is not too soon.
+    /// Schedules a proof, now or after the minimum interval.
     mutating func wants(now: Instant) {
         isWanted = true
         if until == nil { next = max(now, lastTry + wait) }

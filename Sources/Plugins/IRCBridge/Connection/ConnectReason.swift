@@ -88,7 +88,7 @@ enum ConnectReason {
     /// A certificate that no trusted authority has signed: which authorities were asked, and what to do.
     private static func untrusted(_ host: String, _ code: Int, _ reason: String, caFile: String?) -> String {
         let begin = "the certificate of '\(host)' is not trusted: \(reason)"
-        // Short: the status has 300 bytes, and what is to be done should be among them.
+        // Short: the status has 300 bytes, which should include what to do.
         guard let caFile else {
             let who = code == 18 ? "nobody but itself" : "no authority that this machine trusts"
             let what = code == 18 ? "that certificate" : "the file of the one that has"

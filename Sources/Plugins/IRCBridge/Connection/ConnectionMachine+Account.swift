@@ -92,7 +92,7 @@ extension ConnectionMachine {
     mutating func tickAccount(_ now: Instant) -> [Action] {
         guard let due = connection.account.due, due <= now else { return [] }
         guard connection.account.until != nil else { return renewIfDue(now) }
-        // What NickServ says, or that it says nothing, is told as its own.
+        // NickServ's answer or silence is reported as NickServ's problem.
         let isSASL = connection.registration.isRenewing
         connection.account.failed(isSASL ? "the server did not answer" : nil, now: now)
         return steps(connection.registration.abandonRenewal(), now)

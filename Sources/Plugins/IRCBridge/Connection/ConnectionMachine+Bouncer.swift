@@ -3,7 +3,7 @@ import PluginWire
 // A bouncer between the client and the server.
 extension ConnectionMachine {
     /// What confirms a message on this connection.
-    var receipts: OutboundLedger.Receipts {
+    var receipts: ReceiptTracker.Mode {
         // A bouncer shows echoes of its own.
         if connection.bouncer.isThere { return .fences }
         if connection.registration.hasReceipts { return .labels }
@@ -12,7 +12,7 @@ extension ConnectionMachine {
 
     /// Asks the server to confirm what was written so far.
     mutating func askFence(_ now: Instant) -> Action {
-        let token = connection.ledger.fence()
+        let token = connection.outbound.fence()
         connection.delays.fenceAt = now
         return connection.bouncer.isThere ? askServer(token, now) : ask(token, now)
     }
@@ -23,9 +23,9 @@ extension ConnectionMachine {
         return .send(connection.bouncer.ask(token, now: now))
     }
 
-    /// Whether the server is to be asked (again) whether it is there.
+    /// Whether to ask the server (again) whether it is there.
     private var wantsServer: Bool {
-        connection.bouncer.isThere && (connection.ledger.fenceInFlight != nil || connection.bouncer.lost != nil)
+        connection.bouncer.isThere && (connection.outbound.receipts.awaitsFence || connection.bouncer.lost != nil)
     }
 
     /// When the server is asked again.
@@ -34,7 +34,7 @@ extension ConnectionMachine {
     /// Time has passed: a question that was not answered is asked again.
     mutating func tickBouncer(_ now: Instant) -> [Action] {
         guard wantsServer, connection.bouncer.nextQuestion <= now else { return [] }
-        return [askServer(connection.ledger.fenceToken ?? "crowbar", now)]
+        return [askServer(connection.outbound.receipts.fenceToken ?? "crowbar", now)]
     }
 
     /// A PONG has come. That of a bouncer confirms nothing: the server is asked.
@@ -43,7 +43,7 @@ extension ConnectionMachine {
         let isServers = connection.bouncer.ponged(by: message.source)
         if let ended = playbackAnswered(token, isServers: isServers) { return ended }
         if isServers { return fenceAnswered(token, now) }
-        guard let fence = connection.ledger.fenceToken, fence == token else { return [] }
+        guard let fence = connection.outbound.receipts.fenceToken, fence == token else { return [] }
         return [askServer(fence, now)]
     }
 
@@ -88,7 +88,7 @@ extension ConnectionMachine {
             ?? connection.nick
         connection.bouncer.welcomed(by: message.source)
         connection.bouncer.found()
-        connection.ledger.connectionLost(ConnectionState.bouncerLost)
+        connection.outbound.connectionLost(ConnectionState.bouncerLost)
         guard connection.bouncer.startsAgain(now: now) else { return [] }
         connection.resetFeatures()
         resetSession()
@@ -100,9 +100,9 @@ extension ConnectionMachine {
         guard connection.bouncer.isThere else { return }
         connection.bouncer.hasServer()
         guard connection.memberships[target]?.isJoined == true else { return }
-        connection.ledger.takeBack(target, ConnectionState.bouncerLost)
+        connection.outbound.takeBack(target, ConnectionState.bouncerLost)
         // The question was lost as well.
-        if !connection.ledger.hasUnconfirmed { connection.ledger.fenceInFlight = nil }
+        if !connection.outbound.hasUnconfirmed { connection.outbound.receipts.forgetFence() }
     }
 
     /// The bouncer has a server after all.
@@ -123,13 +123,14 @@ extension ConnectionMachine {
         // A server that shows nobody what they say has one session for a nick.
         guard connection.bouncer.isThere || connection.registration.hasEchoes else { return [] }
         guard receipts == .echoes else { return relay(message, now) }
-        switch connection.ledger.echoed(message, in: target) {
+        let (echo, done) = connection.outbound.echoed(message, in: target)
+        switch echo {
         case .foreign: return relay(message, now)
         case .held: return pump(now)
-        case .own(let label, let done):
+        case .own(let label, _):
             connection.lastReceipt = now
             connection.hasProgressed = true
-            adapt(to: connection.figures.answered(OutboundLedger.echoKey(label), now: now), now)
+            adapt(to: connection.figures.answered(ReceiptTracker.echoKey(label), now: now), now)
             return finish(done) + relayForeign(now) + pump(now)
         }
     }
@@ -143,6 +144,6 @@ extension ConnectionMachine {
 
     /// Relays messages under the client's own nick that turned out to be no echoes.
     mutating func relayForeign(_ now: Instant) -> [Action] {
-        connection.ledger.takeForeign().flatMap { relay($0, now) }
+        connection.outbound.receipts.takeForeign().flatMap { relay($0, now) }
     }
 }

@@ -21,11 +21,11 @@ extension ConnectionMachine {
 
     /// Notes the id by which the server shows a message that was written with a label.
     mutating func noteSaid(_ label: String, _ echo: IRCMessage) -> [Action] {
-        connection.ledger.entry(of: label).map { noteSaid($0, echo) } ?? []
+        connection.outbound.entry(of: label).map { noteSaid($0, echo) } ?? []
     }
 
     /// Notes the id by which the server shows a message.
-    mutating func noteSaid(_ entry: OutboundLedger.Entry, _ echo: IRCMessage) -> [Action] {
+    mutating func noteSaid(_ entry: OutboundQueue.Entry, _ echo: IRCMessage) -> [Action] {
         guard let id = echo.tags["msgid"], let target = entry.targets.first, entry.message.saidText != nil,
             entry.message.id != nil
         else { return [] }
@@ -35,16 +35,16 @@ extension ConnectionMachine {
     /// Handles a standard reply that refuses a deletion or a message of several lines. Either is said in another way.
     mutating func draftRefused(_ message: IRCMessage) {
         let words = IRCText.words(message.params.last ?? message.verb)
-        if message.params.first == "BATCH" { return connection.ledger.failDraft(words) { WireLine.isBatch($0.text) } }
+        if message.params.first == "BATCH" { return connection.outbound.failDraft(words) { WireLine.isBatch($0.text) } }
         let context = message.params.dropFirst(2).dropLast()
-        connection.ledger.failDraft(words) { line in
+        connection.outbound.failDraft(words) { line in
             let written = line.text.split(separator: " ").map(String.init)
             return WireLine.isRedaction(line.text) && written.count > 2 && context.contains(written[2])
         }
     }
 
     /// Collects the lines of a message of several.
-    /// - Returns: What is to be done; nil where the line is none of one.
+    /// - Returns: The actions; nil where the line belongs to no message of several lines.
     mutating func collected(_ message: IRCMessage, _ now: Instant) -> [Action]? {
         guard message.verb == "BATCH" || !connection.multiline.isEmpty, hasMultiline,
             case .registered = connection.phase

@@ -1,4 +1,4 @@
-// How fast this server is written to.
+// The rate at which the server is written to.
 extension ConnectionMachine {
     /// The flood limit of a new connection.
     func newBucket(_ now: Instant) -> FloodBucket {
@@ -9,7 +9,7 @@ extension ConnectionMachine {
     var rate: Double {
         connection.flow.rate(
             connection.supports.isSafeRate ? 0 : connection.config.linesPerSecond,
-            isRetrying: connection.ledger.hasRetries)
+            isRetrying: connection.outbound.hasRetries)
     }
 
     /// The server has answered what was written at an instant; nil: nothing that is timed.
@@ -22,10 +22,10 @@ extension ConnectionMachine {
     }
 
     /// The server drops what is said to a channel because it comes too fast.
-    /// - Parameter seconds: How long is to be waited, where the server says so.
+    /// - Parameter seconds: How long to wait, where the server says so.
     /// - Returns: What can be done about what it has dropped; nil: nothing.
     mutating func throttled(_ target: String, _ words: String, seconds: Double?, _ now: Instant) -> Remedy? {
-        let isAgain = connection.ledger.hasAgainInFlight
+        let isAgain = connection.outbound.receipts.hasAgain
         guard
             let isNews = connection.memberships[target]?.throttled(words, seconds: seconds, isAgain: isAgain, now: now)
         else {

@@ -3,7 +3,7 @@ private let refusals = [
     "470": "the server sends all to another channel: link that one", "471": "the channel is full",
     "473": "it is invite only: have somebody invite the bridge",
     "474": "the bridge is banned there", "475": "its key is missing or wrong: set the link's 'key'",
-    "477": "it takes registered nicks only: set 'sasl' or 'nickserv'",
+    "477": "it accepts registered nicks only: set 'sasl' or 'nickserv'",
 ]
 
 // Lines of the server.
@@ -19,14 +19,14 @@ extension ConnectionMachine {
     }
 
     private mutating func read(_ message: IRCMessage, _ now: Instant) -> [Action] {
-        if let label = message.tags["label"], !CatchUp.isLabel(label) { return labelled(message, label, now) }
+        if let label = message.tags["label"], !HistoryFetch.isLabel(label) { return labelled(message, label, now) }
         return partOfAnswer(message, now) ?? received(unlabelled: message, now)
     }
 
     mutating func received(unlabelled message: IRCMessage, _ now: Instant) -> [Action] {
         if let actions = collected(message, now) { return actions }
         if message.verb != "BATCH", let batch = message.tags["batch"],
-            let playback = connection.batches.enclosing(batch, of: CatchUp.playbacks)
+            let playback = connection.batches.enclosing(batch, of: HistoryFetch.playbacks)
         {
             return repeated(message, playback, now)
         }
@@ -84,7 +84,7 @@ extension ConnectionMachine {
                 connection.figures.registered()
                 connection.nick = accepted
                 if connection.registration.isBouncer { connection.bouncer.found() }
-                if connection.ledger.count > 0 { connection.delays.look(at: now + DelayWatch.interval) }
+                if connection.outbound.count > 0 { connection.delays.look(at: now + DelayWatch.interval) }
                 connection.isMaskAssumed = true
                 assumeMask()
                 resetServices(now)
@@ -204,7 +204,7 @@ extension ConnectionMachine {
         }
     }
 
-    /// What befalls the client itself.
+    /// A line about the client itself.
     private mutating func serverDid(
         _ message: IRCMessage, _ source: IRCSource, _ now: Instant
     ) -> [Action] {
@@ -253,8 +253,8 @@ extension ConnectionMachine {
         guard connection.memberships[fold(name)] != nil else { return [] }
         connection.memberships[fold(name)]?.refused(reason, now: now)
         channelLost(fold(name))
-        if FlowControl.isFlood(reason), connection.ledger.hasUnconfirmed { slowDown(reason, now) }
-        connection.ledger.takeBack(fold(name), reason)
+        if FlowControl.isFlood(reason), connection.outbound.hasUnconfirmed { slowDown(reason, now) }
+        connection.outbound.takeBack(fold(name), reason)
         return membershipChanged(now)
     }
 

@@ -34,12 +34,12 @@ extension ConnectionMachine {
         {
             // Whether the line was accepted is known at the end of the batch, unless that is the message itself, whose
             // lines a user's connection does not look at.
-            let isEcho = MultilineMessages.isOpening(message) && connection.ledger.isSpeech(label)
+            let isEcho = MultilineMessages.isOpening(message) && isSpeech(label)
             connection.answers[String(reference.dropFirst())] = LabelledAnswer(label: label, hasEcho: isEcho)
             return (isEcho ? takeEcho(message, label) : []) + received(unlabelled: message, now)
         }
-        guard connection.ledger.isSpeech(label) else {
-            let done = connection.ledger.answered(label, failure: Self.failure(message))
+        guard isSpeech(label) else {
+            let done = connection.outbound.answered(label, failure: Self.failure(message))
             return received(unlabelled: message, now) + finish(done) + pump(now)
         }
         var failure: String?
@@ -49,14 +49,16 @@ extension ConnectionMachine {
         case .echo: noted = takeEcho(message, label)
         case .refused(let reason):
             failure = reason
-            if let target = connection.ledger.target(of: label) { remedy = self.remedy(message, target, now) }
+            if let target = connection.outbound.receipts.line(labelled: label)?.refusable.target {
+                remedy = self.remedy(message, target, now)
+            }
         case .lostChannel:
             // Losing the channel takes its messages back, so that the label is answered only if it is another's.
             let lost = received(unlabelled: message, now)
-            let done = connection.ledger.answered(label, failure: Self.unshown(message))
+            let done = connection.outbound.answered(label, failure: Self.unshown(message))
             return lost + finish(done) + pump(now)
         }
-        let done = connection.ledger.answered(label, failure: failure, remedy)
+        let done = connection.outbound.answered(label, failure: failure, remedy)
         return noted + received(unlabelled: message, now) + finish(done) + pump(now)
     }
 
@@ -67,22 +69,22 @@ extension ConnectionMachine {
         {
             connection.lastReceipt = now
             var failure = answer.failure
-            if failure == nil, !answer.hasEcho, connection.ledger.isSpeech(answer.label) {
+            if failure == nil, !answer.hasEcho, isSpeech(answer.label) {
                 failure = ConnectionState.showedNobody
             }
-            let done = connection.ledger.answered(answer.label, failure: failure, answer.remedy)
+            let done = connection.outbound.answered(answer.label, failure: failure, answer.remedy)
             return received(unlabelled: message, now) + finish(done) + pump(now)
         }
         guard let batch = message.tags["batch"], let answer = connection.answers[batch] else { return nil }
         if let failure = Self.failure(message) {
             connection.answers[batch]?.failure = failure
-            if let target = connection.ledger.target(of: answer.label) {
+            if let target = connection.outbound.receipts.line(labelled: answer.label)?.refusable.target {
                 let remedy = remedy(message, target, now)
                 connection.answers[batch]?.remedy = remedy
             }
         }
         var noted: [Action] = []
-        if connection.ledger.isSpeech(answer.label),
+        if isSpeech(answer.label),
             MultilineMessages.isOpening(message) || speechAnswer(message) == .echo
         {
             connection.answers[batch]?.hasEcho = true
@@ -121,6 +123,11 @@ extension ConnectionMachine {
     private static func failure(_ message: IRCMessage) -> String? {
         let isRefused = message.verb.utf8.count == 3 && ["4", "5", "9"].contains { message.verb.hasPrefix($0) }
         return isRefused || message.verb == "FAIL" ? IRCText.words(message.params.last ?? message.verb) : nil
+    }
+
+    /// Whether a label is that of a line of somebody's message, which the server shows to its sender too.
+    private func isSpeech(_ label: String) -> Bool {
+        connection.outbound.receipts.line(labelled: label)?.isShown == true
     }
 
     /// The echo shows the client's mask as others see it, and the message's id.

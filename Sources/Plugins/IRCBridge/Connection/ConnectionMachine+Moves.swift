@@ -26,7 +26,7 @@ extension ConnectionMachine {
     private mutating func follow(_ target: String, to name: String, _ now: Instant) {
         connection.moves.rename(target, to: name)
         connection.memberships[target]?.name = name
-        connection.ledger.hold(target)
+        connection.outbound.hold(target)
         channelRenamed(target, to: name, now)
     }
 
@@ -41,11 +41,11 @@ extension ConnectionMachine {
             else { continue }
             connection.memberships[new] = membership
             channelRelinked(old, to: new)
-            connection.ledger.retarget(old, to: new)
+            connection.outbound.retarget(old, to: new)
         }
         for (old, name) in connection.moves.moved where !linked.contains(old) && linked.contains(fold(name)) {
             connection.memberships[old] = nil
-            connection.ledger.retarget(old, to: fold(name))
+            connection.outbound.retarget(old, to: fold(name))
         }
     }
 

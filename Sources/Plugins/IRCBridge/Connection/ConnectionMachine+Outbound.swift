@@ -4,8 +4,8 @@ import PluginWire
 extension ConnectionMachine {
     /// When the next such PING is due; not before there is room for it.
     var receiptsDue: Instant? {
-        guard receipts != .fences, connection.ledger.needsFence else { return nil }
-        let due = connection.ledger.needsAnswer ? 0 : connection.lastReceipt + ConnectionState.receiptLimit
+        guard receipts != .fences, connection.outbound.needsFence else { return nil }
+        let due = connection.outbound.receipts.needsAnswer ? 0 : connection.lastReceipt + ConnectionState.receiptLimit
         return max(due, connection.bucket.isLimited ? connection.bucket.nextToken : 0)
     }
 
@@ -13,13 +13,13 @@ extension ConnectionMachine {
     mutating func pump(_ now: Instant) -> [Action] {
         guard case .registered = connection.phase else { return [] }
         connection.lines.drafts = drafts
-        // What a bouncer without a server is told is lost.
+        // Lines to a bouncer without a server are lost.
         if connection.bouncer.lost != nil { return endDrain(now) }
         var actions = leadPuppets(now)
         if connection.flow.isReduced || connection.flow.hasFlooded { connection.bucket.setRate(rate, now: now) }
-        var settled: [OutboundLedger.Entry] = []
-        connection.ledger.receipts = receipts
-        if !connection.ledger.needsFence { connection.lastReceipt = now }
+        var settled: [OutboundQueue.Entry] = []
+        connection.outbound.receipts.mode = receipts
+        if !connection.outbound.needsFence { connection.lastReceipt = now }
         while wantsFence || isControlNext || mayWrite, connection.bucket.take(now: now) {
             if wantsFence {
                 actions.append(askFence(now))
@@ -50,11 +50,13 @@ extension ConnectionMachine {
                     connection.bucket.charge(part)
                     actions.append(.send(part))
                 }
-                if let target = connection.ledger.targetOfAgain { connection.memberships[target]?.saidAgain(now: now) }
+                if let target = connection.outbound.receipts.targetOfAgain {
+                    connection.memberships[target]?.saidAgain(now: now)
+                }
                 (connection.hasProgressed, connection.hasSpoken) = (true, true)
                 connection.figures.sent(line, now: now)
                 if receipts == .echoes {
-                    connection.figures.asked(OutboundLedger.echoKey(connection.ledger.lastLabel), now: now)
+                    connection.figures.asked(ReceiptTracker.echoKey(connection.outbound.receipts.lastLabel), now: now)
                 }
                 if receipts != .fences { connection.delays.asked(now: now) }
                 wrote(parts, now)
@@ -71,33 +73,33 @@ extension ConnectionMachine {
     }
 
     /// Whether a message may be begun. One that is begun is always finished, as far as the server keeps up.
-    var mayBegin: Bool { !connection.isDraining && connection.ledger.sentLines < connection.flow.lines }
+    var mayBegin: Bool { !connection.isDraining && connection.outbound.sentLines < connection.flow.lines }
 
     /// Whether a line of a message may be written.
     var mayWrite: Bool {
-        guard connection.ledger.hasWaiting, mayBegin || connection.ledger.hasBegun else { return false }
+        guard connection.outbound.hasWaiting, mayBegin || connection.outbound.hasBegun else { return false }
         if !connection.flow.isReduced {
-            return !connection.bucket.isLimited || connection.ledger.unansweredBytes < connection.flow.bytes
+            return !connection.bucket.isLimited || connection.outbound.receipts.unansweredBytes < connection.flow.bytes
         }
-        return connection.ledger.unansweredLines < connection.flow.lines
-            && connection.ledger.unansweredBytes < connection.flow.bytes
+        return connection.outbound.receipts.unansweredLines < connection.flow.lines
+            && connection.outbound.receipts.unansweredBytes < connection.flow.bytes
     }
 
     /// Where lines are dear the fence waits for a few messages; where they are not it is set at the end of each pump.
     private var wantsFence: Bool {
-        receipts == .fences && connection.ledger.needsFence && connection.bucket.isLimited
-            && connection.ledger.sentCount >= ConnectionState.limitedFence
+        receipts == .fences && connection.outbound.needsFence && connection.bucket.isLimited
+            && connection.outbound.sentCount >= ConnectionState.limitedFence
     }
 
     private func mayFence(_ now: Instant) -> Bool {
-        connection.ledger.needsFence && (receiptsDue.map { $0 <= now || connection.isDraining } ?? true)
+        connection.outbound.needsFence && (receiptsDue.map { $0 <= now || connection.isDraining } ?? true)
     }
 
     private mutating func endDrain(_ now: Instant) -> [Action] {
         guard connection.isDraining, case .registered = connection.phase else { return [] }
         guard
             now >= connection.drainEnds
-                || (!connection.ledger.hasBegun && connection.ledger.sentCount == 0 && !awaitsOthers)
+                || (!connection.outbound.hasBegun && connection.outbound.sentCount == 0 && !awaitsOthers)
         else { return [] }
         connection.phase = .registering(since: now)
         return [.send(farewell), .close]
@@ -109,11 +111,11 @@ extension ConnectionMachine {
         // A line before it whose echo has not come will have none.
         if receipts == .echoes { connection.figures.giveUp() }
         connection.hasProgressed = true
-        let done = connection.ledger.pong(token)
+        let done = connection.outbound.pong(token)
         return finish(done) + relayForeign(now) + pump(now)
     }
 
-    /// Whether the server is to be asked how others see the client: where it shows the client nothing that it says, a
+    /// Whether to ask the server how others see the client: where it shows the client nothing that it says, a
     /// user name or host that has changed without a word would let lines be cut.
     var wantsMask: Bool {
         connection.hasSpoken && receipts == .fences && connection.bouncer.lost == nil && !connection.isDraining

@@ -33,7 +33,7 @@ extension ConnectionMachine {
             message.verb == "FAIL" ? message.params.dropFirst(2).dropLast() : message.params.dropFirst().dropLast()
         if message.verb == topicRefusal {
             guard let target = context.first.map(fold), connection.memberships[target] != nil else { return }
-            return connection.ledger.refuse(target, words, isTopic: true)
+            return connection.outbound.receipts.refuse(target, words, isTopic: true)
         }
         if let target = context.map(fold).first(where: { connection.memberships[$0] != nil }) {
             return refuse(target, words, message, now)
@@ -45,12 +45,12 @@ extension ConnectionMachine {
             return
         }
         // No target is named: it is taken to be of the one written to last.
-        if let target = connection.ledger.lastTarget { refuse(target, words, message, now) }
+        if let target = connection.outbound.receipts.lastTarget { refuse(target, words, message, now) }
     }
 
     private mutating func refuse(_ target: String, _ words: String, _ message: IRCMessage, _ now: Instant) {
-        guard connection.ledger.canRefuse(target, isTopic: false) else { return }
-        connection.ledger.refuse(target, words, isTopic: false, remedy(message, target, now))
+        guard connection.outbound.receipts.canRefuse(target, isTopic: false) else { return }
+        connection.outbound.receipts.refuse(target, words, isTopic: false, remedy(message, target, now))
     }
 
     /// Handles a numeric of a class in which most are answers to questions (6xx to 9xx). Kinds of servers number errors
@@ -71,7 +71,7 @@ extension ConnectionMachine {
     func absence(_ message: IRCMessage) -> String? {
         guard message.params.count > 2, !connection.moves.isAboutFormerName,
             connection.memberships[fold(message.params[1])]?.isJoined == true,
-            connection.ledger.hasUnconfirmed(fold(message.params[1]))
+            connection.outbound.receipts.hasUnconfirmed(fold(message.params[1]))
         else { return nil }
         switch message.verb {
         case "403", "442": return message.params[1]
@@ -86,7 +86,7 @@ extension ConnectionMachine {
         if connection.moves.isAboutFormerName, connection.moves.renamed[target] != nil { return .renamed }
         let words = message.params.last ?? ""
         let remedy = Remedy(message.verb, words)
-        // What a user's own connection cannot say is said by the bridge's at once.
+        // The relay says at once what a puppet cannot say.
         guard remedy == .none || remedy == .simplest, retriesRefused else { return remedy }
         let wait = NamedWait(words)
         if let wait, wait.origin == .answer {
@@ -107,7 +107,7 @@ extension ConnectionMachine {
     /// Handles a NOTICE of the server itself that comes while messages without a label are unconfirmed: some servers
     /// drop messages and say so in no other way (Charybdis: `*** Message to #room throttled due to flooding`; InspIRCd:
     /// `*** This line is too similar to one of your last lines.`). Words that are about something else, or unknown, do
-    /// not make a loss of what others have seen: the operator is told of the latter.
+    /// not turn a delivered message into a loss: the operator gets a warning for the latter.
     mutating func noticed(_ message: IRCMessage, _ now: Instant) -> [Action] {
         guard case .registered = connection.phase, !isAnswer(message), message.params.count == 2,
             isOwn(message.params[0]) || message.params[0] == "*"
@@ -117,7 +117,8 @@ extension ConnectionMachine {
         let words = IRCText.words(message.params[1])
         let names = words.split(whereSeparator: { " \t,;:()'\"".contains($0) }).map { fold(trimmed($0)) }
         let named = ([fold(message.params[0])] + names).first { connection.memberships[$0] != nil }
-        guard let target = named ?? connection.ledger.lastTarget, connection.ledger.canRefuse(target, isTopic: false)
+        guard let target = named ?? connection.outbound.receipts.lastTarget,
+            connection.outbound.receipts.canRefuse(target, isTopic: false)
         else { return [] }
         switch ServerWords.meaning(words, isNamed: named != nil) {
         case .unrelated: return []

@@ -50,7 +50,7 @@ extension ConnectionMachine {
             let key = theirs.lazy.compactMap(\.key).first
             if theirs.isEmpty {
                 connection.memberships[target] = nil
-                connection.ledger.forget(target)
+                connection.outbound.forget(target)
                 channelUnlinked(target)
                 if membership.isJoined { dropped.append(membership.name) }
             } else if key != membership.key {

@@ -1,4 +1,4 @@
-// Who the client is to the network's services, and the nick that it should have.
+// The network's services: identification, and regaining the configured nick.
 extension ConnectionMachine {
     /// The client is registered: nothing is known of the services yet.
     mutating func resetServices(_ now: Instant) {
@@ -82,7 +82,7 @@ extension ConnectionMachine {
         return send(lines) + (servicesProblems == before ? [] : tellHealth())
     }
 
-    /// Whether a name is that of the service which is told the password, else NickServ's.
+    /// Whether a name is that of the configured service, else NickServ's.
     private func isService(_ name: String) -> Bool {
         name.prefix { $0 != "@" }.lowercased() == connection.config.nickServ?.nick ?? "nickserv"
     }

@@ -72,13 +72,13 @@ protocol ConnectionMachine: Sendable {
     var canRename: Bool { get }
 
     /// The next line to write, or the next message without one.
-    mutating func nextTurn(_ now: Instant) -> OutboundLedger.Turn?
+    mutating func nextTurn(_ now: Instant) -> OutboundQueue.Turn?
     /// Hands messages to other connections.
     mutating func leadPuppets(_ now: Instant) -> [Action]
     /// The lines of a message were written.
     mutating func wrote(_ parts: [String], _ now: Instant)
     /// Reports deliveries that are confirmed or failed.
-    mutating func finish(_ entries: [OutboundLedger.Entry]) -> [Action]
+    mutating func finish(_ entries: [OutboundQueue.Entry]) -> [Action]
     /// Adjusts how many events the connection accepts.
     mutating func widen(_ now: Instant) -> [Action]
     /// The share of the configured rate has changed.
@@ -136,8 +136,8 @@ extension ConnectionMachine {
     /// - Returns: Why it was lost.
     mutating func connectionLost(_ reason: String, now: Instant) -> String {
         let why = IRCText.words(connection.refusal?.reason ?? reason)
-        if connection.ledger.hasUnconfirmed { slowDown(why, now) }
-        connection.ledger.connectionLost(why)
+        if connection.outbound.hasUnconfirmed { slowDown(why, now) }
+        connection.outbound.connectionLost(why)
         return why
     }
 
@@ -193,9 +193,9 @@ extension ConnectionMachine {
             if connection.nick != connection.config.nick { wake = min(wake, connection.nickKeeper.next) }
             // With a token left everything that could be written was, so what waits does not wait for the bucket.
             let bucket = connection.bucket
-            let waits = connection.ledger.hasWaiting || !connection.controls.isEmpty
+            let waits = connection.outbound.hasWaiting || !connection.controls.isEmpty
             if bucket.isLimited, bucket.nextToken > now,
-                waits || connection.ledger.needsFence && receipts == .fences
+                waits || connection.outbound.needsFence && receipts == .fences
             {
                 wake = min(wake, bucket.nextToken)
             }

@@ -158,7 +158,7 @@ final class ConnectionShell<Machine: ConnectionMachine> {
         guard let channel, !channel.isWritable else { return }
         let waiting = (try? channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
         guard waiting > ShellLimits.mostUnread else { return }
-        failure = failure ?? "the server does not read what it is told"
+        failure = failure ?? "the server does not read what is sent to it"
         channel.close(promise: nil)
     }
 
@@ -263,7 +263,7 @@ final class ConnectionShell<Machine: ConnectionMachine> {
         }
     }
 
-    /// Without an end to it, whoever takes connections and says nothing would keep this one for ever.
+    /// A server that accepts connections and sends nothing would otherwise keep this one open for ever.
     private func limitOpening(_ channel: any Channel, _ config: NetworkConfig) {
         opening = loop.assumeIsolated().scheduleTask(in: ShellLimits.connect) { [self] in
             let awaited = isProxied ? nil : config.route.proxy

@@ -7,7 +7,7 @@ extension ConnectionState {
     static let mostJoins = 10
 
     /// Why a message is not confirmed that the server acknowledges without showing it: it dropped the message silently.
-    static let showedNobody = "the server took the message and showed it to nobody"
+    static let showedNobody = "the server accepted the message and showed it to nobody"
 
     /// How far apart the loss of a channel and the way into another one may be, in seconds.
     static let moveTime = 10.0

@@ -81,7 +81,7 @@ struct ConnectionState: Sendable {
     var controls: Deque<ControlLine> = []
     var wasControl = false
 
-    var ledger = OutboundLedger()
+    var outbound = OutboundQueue()
     var lines: RelayLines
     var messageIDs: MessageIDMap
     /// Answers to labelled lines that are still arriving as batches.

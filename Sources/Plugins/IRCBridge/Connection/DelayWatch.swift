@@ -26,14 +26,14 @@ struct DelayWatch: Sendable {
         var told: String { "\(DelayWatch.waiting(count, to: name, since: since)): \(cause)" }
     }
 
-    /// A channel that refuses for now what is said to it.
+    /// A channel that refuses messages for now to it.
     struct Hold: Equatable, Sendable {
         var name: String
         var words: String
         var tries: Int
 
         /// For the status.
-        var told: String { "\(name) refuses for now what is said (\(words))" }
+        var told: String { "\(name) refuses messages for now (\(words))" }
     }
 
     /// What a server said after a message, of which it is not known whether it is about that.
@@ -61,7 +61,7 @@ struct DelayWatch: Sendable {
     var fenceAt: Instant = 0
 
     /// The server has said something after a message to a channel that may be about it.
-    /// - Returns: Whether that is to be logged.
+    /// - Returns: Whether to log it.
     mutating func doubts(_ words: String, of name: String, now: Instant) -> Bool {
         doubt = Doubt(name: name, words: words, at: now)
         look(at: now + Self.doubtTime)

@@ -21,7 +21,7 @@ final class IRCLineHandler: ChannelInboundHandler {
     private let report: (Event) -> Void
     private let skipsTalk: Bool
     private let trust: TLSOptions?
-    private var cutter = LineCutter()
+    private var decoder = LineDecoder()
     private var isOpen = false
 
     /// - Parameters:
@@ -61,12 +61,12 @@ final class IRCLineHandler: ChannelInboundHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let buffer = unwrapInboundIn(data)
-        let (lines, isTooLong) = buffer.withUnsafeReadableBytes { cutter.take($0) }
+        let (lines, isTooLong) = buffer.withUnsafeReadableBytes { decoder.take($0) }
         for line in lines where !skipsTalk || !TalkFilter.isTalk(line) {
             if let message = IRCMessage(line: line) { report(.line(message)) }
         }
         if isTooLong {
-            report(.failed("the server sent a line of over \(LineCutter.maxLine) bytes"))
+            report(.failed("the server sent a line of over \(LineDecoder.maxLine) bytes"))
             context.close(promise: nil)
         }
     }

@@ -6,7 +6,7 @@ struct Membership: Equatable, Sendable {
     static let longestWait = 300.0
     /// How long the server may take to answer a JOIN, in seconds.
     static let answerLimit = 30.0
-    /// How long the client has to have been in it for waits to begin anew, in seconds.
+    /// How long the client must have been in it to restart the backoff, in seconds.
     static let steady = 60.0
     /// Kicks within ``kickMemory`` after which the client does not come back.
     static let mostKicks = 5
@@ -58,7 +58,7 @@ struct Membership: Equatable, Sendable {
         failures > 0 || key.map { $0.hasPrefix(":") || $0.contains(",") || $0.contains(" ") } == true
     }
 
-    /// It is to be asked for; ``asked(now:)`` follows.
+    /// A JOIN is queued; ``asked(now:)`` follows.
     mutating func wanted() { nextTry = nil }
 
     /// A JOIN is written.
@@ -99,14 +99,14 @@ struct Membership: Equatable, Sendable {
         isAskingWho = false
         (hasNames, hasWho) = (false, false)
         deadline = nil
-        // After a short stay the waits go on, or else whoever is thrown out at once would be back at once for ever.
+        // After a short stay the backoff continues: a client that is kicked at once must not rejoin at once, for ever.
         if let joinedAt, now - joinedAt >= Self.steady { failures = 0 }
         joinedAt = nil
         let since = refusedSince ?? now
         refusedSince = since
         isGivenUp = now - since >= Self.patience
         var wait = min(Self.firstWait * Double(1 << min(failures, 10)), Self.longestWait)
-        // What waits is given up only by an answer, so there is to be one by then.
+        // Waiting messages are given up only by an answer, so ask once more by then.
         if !isGivenUp { wait = min(wait, max(since + Self.patience - now, Self.firstWait)) }
         nextTry = isUnwanted ? nil : now + wait
         failures += 1
@@ -120,7 +120,7 @@ struct Membership: Equatable, Sendable {
 
     /// The channel does not take what was said.
     /// - Parameter registeredAt: When the client was registered.
-    /// - Returns: Whether it is to be said again at ``heldUntil``; else that is final.
+    /// - Returns: Whether to retry at ``heldUntil``; else the refusal is final.
     mutating func holds(_ words: String, registeredAt: Instant, now: Instant) -> Bool {
         guard isJoined, let joinedAt else { return false }
         return settling.refused(
@@ -139,7 +139,7 @@ struct Membership: Equatable, Sendable {
     /// The client's account may be gone: what the channel refuses until an instant is said again.
     mutating func accountLost(until end: Instant) { unknownUntil = end }
 
-    /// How it refuses for now what is said, and how often it was tried; nil where it does not.
+    /// How it refuses messages for now, and how often it was tried; nil where it does not.
     var hold: (words: String, tries: Int)? { settling.words.map { ($0, settling.tries) } }
 
     /// When what waits is said again.
@@ -157,7 +157,7 @@ struct Membership: Equatable, Sendable {
         return true
     }
 
-    func state(now: Instant) -> OutboundLedger.TargetState {
+    func state(now: Instant) -> OutboundQueue.TargetState {
         if isJoined { return settling.isHeld(now) ? .waiting : .joined }
         guard let refusal, let refusedSince else { return .waiting }
         // Nothing more is tried after too many kicks, so that only time tells.

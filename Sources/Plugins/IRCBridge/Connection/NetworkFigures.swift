@@ -12,7 +12,7 @@ struct NetworkFigures: Equatable, Sendable {
         (a.registrations, a.netsplits, a.lag) == (b.registrations, b.netsplits, b.lag)
     }
 
-    /// Times that the client was registered anew.
+    /// Number of reconnects.
     var reconnects: Int { max(0, registrations - 1) }
 
     /// The server has accepted the client.

@@ -1,4 +1,4 @@
-/// Gets the configured nick back from whoever has it.
+/// Regains the configured nick from another client.
 ///
 /// The client asks for it every minute, at once when its holder leaves, and through NickServ where that knows the
 /// client's account. Where the server or NickServ says that this never works, the client asks once an hour, and the

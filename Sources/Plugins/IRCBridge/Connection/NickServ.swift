@@ -30,7 +30,7 @@ struct NickServ: Equatable, Sendable {
         "you are no longer logged in",
     ]
 
-    /// Whether services ask whoever they speak to for their password.
+    /// Whether a message of services asks for a password.
     static func asks(_ text: String) -> Bool {
         let small = small(text)
         return requests.contains { small.contains($0) }
@@ -45,9 +45,9 @@ struct NickServ: Equatable, Sendable {
         /// The nick's own where nil.
         var account: String?
         var password: String
-        /// Whom it is told, as PRIVMSG takes it: `NickServ`, `Q@CServe.quakenet.org`.
+        /// The target of the PRIVMSG: `NickServ`, `Q@CServe.quakenet.org`.
         var service = "NickServ"
-        /// What they are told, with `{account}` and `{password}`; nil: NickServ's `IDENTIFY`.
+        /// The message, with `{account}` and `{password}`; nil: NickServ's `IDENTIFY`.
         var command: String?
 
         /// The nick by which they answer.
@@ -56,7 +56,7 @@ struct NickServ: Equatable, Sendable {
         /// Whether nicks belong to accounts there, and it frees them.
         var ownsNicks: Bool { command == nil }
 
-        /// How services that are not called NickServ are told: QuakeNet's Q, GameSurge's AuthServ, Undernet's X.
+        /// The messages of services not called NickServ: QuakeNet's Q, GameSurge's AuthServ, Undernet's X.
         private static let commands = [
             "q": "AUTH {account} {password}", "authserv": "AUTH {account} {password}",
             "x": "LOGIN {account} {password}",
@@ -83,7 +83,7 @@ struct NickServ: Equatable, Sendable {
                     throw table.fail("command", "must hold {password}, and {account} where the service wants it")
                 }
                 guard account != nil || !command.contains("{account}") else {
-                    throw table.fail("account", "is missing: '\(config.service)' is told it")
+                    throw table.fail("account", "is missing: it is sent to '\(config.service)'")
                 }
             }
             return config
@@ -126,7 +126,7 @@ struct NickServ: Equatable, Sendable {
     /// The client is known (900).
     mutating func isKnown() { state = .known }
 
-    /// The client is logged out: services are to be asked anew.
+    /// The client is logged out: it must identify again.
     mutating func isForgotten() { if state == .known { state = .unasked } }
 
     /// There is none (401).

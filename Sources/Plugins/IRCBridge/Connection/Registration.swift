@@ -1,6 +1,6 @@
 /// From an open connection to a registered one (RFC 1459 4.1, IRCv3 capability negotiation 302, SASL 3.2).
 struct Registration: Sendable {
-    /// What is to be done.
+    /// What to do.
     enum Step: Equatable, Sendable {
         /// Write this line.
         case send(String)
@@ -308,7 +308,7 @@ struct Registration: Sendable {
             sasl = exchange
             return lines.map { .send($0) } + (exchange.derivation.map { [.derive($0)] } ?? [])
         } catch {
-            // The server is told, so that it does not wait, and then left.
+            // The QUIT ends the server's wait; then the connection is closed.
             let reason = "SASL failed: \(error.reason)"
             return [.send("AUTHENTICATE *")] + (isOver ? unproved(reason) : fail(reason, true))
         }

@@ -25,7 +25,7 @@ struct Settling: Equatable, Sendable {
     /// How the server put the last refusal; nil: it refuses nothing.
     private(set) var words: String?
 
-    /// Whether nothing is to be said now.
+    /// Whether to write nothing now.
     func isHeld(_ now: Instant) -> Bool { until.map { now < $0 } == true }
 
     /// The channel refuses what was said.
@@ -34,7 +34,7 @@ struct Settling: Equatable, Sendable {
     ///   - joinedAt: When the client joined.
     ///   - registeredAt: When the client was registered.
     ///   - patience: Until when no refusal is final for another reason; nil: there is none.
-    /// - Returns: Whether it is to be said again at ``until``; else the refusal is final.
+    /// - Returns: Whether to retry at ``until``; else the refusal is final.
     mutating func refused(
         _ words: String, joinedAt: Instant, registeredAt: Instant, patience: Instant? = nil, now: Instant
     ) -> Bool {
@@ -63,7 +63,7 @@ struct Settling: Equatable, Sendable {
 
     /// The server drops what is said there because it comes too fast.
     /// - Parameters:
-    ///   - seconds: How long is to be waited, where the server says so.
+    ///   - seconds: How long to wait, where the server says so.
     ///   - isAgain: Whether what it has dropped was said again already.
     /// - Returns: Whether that is news, as the answers to lines that were written together are one; nil: the server
     ///   wants more time than is waited.

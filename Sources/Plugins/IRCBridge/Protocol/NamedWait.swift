@@ -88,7 +88,7 @@ struct NamedWait: Equatable, Sendable {
             var (sum, unit, at) = first
             while true {
                 let next = at < parts.count && parts[at] == "and" ? at + 1 : at
-                // Of one time only smaller units follow; another one begins anew.
+                // A larger or equal unit starts another duration.
                 guard let (seconds, smaller, end) = single(parts, next), smaller < unit else { return (sum, at) }
                 (sum, unit, at) = (sum + seconds, smaller, end)
             }

@@ -1,4 +1,4 @@
-/// Tells lines that a user's own connection need not look at: what people say in its channels, and who is there. With
+/// Recognises lines that a puppet can skip: what people say in its channels, and who is there. With
 /// many such connections each line of a channel comes as often.
 enum TalkFilter {
     private static let skipped: [[UInt8]] = ["PRIVMSG", "NOTICE"].map { Array($0.utf8) }

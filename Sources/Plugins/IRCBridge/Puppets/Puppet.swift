@@ -15,7 +15,7 @@ struct Puppet: ConnectionMachine {
 
     /// Says a message.
     /// - Parameter needed: The links of its channels.
-    mutating func say(_ entry: OutboundLedger.Entry, _ needed: [LinkConfig], now: Instant) -> [PuppetAction] {
+    mutating func say(_ entry: OutboundQueue.Entry, _ needed: [LinkConfig], now: Instant) -> [PuppetAction] {
         needed.forEach { learnName($0) }
         for var link in needed where !connection.links.contains(where: { fold($0.target) == fold(link.target) }) {
             // Nothing comes into the chat by this connection.
@@ -25,7 +25,7 @@ struct Puppet: ConnectionMachine {
         for target in entry.targets where connection.memberships[target]?.refusal != nil {
             connection.memberships[target] = nil
         }
-        connection.ledger.accept(entry)
+        connection.outbound.accept(entry)
         guard case .registered = connection.phase else { return [] }
         return join(now)
     }
@@ -48,7 +48,7 @@ struct Puppet: ConnectionMachine {
 
     /// Forgets the messages given so far.
     mutating func clear() -> [PuppetAction] {
-        connection.ledger.clear()
+        connection.outbound.clear()
         return []
     }
 
@@ -82,13 +82,13 @@ struct Puppet: ConnectionMachine {
     }
 
     mutating func tickRegistered(since: Instant, now: Instant) -> [PuppetAction] {
-        guard now >= nextProgress, connection.ledger.count > 0 else { return [] }
+        guard now >= nextProgress, connection.outbound.count > 0 else { return [] }
         nextProgress = now + Relay.workingInterval
         defer { connection.hasProgressed = false }
         return connection.hasProgressed ? [.working] : []
     }
 
-    func nextDue(since: Instant, now: Instant) -> Instant? { connection.ledger.count > 0 ? nextProgress : nil }
+    func nextDue(since: Instant, now: Instant) -> Instant? { connection.outbound.count > 0 ? nextProgress : nil }
 
     mutating func resetSession() { connection.resetSession() }
 
@@ -121,9 +121,9 @@ struct Puppet: ConnectionMachine {
         return [.send(head + (MessageSplitter.split(text, budget: budget).first ?? ""))]
     }
 
-    mutating func nextTurn(_ now: Instant) -> OutboundLedger.Turn? {
+    mutating func nextTurn(_ now: Instant) -> OutboundQueue.Turn? {
         let (memberships, lines, ids) = (connection.memberships, connection.lines, connection.messageIDs)
-        return connection.ledger.turn(
+        return connection.outbound.turn(
             onlyBegun: !mayBegin,
             state: { target in
                 // The relay says at once what a channel does not accept from the puppet.
@@ -138,7 +138,7 @@ struct Puppet: ConnectionMachine {
             })
     }
 
-    mutating func finish(_ entries: [OutboundLedger.Entry]) -> [PuppetAction] {
+    mutating func finish(_ entries: [OutboundQueue.Entry]) -> [PuppetAction] {
         let confirmed = entries.filter { $0.failure == nil }.map(\.delivery)
         let refused = entries.filter { $0.failure != nil }.map { PuppetAction.refused($0.delivery) }
         return (confirmed.isEmpty ? [] : [.confirmed(confirmed)]) + refused

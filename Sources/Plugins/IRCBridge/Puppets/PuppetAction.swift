@@ -37,7 +37,7 @@ enum PuppetOrder: Equatable, Sendable {
     /// Connect.
     case open(NetworkConfig)
     /// Say this, in the channels of these links.
-    case say(OutboundLedger.Entry, [LinkConfig])
+    case say(OutboundQueue.Entry, [LinkConfig])
     /// Another nick or other limits, and the links that are left.
     case reconfigure(NetworkConfig, [LinkConfig])
     /// Forget the messages given so far.

@@ -4,7 +4,7 @@
 /// reason, so they count once. Those that went with the bridge's own connection, as when the server restarts, have not
 /// failed at all.
 struct PuppetHold: Sendable {
-    /// How long before the bridge's own connection others may notice that the server is gone, in seconds.
+    /// How long before the relay a puppet may notice that the server is gone, in seconds.
     static let grace = 10.0
 
     private struct State {
@@ -28,7 +28,7 @@ struct PuppetHold: Sendable {
     /// - Parameter openedAt: When it was ordered.
     func isNetworkLoss(openedAt: Instant) -> Bool { networkLostAt.map { openedAt <= $0 } ?? false }
 
-    /// A connection was not to be had, or has not lasted.
+    /// A connection could not be opened, or did not last.
     mutating func failed(openedAt: Instant, now: Instant) {
         if isNetworkLoss(openedAt: openedAt) { return }
         if let failedAt = state.failedAt, openedAt <= failedAt { return }
@@ -39,7 +39,7 @@ struct PuppetHold: Sendable {
         state.failedAt = now
     }
 
-    /// The bridge's own connection is lost.
+    /// The relay's connection is lost.
     mutating func networkLost(now: Instant) {
         networkLostAt = now
         if let failedAt = state.failedAt, now - failedAt <= Self.grace { state = before }
@@ -52,7 +52,7 @@ struct PuppetHold: Sendable {
     }
 }
 
-/// Users' connections that were lost or not to be had, for a single line of the log.
+/// Puppets that were lost or could not connect, for a single log line.
 struct PuppetLosses: Sendable {
     /// How long others are waited for, in seconds.
     static let patience = 2.0

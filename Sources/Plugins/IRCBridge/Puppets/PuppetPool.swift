@@ -3,15 +3,15 @@
 struct PuppetPool: Sendable {
     /// Who is to say a message.
     enum Voice: Equatable, Sendable {
-        /// The bridge's own connection.
+        /// The relay.
         case relay
-        /// The user's own connection, which is not there yet.
+        /// The user's puppet, which is not connected yet.
         case wait
-        /// The user's own connection, by its serial.
+        /// The user's puppet, by its serial.
         case puppet(Int)
     }
 
-    /// What is to be done.
+    /// What to do.
     enum Order: Equatable, Sendable {
         case open(Int, nick: String, name: String)
         case rename(Int, nick: String, name: String)
@@ -141,7 +141,7 @@ struct PuppetPool: Sendable {
         return now < puppet.askedAt + Self.patience && now >= hold.until ? .wait : .relay
     }
 
-    /// Who is to delete what a user's own connection has said: that connection where it is there, else the bridge.
+    /// Who deletes a message that a user's puppet has said: the puppet if it is connected, else the relay.
     func readyVoice(of user: String, targets: [String], now: Instant) -> Voice {
         guard let serial = serials[user], let puppet = puppets[serial], puppet.stage == .ready,
             !targets.contains(where: { target in puppet.muted[target].map { now < $0 } ?? false })
@@ -160,7 +160,7 @@ struct PuppetPool: Sendable {
         if nextSweep == nil { nextSweep = now + sweepInterval }
     }
 
-    /// Takes what is to be done now.
+    /// Returns the orders that are due.
     mutating func takeOrders(now: Instant) -> [Order] {
         defer { orders = [] }
         guard !pending.isEmpty, now >= hold.until else { return orders }
@@ -248,7 +248,7 @@ struct PuppetPool: Sendable {
     ///   - reason: Why, for the log.
     ///   - isUnfit: Whether that is for its nick alone, or it was given up: then it is the bridge that speaks for this
     ///     user for a while, and the others are not held up.
-    /// - Returns: Whether it was not to be had, or not for long; the bridge speaks then. Nil where it was none.
+    /// - Returns: Whether it could not connect or did not last; the relay speaks then. Nil for an unknown puppet.
     mutating func closed(_ serial: Int, _ reason: String = "", isUnfit: Bool = false, now: Instant) -> Bool? {
         guard let puppet = puppets.removeValue(forKey: serial) else { return nil }
         serials[puppet.user] = nil
@@ -281,7 +281,7 @@ struct PuppetPool: Sendable {
         unfit[puppet.user] = entry
     }
 
-    /// The bridge's own connection is lost: what went with it has not failed.
+    /// The relay's connection is lost: puppets that were lost with it have not failed.
     mutating func networkLost(now: Instant) {
         hold.networkLost(now: now)
         unfit = unfit.filter { $0.value.losses == 0 || now - $0.value.at > PuppetHold.grace }

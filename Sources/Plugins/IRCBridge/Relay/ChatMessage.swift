@@ -37,7 +37,7 @@ struct ChatMessage: Equatable, Sendable {
     var quote: String?
     /// By channel on IRC the server's ids of the message that it answers or deletes, where they are known.
     var concerned: [String: [String]] = [:]
-    /// Whether it is to be said without what only some servers have, because this one did not accept that.
+    /// Whether to say it without optional IRCv3 features, because the server refused those.
     var isPlain = false
     /// The nicks of those whom it addresses by `@name`, where that was looked up before.
     var nicks: [String: String] = [:]

@@ -9,7 +9,7 @@ import OpenSSL
 struct MessageIDMap: Equatable, Sendable {
     /// The most messages on IRC that are remembered of a network; the oldest are forgotten first.
     static let most = 1000
-    /// The most that a user's own connection remembers, which is told of older ones.
+    /// The most that a puppet remembers; the relay passes it older ones.
     static let mostOfPuppet = 32
     /// The most bytes of them that are stored with the queue's state, the newest first.
     static let mostStoredBytes = 16 << 10
@@ -32,7 +32,7 @@ struct MessageIDMap: Equatable, Sendable {
     enum Source: Equatable, Sendable {
         /// On IRC; the bridge brought it into the chat as this user.
         case irc(author: String)
-        /// In the chat; the bridge said it on IRC, by this user's own connection where there is one.
+        /// In the chat; the relay said it on IRC, or this user's puppet.
         case chat(speaker: String?)
     }
 
@@ -95,7 +95,7 @@ struct MessageIDMap: Equatable, Sendable {
         return given + known.map(\.id).filter { !given.contains($0) }
     }
 
-    /// The user by whose own connection the message was said that a deletion is of: nil where the bridge itself said
+    /// The user whose puppet said the message that a deletion is about: nil where the relay said
     /// it.
     /// - Returns: Nil where the message is not known, or this is no deletion.
     func speaker(ofDeleted message: ChatMessage, in targets: [String]) -> String?? {

@@ -51,7 +51,7 @@ final class NetworkConnection {
     var report: NetworkReport {
         NetworkReport(
             health: relay.machine.health, nick: relay.machine.connection.nick,
-            figures: relay.machine.connection.figures, waiting: relay.machine.connection.ledger.count,
+            figures: relay.machine.connection.figures, waiting: relay.machine.connection.outbound.count,
             linesIn: traffic.linesIn, linesOut: traffic.linesOut, waitingSince: relay.machine.waitingSince)
     }
 
@@ -74,7 +74,7 @@ final class NetworkConnection {
     func drain(deadline: Double) { relay.step { $0.drain(deadline: deadline, now: $1) } }
 
     /// The chat has refused a command as of a user that it does not know.
-    func forget(_ id: String, channel: String?) { relay.update { $0.speakers.forget(id, channel: channel) } }
+    func forget(_ id: String, channel: String?) { relay.update { $0.users.forget(id, channel: channel) } }
 
     /// The chat has refused a command because it has no such channel, or has accepted one there.
     func chatChannel(_ name: String, isThere: Bool) {
@@ -87,10 +87,10 @@ final class NetworkConnection {
     func leaveChat() { relay.step { machine, _ in machine.leaveChat() } }
 
     /// The chat already had a user who was to be registered.
-    func existed(_ id: String) { relay.update { $0.speakers.existed(id) } }
+    func existed(_ id: String) { relay.update { $0.users.existed(id) } }
 
     /// The commands that say a message again that the chat refused as of a user that it does not know.
-    func again(_ command: ChatCommand) -> [ChatCommand] { relay.update { $0.speakers.again(command) } }
+    func again(_ command: ChatCommand) -> [ChatCommand] { relay.update { $0.users.again(command) } }
 
     /// Stops or resumes reading, because the chat does not keep up.
     func setReading(_ on: Bool) {

@@ -19,7 +19,7 @@ struct NetworkState: Equatable, Sendable {
     /// By the chat's channel the ids of those whom the bridge let join, without what all of them begin with.
     var members: [String: [String]] = [:]
     /// The nicks of the bridge and of users' connections.
-    private(set) var nicks = NickMarks()
+    private(set) var nicks = SeenNicks()
     private(set) var references: [String: String] = [:]
     /// The channels that the server has renamed or moved the client out of.
     var moves = ChannelMoves()
@@ -44,7 +44,7 @@ struct NetworkState: Equatable, Sendable {
         messages = state.members?.first { $0.key == "messages" }?.value.array?.compactMap(\.string) ?? []
         if let share = state.members?.first(where: { $0.key == "share" })?.value.double { self.share = share }
         moves = ChannelMoves(state)
-        nicks = NickMarks(text: state.members?.first { $0.key == "nicks" }?.value.string ?? "")
+        nicks = SeenNicks(text: state.members?.first { $0.key == "nicks" }?.value.string ?? "")
         // As earlier versions wrote them.
         for nick in state.members?.first(where: { $0.key == "puppets" })?.value.array?.compactMap(\.string) ?? [] {
             _ = nicks.note(nick)

@@ -1,12 +1,12 @@
 import PluginKit
 
-// What people on IRC ask the bridge in private.
+// Commands that people on IRC send to the bridge in private.
 extension Relay {
     /// Answers at once after a rest, and a second in the long run; what is over that is not answered.
     /// Names in one answer.
     static let mostNames = 30
 
-    private static let help = "!who: who spoke in the chat lately; !status: how the bridge is; !help: this"
+    private static let help = "!who: who spoke in the chat lately; !status: the bridge's status; !help: this"
 
     /// Answers a message to the client itself; other than commands nothing is answered.
     mutating func direct(_ source: IRCSource, _ text: String, _ now: Instant) -> [RelayAction] {
@@ -49,6 +49,6 @@ extension Relay {
         let users = connection.config.puppets == nil ? "" : "\(puppets.ready.count) users' connections, "
         let lag = connection.figures.lag.map { "lag \($0) ms, " } ?? ""
         return "connected for \(minutes) min, \(lag)in \(joined) of \(connection.memberships.count) channels, \(users)"
-            + "\(connection.ledger.count) message\(connection.ledger.count == 1 ? "" : "s") waiting or unconfirmed"
+            + "\(connection.outbound.count) message\(connection.outbound.count == 1 ? "" : "s") waiting or unconfirmed"
     }
 }

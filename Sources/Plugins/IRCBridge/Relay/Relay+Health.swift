@@ -1,8 +1,8 @@
 import PluginWire
 
-// How the network is, for the operator: in the status, and in the log what has changed.
+// The network's health, for the operator: in the status, and changes in the log.
 extension Relay {
-    /// Tells how the network is, where that has changed.
+    /// Reports the network's health where it has changed.
     mutating func setHealth(_ level: PluginMessage.Level, _ message: String) -> [RelayAction] {
         let new = NetworkHealth(level: level, message: IRCText.words(message, most: Self.longestHealth))
         if health == new { return [] }
@@ -10,7 +10,7 @@ extension Relay {
         return [.health(new)]
     }
 
-    /// Tells how a connection is that the server has accepted.
+    /// Reports the health of a registered connection.
     mutating func tellHealth() -> [RelayAction] {
         guard case .registered = connection.phase, !waitsForServices else { return [] }
         if let words = connection.bouncer.lost {
@@ -46,7 +46,7 @@ extension Relay {
         let unheard = silenced.sorted { $0.key < $1.key }.compactMap { target, reason in
             connection.memberships[target].flatMap { $0.isJoined ? "\($0.name): \(reason)" : nil }
         }
-        if !unheard.isEmpty { problems.append("not heard in " + unheard.joined(separator: ", ")) }
+        if !unheard.isEmpty { problems.append("messages refused in " + unheard.joined(separator: ", ")) }
         return problems
     }
 
@@ -61,30 +61,28 @@ extension Relay {
     mutating func logProblem(_ problem: String) -> [RelayAction] {
         guard problem != loggedProblem else { return [] }
         loggedProblem = problem
-        let text = IRCText.words("\(connection.config.name): \(problem)", most: Self.longestHealth)
-        return [.plugin(.log(level: "warning", message: text, fields: nil))]
+        return log("warning", problem)
     }
 
     /// Logs that the server has accepted the client.
     mutating func logConnected() -> [RelayAction] {
         loggedProblem = nil
-        let text = "\(connection.config.name): connected to \(connection.config.host) as \(connection.nick)"
-        return [.plugin(.log(level: "info", message: text, fields: nil))]
+        return log("info", "connected to \(connection.config.host) as \(connection.nick)")
     }
 
     /// Notes which channels took of these what was said, and which did not.
-    mutating func noteHeard(_ entries: [OutboundLedger.Entry]) -> [RelayAction] {
+    mutating func noteHeard(_ entries: [OutboundQueue.Entry]) -> [RelayAction] {
         let before = silenced
         for entry in entries where !entry.message.isTopic {
             let miss = entry.failure.flatMap { reason in
-                entry.targets.first.map { OutboundLedger.Miss(target: $0, reason: reason) }
+                entry.targets.first.map { OutboundQueue.Miss(target: $0, reason: reason) }
             }
             if entry.failure == nil, !silenced.isEmpty {
                 for target in entry.targets { silenced[target] = nil }
             }
             if entry.failure == nil {
                 for target in entry.targets where connection.memberships[target]?.heldUntil != nil {
-                    connection.memberships[target]?.taken(hasMore: connection.ledger.hasMoreAgain(target))
+                    connection.memberships[target]?.taken(hasMore: connection.outbound.hasMoreAgain(target))
                 }
             }
             if let miss = miss ?? entry.missed { silenced[miss.target] = miss.reason }
@@ -92,7 +90,7 @@ extension Relay {
         var hasChanged = silenced != before
         if !connection.delays.isQuiet {
             let taken = entries.filter { $0.failure == nil }.flatMap(\.targets)
-            if connection.delays.taken(taken, isAll: connection.ledger.count == 0) { hasChanged = true }
+            if connection.delays.taken(taken, isAll: connection.outbound.count == 0) { hasChanged = true }
         }
         return hasChanged ? tellHealth() : []
     }
@@ -111,7 +109,7 @@ extension Relay {
         connection.delays.look(at: now + DelayWatch.interval)
     }
 
-    /// What the operator is told of it; nil where all is written as configured.
+    /// The note for the status; nil where the server is written to at the configured rate.
     var slownessTold: String? {
         guard connection.flow.share < 1, rate > 0 else { return nil }
         let cause =
@@ -125,7 +123,6 @@ extension Relay {
     mutating func doubt(_ words: String, of target: String, _ now: Instant) -> [RelayAction] {
         let isNew = connection.delays.doubts(words, of: connection.memberships[target]?.name ?? target, now: now)
         guard isNew, let told = connection.delays.doubt?.told else { return tellHealth() }
-        return [.plugin(.log(level: "warning", message: "\(connection.config.name): \(told)", fields: nil))]
-            + tellHealth()
+        return log("warning", told) + tellHealth()
     }
 }

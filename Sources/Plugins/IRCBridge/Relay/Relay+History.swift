@@ -1,6 +1,6 @@
 import PluginWire
 
-// What was said while the client was away, and what the chat has of it.
+// History: what was said while the client was away, and what of it the chat already has.
 extension Relay {
     /// How long after a message its reference is stored, in seconds.
     static let stateDelay = 1.0
@@ -15,7 +15,7 @@ extension Relay {
         connection.moves = keptState.moves
         restoreMessageIDs()
         for channel in Set(connection.links.map(\.channel)) {
-            speakers.restore((state.members[channel] ?? []).map { idPrefix + $0 }, channel)
+            users.restore((state.members[channel] ?? []).map { idPrefix + $0 }, channel)
         }
     }
 
@@ -71,7 +71,7 @@ extension Relay {
         guard !message.tags.isEmpty, let target = message.params.first.map(fold),
             connection.memberships[target] != nil
         else { return nil }
-        return catchUp.identify(message, in: target, byContent: hasHistory)
+        return history.identify(message, in: target, byContent: hasHistory)
     }
 
     /// Whether the server can be asked for what was said before.
@@ -83,14 +83,14 @@ extension Relay {
     /// What the ids of this network's people begin with.
     var idPrefix: String { "\(connection.plugin)/\(connection.config.name)/" }
 
-    /// Stores what is to be stored.
+    /// Stores the queue's state where it has changed.
     mutating func saveState() -> [RelayAction] {
-        guard stateDue != nil || speakers.hasChanged else { return [] }
-        speakers.hasChanged = false
+        guard stateDue != nil || users.hasChanged else { return [] }
+        users.hasChanged = false
         keptState.members = [:]
         if connection.config.presence != .off {
             for channel in Set(connection.links.map(\.channel)) {
-                keptState.members[channel] = speakers.members(of: channel).map { String($0.dropFirst(idPrefix.count)) }
+                keptState.members[channel] = users.members(of: channel).map { String($0.dropFirst(idPrefix.count)) }
             }
         }
         stateDue = nil
@@ -105,7 +105,7 @@ extension Relay {
             let reference = keptState.references[target].flatMap({ MessageReference(text: $0) }),
             let name = connection.memberships[target]?.name
         else { return [] }
-        let line = catchUp.ask(
+        let line = history.ask(
             target, name: name, after: reference,
             kinds: MessageReference.kinds(connection.supports.messageReferenceTypes),
             most: connection.supports.historyLength,
@@ -116,7 +116,7 @@ extension Relay {
     /// A line of what a server repeats. Of that which was asked for the messages are taken, and nothing else.
     mutating func repeated(_ message: IRCMessage, _ batch: Batches.Batch, _ now: Instant) -> [RelayAction] {
         guard let target = batch.params.first.map({ fold($0) }) else { return [] }
-        guard catchUp.isAnswered(target, by: batch) else {
+        guard history.isAnswered(target, by: batch) else {
             let isSpeech =
                 ["PRIVMSG", "NOTICE"].contains(message.verb) && message.params.first.map { fold($0) } == target
             return isSpeech ? relayMissed(message, target, now) : []
@@ -125,7 +125,7 @@ extension Relay {
         if message.verb == "REDACT", message.params.first.map({ fold($0) }) == target {
             return redacted(message, now, isPlayback: true)
         }
-        let line = catchUp.took(target, message)
+        let line = history.took(target, message)
         guard message.verb == "PRIVMSG" || message.verb == "NOTICE", message.params.first.map({ fold($0) }) == target,
             !Self.isEventText(message)
         else { return [] }
@@ -134,7 +134,7 @@ extension Relay {
 
     /// Relays what a bouncer repeats, where it was said while the client was away and no history was asked for.
     mutating func relayMissed(_ message: IRCMessage, _ target: String, _ now: Instant) -> [RelayAction] {
-        guard connection.bouncer.isThere, !catchUp.isAsked(target), playback.isMissed(message, target) else {
+        guard connection.bouncer.isThere, !history.isAsked(target), playback.isMissed(message, target) else {
             return []
         }
         let relayed = relay(message, now, isPlayback: true, played: identify(message))
@@ -152,36 +152,36 @@ extension Relay {
         if ended.type == "labeled-response" {
             return ended.label.map { historyIsEmpty($0, now) } ?? []
         }
-        guard let target = ended.params.first.map({ fold($0) }), catchUp.isAnswered(target, by: ended) else {
+        guard let target = ended.params.first.map({ fold($0) }), history.isAnswered(target, by: ended) else {
             return []
         }
-        return go(on: target, catchUp.pageEnded(target, most: connection.supports.historyLength, now: now), now)
+        return go(on: target, history.pageEnded(target, most: connection.supports.historyLength, now: now), now)
     }
 
     /// The server has answered a request for a history by nothing.
     mutating func historyIsEmpty(_ label: String, _ now: Instant) -> [RelayAction] {
-        guard let target = catchUp.channel(labelled: label) else { return [] }
-        return go(on: target, catchUp.pageEnded(target, most: connection.supports.historyLength, now: now), now)
+        guard let target = history.channel(labelled: label) else { return [] }
+        return go(on: target, history.pageEnded(target, most: connection.supports.historyLength, now: now), now)
     }
 
     /// Asks for a page in its turn; it is waited for from then on.
     private mutating func askLater(_ target: String, _ line: String, _ now: Instant) -> [RelayAction] {
-        catchUp.waits(target, from: .infinity)
+        history.waits(target, from: .infinity)
         enqueue(.history(target, line))
         return pump(now)
     }
 
-    private func warnOfMoment(_ target: String) -> RelayAction {
-        let text =
-            "\(connection.config.name): \(connection.memberships[target]?.name ?? target): more was "
-            + "said in one millisecond than the server gives at once, and it gives no ids: some of that may be missing in the chat"
-        return .plugin(.log(level: "warning", message: text, fields: nil))
+    private func warnOfMoment(_ target: String) -> [RelayAction] {
+        log(
+            "warning",
+            "\(connection.memberships[target]?.name ?? target): more was said in one millisecond than the server gives "
+                + "at once, and it gives no ids: some of that may be missing in the chat")
     }
 
-    private mutating func go(on target: String, _ next: CatchUp.Next, _ now: Instant) -> [RelayAction] {
+    private mutating func go(on target: String, _ next: HistoryFetch.Next, _ now: Instant) -> [RelayAction] {
         switch next {
         case .ask(let line): askLater(target, line, now)
-        case .askPast(let line): [warnOfMoment(target)] + askLater(target, line, now)
+        case .askPast(let line): warnOfMoment(target) + askLater(target, line, now)
         case .complete: endHistory(target, now, isCut: false)
         case .cut: endHistory(target, now)
         }
@@ -193,17 +193,17 @@ extension Relay {
     mutating func historyFailed(_ message: IRCMessage, _ params: some Sequence<String>, _ now: Instant)
         -> [RelayAction]
     {
-        let named = params.map { fold($0) }.filter { catchUp.isAsked($0) }
-        var failed = named.isEmpty ? catchUp.waiting() : named
-        if let label = message.tags["label"] { failed = catchUp.channel(labelled: label).map { [$0] } ?? [] }
-        return failed.flatMap { go(on: $0, catchUp.failed($0, most: connection.supports.historyLength, now: now), now) }
+        let named = params.map { fold($0) }.filter { history.isAsked($0) }
+        var failed = named.isEmpty ? history.waiting() : named
+        if let label = message.tags["label"] { failed = history.channel(labelled: label).map { [$0] } ?? [] }
+        return failed.flatMap { go(on: $0, history.failed($0, most: connection.supports.historyLength, now: now), now) }
     }
 
     /// A channel has no more history: what was held back meanwhile comes.
     /// - Parameter isCut: Whether some of it may be missing; the next connection asks for it again.
     mutating func endHistory(_ target: String, _ now: Instant, isCut: Bool = true) -> [RelayAction] {
         var actions: [RelayAction] = []
-        for message in catchUp.end(target, isCut: isCut) {
+        for message in history.end(target, isCut: isCut) {
             actions +=
                 message.verb == "REDACT"
                 ? redacted(message, now) : relay(message, now, isPlayback: false, wasHeld: true)
@@ -212,16 +212,16 @@ extension Relay {
         return actions + settleMembers(target)
     }
 
-    /// Whether a message of now is to be taken now, and not before the history is there.
-    /// - Returns: Nil where it is; else what is to be done instead.
+    /// Holds back a new message until the channel's history is complete.
+    /// - Returns: Nil where it is not held back; else the actions to perform instead.
     mutating func heldBack(_ message: IRCMessage, _ target: String, _ now: Instant) -> [RelayAction]? {
-        guard catchUp.isAsked(target) else { return nil }
-        return catchUp.hold(target, message) ? [] : endHistory(target, now)
+        guard history.isAsked(target) else { return nil }
+        return history.hold(target, message) ? [] : endHistory(target, now)
     }
 
     mutating func historyQueryDue(_ target: String, _ now: Instant) -> Bool {
-        guard catchUp.isAsked(target) else { return false }
-        catchUp.waits(target, from: now)
+        guard history.isAsked(target) else { return false }
+        history.waits(target, from: now)
         return true
     }
 }

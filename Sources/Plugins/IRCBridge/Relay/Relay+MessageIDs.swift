@@ -6,7 +6,7 @@ extension Relay {
     /// Notes the server's id of a message that goes into the chat.
     /// - Parameter parts: Into how many messages it was cut there.
     mutating func noteBrought(_ message: IRCMessage, _ target: String, by author: String, parts: Int) {
-        guard let id = message.tags["msgid"], id.utf8.count <= CatchUp.longestID else { return }
+        guard let id = message.tags["msgid"], id.utf8.count <= HistoryFetch.longestID else { return }
         connection.messageIDs.insert(
             MessageIDMap.Record(
                 target: target, id: id, source: .irc(author: author),
@@ -58,7 +58,7 @@ extension Relay {
         }
         connection.messageIDs.remove(target, id)
         return inbound(target).flatMap { link in
-            speakers.delete(record.messages[link.channel] ?? [], of: author, link).map { .emit($0) }
+            users.delete(record.messages[link.channel] ?? [], of: author, link).map { .emit($0) }
         }
     }
 }

@@ -2,7 +2,7 @@ import ChatMarkdown
 import PluginKit
 import PluginWire
 
-/// What people say on IRC, for the chat.
+/// Messages of people on IRC, for the chat.
 extension Relay {
     /// Takes a message.
     /// - Parameters:
@@ -37,10 +37,10 @@ extension Relay {
         else { return [] }
         if isPlayback, wasOurs(source.nick) { return [] }
         let target = fold(message.params[0])
-        if relayMarks.isRepeated(message.params[1], in: target, nick: connection.nick, now: now, isOurs: isOurs) {
+        if loopGuard.isRepeated(message.params[1], in: target, nick: connection.nick, now: now, isOurs: isOurs) {
             return []
         }
-        if let line, !catchUp.isNew(target + " " + line.text) {
+        if let line, !history.isNew(target + " " + line.text) {
             return isPlayback || wasHeld ? [] : logSameID(message, target)
         }
         var text = message.params[1]
@@ -66,14 +66,14 @@ extension Relay {
         let time = message.tags["time"].flatMap { MessageReference.isTime($0) ? $0 : nil }
         playback.heard(message, in: target, now: now)
         let asked = line?.reference ?? MessageReference(message)
-        let reference = catchUp.reference(asked, in: target, hasID: line != nil, isPlayback: isPlayback)
+        let reference = history.reference(asked, in: target, hasID: line != nil, isPlayback: isPlayback)
         let part = line?.part ?? 1
         if let reference { places.relayed(target, reference, part: part, now: now) }
         for link in inbound(target) {
             let (whole, replyTo) = (line.map { Self.key($0.text, link) }, answered(message, target, link))
             for (i, text) in texts.enumerated() {
                 let key = whole.map { Self.part(i, of: $0) }
-                let commands = speakers.commands(
+                let commands = users.commands(
                     speaker, link, message: text, kind: kind, key: key, sentAt: time,
                     id: key.map { BridgeMessageID.of($0, plugin: connection.plugin) }, replyTo: i == 0 ? replyTo : nil)
                 actions += commands.map { command in
@@ -98,7 +98,7 @@ extension Relay {
 
     /// What a command's event id is derived from.
     func key(_ message: IRCMessage, _ link: LinkConfig) -> String? {
-        message.tags["msgid"].flatMap { id in id.utf8.count <= CatchUp.longestID ? Self.key(id, link) : nil }
+        message.tags["msgid"].flatMap { id in id.utf8.count <= HistoryFetch.longestID ? Self.key(id, link) : nil }
     }
 
     /// What the event id of a message is derived from.
@@ -117,7 +117,7 @@ extension Relay {
         else { return [] }
         let speaker = speaker(source.nick, account: message.tags["account"] ?? roster.person(source.nick)?.account)
         return inbound(fold(name)).flatMap { link in
-            speakers.topic(speaker, link, ShownText.line(IRCText.plain(text)), key: key(message, link)).map {
+            users.topic(speaker, link, ShownText.line(IRCText.plain(text)), key: key(message, link)).map {
                 .emit($0)
             }
         }

@@ -12,23 +12,23 @@ extension Relay {
         recent.note(&message, isForeign: !isOwn)
         var actions: [RelayAction] = []
         if isOwn, let id = message.authorID {
-            actions = speakers.shown(id, as: message.author, ref: connection.config.name).map { .emit($0) }
+            actions = users.shown(id, as: message.author, ref: connection.config.name).map { .emit($0) }
         }
         let targets = connection.links.filter { link in
             link.channel == message.channel && link.direction != .toChat
                 && !(message.origin == connection.plugin && message.ref == link.ref)
         }
         guard !targets.isEmpty else { return actions + [settle([event.delivery])] }
-        if connection.ledger.count == 0 { restartProgress(now) }
-        var entry = OutboundLedger.Entry(
+        if connection.outbound.count == 0 { restartProgress(now) }
+        var entry = OutboundQueue.Entry(
             delivery: event.delivery, message: message, targets: targets.map { fold($0.target) })
         entry.since = now
         connection.delays.look(at: now + DelayWatch.patience)
         if isLeftOut(message, now) {
             return actions + (backlog.leave(entry, now: now).map { [settle([$0])] } ?? [])
         }
-        if let summary = backlog.summary(message.channel) { connection.ledger.accept(summary) }
-        connection.ledger.accept(entry)
+        if let summary = backlog.summary(message.channel) { connection.outbound.accept(summary) }
+        connection.outbound.accept(entry)
         return actions + pump(now)
     }
 
@@ -47,21 +47,20 @@ extension Relay {
         backlog.begin()
         guard !connection.config.catchUp.isNone else { return [] }
         var machine = self
-        let left = connection.ledger.removeWaiting { machine.isLeftOut($0.message, now) }
+        let left = connection.outbound.removeWaiting { machine.isLeftOut($0.message, now) }
         backlog = machine.backlog
         let settled = left.compactMap { backlog.leave($0, now: now) }
         return settled.isEmpty ? [] : [settle(settled)]
     }
 
-    /// Tells the host of deliveries that are done. One that has reached some channel on IRC is said, whatever the
-    /// others did with it: as a dead letter it would be said there twice, when it is tried again.
-    mutating func finish(_ entries: [OutboundLedger.Entry]) -> [RelayAction] {
+    /// Reports deliveries that are confirmed or failed. One that has reached some channel on IRC is confirmed, whatever
+    /// the others did with it: redriven as a dead letter it would be said there twice.
+    mutating func finish(_ entries: [OutboundQueue.Entry]) -> [RelayAction] {
         var actions: [RelayAction] = []
         for miss in entries.compactMap(\.missed) where toldMissed.insert(miss.target).inserted {
-            let text =
-                "\(connection.config.name): what is said does not get to \(miss.target), though to other "
-                + "channels: \(miss.reason)"
-            actions.append(.plugin(.log(level: "warning", message: text, fields: nil)))
+            actions += log(
+                "warning",
+                "messages do not reach \(miss.target), although they reach other channels: \(miss.reason)")
         }
         let settled = entries.filter { $0.failure == nil }.map(\.delivery)
         if !settled.isEmpty { actions.append(settle(settled)) }
@@ -90,15 +89,15 @@ extension Relay {
     /// Tells the host how many events are wanted, where that has changed: those that wait for a channel which is not
     /// there are not to take the place of others. There is an end to that too.
     mutating func widen(_ now: Instant) -> [RelayAction] {
-        let state = { [memberships = connection.memberships] (target: String) -> OutboundLedger.TargetState in
+        let state = { [memberships = connection.memberships] (target: String) -> OutboundQueue.TargetState in
             memberships[target]?.state(now: now) ?? .waiting
         }
-        let given = connection.ledger.giveUpBlocked(beyond: Self.mostBlocked, state) {
+        let given = connection.outbound.giveUpBlocked(beyond: Self.mostBlocked, state) {
             [memberships = connection.memberships] target in
             let refusal = memberships[target]?.refusal ?? "the server has not let the bridge in yet"
             return "\(refusal); \(Self.mostBlocked) later messages wait already"
         }
-        let steps = connection.ledger.blocked(state) / Self.windowStep
+        let steps = connection.outbound.blocked(state) / Self.windowStep
         let wanted = Self.fullWindow + steps * Self.windowStep
         var actions = finish(given)
         if wanted != window {
@@ -108,15 +107,15 @@ extension Relay {
         return actions
     }
 
-    /// The next thing for the bridge's own connection to do.
-    mutating func nextTurn(_ now: Instant) -> OutboundLedger.Turn? {
+    /// The next line or settled message for the relay.
+    mutating func nextTurn(_ now: Instant) -> OutboundQueue.Turn? {
         let (memberships, lines, ids) = (connection.memberships, connection.lines, connection.messageIDs)
         let roster = roster
         let voice = voiceFinder(now)
         // Taken out, so that it is not copied.
         var pool = PuppetPool(nil)
         swap(&pool, &puppets)
-        let turn = connection.ledger.turn(
+        let turn = connection.outbound.turn(
             onlyBegun: !mayBegin,
             voice: { pool.config == nil ? .relay : voice(&pool, $0) },
             state: { memberships[$0]?.state(now: now) ?? .waiting },
@@ -138,9 +137,9 @@ extension Relay {
     mutating func wrote(_ parts: [String], _ now: Instant) {
         let names = connection.moves.configured
         // Of the lines of a message only the first has an author: another one may be anybody's words.
-        for part in parts.prefix(2) { relayMarks.said(part, names: names, now: now) }
+        for part in parts.prefix(2) { loopGuard.said(part, names: names, now: now) }
         let line = parts.joined(separator: WireLine.separator)
-        if let whole = WireLine.joined(line) { relayMarks.said(whole, names: names, now: now) }
+        if let whole = WireLine.joined(line) { loopGuard.said(whole, names: names, now: now) }
     }
 
     mutating func messageShown(_ message: ChatMessage, target: String, id: String) -> [RelayAction] {

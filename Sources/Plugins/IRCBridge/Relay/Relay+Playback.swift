@@ -35,13 +35,12 @@ extension Relay {
     /// Logs how much of playbacks that are over did not come into the chat.
     mutating func logPlayback(_ now: Instant) -> [RelayAction] {
         let dropped = playback.takeDropped(now: now)
-        return dropped.map { target, count in
+        return dropped.flatMap { target, count in
             let name = connection.memberships[target]?.name ?? target
             let messages = count == 1 ? "1 message" : "\(count) messages"
-            let text =
-                "\(connection.config.name): \(name): \(messages) from before the bridge's JOIN came as a playback and "
-                + "did not go into the chat"
-            return .plugin(.log(level: "info", message: IRCText.words(text, most: Self.longestHealth), fields: nil))
+            return log(
+                "info",
+                "\(name): \(messages) from before the bridge's JOIN came as a playback and did not go into the chat")
         }
     }
 
@@ -51,9 +50,9 @@ extension Relay {
         guard !hasToldSameID, let id = message.tags["msgid"] else { return [] }
         hasToldSameID = true
         let (name, nick) = (connection.memberships[target]?.name ?? target, IRCSource(message.source ?? "").nick)
-        let text =
-            "\(connection.config.name): \(name): a message of \(nick) has the msgid '\(id)' of an earlier one, so it did "
-            + "not go into the chat; the server must give each message an id of its own (logged once for a connection)"
-        return [.plugin(.log(level: "warning", message: IRCText.words(text, most: Self.longestHealth), fields: nil))]
+        return log(
+            "warning",
+            "\(name): a message of \(nick) has the msgid '\(id)' of an earlier one, so it did not go into the chat; "
+                + "the server must give each message an id of its own (logged once for a connection)")
     }
 }

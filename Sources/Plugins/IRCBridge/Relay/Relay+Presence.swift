@@ -2,7 +2,7 @@ import DequeModule
 import JSONBytes
 import PluginKit
 
-// Who of the channels on IRC is in those of the chat.
+// Membership: who of the channels on IRC is in those of the chat.
 extension Relay {
     /// People who are introduced to the chat at once, the others following as it takes them (``Presence/full``).
     static let mostArrivals = 256
@@ -13,7 +13,7 @@ extension Relay {
     }
 
     /// Somebody as the chat sees them.
-    func speaker(_ nick: String, account: String?) -> Speakers.Speaker {
+    func speaker(_ nick: String, account: String?) -> UserDirectory.Speaker {
         let id: String
         if let account, !account.isEmpty {
             id = BridgeUserID.account(
@@ -24,10 +24,10 @@ extension Relay {
         }
         // The id, where a server lets somebody have a nick of which nothing can be seen.
         let name = ShownText.name(IRCText.plain(nick), most: IRCSource.longestName)
-        return Speakers.Speaker(id: id, name: name.isEmpty ? id : name)
+        return UserDirectory.Speaker(id: id, name: name.isEmpty ? id : name)
     }
 
-    private func speaker(_ person: Roster.Person) -> Speakers.Speaker {
+    private func speaker(_ person: Roster.Person) -> UserDirectory.Speaker {
         speaker(person.nick, account: person.account)
     }
 
@@ -129,7 +129,7 @@ extension Relay {
 
     /// Whether somebody is in the chat by their account who came from a channel on IRC.
     private func hasAccounts(_ target: String) -> Bool {
-        inbound(target).contains { speakers.members(of: $0.channel).contains(where: isAccount) }
+        inbound(target).contains { users.members(of: $0.channel).contains(where: isAccount) }
     }
 
     private func isAccount(_ id: String) -> Bool {
@@ -156,9 +156,9 @@ extension Relay {
                 }
                 present.formUnion(relayed.ids(in: source))
             }
-            for id in speakers.members(of: link.channel)
+            for id in users.members(of: link.channel)
             where !present.contains(id) && (knowsAccounts || !isAccount(id)) {
-                actions += speakers.leave(id, link).map { .emit($0) }
+                actions += users.leave(id, link).map { .emit($0) }
             }
         }
         return actions
@@ -179,7 +179,7 @@ extension Relay {
         var actions: [RelayAction] = []
         for target in targets {
             for link in inbound(target) {
-                actions += speakers.introduce(speaker(person), link.channel, link.ref).map { .emit($0) }
+                actions += users.introduce(speaker(person), link.channel, link.ref).map { .emit($0) }
             }
         }
         return actions
@@ -197,13 +197,13 @@ extension Relay {
         return actions
     }
 
-    /// A channel of the chat was made, maybe anew: nobody is in it yet, and those who are to be come.
+    /// A channel of the chat was created, maybe again: nobody is in it yet, and the relay introduces people again.
     mutating func channelCreated(_ event: [UInt8]) -> [RelayAction] {
         guard let object = try? JSONObject(parsing: event), object.string("type") == "CHANNEL_CREATED",
             let channel = object.string("channelId")
         else { return [] }
         let told = chatChannel(channel, isThere: true)
-        for id in speakers.members(of: channel) { speakers.forget(id, channel: channel) }
+        for id in users.members(of: channel) { users.forget(id, channel: channel) }
         for link in connection.links where link.channel == channel && link.direction != .toIRC {
             let target = fold(link.target)
             if connection.config.presence == .full { arrivals += roster.members(of: target).map { ($0.nick, target) } }
@@ -219,7 +219,7 @@ extension Relay {
             for link in inbound(target) {
                 let others = connection.links.filter { $0.channel == link.channel && $0.direction != .toIRC }
                 let stays = others.contains { isPresent(person, id, in: fold($0.target)) }
-                if !stays { actions += speakers.leave(id, link).map { .emit($0) } }
+                if !stays { actions += users.leave(id, link).map { .emit($0) } }
             }
         }
         return actions
@@ -241,7 +241,7 @@ extension Relay {
     private mutating func changed(_ before: Roster.Person, now nick: String) -> [RelayAction] {
         guard let after = roster.person(nick) else { return [] }
         let (old, new) = (speaker(before), speaker(after))
-        if old.id == new.id { return speakers.rename(new, ref: connection.config.name).map { .emit($0) } }
+        if old.id == new.id { return users.rename(new, ref: connection.config.name).map { .emit($0) } }
         return disappear(before) + appear(nick, in: after.channels.sorted())
     }
 

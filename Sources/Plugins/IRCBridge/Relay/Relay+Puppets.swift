@@ -1,7 +1,7 @@
 import ChatMarkdown
 import PluginWire
 
-// Connections of users, as the network's own connection leads them.
+// Puppets, as the relay leads them.
 extension Relay {
     /// Whether a nick is the client's own or that of a user's connection.
     func isOurs(_ nick: String) -> Bool { isOwn(nick) || puppets.isOwn(connection.supports.casemapping.fold(nick)) }
@@ -22,7 +22,7 @@ extension Relay {
     }
 
     /// Who says an entry, as far as its channels are there.
-    func voiceFinder(_ now: Instant) -> (inout PuppetPool, OutboundLedger.Entry) -> PuppetPool.Voice {
+    func voiceFinder(_ now: Instant) -> (inout PuppetPool, OutboundQueue.Entry) -> PuppetPool.Voice {
         let (memberships, longest) = (connection.memberships, connection.supports.nickLength)
         let (plugin, prefix) = (connection.plugin, connection.config.name + "/")
         let (ids, redacts) = (connection.messageIDs, connection.lines.drafts.redacts)
@@ -41,7 +41,7 @@ extension Relay {
         }
     }
 
-    /// Gives to users' connections what they can say, and does what their number needs.
+    /// Gives puppets the messages that they can say, and opens or closes puppets.
     mutating func leadPuppets(_ now: Instant) -> [RelayAction] {
         guard connection.config.puppets != nil || puppets.count > 0 else { return [] }
         var actions: [RelayAction] = []
@@ -50,7 +50,7 @@ extension Relay {
             let voice = voiceFinder(now)
             var pool = PuppetPool(nil)
             swap(&pool, &puppets)
-            let handed = connection.ledger.handOver { pool.config == nil ? .relay : voice(&pool, $0) }
+            let handed = connection.outbound.handOver { pool.config == nil ? .relay : voice(&pool, $0) }
             puppets = pool
             // The order to change a nick comes before what is said under it.
             actions += perform(puppets.takeOrders(now: now), now)
@@ -71,7 +71,7 @@ extension Relay {
     }
 
     /// The nicks of those whom a message addresses.
-    private func addressed(_ entry: OutboundLedger.Entry) -> [String: String] {
+    private func addressed(_ entry: OutboundQueue.Entry) -> [String: String] {
         guard let text = entry.message.saidText, text.utf8.contains(0x40) else { return [:] }
         var found: [String: String] = [:]
         _ = Mentions.toIRC(StyledText(markdown: text).plain) { name in
@@ -95,7 +95,7 @@ extension Relay {
             case .leave(let serial): actions.append(.puppet(serial, .leave(PuppetPool.leaveLimit)))
             case .drop(let serial):
                 actions.append(.puppet(serial, .drop))
-                let reason = "its connection was given up: the server confirmed nothing"
+                let reason = "its connection was closed: the server confirmed nothing"
                 // A server that answers nobody says nothing about this connection.
                 puppetClosed(serial, reason, isUnfit: connection.delays.silentSince == nil, now)
             }
@@ -103,15 +103,15 @@ extension Relay {
         return actions
     }
 
-    /// A user's connection has something to tell.
+    /// A puppet reports something.
     mutating func puppetDid(_ serial: Int, _ action: PuppetAction, now: Instant) -> [RelayAction] {
         switch action {
         case .confirmed(let deliveries):
-            let (count, done) = connection.ledger.confirm(serial, deliveries)
+            let (count, done) = connection.outbound.confirm(serial, deliveries)
             puppets.confirmed(serial, count, now: now)
             return count == 0 ? [] : finish(done) + pump(now)
         case .refused(let delivery):
-            let back = connection.ledger.takeBack(from: serial, delivery)
+            let back = connection.outbound.takeBack(from: serial, delivery)
             puppets.confirmed(serial, back.count, now: now)
             for entry in back { puppets.mute(serial, entry.targets, now: now) }
             return pump(now)
@@ -136,17 +136,15 @@ extension Relay {
 
     private mutating func puppetClosed(_ serial: Int, _ reason: String, isUnfit: Bool = false, _ now: Instant) {
         guard puppets.closed(serial, reason, isUnfit: isUnfit, now: now) != nil else { return }
-        _ = connection.ledger.takeBack(from: serial)
+        _ = connection.outbound.takeBack(from: serial)
     }
 
-    /// Logs the users' connections that were lost, in one line.
+    /// Logs the puppets that were lost, in one line.
     mutating func logPuppetLosses(_ now: Instant) -> [RelayAction] {
-        guard let text = puppets.losses.report(now: now) else { return [] }
-        let line = IRCText.words("\(connection.config.name): \(text)", most: Self.longestHealth)
-        return [.plugin(.log(level: "warning", message: line, fields: nil))]
+        puppets.losses.report(now: now).map { log("warning", $0) } ?? []
     }
 
-    /// Takes another configuration of users' connections; see ``reconfigure(_:links:now:)``, which comes first.
+    /// Applies another configuration of puppets; see ``reconfigure(_:links:now:)``, which comes first.
     /// - Parameter old: The configuration before.
     mutating func reconfigurePuppets(from old: NetworkConfig, now: Instant) -> [RelayAction] {
         var actions: [RelayAction] = []
@@ -164,7 +162,7 @@ extension Relay {
         return actions
     }
 
-    /// All that users' connections were given is void.
+    /// Clears the messages given to puppets.
     mutating func clearPuppets() -> [RelayAction] {
         puppets.nothingIsGiven()
         return puppets.ready.map { .puppet($0.serial, .clear) }
@@ -172,7 +170,7 @@ extension Relay {
 }
 
 extension ChatMessage {
-    /// Whether it is in its author's mouth: what the bridge sums up and topics, which need rights, are not.
+    /// Whether its author can say it: not the bridge's summaries, nor topics, which need rights.
     var isSaidByAuthor: Bool {
         switch what {
         case .text, .action, .notice, .edit, .deletion: true
@@ -202,7 +200,7 @@ extension NetworkConfig {
         config.trust.identity = nil
         config.format = .bare
         config.presence = .off
-        config.catchUp = Backlog.Limits()
+        config.catchUp = OutboundBacklog.Limits()
         return config
     }
 }

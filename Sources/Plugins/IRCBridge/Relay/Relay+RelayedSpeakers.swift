@@ -50,7 +50,7 @@ extension Relay {
                             self.speaker($0.nick, account: $0.account).id == speaker.id
                         }
                 }
-                if !stays { actions += speakers.leave(speaker.id, link).map { .emit($0) } }
+                if !stays { actions += users.leave(speaker.id, link).map { .emit($0) } }
             }
         }
         return actions

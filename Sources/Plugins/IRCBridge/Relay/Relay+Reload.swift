@@ -2,24 +2,24 @@ import PluginWire
 
 // A new configuration, and channels that the server renames or moves.
 extension Relay {
-    /// Takes a new configuration of this network. It is left and joined again only where it is reached in another way.
+    /// Applies a new configuration of this network. It reconnects only where the server is reached in another way.
     /// - Parameter links: All links; those of other networks are left out.
     mutating func reconfigure(_ new: NetworkConfig, links all: [LinkConfig], now: Instant) -> [RelayAction] {
         let old = connection.config
         adopt(new, now)
-        speakers.presence = new.presence
+        users.presence = new.presence
         let before = connection.links.filter { $0.direction != .toIRC }
         let dropped = relink(all.filter { $0.network == new.name })
         return leaveUnlinked(before) + continueSession(from: old, leaving: dropped, now)
     }
 
-    /// Lets everybody of the network leave the chat's channels, as it is not wanted any more.
+    /// Lets everybody of the network leave the chat's channels, because the network is no longer configured.
     mutating func leaveChat() -> [RelayAction] {
         connection.links.filter { $0.direction != .toIRC }.flatMap { leaveChannel($0) }
     }
 
     mutating func leaveChannel(_ link: LinkConfig) -> [RelayAction] {
-        speakers.members(of: link.channel).flatMap { speakers.leave($0, link) }.map { .emit($0) }
+        users.members(of: link.channel).flatMap { users.leave($0, link) }.map { .emit($0) }
     }
 
     /// Lets those leave the chat's channels who were there by a link that is gone, and by no other.
@@ -35,9 +35,9 @@ extension Relay {
         return actions
     }
 
-    /// The host has begun this network's queue anew: what it had delivered is void and comes again.
+    /// The host has restarted this network's queue: it delivers again what was not settled.
     mutating func requeued() -> [RelayAction] {
-        connection.ledger.clear()
+        connection.outbound.clear()
         backlog.clear()
         window = Self.fullWindow
         return clearPuppets()
@@ -51,7 +51,7 @@ extension Relay {
         saveSoon(now)
     }
 
-    /// What the operator is told of channels that are followed under another name.
+    /// The note for the status about renamed channels.
     var renamingTold: String? {
         let told = connection.links.reduce(into: [String: String]()) { told, link in
             guard let name = connection.moves.renamed[fold(link.target)] else { return }
@@ -62,7 +62,7 @@ extension Relay {
     }
 
     mutating func channelRenamed(_ target: String, to name: String, _ now: Instant) {
-        catchUp.renamed(target, to: name)
+        history.renamed(target, to: name)
         saveSoon(now)
     }
 

@@ -22,23 +22,23 @@ struct Relay: ConnectionMachine {
 
     var connection: ConnectionState
     var puppets: PuppetPool
-    var relayMarks = RelayMarks()
+    var loopGuard = LoopGuard()
 
     // From IRC.
-    var speakers: Speakers
+    var users: UserDirectory
     var relayed = RelayedSpeakers()
     var roster = Roster()
     /// People in a channel, by its folded name, whom the relay still has to introduce to the chat.
     var arrivals: Deque<(nick: String, target: String)> = []
     var netsplit = Netsplit()
     var playback = Playback()
-    var catchUp = CatchUp()
+    var history = HistoryFetch()
     var places = StoredPlaces()
     /// Whether this connection has logged that two messages have one id.
     var hasToldSameID = false
 
     // To IRC.
-    var backlog = Backlog()
+    var backlog = OutboundBacklog()
     var recent = RecentMessages()
     var isWindowOpen = false
     var window = Self.fullWindow
@@ -64,7 +64,7 @@ struct Relay: ConnectionMachine {
             config: config, links: links.filter { $0.network == config.name }, plugin: plugin,
             messageIDs: MessageIDMap())
         puppets = PuppetPool(config.puppets)
-        speakers = Speakers(presence: config.presence)
+        users = UserDirectory(presence: config.presence)
     }
 
     /// The queue as `ready` declares it. Its window is closed until the channels are joined.
@@ -123,7 +123,7 @@ struct Relay: ConnectionMachine {
         relayed = RelayedSpeakers()
         playback.connectionLost()
         hasToldSameID = false
-        catchUp.connectionLost()
+        history.connectionLost()
     }
 
     mutating func drain(deadline: Double, now: Instant) -> [RelayAction] {
@@ -157,15 +157,15 @@ struct Relay: ConnectionMachine {
     mutating func tickRegistered(since: Instant, now: Instant) -> [RelayAction] {
         var actions = introduceArrivals()
         if !isWindowOpen, now - since >= Self.joinLimit, connection.bouncer.lost == nil { actions += openWindow(now) }
-        if isWindowOpen, now >= nextWorking, connection.ledger.count > 0 {
+        if isWindowOpen, now >= nextWorking, connection.outbound.count > 0 {
             restartProgress(now)
             actions.append(.plugin(.working(delivery: nil, ms: Int64(Self.workingInterval * 3000))))
             connection.hasProgressed = false
         }
-        for target in catchUp.waiting(overdue: now) { actions += endHistory(target, now) }
-        for entry in backlog.summaries(now: now) { connection.ledger.accept(entry) }
+        for target in history.waiting(overdue: now) { actions += endHistory(target, now) }
+        for entry in backlog.summaries(now: now) { connection.outbound.accept(entry) }
         actions += checkDelays(now)
-        if speakers.hasChanged { stateDue = stateDue ?? now + Self.membersDelay }
+        if users.hasChanged { stateDue = stateDue ?? now + Self.membersDelay }
         actions += saveDueState(now)
         return actions + endNetsplits(now) + endRelayed(now) + logPlayback(now)
     }
@@ -175,12 +175,12 @@ struct Relay: ConnectionMachine {
 
     func nextDue(since: Instant, now: Instant) -> Instant? {
         var due = [
-            catchUp.nextEnd, stateDue, backlog.nextSummary, puppets.wake(now: now), netsplit.nextEnd, relayed.due,
+            history.nextEnd, stateDue, backlog.nextSummary, puppets.wake(now: now), netsplit.nextEnd, relayed.due,
             playback.due, connection.delays.due, silenceDue,
         ]
         if connection.isListening, !arrivals.isEmpty { due.append(now) }
         if !isWindowOpen, connection.bouncer.lost == nil { due.append(since + Self.joinLimit) }
-        if isWindowOpen, connection.ledger.count > 0 { due.append(nextWorking) }
+        if isWindowOpen, connection.outbound.count > 0 { due.append(nextWorking) }
         return due.compactMap(\.self).min()
     }
 

@@ -19,13 +19,13 @@ struct Drafts: Equatable, Sendable {
 }
 
 extension RelayLines {
-    /// The lines that delete the message that a deletion is of; nil where that is to be said in words.
+    /// The lines that delete the message that a deletion is of; nil where words say that.
     func redaction(_ message: ChatMessage, _ target: String, _ ids: [String]) -> [String]? {
         guard drafts.redacts, !message.isPlain, message.what == .deletion, !ids.isEmpty else { return nil }
         return ids.map { IRCMessage("REDACT", [target, $0]).line }
     }
 
-    /// The tag that names the message that a message answers; nil where that is to be said in words.
+    /// The tag that names the message that a message answers; nil where words say that.
     func replyTag(_ message: ChatMessage, _ ids: [String]) -> String? {
         guard drafts.replies, !message.isPlain, message.answeredID != nil, let id = ids.first else { return nil }
         return "+\(Drafts.reply)=\(IRCMessage.escape(id))"

@@ -3,21 +3,21 @@ import Testing
 @testable import IRCBridge
 
 /// Whose command is next.
-@Suite struct CommandTurnsTests {
-    private func item(_ network: String, _ number: Int) -> CommandTurns.Item {
+@Suite struct FairCommandQueueTests {
+    private func item(_ network: String, _ number: Int) -> FairCommandQueue.Item {
         let command = ChatCommand(kind: .message, json: [], userID: "\(number)", ref: network)
-        return CommandTurns.Item(network: network, command: command, isSecond: false)
+        return FairCommandQueue.Item(network: network, command: command, isSecond: false)
     }
 
     /// All that may be emitted now, as `NETWORK NUMBER`.
-    private func emitted(_ turns: inout CommandTurns) -> [String] {
+    private func emitted(_ turns: inout FairCommandQueue) -> [String] {
         var emitted: [String] = []
         while let item = turns.next() { emitted.append("\(item.network) \(item.command.userID)") }
         return emitted
     }
 
     @Test func aFloodOfOneNetworkDelaysNoOther() {
-        var turns = CommandTurns(most: 6, mostOfOne: 3)
+        var turns = FairCommandQueue(most: 6, mostOfOne: 3)
         for i in 0..<100 { turns.add(item("a", i)) }
         let first = emitted(&turns)
         #expect(first == ["a 0", "a 1", "a 2"])
@@ -29,7 +29,7 @@ import Testing
     }
 
     @Test func networksTakeTurnsAndEachKeepsItsOrder() {
-        var turns = CommandTurns(most: 4, mostOfOne: 3)
+        var turns = FairCommandQueue(most: 4, mostOfOne: 3)
         for i in 0..<3 { turns.add(item("a", i)) }
         for i in 0..<3 { turns.add(item("b", i)) }
         let first = emitted(&turns)
@@ -43,7 +43,7 @@ import Testing
     }
 
     @Test func aNetworkIsReadAgainOnceHalfIsAnswered() {
-        var turns = CommandTurns(most: 100, mostOfOne: 4)
+        var turns = FairCommandQueue(most: 100, mostOfOne: 4)
         for i in 0..<5 { turns.add(item("a", i)) }
         _ = emitted(&turns)
         #expect(turns.isBehind("a") && !turns.hasRoom("a"))

@@ -3,7 +3,7 @@ import Testing
 
 @testable import IRCBridge
 
-@Suite struct NetworkMachineTests {
+@Suite struct RelayTests {
     private static let ownMask = "crow!crow@host"
 
     private func machine(_ more: String = "", links: [LinkConfig]? = nil) throws -> Relay {

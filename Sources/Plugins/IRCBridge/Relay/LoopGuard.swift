@@ -2,7 +2,7 @@ import DequeModule
 
 /// Tells what another bridge between the same channels says again, so that two of them do not answer each other for
 /// ever.
-struct RelayMarks: Sendable {
+struct LoopGuard: Sendable {
     /// How long a line is remembered as such, in seconds: as long as another bridge may take to say the same.
     static let memory = 10.0
     /// How long it is remembered as what somebody's longer line ends with, in seconds: a bridge that its network slows

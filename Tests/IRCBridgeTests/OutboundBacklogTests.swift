@@ -4,7 +4,7 @@ import Testing
 @testable import IRCBridge
 
 /// What is said of the time without a connection.
-@Suite struct BacklogTests {
+@Suite struct OutboundBacklogTests {
     /// A machine that is registered and in its channels at the instant 100, which is second 1,100 of Unix.
     private func machine(_ more: String, links: [LinkConfig]? = nil) throws -> Relay {
         let links = try links ?? [Tables.link()]
@@ -59,7 +59,7 @@ import Testing
         for i in Int64(1)...5 { said += texts(machine.deliver(event(i, at: 1050, "m\(i)"), now: 101)) }
         said += texts(machine.deliver(event(6, at: 1050, "x", channel: "other"), now: 101))
         #expect(said == ["#room :<ann> m1", "#room :<ann> m2", "#two :<ann> x"])
-        #expect(machine.wake(now: 101) == 101 + Backlog.patience)
+        #expect(machine.wake(now: 101) == 101 + OutboundBacklog.patience)
         let summed = machine.tick(now: 103)
         #expect(texts(summed) == ["#room :(3 messages from the time without connection left out)"])
         let live = machine.deliver(event(7, at: 1104, "new"), now: 104)

@@ -3,9 +3,9 @@ import Testing
 @testable import IRCBridge
 
 /// What another bridge repeats.
-@Suite struct RelayMarksTests {
+@Suite struct LoopGuardTests {
     @Test func aLineThatWasJustSaidIsKnown() {
-        var marks = RelayMarks()
+        var marks = LoopGuard()
         marks.said("PRIVMSG #Room :<ann> hi", now: 0)
         marks.said("@label=7 NOTICE #room :<ann> psst", now: 0)
         #expect(isRepeated(marks, "<ann> hi", in: "#room", now: 5))
@@ -14,18 +14,18 @@ import Testing
         #expect(isRepeated(marks, "<ann> so bold", in: "#room", now: 5))
         #expect(!isRepeated(marks, "<ann> hi", in: "#other", now: 5))
         #expect(!isRepeated(marks, "<ann> hi!", in: "#room", now: 5))
-        #expect(!isRepeated(marks, "<ann> hi", in: "#room", now: RelayMarks.memory + 1))
+        #expect(!isRepeated(marks, "<ann> hi", in: "#room", now: LoopGuard.memory + 1))
     }
 
     @Test func aLineThatBeginsWithACombiningMarkIsKnown() {
-        var marks = RelayMarks()
+        var marks = LoopGuard()
         marks.said("PRIVMSG #room :\u{301}x", now: 0)
         #expect(isRepeated(marks, "\u{301}x", in: "#room", now: 5))
     }
 
     @Test func fewLinesAreRemembered() {
-        var marks = RelayMarks()
-        for i in 0...RelayMarks.most { marks.said("PRIVMSG #r :\(i)", now: 0) }
+        var marks = LoopGuard()
+        for i in 0...LoopGuard.most { marks.said("PRIVMSG #r :\(i)", now: 0) }
         #expect(!isRepeated(marks, "0", in: "#r", now: 0))
         #expect(isRepeated(marks, "1", in: "#r", now: 0))
     }
@@ -39,7 +39,7 @@ import Testing
         ("\u{1}ACTION crowd waves\u{1}", false),
     ])
     func whoQuotesTheBridgeRepeatsIt(text: String, isQuote: Bool) {
-        #expect(isRepeated(RelayMarks(), text, in: "#room", now: 0) == isQuote)
+        #expect(isRepeated(LoopGuard(), text, in: "#room", now: 0) == isQuote)
     }
 
     /// Another bridge's line of one that this one has said in whatever channel, in formats of all kinds.
@@ -51,14 +51,14 @@ import Testing
         ("\u{1}ACTION * crow bob waves\u{1}", true), ("\u{1}ACTION * eve bob waves\u{1}", false),
     ])
     func whoSaysWhatTheBridgeSaidOfItRepeatsIt(text: String, isQuote: Bool) {
-        var marks = RelayMarks()
+        var marks = LoopGuard()
         marks.said("PRIVMSG #elsewhere :* <ann> hi", now: 0)
         marks.said("PRIVMSG #elsewhere :\u{1}ACTION bob waves\u{1}", now: 0)
-        #expect(isRepeated(marks, text, in: "#room", now: RelayMarks.longMemory) == isQuote)
-        #expect(!isRepeated(marks, text, in: "#room", now: RelayMarks.longMemory + 1))
+        #expect(isRepeated(marks, text, in: "#room", now: LoopGuard.longMemory) == isQuote)
+        #expect(!isRepeated(marks, text, in: "#room", now: LoopGuard.longMemory + 1))
     }
 
-    private func isRepeated(_ marks: RelayMarks, _ text: String, in target: String, now: Instant) -> Bool {
+    private func isRepeated(_ marks: LoopGuard, _ text: String, in target: String, now: Instant) -> Bool {
         let own: Set<String> = ["crow", "ann{c}"]
         return marks.isRepeated(text, in: target, nick: "crow", now: now) { own.contains(Casemapping.rfc1459.fold($0)) }
     }

@@ -1,6 +1,6 @@
 /// Cuts what a server writes into lines, however it comes: each ends with LF, and the CRs before that are no part of it
 /// (RFC 1459 2.3).
-struct LineCutter: Sendable {
+struct LineDecoder: Sendable {
     /// The longest line taken, in bytes: 8,191 of tags and 512 (IRCv3 message-tags), with room for a loose server.
     static let maxLine = 16 << 10
 
@@ -8,7 +8,7 @@ struct LineCutter: Sendable {
 
     /// Takes what has come.
     /// - Returns: The lines that are whole now, and whether there is one over ``maxLine`` behind them, of which and
-    ///   after which nothing is to be taken.
+    ///   after which nothing more is decoded.
     mutating func take(_ bytes: UnsafeRawBufferPointer) -> (lines: [[UInt8]], isTooLong: Bool) {
         var lines: [[UInt8]] = []
         var start = 0

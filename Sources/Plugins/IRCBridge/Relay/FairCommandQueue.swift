@@ -2,7 +2,7 @@ import DequeModule
 
 /// The commands that wait for their turn, network by network, so that one that floods the chat delays none of the
 /// others: each has so many at once without the chat's answer, and they take turns.
-struct CommandTurns: Sendable {
+struct FairCommandQueue: Sendable {
     /// A command with where it comes from.
     struct Item: Sendable {
         var network: String
@@ -56,7 +56,7 @@ struct CommandTurns: Sendable {
         total -= 1
     }
 
-    /// Whether nothing more is to be read from a network, because the chat does not keep up with it.
+    /// Whether to stop reading from a network, because the chat does not keep up with it.
     func isBehind(_ network: String) -> Bool { waiting[network] != nil }
 
     /// Whether enough is answered to read on.

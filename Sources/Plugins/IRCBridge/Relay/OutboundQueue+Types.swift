@@ -1,6 +1,4 @@
-import DequeModule
-
-extension OutboundLedger {
+extension OutboundQueue {
     /// One delivery, and within the ledger its part for one target.
     struct Entry: Equatable, Sendable {
         var delivery: Int64
@@ -11,7 +9,7 @@ extension OutboundLedger {
         var failure: String?
         /// One of them that it has not reached, and why, where it has reached another.
         var missed: Miss?
-        /// Whether the bridge itself is to say it, because its author's own connection could not.
+        /// Whether the relay says it, because its author's puppet could not.
         var isForRelay = false
         /// The place of the part among all, which also tells it from the other parts of its delivery.
         var order = 0
@@ -36,6 +34,14 @@ extension OutboundLedger {
         var refused: [Int: Remedy] = [:]
         /// The lines that are left to be said, after a refusal of some.
         var again: [String]?
+
+        /// The message as if nothing of it was written.
+        var unwritten: Entry {
+            var fresh = Entry(delivery: delivery, message: message, targets: targets)
+            (fresh.isForRelay, fresh.order, fresh.lane) = (isForRelay, order, lane)
+            (fresh.tries, fresh.again, fresh.since) = (tries, again, since)
+            return fresh
+        }
 
         var isBegun: Bool { nextLine > 0 }
         /// Whether it was written before, or lines of it were refused.
@@ -66,45 +72,5 @@ extension OutboundLedger {
         case line(String)
         /// There was nothing (more) to write for this one.
         case settled(Entry)
-    }
-
-    /// A line that was written and that the server has not answered.
-    struct Line: Sendable {
-        var order: Int
-        var lane: String
-        var refusable: Refusable
-        var bytes: Int
-        var text: String
-        /// How many lines the server was written for it: those of a batch, else one.
-        var count: Int
-        /// Its place among the lines of its message.
-        var place: Int
-        var fence = 0
-        /// What tells it from others where each line is confirmed by itself.
-        var label: Int?
-        /// Whether the label was written with it.
-        var isTagged = false
-        /// Whether the message was written before and not confirmed.
-        var isRetry = false
-        /// Whether the message was written before, or lines of it were refused.
-        var isAgain = false
-        /// Whether the server shows it to its sender too: neither a topic nor a deletion.
-        var isShown: Bool { !refusable.isTopic && !WireLine.isRedaction(text) }
-    }
-
-    /// What confirms that the server has passed a line on.
-    enum Receipts: Equatable, Sendable {
-        /// The answer to a question behind it.
-        case fences
-        /// Its echo, which has its label.
-        case labels
-        /// Its echo, which has no label.
-        case echoes
-    }
-
-    /// What a refusal without a label can be about.
-    struct Refusable: Hashable, Sendable {
-        var target: String
-        var isTopic: Bool
     }
 }

@@ -2,7 +2,7 @@ import PluginKit
 
 /// Nicks that were the bridge's own or those of users' connections, so that a history does not bring back as new what
 /// was said under them. Of each only a hash is kept: as many as users' connections may have fit into a queue's state.
-struct NickMarks: Equatable, Sendable {
+struct SeenNicks: Equatable, Sendable {
     /// The most nicks; the latest stay. As many as users' connections at most, and the bridge's own.
     static let most = 2048
 

@@ -2,7 +2,7 @@ import JSONBytes
 
 /// Who on a network is known to the chat in this session: makes the commands that bring a message into it, with those
 /// that register its author and let them join before their first one.
-struct Speakers: Sendable {
+struct UserDirectory: Sendable {
     /// The most people remembered; past it all are forgotten, which costs only commands that are refused as done.
     static let mostRemembered = 100_000
 

@@ -1,6 +1,6 @@
 /// Which messages of the time without a connection are still said, and how many are not: these become one line a
 /// channel.
-struct Backlog: Sendable {
+struct OutboundBacklog: Sendable {
     /// What is still worth saying (`catch_up`).
     struct Limits: Equatable, Sendable {
         /// The oldest message, in seconds; 0: any.
@@ -25,7 +25,7 @@ struct Backlog: Sendable {
         var lines = 0
         var left = 0
         /// The last one left out, which becomes the summary.
-        var last: OutboundLedger.Entry?
+        var last: OutboundQueue.Entry?
         var lastAt: Instant = 0
     }
 
@@ -57,7 +57,7 @@ struct Backlog: Sendable {
 
     /// Notes that a message is left out.
     /// - Returns: The delivery that is settled by that, the last one being kept for the summary.
-    mutating func leave(_ entry: OutboundLedger.Entry, now: Instant) -> Int64? {
+    mutating func leave(_ entry: OutboundQueue.Entry, now: Instant) -> Int64? {
         let name = entry.message.channel
         let before = channels[name]?.last?.delivery
         channels[name, default: Channel()].left += 1
@@ -67,7 +67,7 @@ struct Backlog: Sendable {
     }
 
     /// Takes a channel's summary, where something was left out.
-    mutating func summary(_ name: String) -> OutboundLedger.Entry? {
+    mutating func summary(_ name: String) -> OutboundQueue.Entry? {
         guard var entry = channels[name]?.last, let left = channels[name]?.left else { return nil }
         channels[name]?.last = nil
         channels[name]?.left = 0
@@ -78,7 +78,7 @@ struct Backlog: Sendable {
     }
 
     /// Takes the summaries for which no more is waited.
-    mutating func summaries(now: Instant) -> [OutboundLedger.Entry] {
+    mutating func summaries(now: Instant) -> [OutboundQueue.Entry] {
         channels.filter { $0.value.last != nil && $0.value.lastAt + Self.patience <= now }.keys.sorted()
             .compactMap { summary($0) }
     }

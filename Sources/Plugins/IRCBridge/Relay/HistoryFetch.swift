@@ -3,7 +3,7 @@
 ///
 /// A history that does not come to its end leaves a gap: until it is closed, messages that are said now do not become
 /// the place from which the next connection asks.
-struct CatchUp: Sendable {
+struct HistoryFetch: Sendable {
     /// Lines asked for at once, where the server gives no smaller limit.
     static let page = 100
     /// The most pages of a channel, and the most lines; what comes after them waits for the next connection.
@@ -35,7 +35,7 @@ struct CatchUp: Sendable {
         case askPast(String)
         /// All has come.
         case complete
-        /// There may be more, which is not to be had now.
+        /// There may be more, which cannot be fetched now.
         case cut
     }
 
@@ -215,7 +215,7 @@ struct CatchUp: Sendable {
         return line
     }
 
-    /// Holds back a new line. False where there are too many: the history is to be ended then.
+    /// Holds back a new line. False where there are too many: the caller ends the history then.
     mutating func hold(_ channel: String, _ message: IRCMessage) -> Bool {
         channels[channel]?.held.append(message)
         channels[channel]?.heldBytes += message.size
@@ -291,7 +291,7 @@ struct CatchUp: Sendable {
         return state.held
     }
 
-    /// What identifies a new line of a channel that the client is to be in.
+    /// What identifies a new line of a linked channel.
     /// - Parameter byContent: Whether that is its content where it has no id.
     mutating func identify(_ message: IRCMessage, in channel: String, byContent: Bool) -> LineIDs.LineID? {
         lineIDs[channel, default: LineIDs()].next(message, byContent: byContent)
