@@ -45,9 +45,9 @@ import Testing
             #expect(try await client.call(.GET, "/api/admin/cursors/irc/libera", token: "root").status == 200)
             #expect(try await client.call(.GET, "/api/admin/cursors/none", token: "root").code == "not_found")
             #expect(try await client.call(.GET, "/api/admin/dead-letters/irc", token: "root").status == 200)
-            // Accounts are made by who has the machine only.
-            #expect(try await client.call(.POST, "/api/admin/users", token: "root").status == 404)
-            #expect(try await client.call(.POST, "/api/admin/tokens", token: "root").status == 404)
+            // A machine token makes no accounts, and nobody makes another one's token over HTTP.
+            #expect(try await client.call(.POST, "/api/admin/users", token: "root").status == 403)
+            #expect(try await client.call(.POST, "/api/admin/tokens", token: "root").status == 405)
         }
     }
 

@@ -10,13 +10,13 @@ import Testing
 @testable import CrowbarHTTP
 
 extension APIConfiguration {
-    /// Adds accounts in a database of the folder, which know root, and actions of admins that do little.
-    /// - Returns: The database.
-    @discardableResult
-    mutating func addAccounts(
-        in folder: TemporaryFolder, policy: SignInPolicy = SignInPolicy(registration: .open)
-    ) throws -> AccountsDatabase {
-        let database = try AccountsDatabase(path: folder.file("accounts.db"))
+    /// Adds accounts in a database of the folder, and actions of admins that do little.
+    mutating func addAccounts(in folder: TemporaryFolder) throws {
+        try addAccounts(AccountsDatabase(path: folder.file("accounts.db")), SignInPolicy(registration: .open))
+    }
+
+    /// Adds accounts, and actions of admins that do little.
+    mutating func addAccounts(_ database: AccountsDatabase, _ policy: SignInPolicy) throws {
         let (now, log) = (now, log)
         let ids = EventIDSource(now: now, random: { UInt64.random(in: 0 ... .max) })
         let cheap = try #require(ScryptParameters(logCost: 4, blockSize: 1, parallelism: 1))
@@ -29,7 +29,6 @@ extension APIConfiguration {
             hasher: PasswordHasher(parameters: cheap), now: now)
         audit = database
         administration = Self.actions(database)
-        return database
     }
 
     private static func actions(_ database: AccountsDatabase) -> AdminActions {
@@ -73,7 +72,7 @@ struct AccountServer: Sendable {
         try await TestServer.run(
             rules: ListenerRules(proxies: proxies), now: now,
             configure: { configuration in
-                try configuration.addAccounts(in: folder, policy: policy)
+                try configuration.addAccounts(database, policy)
                 configuration.hash = { SHA256.hash($0) }
                 configuration.authenticate = { try database.principal(forTokenHash: $0, now: now(), address: $1) }
             }

@@ -47,6 +47,7 @@ import Testing
     @Test func everyCallIsInTheAuditLogWithItsResult() async throws {
         try await AccountServer.run { server in
             let admin = try await server.admin()
+            _ = try await server.register("ann")
             for (method, path, body) in Self.calls {
                 _ = try await server.call(method, path, body, token: admin, from: "198.51.100.9")
             }

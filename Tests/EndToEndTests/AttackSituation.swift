@@ -36,7 +36,6 @@ struct Situation: Sendable, CustomTestStringConvertible {
             kernel: "--no-mounts", hasUsers: true),
         Situation(name: "root, plugins as root, no mounts", keys: "plugin_users = \"off\"", kernel: "--no-mounts"),
         Situation(name: "ordinary user, no mounts", user: ordinary, kernel: "--no-mounts"),
-        Situation(name: "ordinary user under crowbar.service's filter", user: ordinary, kernel: "--unit=\(unit)"),
         Situation(
             name: "ordinary user with capabilities, plugins as users of their own", user: ordinary,
             keys: "plugin_users = \"61184-65519\"", hasUsers: true, capabilities: forUsers),
@@ -46,6 +45,7 @@ struct Situation: Sendable, CustomTestStringConvertible {
         Situation(
             name: "ordinary user with capabilities, plugins as that user", user: ordinary,
             keys: "plugin_users = \"off\"", capabilities: forUsers),
+        Situation(name: "ordinary user under crowbar.service's filter", user: ordinary, kernel: "--unit=\(unit)"),
     ]
 }
 

@@ -87,8 +87,8 @@ public struct Sessions: Sendable {
 
     /// Starts a session of a user whose password was verified.
     /// - Parameter passwordHash: The hash that was compared.
-    /// - Throws: ``AccountFailure``: `noAccount`, `accountPending`, `accountDisabled`, `passwordChanged`; what the store
-    ///   throws.
+    /// - Throws: ``AccountFailure``: `noAccount`, `accountPending`, `accountDisabled`, `passwordChanged`; what the
+    ///   store throws.
     public func open(
         _ userId: String, passwordHash: String, address: String?, now: Int64
     ) async throws -> OpenedSession {

@@ -67,7 +67,7 @@ with world() as here:
     expect(ada.get_by_role("rowheader", name="hook")).to_be_visible()
     expect(ada.locator("tbody .health")).to_contain_text("degraded")
     here.axe(ada, "console")
-    ada.get_by_role("link", name="hook").click()
+    ada.get_by_role("link", name="hook", exact=True).click()
 
     # Why: the receiver's answer.
     expect(ada.get_by_role("heading", name="Dead letters · 3")).to_be_visible()

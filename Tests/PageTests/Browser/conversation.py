@@ -116,7 +116,7 @@ with world() as here:
         time.sleep(30)
         server.start()
         rita.hears("written while it was away")
-        expect(row(bob, "written while it was away")).to_have_count(1)
+        expect(row(bob, "written while it was away")).to_have_count(1, timeout=60_000)
         until(lambda: "rita" in server.log() or server.call("ada", "/api/admin/plugins/irc")[1].get("state") == "live", "the bridge again")
         rita.say("still here")
         for page in (ann, bob):
