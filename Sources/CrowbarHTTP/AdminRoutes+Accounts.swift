@@ -48,8 +48,8 @@ extension AdminRoutes {
         let (subject, method) = (parts[0], request.method)
         switch (subject, parts.count, method) {
         case ("users", 2, .patch):
-            let body = try await fields(request, known: ["role", "disabled"])
             try query.refuseUnknown(knowing: [])
+            let body = try await fields(request, known: ["role", "disabled"])
             let (role, disabled) = (try Self.role(body), try body.flag("disabled"))
             return .json(try await accounts.changeUser(try Query.decode(parts[1]), role, disabled))
         case ("users", 2, _):
