@@ -121,7 +121,7 @@ with world() as here:
     expect(ada.get_by_role("region", name="Replays").get_by_text("100 %")).to_be_visible()
     assert len([body for body in Receiver.bodies if "letter</b>" in body]) == 3, Receiver.bodies
     # A slow one is cancelled, in two steps.
-    ada.get_by_label("Events a second").fill("0.01")
+    ada.get_by_role("spinbutton", name="Events a second").fill("0.01")
     ada.get_by_label("I know that hook gets these events a second time").check()
     ada.get_by_role("button", name="Start the replay").click()
     ada.get_by_role("button", name="Stop the replay of hook").click()

@@ -266,7 +266,7 @@ def check(page, where):
       pwned: window.pwned,
       foreign: [...document.querySelectorAll('script:not([src]), img, iframe, object, embed, video, audio, base, form[action], style')]
         .map((node) => node.outerHTML.slice(0, 200)),
-      handlers: [...document.querySelectorAll('*')].filter((node) => [...node.attributes].some((one) => /^on|^style$/.test(one.name)))
+      handlers: [...document.querySelectorAll('*')].filter((node) => [...node.attributes].some((one) => /^on/.test(one.name) || (one.name === 'style' && one.value)))
         .map((node) => node.outerHTML.slice(0, 200)).filter((html) => !/^<(textarea|div class="menu)/.test(html)),
       links: [...document.querySelectorAll('.row a, .result a, .head a, .console a')].map((node) => node.href),
       rels: [...document.querySelectorAll('.text a')].filter((node) => node.rel !== 'noopener noreferrer nofollow').length,
