@@ -187,7 +187,11 @@ static int watch(int signals, int host, pid_t plugin, int process, const struct 
     bool ended = false, is_killed = false;
     struct pollfd watched[2] = {{.fd = signals, .events = POLLIN}, {.fd = host, .events = POLLIN}};
     while (!ended) {
-        if (poll(watched, 2, rules->processes > 0 ? COUNT_INTERVAL_MS : -1) < 0 && errno != EINTR) break;
+        if (poll(watched, 2, rules->processes > 0 ? COUNT_INTERVAL_MS : -1) < 0 && errno != EINTR) {
+            // A limit of open files below two forbids to wait (poll(2), EINVAL), and to count.
+            if (rules->processes > 0 && !rules->processes_by_default) tell_limit(rules->processes, -1);
+            break;
+        }
         if (watched[1].revents != 0) break;
         struct signalfd_siginfo info;
         while (read(signals, &info, sizeof info) == (ssize_t)sizeof info) {
