@@ -26,7 +26,8 @@ extension CourierLoop {
     private func records(of lane: Int?) -> [JSON] {
         let records = (lane.map { lanes[$0...$0] } ?? lanes[...]).flatMap(\.records)
         var (told, bytes): ([JSON], Int) = ([], 0)
-        for record in records.sorted(by: { $0.at > $1.at }) {
+        // Sorting is stable: of two in the same millisecond the later one comes first.
+        for record in records.reversed().sorted(by: { $0.at > $1.at }) {
             let json = record.json
             bytes += json.bytes.count
             if bytes > DeliveryRecord.maxTold { break }

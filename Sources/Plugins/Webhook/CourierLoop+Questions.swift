@@ -41,7 +41,8 @@ extension CourierLoop {
         let wanted = queue.map { [$0] } ?? Array(seats.keys)
         let records = wanted.compactMap { seats[$0] }.flatMap { lanes[$0].records }
         var (told, bytes): ([JSON], Int) = ([], 0)
-        for record in records.sorted(by: { $0.at > $1.at }) {
+        // Sorting is stable: of two in the same millisecond the later one comes first.
+        for record in records.reversed().sorted(by: { $0.at > $1.at }) {
             let json = record.json
             bytes += json.bytes.count
             if bytes > DeliveryRecord.maxTold { break }
