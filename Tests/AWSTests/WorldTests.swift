@@ -300,7 +300,7 @@ import Testing
         #expect(try await bad.plugin.end() == .exited(78))
         let bare = try await AWSProcess([good], environment: [], purpose: .check)
         #expect(try await bare.fatal().path == "credentials")
-        let file = try await AWSProcess([good], .init("credentials_file", .string("/nonexistent")), purpose: .check)
+        let file = try await AWSProcess([good], .init("credentials_file", .string("/no/such/file")), purpose: .check)
         #expect(try await file.fatal().path == "credentials_file")
     }
 

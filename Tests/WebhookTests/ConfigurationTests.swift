@@ -62,7 +62,7 @@ import Testing
         ("timeout", .string("99ms"), "a duration from"), ("timeout", .int(5), "a duration from"),
         ("timeout", .string("5m"), "a duration from"), ("timeout", .string("s"), "a duration from"),
         ("timeout", .string("99999999999999999999s"), "a duration from"),
-        ("ca_file", .string("/nonexistent"), "cannot be read"),
+        ("ca_file", .string("/no/such/file"), "cannot be read"),
         ("headers", .string("x"), "a table of at most 32"),
     ])
     func aBadValueIsNamedByItsPath(_ key: String, _ value: JSON, _ text: String) throws {

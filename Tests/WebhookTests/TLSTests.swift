@@ -162,7 +162,7 @@ struct TLSWorld {
 
     @Test(arguments: [
         ("https", "min_tls", JSON.string("1.1"), "\"1.2\" or \"1.3\""), ("https", "min_tls", .double(1.3), "a text"),
-        ("https", "client_cert", .string("/nonexistent"), "cannot be read"),
+        ("https", "client_cert", .string("/no/such/file"), "cannot be read"),
         ("https", "client_key", .string("-----BEGIN\nGEHEIM"), "not its content"),
         ("http", "min_tls", .string("1.3"), "https URL only"),
         ("http", "ca_file", .string("/etc/hostname"), "https URL only"),
