@@ -120,15 +120,27 @@ def saturate(server):
     return requests_per_second("-s", str(wrk_script(server)), f"{server.url}/api/commands")
 
 
+def lines_per_second(server, count):
+    """The commands a second that a server takes as NDJSON by one connection."""
+    line = json.dumps({"type": "SEND_MESSAGE", "channelId": "general",
+                       "message": "the quick brown fox jumps over the lazy dog"})
+    batch = "\n".join([line] * 20_000)
+    start = time.monotonic()
+    for _ in range(count // 20_000):
+        server.post(batch, "application/x-ndjson")
+    return count / (time.monotonic() - start)
+
+
 def ingest(binaries, folder):
     server = Server(binaries, folder)
     server.start()
     try:
         server.prepare()
-        commands, http, rows = [], [], []
+        commands, http, lines, rows = [], [], [], []
         for run in range(RUNS):
             commands.append(saturate(server))
             http.append(requests_per_second(f"{server.url}/healthz"))
+            lines.append(lines_per_second(server, 100_000))
             database = server.folder / f"limit{run}.db"
             output = subprocess.run(
                 [binaries / "crowbar-bench-pipe", "append", database, "100000"], capture_output=True, text=True,
@@ -137,6 +149,8 @@ def ingest(binaries, folder):
         row("durable commands over HTTP, 64 connections", statistics.median(commands), "/s",
             statistics.median(http), "GET /healthz")
         row("", statistics.median(commands), "/s", statistics.median(rows), "rows in C, 64 a sync")
+        row("durable commands as NDJSON, one connection", statistics.median(lines), "/s", statistics.median(rows),
+            "rows in C, 64 a sync")
     finally:
         server.stop()
 
@@ -151,13 +165,7 @@ def delivery(binaries, folder):
     server = Server(binaries, folder)
     server.start()
     server.prepare()
-    line = json.dumps({"type": "SEND_MESSAGE", "channelId": "general",
-                       "message": "the quick brown fox jumps over the lazy dog"})
-    batch = "\n".join([line] * 20_000)
-    start = time.monotonic()
-    for _ in range(EVENTS // 20_000):
-        server.post(batch, "application/x-ndjson")
-    row("durable commands as NDJSON, one connection", EVENTS / (time.monotonic() - start), "/s")
+    lines_per_second(server, EVENTS)
     server.stop()
     pipe = binaries / "crowbar-bench-pipe"
     database = server.folder / "data" / "log.db"

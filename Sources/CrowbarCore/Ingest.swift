@@ -321,7 +321,8 @@ public final class Ingest: Sendable {
     /// Appends a batch, and then what has come meanwhile: by whoever brings it or ends the one before, so that nobody
     /// has to be woken for it.
     private func append(_ batch: [Waiting]) {
-        log.append(batch.flatMap(\.submissions)) { [self] outcome in
+        let submissions = batch.count == 1 ? batch[0].submissions : batch.flatMap(\.submissions)
+        log.append(submissions) { [self] outcome in
             let (next, tell) = queue.withLock { queue in
                 let next = queue.next()
                 return (next, next == nil ? queue.whenIdle : nil)

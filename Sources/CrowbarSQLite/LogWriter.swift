@@ -7,7 +7,7 @@ import GRDBSQLite
 /// `@unchecked Sendable`: all its state is made and used on the serial queue of the pool's writing connection only, in
 /// the closures that ``SQLiteLog`` gives to it.
 final class LogWriter: @unchecked Sendable {
-    private var tables: SQLiteDecisionTables
+    private let tables: SQLiteDecisionTables
     private let begin, commit, rollback, find, insert: RawStatement
     private let now: @Sendable () -> Int64
     /// Behind it no event has an id of the form that keys had before they had a queue.
@@ -51,6 +51,9 @@ final class LogWriter: @unchecked Sendable {
     /// Begins the transaction of an append that is expected at once. Where that fails the append tries it, and tells.
     func beginEarly() { if !hasBegun { hasBegun = (try? begin.run()) != nil } }
 
+    /// Notes that the connection was used for something else than an append.
+    func connectionWasUsed() { tables.forget() }
+
     /// Ends it, as nothing is to be appended.
     func endEarly() {
         if hasBegun { try? rollback.run() }
@@ -83,6 +86,7 @@ final class LogWriter: @unchecked Sendable {
         } catch {
             // After some errors (a full disk) SQLite has rolled back by itself.
             if sqlite3_get_autocommit(db.sqliteConnection) == 0 { try? rollback.run() }
+            tables.forget()
             throw Self.reason(error)
         }
         let grew = position > lastPosition

@@ -2,7 +2,23 @@ import CrowbarCore
 import GRDB
 
 /// The decision tables on the log's writing connection, within the append's transaction.
-struct SQLiteDecisionTables: DecisionTables {
+///
+/// A class, as a copy for each call would retain every statement. What nearly every message asks for (its author, its
+/// channel, the membership) is remembered, where it was found; whoever else changes the database, or undoes changes,
+/// calls ``forget()``.
+final class SQLiteDecisionTables: DecisionTables {
+    private struct Membership: Hashable {
+        var channel: Int64
+        var user: String
+    }
+
+    /// How many users, channels and memberships are remembered, each; over it the table begins anew.
+    static let maxRemembered = 4_096
+
+    private var names: [String: String] = [:]
+    private var channels: [String: ChannelState] = [:]
+    private var memberships: Set<Membership> = []
+
     private let findUser, findChannel, findMember, findMessage, findEvent: RawStatement
     private let putUser, putChannel, dropChannel, putMember, dropMember, dropMembers: RawStatement
     private let putMessage, editMessage, deleteMessage: RawStatement
@@ -40,10 +56,22 @@ struct SQLiteDecisionTables: DecisionTables {
         lastKey = { db.lastInsertedRowID }
     }
 
+    /// Reads everything from the database again.
+    func forget() {
+        names = [:]
+        channels = [:]
+        memberships = []
+    }
+
     func userName(_ id: String) throws -> String? {
+        if let known = names[id] { return known }
         defer { findUser.reset() }
         findUser.bind(1, id)
-        return try findUser.step() ? findUser.text(0) : nil
+        guard try findUser.step() else { return nil }
+        let name = findUser.text(0)
+        if names.count >= Self.maxRemembered { names = [:] }
+        names[id] = name
+        return name
     }
 
     func isErased(_ user: String) throws -> Bool {
@@ -53,17 +81,27 @@ struct SQLiteDecisionTables: DecisionTables {
     }
 
     func channel(_ id: String) throws -> ChannelState? {
+        if let known = channels[id] { return known }
         defer { findChannel.reset() }
         findChannel.bind(1, id)
         guard try findChannel.step() else { return nil }
-        return ChannelState(key: findChannel.int(0), creator: findChannel.text(1), isPrivate: findChannel.int(2) != 0)
+        let channel = ChannelState(
+            key: findChannel.int(0), creator: findChannel.text(1), isPrivate: findChannel.int(2) != 0)
+        if channels.count >= Self.maxRemembered { channels = [:] }
+        channels[id] = channel
+        return channel
     }
 
     func isMember(_ user: String, of channel: ChannelState) throws -> Bool {
+        let membership = Membership(channel: channel.key, user: user)
+        if memberships.contains(membership) { return true }
         defer { findMember.reset() }
         findMember.bind(1, channel.key)
         findMember.bind(2, user)
-        return try findMember.step()
+        guard try findMember.step() else { return false }
+        if memberships.count >= Self.maxRemembered { memberships = [] }
+        memberships.insert(membership)
+        return true
     }
 
     func isInvited(_ user: String, to channel: ChannelState) throws -> Bool {
@@ -107,6 +145,7 @@ struct SQLiteDecisionTables: DecisionTables {
     func apply(_ change: StateChange) throws {
         switch change {
         case .userNamed(let id, let name):
+            names[id] = nil
             putUser.bind(1, id)
             putUser.bind(2, name)
             try putUser.run()
@@ -116,7 +155,9 @@ struct SQLiteDecisionTables: DecisionTables {
             putChannel.bind(3, isPrivate ? 1 : 0)
             try putChannel.run()
             try add(creator, ChannelState(key: lastKey(), creator: creator, isPrivate: isPrivate))
-        case .channelDestroyed(_, let channel):
+        case .channelDestroyed(let id, let channel):
+            channels[id] = nil
+            memberships = []
             dropChannel.bind(1, channel.key)
             try dropChannel.run()
             dropMembers.bind(1, channel.key)
@@ -125,10 +166,10 @@ struct SQLiteDecisionTables: DecisionTables {
         case .joined(let user, let channel):
             try add(user, channel)
             if channel.isPrivate { try run(dropInvitation, channel, user) }
-        case .left(let user, let channel): try run(dropMember, channel, user)
+        case .left(let user, let channel): try end(user, channel)
         case .invited(let user, let channel): try run(putInvitation, channel, user)
         case .removed(let user, let channel):
-            try run(dropMember, channel, user)
+            try end(user, channel)
             if channel.isPrivate { try run(dropInvitation, channel, user) }
         case .messageSent(let id, let author, let channel, let position):
             try send(id, author, channel, position)
@@ -152,6 +193,11 @@ struct SQLiteDecisionTables: DecisionTables {
         statement.bind(1, channel.key)
         if let user { statement.bind(2, user) }
         try statement.run()
+    }
+
+    private func end(_ user: String, _ channel: ChannelState) throws {
+        memberships.remove(Membership(channel: channel.key, user: user))
+        try run(dropMember, channel, user)
     }
 
     private func add(_ user: String, _ channel: ChannelState) throws {

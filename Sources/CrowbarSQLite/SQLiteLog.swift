@@ -131,7 +131,9 @@ public final class SQLiteLog: EventLog {
         try await withCheckedThrowingContinuation { continuation in
             turns.put { [writer] db in
                 writer.endEarly()
-                continuation.resume(with: Result { try body(db) })
+                let result = Result { try body(db) }
+                writer.connectionWasUsed()
+                continuation.resume(with: result)
             }
         }
     }

@@ -97,7 +97,7 @@ final class ViewEngine: Sendable {
     /// Applies events until the task is cancelled or the file turns out to be damaged. Once only.
     @discardableResult
     func run() async -> End {
-        let token = log.growth.subscribe { [waker] in waker.yield() }
+        let token = log.growth.subscribe { [weak self] in self?.logHasGrown() }
         defer {
             log.growth.cancel(token)
             failRefolds()
@@ -124,6 +124,11 @@ final class ViewEngine: Sendable {
         return .cancelled
     }
 
+    /// Wakes the loop unless it rests, as waking a task costs more than looking.
+    private func logHasGrown() {
+        if shared.withLock({ $0.pace.grown(isUrgent: $0.isUrgent) }) { waker.yield() }
+    }
+
     private func mayWork() -> Bool {
         shared.withLock { shared in
             defer { shared.isAsked = false }
@@ -133,8 +138,8 @@ final class ViewEngine: Sendable {
 
     /// Begins a rest, at the end of which the loop is woken if it has missed anything.
     private func rest() {
-        guard shared.withLock({ $0.pace.worked() }) else { return }
-        DispatchQueue.global().asyncAfter(deadline: .now() + .milliseconds(ViewPace.restMilliseconds)) { [weak self] in
+        guard let rest = shared.withLock({ $0.pace.worked() }) else { return }
+        DispatchQueue.global().asyncAfter(deadline: .now() + .milliseconds(rest)) { [weak self] in
             guard let self, shared.withLock({ $0.pace.rested() }) else { return }
             waker.yield()
         }
@@ -208,6 +213,7 @@ final class ViewEngine: Sendable {
             return writer.states
         }
         publish(states)
+        shared.withLock { $0.pace.applied(page.entries.count) }
         return true
     }
 

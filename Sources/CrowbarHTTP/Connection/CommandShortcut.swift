@@ -150,7 +150,9 @@ final class CommandShortcut: ChannelDuplexHandler, RemovableChannelHandler {
     // MARK: What would overtake a command
 
     func read(context: ChannelHandlerContext) {
-        if case .storing = state {
+        // While a command is stored, what is read has to be held: so nothing more is read behind that. One read is
+        // passed on, as the channel would leave the selector and come back to it for each command.
+        if case .storing = state, !held.isEmpty {
             isReadWanted = true
         } else {
             context.read()

@@ -32,7 +32,10 @@ final class EventBroadcaster: Sendable {
     /// Broadcasts until the task is cancelled.
     func run() async {
         let ring = bell.continuation
-        let token = log.growth.subscribe { ring.yield() }
+        let token = log.growth.subscribe { [weak self] in
+            // Who joins later looks at the log by itself.
+            if let self, state.withLock({ $0.window.position }) != nil { ring.yield() }
+        }
         defer { log.growth.cancel(token) }
         for await _ in bell.stream {
             do {
