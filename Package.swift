@@ -190,7 +190,7 @@ let package = Package(
         .testTarget(
             name: "CrowbarViewsTests",
             dependencies: [
-                "CrowbarViews", "CrowbarCore", "CrowbarTesting", "HTTPClient", "JSONBytes", logging,
+                "CrowbarViews", "CrowbarCore", "CrowbarSQLite", "CrowbarTesting", "HTTPClient", "JSONBytes", logging,
                 .product(name: "GRDB", package: "GRDB.swift"),
             ],
             exclude: ["bucket_world.py"],

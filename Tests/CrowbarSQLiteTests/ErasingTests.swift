@@ -184,6 +184,20 @@ import Testing
         }
     }
 
+    /// Each transaction that erases something counts as an erasure of its own.
+    @Test func manyTextsAreErasedAThousandAtATime() async throws {
+        let world = try await World()
+        let commands = try (0..<2_001).map {
+            try world.driver.submission(#"{"type":"SEND_MESSAGE","channelId":"general","message":"m\#($0)"}"#)
+        }
+        for outcome in try await world.log.append(commands) { _ = try outcome.get() }
+        let part = try await world.log.eraseUser("ann", after: 0, limit: 20_000)
+        // The messages, and the name in USER_REGISTERED.
+        #expect(part.events == 2_002 && part.position == part.end)
+        #expect(try await world.log.unpurgedErasure() == 3)
+        #expect(SQLiteLog.ErasureLimit.rows == 1_000)
+    }
+
     @Test func anErasedUserIsNotInvitedAndJoinsNothing() async throws {
         let world = try await World()
         for (json, user) in [

@@ -139,6 +139,29 @@ import Testing
         }
     }
 
+    /// Also one that hangs from the beginning, as a folder of a file server that is away.
+    @Test(arguments: [false, true]) func aTargetThatHangsSaysSo(_ isFirst: Bool) async throws {
+        let world = try PublishWorld()
+        try await world.begin()
+        let store = HangingStore(FolderStore(world.folder.file("www")))
+        if isFirst { store.hang() }
+        try await world.publishing(store, patience: 20) {
+            if !isFirst {
+                try await world.settle()
+                store.hang()
+                try await world.send(#"{"type":"SEND_MESSAGE","channelId":"general","message":"while it hangs"}"#)
+            }
+            try await world.until("the status says so") {
+                let status = world.views.publishing.statuses.first
+                return status?.reason?.contains("the target has not answered for ") == true
+                    && status?.word == (isFirst ? "starting" : "publishing")
+            }
+            store.release()
+            try await world.settle()
+            #expect(world.views.publishing.statuses.first?.reason == nil)
+        }
+    }
+
     @Test func deletionsAreLogged() async throws {
         let (world, lines) = (try PublishWorld(), KeptLines())
         try await world.begin()

@@ -40,11 +40,13 @@ struct PublishWorld {
     /// Publishes while `body` does its work.
     func publishing<T: Sendable>(
         _ store: any PublishStore, _ shown: Set<PublishTarget.View> = Set(PublishTarget.View.allCases),
-        verifyInterval: Int64 = 3_600_000, logger: Logger = Self.logger(), _ body: @Sendable () async throws -> T
+        verifyInterval: Int64 = 3_600_000, patience: Int64 = 3_600_000, logger: Logger = Self.logger(),
+        _ body: @Sendable () async throws -> T
     ) async throws -> T {
         var target = PublishTarget(.folder("target"), views: shown)
         target.every = 100
-        let publisher = Publisher(target, store, of: views, logger: logger, verifyInterval: verifyInterval)
+        let publisher = Publisher(
+            target, store, of: views, logger: logger, verifyInterval: verifyInterval, patience: patience)
         return try await withThrowingTaskGroup(of: T?.self) { group in
             group.addTask {
                 await views.run()

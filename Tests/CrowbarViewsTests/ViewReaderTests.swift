@@ -101,6 +101,36 @@ struct ViewReaderTests {
         }
     }
 
+    /// A message keeps its author's name of then, and mentions those who had the name, and were members, then.
+    @Test func namesAreThoseOfTheMessagesPosition() async throws {
+        let world = try ViewWorld()
+        try await world.running {
+            try await world.driver.settle()
+            func rename(_ name: String, _ user: String) async throws {
+                try await world.driver.store(#"{"type":"RENAME_USER","name":"\#(name)"}"#, as: user)
+            }
+            try await world.driver.store(Self.say("m0", "@Bob is no member yet"))
+            try await world.driver.store(#"{"type":"JOIN_CHANNEL","channelId":"general"}"#, as: "bob")
+            try await world.driver.store(Self.say("m1", "@Bob, not @Robert"))
+            try await rename("Robert", "bob")
+            try await rename("Anna", "ann")
+            try await world.driver.store(Self.say("m2", "@Robert, not @Bobby"))
+            try await world.driver.store(#"{"type":"LEAVE_CHANNEL","channelId":"general"}"#, as: "bob")
+            try await world.driver.store(Self.say("m3", "@Robert has left"))
+            // An edit is as of its own position.
+            try await world.driver.store(
+                #"{"type":"EDIT_MESSAGE","channelId":"general","messageId":"m2","message":"@Robert and @bob"}"#)
+            try await world.settle()
+            let page = try JSONObject(
+                parsing: try await world.reader.messages("general", .newest, limit: 9, for: world.access()).body)
+            let messages = try #require(page.objects("messages"))
+            #expect(messages.compactMap { $0.string("userName") } == ["Ann", "Ann", "Anna", "Anna"])
+            let mentions = messages.map { message in message.raw("mentions").map { String(decoding: $0, as: UTF8.self) }
+            }
+            #expect(mentions == [nil, #"["bob"]"#, nil, nil])
+        }
+    }
+
     @Test func reactionsAreCountedInOrder() async throws {
         let world = try ViewWorld()
         try await world.running {

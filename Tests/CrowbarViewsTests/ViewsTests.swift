@@ -92,6 +92,33 @@ struct ViewsTests {
         }
     }
 
+    /// A log that was restored from a backup: the views are of events that it does not have.
+    @Test func viewsOfALogThatWasRestoredAreRebuiltAndTheLogSaysSo() async throws {
+        let world = try ViewWorld()
+        let (path, lines) = (world.folder.file("other.db"), KeptLines())
+        try await world.driver.settle()
+        try await world.driver.store(#"{"type":"REGISTER_USER","userId":"zoe","name":"Zoë"}"#)
+        let ahead = Self.views(path, world.driver)
+        try await Self.running(ahead) {
+            try await Self.until("the views are complete") { await ahead.progress(of: .search) == 1 }
+        }
+        // Another event is at the position where the views ended.
+        let restored = try ViewWorld()
+        try await restored.driver.settle()
+        try await restored.driver.store(
+            #"{"type":"REGISTER_USER","userId":"eve","name":"Eve","eventId":"another"}"#)
+        let views = Self.views(path, restored.driver, lines)
+        try await Self.running(views) {
+            let access = try await restored.access()
+            try await Self.until("the users are those of this log") {
+                let users = try? await views.reader().users(after: "bob", limit: 9, isBridged: false, for: access)
+                return users?.text == #"{"eve":{"name":"Eve"}}"#
+            }
+        }
+        let told = lines.whole.filter { $0.contains("does not fit the log, which was probably restored") }
+        #expect(Set(told.compactMap { $0.split(separator: "view=").last }) == ["channels", "messages", "users"])
+    }
+
     @Test func aFolderThatIsNotThereIsToldOnceAndNothingFails() async throws {
         let world = try ViewWorld()
         let lines = KeptLines()

@@ -19,6 +19,21 @@ import Testing
         return (try? JSON(parsing: Array(listing.utf8)))?.array?.first?["state"]?.string
     }
 
+    /// Has ann join and note up to where she has read.
+    private func mark(_ port: String) throws {
+        #expect(folder.crowbar("user", "add", "ann").status == 0)
+        let token = String(folder.crowbar("token", "ann").output.dropLast())
+        for (path, body) in [
+            ("commands", #"{"type":"JOIN_CHANNEL","channelId":"general","eventId":"joined"}"#),
+            ("read", #"{"channelId":"general","eventId":"joined"}"#),
+        ] {
+            let answer = folder.program(
+                "/usr/bin/curl", "-sS", "--fail", "-H", "Authorization: Bearer \(token)", "-d", body,
+                "http://127.0.0.1:\(port)/api/\(path)")
+            #expect(answer.status == 0, "\(answer)")
+        }
+    }
+
     @Test func aCopyOfARunningServerIsAServersFolder() throws {
         folder.makeFolder("plugins.d")
         folder.write("plugins.d/p.toml", "command = [\"\(Self.plugin)\"]\nstart = \"beginning\"\n")
@@ -27,6 +42,7 @@ import Testing
         defer { kill(server.pid, SIGKILL) }
         #expect(folder.crowbar("channel", "add", "general").status == 0)
         for i in 1...5 { #expect(folder.crowbar("send", "general", "m\(i)").status == 0) }
+        try mark(server.port)
         #expect(folder.poll { seen("data/plugins/p/seen").contains("m5") })
         #expect(folder.poll { folder.crowbar("plugins").output.contains(" 0 ") })
         let made = folder.crowbar("backup", "copy", "--json")
@@ -35,6 +51,12 @@ import Testing
         // What can be computed from the log is not copied.
         #expect(folder.list("data").contains("views.db"))
         #expect(folder.list("copy") == ["accounts.db", "host.db", "log.db", "markers.db"])
+        let markers = folder.program(
+            "/usr/bin/env", "python3", "-c",
+            "import sqlite3; d = sqlite3.connect('copy/markers.db'); "
+                + "print(d.execute('SELECT userId, channelId, eventId FROM markers').fetchall())")
+        #expect(markers.output == "[('ann', 'general', 'joined')]\n", "\(markers)")
+        #expect(folder.shell("rm -f copy/markers.db-*").status == 0)
         let head = try JSON(parsing: Array(made.output.utf8))["eventId"]?.string
         #expect(folder.crowbar("backup", "copy").error.contains("not empty"))
         #expect(folder.crowbar("send", "general", "m6").status == 0)

@@ -34,6 +34,14 @@ import Testing
         return String(sent.output.dropLast())
     }
 
+    /// How many read markers there are.
+    private func markers(_ folder: CommandLineFolder) -> String {
+        let count = "import sqlite3; d = sqlite3.connect('file:d/markers.db?mode=ro', uri=True); "
+        return folder.program(
+            "/usr/bin/env", "python3", "-c", count + "print(d.execute('SELECT count(*) FROM markers').fetchone())"
+        ).output
+    }
+
     private func makeChat(_ folder: CommandLineFolder) {
         for user in ["root", "ann", "bob"] {
             let flags = user == "root" ? ["--admin"] : []
@@ -59,6 +67,11 @@ import Testing
         #expect(erased.status == 0, "\(erased.error)")
         #expect(
             erased.output.hasPrefix("message '\(id)' deleted, erased in 1 event\nnot reached:\n"), "\(erased.output)")
+        // What it cannot reach is named.
+        let unreached = erased.output.split(separator: "not reached:\n").last ?? ""
+        for words in ["IRC networks", "webhook receivers", "  backups\n", "buckets", "WAL", "read and kept"] {
+            #expect(unreached.contains(words), "\(words): \(erased.output)")
+        }
         let again = folder.crowbar("erase", "message", "general", id, "--yes", "--json")
         #expect(
             again.output.hasPrefix(#"{"deleted":false,"events":0,"erasedBefore":1,"notReached":["#), "\(again.output)")
@@ -85,8 +98,13 @@ import Testing
         folder.write("crowbar.toml", Self.toml(keep: "forever"))
         var server = try #require(folder.serve())
         makeChat(folder)
-        #expect(folder.crowbar("token", "ann").status == 0)
+        let token = String(folder.crowbar("token", "ann").output.dropLast())
         #expect(folder.crowbar("hooks", "add", "ci", "general").status == 0)
+        let read = try send("tuna", folder, as: "ann")
+        let marked = folder.program(
+            "/usr/bin/curl", "-sS", "--fail", "-H", "Authorization: Bearer \(token)", "-d",
+            #"{"channelId":"general","eventId":"\#(read)"}"#, "http://127.0.0.1:\(server.port)/api/read")
+        #expect(marked.status == 0 && markers(folder) == "(1,)\n", "\(marked)")
         for number in 0..<3 { _ = try send("swordfish \(number)", folder, as: "ann") }
         for channel in ["den", "vault"] {
             #expect(folder.crowbar("channel", "add", channel, "--private", "--as", "bob").status == 0)
@@ -97,7 +115,7 @@ import Testing
         if !isRunning { end(server.pid) }
         let erased = folder.crowbar("erase", "user", "ann", "--yes")
         #expect(erased.status == 0, "\(erased.error)")
-        #expect(erased.output.contains("user 'ann' erased: messages deleted: 4, "), "\(erased.output)")
+        #expect(erased.output.contains("user 'ann' erased: messages deleted: 5, "), "\(erased.output)")
         #expect(erased.error.contains("100 % of the log"), "\(erased.error)")
         let stranger = folder.crowbar("erase", "user", "nobody", "--yes")
         #expect(stranger.status == 1 && stranger.error.contains("there is no user 'nobody'"), "\(stranger.error)")
@@ -112,7 +130,8 @@ import Testing
         let all = events(folder).map { String(decoding: $0.bytes, as: UTF8.self) }
         #expect(all.contains { $0.contains("marlin") })
         #expect(!all.contains { $0.contains("swordfish") })
-        #expect(all.filter { $0.contains(#""erased":true"#) }.count == 4)
+        #expect(all.filter { $0.contains(#""erased":true"#) }.count == 5)
+        #expect(markers(folder) == "(0,)\n")
         #expect(all.contains { $0.contains("USER_REGISTERED") && $0.contains(#""name":"erased""#) })
         #expect(folder.poll { !filesHave("swordfish", folder) })
         // The user is in no channel and cannot be invited; what helps a disabled user is not advised.
@@ -181,6 +200,13 @@ import Testing
             ("1w", nil), ("30D", nil), ("30 d", nil), ("+1d", nil), ("Forever", nil), ("99999999999999999999s", nil),
         ] as [(String, KeepDeleted?)])
     func times(_ text: String, _ expected: KeepDeleted?) { #expect(KeepDeleted(text) == expected) }
+
+    @Test(arguments: ["", "[log]\n", "[log]\nlevel = \"info\"\n"])
+    func textsAreKeptForThirtyDaysIfNothingIsSaid(_ toml: String) throws {
+        let reader = ConfigurationReader(environment: [:]) { _ in Array(toml.utf8) }
+        let keep = try reader.configuration(named: "crowbar.toml").keepDeleted
+        #expect(keep == .milliseconds(2_592_000_000) && keep == KeepDeleted("30d"))
+    }
 
     @Test func whatIsDue() {
         #expect(KeepDeleted.forever.due(now: 5_000) == nil)

@@ -13,7 +13,10 @@ import Testing
         #expect(files.sorted() == Self.tutorials.sorted())
     }
 
-    static let tutorials = ["first-plugin.md", "first-ten-minutes.md", "libera.md", "slack-and-discord.md"]
+    static let tutorials = [
+        "first-plugin.md", "first-ten-minutes.md", "libera.md", "private-channel.md", "publish-views.md",
+        "slack-and-discord.md",
+    ]
 
     @Test(arguments: tutorials) func aTutorialDoesWhatItSays(_ tutorial: String) throws {
         let binary = CommandLineFolder.binary

@@ -3,7 +3,7 @@
     tutorial.py TUTORIAL BIN PORT OTHER
 
 TUTORIAL is a Markdown file, BIN the folder of the programs. The server listens on PORT. In place of the world's servers
-that the tutorial names, servers on this machine listen on OTHER: an ngIRCd, or a receiver of webhooks. The word or words
+that the tutorial names, servers on this machine listen on OTHER: an ngIRCd, a receiver of webhooks, or moto. The word or words
 behind a block's language say what it is:
 
     sh                 commands, run to their end in one shell; each must succeed
@@ -11,6 +11,7 @@ behind a block's language say what it is:
     sh background      a program that goes on; it is stopped when a command stops it, or at the end
     LANGUAGE FILE      a file
     text               what the block before shows: these lines in this order, others between them; … stands for any text
+    text terminal      what a program in the background shows, within a while
     LANGUAGE           an excerpt, which is only read
 """
 import http.server
@@ -56,7 +57,10 @@ class Reader:
         (tools / "pkill").write_text('#!/bin/sh\nexec /usr/bin/pkill -s "$(cat "$0.sessions")" "$@"\n')
         (tools / "pkill").chmod(0o755)
         self.sessions = tools / "pkill.sessions"
-        self.environment = {**os.environ, "PATH": f"{tools}:{binaries}:{os.environ['PATH']}:/usr/sbin"}
+        # Python packages that a tutorial has its reader install.
+        packages = pathlib.Path(__file__).parents[2] / ".build/test-python/bin"
+        self.environment = {
+            **os.environ, "PATH": f"{tools}:{binaries}:{os.environ['PATH']}:/usr/sbin:{packages}", "PYTHONUNBUFFERED": "1"}
         (self.folder / "crowbar.toml").write_text(f'[http]\nlisten = "127.0.0.1:{port}"\n')
 
     def save(self, name, body):
@@ -76,9 +80,16 @@ class Reader:
             ["bash", "-c", f"exec {body}"], cwd=self.folder, env=self.environment, stdin=subprocess.DEVNULL,
             stdout=log.open("wb"), stderr=subprocess.STDOUT, start_new_session=True))
         self.sessions.write_text(",".join(str(process.pid) for process in self.running))
-        if body.startswith("crowbar serve"):
+        if re.search(r"\bcrowbar serve\b", body):
             wait(lambda: f"crowbar listens on http://127.0.0.1:{self.port}" in log.read_text(), log.read_text)
         return log
+
+    def expect(self, expected):
+        """Waits until one of the programs in the background shows what is expected."""
+        logs = [self.folder / f"background{number}.log" for number in range(len(self.running))]
+        wait(
+            lambda: any(matches(expected, log.read_text()) for log in logs),
+            lambda: "\n".join(log.read_text() for log in logs))
 
     def stop(self):
         for process in self.running:
@@ -118,11 +129,12 @@ def follow(reader, tutorial):
                 # What has just been changed on disk may show in a program that goes on.
                 if status != 0 or not matches(expected, output):
                     raise Failure(f"exit status {status}; shown was:\n{output}")
+        elif info == ["text", "terminal"]:
+            reader.expect(body)
         elif len(info) == 2:
             reader.save(info[1], body)
             if expected:
-                logs = [reader.folder / f"background{number}.log" for number in range(len(reader.running))]
-                wait(lambda: any(matches(expected, log.read_text()) for log in logs), lambda: logs[-1].read_text())
+                reader.expect(expected)
 
 
 def irc_server(folder, port):
@@ -191,10 +203,13 @@ def main():
                     ("'https://discord.com/api", f"'{local}/api"),
                     ('body     = "slack"', 'body     = "slack"\nallow_private = true'),
                     ('body     = "discord"', 'body     = "discord"\nallow_private = true')])
+            elif "moto_server" in tutorial:
+                tutorial = replaced(tutorial, [
+                    ("127.0.0.1:5000", f"127.0.0.1:{other}"), ("moto_server -p 5000", f"moto_server -p {other}")])
             else:
                 tutorial = tutorial.replace("127.0.0.1:9000", f"127.0.0.1:{other}").replace(
                     '("127.0.0.1", 9000)', f'("127.0.0.1", {other})')
-            follow(reader, tutorial)
+            follow(reader, tutorial.replace("127.0.0.1:8080", f"127.0.0.1:{port}"))
         except Failure as failure:
             raise SystemExit(f"{path}: {failure}")
         finally:

@@ -10,7 +10,7 @@ public struct PublishStatus: Sendable, Equatable {
     public var counts: [ViewName: (files: Int, pending: Int)]
     /// The position of the log up to which every change is published; 0 for none.
     public var position: Int64
-    /// Why the last attempt failed.
+    /// Why the last attempt failed, or that the target has not answered for long.
     public var reason: String?
     /// Milliseconds until the next attempt, where the last one failed.
     public var retryIn: Int64?

@@ -9,6 +9,9 @@ import Synchronization
 public final class Publisher: Sendable {
     /// The pause after an error of the database, and while views are not built yet, in milliseconds.
     private static let pause: Int64 = 1_000
+    /// How long a target may take to answer before the status says so, in milliseconds. A folder on a network can take
+    /// for ever; a request to a bucket is given up after 30 s.
+    private static let patience: Int64 = 10_000
 
     private let target: PublishTarget
     private let store: any PublishStore
@@ -16,30 +19,41 @@ public final class Publisher: Sendable {
     private let rights: ReadAccess
     private let table: PublishedTable
     private let logger: Logger
-    private let status = Mutex<PublishStatus?>(nil)
+    private let status: Mutex<PublishStatus>
     private let flags = Flags()
     private let verifyInterval: Int64
+    private let patience: Int64
 
     private final class Flags: Sendable {
         /// Whether the log has grown since the last look at what changed.
         let hasGrown = Atomic(true)
         /// Whether the target's files have to be looked at again.
         let isVerificationDue = Atomic(false)
-        /// Whether the target is being asked for something.
-        let isAsking = Atomic(false)
+        /// Since when the target is being asked for something, by the clock of the views; ``nobody`` while it is not.
+        let askingSince = Atomic(Flags.nobody)
+
+        static let nobody = Int64.max
     }
 
     /// Makes a publisher of a store.
-    /// - Parameter verifyInterval: The time between two looks at the target's files, in milliseconds; nil: the store's.
+    /// - Parameters:
+    ///   - verifyInterval: The time between two looks at the target's files, in milliseconds; nil: the store's.
+    ///   - patience: How long the target may take to answer before the status says so, in milliseconds.
     init(
         _ target: PublishTarget, _ store: any PublishStore, of views: Views, logger: Logger,
-        verifyInterval: Int64? = nil
+        verifyInterval: Int64? = nil, patience: Int64 = Publisher.patience
     ) {
         self.target = target
         self.store = store
         self.verifyInterval = verifyInterval ?? store.verifyInterval
         self.views = views
         self.logger = logger
+        self.patience = patience
+        // Before the first answer: it may take long.
+        let counts = Set(target.views.map(\.projection)).map { ($0, (files: 0, pending: 0)) }
+        status = Mutex(
+            PublishStatus(
+                to: target.name, word: "starting", counts: Dictionary(uniqueKeysWithValues: counts), position: 0))
         rights = ReadAccess(views.log)
         table = PublishedTable(target: target.name)
         views.publishing.add(target.name) { [weak self] in self?.currentStatus }
@@ -187,8 +201,8 @@ public final class Publisher: Sendable {
     }
 
     private func asking<Answer>(_ ask: () async throws -> Answer) async rethrows -> Answer {
-        flags.isAsking.store(true, ordering: .releasing)
-        defer { flags.isAsking.store(false, ordering: .releasing) }
+        flags.askingSince.store(views.clock(), ordering: .releasing)
+        defer { flags.askingSince.store(Flags.nobody, ordering: .releasing) }
         return try await ask()
     }
 
@@ -306,17 +320,20 @@ public final class Publisher: Sendable {
     // MARK: What others see
 
     /// The status now: while the target answers slowly, the log may have changes that nobody has looked at.
-    private var currentStatus: PublishStatus? {
-        guard var shown = status.withLock({ $0 }) else { return nil }
-        let isLate =
-            flags.isAsking.load(ordering: .acquiring) && flags.hasGrown.load(ordering: .acquiring)
-        if shown.word == "current", isLate { shown.word = "publishing" }
+    private var currentStatus: PublishStatus {
+        var shown = status.withLock { $0 }
+        let since = flags.askingSince.load(ordering: .acquiring)
+        guard since != Flags.nobody else { return shown }
+        let waited = views.clock() - since
+        let isLate = waited >= patience
+        if shown.word == "current", isLate || flags.hasGrown.load(ordering: .acquiring) { shown.word = "publishing" }
+        if isLate, shown.reason == nil { shown.reason = "the target has not answered for \(waited / 1_000) s" }
         return shown
     }
 
     /// Makes known that files are written or deleted, before the first of them: the target may take long to answer.
     private func showWork(_ run: inout Run) {
-        if status.withLock({ $0?.word == "current" }) { run.nextStatus = .min }
+        if status.withLock({ $0.word == "current" }) { run.nextStatus = .min }
         share(&run, isIdle: false)
     }
 
