@@ -1,44 +1,45 @@
-"""The figures of the web page in Chromium, each beside its limit. Runs in the environment of the page's tests, which has Playwright:
+"""The figures of the web page in Chromium, each beside its bar. Runs in the environment of the page's tests, which has Playwright:
 
     .build/test-python/bin/python Benchmarks/page.py BINARIES FOLDER
+
+CROWBAR_BENCH_PAGE='{"messages": 3000, "few": 1000, "typed": 2000, "seconds": 5}' makes a short run, which says nothing about the bars.
 """
 import contextlib
 import http.server
 import json
+import os
 import pathlib
 import statistics
 import sys
 import threading
 import time
+import urllib.error
 import urllib.request
 
 import run as bench
 from playwright.sync_api import sync_playwright
 
-LOADS = 7
-KEYS = 150
-RATE, SECONDS = 50, 60
-MESSAGES, FEW, TYPED_BEHIND = 100_000, 5_000, 10_000
+SIZE = {"loads": 7, "keys": 150, "rate": 50, "seconds": 60, "messages": 100_000, "few": 5_000, "typed": 10_000, "down": 100,
+        **json.loads(os.environ.get("CROWBAR_BENCH_PAGE", "{}"))}
+PAGE = 100
 
-# Notes when 50 rows are laid out.
+# Marks when 50 rows are laid out.
 FIRST = """new MutationObserver((_, observer) => {
   if (document.querySelectorAll('.row').length < 50) return;
   observer.disconnect();
   document.querySelector('.row').getBoundingClientRect();
-  window.firstChannel = performance.now();
+  performance.mark('first-channel');
 }).observe(document, { childList: true, subtree: true });"""
 STATIC = """addEventListener('DOMContentLoaded', () => {
   document.querySelector('.row').getBoundingClientRect();
-  window.firstChannel = performance.now();
+  performance.mark('first-channel');
 });"""
-TYPING = """() => {
-  window.keys = [];
-  let start;
-  addEventListener('keydown', () => { start = performance.now(); }, true);
-  addEventListener('input', () => {
-    document.querySelector('.messages').getBoundingClientRect();
-    window.keys.push(performance.now() - start);
-  });
+MARK = "() => performance.getEntriesByName('first-channel')[0]?.startTime"
+# What the page had loaded by then, in bytes.
+LOADED = """() => {
+  const end = performance.getEntriesByName('first-channel')[0].startTime;
+  return [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]
+    .filter((one) => one.responseEnd <= end).reduce((sum, one) => sum + one.encodedBodySize, 0);
 }"""
 LOAD = """() => {
   window.tasks = [];
@@ -48,20 +49,21 @@ LOAD = """() => {
   const next = (now) => { window.frames.push(now - last); last = now; requestAnimationFrame(next); };
   requestAnimationFrame(next);
 }"""
-# Brings one page in at the top, and gives how far the anchor row moved meanwhile, in CSS pixels.
-UP = """async () => {
+# Brings one page in at an end, and gives how far the anchor row moved meanwhile, in CSS pixels; null if no page came.
+TURN = """async (isUp) => {
   const list = document.querySelector('.messages');
-  list.scrollTop = 300;
+  const edge = () => [...list.querySelectorAll('.row')].at(isUp ? 0 : -1).dataset.event;
+  const first = edge();
+  list.scrollTop = isUp ? 300 : list.scrollHeight - list.clientHeight - 300;
   const top = list.getBoundingClientRect().top;
-  const anchor = [...list.querySelectorAll('.row')].find((node) => node.getBoundingClientRect().bottom > top);
-  const before = anchor.getBoundingClientRect().top;
-  const first = list.querySelector('.row').dataset.event;
-  const end = performance.now() + 5000;
-  while (list.querySelector('.row').dataset.event === first && performance.now() < end) {
-    await new Promise((resolve) => requestAnimationFrame(resolve));
-  }
-  if (list.querySelector('.row').dataset.event === first) return null;
-  return anchor.isConnected ? Math.abs(anchor.getBoundingClientRect().top - before) : 0;
+  const { event } = [...list.querySelectorAll('.row')].find((node) => node.getBoundingClientRect().bottom > top).dataset;
+  const place = () => list.querySelector(`[data-event="${CSS.escape(event)}"]`)?.getBoundingClientRect().top;
+  const before = place();
+  const end = performance.now() + 10000;
+  while (edge() === first && performance.now() < end) await new Promise((resolve) => requestAnimationFrame(resolve));
+  if (edge() === first) return null;
+  const after = place();
+  return after === undefined ? 1e6 : Math.abs(after - before);
 }"""
 
 
@@ -74,28 +76,41 @@ class Pages:
 
     def __init__(self, browser, server):
         self.browser, self.server = browser, server
-        with urllib.request.urlopen(urllib.request.Request(
-                f"{server.url}/api/me", headers={"Authorization": f"Bearer {server.token}"})) as answer:
-            self.session = {**json.load(answer), "token": server.token, "kind": "token"}
+        self.session = {**self.get("/api/me"), "token": server.token, "kind": "token"}
+
+    def get(self, path):
+        request = urllib.request.Request(self.server.url + path, headers={"Authorization": f"Bearer {self.server.token}"})
+        with urllib.request.urlopen(request, timeout=120) as answer:
+            return json.load(answer)
+
+    def catch_up(self, event):
+        """Waits until the views have an event."""
+        for _ in range(60):
+            with contextlib.suppress(urllib.error.HTTPError):
+                return self.get(f"/views/messages/general.json?limit=1&wait=10s&min={event}")
+            time.sleep(1)
+        raise SystemExit("the views do not catch up")
 
     def open(self, script=""):
         context = self.browser.new_context(viewport={"width": 1200, "height": 760})
+        context.set_default_timeout(120_000)
         context.add_init_script(f"localStorage.setItem('crowbar.session', {json.dumps(json.dumps(self.session))}); {script}")
         page = context.new_page()
         page.goto(f"{self.server.url}/#/c/general")
         return page
 
     def first(self):
+        """Milliseconds until 50 rows are laid out in a new profile, and the bytes that this took."""
         page = self.open(FIRST)
-        page.wait_for_function("() => window.firstChannel")
-        value = page.evaluate("() => window.firstChannel")
+        page.wait_for_function(MARK)
+        found = page.evaluate(MARK), page.evaluate(LOADED)
         page.context.close()
-        return value
+        return found
 
-    def static(self, bytes):
-        """A page of as many bytes with 50 rows, from another server."""
+    def static(self, size):
+        """The same for a page of so many bytes with 50 rows, from a server that does nothing else."""
         rows = "".join(f"<div class=row>message {number} with a few words</div>" for number in range(50))
-        body = f"<!doctype html><title>x</title><script>{STATIC}</script>{rows}<!--{'x' * bytes}-->".encode()
+        body = f"<!doctype html><title>x</title><script>{STATIC}</script>{rows}<!--{'x' * size}-->".encode()
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
@@ -108,34 +123,62 @@ class Pages:
 
             def log_message(self, *_):
                 pass
-        static = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=static.serve_forever, daemon=True).start()
-        times = []
-        for _ in range(LOADS):
-            context = self.browser.new_context()
-            page = context.new_page()
-            page.goto(f"http://127.0.0.1:{static.server_port}/")
-            times.append(page.evaluate("() => window.firstChannel"))
-            context.close()
-        static.shutdown()
-        return statistics.median(times)
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        context = self.browser.new_context()
+        page = context.new_page()
+        page.goto(f"http://127.0.0.1:{server.server_port}/")
+        value = page.evaluate(MARK)
+        context.close()
+        server.shutdown()
+        return value
 
 
 def heap(page):
     session = page.context.new_cdp_session(page)
-    session.send("HeapProfiler.collectGarbage")
+    for _ in range(2):
+        session.send("HeapProfiler.collectGarbage")
     return session.send("Runtime.getHeapUsage")["usedSize"] / 1e6
 
 
-def scroll(page, messages, done=0):
-    """Scrolls up until so many messages were loaded; the largest move of an anchor row."""
+def scroll(page, messages, done=0, is_up=True):
+    """Scrolls until so many messages were loaded; gives the largest move of an anchor row, and how many were loaded."""
     moved = 0
     while done < messages:
-        step = page.evaluate(UP)
+        step = page.evaluate(TURN, is_up)
         if step is None:
-            break
-        moved, done = max(moved, step), done + 100
+            raise SystemExit(f"no page came after {done} messages")
+        moved, done = max(moved, step), done + PAGE
     return moved, done
+
+
+def typing(browser, page):
+    """Main-thread milliseconds from each keydown to the end of its layout, from a trace."""
+    page.locator("textarea").first.click()
+    browser.start_tracing(page=page, categories=["devtools.timeline", "disabled-by-default-devtools.timeline", "toplevel"])
+    for number in range(SIZE["keys"]):
+        page.keyboard.press("abcdefg "[number % 8])
+    page.evaluate("() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))")
+    events = json.loads(browser.stop_tracing())["traceEvents"]
+    whole = [event for event in events if event.get("ph") == "X"]
+    keys = [event for event in whole if event["name"] == "EventDispatch" and event["args"]["data"]["type"] == "keydown"]
+    times = []
+    for key in keys:
+        def after(name, event=key):
+            return sorted((one for one in whole if one["name"] == name and one["ts"] >= event["ts"]
+                           and (one["pid"], one["tid"]) == (event["pid"], event["tid"])), key=lambda one: one["ts"])
+        written = next(one for one in after("EventDispatch") if one["args"]["data"]["type"] == "input")
+        # Of the layouts behind the handler the first: the one that the frame needs.
+        layout = next((one for one in after("Layout") if one["ts"] >= written["ts"] + written["dur"]), None)
+        if layout is None:
+            continue
+        end = layout["ts"] + layout["dur"]
+        times.append(sum(min(end, one["ts"] + one["dur"]) - max(key["ts"], one["ts"]) for one in whole
+                         if one["name"] == "RunTask" and (one["pid"], one["tid"]) == (key["pid"], key["tid"])
+                         and one["ts"] < end and one["ts"] + one["dur"] > key["ts"]) / 1000)
+    if len(times) < SIZE["keys"] // 2:
+        raise SystemExit(f"the trace has {len(times)} of {SIZE['keys']} keys")
+    return times
 
 
 def main():
@@ -143,50 +186,57 @@ def main():
     server.start()
     try:
         server.prepare()
-        for start in range(0, MESSAGES, 5_000):
-            server.post("\n".join(json.dumps({
-                "type": "SEND_MESSAGE", "channelId": "general", "message": f"message {number} with a few words " + "more " * (number % 9)})
-                for number in range(start, start + 5_000)), "application/x-ndjson")
-        time.sleep(2)
+        step = 5_000
+        for start in range(0, SIZE["messages"], step):
+            lines = server.post("\n".join(json.dumps({
+                "type": "SEND_MESSAGE", "channelId": "general",
+                "message": f"message {number} with a few words " + "more " * (number % 9)})
+                for number in range(start, min(start + step, SIZE["messages"]))), "application/x-ndjson").splitlines()
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path="/usr/bin/chromium")
-            measure(Pages(browser, server), server)
+            pages = Pages(browser, server)
+            pages.catch_up(json.loads(lines[-1])["eventId"])
+            measure(browser, pages, server)
             browser.close()
     finally:
         server.stop()
 
 
-def measure(pages, server):
-    pages.first()
-    bench.row("first channel, 50 rows, cold cache, median of 7", statistics.median(pages.first() for _ in range(LOADS)), "ms")
-    bench.row("a static page of the same bytes (limit: 300 ms, or 3 times this)", pages.static(120 << 10), "ms")
+def measure(browser, pages, server):
+    _, size = pages.first()
+    both = [(pages.first()[0], pages.static(size)) for _ in range(SIZE["loads"])]
+    first, static = (statistics.median(values) for values in zip(*both))
+    bench.row(f"first channel, cold cache, median of {SIZE['loads']}", first, "ms", max(300, 3 * static),
+              f"the bar: 300 ms, or 3 x a static page of {size // 1024} KiB ({static:.0f} ms)")
 
     page = pages.open()
     page.locator(".row").first.wait_for()
-    moved, done = scroll(page, FEW)
+    moved, done = scroll(page, SIZE["few"])
     small = heap(page)
-    more, done = scroll(page, TYPED_BEHIND, done)
-    page.evaluate(TYPING)
-    page.locator("textarea").first.click()
-    for number in range(KEYS):
-        page.keyboard.press("abcdefg "[number % 8])
-    bench.row("typing, 10,000 messages loaded, p95 (limit 8)", percentile(page.evaluate("() => window.keys"), 0.95), "ms")
-    most, done = scroll(page, MESSAGES - 1_000, done)
-    bench.row(f"heap after {done} messages, of that after 5,000 (limit 130)", 100 * heap(page) / small, "%")
-    bench.row("largest move of an anchor row (limit 1)", max(moved, more, most), "px")
+    more, done = scroll(page, SIZE["typed"], done)
+    times = typing(browser, page)
+    bench.row(f"typing, {done:,} messages loaded, p95", 1000 * percentile(times, 0.95), "us", 8_000, "the bar: 8 ms")
+    most, done = scroll(page, SIZE["messages"] - 1_000, done)
+    bench.row(f"heap after {done:,} messages ÷ after {SIZE['few']:,}", 100 * heap(page) / small, "%", 130, "the bar: 1.3")
+    down, _ = scroll(page, SIZE["down"] * PAGE, is_up=False)
+    bench.row("anchor row, largest move over a page in or out", 1000 * max(moved, more, most, down), "px/1000", 1_000, "the bar: 1 CSS px")
     page.context.close()
 
     page = pages.open()
     page.locator(".row").first.wait_for()
     page.evaluate(LOAD)
-    end, number = time.monotonic() + SECONDS, 0
-    begin = time.monotonic()
-    while time.monotonic() < end:
+    number, begin = 0, time.monotonic()
+    while time.monotonic() < begin + SIZE["seconds"]:
         server.post(json.dumps({"type": "SEND_MESSAGE", "channelId": "general", "message": f"live {number}"}))
         number += 1
-        time.sleep(max(0, begin + number / RATE - time.monotonic()))
-    bench.row(f"{number / SECONDS:.0f} messages/s for {SECONDS} s: longest task (limit 100)", max([0, *page.evaluate("() => window.tasks")]), "ms")
-    bench.row("interval of frames, p95 (limit 34)", percentile(page.evaluate("() => window.frames"), 0.95), "ms")
+        time.sleep(max(0, begin + number / SIZE["rate"] - time.monotonic()))
+    rate = number / (time.monotonic() - begin)
+    shown = page.locator(".row", has_text=f"live {number - 1}")
+    shown.wait_for()
+    what = f"{rate:.0f} messages/s for {SIZE['seconds']} s"
+    bench.row(f"{what}: longest task", max([0, *page.evaluate("() => window.tasks")]), "ms", 100, "the bar: 100 ms")
+    bench.row(f"{what}: frames, p95", percentile(page.evaluate("() => window.frames"), 0.95), "ms", 34, "the bar: 34 ms")
+    page.context.close()
 
 
 if __name__ == "__main__":

@@ -185,7 +185,7 @@ public struct DeadLetter: Sendable, Equatable {
     public var code: String
     /// Why, for people.
     public var message: String
-    /// Deliveries, kills included.
+    /// Deliveries that the plugin judged, or during which its process ended.
     public var attempts: Int64
     /// When it first failed, Unix milliseconds.
     public var first: Int64

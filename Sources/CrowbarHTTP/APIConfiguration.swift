@@ -146,14 +146,14 @@ public struct APIConfiguration: Sendable {
         public var plugins: @Sendable () async throws -> [UInt8]
         /// The cursors of a plugin, or of `NAME/QUEUE`.
         public var cursors: @Sendable (_ name: String) async throws -> [UInt8]?
-        /// The dead letters of a plugin, of `NAME/QUEUE`, or of all plugins, with the texts that a reader may read.
-        public var deadLetters: @Sendable (_ name: String?, Access) async throws -> [UInt8]?
+        /// The dead letters of a plugin, of `NAME/QUEUE`, or of all plugins, with the texts that every admin may read.
+        public var deadLetters: @Sendable (_ name: String?) async throws -> [UInt8]?
 
         /// Makes the listings.
         public init(
             plugins: @escaping @Sendable () async throws -> [UInt8],
             cursors: @escaping @Sendable (_ name: String) async throws -> [UInt8]?,
-            deadLetters: @escaping @Sendable (_ name: String?, Access) async throws -> [UInt8]?
+            deadLetters: @escaping @Sendable (_ name: String?) async throws -> [UInt8]?
         ) {
             self.plugins = plugins
             self.cursors = cursors

@@ -83,14 +83,14 @@ struct AdminRoutes: Sendable {
     ) async throws -> Response {
         let parts = path.split(separator: "/").dropFirst(2).map { $0 }
         if let console {
-            let routes = ConsoleRoutes(actions: console, bodies: bodies, access: access)
+            let routes = ConsoleRoutes(actions: console, bodies: bodies)
             if let response = try await routes.respond(request, path, parts, query) { return response }
         }
         switch (parts.first, parts.count) {
         case ("plugins", 1):
             try APIResponder.expect(.get, request, path)
             try query().refuseUnknown(knowing: [])
-            return .json(try await listings.plugins())
+            return .polled(try await listings.plugins(), for: request)
         case ("plugins", 2...3):
             guard let plugins else { throw APIResponder.unknown(path) }
             let names = try parts.dropFirst().map { part throws(APIFailure) in try Query.decode(part) }
@@ -105,11 +105,11 @@ struct AdminRoutes: Sendable {
         case ("cursors", 2...3):
             try APIResponder.expect(.get, request, path)
             try query().refuseUnknown(knowing: [])
-            return try listing(try await listings.cursors(try Self.name(parts)), parts)
+            return try listing(try await listings.cursors(try Self.name(parts)), parts, for: request)
         case ("dead-letters", 1):
             try APIResponder.expect(.get, request, path)
-            try query().refuseUnknown(knowing: [ReaderAuthenticator.all])
-            return try listing(try await listings.deadLetters(nil, try await access()), parts)
+            try query().refuseUnknown(knowing: [])
+            return try listing(try await listings.deadLetters(nil), parts, for: request)
         case ("dead-letters", 2...3) where request.method != .get:
             guard let plugins else { throw APIResponder.unknown(path) }
             try APIResponder.expect(.post, request, path)
@@ -118,8 +118,8 @@ struct AdminRoutes: Sendable {
                 request, try Self.name(parts))
         case ("dead-letters", 2...3):
             try APIResponder.expect(.get, request, path)
-            try query().refuseUnknown(knowing: [ReaderAuthenticator.all])
-            return try listing(try await listings.deadLetters(try Self.name(parts), try await access()), parts)
+            try query().refuseUnknown(knowing: [])
+            return try listing(try await listings.deadLetters(try Self.name(parts)), parts, for: request)
         case ("users", 3) where parts[2] == "link":
             guard let link = try actions(path).linkUser else { throw APIResponder.unknown(path) }
             try APIResponder.expect(.post, request, path)
@@ -186,11 +186,13 @@ struct AdminRoutes: Sendable {
         return name
     }
 
-    private func listing(_ json: [UInt8]?, _ parts: [Substring]) throws(APIFailure) -> Response {
+    private func listing(
+        _ json: [UInt8]?, _ parts: [Substring], for request: Request
+    ) throws(APIFailure) -> Response {
         guard let json else {
             throw APIFailure(.notFound, "there is no plugin '\(try Self.name(parts).prefix(128))'")
         }
-        return .json(json)
+        return .polled(json, for: request)
     }
 
     private func actions(_ path: Substring) throws(APIFailure) -> AdminActions {

@@ -48,7 +48,7 @@ public struct ConsoleActions: Sendable {
     /// The last hour of a plugin's queues.
     public var history: @Sendable (_ plugin: String) async throws -> [UInt8]
     /// A page of the dead letters of a plugin, or of `NAME/QUEUE`.
-    public var deadLetters: @Sendable (_ name: String, _ after: String?, _ limit: Int, Access) async throws -> [UInt8]
+    public var deadLetters: @Sendable (_ name: String, _ after: String?, _ limit: Int) async throws -> [UInt8]
     /// The replays that run, and the last ones that ended.
     public var listReplays: @Sendable () async throws -> [UInt8]
     /// Starts a replay.
@@ -60,8 +60,7 @@ public struct ConsoleActions: Sendable {
     public init(
         nodes: @escaping @Sendable () async throws -> [UInt8],
         history: @escaping @Sendable (_ plugin: String) async throws -> [UInt8],
-        deadLetters:
-            @escaping @Sendable (_ name: String, _ after: String?, _ limit: Int, Access) async throws -> [UInt8],
+        deadLetters: @escaping @Sendable (_ name: String, _ after: String?, _ limit: Int) async throws -> [UInt8],
         listReplays: @escaping @Sendable () async throws -> [UInt8],
         startReplay: @escaping @Sendable (ReplayRequest) async throws -> [UInt8],
         cancelReplay: @escaping @Sendable (_ id: String) async throws -> [UInt8]

@@ -9,8 +9,6 @@ struct ConsoleRoutes: Sendable {
 
     let actions: ConsoleActions
     let bodies: BodyReader
-    /// What the caller may read.
-    let access: @Sendable () async throws -> Access
 
     /// Answers a request.
     /// - Parameter parts: The path after `/api/admin/`.
@@ -29,15 +27,15 @@ struct ConsoleRoutes: Sendable {
         case ("plugins", 3) where parts[2] == "history":
             try APIResponder.expect(.get, request, path)
             try query().refuseUnknown(knowing: [])
-            return .json(try await actions.history(try Query.decode(parts[1])))
+            return .polled(try await actions.history(try Query.decode(parts[1])), for: request)
         case ("dead-letters", 2...3) where request.method == .get:
             let query = try query()
-            try query.refuseUnknown(knowing: ["after", "limit", ReaderAuthenticator.all])
+            try query.refuseUnknown(knowing: ["after", "limit"])
             let after = query["after"]
             guard let limit = try Self.limit(query) ?? after.map({ _ in ConsoleActions.letters }) else { return nil }
             var name = try Query.decode(parts[1])
             if parts.count == 3 { name += "/" + (try Query.decode(parts[2])) }
-            return .json(try await actions.deadLetters(name, after, limit, try await access()))
+            return .polled(try await actions.deadLetters(name, after, limit), for: request)
         default: return nil
         }
     }
@@ -56,7 +54,7 @@ struct ConsoleRoutes: Sendable {
             try APIResponder.expect(.delete, request, path)
             return .json(try await actions.cancelReplay(try Query.decode(parts[1])))
         }
-        if request.method == .get { return .json(try await actions.listReplays()) }
+        if request.method == .get { return .polled(try await actions.listReplays(), for: request) }
         try APIResponder.expect(.post, request, path)
         let body = try await bodies.read(request, upTo: Self.maxBody, tooLarge: "at most \(Self.maxBody) bytes")
         return .json(try await actions.startReplay(try Self.replay(body.bytes)))

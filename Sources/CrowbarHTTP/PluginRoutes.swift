@@ -24,7 +24,7 @@ struct PluginRoutes: Sendable {
         guard parts.count == 2 else {
             try APIResponder.expect(.get, request, path)
             try query.refuseUnknown(knowing: ["queue"])
-            return .json(try await actions.show(Self.name(plugin, query["queue"])))
+            return .polled(try await actions.show(Self.name(plugin, query["queue"])), for: request)
         }
         switch parts[1] {
         case "logs":

@@ -33,11 +33,11 @@ extension PluginHost {
     /// them: oldest first, plugin by plugin.
     /// - Parameters:
     ///   - plugin: Nil for all.
-    ///   - access: What the caller may read: of an event that they may not, neither text nor channel is listed, nor
-    ///     what the plugin said about it.
-    public func deadLetters(
-        of plugin: String?, queue: String?, for access: Access, limit: Int = maxLetters
-    ) async throws -> JSON {
+    ///
+    /// Of events in private channels, and of all events of a plugin that reads private channels, neither text nor
+    /// channel is listed, nor what the plugin said about it, whoever asks: ``show(_:for:)`` has them, which the audit
+    /// log notes (docs/decisions/0118-dead-letters-of-private-plugins.md).
+    public func deadLetters(of plugin: String?, queue: String?, limit: Int = maxLetters) async throws -> JSON {
         if let plugin { try await expect(queue, of: plugin) }
         let plugins =
             if let plugin { [plugin] } else {
@@ -48,16 +48,17 @@ extension PluginHost {
             letters += try await environment.store.deadLetters(
                 of: plugin, queue: queue, limit: limit - letters.count)
         }
-        return .array(try await listed(letters, for: access))
+        return .array(try await listed(letters))
     }
 
     /// A page of the dead letters of a plugin, or of one of its queues: `{"total", "letters", "next"?}`, oldest first.
     /// - Parameters:
     ///   - after: The `next` of the page before: the queue and the event's position. A letter that has gone since
     ///     begins the list again.
-    ///   - access: As in ``deadLetters(of:queue:for:limit:)``.
+    ///
+    /// It leaves out what ``deadLetters(of:queue:limit:)`` does.
     public func deadLetterPage(
-        of plugin: String, queue: String?, after: String?, limit: Int, for access: Access
+        of plugin: String, queue: String?, after: String?, limit: Int
     ) async throws -> JSON {
         try await expect(queue, of: plugin)
         func key(_ letter: DeadLetter) -> String { "\(letter.entry.position):\(letter.id.queue)" }
@@ -69,7 +70,7 @@ extension PluginHost {
         let start = after.flatMap { after in letters.firstIndex { key($0) == after } }.map { $0 + 1 } ?? 0
         let page = Array(letters[start...].prefix(limit))
         var members: [JSON.Member] = [
-            .init("total", .int(Int64(total))), .init("letters", .array(try await listed(page, for: access))),
+            .init("total", .int(Int64(total))), .init("letters", .array(try await listed(page))),
         ]
         if let last = page.last, start + page.count < letters.count {
             members.append(.init("next", .string(key(last))))
@@ -77,7 +78,8 @@ extension PluginHost {
         return .object(members)
     }
 
-    private func listed(_ letters: [DeadLetter], for access: Access) async throws -> [JSON] {
+    private func listed(_ letters: [DeadLetter]) async throws -> [JSON] {
+        let readers = Set(runtimes.filter { $0.snapshot.lifecycle.manifest?.isPrivate ?? false }.map(\.name))
         var listed: [JSON] = []
         for start in stride(from: 0, to: letters.count, by: Self.batch) {
             let some = letters[start..<min(letters.count, start + Self.batch)]
@@ -85,7 +87,7 @@ extension PluginHost {
             let entries = Dictionary(page.entries.map { ($0.position, $0) }, uniquingKeysWith: { $1 })
             for letter in some {
                 let entry = entries[letter.entry.position]
-                let isReadable = entry.map { access.mayRead($0, of: page) } ?? true
+                let isReadable = !readers.contains(letter.id.plugin) && entry?.audience == 0
                 var members = Self.json(letter, isReadable: isReadable)
                 if let entry, isReadable {
                     members.append(.init("type", .string(entry.type.name)))
@@ -159,7 +161,8 @@ extension PluginHost {
     }
 
     /// Dead letters with their events, as `crowbar dead-letters show --json` prints them.
-    /// - Parameter access: As in ``deadLetters(of:queue:for:limit:)``.
+    /// - Parameter access: What the caller may read: of an event that they may not, neither the event is shown nor what
+    ///   the plugin said about it.
     public func show(_ letters: Letters, for access: Access) async throws(ControlRefusal) -> JSON {
         try await expect(letters.queue, of: letters.plugin)
         var shown: [JSON] = []

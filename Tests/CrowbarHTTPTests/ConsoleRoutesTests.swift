@@ -11,9 +11,7 @@ import Testing
     static let actions = ConsoleActions(
         nodes: { JSON.string("nodes").bytes },
         history: { JSON.string("history \($0)").bytes },
-        deadLetters: { name, after, limit, access in
-            JSON.string("letters \(name) \(after ?? "first") \(limit) \(access.reader)").bytes
-        },
+        deadLetters: { name, after, limit in JSON.string("letters \(name) \(after ?? "first") \(limit)").bytes },
         listReplays: { Array("[]".utf8) },
         startReplay: { JSON.string("\($0)").bytes },
         cancelReplay: { id in
@@ -36,9 +34,12 @@ import Testing
         Call(path: "plugins/hook/history", answer: "\"history hook\"\n"),
         Call(path: "plugins/a%2Db/history", answer: "\"history a-b\"\n"),
         Call(path: "dead-letters/irc", answer: "[]\n"),
-        Call(path: "dead-letters/irc?limit=2", answer: "\"letters irc first 2 user(\\\"root\\\")\"\n"),
-        Call(path: "dead-letters/irc/q?after=7:q", answer: "\"letters irc/q 7:q 100 user(\\\"root\\\")\"\n"),
-        Call(path: "dead-letters/irc?limit=2&all=true", answer: "\"letters irc first 2 all\"\n"),
+        Call(path: "dead-letters/irc?limit=2", answer: "\"letters irc first 2\"\n"),
+        Call(path: "dead-letters/irc/q?after=7:q", answer: "\"letters irc/q 7:q 100\"\n"),
+        // What is private is behind the audited call, whoever asks.
+        Call(path: "dead-letters/irc?limit=2&all=true", status: 422, answer: "invalid_command"),
+        Call(path: "dead-letters/irc?all=true", status: 422, answer: "invalid_command"),
+        Call(path: "dead-letters?all=true", status: 422, answer: "invalid_command"),
         Call(path: "dead-letters/irc?limit=101", status: 422, answer: "invalid_command"),
         Call(path: "dead-letters/irc?limit=0", status: 422, answer: "invalid_command"),
         Call(path: "replays", answer: "[]\n"),
@@ -56,6 +57,22 @@ import Testing
             #expect(call.status == 200 ? answer.text == call.answer : answer.code == call.answer, "\(answer.text)")
             let other = try await server.client.call(call.method, path, token: "alice", body: Array(call.body.utf8))
             #expect(other.status == 403)
+        }
+    }
+
+    @Test(arguments: ["plugins", "plugins/hook", "plugins/hook/history", "dead-letters/irc?limit=2", "replays"])
+    func whatIsPolledIsSentOnce(_ path: String) async throws {
+        try await TestServer.run(plugins: PluginRoutesTests.actions) { server in
+            let path = "/api/admin/" + path
+            let first = try await server.client.call(.GET, path, token: "root")
+            let tag = try #require(first.headers["etag"].first)
+            let known = try await server.client.call(.GET, path, token: "root", headers: [("if-none-match", tag)])
+            #expect(known.status == 304 && known.text.isEmpty && known.headers["etag"] == [tag])
+            let other = try await server.client.call(.GET, path, token: "root", headers: [("if-none-match", "\"x\"")])
+            #expect(other.status == 200 && other.text == first.text)
+            // The tag opens nothing.
+            let stranger = try await server.client.call(.GET, path, token: "alice", headers: [("if-none-match", tag)])
+            #expect(stranger.status == 403)
         }
     }
 

@@ -68,10 +68,7 @@ struct TestServer: Sendable {
                     if name == "long" { return [0x5B] + [UInt8](repeating: 0x20, count: 16 << 20) + [0x5D] }
                     return name == "irc/libera" ? Array(#"[{"queue":"libera"}]"#.utf8) : nil
                 },
-                deadLetters: { name, access in
-                    if name == "reader" { return Array("\(access.reader)".utf8) }
-                    return name == "irc" ? Array("[]".utf8) : nil
-                }),
+                deadLetters: { name in name == "irc" ? Array("[]".utf8) : nil }),
             plugins: plugins, views: mode == .none ? nil : views,
             markers: mode == .none ? nil : ReadMarkers(log: log, markers: MemoryMarkers()),
             hook: {

@@ -53,8 +53,8 @@ import Testing
         "user enable": .changes(status: 0), "token create": .changes(status: 0), "token revoke": .changes(status: 1),
         "user link": .changes(status: 1), "hooks add": .changes(status: 0), "hooks revoke": .changes(status: 1),
         "erase message": .changes(status: 1), "erase user": .changes(status: 0), "user erase": .changes(status: 0),
-        "user reset": .changes(status: 0), "invite create": .changes(status: 0), "invite list": .reads,
-        "invite revoke": .changes(status: 1), "setup-link": .changes(status: 1),
+        "user reset": .changes(status: 0), "user logout": .changes(status: 0), "invite create": .changes(status: 0),
+        "invite list": .reads, "invite revoke": .changes(status: 1), "setup-link": .changes(status: 1),
     ]
     /// Those that have tests of their own below.
     private static let others: Set = ["serve", "check", "backup", "plugins new", "page export"]

@@ -28,6 +28,7 @@ import Testing
     @Test func aProviderWithoutCORSSignsIn() async throws { try await run("oidc") }
     @Test func anExportIsServedFromElsewhere() async throws { try await run("static") }
     @Test func twoPeopleAndOneOnIRCTalkOverARestart() async throws { try await run("conversation") }
+    @Test func thePicturesOfTheDocumentationAreMade() async throws { try await run("pictures") }
 
     /// Runs a script to its end.
     private func run(_ script: String) async throws {

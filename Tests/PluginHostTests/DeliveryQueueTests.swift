@@ -218,6 +218,12 @@ func orderTotalHasOneOutAndNoneAll(order: DeliveryQueue.Order, expected: [String
         return
     }
     #expect(q.deliver() == ["2#2"])
+    guard case .exhausted(position: 2, let attempts, _) = q.retry(3) else {
+        Issue.record("one attempt is all the second one has")
+        return
+    }
+    // The plugin judged only the second delivery.
+    #expect(attempts.deliveries == 2 && attempts.tries == 1)
 }
 
 @Test func anEarlierSettlementDoesNotLetAPipelinedRetryGoEarly() {

@@ -218,12 +218,7 @@ final class ClockJump: Sendable {
 }
 
 extension PluginHost {
-    /// Dead letters as the operator sees them, who may read everything.
-    func deadLetters(of plugin: String?, queue: String?, limit: Int = maxLetters) async throws -> JSON {
-        try await deadLetters(of: plugin, queue: queue, for: try await Self.everything(), limit: limit)
-    }
-
-    /// As ``show(_:for:)`` for the operator.
+    /// As ``show(_:for:)`` for the operator, who may read everything.
     func show(_ letters: Letters) async throws -> JSON { try await show(letters, for: try await Self.everything()) }
 
     static func everything() async throws -> Access {

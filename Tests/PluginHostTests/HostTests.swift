@@ -66,6 +66,26 @@ import Testing
         #expect(modes == ["history", "history", "history", "history", "history", "live"])
     }
 
+    /// A plugin asks for as many attempts as it likes, up to what its manifest allows.
+    @Test(arguments: [(asked: 2, allowed: nil as Int?, made: 2), (4, 3, 3), (2, 3, 2)])
+    func aManifestLimitsTheAttemptsOfQueues(_ row: (asked: Int, allowed: Int?, made: Int)) async throws {
+        let scenario = try HostScenario()
+        defer { scenario.remove() }
+        let retry = row.allowed.map { "\n[retry]\nmax_attempts = \($0)" } ?? ""
+        try scenario.add(
+            "never", config: "mode = \"retry-always\"\nqueues = [{ name = \"main\", maxAttempts = \(row.asked) }]",
+            "types = [\"MESSAGE_SENT\"]" + retry)
+        try await scenario.run { host in
+            try await wait("live") { try await scenario.states(host)["never"]?.state == "live" }
+            try await scenario.populate(channels: ["general"])
+            try await scenario.send(["again"])
+            try await wait("the dead letter") { try await scenario.states(host)["never"]?.deadLetters == 1 }
+            let letter = try await host.deadLetters(of: "never", queue: nil).array?.first
+            #expect(letter?["attempts"]?.int == Int64(row.made))
+        }
+        #expect(scenario.messages("never").count == row.made)
+    }
+
     @Test func retriesComeAgainAndExhaustedOnesAreDeadLetters() async throws {
         let scenario = try HostScenario()
         defer { scenario.remove() }

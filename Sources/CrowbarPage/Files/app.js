@@ -30,6 +30,8 @@ class App {
   #starts = 0;
   /** Why the sign-in is shown. */
   #reason;
+  /** Whether it is shown because somebody signed out here. */
+  #isSignedOut = false;
 
   /** In bytes: those of the server, or those of its documentation. */
   get limits() { return { message: 16384, name: 256, topic: 4096, ...this.about?.limits }; }
@@ -63,6 +65,7 @@ class App {
     onSessionChange((session) => {
       if (session?.token === this.session?.token) return;
       this.#reason = session ? undefined : 'You signed out in another tab.';
+      this.#isSignedOut = !session;
       this.#restart();
     });
     try {
@@ -99,6 +102,7 @@ class App {
   signedIn(session) {
     keepSession(session);
     this.#reason = undefined;
+    this.#isSignedOut = false;
     this.#restart(withoutSession.has(routeOf(location.hash).name) ? '#/' : undefined);
   }
 
@@ -109,6 +113,7 @@ class App {
     dropSession();
     if (!everywhere && !isToken) await this.api.post('/api/logout', {}).catch(() => {});
     this.#reason = 'You are signed out.';
+    this.#isSignedOut = true;
     await this.#restart('#/sign-in');
   }
 
@@ -125,9 +130,10 @@ class App {
   #ended(message) {
     if (!this.session) return;
     // What the server says of tokens helps those who signed in with one.
-    const why = this.session.kind === 'token' && message ? `: ${message}` : '';
+    const why = this.session.kind === 'token' && message ? message : 'it expired, was ended elsewhere, or the account was disabled';
     dropSession({ keepTexts: true });
-    this.#reason = `Your session has ended${why}. Sign in again.`;
+    this.#reason = `Your session has ended: ${why}. Sign in again.`;
+    this.#isSignedOut = false;
     this.#restart();
   }
 
@@ -159,6 +165,7 @@ class App {
     const wait = setTimeout(() => this.#show(h('main', { class: 'card-page' }, h('p', { class: 'muted' }, 'Loading…'))), 300);
     const model = new Model(this.api, this.session?.userId ?? null);
     this.model = model;
+    model.on('departed', ({ id }) => { if (load(lasting, this.#channelKey) === id) save(lasting, this.#channelKey, undefined); });
     const route = this.#home(routeOf(location.hash));
     try {
       await Promise.all([
@@ -236,7 +243,7 @@ class App {
     const start = this.#starts;
     const screen = route.name in withoutSessionForms
       ? (await import('./account/forms.js'))[withoutSessionForms[route.name]](this, route.token)
-      : (await import('./account/sign-in.js')).signInScreen(this, this.#reason);
+      : (await import('./account/sign-in.js')).signInScreen(this, this.#reason, this.#isSignedOut);
     if (start !== this.#starts) return;
     this.#show(screen);
     (this.#root.querySelector('[autofocus]') ?? this.#root.querySelector('input, main'))?.focus();

@@ -219,6 +219,7 @@ extension DeliveryQueue {
             mark(index, .waiting)
             // Delivered once more under a new number, which must say so.
             if attempts[slot.position] == nil { attempts[slot.position] = Attempts(deliveries: 1) }
+            attempts[slot.position]?.voided += 1
             back.append(index)
         }
         // A retry further on in the lane waits for this one.

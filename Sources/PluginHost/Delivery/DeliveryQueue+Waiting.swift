@@ -38,8 +38,8 @@ extension DeliveryQueue {
             if isParked { parked += 1 }
             if let due { nextDue = min(nextDue ?? due, due) }
             if isParked || attempts?.isLongWait == true { hasLongWait = true }
-            guard let attempts, attempts.deliveries > deliveries || code.isEmpty else { return }
-            (deliveries, code, message) = (attempts.deliveries, attempts.code, attempts.message)
+            guard let attempts, attempts.tries > deliveries || code.isEmpty else { return }
+            (deliveries, code, message) = (attempts.tries, attempts.code, attempts.message)
             lane = key.hasPrefix("=") ? "" : key
             self.due = due
         }

@@ -78,6 +78,10 @@ struct DeliveryQueue {
     struct Attempts: Equatable {
         var deliveries: Int64 = 0
         var counted: Int64 = 0
+        /// Deliveries that were taken back as an earlier event of the lane failed: the plugin judged none of them.
+        var voided: Int64 = 0
+        /// Deliveries that the plugin judged, or during which its process ended.
+        var tries: Int64 { max(1, deliveries - voided) }
         /// When it is due, on the monotonic clock; nil while it is not under retry.
         var due: Int64?
         /// The wait for this try was longer than ``Limit/parkAfter`` when it began, whether the lane was parked or not.

@@ -85,6 +85,8 @@ public struct Manifest: Sendable, Equatable {
     public var replay = true
     /// Counted attempts before the dead letter.
     public var maxAttempts: Int64 = 8
+    /// Whether the manifest says so itself: then no queue gets more, whatever the plugin asks for.
+    public var limitsAttempts = false
     /// Milliseconds without progress after which it counts as hung.
     public var ackDeadline: Int64 = 60_000
     /// Resources it may use.

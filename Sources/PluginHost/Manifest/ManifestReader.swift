@@ -106,7 +106,9 @@ struct ManifestReader {
         manifest.commandsInHistory = try settings.bool("commands_in_history") ?? false
         if let retry = try settings.table("retry") {
             try retry.refuseUnknown(knowing: ["max_attempts", "ack_deadline"])
-            manifest.maxAttempts = try retry.int("max_attempts", in: 1...1000) ?? manifest.maxAttempts
+            if let attempts = try retry.int("max_attempts", in: 1...1000) {
+                (manifest.maxAttempts, manifest.limitsAttempts) = (attempts, true)
+            }
             manifest.ackDeadline = try duration(retry, "ack_deadline") ?? manifest.ackDeadline
         }
         manifest.limits = try limits()

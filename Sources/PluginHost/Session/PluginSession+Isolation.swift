@@ -12,7 +12,7 @@ extension PluginSession {
         queues[i].queue.abandon(position: position)
         bury(
             i, position, "crash", "the plugin crashed on it again and again: \(why)",
-            attempts: max(1, known?.deliveries ?? 1), first: known?.first ?? 0)
+            attempts: known?.tries ?? 1, first: known?.first ?? 0)
         // If that is not stored, the event comes again and is a suspect as before.
         guard await saveAtEnd() else { return false }
         clear(position, i)

@@ -193,8 +193,7 @@ extension PluginSession {
         case .ack(let state): if let state { queues[i].state = state }
         case .reject(let code, let message, let deadLetter):
             if deadLetter {
-                let attempts = max(1, known?.deliveries ?? 1)
-                bury(i, position, code, message, attempts: attempts, first: known?.first ?? 0)
+                bury(i, position, code, message, attempts: known?.tries ?? 1, first: known?.first ?? 0)
             }
         }
         settlements.trim(queues)
@@ -228,7 +227,7 @@ extension PluginSession {
         case .retrying(let void): through = void
         case .exhausted(let position, let attempts, let void):
             through = void
-            bury(i, position, attempts.code, attempts.message, attempts: attempts.deliveries, first: attempts.first)
+            bury(i, position, attempts.code, attempts.message, attempts: attempts.tries, first: attempts.first)
         }
         settlements.close(retry.delivery)
         if let position { clear(position, i) }

@@ -119,8 +119,9 @@ extension PluginSession {
             }
             start = point
         }
-        let attempts = queue.maxAttempts ?? manifest.maxAttempts
+        var attempts = queue.maxAttempts ?? manifest.maxAttempts
         guard (1...1000).contains(attempts) else { throw refuse("'maxAttempts' must be from 1 to 1,000") }
+        if manifest.limitsAttempts { attempts = min(attempts, manifest.maxAttempts) }
         return Specification(
             name: queue.name,
             filter: QueueFilter(
@@ -217,7 +218,8 @@ extension PluginSession {
             let known = remembered[retry.position]
             let due = known?.due ?? now + record.wait(retry, unixNow: unixNow, longest: Wire.maxRetry)
             return DeliveryQueue.Attempts(
-                deliveries: max(retry.deliveries, known?.deliveries ?? 0), counted: retry.counted, due: due,
+                deliveries: max(retry.deliveries, known?.deliveries ?? 0), counted: retry.counted,
+                voided: known?.voided ?? 0, due: due,
                 isLongWait: known?.isLongWait ?? (due - now > DeliveryQueue.Limit.parkAfter), code: retry.code,
                 message: retry.message, first: retry.first)
         }

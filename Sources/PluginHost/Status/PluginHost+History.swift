@@ -48,8 +48,7 @@ extension PluginHost {
                 var (behind, seconds): (Int64, Int64) = (0, 0)
                 if position < head {
                     behind = try await environment.log.count(after: position, through: head)
-                    let oldest = try await environment.log.read(after: position, limit: 1, maxBytes: 1).entries.first
-                    seconds = max(0, (now - (oldest?.timestamp ?? now)) / 1_000)
+                    seconds = try await age(after: queue.cursor)
                 }
                 readings[id] = QueueHistory.Reading(
                     at: now, lagEvents: behind, lagSeconds: seconds, settled: queue.settlements,

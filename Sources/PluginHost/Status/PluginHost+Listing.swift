@@ -155,9 +155,10 @@ extension PluginHost {
         let cursor = hasProcess ? running.map(\.cursor) ?? stored?.cursor : stored?.cursor
         let parked = running?.parked ?? stored?.parked.count ?? 0
         let retries = running.map { $0.waiting.count - $0.waiting.parked } ?? stored?.retries.count ?? 0
+        let lag = try await lag(cursor, head)
         var members: [JSON.Member] = [
-            .init("name", .string(name)), .init("cursor", Self.json(cursor)),
-            .init("lag", .int(try await lag(cursor, head))),
+            .init("name", .string(name)), .init("cursor", Self.json(cursor, at: try await time(of: cursor))),
+            .init("lag", .int(lag)), .init("lagSeconds", .int(lag > 0 ? try await age(after: cursor) : 0)),
             .init("inFlight", .int(Int64(running?.inFlight ?? 0))), .init("parked", .int(Int64(parked))),
             .init("waiting", .int(Int64(parked + max(0, retries)))),
             .init("ratePerSecond", .double(((running?.ratePerSecond ?? 0) * 10).rounded() / 10)),
@@ -183,9 +184,23 @@ extension PluginHost {
         ])
     }
 
-    private static func json(_ cursor: LogEntryID?) -> JSON {
+    private static func json(_ cursor: LogEntryID?, at time: Int64?) -> JSON {
         guard let cursor else { return .null }
-        return .object([.init("eventId", .string(cursor.eventId)), .init("position", .int(cursor.position))])
+        return .object(
+            [.init("eventId", .string(cursor.eventId)), .init("position", .int(cursor.position))]
+                + (time.map { [.init("at", .int($0))] } ?? []))
+    }
+
+    /// When a cursor's event was stored, in Unix milliseconds.
+    private func time(of cursor: LogEntryID?) async throws -> Int64? {
+        guard let cursor, cursor.position > 0 else { return nil }
+        return try await environment.log.read(positions: [cursor.position]).entries.first?.timestamp
+    }
+
+    /// The age of the first event behind a cursor, in seconds.
+    func age(after cursor: LogEntryID?) async throws -> Int64 {
+        let next = try await environment.log.read(after: cursor?.position ?? 0, limit: 1, maxBytes: 1).entries.first
+        return next.map { max(0, (environment.unixNow() - $0.timestamp) / 1_000) } ?? 0
     }
 
     private func lag(_ cursor: LogEntryID?, _ head: Int64) async throws -> Int64 {

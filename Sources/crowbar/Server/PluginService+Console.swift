@@ -11,10 +11,10 @@ extension PluginService {
             // There is one node: this process.
             nodes: { [0x5B] + (try await status.json()) + [0x5D] },
             history: { name in try await Self.answer { try await host.history(of: name) } },
-            deadLetters: { name, after, limit, access in
+            deadLetters: { name, after, limit in
                 let (plugin, queue) = Self.parts(name)
                 return try await Self.answer {
-                    try await host.deadLetterPage(of: plugin, queue: queue, after: after, limit: limit, for: access)
+                    try await host.deadLetterPage(of: plugin, queue: queue, after: after, limit: limit)
                 }
             },
             listReplays: { replays.list },

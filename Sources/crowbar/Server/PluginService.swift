@@ -55,11 +55,11 @@ struct PluginService: Service {
                 guard try await host.knows(plugin) else { return nil }
                 return try await Self.answer { try await host.cursors(of: plugin, queue: queue) }
             },
-            deadLetters: { name, access in
-                guard let name else { return try await host.deadLetters(of: nil, queue: nil, for: access).bytes }
+            deadLetters: { name in
+                guard let name else { return try await host.deadLetters(of: nil, queue: nil).bytes }
                 let (plugin, queue) = Self.parts(name)
                 guard try await host.knows(plugin) else { return nil }
-                return try await Self.answer { try await host.deadLetters(of: plugin, queue: queue, for: access) }
+                return try await Self.answer { try await host.deadLetters(of: plugin, queue: queue) }
             })
     }
 

@@ -11,7 +11,8 @@ struct User: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Local accounts.",
         subcommands: [
-            Add.self, List.self, Show.self, Role.self, Disable.self, Enable.self, Reset.self, Link.self, EraseUser.self,
+            Add.self, List.self, Show.self, Role.self, Disable.self, Enable.self, Reset.self, Logout.self, Link.self,
+            EraseUser.self,
         ])
 
     /// `crowbar user add NAME`.

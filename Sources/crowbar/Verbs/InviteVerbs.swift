@@ -140,6 +140,24 @@ extension User {
         }
     }
 
+    /// `crowbar user logout USER`.
+    struct Logout: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "End all sessions of a user; works without a running server too.",
+            discussion: "The password and machine tokens stay. A running server follows within 6 seconds.")
+
+        @OptionGroup var settings: ConfigurationOption
+        @Argument(help: "The user.") var user: String
+
+        func run() async throws {
+            let caller = try AccountCaller(settings)
+            _ = try await caller.call(.POST, "users/" + Listing.escape(part: user) + "/logout") { stores in
+                try await caller.access(stores).signOut(user)
+                return []
+            }
+        }
+    }
+
     /// `crowbar user erase USER`.
     struct EraseUser: AsyncParsableCommand {
         static let configuration = CommandConfiguration(

@@ -117,6 +117,19 @@ with world('[auth]\nregistration = "invite"\n') as here:
     confirm(page, "Make a member: bob", "Make a member")
     expect(page.get_by_role("button", name="Make an admin: bob")).to_be_visible()
 
+    # A user with a role.
+    page.get_by_role("button", name="Add a user").click()
+    dialog = page.get_by_role("dialog", name="Add a user")
+    here.axe(page, "console-add-user")
+    dialog.get_by_label("User id").fill("eve")
+    dialog.get_by_label("Role").select_option("admin")
+    dialog.get_by_role("button", name="Add", exact=True).click()
+    assert "/reset/" in secret(page, "User added")
+    expect(page.get_by_role("row", name=re.compile("^eve ")).get_by_role("cell", name="admin", exact=True)).to_be_visible()
+    page.get_by_role("button", name="Sign out eve").click()
+    expect(page.get_by_role("dialog")).to_contain_text("crowbar user logout eve")
+    page.keyboard.press("Escape")
+
     # Disabled: the open page ends. Then a new password by a link.
     here.expected.append(re.compile("401"))
     confirm(page, "Disable bob", "Disable")
@@ -124,6 +137,8 @@ with world('[auth]\nregistration = "invite"\n') as here:
     expect(bob.get_by_text("Your session has ended")).to_be_visible()
     confirm(page, "Enable bob", "Enable")
     page.get_by_role("button", name="Reset link for bob").click()
+    expect(page.get_by_role("dialog")).to_contain_text("crowbar user reset bob")
+    page.get_by_role("dialog").get_by_role("button", name="Reset link").click()
     reset = secret(page, "Reset link")
     bob.goto(reset)
     expect(bob.get_by_role("heading", name="Choose a new password")).to_be_visible()
@@ -144,6 +159,8 @@ with world('[auth]\nregistration = "invite"\n') as here:
     sign_in(other, "bob", PASSWORD + "3")
     other.goto(server.url + "/#/settings")
     other.get_by_role("button", name="Sign out everywhere").click()
+    expect(other.get_by_role("dialog")).to_contain_text("your 2 sessions")
+    other.get_by_role("dialog").get_by_role("button", name="Sign out").click()
     expect(other.get_by_text("You are signed out.")).to_be_visible()
     expect(bob.get_by_text("Your session has ended")).to_be_visible()
 

@@ -69,6 +69,14 @@ admin_group = "admins"
         # The group made an admin. The provider says no to the next one.
         page.locator(".account-button").click()
         expect(page.get_by_role("menuitem", name="Console")).to_be_visible()
+        # Signed out here, and not yet at the provider.
+        page.get_by_role("menuitem", name="Sign out").click()
+        link = page.get_by_role("link", name="Sign out of Company account")
+        expect(link).to_have_attribute("href", f"{known['issuer']}/end?client_id=crowbar")
+        here.axe(page, "signed-out-oidc")
+        page.reload()
+        expect(page.get_by_role("button", name="Company account")).to_be_visible()
+        expect(link).to_have_count(0)
         other = here.context().new_page()
         other.goto(f"{server.url}/?error=access_denied&error_description=Not%20today&state=x")
         expect(other.get_by_role("status").filter(has_text="begun elsewhere")).to_be_visible()

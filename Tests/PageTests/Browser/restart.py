@@ -88,6 +88,26 @@ with world() as here:
     expect(row(bob, "kept over a reload")).to_have_count(1)
     expect(ann.locator(".row-pending")).to_have_count(0)
 
+    # Two tabs write in one channel while nothing gets through, and both are loaded again.
+    second = ann.context.new_page()
+    for tab, text in ((ann, "from the first tab"), (second, "from the second tab")):
+        tab.route("**/api/commands", lambda route: route.abort())
+        if tab is second:
+            tab.goto(server.url)
+        say(tab, text)
+        expect(row(tab, text)).to_contain_text("tries again")
+    for tab in (ann, second):
+        tab.reload()
+        expect(row(tab, "from the first tab")).to_be_visible()
+        expect(row(tab, "from the second tab")).to_be_visible()
+    for tab in (second, ann):
+        tab.unroute("**/api/commands")
+    for text in ("from the first tab", "from the second tab"):
+        expect(row(bob, text)).to_have_count(1)
+    for tab in (second, ann):
+        expect(tab.locator(".row-pending")).to_have_count(0)
+    second.close()
+
     # A definite refusal: the text can be edited, and is sent under another id.
     server.command("bob", "SEND_MESSAGE", "general", message="removal follows")
     ann.route("**/api/commands", lambda route: route.fulfill(
@@ -106,7 +126,7 @@ with world() as here:
     stored = server.messages("ann", "general", last)
     expect(row(ann, "the very last")).to_be_visible()
     expect(row(bob, "the very last")).to_be_visible()
-    for text in ("answered late", "kept over a reload", "accepted text"):
+    for text in ("answered late", "kept over a reload", "from the first tab", "from the second tab", "accepted text"):
         assert stored.count(text) == 1, stored
     assert "refused text" not in stored
     assert shown(ann) == stored and shown(bob) == stored, (shown(ann), stored)

@@ -2,6 +2,7 @@
 
 import { button, fill, h } from '../lib/h.js';
 import { announce } from '../lib/announcer.js';
+import { confirmDialog } from '../lib/dialog.js';
 import { check, field, form, require } from '../lib/form.js';
 import { fullText } from '../lib/time.js';
 import { lasting, load, save } from '../lib/storage.js';
@@ -100,6 +101,7 @@ export class SettingsView {
   async #loadSessions() {
     try {
       const { data } = await this.#app.api.get('/api/tokens');
+      this.count = data.filter((token) => token.kind === 'session').length;
       fill(this.sessions, data.map((token) => h('li', { class: 'pick' },
         h('span', { class: 'pick-main' },
           h('span', {}, token.kind === 'session' ? 'Session' : `Token ${token.name ?? ''}`, token.current && ' (this one)'),
@@ -115,7 +117,11 @@ export class SettingsView {
 
   #everywhere() {
     return h('div', { class: 'buttons' }, button({
-      class: 'button', onclick: () => this.#app.signOut({ everywhere: true }).catch(this.#app.showError),
+      class: 'button', onclick: async () => {
+        const what = this.count === 1 ? 'your session' : `your ${this.count ?? ''} sessions`;
+        const isSure = await confirmDialog('Sign out everywhere?', `This ends ${what}, this one too. Drafts and unsent messages in this browser are deleted.`, 'Sign out');
+        if (isSure) this.#app.signOut({ everywhere: true }).catch(this.#app.showError);
+      },
     }, 'Sign out everywhere'));
   }
 }

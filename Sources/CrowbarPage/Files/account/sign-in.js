@@ -6,12 +6,13 @@ import { check, field, form, require } from '../lib/form.js';
 
 export const sharedField = () => check('This is a shared computer: sign me out when the tab closes');
 
-/** The sign-in screen. `reason` says why it is shown. */
-export function signInScreen(app, reason) {
+/** The sign-in screen. `reason` says why it is shown, `isSignedOut` whether somebody signed out here. */
+export function signInScreen(app, reason, isSignedOut) {
   const { about } = app;
   const hasPasswords = about.passwords;
   return card('Sign in',
     reason && h('p', { class: 'note', role: 'status' }, reason),
+    isSignedOut && about.oidc?.endSession && providerSignOut(about.oidc),
     about.setup && h('p', { class: 'note' },
       'Nobody administers this server yet. Open the setup link that the server printed when it started, or run “crowbar setup-link”.'),
     about.oidc && oidcButton(app),
@@ -19,6 +20,15 @@ export function signInScreen(app, reason) {
     tokenDetails(app, !hasPasswords && !about.oidc),
     registrationLine(about),
     about.anonymousRead && h('p', {}, h('a', { href: '#/' }, 'Read without an account')));
+}
+
+/** Signing out here does not sign out of the provider (OpenID Connect RP-Initiated Logout 1.0). */
+function providerSignOut({ endSession, clientId, label }) {
+  const url = new URL(endSession);
+  url.searchParams.set('client_id', clientId);
+  const name = label || 'your organisation';
+  return h('p', {}, `If you signed in with ${name}, you are still signed in there. `,
+    h('a', { href: url.href, rel: 'noreferrer' }, `Sign out of ${name}`));
 }
 
 function registrationLine(about) {

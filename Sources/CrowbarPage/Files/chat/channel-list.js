@@ -69,6 +69,8 @@ export class ChannelList {
     return h('li', {}, h('a', {
       class: ['channel', isOpen && 'channel-open', unread > 0 && 'channel-unread'].filter(Boolean).join(' '),
       href: `#/c/${encodeURIComponent(id)}`, 'aria-current': isOpen ? 'page' : undefined, 'aria-label': spoken,
+      // The address of the open channel does not change by a click.
+      onclick: () => this.#app.hideSidebar(),
     },
     channel.private ? icon(icons.lock) : h('span', { class: 'hash', 'aria-hidden': 'true' }, '#'),
     h('bdi', { class: 'channel-name' }, name),
@@ -79,7 +81,7 @@ export class ChannelList {
   #invitation({ id, invitedBy }) {
     const { model } = this.#app;
     return h('li', { class: 'invitation' },
-      h('span', {}, h('bdi', {}, model.nameOf(invitedBy)), ' invites you to ', h('bdi', {}, id)),
+      h('span', {}, h('bdi', {}, visible(model.nameOf(invitedBy))), ' invites you to ', h('bdi', {}, id)),
       button({
         class: 'button button-small', onclick: () => this.#app.join(id),
       }, 'Join'));

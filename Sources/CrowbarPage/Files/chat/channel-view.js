@@ -79,7 +79,9 @@ export class ChannelView {
     this.#footer();
     const wait = setTimeout(() => fill(this.body, skeleton()), 300);
     try {
-      if (!model.state.messages.has(this.id)) await model.loadNewest(this.id);
+      const window = model.state.messages.get(this.id);
+      // Who was up in the history, and comes back, sees the newest messages.
+      if (!window || (window.newer && !eventId)) await model.loadNewest(this.id);
     } catch (error) {
       this.#failed(error, eventId);
       return;

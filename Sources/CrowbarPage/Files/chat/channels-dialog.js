@@ -33,7 +33,7 @@ function rows(app, text, close) {
       h('bdi', { class: 'channel-name' }, visible(channel.name)),
       h('span', { class: 'muted' }, `${channel.users} ${channel.users === 1 ? 'member' : 'members'}`)),
     !app.model.isAnonymous && !channel.member && button({
-      class: 'button button-small', 'aria-label': `Join ${channel.name}`,
+      class: 'button button-small', 'aria-label': `Join ${visible(channel.name)}`,
       onclick: () => {
         close();
         app.join(channel.id);

@@ -21,10 +21,10 @@ export class Composer {
     this.#app = app;
     this.#id = id;
     this.#on = on;
-    const channel = app.model.state.channels.get(id);
+    const name = visible(app.model.state.channels.get(id)?.name ?? id);
     this.input = h('textarea', {
-      class: 'composer-input', rows: '1', 'aria-label': `Message ${channel?.name ?? id}`, dir: 'auto',
-      placeholder: `Message #${channel?.name ?? id}`, autocomplete: 'off', enterkeyhint: 'send',
+      class: 'composer-input', rows: '1', 'aria-label': `Message ${name}`, dir: 'auto',
+      placeholder: `Message #${name}`, autocomplete: 'off', enterkeyhint: 'send',
       value: draftOf(app.session, id),
       oninput: () => this.#changed(), onkeydown: (event) => this.#key(event),
     });
@@ -64,7 +64,7 @@ export class Composer {
   }
 
   /** Shows what went wrong. */
-  showFault(text) { fill(this.fault, text); }
+  showFault(text) { fill(this.fault, visible(text)); }
 
   #enter(mode) {
     if (this.#mode?.type === 'edit') this.#setText('');

@@ -12,6 +12,6 @@ export function departure(model, { how, by }) {
     gone: ['This channel is gone', 'It was deleted, or you are no longer a member.'],
   }[how];
   const node = h('main', { class: 'channel-main', id: 'main', tabindex: '-1' },
-    notice(title, text, h('a', { class: 'button', href: '#/' }, 'To your channels')));
+    h('h1', { class: 'hidden' }, 'Crowbar'), notice(title, text, h('a', { class: 'button', href: '#/' }, 'To your channels')));
   return { node, text };
 }

@@ -35,7 +35,7 @@ export class Header {
     fill(this.title,
       h('h1', { class: 'head-name' }, channel.private ? icon(icons.lock) : h('span', { class: 'hash', 'aria-hidden': 'true' }, '#'),
         h('bdi', {}, visible(channel.name)), channel.private && h('span', { class: 'hidden' }, ' (private)')),
-      h('p', { class: 'head-topic', dir: 'auto', title: channel.topic ?? channel.description },
+      h('p', { class: 'head-topic', dir: 'auto', title: visible(channel.topic ?? channel.description ?? '') || undefined },
         visible(channel.topic || channel.description || '')));
   }
 }

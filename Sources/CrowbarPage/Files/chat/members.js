@@ -5,7 +5,7 @@ import { Endings } from '../lib/emitter.js';
 import { confirmDialog, openMenu } from '../lib/dialog.js';
 import { icons } from '../lib/icons.js';
 import { lookalikes } from './lookalikes.js';
-import { nameNode, pluginOf } from './names.js';
+import { nameNode, origin, pluginOf } from './names.js';
 import { lasting, save } from '../lib/storage.js';
 
 const shown = 500;
@@ -70,7 +70,7 @@ export class Members {
         label: `Messages of ${name}`,
         action: () => go(`#/search?channel=${encodeURIComponent(this.#id)}&from=${encodeURIComponent(id)}`),
       },
-      { label: `Id: ${id}`, action: () => {} },
+      { label: pluginOf(id) ? `${origin(id)}, id: ${id}` : `Id: ${id}`, action: () => {} },
       mayRemove && {
         label: 'Remove from this channel…', isDanger: true, action: async () => {
           const text = channel.private ? `${name} can no longer read it, and must be invited to come back.` : `${name} may join again.`;

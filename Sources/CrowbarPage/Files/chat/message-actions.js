@@ -5,6 +5,9 @@ import { announce } from '../lib/announcer.js';
 import { button, h } from '../lib/h.js';
 import { field, form, require } from '../lib/form.js';
 import { confirmDialog, openDialog, openMenu } from '../lib/dialog.js';
+import { nameNode, visible } from './names.js';
+import { plainText } from '../lib/markdown.js';
+import { reactionFault } from '../data/rules.js';
 
 const common = ['👍', '❤️', '😂', '🎉', '😮', '😢', '👀', '✅', '🙏', '🚀'];
 
@@ -35,6 +38,7 @@ function messageMenu(app, view, message, anchor, point) {
     ...(canWrite ? message.reactions ?? [] : []).slice(0, 5).map(({ reaction, mine }) => ({
       label: mine ? `Take back ${reaction}` : `React with ${reaction}`, action: () => actions.react(message, reaction),
     })),
+    message.reactions && { label: 'Who reacted…', action: () => showReactions(model, message) },
     canWrite && isMe && { label: 'Edit', action: () => actions.edit(message) },
     message.replyTo?.eventId && { label: 'Show the original', action: () => view.on.jump(message.replyTo.eventId) },
     canWrite && { label: 'Mark unread from here', action: () => markUnread(app, view, message) },
@@ -55,7 +59,7 @@ async function markUnread(app, view, message) {
 }
 
 async function remove(app, view, message) {
-  const isSure = await confirmDialog('Delete this message?', message.text.slice(0, 300), 'Delete');
+  const isSure = await confirmDialog('Delete this message?', plainText(message.text.slice(0, 300)), 'Delete');
   if (!isSure) return;
   await app.command('DELETE_MESSAGE', view.id, { messageId: message.messageId }).then(
     () => announce('Message deleted'), app.showError);
@@ -82,6 +86,13 @@ async function toggleReaction(app, id, message, reaction) {
   }
 }
 
+/** Who gave which reaction: the buttons say it in a tooltip, which neither fingers nor keys reach. */
+function showReactions(model, message) {
+  openDialog('Who reacted', () => h('ul', { class: 'stack' }, message.reactions.map(({ reaction, count, users }) => h('li', { class: 'who' },
+    h('bdi', { class: 'reaction-sign' }, visible(reaction)), users.map((id) => nameNode(id, model.nameOf(id))),
+    count > users.length && h('span', { class: 'muted' }, `and ${count - users.length} more`)))));
+}
+
 /** Lets the reader choose a reaction. */
 async function pickReaction(app, id, message) {
   const chosen = await openDialog('Add a reaction', (close) => {
@@ -93,7 +104,7 @@ async function pickReaction(app, id, message) {
       form({
         fields: [other], action: 'Add', submit: () => {
           const text = other.input.value.trim().normalize('NFC');
-          require(text ? undefined : 'Enter an emoji.', other);
+          require(reactionFault(text), other);
           close(text);
         },
       }));

@@ -56,14 +56,14 @@ function quoteNode(replyTo, model, on) {
 function reactionsNode(message, model, on, canWrite) {
   if (!message.reactions?.length) return undefined;
   return h('div', { class: 'reactions' }, message.reactions.map((entry) => {
-    const names = entry.users.map((id) => model.nameOf(id));
+    const names = entry.users.map((id) => visible(model.nameOf(id)));
     const others = entry.count - names.length;
     const who = others > 0 ? `${names.join(', ')} and ${others} more` : names.join(', ');
     return h('button', {
       type: 'button', tabindex: '-1', class: entry.mine ? 'reaction reaction-mine' : 'reaction',
       'aria-pressed': entry.mine ? 'true' : 'false', title: who, disabled: !canWrite,
-      'aria-label': `${entry.reaction}, ${entry.count}: ${who}`, onclick: () => on.react(message, entry.reaction),
-    }, h('bdi', { class: 'reaction-sign' }, entry.reaction), h('span', {}, ` ${entry.count}`));
+      'aria-label': `${visible(entry.reaction)}, ${entry.count}: ${who}`, onclick: () => on.react(message, entry.reaction),
+    }, h('bdi', { class: 'reaction-sign' }, visible(entry.reaction)), h('span', {}, ` ${entry.count}`));
   }));
 }
 

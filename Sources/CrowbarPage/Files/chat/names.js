@@ -1,6 +1,9 @@
 // How users are shown: name, badge of the plugin that brought them and colour.
 
 import { h } from '../lib/h.js';
+import { visible } from '../lib/visible.js';
+
+export { visible };
 
 const colours = 12;
 
@@ -26,15 +29,12 @@ export function nameNode(userId, name, { showId = false } = {}) {
   return h('span', { class: `name ${colourOf(userId)}` },
     h('bdi', { class: 'name-text', title: userId }, visible(name)),
     showId && h('bdi', { class: 'name-id' }, ` ${userId}`),
-    plugin && h('span', { class: 'badge', title: `from ${userId}` }, plugin));
+    plugin && h('span', { class: 'badge', title: origin(userId) }, plugin));
 }
 
-/** A text in which control characters are visible and override no direction. */
-export function visible(text) {
-  return text.replace(/[\u0000-\u001F\u007F-\u009F\u202A-\u202E\u2066-\u2069]/g, (character) => {
-    const code = character.codePointAt(0);
-    if (code < 0x20) return String.fromCodePoint(0x2400 + code);
-    if (code === 0x7F) return '\u2421';
-    return '\uFFFD';
-  });
+/** Where a plugin's user is from: `bob on libera (irc)` of `irc/libera/bob`. */
+export function origin(userId) {
+  const [plugin, ...rest] = userId.split('/');
+  const nick = rest.pop();
+  return `${visible(nick)}${rest.length ? ` on ${visible(rest.join('/'))}` : ''} (${plugin})`;
 }

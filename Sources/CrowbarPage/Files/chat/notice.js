@@ -1,11 +1,12 @@
 // A message in place of content: what is the case and what can be done.
 
 import { h } from '../lib/h.js';
+import { visible } from '../lib/visible.js';
 
 /** A title, an explanation and what can be done. */
 export function notice(title, text, ...actions) {
   return h('div', { class: 'notice', role: 'group', 'aria-label': title },
-    h('h2', {}, title), text && h('p', {}, text), actions.length > 0 && h('div', { class: 'buttons' }, actions));
+    h('h2', {}, visible(title)), text && h('p', {}, visible(text)), actions.length > 0 && h('div', { class: 'buttons' }, actions));
 }
 
 /** Grey bars while messages load. */

@@ -3,6 +3,7 @@
 import { lasting, load } from '../lib/storage.js';
 import { mentionsIn, NameIndex } from '../data/mentions.js';
 import { Endings } from '../lib/emitter.js';
+import { plainText } from '../lib/markdown.js';
 
 export const notificationsKey = 'crowbar.notifications';
 
@@ -33,9 +34,15 @@ export class Notifier {
     if (!mentionsIn(event.message, new NameIndex([[model.me, model.nameOf(model.me)]])).length) return;
     const channel = model.state.channels.get(event.channelId);
     // One notification for a message, however many tabs there are.
-    const shown = new Notification(`${model.nameOf(event.userId, event.userName)} in ${channel?.name ?? event.channelId}`, {
-      body: event.message.slice(0, 200), tag: event.eventId,
-    });
+    let shown;
+    try {
+      shown = new Notification(`${model.nameOf(event.userId, event.userName)} in ${channel?.name ?? event.channelId}`, {
+        body: plainText(event.message.slice(0, 200)), tag: event.eventId,
+      });
+    } catch {
+      // Browsers of phones allow it to service workers only.
+      return;
+    }
     shown.onclick = () => {
       focus();
       this.#app.go(`#/c/${encodeURIComponent(event.channelId)}/m/${encodeURIComponent(event.eventId)}`);

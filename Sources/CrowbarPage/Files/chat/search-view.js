@@ -22,7 +22,8 @@ export class SearchView {
       channels.map((channel) => h('option', { value: channel.id, selected: channel.id === parameters.get('channel') }, visible(channel.name))));
     this.from = field('From', { value: parameters.get('from') ?? '', placeholder: 'Id of a user' });
     this.results = h('ol', { class: 'results' });
-    this.status = h('p', { class: 'muted', role: 'status' });
+    // The announcer says it to screen readers.
+    this.status = h('p', { class: 'muted' });
     this.more = button({ class: 'button', hidden: true, onclick: () => this.#find(this.next) }, 'More results');
     this.node = screen(app, 'Search', 'search',
       h('div', { class: 'page-scroll' },

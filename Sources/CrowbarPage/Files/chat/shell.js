@@ -5,6 +5,7 @@ import { ChannelList } from './channel-list.js';
 import { ChannelView } from './channel-view.js';
 import { Endings } from '../lib/emitter.js';
 import { notice } from './notice.js';
+import { visible } from '../lib/visible.js';
 
 export class Shell {
   #app;
@@ -59,7 +60,10 @@ export class Shell {
     }
     this.#view?.stop();
     this.#departed = undefined;
-    this.#app.model.open = undefined;
+    const { model } = this.#app;
+    const left = model.open;
+    model.open = undefined;
+    if (left) model.trim(left);
     const view = await this.#viewOf(route);
     this.#view = view;
     this.content.replaceChildren(view.node);
@@ -111,7 +115,7 @@ export class Shell {
   }
 
   #showError(error) {
-    this.alert.textContent = error.message;
+    this.alert.textContent = visible(error.message);
     this.alert.hidden = false;
     clearTimeout(this.timer);
     this.timer = setTimeout(() => { this.alert.hidden = true; }, 8000);

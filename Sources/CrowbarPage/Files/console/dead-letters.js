@@ -1,6 +1,6 @@
 // The events that a plugin's queues gave up on: look at them, deliver them again, or drop them.
 
-import { agoText, attempt, count, many, twin } from './parts.js';
+import { agoText, asking, count, many } from './parts.js';
 import { button, fill, h, keyed } from '../lib/h.js';
 import { confirmDialog, openDialog } from '../lib/dialog.js';
 import { pathOf } from '../data/api.js';
@@ -18,7 +18,7 @@ export class DeadLetters {
     this.#app = app;
     this.name = name;
     this.path = `/api/admin/dead-letters/${encodeURIComponent(name)}`;
-    this.title = h('h2', {}, 'Dead letters');
+    this.title = h('h2', { tabindex: '-1' }, 'Dead letters');
     this.list = h('ul', { class: 'letters' });
     this.buttons = h('div', { class: 'buttons buttons-start' });
     // Behind the first page: the `after` of each page before, to go back.
@@ -56,22 +56,32 @@ export class DeadLetters {
   }
 
   #showButtons() {
-    const all = this.total;
     const some = this.#chosen.size;
-    const text = `${all}/${some}`;
+    const text = `${this.total}/${[...this.#chosen]}`;
     if (text === this.shownFor) return;
     this.shownFor = text;
-    const what = many(some || all, 'dead letter');
-    fill(this.buttons, all > 0 && [
-      button({ class: 'button button-main', onclick: () => this.#do('retry', what) }, `Redrive ${what}`),
-      button({ class: 'button', onclick: () => this.#do('drop', what) }, `Drop ${what}`),
-      twin('dead-letters', 'retry', this.name, some ? 'EVENTID…' : '--all'),
+    const what = many(some || this.total, 'dead letter');
+    const had = [...this.buttons.children].indexOf(document.activeElement);
+    fill(this.buttons, this.total > 0 && [
+      this.#action('retry', `Redrive ${what}`, `${this.name} gets the events once more, outside their order. What fails again stays a dead letter.`),
+      this.#action('drop', `Drop ${what}`, `They are never delivered to ${this.name} again. The events stay in the log.`),
     ]);
+    if (had >= 0) (this.buttons.children[had] ?? this.title).focus();
+  }
+
+  #action(what, label, effect) {
+    const ids = this.#letters.filter((letter) => this.#chosen.has(this.#keyOf(letter))).map((letter) => letter.eventId);
+    let done = 0;
+    return asking(this.#app, {
+      label, title: `${label}?`, effect, isDanger: what === 'drop', isLarge: true,
+      words: ['dead-letters', what, this.name, ...ids.length === 0 ? ['--all'] : ids.length > 3 ? ['EVENTID…'] : ids],
+      call: async () => { done = await this.#do(what); }, done: () => `${what === 'drop' ? 'Dropped' : 'Redriven'}: ${done}`,
+    });
   }
 
   #row(letter) {
     const key = this.#keyOf(letter);
-    const text = letter.private ? 'in a private channel' : `${letter.type ?? ''} ${letter.text ?? ''}`;
+    const text = letter.private ? 'Private: its content is shown on request only' : `${letter.type ?? ''} ${letter.text ?? ''}`;
     return h('li', { class: 'letter' },
       h('label', { class: 'check' }, h('input', {
         type: 'checkbox', checked: this.#chosen.has(key), onchange: (event) => {
@@ -80,8 +90,8 @@ export class DeadLetters {
           this.#showButtons();
         },
       }), h('span', {}, h('bdi', {}, visible(text)),
-        h('span', { class: 'muted' }, ` ${letter.queue} · ${letter.attempts} attempts, last ${agoText(letter.last)}`),
-        h('span', { class: 'reason' }, visible(`${letter.code}: ${letter.message ?? ''}`)))),
+        h('span', { class: 'muted' }, ` ${visible(letter.queue)} · ${many(letter.attempts, 'attempt')}, last ${agoText(letter.last)}`),
+        h('span', { class: 'reason' }, visible([letter.code, letter.message].filter(Boolean).join(': '))))),
       button({
         class: 'button button-small', 'aria-label': `${letter.private ? 'Show content of' : 'Show'} event ${letter.eventId}`,
         onclick: () => this.#open(letter),
@@ -90,7 +100,8 @@ export class DeadLetters {
 
   async #open(letter) {
     const isPrivate = letter.private && 'true';
-    if (isPrivate && !await confirmDialog('Show the content?', 'You are not a member of its channel. The server notes that you read it.', 'Show content')) return;
+    if (isPrivate && !await confirmDialog('Show the content?', 'The event is in a private channel, or this plugin reads private channels. The audit log notes that '
+      + 'you read it.', 'Show content')) return;
     try {
       const { data } = await this.#app.api.post(pathOf(`${this.path}/${encodeURIComponent(letter.queue)}`, { all: isPrivate }), {
         do: 'show', eventIds: [letter.eventId],
@@ -101,22 +112,21 @@ export class DeadLetters {
     }
   }
 
-  async #do(what, text) {
-    if (what === 'drop' && !await confirmDialog(`Drop ${text}?`, [`They are never delivered to ${this.name} again. The events stay in the log. `,
-      twin('dead-letters', 'drop', this.name, this.#chosen.size ? 'EVENTID…' : '--all')], 'Drop')) return;
+  /** Redrives or drops the letters that are chosen, or all. Gives how many. */
+  async #do(what) {
+    const { api } = this.#app;
     let done = 0;
-    await attempt(this.#app, async () => {
-      if (!this.#chosen.size) {
-        done = (await this.#app.api.post(this.path, { do: what, all: true })).data.count;
-      } else {
-        for (const [queue, eventIds] of this.#byQueue()) {
-          done += (await this.#app.api.post(`${this.path}/${encodeURIComponent(queue)}`, { do: what, eventIds })).data.count;
-        }
+    if (!this.#chosen.size) {
+      done = (await api.post(this.path, { do: what, all: true })).data.count;
+    } else {
+      for (const [queue, eventIds] of this.#byQueue()) {
+        done += (await api.post(`${this.path}/${encodeURIComponent(queue)}`, { do: what, eventIds })).data.count;
       }
-      this.#chosen.clear();
-      this.before = [];
-      this.#turn(undefined);
-    }, () => `${what === 'drop' ? 'Dropped' : 'Redriven'}: ${done}`);
+    }
+    this.#chosen.clear();
+    this.before = [];
+    this.#turn(undefined);
+    return done;
   }
 
   #byQueue() {

@@ -1,6 +1,6 @@
 // The last tries of a plugin that posts to endpoints, and a test event. Other plugins do not know these questions.
 
-import { agoText } from './parts.js';
+import { agoText, twins } from './parts.js';
 import { button, fill, h } from '../lib/h.js';
 import { Poll } from './poll.js';
 import { visible } from '../chat/names.js';
@@ -16,7 +16,8 @@ export class Deliveries {
     this.node = h('section', { class: 'console-part', hidden: true }, h('h2', {}, 'Last deliveries'),
       h('div', { class: 'buttons buttons-start' }, plugin.queues.map((queue) => button({
         class: 'button button-small', onclick: () => this.#test(queue.name),
-      }, `Send a test event to ${visible(queue.name)}`))), this.result, this.list);
+      }, `Send a test event to ${visible(queue.name)}`))), twins(['plugins', 'deliveries', name], ['plugins', 'test-send', `${name}/QUEUE`]),
+      this.result, this.list);
     // A plugin without endpoints or without a process refuses; so its view asks only while it can answer.
     const canAnswer = plugin.manifest?.command?.[0]?.match(/crowbar-(webhook|aws)$/) && plugin.state === 'live';
     if (canAnswer) this.poll = new Poll(app.api, `${this.path}/deliveries`, (tries) => this.#show(tries), () => {});

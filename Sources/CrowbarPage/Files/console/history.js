@@ -1,6 +1,6 @@
 // The last hour of a plugin: how far behind it was and how much it delivered, as a drawing and as a table.
 
-import { count, rowOf, table } from './parts.js';
+import { count, table } from './parts.js';
 import { durationText, timeText } from '../lib/time.js';
 import { fill, h } from '../lib/h.js';
 import { Poll } from './poll.js';
@@ -25,8 +25,8 @@ export class History {
   }
 
   #queue({ name, samples }, open) {
-    const { node, rows } = table(`The last hour of ${visible(name)}`, ['Time', 'Events behind', 'Oldest of them', 'Delivered', 'Given up']);
-    fill(rows, samples.map((one) => rowOf([
+    const { node, rows, row } = table(`The last hour of ${visible(name)}`, ['Time', 'Events behind', 'Oldest of them', 'Delivered', 'Given up']);
+    fill(rows, samples.map((one) => row([
       timeText(one.at), count(one.lagEvents), durationText(one.lagSeconds * 1000), count(one.delivered), count(one.failed),
     ])));
     return h('figure', { class: 'chart-frame' }, h('figcaption', {}, h('bdi', {}, visible(name))),

@@ -1,6 +1,6 @@
 // All plugins, trouble first.
 
-import { count, healthNode, rowOf, table, twin } from './parts.js';
+import { behind, count, healthNode, table, twin } from './parts.js';
 import { fill, h, keyed } from '../lib/h.js';
 import { notice } from '../chat/notice.js';
 import { Poll, sameJson } from './poll.js';
@@ -12,7 +12,7 @@ export class PluginList {
   constructor(app, body) {
     this.body = body;
     this.table = table('Plugins and their queues, trouble first',
-      ['Plugin', 'State', 'Health', 'Behind', 'Rate', 'In flight', 'Set aside', 'Restarts', 'Dead letters']);
+      ['Plugin', 'State', 'Health', 'Queues', 'Behind', 'Rate', 'In flight', 'Parked', 'Restarts', 'Dead letters']);
     this.poll = new Poll(app.api, '/api/admin/plugins', (plugins) => this.#show(plugins), (error) => {
       fill(body, error.code === 'forbidden'
         ? notice('Only admins see the console', 'Your account does not administer this server.')
@@ -34,9 +34,10 @@ export class PluginList {
 
   #row(plugin) {
     const sum = (key) => plugin.queues.reduce((total, queue) => total + (queue[key] ?? 0), 0);
-    return rowOf([
+    const age = Math.max(0, ...plugin.queues.map((queue) => queue.lagSeconds ?? 0));
+    return this.table.row([
       h('a', { href: `#/plugins/${encodeURIComponent(plugin.name)}` }, visible(plugin.name)), plugin.state, healthNode(plugin.health),
-      count(sum('lag')), `${sum('ratePerSecond').toFixed(1)}/s`, count(sum('inFlight')), count(sum('parked')), count(plugin.restarts),
+      count(plugin.queues.length), behind(sum('lag'), age), `${sum('ratePerSecond').toFixed(1)}/s`, count(sum('inFlight')), count(sum('parked')), count(plugin.restarts),
       count(plugin.deadLetters),
     ], 2, plugin.healthReason);
   }

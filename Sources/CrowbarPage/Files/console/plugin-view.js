@@ -1,7 +1,7 @@
 // One plugin: how it is, what can be done, its queues, log, deliveries and dead letters.
 
 import { button, fill, h, keyed } from '../lib/h.js';
-import { asking, attempt, count, healthNode, many, rowOf, table, twin } from './parts.js';
+import { ago, asking, attempt, behind, count, healthNode, many, table, twins } from './parts.js';
 import { DeadLetters } from './dead-letters.js';
 import { Deliveries } from './deliveries.js';
 import { fullText, timeText } from '../lib/time.js';
@@ -35,9 +35,11 @@ export class PluginView {
   start() {
     this.head = h('section', { class: 'plugin-head' });
     this.buttons = h('div', { class: 'buttons buttons-start' });
-    const queues = table('Queues', ['Queue', 'State', 'Health', 'Behind', 'Rate', 'In flight', 'Set aside', 'Next try', 'Dead letters', 'Actions']);
+    this.twins = h('div', {});
+    const queues = table('Queues', ['Queue', 'State', 'Health', 'Cursor', 'Behind', 'Rate', 'In flight', 'Parked', 'Next try', 'Dead letters', 'Actions']);
     this.queues = queues.rows;
     this.table = queues.node;
+    this.row = queues.row;
     this.poll = new Poll(this.#app.api, this.path, (plugin) => this.#show(plugin), (error) => {
       if (!this.plugin) fill(this.body, notice(error.status === 404 ? 'There is no such plugin' : 'The plugin cannot be loaded', error.message));
     });
@@ -55,14 +57,14 @@ export class PluginView {
       const { api } = this.#app;
       this.#parts = [new DeadLetters(this.#app, this.name), new Deliveries(this.#app, this.name, plugin), new History(api, this.path),
         new Replays(this.#app, undefined, this.name), new LogTail(api, this.path)];
-      fill(this.body, this.head, this.buttons,
+      fill(this.body, this.head, this.buttons, this.twins,
         h('section', { class: 'console-part' }, h('h2', {}, 'Queues'), this.table),
         this.#parts.map((part) => part.node));
     }
     const lines = plugin.healthReasons ?? (plugin.healthReason ? [plugin.healthReason] : []);
     fill(this.head, h('p', { class: 'plugin-state' }, healthNode(plugin.health), h('span', {}, plugin.state),
       plugin.pid && h('span', { class: 'muted' }, `process ${plugin.pid}`),
-      h('span', { class: 'muted' }, `${count(plugin.restarts)} restarts`)),
+      h('span', { class: 'muted' }, many(plugin.restarts, 'restart'))),
     lines.length > 0 && h('ul', { class: 'reasons' }, lines.map((line) => h('li', {}, visible(line)))),
     plugin.lastEnd && h('p', { class: 'muted' }, `Last ended ${fullText(plugin.lastEnd.at)}: ${visible(plugin.lastEnd.reason ?? '')}`));
     this.#showButtons(plugin.state);
@@ -75,7 +77,9 @@ export class PluginView {
     const isDown = ['failed', 'stopped', 'off', 'disabled', 'diverged'].includes(state);
     const names = isDown ? ['start'] : [state === 'paused' ? 'resume' : 'pause', 'restart', 'stop'];
     const hadFocus = this.buttons.contains(document.activeElement);
-    fill(this.buttons, names.map((name) => this.#button(name)), twin('plugins', names[0], this.name));
+    fill(this.buttons, names.map((name) => this.#button(name)));
+    fill(this.twins, twins(...names.map((name) => ['plugins', name, this.name]), ['plugins', 'pause|resume', `${this.name}/QUEUE`],
+      ['plugins', 'logs', this.name, '-f'], ['cursor', 'show', this.name], ['dead-letters', 'list', this.name]));
     if (hadFocus) this.buttons.querySelector('button').focus();
   }
 
@@ -83,10 +87,11 @@ export class PluginView {
     const { label, text, confirm } = actions[name];
     const target = queue ? `${this.name}/${queue}` : this.name;
     if (confirm && !queue) {
-      const flying = this.plugin.queues.reduce((sum, one) => sum + (one.inFlight ?? 0), 0);
+      const flying = () => this.plugin.queues.reduce((sum, one) => sum + (one.inFlight ?? 0), 0);
       return asking(this.#app, {
-        label, name: `${label} ${target}`, title: `${label} ${target}?`, effect: `${confirm} ${many(flying, 'delivery is', 'deliveries are')} under way now.`,
-        words: ['plugins', name, target], call: () => this.#app.api.post(`${this.path}/${name}`), then: () => this.poll.now(),
+        label, name: `${label} ${target}`, title: `${label} ${target}?`,
+        effect: () => `${confirm} ${many(flying(), 'delivery is', 'deliveries are')} under way now.`,
+        words: ['plugins', name, target], call: () => this.#app.api.post(`${this.path}/${name}`), then: () => this.poll.now(), isLarge: true,
       });
     }
     return button({
@@ -104,10 +109,12 @@ export class PluginView {
 
   #queue(queue) {
     const cells = [
-      visible(queue.name), queue.state, healthNode(queue.health), count(queue.lag), `${(queue.ratePerSecond ?? 0).toFixed(1)}/s`, count(queue.inFlight),
+      queue.name, queue.state, healthNode(queue.health),
+      queue.cursor ? h('div', {}, count(queue.cursor.position), queue.cursor.at && h('div', { class: 'muted' }, ago(queue.cursor.at))) : '–',
+      behind(queue.lag, queue.lagSeconds), `${(queue.ratePerSecond ?? 0).toFixed(1)}/s`, count(queue.inFlight),
       count(queue.parked), queue.nextTryAt ? timeText(queue.nextTryAt) : '–', count(queue.deadLetters),
       h('div', { class: 'buttons buttons-start' }, this.#button('pause', queue.name), this.#button('resume', queue.name)),
     ];
-    return rowOf(cells, 2, queue.reason);
+    return this.row(cells, 2, queue.reason);
   }
 }

@@ -1,6 +1,6 @@
 // Replays: part of the log delivered again to a plugin, beside the live one.
 
-import { agoText, asking, count, healthNode, many, rowOf, table, twin } from './parts.js';
+import { agoText, asking, count, healthNode, many, table, twin } from './parts.js';
 import { announce } from '../lib/announcer.js';
 import { check, field, form, require } from '../lib/form.js';
 import { fill, h, keyed } from '../lib/h.js';
@@ -32,14 +32,14 @@ export class Replays {
   #row(one) {
     const percent = Math.floor(one.progress * 100);
     const matched = `${one.isCounted ? '' : 'at least '}${count(one.matched)}`;
-    return rowOf([
+    return this.table.row([
       one.queue ? `${one.plugin}/${one.queue}` : one.plugin, healthNode(levels[one.state], one.state),
       h('div', {}, h('progress', { value: percent, max: '100', 'aria-label': `Replay of ${one.plugin}` }),
         h('div', { class: 'muted' }, `${percent} %, ${count(one.done)} of ${matched} events`)),
       one.from + (one.until ? ` to ${one.until}` : ''), agoText(one.started), count(one.deadLetters),
       one.state === 'running' ? asking(this.app, {
         label: 'Stop', name: `Stop the replay of ${one.plugin}`, title: `Stop the replay of ${one.plugin}?`,
-        effect: `${many(one.done, 'event')} of ${matched} are delivered. It can be resumed on the command line.`,
+        effect: `${many(one.done, 'event')} of ${matched} ${one.done === 1 ? 'is' : 'are'} delivered. It can be resumed on the command line.`,
         words: ['replay', one.plugin, '--resume'], call: () => this.app.api.call('DELETE', `${path}/${one.id}`), then: () => this.poll.now(),
       }) : '',
     ], 1, one.reason);

@@ -8,6 +8,8 @@ const firstWait = 1000;
 const longestWait = 30000;
 /** Events behind the head beyond which the views are read again in place of the events. */
 const tooFarBehind = 2000;
+/** Milliseconds for which views that were just read are not read again: they are behind the log themselves. */
+const freshFor = 30000;
 
 export class Connection {
   #api;
@@ -17,6 +19,7 @@ export class Connection {
   #failures = 0;
   #lostAt;
   #mine = true;
+  #begun = Date.now();
   status = { state: 'connecting' };
 
   /**
@@ -66,7 +69,8 @@ export class Connection {
         this.#on.open();
       },
       onFrame: (frame) => {
-        if (frame.event === 'hello' && (parsed(frame.data)?.behind ?? 0) > tooFarBehind) {
+        const isFresh = Date.now() - this.#begun < freshFor;
+        if (frame.event === 'hello' && (parsed(frame.data)?.behind ?? 0) > tooFarBehind && !isFresh) {
           this.#on.stale();
           return;
         }

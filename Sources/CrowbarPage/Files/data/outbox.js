@@ -1,5 +1,6 @@
 // Messages that the server has not answered yet. Each is repeated with the same bytes and the same eventId until it is
-// answered, so that repeating it never sends it twice. Kept in the browser's storage, in order, by channel.
+// answered, so that repeating it never sends it twice. Kept in the browser's storage, each under a key of its own: two tabs
+// that write in one channel keep what the other one has not sent yet.
 
 import { keysOf, load, save } from '../lib/storage.js';
 import { newEventId } from '../lib/ids.js';
@@ -23,9 +24,11 @@ export class Outbox {
     this.#model = model;
     this.#session = session;
     const prefix = `crowbar.outbox.${session.userId}/`;
-    for (const key of keysOf(storageOf(session), prefix)) {
-      const entries = load(storageOf(session), key) ?? [];
-      if (entries.length) this.#queues.set(key.slice(prefix.length), entries);
+    // Event ids begin with their time.
+    for (const key of keysOf(storageOf(session), prefix).sort()) {
+      const [id] = key.slice(prefix.length).split('/');
+      const entry = load(storageOf(session), key);
+      if (entry?.body) this.#queues.set(id, [...this.of(id), entry]);
     }
     model.on('connection', () => { if (model.connection.state === 'live') this.#wakeAll(); });
     for (const id of this.#queues.keys()) this.#run(id);
@@ -43,16 +46,14 @@ export class Outbox {
     });
     const { reason } = this.of(id).find((one) => one.state === 'waiting') ?? {};
     const entry = { eventId, body, text, kind, replyTo, at: Date.now(), state: 'waiting', reason };
-    this.#queues.set(id, [...this.of(id), entry]);
-    this.#changed(id);
+    this.#replace(id, [...this.of(id), entry]);
     this.#run(id);
   }
 
   /** Removes an entry and gives it, so that its text can be edited and sent as another message. */
   take(id, eventId) {
     const entry = this.of(id).find((one) => one.eventId === eventId);
-    this.#queues.set(id, this.of(id).filter((one) => one !== entry));
-    this.#changed(id);
+    this.#replace(id, this.of(id).filter((one) => one !== entry));
     return entry;
   }
 
@@ -62,8 +63,7 @@ export class Outbox {
     if (!sent.length) return;
     const known = new Set(messages.map((message) => message.eventId));
     if (!sent.some((entry) => known.has(entry.eventId))) return;
-    this.#queues.set(id, this.of(id).filter((entry) => !(entry.state === 'sent' && known.has(entry.eventId))));
-    this.#changed(id);
+    this.#replace(id, this.of(id).filter((entry) => !(entry.state === 'sent' && known.has(entry.eventId))));
   }
 
   stop() {
@@ -118,20 +118,28 @@ export class Outbox {
   }
 
   #setWaiting(id, reason) {
-    this.#queues.set(id, this.of(id).map((one) => (
+    this.#replace(id, this.of(id).map((one) => (
       one.state === 'waiting' || one.state === 'sending' ? { ...one, state: 'waiting', reason } : one)));
-    this.#changed(id);
   }
 
   #set(id, entry, values) {
-    this.#queues.set(id, this.of(id).map((one) => (one.eventId === entry.eventId ? { ...one, ...values } : one)));
-    this.#changed(id);
+    this.#replace(id, this.of(id).map((one) => (one.eventId === entry.eventId ? { ...one, ...values } : one)));
   }
 
-  #changed(id) {
-    const stored = this.of(id).filter((entry) => entry.state !== 'sent')
-      .map((entry) => (entry.state === 'sending' ? { ...entry, state: 'waiting' } : entry));
-    save(storageOf(this.#session), `crowbar.outbox.${this.#session.userId}/${id}`, stored.length ? stored : undefined);
+  /** Replaces the entries of a channel, and stores those that are different. */
+  #replace(id, entries) {
+    const old = new Map(this.of(id).map((entry) => [entry.eventId, entry]));
+    this.#queues.set(id, entries);
+    for (const entry of entries) {
+      if (old.get(entry.eventId) !== entry) this.#store(id, entry.eventId, entry.state === 'sent' ? undefined : entry);
+      old.delete(entry.eventId);
+    }
+    for (const eventId of old.keys()) this.#store(id, eventId, undefined);
     this.#model.changed(`outbox:${id}`);
+  }
+
+  #store(id, eventId, entry) {
+    const stored = entry && { ...entry, state: entry.state === 'sending' ? 'waiting' : entry.state };
+    save(storageOf(this.#session), `crowbar.outbox.${this.#session.userId}/${id}/${eventId}`, stored);
   }
 }

@@ -1,6 +1,7 @@
 // What a screen reader says: one hidden live region for the whole page.
 
 import { plainText } from './markdown.js';
+import { visible } from './visible.js';
 
 const region = () => document.getElementById('announcer');
 const within = 2000;
@@ -13,7 +14,8 @@ let timer;
 export function announce(text) {
   // The same text twice would not be said again.
   const node = region();
-  node.textContent = node.textContent === text ? `${text}\u00A0` : text;
+  const shown = visible(text);
+  node.textContent = node.textContent === shown ? `${shown}\u00A0` : shown;
 }
 
 /** Says a new message: up to three within two seconds as they are, more of them as a number. */

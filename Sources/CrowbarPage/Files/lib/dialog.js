@@ -2,8 +2,9 @@
 
 import { button, h, icon, newId } from './h.js';
 import { icons } from './icons.js';
+import { visible } from './visible.js';
 
-/** Opens a dialog. `content(close)` gives its content. The promise gives what `close` was called with. */
+/** Opens a dialog. Titles may have the names of other people. `content(close)` gives its content. The promise gives what `close` was called with. */
 export function openDialog(title, content, { wide = false } = {}) {
   return new Promise((resolve) => {
     const id = newId();
@@ -22,7 +23,7 @@ export function openDialog(title, content, { wide = false } = {}) {
     },
     h('div', { class: 'dialog-body' },
       h('header', { class: 'dialog-head' },
-        h('h2', { id }, title),
+        h('h2', { id }, visible(title)),
         button({ class: 'icon-button', label: 'Close', onclick: () => dialog.close() }, icon(icons.close))),
       content(close)));
     document.body.append(dialog);
@@ -31,13 +32,13 @@ export function openDialog(title, content, { wide = false } = {}) {
   });
 }
 
-/** Asks before something that cannot be undone. Gives whether to do it. */
-export async function confirmDialog(title, text, action) {
+/** Asks before something is done that cannot be undone, or to many things. Gives whether to do it. */
+export async function confirmDialog(title, text, action, { isDanger = true } = {}) {
   return await openDialog(title, (close) => h('div', { class: 'stack' },
-    h('p', {}, text),
+    h('div', { class: 'dialog-text' }, typeof text === 'string' ? visible(text) : text),
     h('div', { class: 'buttons' },
       button({ class: 'button', autofocus: true, onclick: () => close(false) }, 'Cancel'),
-      button({ class: 'button button-danger', onclick: () => close(true) }, action)))) === true;
+      button({ class: isDanger ? 'button button-danger' : 'button button-main', onclick: () => close(true) }, action)))) === true;
 }
 
 /** Opens a menu at an element or a point. `items` are {label, action, isDanger?}; false ones are left out. */
@@ -60,7 +61,7 @@ export function openMenu(anchor, items, { x, y } = {}) {
         close();
         item.action();
       },
-    }, item.label)));
+    }, h('bdi', {}, visible(item.label)))));
   const nodes = [...menu.children];
   const keys = (event) => {
     const at = nodes.indexOf(document.activeElement);

@@ -1,6 +1,7 @@
 // Forms: labelled fields, one place for what is wrong, and a button that waits.
 
 import { fill, h, newId } from './h.js';
+import { visible } from './visible.js';
 
 /** A labelled field. `hint` is shown below it and belongs to it. Gives {node, input}. */
 export function field(label, props = {}, hint) {
@@ -19,6 +20,14 @@ export function check(label, props = {}) {
   return { node: h('label', { class: 'check' }, input, h('span', {}, label)), input };
 }
 
+/** A labelled list of which one is chosen. `options` are pairs of a value and a label. Gives {node, input}. */
+export function choice(label, options, hint) {
+  const id = newId();
+  const input = h('select', { id, class: 'input', 'aria-describedby': hint ? `${id}-hint` : undefined },
+    options.map(([value, text]) => h('option', { value }, text)));
+  return { node: h('div', { class: 'field' }, h('label', { for: id }, label), input, hint && h('p', { id: `${id}-hint`, class: 'hint' }, hint)), input };
+}
+
 /** A form. `submit()` does the work; what it throws is shown, and the field that it names gets the focus. */
 export function form({ fields, action, submit, extra, danger = false }) {
   const fault = h('p', { class: 'fault', role: 'alert' });
@@ -32,7 +41,7 @@ export function form({ fields, action, submit, extra, danger = false }) {
       try {
         await submit();
       } catch (error) {
-        fill(fault, error.message);
+        fill(fault, visible(error.message));
         (error.input ?? fields[0]?.input)?.focus();
       } finally {
         send.disabled = false;

@@ -41,7 +41,8 @@ const values = new WeakMap();
 
 /**
  * Makes the children of `parent` match `items`, moving and reusing nodes by key.
- * `create(item)` gives a node; it is called again only if `same(old, item)` is false. Focus inside reused nodes stays.
+ * `create(item)` gives a node; it is called again only if `same(old, item)` is false. The focus stays where it is, also in a
+ * node that is made again.
  */
 export function keyed(parent, items, key, create, same = (a, b) => a === b) {
   const wanted = new Set(items.map(key));
@@ -52,12 +53,15 @@ export function keyed(parent, items, key, create, same = (a, b) => a === b) {
     else node.remove();
   }
   let next = parent.firstElementChild;
+  let focus;
   for (const item of items) {
     const name = key(item);
     let node = old.get(name);
     if (!node || !same(values.get(node), item)) {
       const fresh = create(item, node);
       if (node && node !== fresh) {
+        const at = focusable(node).indexOf(document.activeElement);
+        if (at >= 0) focus = focusable(fresh)[at];
         if (node === next) next = node.nextElementSibling;
         node.remove();
       }
@@ -68,7 +72,10 @@ export function keyed(parent, items, key, create, same = (a, b) => a === b) {
     if (node === next) next = node.nextElementSibling;
     else parent.insertBefore(node, next);
   }
+  focus?.focus({ preventScroll: true });
 }
+
+const focusable = (node) => [...node.querySelectorAll('a, button, input, select, textarea, summary')];
 
 /** An icon of 20 × 20 from the data of one path. The button around it has the name. */
 export function icon(path) {
