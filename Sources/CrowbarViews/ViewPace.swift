@@ -1,8 +1,8 @@
 /// Decides when the loop of the views works, so that a log that grows all the time costs few transactions.
 ///
-/// After each run the loop rests, the longer the more events it has just applied. What the log gets meanwhile is applied
-/// together at the end of the rest, except where a reader waits for it. An event after a time without any is applied at
-/// once.
+/// After each run the loop rests, the longer the more events it has just applied. What the log gets meanwhile is
+/// applied together at the end of the rest, except where a reader waits for it. An event after a time without any is
+/// applied at once.
 struct ViewPace: Sendable, Equatable {
     /// The shortest rest, in milliseconds.
     static let minRest = 20

@@ -122,4 +122,26 @@ import Testing
         let outcomes = try await log.append(batch)
         #expect(try outcomes.map { try $0.get().position } == Array(4...53))
     }
+
+    @Test func whatAFailedBatchHadStoredIsNotRemembered() async throws {
+        let folder = try TemporaryFolder()
+        let log = try Self.open(folder)
+        let driver = LogDriver(log, clock: ManualClock())
+        try await driver.settle()
+        try await log.withWriter { db in
+            let pages = try Int.fetchOne(db, sql: "PRAGMA page_count") ?? 0
+            try db.execute(sql: "PRAGMA max_page_count = \(pages)")
+        }
+        let message = #"{"type":"SEND_MESSAGE","channelId":"lost","message":"x"}"#
+        let text = String(repeating: "x", count: 10_000)
+        // The second command finds the channel and its member within the transaction that is undone.
+        let batch =
+            try [driver.submission(#"{"type":"CREATE_CHANNEL","channelId":"lost"}"#), driver.submission(message)]
+            + (0..<50).map { _ in
+                try driver.submission(#"{"type":"SEND_MESSAGE","channelId":"general","message":"\#(text)"}"#)
+            }
+        await #expect(throws: LogError.self) { try await log.append(batch) }
+        let outcome = try await log.append([driver.submission(message)])
+        #expect(throws: CommandError.channelNotFound("lost")) { try outcome[0].get() }
+    }
 }
