@@ -299,6 +299,20 @@ import Testing
         }
     }
 
+    @Test func aCallWaitsForTwoSecondsIfNothingIsSaid() async throws {
+        let clock = ManualClock()
+        let driver = LogDriver(MemoryLog(now: { clock.milliseconds }), clock: clock)
+        try await driver.settle()
+        let event = try #require(try await driver.log.head())
+        for (more, milliseconds) in [("", 2_000), ("&wait=10s", 10_000), ("&wait=0s", 0), ("&wait=250ms", 250)] {
+            let query = try Query("min=\(event.eventId)\(more)"[...])
+            let least = try await ViewParameters(query: query, log: ReadableLog(driver.log)).least()
+            #expect(least?.0 == event.position && least?.1 == .milliseconds(milliseconds), "\(more)")
+        }
+        let none = try await ViewParameters(query: try Query(""), log: ReadableLog(driver.log)).least()
+        #expect(none == nil)
+    }
+
     @Test func aUserSearchesFiveTimesASecond() async throws {
         // A clock that stands still: nothing comes back.
         try await TestServer.run(views: .following, now: { 1_000_000 }) { server in

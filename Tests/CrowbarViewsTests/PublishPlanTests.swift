@@ -171,6 +171,14 @@ import Testing
         #expect(plan.next(now: 2_000)?.kind == .delete)
     }
 
+    /// What docs/publishing.md promises where the configuration does not say otherwise.
+    @Test func theUsualTargetAndTheIntervals() {
+        let target = PublishTarget(.folder("www"))
+        #expect(target.views == [.allChannels, .channel, .messages] && target.every == 1_000)
+        #expect(ViewReader.usualMembers == 500 && ViewReader.usualMessages == 100)
+        #expect(FolderStore("www").verifyInterval == 30_000)
+    }
+
     @Test(
         arguments: [
             ("allchannels.json", PublishedFile.allChannels), ("allmessages.json", .allMessages),

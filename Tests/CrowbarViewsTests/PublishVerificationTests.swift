@@ -58,6 +58,7 @@ import Testing
 
     @Test func objectsThatOthersChangeOrDeleteAreWrittenAgain() async throws {
         let (world, moto) = (try PublishWorld(), try await BucketWorld())
+        #expect(try moto.store(prefix: "live").verifyInterval == 300_000)
         try await world.begin()
         try await world.publishing(try moto.store(prefix: "live"), verifyInterval: 50) {
             try await world.settle()

@@ -101,6 +101,23 @@ struct SearchBoundsTests {
         }
     }
 
+    /// Each message that is looked at takes a tick, and so does the look at the clock before them.
+    @Test func aSearchEndsAfterFortyMilliseconds() async throws {
+        let world = try ViewWorld()
+        try await world.running {
+            try await world.driver.settle()
+            for number in 0..<60 { try await world.driver.store(Self.say("m\(number)", "text", in: "general")) }
+            try await world.settle()
+            let ticks = Ticks()
+            let answer = try await world.reader.search(
+                SearchQuery("zq"), SearchFilter(), limit: 1, for: world.access("ann"), clock: { ticks.now })
+            let more = try JSONObject(parsing: answer.body).string("more").flatMap { SearchPlace($0) }
+            // 20 of 60 are left.
+            let next = try #require(try await world.driver.log.position(of: "e-m20"))
+            #expect(more == .position(next), "\(answer.text)")
+        }
+    }
+
     @Test func withoutTheIndexFewPositionsAreLookedAt() async throws {
         let world = try ViewWorld()
         try await world.running {
