@@ -4,8 +4,10 @@ import JSONBytes
 // What only the plugin itself can tell or do, and the operator asks for.
 extension PluginHost {
     /// The last deliveries of a plugin that runs.
-    /// - Parameter access: What the caller may read: of an event that they may not, nothing is shown of what the
-    ///   receiver answered, which may repeat the text.
+    /// - Parameter access: What the caller asks for. Of an event in a private channel nothing is shown of what the
+    ///   receiver answered, which may repeat the text, unless the caller reads everything: members too have this
+    ///   listing on the screen without asking for that text
+    ///   (docs/decisions/0118-dead-letters-of-private-plugins.md).
     public func deliveries(
         of name: String, queue: String?, for access: Access
     ) async throws(ControlRefusal) -> JSON {
@@ -28,7 +30,7 @@ extension PluginHost {
             let position = try await environment.log.position(of: id)
         else { return true }
         let page = try await environment.log.read(positions: [position])
-        return page.entries.allSatisfy { access.mayRead($0, of: page) }
+        return page.entries.allSatisfy { $0.audience == 0 || access.reader == .all }
     }
 
     private static func covered(_ attempt: JSON) -> JSON {

@@ -123,6 +123,25 @@ import Testing
         #expect(isTime(log.prefix { $0 != " " }), "\(log)")
     }
 
+    @Test func aListHasNoTextOfAPluginThatReadsPrivateChannels() throws {
+        let folder = prepare()
+        folder.write(
+            "plugins.d/vault.toml",
+            "command = [\"../ex.py\"]\nstart = \"beginning\"\nprivate = true\nchannels = [\"general\"]\n")
+        let server = try #require(folder.serve())
+        defer {
+            kill(server.pid, SIGKILL)
+            _ = CommandLineFolder.wait(server.pid)
+        }
+        #expect(folder.crowbar("channel", "add", "general").status == 0)
+        #expect(folder.crowbar("send", "general", "bad 東京").status == 0)
+        func list() -> String { folder.crowbar("dead-letters", "list", "vault").output }
+        #expect(folder.poll { list().split(separator: "\n").count == 2 })
+        #expect(list().contains("(private: see dead-letters show)"))
+        #expect(!list().contains("東京") && !list().contains("no such field"))
+        #expect(folder.crowbar("dead-letters", "show", "vault", "--all").output.contains("東京"))
+    }
+
     @Test func deadLettersOfAllPluginsAreListedWithWhatTheyAreAbout() throws {
         let folder = prepare()
         folder.write("plugins.d/other.toml", "command = [\"../ex.py\"]\nstart = \"beginning\"\n")

@@ -82,7 +82,8 @@ struct DeadLetters: ParsableCommand {
                 rows: {
                     [
                         [
-                            $0["plugin"], $0["queue"], $0["eventId"], $0["position"], $0["channelId"], $0["text"],
+                            $0["plugin"], $0["queue"], $0["eventId"], $0["position"], $0["channelId"],
+                            $0["private"]?.bool == true ? .string("(private: see dead-letters show)") : $0["text"],
                             $0["code"], $0["attempts"], DisplayTime.json($0["first"]), DisplayTime.json($0["last"]),
                             $0["message"].map(Table.cell).map {
                                 .string(TerminalText.cut($0, to: 200, more: "crowbar dead-letters show"))

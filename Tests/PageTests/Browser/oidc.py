@@ -72,7 +72,8 @@ admin_group = "admins"
         # Signed out here, and not yet at the provider.
         page.get_by_role("menuitem", name="Sign out").click()
         link = page.get_by_role("link", name="Sign out of Company account")
-        expect(link).to_have_attribute("href", f"{known['issuer']}/end?client_id=crowbar")
+        expect(link).to_have_attribute("href", re.compile(
+            re.escape(f"{known['issuer']}/end?client_id=crowbar&logout_uri=http%3A%2F%2F127.0.0.1%3A{PORT}%2F")))
         here.axe(page, "signed-out-oidc")
         page.reload()
         expect(page.get_by_role("button", name="Company account")).to_be_visible()

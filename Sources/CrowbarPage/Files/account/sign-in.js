@@ -22,10 +22,14 @@ export function signInScreen(app, reason, isSignedOut) {
     about.anonymousRead && h('p', {}, h('a', { href: '#/' }, 'Read without an account')));
 }
 
-/** Signing out here does not sign out of the provider (OpenID Connect RP-Initiated Logout 1.0). */
+/**
+ * Signing out here does not sign out of the provider (OpenID Connect RP-Initiated Logout 1.0). Cognito needs both parameters; others
+ * ignore what they do not know.
+ */
 function providerSignOut({ endSession, clientId, label }) {
   const url = new URL(endSession);
   url.searchParams.set('client_id', clientId);
+  url.searchParams.set('logout_uri', location.origin + location.pathname);
   const name = label || 'your organisation';
   return h('p', {}, `If you signed in with ${name}, you are still signed in there. `,
     h('a', { href: url.href, rel: 'noreferrer' }, `Sign out of ${name}`));

@@ -84,7 +84,8 @@ export class Composer {
     this.#mode = undefined;
     this.banner.hidden = true;
     if (wasEdit) this.#setText(draftOf(this.#app.session, this.#id));
-    this.focus();
+    // The server may answer when the reader is elsewhere already.
+    if (this.node.contains(document.activeElement)) this.focus();
   }
 
   #setText(text) {

@@ -2,9 +2,10 @@
 
 import { pendingNode } from './pending-row.js';
 import { announce } from '../lib/announcer.js';
-import { button, h } from '../lib/h.js';
+import { button, h, icon } from '../lib/h.js';
 import { field, form, require } from '../lib/form.js';
 import { confirmDialog, openDialog, openMenu } from '../lib/dialog.js';
+import { icons } from '../lib/icons.js';
 import { nameNode, visible } from './names.js';
 import { plainText } from '../lib/markdown.js';
 import { reactionFault } from '../data/rules.js';
@@ -15,6 +16,7 @@ const common = ['👍', '❤️', '😂', '🎉', '😮', '😢', '👀', '✅',
 export function rowActions(app, view) {
   return {
     pendingNode,
+    toolbar: (message) => toolbar(app, view, message),
     menu: (message, anchor, point) => messageMenu(app, view, message, anchor, point),
     react: (message, reaction) => toggleReaction(app, view.id, message, reaction),
     pickReaction: (message) => pickReaction(app, view.id, message),
@@ -23,6 +25,23 @@ export function rowActions(app, view) {
     editPending: (entry) => view.composer?.write(app.outbox.take(view.id, entry.eventId).text),
     dropPending: (entry) => app.outbox.take(view.id, entry.eventId),
   };
+}
+
+/** The buttons of the row under the pointer. The menu has the same for the keyboard. */
+function toolbar(app, view, message) {
+  const actions = rowActions(app, view);
+  const action = (label, path, run) => button({
+    class: 'icon-button', label, tabindex: '-1', onclick: ({ currentTarget }) => {
+      // The buttons go with the pointer; the focus comes back to the row.
+      currentTarget.closest('.row').focus({ preventScroll: true });
+      run(currentTarget);
+    },
+  }, icon(path));
+  return h('div', { class: 'row-actions' },
+    action('Add a reaction', icons.react, () => actions.pickReaction(message)),
+    action('Reply', icons.reply, () => actions.reply(message)),
+    message.userId === app.model.me && action('Edit', icons.edit, () => actions.edit(message)),
+    action('More actions', icons.more, (anchor) => actions.menu(message, anchor)));
 }
 
 function messageMenu(app, view, message, anchor, point) {

@@ -22,6 +22,7 @@ export class MessageList {
   #newFrom;
   #missed = 0;
   #active;
+  #hovered = null;
   #context = {};
   #alike = new Set();
   #lookalikes = () => new Set();
@@ -42,6 +43,8 @@ export class MessageList {
       onscroll: () => this.#scrolled(),
       onfocusin: (event) => this.#activate(event.target.closest('.row')),
       oncontextmenu: (event) => this.#contextMenu(event),
+      // Only one row has buttons: those of 400 rows cost more than all the rest of them.
+      onpointerover: (event) => this.#hover(event.target.closest('.row')), onpointerleave: () => this.#hover(null),
     });
     this.jump = button({ class: 'jump', hidden: true, onclick: () => this.toEnd() });
     this.node = h('div', { class: 'messages-frame' }, this.list, this.jump);
@@ -297,6 +300,14 @@ export class MessageList {
     this.#active = undefined;
     this.#activate(same ?? nodes[nodes.length - 1]);
     if (focused) this.#active?.focus({ preventScroll: true });
+  }
+
+  #hover(row) {
+    if (row === this.#hovered) return;
+    this.#hovered?.querySelector('.row-actions')?.remove();
+    this.#hovered = row;
+    const message = row && this.#on.canWrite() && this.messageOf(row);
+    if (message) row.append(this.#on.actions().toolbar(message));
   }
 
   #menu(row, point) {

@@ -1,13 +1,15 @@
 // One row of the list of messages.
 
-import { button, h, icon } from '../lib/h.js';
+import { h, icon } from '../lib/h.js';
 import { icons } from '../lib/icons.js';
 import { fullText, timeText } from '../lib/time.js';
 import { authorName, nameNode, visible } from './names.js';
 import { plainText } from '../lib/markdown.js';
 import { textNodes } from './text.js';
 
-/** Makes a row. `on` has `menu(message, anchor, point)`, `react`, `reply`, `edit`, `jump`, `editPending`, `dropPending`. */
+const stacked = /\p{M}{3}/u;
+
+/** Makes a row. `on` has `react`, `jump`, `pendingNode`, `editPending` and `dropPending`. */
 export function rowNode(row, { model, on, isAlike, canWrite }) {
   if (row.type === 'day') return h('div', { class: 'divider', role: 'separator' }, h('span', {}, row.text));
   if (row.type === 'new') {
@@ -29,13 +31,12 @@ function messageNode({ message, isGrouped }, { model, on, isAlike, canWrite }) {
   h('div', { class: 'row-author' }, nameNode(message.userId, name, { showId: isAlike(message.userId) })),
   h('div', { class: 'row-body' },
     message.replyTo && quoteNode(message.replyTo, model, on),
-    h('div', { class: 'text', dir: 'auto' }, textNodes(message.text, { mentions: mentionNames(message, model) }),
+    h('div', { class: stacked.test(message.text) ? 'text text-stacked' : 'text', dir: 'auto' }, textNodes(message.text, { mentions: mentionNames(message, model) }),
       message.edited && h('span', { class: 'edited', title: `edited ${fullText(message.edited.timestamp)}` }, ' (edited)')),
     reactionsNode(message, model, on, canWrite)),
   h('time', {
     class: 'row-time', datetime: new Date(message.timestamp).toISOString(), title: fullText(message.timestamp),
-  }, timeText(message.timestamp)),
-  canWrite && actionsNode(message, isMe, on));
+  }, timeText(message.timestamp)));
 }
 
 function mentionNames(message, model) {
@@ -65,15 +66,4 @@ function reactionsNode(message, model, on, canWrite) {
       'aria-label': `${visible(entry.reaction)}, ${entry.count}: ${who}`, onclick: () => on.react(message, entry.reaction),
     }, h('bdi', { class: 'reaction-sign' }, visible(entry.reaction)), h('span', {}, ` ${entry.count}`));
   }));
-}
-
-function actionsNode(message, isMe, on) {
-  const action = (label, path, run) => button({
-    class: 'icon-button', label, tabindex: '-1', onclick: (event) => run(event.currentTarget),
-  }, icon(path));
-  return h('div', { class: 'row-actions' },
-    action('Add a reaction', icons.react, (anchor) => on.pickReaction(message, anchor)),
-    action('Reply', icons.reply, () => on.reply(message)),
-    isMe && action('Edit', icons.edit, () => on.edit(message)),
-    action('More actions', icons.more, (anchor) => on.menu(message, anchor)));
 }

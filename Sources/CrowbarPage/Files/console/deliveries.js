@@ -35,7 +35,7 @@ export class Deliveries {
       h('span', { class: one.delivered ? 'health health-ok' : 'health health-down' }, one.delivered ? '● delivered' : '■ failed'),
       ` ${visible(String(one.outcome))} · ${one.endpoint} · ${visible(one.url ?? '')} · ${one.ms} ms`,
       h('span', { class: 'muted' }, ` · attempt ${one.attempt}, ${agoText(one.at)}`),
-      (one.reason || one.answer) && h('span', { class: 'reason' }, visible(one.reason ?? one.answer))));
+      h('span', { class: 'reason' }, one.private ? 'Private: the answer is not shown here.' : visible(one.reason ?? one.answer ?? ''))));
   }
 
   async #test(endpoint) {
