@@ -28,7 +28,6 @@ final class APIResponder: Sendable {
     private let openID: OpenIDRoute?
     private let accounts: AccountRoutes?
     private let log: SparseLog
-    private let audit: AuditWriter?
 
     /// - Parameter broadcaster: What event streams follow.
     init(
@@ -44,10 +43,8 @@ final class APIResponder: Sendable {
         page = door.isCommandLine ? nil : PageRoute.shared
         let recheck = rules.times.recheck
         authenticator = Authenticator(configuration, door: door, recheck: recheck, log: log)
-        let (now, logger) = (configuration.now, configuration.logger)
-        audit = configuration.audit.map { AuditWriter(log: $0, door: door, now: now, logger: logger) }
         readers = ReaderAuthenticator(
-            authenticator: authenticator, door: door, isAnonymousAllowed: configuration.anonymousRead, audit: audit,
+            authenticator: authenticator, door: door, isAnonymousAllowed: configuration.anonymousRead,
             logger: configuration.logger)
         limiter = RateLimiter(rates: configuration.rates, now: configuration.now)
         rights = ReadAccess(configuration.log)
@@ -147,11 +144,9 @@ final class APIResponder: Sendable {
             // Before the reader: a refused call must not be in the audit log.
             try query.refuseUnknown(knowing: EventsRoute.parameters)
             let reader = try await readers.reader(request.headers, query, path: path, address: address)
-            return try await readers.noting(reader) {
-                try limiter.admit(.events, reader, address: address)
-                return try await events.respond(
-                    query, reader, try await rights.access(for: reader.reader), on: channel)
-            }
+            try limiter.admit(.events, reader, address: address)
+            return try await events.respond(
+                query, reader, try await rights.access(for: reader.reader), on: channel)
         case "/api/events/stream":
             try Self.expect(.get, request, path)
             return try await stream.respond(request, try query(), path: path, on: channel, address: address)
@@ -227,16 +222,31 @@ final class APIResponder: Sendable {
             return try await rights.access(for: reader.reader)
         }
         let user = credential.principal.userId
-        let readsAll = !door.isCommandLine && (try? parameters.get())?[ReaderAuthenticator.all] == "true"
         // Listings of plugins are polled; everything else that an admin does is noted.
-        let isNoted = request.method != .get || readsAll || isAboutAccounts && !door.isCommandLine
-        guard isNoted, let audit else {
+        let isNoted = request.method != .get || isAboutAccounts && !door.isCommandLine
+        guard isNoted, let audit = configuration.audit else {
             return try await admin.respond(request, path, query, user: user, access)
         }
-        let call = AuditedCall(request.method, path, body: body.bytes, readsAll: readsAll)
-        let line = try await audit.begin(call, user: user, address: address())
-        return try await audit.noting(line) {
+        let call = AuditedCall(request.method, path, body: body.bytes)
+        let line = try await begin(audit, call, user: user, address: address())
+        return try await AuditedCall.noting(line, in: audit, logger: configuration.logger) {
             try await admin.respond(request, path, query, user: user, access)
+        }
+    }
+
+    private func begin(
+        _ audit: any AuditLog, _ call: AuditedCall, user: String, address: String
+    ) async throws -> Int64 {
+        do {
+            return try await audit.begin(
+                AuditLine(
+                    time: configuration.now(), userId: door.isCommandLine ? AuditLine.commandLine : user,
+                    address: door.isCommandLine ? "local" : address, action: call.action, target: call.target))
+        } catch let failure as ActionFailure {
+            throw failure
+        } catch {
+            configuration.logger.error("the audit log cannot be written", metadata: ["error": "\(error)"])
+            throw APIFailure(.unavailable, "the audit log cannot be written, so nothing was done; see the server's log")
         }
     }
 

@@ -1,6 +1,5 @@
 import CrowbarCore
 import HTTPTypes
-import HummingbirdCore
 import Logging
 
 /// A caller that reads, for as long as the answer goes on.
@@ -11,8 +10,6 @@ struct AuthenticatedReader: Sendable {
     fileprivate(set) var credential: Credential?
     /// Whether an admin asked for everything, which only an admin may go on to read.
     fileprivate let asksForAll: Bool
-    /// The line of the audit log, where an admin asked for everything.
-    fileprivate var auditLine: Int64?
 
     /// A caller without a token.
     static let anonymous = AuthenticatedReader(reader: .anonymous, credential: nil, asksForAll: false)
@@ -28,14 +25,11 @@ struct ReaderAuthenticator: Sendable {
     let door: Door
     /// Whether events may be read without a token.
     let isAnonymousAllowed: Bool
-    /// Where calls that read everything are noted; nil on a server without accounts.
-    let audit: AuditWriter?
     let logger: Logger
 
-    /// Who reads. A call that reads everything is in the audit log before this returns; the rest of it is to be done by
-    /// ``noting(_:_:)``.
+    /// Who reads.
     /// - Parameter isPublic: Whether what is read is something that may be read without a token at all.
-    /// - Throws: ``APIFailure`` where the caller may not, or if the audit log cannot be written.
+    /// - Throws: ``APIFailure`` where the caller may not.
     func reader(
         _ headers: HTTPFields, _ query: Query, path: Substring, isPublic: Bool = true, address: () -> String
     ) async throws -> AuthenticatedReader {
@@ -44,23 +38,10 @@ struct ReaderAuthenticator: Sendable {
             return AuthenticatedReader(reader: .anonymous, credential: nil, asksForAll: false)
         }
         let credential = try await authenticator.credential(headers, address: address)
-        var reader = try reader(credential, asksForAll: asksForAll, path: path)
-        if reader.asksForAll, let audit {
-            reader.auditLine = try await audit.begin(
-                AuditedCall(readingAll: path, channel: query["channel"]), user: credential.principal.userId,
-                address: address())
-        }
-        return reader
+        return try reader(credential, asksForAll: asksForAll, path: path)
     }
 
-    /// Answers a reader, and notes how a call that reads everything ended.
-    func noting(_ reader: AuthenticatedReader, _ call: () async throws -> Response) async throws -> Response {
-        guard let audit, let line = reader.auditLine else { return try await call() }
-        return try await audit.noting(line, call)
-    }
-
-    /// Who reads in a call that an admin may make, which the caller of this notes in the audit log: without the scope
-    /// `read` only what everybody may.
+    /// Who reads in a call that an admin may make: without the scope `read` only what everybody may.
     /// - Throws: ``APIFailure`` where the caller may not.
     func reader(_ credential: Credential, _ query: Query, path: Substring) throws(APIFailure) -> AuthenticatedReader {
         let asksForAll = try Self.asksForAll(query)

@@ -36,15 +36,8 @@ final class ViewsRoute: Sendable {
         try APIResponder.expect(.get, request, path)
         // Before the reader: a refused call must not be in the audit log.
         try query.refuseUnknown(knowing: view.parameters)
-        let reader = try await readers.reader(
+        var reader = try await readers.reader(
             request.headers, query, path: path, isPublic: view.isPublic, address: address)
-        return try await readers.noting(reader) { try await answer(request, view, query, reader, address) }
-    }
-
-    private func answer(
-        _ request: Request, _ view: ViewPath, _ query: Query, _ reader: AuthenticatedReader, _ address: () -> String
-    ) async throws -> Response {
-        var reader = reader
         try limiter.admit(.view, reader, address: address)
         let parameters = ViewParameters(query: query, log: log)
         // What is wrong with the question is said before anything is waited for or looked up.

@@ -41,15 +41,6 @@ final class EventStreamRoute: Sendable {
         }
         let reader = try await shared.readers.reader(
             request.headers, query, path: path, isPublic: !isMine, address: address)
-        return try await shared.readers.noting(reader) {
-            try await open(request, query, reader, isMine: isMine, on: channel, address: address)
-        }
-    }
-
-    private func open(
-        _ request: Request, _ query: Query, _ reader: AuthenticatedReader, isMine: Bool, on channel: any Channel,
-        address: () -> String
-    ) async throws -> Response {
         try limiter.admit(.events, reader, address: address)
         let filter = try EventFilter(query)
         let (access, own) = try await access(of: reader, isMine: isMine)
