@@ -91,6 +91,9 @@ public struct AccountToken: Sendable, Equatable {
     public var lastUsed: Int64?
     /// From where it was last used.
     public var address: String?
+    /// The network that a new session counts as signed in from: what limits count by. It is remembered with the account
+    /// and not with the token, so a token that was read from a store has none.
+    public var network: String?
 
     /// What a person names it by: the first 16 hexadecimal digits of its hash.
     public var id: String { Self.id(ofHash: hash) }
@@ -106,10 +109,11 @@ public struct AccountToken: Sendable, Equatable {
     public init(
         hash: [UInt8], userId: String, kind: Kind = .token, name: String? = nil, scopes: Principal.Scopes,
         expires: Int64? = nil, idle: Int64? = nil, created: Int64, isRevoked: Bool = false, lastUsed: Int64? = nil,
-        address: String? = nil
+        address: String? = nil, network: String? = nil
     ) {
         self.hash = hash
         self.userId = userId
+        self.network = network
         self.kind = kind
         self.name = name
         self.scopes = scopes
@@ -125,13 +129,15 @@ public struct AccountToken: Sendable, Equatable {
     /// - Parameters:
     ///   - lifetime: Another time at which it ends whether it is used or not, in milliseconds.
     ///   - address: From where the user signed in.
+    ///   - network: What limits count the address by; nil: the address.
     public static func session(
-        hash: [UInt8], userId: String, scopes: Principal.Scopes, lifetime: Int64? = nil, address: String?, now: Int64
+        hash: [UInt8], userId: String, scopes: Principal.Scopes, lifetime: Int64? = nil, address: String?,
+        network: String? = nil, now: Int64
     ) -> AccountToken {
         let lifetime = min(lifetime ?? Limit.sessionLifetime, Limit.sessionLifetime)
         return AccountToken(
             hash: hash, userId: userId, kind: .session, scopes: scopes, expires: now + lifetime,
-            idle: Limit.sessionIdle, created: now, lastUsed: now, address: address)
+            idle: Limit.sessionIdle, created: now, lastUsed: now, address: address, network: network ?? address)
     }
 
     /// When it ends unless it is used before, Unix milliseconds; nil: never.

@@ -16,6 +16,8 @@ public enum AccountFailure: Error, Sendable, Equatable, CustomStringConvertible 
     case tokenExists
     /// The password was changed, or the session ended, after they were verified.
     case passwordChanged
+    /// The session that asks, or all sessions of the account, ended after the credentials were verified.
+    case sessionEnded
     /// There is a hook of that name.
     case hookExists(String)
     /// Without that account there would be no enabled admin.
@@ -49,6 +51,7 @@ public enum AccountFailure: Error, Sendable, Equatable, CustomStringConvertible 
         case .accountPending(let name): "the registration of '\(name)' has not ended; try again"
         case .tokenExists: "that token is stored already"
         case .passwordChanged: "the password was changed, or the session ended, a moment ago; sign in again"
+        case .sessionEnded: "the sessions of this account were ended a moment ago; sign in again"
         case .hookExists(let name): "there is a hook '\(name)' already; 'crowbar hooks revoke \(name)' ends it"
         case .lastAdmin(let name):
             "'\(name)' is the last enabled admin; make another user an admin first: 'crowbar user role USER admin'"

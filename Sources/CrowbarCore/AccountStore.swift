@@ -39,18 +39,24 @@ public protocol AccountStore: Sendable {
 
     // Signing in
 
+    /// How many times all sessions of an account were ended. A sign-in asks before it verifies anything.
+    func signOutMark() async throws -> SignOutMark
+
     /// Starts a session.
-    /// - Throws: `noAccount`, `accountPending`, `accountDisabled`, `tokenExists`.
-    func start(_ session: AccountToken) async throws
+    /// - Parameter mark: The mark of before the credentials were verified. If all sessions of the account were ended
+    ///   since, none starts. Nil where the session starts in the same step as its account.
+    /// - Throws: `noAccount`, `accountPending`, `accountDisabled`, `sessionEnded`, `tokenExists`.
+    func start(_ session: AccountToken, since mark: SignOutMark?) async throws
 
     /// Starts a session of a user whose password was verified, if the password is still the same.
     /// - Parameter passwordHash: The hash that was compared.
-    /// - Throws: As ``start(_:)``; `passwordChanged`.
-    func start(_ session: AccountToken, ifPasswordHashIs passwordHash: String) async throws
+    /// - Throws: As ``start(_:since:)``; `passwordChanged`.
+    func start(_ session: AccountToken, ifPasswordHashIs passwordHash: String, since mark: SignOutMark?) async throws
 
     /// Stores a machine token.
-    /// - Throws: As ``start(_:)``.
-    func add(_ token: AccountToken) async throws
+    /// - Parameter session: The hash of the session that asks, which must not have ended; nil where an operator does.
+    /// - Throws: As ``start(_:since:)``.
+    func add(_ token: AccountToken, by session: [UInt8]?) async throws
 
     /// The sessions and machine tokens of a user that are valid, oldest first.
     func validTokens(of userId: String, now: Int64) async throws -> [AccountToken]
@@ -65,8 +71,9 @@ public protocol AccountStore: Sendable {
     /// - Returns: How many ended.
     func endSessions(of userId: String, except hash: [UInt8]?) async throws -> Int
 
-    /// Whether a user signed in from an address since a time.
-    func hasSignedIn(_ userId: String, from address: String, since: Int64) async throws -> Bool
+    /// Whether a user signed in from a network since a time.
+    /// - Parameter network: An address, or what counts as one (``AccountToken/network``).
+    func hasSignedIn(_ userId: String, from network: String, since: Int64) async throws -> Bool
 
     /// Stores the hash of a new password, ends all sessions but one, and voids reset links.
     /// - Parameters:
@@ -94,6 +101,9 @@ public protocol AccountStore: Sendable {
     /// Stores an invite.
     func add(_ invite: AccountInvite) async throws
 
+    /// Whether an invite can make another account.
+    func isUsable(inviteHash: [UInt8], now: Int64) async throws -> Bool
+
     /// All invites that are not over, oldest first.
     func invites(now: Int64) async throws -> [AccountInvite]
 
@@ -115,6 +125,14 @@ public protocol AccountStore: Sendable {
 
     /// Removes what is over: sessions, links, invites, and addresses of sign-ins of more than 30 days ago.
     func removeExpired(now: Int64) async throws
+}
+
+extension AccountStore {
+    /// Starts a session, whatever was ended before.
+    public func start(_ session: AccountToken) async throws { try await start(session, since: nil) }
+
+    /// Stores a machine token that no session asked for.
+    public func add(_ token: AccountToken) async throws { try await add(token, by: nil) }
 }
 
 /// What lets an account be registered.

@@ -1,22 +1,29 @@
-/// One call of an admin or of the command line.
+/// A line of the audit log: a call of an admin or of the command line, an admin's look at everything, a role that the
+/// OpenID provider's groups changed, or sign-ins over the limit.
 public struct AuditLine: Sendable, Equatable {
     /// Its number, which only grows.
     public var id: Int64
     /// Unix milliseconds.
     public var time: Int64
-    /// Who called: a user id, or ``commandLine``.
+    /// Who called: a user id, ``commandLine``, ``provider`` or ``nobody``.
     public var userId: String
-    /// From where: an address, or `local`.
+    /// From where: an address, or ``local``.
     public var address: String
-    /// The method and the path's template, with what the call changes.
+    /// The method and the path's template with what the call changes, or words.
     public var action: String
-    /// What it is about: a user, a token, an invite, a hook, a plugin; nil for all.
+    /// What it is about: a user, a token, an invite, a hook, a plugin, a path; nil for all.
     public var target: String?
     /// `ok`, the code of a refusal, or `started` for a call whose end was not noted.
     public var result: String
 
     /// The user id of calls by the command line.
     public static let commandLine = "cli"
+    /// The user id of what the OpenID provider's groups decide.
+    public static let provider = "oidc"
+    /// The user id of callers who have not signed in.
+    public static let nobody = "-"
+    /// The address of what is done on this machine.
+    public static let local = "local"
     /// The result of a call that succeeded.
     public static let ok = "ok"
     /// The result of a call that is under way, or whose server stopped before its end.
@@ -37,9 +44,9 @@ public struct AuditLine: Sendable, Equatable {
     }
 }
 
-/// Where admins' calls are noted: before they are done, and again with their result.
+/// The audit log. Admins' calls are noted before they are done, and again with their result.
 public protocol AuditLog: Sendable {
-    /// Notes that a call starts.
+    /// Notes that a call starts, or what has happened.
     /// - Returns: The line's number.
     /// - Throws: What the store throws; the call must then not be done.
     func begin(_ line: AuditLine) async throws -> Int64

@@ -85,6 +85,8 @@ public struct APIConfiguration: Sendable {
         public static let sessionViews = CallRate(perSecond: 50, burst: 200)
         /// Calls for events, and starts of event streams, of a signed-in user.
         public static let sessionEvents = CallRate(perSecond: 50, burst: 200)
+        /// Calls of a user, or of a machine token, about the own account: `/api/me`, tokens, password, sign-out.
+        public static let accountCalls = CallRate(perSecond: 20, burst: 100)
         /// Reads of events and views from an address without a token. The burst lets ``streamsOfAddress`` streams come
         /// back at once.
         public static let addressReads = CallRate(perSecond: 20, burst: 100)

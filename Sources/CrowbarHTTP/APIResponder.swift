@@ -20,6 +20,7 @@ final class APIResponder: Sendable {
     private let reads: ReadRoute?
     private let page: PageRoute?
     private let readers: ReaderAuthenticator
+    private let audit: AuditWriter?
     private let limiter: RateLimiter
     private let rights: ReadAccess
     private let bodies: BodyReader
@@ -42,10 +43,14 @@ final class APIResponder: Sendable {
         bodies = BodyReader()
         page = door.isCommandLine ? nil : PageRoute.shared
         let recheck = rules.times.recheck
+        let audit = configuration.audit.map { [configuration] in
+            AuditWriter(log: $0, logger: configuration.logger, now: configuration.now)
+        }
+        self.audit = audit
         authenticator = Authenticator(configuration, door: door, recheck: recheck, log: log)
         readers = ReaderAuthenticator(
             authenticator: authenticator, door: door, isAnonymousAllowed: configuration.anonymousRead,
-            logger: configuration.logger)
+            logger: configuration.logger, audit: audit)
         limiter = RateLimiter(rates: configuration.rates, now: configuration.now)
         rights = ReadAccess(configuration.log)
         let readable = ReadableLog(configuration.log)
@@ -141,10 +146,10 @@ final class APIResponder: Sendable {
         case "/api/events":
             try Self.expect(.get, request, path)
             let query = try query()
-            // Before the reader: a refused call must not be in the audit log.
             try query.refuseUnknown(knowing: EventsRoute.parameters)
-            let reader = try await readers.reader(request.headers, query, path: path, address: address)
+            let reader = try await readers.reader(request.headers, query, address: address)
             try limiter.admit(.events, reader, address: address)
+            try await readers.note(reader, path, address: address)
             return try await events.respond(
                 query, reader, try await rights.access(for: reader.reader), on: channel)
         case "/api/events/stream":
@@ -215,38 +220,24 @@ final class APIResponder: Sendable {
         try authorize()
         // Whatever changes accounts, tokens of before are looked up again.
         defer { if isAboutAccounts, request.method != .get { authenticator.forgetAll() } }
-        let (caller, pathText) = (credential, String(path))
+        let (caller, pathText, from) = (credential, String(path), address())
         let parameters = Result { try query() }
         let access: @Sendable () async throws -> Access = { [readers, rights] in
-            let reader = try readers.reader(caller, try parameters.get(), path: pathText[...])
+            let reader = try readers.reader(caller, try parameters.get())
+            try await readers.note(reader, pathText[...]) { from }
             return try await rights.access(for: reader.reader)
         }
         let user = credential.principal.userId
-        // Listings of plugins are polled; everything else that an admin does is noted.
-        let isNoted = request.method != .get || isAboutAccounts && !door.isCommandLine
-        guard isNoted, let audit = configuration.audit else {
+        // What only lists is not noted, but for a look at everything, which `access` notes.
+        guard request.method != .get, let audit else {
             return try await admin.respond(request, path, query, user: user, access)
         }
         let call = AuditedCall(request.method, path, body: body.bytes)
-        let line = try await begin(audit, call, user: user, address: address())
-        return try await AuditedCall.noting(line, in: audit, logger: configuration.logger) {
+        let line = try await audit.begin(
+            user: door.isCommandLine ? AuditLine.commandLine : user,
+            address: door.isCommandLine ? AuditLine.local : from, action: call.action, target: call.target)
+        return try await AuditedCall.noting(line, in: audit.log, logger: configuration.logger) {
             try await admin.respond(request, path, query, user: user, access)
-        }
-    }
-
-    private func begin(
-        _ audit: any AuditLog, _ call: AuditedCall, user: String, address: String
-    ) async throws -> Int64 {
-        do {
-            return try await audit.begin(
-                AuditLine(
-                    time: configuration.now(), userId: door.isCommandLine ? AuditLine.commandLine : user,
-                    address: door.isCommandLine ? "local" : address, action: call.action, target: call.target))
-        } catch let failure as ActionFailure {
-            throw failure
-        } catch {
-            configuration.logger.error("the audit log cannot be written", metadata: ["error": "\(error)"])
-            throw APIFailure(.unavailable, "the audit log cannot be written, so nothing was done; see the server's log")
         }
     }
 

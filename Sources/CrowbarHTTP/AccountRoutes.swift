@@ -73,7 +73,7 @@ struct AccountRoutes: Sendable {
         json.member("version", CrowbarVersion.current)
         json.member("api", 1)
         json.member("setup", needsSetup)
-        json.member("registration", accounts.policy.registration.rawValue)
+        json.member("registration", accounts.policy.offeredRegistration.rawValue)
         json.member("passwords", accounts.policy.passwords)
         json.member("anonymousRead", isAnonymousAllowed)
         if let provider {
@@ -157,11 +157,11 @@ struct AccountRoutes: Sendable {
         var (credential, _) = try await session(request, caller)
         let body = try await fields(request, ["name", "scopes", "expires"], caller)
         try await authenticator.verify(&credential)
-        _ = try await refresh(&credential)
+        let hash = try await refresh(&credential)
         let lifetime = try body.lifetime("expires", within: Self.tokenLifetimes)
         let token = try await accounts.makeToken(
             of: credential.principal.userId, name: try body.text("name"), scopes: try body.scopes("scopes"),
-            lifetime: lifetime.map { $0 * 1_000 }, within: credential.principal.scopes)
+            lifetime: lifetime.map { $0 * 1_000 }, by: hash, within: credential.principal.scopes)
         var json = JSONWriter()
         json.beginObject()
         json.member("id", token.stored.id)
@@ -182,7 +182,7 @@ struct AccountRoutes: Sendable {
     // MARK: With any token
 
     private func me(_ request: Request, _ caller: LocalAccounts.Caller) async throws -> Response {
-        let credential = try await authenticator.credential(request.headers) { caller.address }
+        let credential = try await credential(request, caller)
         let principal = credential.principal
         let (account, name) = try await accounts.profile(of: principal.userId)
         var json = JSONWriter()
@@ -200,12 +200,19 @@ struct AccountRoutes: Sendable {
 
     // MARK: Parts
 
+    /// Who calls, within the rate for such calls.
+    private func credential(_ request: Request, _ caller: LocalAccounts.Caller) async throws -> Credential {
+        let credential = try await authenticator.credential(request.headers) { caller.address }
+        try limiter.admit(.account, credential)
+        return credential
+    }
+
     /// The session behind a request.
-    /// - Throws: ``APIFailure``: `unauthorized`, or `forbidden` for a machine token.
+    /// - Throws: ``APIFailure``: `unauthorized`, `rate_limited`, or `forbidden` for a machine token.
     private func session(
         _ request: Request, _ caller: LocalAccounts.Caller
     ) async throws -> (credential: Credential, hash: [UInt8]) {
-        let credential = try await authenticator.credential(request.headers) { caller.address }
+        let credential = try await credential(request, caller)
         return (credential, try credential.requireSession())
     }
 

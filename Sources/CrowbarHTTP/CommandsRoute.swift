@@ -173,6 +173,15 @@ struct CommandsRoute: Sendable {
         return request
     }
 
+    /// Why a person cannot be shown by the name that a command gives; nil if it gives none, or a good one. What bridges
+    /// bring is as it is elsewhere, and is cleaned where it is shown.
+    private static func problem(ofName body: Command.Body) -> String? {
+        switch body {
+        case .registerUser(let name), .renameUser(let name): DisplayName.problem(name)
+        default: nil
+        }
+    }
+
     /// A command's request to ingest: who acts, and whether they may.
     static func request(
         _ bytes: [UInt8], _ principal: Principal, _ door: Door
@@ -190,6 +199,9 @@ struct CommandsRoute: Sendable {
             throw CommandError(
                 .invalidCommand, "ids that start with '\(UserIdRule.oidcPrefix)' belong to the OpenID provider's users",
                 field: "userId")
+        }
+        if !door.isCommandLine, let problem = Self.problem(ofName: command.body) {
+            throw CommandError(.invalidCommand, problem, field: "name")
         }
         guard actor == principal.userId || principal.isAdmin else {
             throw CommandError(

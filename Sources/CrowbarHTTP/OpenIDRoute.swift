@@ -1,6 +1,7 @@
 import CrowbarCore
 import HTTPTypes
 import HummingbirdCore
+import Identity
 import JSONBytes
 import OpenID
 import Synchronization
@@ -46,7 +47,7 @@ final class OpenIDRoute: Sendable {
             throw APIFailure(.rateLimited, "too many sign-ins from \(address); try again in a second")
         }
         do throws(CommandError) {
-            return Self.response(try await service.signIn(exchange, address: address))
+            return Self.response(try await service.signIn(exchange, from: .init(address: address, limitKey: key)))
         } catch {
             throw APIFailure(error)
         }

@@ -26,45 +26,52 @@ struct ReaderAuthenticator: Sendable {
     /// Whether events may be read without a token.
     let isAnonymousAllowed: Bool
     let logger: Logger
+    /// Where admins who read everything are noted; nil where that is not kept.
+    let audit: AuditWriter?
 
     /// Who reads.
     /// - Parameter isPublic: Whether what is read is something that may be read without a token at all.
     /// - Throws: ``APIFailure`` where the caller may not.
     func reader(
-        _ headers: HTTPFields, _ query: Query, path: Substring, isPublic: Bool = true, address: () -> String
+        _ headers: HTTPFields, _ query: Query, isPublic: Bool = true, address: () -> String
     ) async throws -> AuthenticatedReader {
         let asksForAll = try Self.asksForAll(query)
         if isPublic, isAnonymousAllowed, headers[.authorization] == nil, !asksForAll {
             return AuthenticatedReader(reader: .anonymous, credential: nil, asksForAll: false)
         }
         let credential = try await authenticator.credential(headers, address: address)
-        return try reader(credential, asksForAll: asksForAll, path: path)
+        return try reader(credential, asksForAll: asksForAll)
     }
 
     /// Who reads in a call that an admin may make: without the scope `read` only what everybody may.
     /// - Throws: ``APIFailure`` where the caller may not.
-    func reader(_ credential: Credential, _ query: Query, path: Substring) throws(APIFailure) -> AuthenticatedReader {
+    func reader(_ credential: Credential, _ query: Query) throws(APIFailure) -> AuthenticatedReader {
         let asksForAll = try Self.asksForAll(query)
         if !asksForAll, !door.isCommandLine, !credential.principal.scopes.contains(.read) {
             return AuthenticatedReader(reader: .anonymous, credential: credential, asksForAll: false)
         }
-        return try reader(credential, asksForAll: asksForAll, path: path)
+        return try reader(credential, asksForAll: asksForAll)
     }
 
-    private func reader(
-        _ credential: Credential, asksForAll: Bool, path: Substring
-    ) throws(APIFailure) -> AuthenticatedReader {
+    private func reader(_ credential: Credential, asksForAll: Bool) throws(APIFailure) -> AuthenticatedReader {
         try Self.authorize(credential, asksForAll: asksForAll)
         let user = credential.principal.userId
         // Who can read the socket can read the log's file.
         if door.isCommandLine { return AuthenticatedReader(reader: .all, credential: credential, asksForAll: false) }
-        if asksForAll {
-            logger.notice(
-                "audit: an admin reads all channels, private ones too",
-                metadata: ["user": "\(user)", "path": "\(path.prefix(256))"])
-        }
         return AuthenticatedReader(
             reader: asksForAll ? .all : .user(user), credential: credential, asksForAll: asksForAll)
+    }
+
+    /// Notes that an admin reads everything, before that is read. For calls that are within their rate: each costs a
+    /// write.
+    /// - Throws: ``APIFailure`` where it cannot be noted.
+    func note(_ reader: AuthenticatedReader, _ path: Substring, address: () -> String) async throws {
+        guard reader.asksForAll, let credential = reader.credential else { return }
+        let (user, path) = (credential.principal.userId, String(path.prefix(256)))
+        logger.notice(
+            "audit: an admin reads all channels, private ones too", metadata: ["user": "\(user)", "path": "\(path)"])
+        _ = try await audit?.begin(
+            user: user, address: address(), action: "read all=true", target: path, result: AuditLine.ok)
     }
 
     private static func asksForAll(_ query: Query) throws(APIFailure) -> Bool {

@@ -34,11 +34,11 @@ final class ViewsRoute: Sendable {
         _ request: Request, _ path: Substring, _ view: ViewPath, _ query: Query, address: () -> String
     ) async throws -> Response {
         try APIResponder.expect(.get, request, path)
-        // Before the reader: a refused call must not be in the audit log.
         try query.refuseUnknown(knowing: view.parameters)
         var reader = try await readers.reader(
-            request.headers, query, path: path, isPublic: view.isPublic, address: address)
+            request.headers, query, isPublic: view.isPublic, address: address)
         try limiter.admit(.view, reader, address: address)
+        try await readers.note(reader, path, address: address)
         let parameters = ViewParameters(query: query, log: log)
         // What is wrong with the question is said before anything is waited for or looked up.
         let question = try await parameters.question(view)

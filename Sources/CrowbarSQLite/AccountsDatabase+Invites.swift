@@ -20,6 +20,17 @@ extension AccountsDatabase {
         }
     }
 
+    public func isUsable(inviteHash hash: [UInt8], now: Int64) async throws -> Bool {
+        try await fetch { db in
+            let rows = try RawStatement(
+                cached: "SELECT 1 FROM invites WHERE hash = ? AND used < uses AND expires > ?", db)
+            defer { rows.reset() }
+            rows.bind(1, blob: hash)
+            rows.bind(2, now)
+            return try rows.step()
+        }
+    }
+
     public func invites(now: Int64) async throws -> [AccountInvite] {
         try await fetch { db in
             let rows = try RawStatement(
@@ -77,12 +88,12 @@ extension AccountsDatabase {
 
     public func reset(linkHash: [UInt8], passwordHash: String, session: AccountToken, now: Int64) async throws {
         let userId = session.userId
-        try await transact { db in
+        try await transact { [self] db in
             guard try Self.link(db, linkHash, now)?.userId == userId else { throw Failure.linkInvalid }
             try Self.requireUsable(db, userId)
             try Self.remove(db, linkHash: linkHash)
             try Self.setPassword(db, passwordHash, of: userId)
-            _ = try Self.endSessions(db, of: userId, except: nil)
+            _ = try endSessions(db, of: userId, except: nil)
             try Self.start(db, session)
         }
     }

@@ -1,29 +1,46 @@
 import CrowbarCore
 import GRDB
+import Synchronization
 
 // Sessions, machine tokens and passwords.
 extension AccountsDatabase: AccountStore {
-    /// Addresses from which a user signed in that are remembered.
+    /// Networks from which a user signed in that are remembered.
     private static let addresses: Int64 = 32
     /// Revoked machine tokens of a user that are remembered.
     private static let revokedTokens: Int64 = 100
-    /// How long addresses are remembered, in milliseconds.
+    /// How long they are remembered, in milliseconds.
     private static let addressMilliseconds: Int64 = 30 * 86_400_000
 
-    public func start(_ session: AccountToken) async throws { try await transact { try Self.start($0, session) } }
+    public func signOutMark() async throws -> SignOutMark { signOuts.withLock { $0.mark } }
 
-    public func start(_ session: AccountToken, ifPasswordHashIs passwordHash: String) async throws {
-        try await transact { db in
-            guard try Self.account(db, session.userId)?.passwordHash == passwordHash else {
-                throw Failure.passwordChanged
-            }
+    public func start(_ session: AccountToken, since mark: SignOutMark?) async throws {
+        try await transact { [self] db in
+            try requireNoSignOut(of: session.userId, since: mark)
             try Self.start(db, session)
         }
     }
 
-    public func add(_ token: AccountToken) async throws {
+    public func start(
+        _ session: AccountToken, ifPasswordHashIs passwordHash: String, since mark: SignOutMark?
+    ) async throws {
+        try await transact { [self] db in
+            guard try Self.account(db, session.userId)?.passwordHash == passwordHash else {
+                throw Failure.passwordChanged
+            }
+            try requireNoSignOut(of: session.userId, since: mark)
+            try Self.start(db, session)
+        }
+    }
+
+    private func requireNoSignOut(of userId: String, since mark: SignOutMark?) throws {
+        guard let mark else { return }
+        if signOuts.withLock({ $0.hasEnded(userId, since: mark) }) { throw Failure.sessionEnded }
+    }
+
+    public func add(_ token: AccountToken, by session: [UInt8]?) async throws {
         try await transact { db in
             try Self.requireUsable(db, token.userId)
+            if let session, try !Self.isUnrevoked(db, session, of: token.userId) { throw Failure.sessionEnded }
             try Self.insert(db, token)
         }
     }
@@ -61,16 +78,16 @@ extension AccountsDatabase: AccountStore {
     public func hasEnabledAdmin() async throws -> Bool { try await fetch { try Self.hasEnabledAdmin($0) } }
 
     public func endSessions(of userId: String, except hash: [UInt8]?) async throws -> Int {
-        try await transact { try Self.endSessions($0, of: userId, except: hash) }
+        try await transact { [self] in try endSessions($0, of: userId, except: hash) }
     }
 
-    public func hasSignedIn(_ userId: String, from address: String, since: Int64) async throws -> Bool {
+    public func hasSignedIn(_ userId: String, from network: String, since: Int64) async throws -> Bool {
         try await fetch { db in
             let rows = try RawStatement(
                 cached: "SELECT 1 FROM signIns WHERE userId = ? AND address = ? AND time >= ?", db)
             defer { rows.reset() }
             rows.bind(1, userId)
-            rows.bind(2, address)
+            rows.bind(2, network)
             rows.bind(3, since)
             return try rows.step()
         }
@@ -79,13 +96,13 @@ extension AccountsDatabase: AccountStore {
     public func setPassword(
         _ passwordHash: String, of userId: String, replacing old: String, session hash: [UInt8]
     ) async throws {
-        try await transact { db in
+        try await transact { [self] db in
             guard let account = try Self.account(db, userId) else { throw Failure.noAccount(userId) }
             guard account.passwordHash == old, try Self.isUnrevoked(db, hash, of: userId) else {
                 throw Failure.passwordChanged
             }
             try Self.setPassword(db, passwordHash, of: userId)
-            _ = try Self.endSessions(db, of: userId, except: hash)
+            _ = try endSessions(db, of: userId, except: hash)
         }
     }
 
@@ -118,14 +135,14 @@ extension AccountsDatabase: AccountStore {
         try requireUsable(db, userId)
         try endOldest(db, of: userId, keeping: AccountToken.Limit.sessions - 1)
         try insert(db, session)
-        guard let address = session.address else { return }
+        guard let network = session.network else { return }
         let note = try RawStatement(
             cached: """
                 INSERT INTO signIns (userId, address, time) VALUES (?1, ?2, ?3)
                 ON CONFLICT (userId, address) DO UPDATE SET time = max(time, excluded.time)
                 """, db)
         note.bind(1, userId)
-        note.bind(2, address)
+        note.bind(2, network)
         note.bind(3, session.created)
         try note.run()
         let forget = try RawStatement(
@@ -150,7 +167,9 @@ extension AccountsDatabase: AccountStore {
         try end.run()
     }
 
-    static func endSessions(_ db: Database, of userId: String, except hash: [UInt8]?) throws -> Int {
+    /// Ends sessions, and notes it for sign-ins that are under way.
+    func endSessions(_ db: Database, of userId: String, except hash: [UInt8]?) throws -> Int {
+        signOuts.withLock { $0.note(userId) }
         let end = try RawStatement(
             cached: """
                 UPDATE tokens SET revoked = 1 WHERE userId = ?1 AND kind = 1 AND revoked = 0

@@ -39,6 +39,8 @@ public final class AccountsDatabase: Sendable {
     private let cache = Mutex<[[UInt8]: Known]>([:])
     /// When and where tokens were last used.
     let uses = Mutex<[[UInt8]: TokenUse]>([:])
+    /// Noted and asked within transactions.
+    let signOuts = Mutex(SignOuts())
 
     /// Opens the accounts, or makes them.
     /// - Throws: ``StoreError``.

@@ -28,6 +28,8 @@ public final class OpenIDService: Sendable {
         public var monotonic: @Sendable () -> Int64
         /// Where failures of the provider are logged; never a code, a token or a secret.
         public var logger: Logger
+        /// Where it is noted that the provider's groups change a role; nil: in the server's log only.
+        public var audit: (any AuditLog)?
 
         /// Makes them.
         public init(
@@ -36,7 +38,7 @@ public final class OpenIDService: Sendable {
             rename: @escaping @Sendable (_ userId: String, _ name: String) async throws(CommandError) -> Void,
             newToken: @escaping @Sendable () throws -> [UInt8],
             readFile: @escaping @Sendable (_ path: String) -> [UInt8]?, now: @escaping @Sendable () -> Int64,
-            monotonic: @escaping @Sendable () -> Int64, logger: Logger
+            monotonic: @escaping @Sendable () -> Int64, logger: Logger, audit: (any AuditLog)? = nil
         ) {
             self.accounts = accounts
             self.registrar = registrar
@@ -47,6 +49,7 @@ public final class OpenIDService: Sendable {
             self.now = now
             self.monotonic = monotonic
             self.logger = logger
+            self.audit = audit
         }
     }
 
@@ -85,6 +88,7 @@ public final class OpenIDService: Sendable {
     private let metadata = SharedFetch(MetadataCache())
     private let keys = SharedFetch(KeyCache())
     private let verified = Mutex(VerifiedTokenCache())
+    private let shares = Mutex(SignInShares())
     private let verifier: TokenVerifier
 
     /// Makes a service.
@@ -118,9 +122,27 @@ public final class OpenIDService: Sendable {
     // MARK: People
 
     /// Exchanges the code of a sign-in for a session.
-    /// - Parameter address: From where the user signs in.
-    /// - Throws: ``CommandError``: `unauthorized`, `forbidden`, `user_exists`, `invalid_command` or `unavailable`.
-    public func signIn(_ request: CodeExchange.Request, address: String) async throws(CommandError) -> SignedIn {
+    /// - Parameter caller: From where the user signs in.
+    /// - Throws: ``CommandError``: `unauthorized`, `forbidden`, `user_exists`, `invalid_command`, `rate_limited` or
+    ///   `unavailable`.
+    public func signIn(
+        _ request: CodeExchange.Request, from caller: LocalAccounts.Caller
+    ) async throws(CommandError) -> SignedIn {
+        switch shares.withLock({ $0.take(caller.limitKey) }) {
+        case nil: break
+        case .network:
+            throw CommandError(
+                .rateLimited,
+                "\(SignInShares.each) sign-ins from this address are under way, the most at once; try again in a second"
+            )
+        case .all:
+            throw CommandError(
+                .unavailable, "\(SignInShares.all) sign-ins are under way, the most at once; try again in a second")
+        }
+        defer { shares.withLock { $0.give(caller.limitKey) } }
+        let mark: SignOutMark
+        do { mark = try await surroundings.accounts.signOutMark() } catch { throw storeFailed(error) }
+        let start = Start(caller: caller, mark: mark)
         var exchange = CodeExchange(request, settings: settings)
         var action = exchange.start()
         while true {
@@ -130,11 +152,18 @@ public final class OpenIDService: Sendable {
                 }
                 return try result.get()
             }
-            action = exchange.next(await perform(action, address: address))
+            action = exchange.next(await perform(action, start))
         }
     }
 
-    private func perform(_ action: CodeExchange.Action, address: String) async -> CodeExchange.Input {
+    /// How a sign-in began.
+    private struct Start {
+        var caller: LocalAccounts.Caller
+        /// The mark of before the code was exchanged.
+        var mark: SignOutMark
+    }
+
+    private func perform(_ action: CodeExchange.Action, _ start: Start) async -> CodeExchange.Input {
         switch action {
         case .findProvider:
             switch await endpoints() {
@@ -153,7 +182,7 @@ public final class OpenIDService: Sendable {
         case .admit(let token):
             do throws(CommandError) {
                 let account = try await admit(token)
-                return .admitted(.success(try await startSession(account, token, address: address)))
+                return .admitted(.success(try await startSession(account, token, start)))
             } catch {
                 return .admitted(.failure(error))
             }
@@ -162,20 +191,23 @@ public final class OpenIDService: Sendable {
     }
 
     private func startSession(
-        _ account: Account, _ token: VerifiedToken, address: String
+        _ account: Account, _ token: VerifiedToken, _ start: Start
     ) async throws(CommandError) -> SignedIn {
         do {
             let text = try surroundings.newToken()
             let session = AccountToken.session(
                 hash: SHA256.hash(text), userId: account.userId, scopes: .all,
-                lifetime: settings.session, address: address, now: surroundings.now())
-            try await surroundings.accounts.start(session)
+                lifetime: settings.session, address: start.caller.address, network: start.caller.limitKey,
+                now: surroundings.now())
+            try await surroundings.accounts.start(session, since: start.mark)
             return SignedIn(
                 token: String(decoding: text, as: UTF8.self), userId: account.userId,
                 name: try await surroundings.nameOfUser(account.userId) ?? token.name, isAdmin: account.isAdmin,
                 expires: session.end ?? surroundings.now())
         } catch AccountFailure.accountDisabled(let user) {
             throw CommandError(.forbidden, "the account '\(user)' is disabled")
+        } catch AccountFailure.sessionEnded {
+            throw CommandError(.unauthorized, "\(AccountFailure.sessionEnded)")
         } catch {
             throw storeFailed(error)
         }
@@ -261,12 +293,12 @@ public final class OpenIDService: Sendable {
         let accounts = surroundings.accounts
         switch action {
         case .find: return .account(try await accounts.account(of: Self.identity(token)))
-        case .register: return .registered(await register(token.userId, token.name, token))
+        case .register:
+            if token.isAdmin == true { try await noteRole(isAdmin: true, of: token.userId) }
+            return .registered(await register(token.userId, token.name, token))
         case .setRole(let isAdmin, let userId):
+            try await noteRole(isAdmin: isAdmin, of: userId)
             let account = try await accounts.setGroupRole(isAdmin: isAdmin, of: userId)
-            surroundings.logger.notice(
-                "audit: the provider's groups \(isAdmin ? "give" : "take") the role admin",
-                metadata: ["user": "\(userId)"])
             return .account(account)
         case .rename(let userId):
             if try await surroundings.nameOfUser(userId) != token.name {
@@ -276,6 +308,16 @@ public final class OpenIDService: Sendable {
         case .end(.success(let account)): return .account(account)
         case .end(.failure(let error)): return .failed(error)
         }
+    }
+
+    /// Notes that the provider's groups change a role, before it changes.
+    private func noteRole(isAdmin: Bool, of userId: String) async throws {
+        surroundings.logger.notice(
+            "audit: the provider's groups \(isAdmin ? "give" : "take") the role admin", metadata: ["user": "\(userId)"])
+        _ = try await surroundings.audit?.begin(
+            AuditLine(
+                time: surroundings.now(), userId: AuditLine.provider, address: AuditLine.nobody,
+                action: "groups role=\(isAdmin ? "admin" : "member")", target: userId, result: AuditLine.ok))
     }
 
     private func register(_ userId: String, _ name: String, _ token: VerifiedToken) async -> RegistrationMachine.Outcome

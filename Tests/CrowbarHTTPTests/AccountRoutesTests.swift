@@ -245,7 +245,10 @@ import Testing
     @Test func failingForAVictimLocksNobodyOut() async throws {
         let clock = Mutex(TestServer.now())
         try await AccountServer.run(now: { clock.withLock { $0 } }) { server in
-            _ = try await server.register("ann", from: "192.0.2.7")
+            let session = try await server.register("ann", from: "192.0.2.7")
+            // One subscriber has all addresses behind the first 64 bits, and changes them every day.
+            let home = try await server.signIn("ann", from: "2001:db8:7::1")
+            #expect(home.status == 200)
             for number in 0..<10 {
                 #expect(try await server.signIn("ann", "guess", from: "203.0.113.1").status == 401, "\(number)")
             }
@@ -261,8 +264,40 @@ import Testing
             let account = try await server.signIn("ann", "guess", from: "198.51.100.200")
             #expect(account.status == 429, "\(account.text)")
             #expect(try await server.signIn("ann", from: "192.0.2.7").status == 200)
+            #expect(try await server.signIn("ann", from: "2001:db8:7::2").status == 200)
+            #expect(try await server.signIn("ann", from: "2001:db8:8::1").status == 429)
+            // Sessions go on, also where it is refused to sign in.
+            #expect(try await server.call(.GET, "/api/me", token: session, from: "203.0.113.1").status == 200)
+            #expect(try await server.call(.GET, "/api/tokens", token: session, from: "203.0.113.1").status == 200)
             clock.withLock { $0 += 3_600_001 }
             #expect(try await server.signIn("ann", from: "203.0.113.1").status == 200)
+        }
+    }
+
+    /// Once an hour for each, so that whoever fails cannot push other lines out of the audit log.
+    @Test func signInsOverTheLimitAreNoted() async throws {
+        let clock = Mutex(TestServer.now())
+        try await AccountServer.run(now: { clock.withLock { $0 } }) { server in
+            _ = try await server.register("ann", from: "192.0.2.7")
+            for _ in 0..<20 { _ = try await server.signIn("ann", "guess", from: "203.0.113.1") }
+            func lines() async throws -> [String] {
+                try await server.accounts.lines(before: nil, limit: 100).map {
+                    "\($0.userId) \($0.address) \($0.action) \($0.target ?? "-") \($0.result)"
+                }
+            }
+            let first = "- 203.0.113.1 sign-ins over the limit ann rate_limited"
+            #expect(try await lines() == [first])
+            clock.withLock { $0 += 120_000 }
+            for _ in 0..<20 { _ = try await server.signIn("ann", "guess", from: "203.0.113.1") }
+            #expect(try await lines() == [first])
+            for number in 0..<31 { _ = try await server.signIn("user\(number)", "guess", from: "203.0.113.2") }
+            // What is no account may be a password in the wrong field.
+            for _ in 0..<11 { _ = try await server.signIn("correct horse", "guess", from: "203.0.113.3") }
+            let others = ["203.0.113.3", "203.0.113.2"].map { "- \($0) sign-ins over the limit - rate_limited" }
+            #expect(try await lines() == others + [first])
+            clock.withLock { $0 += 3_600_000 }
+            for _ in 0..<11 { _ = try await server.signIn("ann", "guess", from: "203.0.113.1") }
+            #expect(try await lines() == [first] + others + [first])
         }
     }
 

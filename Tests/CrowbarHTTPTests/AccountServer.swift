@@ -16,17 +16,18 @@ extension APIConfiguration {
     }
 
     /// Adds accounts, and actions of admins that do little.
-    mutating func addAccounts(_ database: AccountsDatabase, _ policy: SignInPolicy) throws {
+    mutating func addAccounts(
+        _ database: AccountsDatabase, _ policy: SignInPolicy, hasher: PasswordHasher? = nil
+    ) throws {
         let (now, log) = (now, log)
         let ids = EventIDSource(now: now, random: { UInt64.random(in: 0 ... .max) })
-        let cheap = try #require(ScryptParameters(logCost: 4, blockSize: 1, parallelism: 1))
         accounts = LocalAccounts(
             policy: policy, store: database,
             registrar: Registrar(
                 store: database, log: RegistrationLog(ingest: ingest, log: log), now: now,
                 newEventId: { ids.next() }),
             sessions: Sessions(store: database, nameOfUser: { try await (log as? SQLiteLog)?.userName($0) }),
-            hasher: PasswordHasher(parameters: cheap), now: now)
+            hasher: try hasher ?? PasswordHasher(parameters: AccountServer.cheap()), audit: database, now: now)
         audit = database
         administration = Self.actions(database)
     }
@@ -59,9 +60,14 @@ struct AccountServer: Sendable {
     let server: TestServer
     let accounts: AccountsDatabase
 
+    /// A hash that costs little.
+    static func cheap() throws -> ScryptParameters {
+        try #require(ScryptParameters(logCost: 4, blockSize: 1, parallelism: 1))
+    }
+
     /// Runs a server for the time of a test.
     static func run(
-        _ policy: SignInPolicy = SignInPolicy(registration: .open),
+        _ policy: SignInPolicy = SignInPolicy(registration: .open), hasher: PasswordHasher? = nil,
         now: @escaping @Sendable () -> Int64 = TestServer.now,
         _ body: @Sendable @escaping (AccountServer) async throws -> Void
     ) async throws {
@@ -72,7 +78,7 @@ struct AccountServer: Sendable {
         try await TestServer.run(
             rules: ListenerRules(proxies: proxies), now: now,
             configure: { configuration in
-                try configuration.addAccounts(database, policy)
+                try configuration.addAccounts(database, policy, hasher: hasher)
                 configuration.hash = { SHA256.hash($0) }
                 configuration.authenticate = { try database.principal(forTokenHash: $0, now: now(), address: $1) }
             }

@@ -3,6 +3,7 @@ import CrowbarSQLite
 import Identity
 import JSONBytes
 import NIOHTTP1
+import Synchronization
 import Testing
 
 @testable import CrowbarHTTP
@@ -103,14 +104,50 @@ import Testing
     }
 
     @Test func anAccountMakesAHundredTokens() async throws {
-        try await AccountServer.run { server in
+        let clock = Mutex(TestServer.now())
+        try await AccountServer.run(now: { clock.withLock { $0 } }) { server in
             let session = try await server.register("ann")
             let body = #"{"name":"x","scopes":["read"]}"#
             for _ in 0..<LocalAccounts.Limit.machineTokens {
+                clock.withLock { $0 += 1_000 }
                 #expect(try await server.call(.POST, "/api/tokens", body, token: session).status == 200)
             }
             let answer = try await server.call(.POST, "/api/tokens", body, token: session)
             #expect(answer.status == 403, "\(answer.text)")
+        }
+    }
+
+    /// Each of these calls reads or writes the accounts.
+    @Test func callsAboutTheOwnAccountHaveARate() async throws {
+        let clock = Mutex(TestServer.now())
+        try await AccountServer.run(now: { clock.withLock { $0 } }) { server in
+            let (session, bob) = (try await server.register("ann"), try await server.register("bob"))
+            let other = try server.token(try await server.signIn("ann"))
+            let made = try await server.call(
+                .POST, "/api/tokens", #"{"name":"ci","scopes":["read"]}"#, token: session)
+            let machine = try server.token(made)
+            for number in 1..<100 { #expect(try await server.status(session) == 200, "\(number)") }
+            let calls: [(HTTPMethod, String, String)] = [
+                (.GET, "/api/me", ""), (.GET, "/api/tokens", ""),
+                (.POST, "/api/tokens", #"{"name":"x","scopes":["read"]}"#),
+                (.DELETE, "/api/tokens/0123456789abcdef", ""), (.POST, "/api/logout", "{}"),
+                (.POST, "/api/password", #"{"old":"\(Self.password)","new":"12345678"}"#),
+            ]
+            for (method, path, body) in calls {
+                // All sessions of a user share the rate.
+                for token in [session, other] {
+                    let answer = try await server.call(method, path, body, token: token)
+                    #expect(answer.status == 429 && answer.headers["retry-after"] == ["1"], "\(path): \(answer.text)")
+                    #expect(answer.text.contains("this user exceeds the limit of 20 calls a second, burst 100"))
+                }
+            }
+            #expect(try await server.status(bob) == 200)
+            for _ in 0..<100 { #expect(try await server.status(machine) == 200) }
+            let refused = try await server.call(.GET, "/api/me", token: machine)
+            #expect(refused.status == 429 && refused.text.contains("this token exceeds the limit of 20 calls"))
+            clock.withLock { $0 += 1_000 }
+            for _ in 0..<20 { #expect(try await server.status(session) == 200) }
+            #expect(try await server.status(session) == 429)
         }
     }
 }

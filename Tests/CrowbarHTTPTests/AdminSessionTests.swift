@@ -1,5 +1,6 @@
 import CrowbarCore
 import CrowbarSQLite
+import CrowbarTesting
 import JSONBytes
 import NIOHTTP1
 import Testing
@@ -44,7 +45,7 @@ import Testing
         }
     }
 
-    @Test func everyCallIsInTheAuditLogWithItsResult() async throws {
+    @Test func everyChangeIsInTheAuditLogWithItsResult() async throws {
         try await AccountServer.run { server in
             let admin = try await server.admin()
             _ = try await server.register("ann")
@@ -53,18 +54,17 @@ import Testing
             }
             _ = try await server.call(.PATCH, "/api/admin/users/boss", #"{"role":"member"}"#, token: admin)
             _ = try await server.call(.PATCH, "/api/admin/users/boss", #"{"role":"king"}"#, token: admin)
-            // Listings of plugins are polled, and are not noted.
+            // What only lists is not noted.
             _ = try await server.call(.GET, "/api/admin/plugins", token: admin)
             let lines = try await server.accounts.lines(before: nil, limit: 100).reversed() as [AuditLine]
-            #expect(lines.count == Self.calls.count + 2)
+            #expect(lines.count == Self.calls.count { $0.method != .GET } + 2)
             #expect(lines.allSatisfy { $0.userId == "boss" })
             #expect(lines.dropLast(2).allSatisfy { $0.address == "198.51.100.9" && $0.result == "ok" })
             #expect(
                 lines.map { "\($0.action) \($0.target ?? "-") \($0.result)" } == [
-                    "GET users - ok", "POST users new ok", "GET users ann ok", "PATCH users disabled=false ann ok",
-                    "POST users/reset ann ok", "POST users/logout ann ok", "GET invites - ok", "POST invites - ok",
-                    "DELETE invites 0123456789abcdef ok", "GET tokens - ok", "DELETE tokens 0123456789abcdef ok",
-                    "GET hooks - ok", "POST hooks channel=general ci ok", "DELETE hooks ci ok", "GET audit - ok",
+                    "POST users new ok", "PATCH users disabled=false ann ok", "POST users/reset ann ok",
+                    "POST users/logout ann ok", "POST invites - ok", "DELETE invites 0123456789abcdef ok",
+                    "DELETE tokens 0123456789abcdef ok", "POST hooks channel=general ci ok", "DELETE hooks ci ok",
                     "PATCH users role=member boss forbidden", "PATCH users role=king boss invalid_command",
                 ])
             // Pages go backwards.
@@ -79,6 +79,35 @@ import Testing
                 #expect(
                     try await server.call(.GET, "/api/admin/audit?\(wrong)", token: admin).status == 422, "\(wrong)")
             }
+        }
+    }
+
+    @Test func everyLookAtAllIsInTheAuditLog() async throws {
+        let folder = try TemporaryFolder()
+        let database = try AccountsDatabase(path: folder.file("accounts.db"))
+        try await TestServer.run(views: .following, configure: { $0.audit = database }) { server in
+            try await server.seed()
+            let paths = [
+                "/api/events", "/api/events/stream", "/views/allchannels.json", "/views/messages/general.json",
+                "/api/admin/dead-letters/irc",
+            ]
+            for path in paths {
+                for (token, query) in [("root", ""), ("root", "?all=false"), ("alice", "?all=true")] {
+                    _ = try await server.client.call(.GET, path + query, token: token, until: { _ in true })
+                }
+                let wrong = try await server.client.call(.GET, path + "?all=true&bogus=1", token: "root")
+                #expect(wrong.status == 422, "\(path)")
+            }
+            #expect(try await database.lines(before: nil, limit: 100).isEmpty)
+            for path in paths {
+                let answer = try await server.client.call(
+                    .GET, path + "?all=true", token: "root", until: { _ in true })
+                #expect(answer.status == 200, "\(path): \(answer.text)")
+            }
+            let lines = try await database.lines(before: nil, limit: 100).reversed() as [AuditLine]
+            #expect(
+                lines.map { "\($0.userId) \($0.address) \($0.action) \($0.target ?? "-") \($0.result)" }
+                    == paths.map { "root 127.0.0.1 read all=true \($0) ok" })
         }
     }
 
@@ -120,6 +149,11 @@ import Testing
             let answer = try await server.client.call(
                 .POST, "/api/admin/hooks", token: "console", body: Array(#"{"name":"ci"}"#.utf8))
             #expect(answer.status == 503 && answer.code == "unavailable", "\(answer.text)")
+            for path in ["/api/events", "/api/events/stream", "/api/admin/dead-letters/irc"] {
+                let refused = try await server.client.call(
+                    .GET, path + "?all=true", token: "root", until: { _ in true })
+                #expect(refused.status == 503 && refused.text.contains("nothing was done"), "\(refused.text)")
+            }
         }
     }
 }

@@ -18,6 +18,7 @@ import Testing
     private static let rates: [(Caller, Call, perSecond: Int, burst: Int)] = [
         (session, .command, 20, 200), (session, .view, 50, 200), (address, .view, 20, 100), (address, .events, 20, 100),
         (token, .command, 3, 5), (token, .view, 1, 1), (token, .events, 2, 4), (session, .events, 50, 200),
+        (session, .account, 20, 100), (token, .account, 20, 100),
     ]
 
     @Test(arguments: rates.indices) func aCallerHasABurstAndThenARate(_ row: Int) {

@@ -71,6 +71,11 @@ import Testing
         Refused(
             code: "invalid_command", json: #"{"type":"JOIN_CHANNEL","channelId":"general","userId":"irc/x"}"#,
             token: "root", field: "userId"),
+        Refused(code: "invalid_command", json: #"{"type":"RENAME_USER","name":"\u202Eecila"}"#, field: "name"),
+        Refused(code: "invalid_command", json: #"{"type":"RENAME_USER","name":"e\u0301"}"#, field: "name"),
+        Refused(
+            code: "invalid_command", json: #"{"type":"REGISTER_USER","userId":"dave","name":"a\u2066b"}"#,
+            token: "root", field: "name"),
         Refused(code: "empty_message", json: #"{"type":"SEND_MESSAGE","channelId":"general","message":" "}"#),
         Refused(
             code: "message_too_long",

@@ -216,6 +216,24 @@ import Testing
         }
     }
 
+    @Test func aboutTellsThePageWhereToSignIn() async throws {
+        let provider = try Provider()
+        let folder = try TemporaryFolder()
+        try await TestServer.run(
+            openID: { log, ingest in
+                try provider.service(log, ingest) {
+                    $0.endpoints?.endSession = ProviderURL("https://accounts.example.org/end")
+                }
+            }, configure: { try $0.addAccounts(in: folder) }
+        ) { server in
+            let about = try JSON(parsing: await server.client.call(.GET, "/api/about").body)["oidc"]
+            #expect(about?["label"]?.string == "Single sign-on" && about?["clientId"]?.string == "crowbar")
+            #expect(about?["authorize"]?.string == "https://accounts.example.org/")
+            #expect(about?["scopes"]?.string == "openid profile")
+            #expect(about?["endSession"]?.string == "https://accounts.example.org/end")
+        }
+    }
+
     @Test func aSignInsBodyIsLookedAt() async throws {
         try await Self.run { server, _ in
             func post(_ text: String) async throws -> TestClient.Answer {

@@ -37,6 +37,14 @@ import Testing
         },
     ]
 
+    /// What docs/api.md promises: each of these can delay a change once.
+    @Test func aChangeHoldsWithin6Seconds() {
+        let times = ListenerRules.Times()
+        #expect(
+            AccountsDatabase.Limit.cacheMilliseconds + APIConfiguration.Limit.cachedMilliseconds + times.recheck
+                <= 6_000)
+    }
+
     @Test(arguments: changes) func aStreamEndsWithItsTokensRights(_ change: Change) async throws {
         try await TestServer.run(rules: Self.rules) { server in
             try await server.seed()

@@ -97,7 +97,7 @@ import Testing
     @Test func aChangedPasswordEndsWhatTheOldOneBegan() async throws {
         let accounts = try Self.open(members: "bob")
         try accounts.add(Account(userId: "ann", isAdmin: false, passwordHash: "$old", created: Self.now))
-        for byte: UInt8 in [2, 3] { try await accounts.start(Self.session(byte), ifPasswordHashIs: "$old") }
+        for byte: UInt8 in [2, 3] { try await accounts.start(Self.session(byte), ifPasswordHashIs: "$old", since: nil) }
         try await accounts.start(Self.session(5, of: "bob"))
         try await accounts.revokeToken(id: AccountToken.id(ofHash: Self.hash(2)), of: "ann")
         let link = AccountLink(hash: Self.hash(7), purpose: .reset(userId: "ann"), expires: Self.now + Self.day)
@@ -113,11 +113,71 @@ import Testing
         #expect(try await accounts.link(hash: Self.hash(7), now: Self.now) == nil, "a link of before is void")
         #expect(try accounts.principal(forTokenHash: Self.hash(3), now: Self.now) != nil)
         await #expect(throws: AccountFailure.passwordChanged) {
-            try await accounts.start(Self.session(9), ifPasswordHashIs: "$old")
+            try await accounts.start(Self.session(9), ifPasswordHashIs: "$old", since: nil)
         }
         await #expect(throws: AccountFailure.noAccount("cid")) {
             try await accounts.setPassword("$new", of: "cid", replacing: "$old", session: Self.hash(3))
         }
+    }
+
+    /// What was verified before all sessions of an account ended starts no session after it.
+    @Test func aSignOutEndsSignInsThatAreUnderWay() async throws {
+        let accounts = try Self.open(members: "bob")
+        try accounts.add(Account(userId: "ann", isAdmin: false, passwordHash: "$hash", created: Self.now))
+        let link = AccountLink(hash: Self.hash(90), purpose: .reset(userId: "ann"), expires: Self.now + Self.day)
+        try await accounts.start(Self.session(80))
+        let endings: [(String, () async throws -> Void)] = [
+            ("sign-out", { _ = try await accounts.endSessions(of: "ann", except: nil) }),
+            ("sign-out of the others", { _ = try await accounts.endSessions(of: "ann", except: Self.hash(80)) }),
+            (
+                "a new password",
+                {
+                    try await accounts.start(Self.session(81))
+                    try await accounts.setPassword(
+                        "$hash", of: "ann", replacing: "$hash", session: Self.hash(81))
+                }
+            ),
+            (
+                "a reset link",
+                {
+                    try await accounts.add(link)
+                    try await accounts.reset(
+                        linkHash: link.hash, passwordHash: "$hash", session: Self.session(82), now: Self.now)
+                }
+            ),
+        ]
+        for (number, (name, end)) in endings.enumerated() {
+            let (mark, byte) = (try await accounts.signOutMark(), UInt8(number * 8))
+            try await end()
+            await #expect(throws: AccountFailure.sessionEnded, "\(name)") {
+                try await accounts.start(Self.session(byte), since: mark)
+            }
+            await #expect(throws: AccountFailure.sessionEnded, "\(name)") {
+                try await accounts.start(Self.session(byte + 1), ifPasswordHashIs: "$hash", since: mark)
+            }
+            try await accounts.start(Self.session(byte + 2, of: "bob"), since: mark)
+            let after = try await accounts.signOutMark()
+            try await accounts.start(Self.session(byte + 3), since: after)
+            try await accounts.start(Self.session(byte + 4), ifPasswordHashIs: "$hash", since: after)
+        }
+    }
+
+    /// A token is not made for a session that ended meanwhile.
+    @Test func aTokenNeedsTheSessionThatAsksForIt() async throws {
+        let accounts = try Self.open(members: "ann", "bob")
+        for byte: UInt8 in [1, 2] { try await accounts.start(Self.session(byte)) }
+        try await accounts.start(Self.session(3, of: "bob"))
+        func token(_ byte: UInt8) -> AccountToken {
+            AccountToken(hash: Self.hash(byte), userId: "ann", scopes: [.read], created: Self.now)
+        }
+        try await accounts.revokeToken(id: AccountToken.id(ofHash: Self.hash(2)), of: "ann")
+        for session: UInt8 in [2, 3, 4] {
+            await #expect(throws: AccountFailure.sessionEnded, "\(session)") {
+                try await accounts.add(token(10), by: Self.hash(session))
+            }
+        }
+        try await accounts.add(token(10), by: Self.hash(1))
+        #expect(try accounts.tokens(of: "ann").count { $0.kind == .token } == 1)
     }
 
     @Test func tokensNeedAUsableAccount() async throws {
@@ -137,6 +197,17 @@ import Testing
         for byte in 0..<70 { try await accounts.start(Self.session(UInt8(byte), at: Self.now + Int64(byte))) }
         let open = try accounts.tokens(of: "ann", includesRevoked: false).map { $0.hash[0] }
         #expect(open == Array(6..<70))
+    }
+
+    @Test func whatCountsAsTheAddressIsRemembered() async throws {
+        let accounts = try Self.open(members: "ann")
+        try await accounts.start(
+            .session(
+                hash: Self.hash(1), userId: "ann", scopes: [.read], address: "2001:db8::1", network: "2001:db8::/64",
+                now: Self.now))
+        #expect(try await accounts.hasSignedIn("ann", from: "2001:db8::/64", since: Self.now))
+        #expect(try await !accounts.hasSignedIn("ann", from: "2001:db8::1", since: Self.now))
+        #expect(try accounts.tokens(of: "ann").first?.address == "2001:db8::1", "as it is shown")
     }
 
     @Test func addressesOfSignInsAreRemembered() async throws {

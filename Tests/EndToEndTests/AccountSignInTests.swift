@@ -49,8 +49,10 @@ import Testing
     /// The first admin by the setup link, an invite, a member, and a member who is disabled while they follow the log.
     @Test func aNewServerGetsAnAdminAndMembers() throws {
         let folder = CommandLineFolder()
-        let server = try serve(folder, "registration = \"invite\"")
+        // What a new server has without a setting.
+        let server = try serve(folder, "")
         defer { server.end(SIGKILL) }
+        #expect(server.call("GET", "/api/about").1["registration"]?.string == "invite")
         // No terminal: the link is in a file for the owner alone, and in no log.
         let link = folder.read("d/setup-link")
         let setup = try token(of: link, "setup")
@@ -98,7 +100,8 @@ import Testing
         // The log of the server has no secret of all that.
         for secret in [admin, bob, token, setup, "12345678"] { #expect(!folder.read("serve.err").contains(secret)) }
         let lines = server.call("GET", "/api/admin/audit?limit=2", token: admin).1.array ?? []
-        #expect(lines.last?["action"]?.string == "PATCH users disabled=true" && lines.last?["target"]?.string == "bob")
+        #expect(lines.first?["action"]?.string == "PATCH users disabled=true")
+        #expect(lines.first?["target"]?.string == "bob" && lines.last?["action"]?.string == "POST invites")
     }
 
     /// Admins' calls about other people, with their refusals.
@@ -209,6 +212,74 @@ import Testing
         let link = isRunning ? setup.output : folder.read("d/setup-link")
         let body = "{\"token\":\"\(try self.token(of: link, "setup"))\",\"userId\":\"boss\",\"password\":\"12345678\"}"
         #expect(server.call("POST", "/api/setup", body).0 == 200)
+    }
+
+    /// An invite that nobody can use is not made, beside a server and without one.
+    @Test(arguments: ["registration = \"closed\"", "passwords = false"])
+    func whereNobodyCanRegisterThereAreNoInvites(_ auth: String) throws {
+        let reason = auth.contains("closed") ? "set registration = \"invite\" in [auth]" : "has no passwords"
+        let folder = CommandLineFolder()
+        // An admin and a session from before.
+        let before = try serve(folder, "")
+        let setup = try token(of: folder.read("d/setup-link"), "setup")
+        let body = "{\"token\":\"\(setup)\",\"userId\":\"ann\",\"password\":\"12345678\"}"
+        let admin = try #require(before.call("POST", "/api/setup", body).1["token"]?.string)
+        let invite = try token(of: folder.crowbar("invite", "create").output, "invite")
+        before.end()
+        let server = try serve(folder, auth)
+        #expect(server.call("GET", "/api/about").1["registration"]?.string == "closed")
+        let (status, answer) = server.call("POST", "/api/admin/invites", "{}", token: admin)
+        #expect(status == 403 && answer["error"]?["message"]?.string?.contains(reason) == true, "\(answer)")
+        let registration = "{\"userId\":\"bob\",\"password\":\"12345678\",\"invite\":\"\(invite)\"}"
+        #expect(server.call("POST", "/api/register", registration).0 == 403)
+        let beside = folder.crowbar("invite", "create")
+        server.end()
+        for refused in [beside, folder.crowbar("invite", "create")] {
+            #expect(refused.status == 1 && refused.error.contains(reason) && refused.output == "", "\(refused)")
+        }
+        #expect(folder.crowbar("invite", "list").status == 0)
+    }
+
+    /// A setup link works for an hour, a reset link for a day.
+    @Test func linksHaveTheirTimes() throws {
+        let folder = CommandLineFolder()
+        try serve(folder, "").end()
+        #expect(folder.crowbar("user", "add", "ann").status == 0)
+        for (verb, seconds) in [(["setup-link"], 3_600), (["user", "reset", "ann"], 86_400)] {
+            let before = Int64(time(nil)) * 1_000
+            let made = folder.verb(verb + ["--json"])
+            let after = Int64(time(nil) + 1) * 1_000
+            let expires = try #require((try? JSON(parsing: Array(made.output.utf8)))?["expires"]?.int, "\(made)")
+            let lifetime = Int64(seconds) * 1_000
+            #expect((before + lifetime...after + lifetime).contains(expires), "\(verb): \(expires)")
+        }
+    }
+
+    /// On a terminal the link is printed, and stands in no file.
+    @Test func aTerminalShowsTheSetupLink() throws {
+        let folder = CommandLineFolder()
+        folder.write("crowbar.toml", Self.toml(""))
+        let terminal =
+            "import os, pty, sys\nopen('pid', 'w').close()\npty.spawn(['/bin/sh', '-c', "
+            + "'echo $$ > pid && exec \"$@\"', 'sh'] + sys.argv[1:])"
+        let server = try #require(
+            folder.serve(by: ["/usr/bin/python3", "-c", terminal]), "\(folder.read("serve.err"))")
+        defer {
+            if let pid = pid_t(folder.read("pid").filter(\.isNumber)) { kill(pid, SIGKILL) }
+            kill(server.pid, SIGKILL)
+            _ = CommandLineFolder.wait(server.pid)
+        }
+        let output = folder.read("serve.out")
+        let lines = output.split(whereSeparator: \.isNewline)
+        let line = try #require(lines.first { $0.contains("/#/setup/") }, "\(output)")
+        #expect(line.contains("there is no admin yet; open this link within an hour"), "\(line)")
+        #expect(access(folder.file("d/setup-link"), F_OK) != 0)
+        let link = try #require(line.split(separator: " ").last)
+        let setup = try token(of: String(link), "setup")
+        let port = String(try #require(link.split(separator: ":").last).prefix(while: \.isNumber))
+        let body = "{\"token\":\"\(setup)\",\"userId\":\"ann\",\"password\":\"12345678\"}"
+        let running = Running(folder: folder, pid: server.pid, port: port)
+        #expect(running.call("POST", "/api/setup", body).1["role"]?.string == "admin")
     }
 
     @Test func withoutPasswordsThereIsNoSetupLink() throws {

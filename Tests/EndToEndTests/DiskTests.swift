@@ -142,7 +142,7 @@ private final class SmallDisk {
             #expect(outcome.status == 1, "\(row.verb)")
             // The line of the audit log is written first. It may fit where the change does not.
             let isAudit = outcome.error.contains("audit log")
-            let failed = isAudit ? "nothing was changed, because the audit log cannot be written" : row.failed
+            let failed = isAudit ? "nothing was done, because the audit log cannot be written" : row.failed
             let state = isAudit ? "" : ". \(row.state)"
             let words = "crowbar: \(failed): \(cause) on the server's disk, then try again\(state)\n"
             #expect(outcome.error == words, "\(outcome.error)")

@@ -130,13 +130,34 @@ import Testing
         for index in 0..<100 { try limits.register(from: "b\(index)", now: Self.start) }
     }
 
+    /// Once an hour for each that has too many failures, and 60 times in all.
+    @Test func refusalsAreNotedNowAndThen() {
+        typealias Refusal = FailureLimits.Refusal
+        var limits = FailureLimits()
+        func isNoted(_ reason: Refusal.Reason, _ account: String, _ address: String, at second: Int64 = 0) -> Bool {
+            limits.shouldNote(
+                Refusal(reason: reason, retryAfter: 1), of: account, from: address, now: Self.start + second * 1_000)
+        }
+        let rows: [(Refusal.Reason, String, String, Int64, Bool)] = [
+            (.pair, "ann", "a", 0, true), (.pair, "ann", "a", 3_599, false), (.pair, "ANN", "a", 3_599, false),
+            (.pair, "bob", "a", 0, true), (.pair, "ann", "b", 0, true), (.address, "x", "a", 0, true),
+            (.address, "y", "a", 1, false), (.account, "ann", "c", 0, true), (.account, "ann", "d", 1, false),
+            (.pair, "ann", "a", 3_600, true), (.pair, "ann", "a", 3_601, false),
+        ]
+        for row in rows { #expect(isNoted(row.0, row.1, row.2, at: row.3) == row.4, "\(row)") }
+        let noted = (0..<1_000).count { isNoted(.address, "x", "n\($0)", at: 10_000) }
+        #expect(noted == FailureLimits.Limit.notes)
+    }
+
     @Test func memoryIsBounded() {
         var limits = FailureLimits()
         for index in 0..<50_000 {
             try? limits.attempt("u\(index)", from: "a\(index)", isKnown: false, now: Self.start)
             try? limits.register(from: "a\(index)", now: Self.start)
+            let refusal = FailureLimits.Refusal(reason: .address, retryAfter: 1)
+            _ = limits.shouldNote(refusal, of: "u", from: "a\(index)", now: Self.start + Int64(index) * 100_000)
         }
-        #expect(limits.count <= 4 * FailureLimits.Limit.keys + 1)
+        #expect(limits.count <= 5 * FailureLimits.Limit.keys + 2)
     }
 
     @Test func aFloodOfOtherKeysDoesNotResetACount() {

@@ -134,6 +134,21 @@ import Testing
         }
     }
 
+    /// A document has 5 seconds: whoever waits for keys that do not come is refused, and does not wait on.
+    @Test func aProviderThatHangsIsGivenUp() async throws {
+        #expect(DocumentFetch.timeout == 5_000)
+        try await ServiceWorld.run { world in
+            let service = try world.service()
+            try await world.ask(#"{"faults":{"/keys":{"hold":true}}}"#)
+            let token = try await world.sign(#"{"sub":"u-1"}"#)
+            let error = await refusal { _ = try await Self.authenticate(service, token) }
+            #expect(error?.code == .unavailable, "\(error?.message ?? "")")
+            try await world.ask(#"{"faults":{}}"#)
+            world.pass(60_000)
+            #expect(try await Self.authenticate(service, token).principal.userId == "oidc:u-1")
+        }
+    }
+
     @Test func aRedirectOnTheSameHostIsFollowed() async throws {
         try await ServiceWorld.run { world in
             let service = try world.service()
@@ -151,7 +166,7 @@ import Testing
                     keys: .url(ProviderURL("http://127.0.0.1:1/keys") ?? $0.issuer))
             }
             let code = try await world.code()
-            let error = await refusal { _ = try await service.signIn(code, address: "a") }
+            let error = await refusal { _ = try await service.signIn(code, from: ServiceWorld.caller("a")) }
             #expect(error?.code == .unavailable)
             #expect(error?.message.contains("did not answer (connect") == true, "\(error?.message ?? "")")
         }
@@ -164,7 +179,7 @@ import Testing
             let service = try world.service()
             for _ in 0..<2 { try await service.register(try CognitoTrigger(parsing: Array(trigger.utf8))) }
             #expect(try await world.registrations(of: "oidc:u-1") == 1)
-            #expect(try await service.signIn(try await world.code(), address: "a").name == "T")
+            #expect(try await service.signIn(try await world.code(), from: ServiceWorld.caller("a")).name == "T")
             let other = CognitoTriggerTests.sample(source: "PostConfirmation_ConfirmForgotPassword", pool: String(pool))
             try await service.register(try CognitoTrigger(parsing: Array(other.utf8)))
             #expect(try await world.registrations(of: "oidc:5f2e1d3c") == 0)

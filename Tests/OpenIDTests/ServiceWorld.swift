@@ -16,6 +16,9 @@ final class ServiceWorld: Sendable {
     static let redirect = "https://chat.example.org/"
     static let client = "crowbar"
 
+    /// A caller at an address.
+    static func caller(_ address: String) -> LocalAccounts.Caller { .init(address: address, limitKey: address) }
+
     let provider: LineProcess
     let issuer: String
     let secret: String
@@ -89,6 +92,16 @@ final class ServiceWorld: Sendable {
         try await ask(#"{"counts":true}"#)["counts"]?[path]?.int ?? 0
     }
 
+    /// Waits until a path of the provider has had so many requests.
+    func wait(_ path: String, for wanted: Int64) async throws {
+        struct NotSo: Error { var path: String }
+        let deadline = ContinuousClock.now + testDeadline
+        while try await count(path) < wanted {
+            guard ContinuousClock.now < deadline else { throw NotSo(path: path) }
+            try await Task.sleep(for: .milliseconds(5))
+        }
+    }
+
     func service(_ change: (inout OpenIDSettings) -> Void = { _ in }) throws -> OpenIDService {
         var settings = OpenIDSettings(
             rules: TokenRules(issuer: issuer, clientId: Self.client, audiences: ["api"], nameClaim: "nickname"),
@@ -107,7 +120,7 @@ final class ServiceWorld: Sendable {
             },
             newToken: { Array("cb_\(UInt64.random(in: 0 ... .max))".utf8) },
             readFile: { _ in nil }, now: { [weak self] in self?.now ?? 0 }, monotonic: { Self.realTime() },
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, audit: accounts)
         return try #require(OpenIDService(settings, userAgent: "crowbar/test", surroundings))
     }
 

@@ -1,7 +1,8 @@
 """A small OpenID provider without CORS headers, for tests: everybody is signed in at once, as the user that the test names.
 
 Writes {"issuer", "keys"} first. Reads a question as a line of JSON and answers each by a line: {"user": CLAIMS} names who signs in
-next; {"rotate": true} makes another key; {"faults": {PATH: {"status"?, "location"?, "size"?}}} has paths fail; {"sign":
+next; {"rotate": true} makes another key; {"faults": {PATH: {"status"?, "location"?, "size"?, "hold"?}}} has paths fail, or wait until
+the next faults; {"sign":
 {"claims", "header"?}} signs a token; {"counts": true} counts the requests by path; {"sign in": {"server", "redirect", "tabs"?, …}}
 signs in as the page does; {"authorize":
 {…}} makes a code as /authorize does. It ends when standard input is closed.
@@ -23,6 +24,7 @@ from joserfc import jwk, jwt
 
 CLIENT, SECRET = "crowbar", "s3cret+/= ä"
 keys, codes, faults, counts = [], {}, {}, {}
+held = threading.Event()
 user = {"sub": "u-1", "name": "Ann"}
 
 
@@ -49,10 +51,19 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(data)
 
+    def fault(self, path):
+        """What is wrong with a path, once that is known."""
+        fault = faults.get(path)
+        if fault and fault.get("hold"):
+            held.wait(60)
+            return None
+        return fault
+
     def do_GET(self):
         path, _, query = self.path.partition("?")
         counts[path] = counts.get(path, 0) + 1
-        if fault := faults.get(path):
+        fault = self.fault(path)
+        if fault:
             headers = [("location", fault["location"])] if "location" in fault else []
             return self.answer(fault.get("status", 200), b"{" * fault.get("size", 1), headers)
         if path == "/.well-known/openid-configuration":
@@ -72,7 +83,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         counts[self.path] = counts.get(self.path, 0) + 1
         form = dict(urllib.parse.parse_qsl(self.rfile.read(int(self.headers["content-length"])).decode()))
-        if fault := faults.get(self.path):
+        fault = self.fault(self.path)
+        if fault:
             return self.answer(fault.get("status", 200), b"{" * fault.get("size", 1))
         pair = base64.b64decode(self.headers.get("authorization", "Basic ")[6:]).decode().partition(":")
         if (urllib.parse.unquote_plus(pair[0]), urllib.parse.unquote_plus(pair[2])) != (CLIENT, SECRET):
@@ -116,6 +128,9 @@ def ask(question):
     if "faults" in question:
         faults.clear()
         faults.update(question["faults"])
+        global held
+        held.set()
+        held = threading.Event()
     if "sign" in question:
         return {"token": sign(question["sign"]["claims"], question["sign"].get("header"))}
     if "authorize" in question:

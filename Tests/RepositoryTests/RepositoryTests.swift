@@ -66,7 +66,7 @@ private let allowed: [String: Set<String>] = [
         "CrowbarCore", "CrowbarPage", "CrowbarViews", "Identity", "JSONBytes", "OpenID", "OpenSSL", "Logging",
         "Hummingbird",
         "HummingbirdCore",
-        "HTTPTypes", "NIOHTTPTypes", "ServiceLifecycle", "NIOCore", "NIOPosix",
+        "HTTPTypes", "NIOHTTPTypes", "ServiceLifecycle", "NIOCore", "NIOHTTP1", "NIOPosix",
     ],
     "CrowbarTesting": ["CrowbarCore", "PluginWire", "JSONBytes", "Logging", "Foundation"],
 ]

@@ -1,6 +1,7 @@
 import HummingbirdCore
 import Logging
 import NIOCore
+import NIOHTTP1
 import Synchronization
 
 /// The connections that were accepted and that no task handles yet.
@@ -80,12 +81,27 @@ struct AccountedChannel: ServerChildChannel {
             channel.close(promise: nil)
             return channel.eventLoop.makeFailedFuture(ListenerEnded())
         }
-        let connection = http.setup(channel: channel, logger: logger)
+        let connection = http.setup(channel: channel, logger: logger).map { connection in
+            Self.addPersistence(to: channel)
+            return connection
+        }
         connection.whenComplete { [accepted] result in
             accepted.set(up: try? result.get())
             if case .failure = result { channel.close(promise: nil) }
         }
         return connection
+    }
+
+    /// Adds what ends connections, between the parser and what hides a request's version from all that follows.
+    private static func addPersistence(to channel: any Channel) {
+        let pipeline = channel.pipeline.syncOperations
+        do {
+            let parser = try pipeline.handler(type: ByteToMessageHandler<HTTPRequestDecoder>.self)
+            try pipeline.addHandler(ConnectionPersistence(), position: .after(parser))
+        } catch {
+            // It has been closed meanwhile.
+            channel.close(promise: nil)
+        }
     }
 
     func handle(value connection: HTTP1Channel.Value, logger: Logger) async {

@@ -18,6 +18,8 @@ struct CallerLimits: Sendable {
         case view
         /// A page of events, or the start of an event stream.
         case events
+        /// A call about the caller's own account.
+        case account
     }
 
     /// What a caller gets of the calls that it asks for.
@@ -64,6 +66,7 @@ struct CallerLimits: Sendable {
         case (.session, .events): APIConfiguration.Limit.sessionEvents
         case (.machineToken, .events): machineTokens.events
         case (.address, _): APIConfiguration.Limit.addressReads
+        case (_, .account): APIConfiguration.Limit.accountCalls
         }
     }
 

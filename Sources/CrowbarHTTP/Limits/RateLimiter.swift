@@ -106,11 +106,13 @@ struct RateLimiter: Sendable {
             // One rate for views and events.
             case (_, .address), (.events, _): "read"
             case (.view, _): "view"
+            case (.account, _): "call"
             }
         let limit = "\(count(excess.rate.perSecond, noun)) a second, burst \(excess.rate.burst)"
         let text =
             switch caller {
             case .session: "this user exceeds the limit of \(limit); \(wait)"
+            case .machineToken where call == .account: "this token exceeds the limit of \(limit); \(wait)"
             case .machineToken: "this token exceeds its limit of \(limit) ([limits] in crowbar.toml); \(wait)"
             case .address:
                 "calls without a token from \(address) exceed their limit of \(limit); use a token, or \(wait). "

@@ -32,7 +32,6 @@ final class EventStreamRoute: Sendable {
     func respond(
         _ request: Request, _ query: Query, path: Substring, on channel: any Channel, address: () -> String
     ) async throws -> Response {
-        // Before the reader: a refused call must not be in the audit log.
         try query.refuseUnknown(knowing: ["after", "type", "channel", Self.mine, ReaderAuthenticator.all])
         let isMine = try Self.isMine(query)
         if isMine, query[ReaderAuthenticator.all] == "true" {
@@ -40,9 +39,10 @@ final class EventStreamRoute: Sendable {
                 .invalidCommand, "'\(Self.mine)' and '\(ReaderAuthenticator.all)' exclude each other", field: Self.mine)
         }
         let reader = try await shared.readers.reader(
-            request.headers, query, path: path, isPublic: !isMine, address: address)
+            request.headers, query, isPublic: !isMine, address: address)
         try limiter.admit(.events, reader, address: address)
         let filter = try EventFilter(query)
+        try await shared.readers.note(reader, path, address: address)
         let (access, own) = try await access(of: reader, isMine: isMine)
         // A client that reconnects repeats its first address; where it really stands is in the header.
         let last = request.headers[.lastEventID]

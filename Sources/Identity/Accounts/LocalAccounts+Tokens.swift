@@ -18,10 +18,12 @@ extension LocalAccounts {
     /// Makes a machine token.
     /// - Parameters:
     ///   - lifetime: Milliseconds that it works; nil: until it is revoked.
-    ///   - allowed: The scopes of the session that asks.
+    ///   - session: The hash of the session that asks. If it ends meanwhile, no token is made.
+    ///   - allowed: The session's scopes.
     /// - Returns: What is stored, and the token's text, which is stored nowhere.
     public func makeToken(
-        of userId: String, name: String, scopes: Principal.Scopes, lifetime: Int64?, within allowed: Principal.Scopes
+        of userId: String, name: String, scopes: Principal.Scopes, lifetime: Int64?, by session: [UInt8],
+        within allowed: Principal.Scopes
     ) async throws -> (stored: AccountToken, text: String) {
         try Self.check(name: name)
         guard !scopes.isEmpty else { throw CommandError(.invalidCommand, "a token needs a scope", field: "scopes") }
@@ -38,7 +40,7 @@ extension LocalAccounts {
         let token = AccountToken(
             hash: SHA256.hash(text.utf8), userId: userId, name: name, scopes: scopes,
             expires: lifetime.map { time + $0 }, created: time)
-        do { try await store.add(token) } catch let failure as AccountFailure { throw Self.error(failure) }
+        do { try await store.add(token, by: session) } catch let failure as AccountFailure { throw Self.error(failure) }
         return (token, text)
     }
 

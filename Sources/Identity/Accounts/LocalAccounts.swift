@@ -60,15 +60,18 @@ public final class LocalAccounts: Sendable {
     let hasher: PasswordHasher
     let now: @Sendable () -> Int64
     let limits = Mutex(FailureLimits())
+    private let audit: (any AuditLog)?
     private let onAdmin: @Sendable () -> Void
 
     /// Makes the service.
     /// - Parameters:
+    ///   - audit: Where it is noted that too many sign-ins fail; nil: nowhere.
     ///   - now: The Unix time in milliseconds.
     ///   - onAdmin: Is called when the setup link has made an admin.
     public init(
         policy: SignInPolicy, store: any AccountStore, registrar: Registrar, sessions: Sessions,
-        hasher: PasswordHasher = PasswordHasher(), now: @escaping @Sendable () -> Int64,
+        hasher: PasswordHasher = PasswordHasher(), audit: (any AuditLog)? = nil,
+        now: @escaping @Sendable () -> Int64,
         onAdmin: @escaping @Sendable () -> Void = {}
     ) {
         self.policy = policy
@@ -76,6 +79,7 @@ public final class LocalAccounts: Sendable {
         self.registrar = registrar
         self.sessions = sessions
         self.hasher = hasher
+        self.audit = audit
         self.now = now
         self.onAdmin = onAdmin
     }
@@ -92,6 +96,8 @@ public final class LocalAccounts: Sendable {
     public func register(_ applicant: Applicant, from caller: Caller) async throws -> OpenedSession {
         try requirePasswords()
         let admission = try admission(of: applicant)
+        // Before anything about the id: who has no invite must not learn which ids there are, nor by the time it takes.
+        if case .invite(let hash) = admission { try await attemptInvite(hash, from: caller) }
         try Self.check(applicant)
         try limits.withLock { try $0.register(from: caller.limitKey, now: now()) }
         do {
@@ -150,7 +156,7 @@ public final class LocalAccounts: Sendable {
         // A hash is expensive, so an id that is taken is refused before it.
         if try await store.account(of: applicant.userId) != nil { throw Self.taken(applicant.userId) }
         let hash = try await hash(applicant.password)
-        let session = try sessions.prepare(applicant.userId, .local, address: caller.address, now: now())
+        let session = try sessions.prepare(applicant.userId, .local, from: caller, now: now())
         let account = Account(userId: applicant.userId, isAdmin: isAdmin, passwordHash: hash, created: now())
         let outcome = await registrar.register(
             account, name: applicant.name ?? applicant.userId, by: admission, session: session.stored)
@@ -163,7 +169,7 @@ public final class LocalAccounts: Sendable {
         switch outcome {
         case .active: nil
         case .refused(.accountExists), .refused(.caseTwin), .userExists: taken(userId)
-        case .refused(.inviteInvalid): CommandError(.forbidden, "\(AccountFailure.inviteInvalid)", field: "invite")
+        case .refused(.inviteInvalid): inviteInvalid
         case .refused(.linkInvalid): CommandError(.forbidden, "\(AccountFailure.linkInvalid)", field: "token")
         case .refused(let failure): CommandError(.forbidden, "\(failure)")
         case .eventIdTaken: CommandError(.unavailable, "the user could not be registered; try again")
@@ -183,6 +189,7 @@ public final class LocalAccounts: Sendable {
     /// Signs a user in by password.
     public func signIn(_ userId: String, password: String, from caller: Caller) async throws -> OpenedSession {
         try requirePasswords()
+        let mark = try await store.signOutMark()
         let account = try await store.account(of: userId)
         let isRight = try await isPassword(password, of: account, userId: userId, from: caller)
         guard isRight, let account, let passwordHash = account.passwordHash else {
@@ -193,7 +200,7 @@ public final class LocalAccounts: Sendable {
         }
         do {
             return try await sessions.open(
-                userId, passwordHash: passwordHash, address: caller.address, now: now())
+                userId, passwordHash: passwordHash, since: mark, from: caller, now: now())
         } catch let failure as AccountFailure {
             throw Self.error(failure)
         }
@@ -213,7 +220,7 @@ public final class LocalAccounts: Sendable {
         }
         guard case .reset(let owner) = purpose else { throw Self.linkInvalid }
         let hash = try await hash(password)
-        let session = try sessions.prepare(owner, .local, address: caller.address, now: now())
+        let session = try sessions.prepare(owner, .local, from: caller, now: now())
         do {
             try await store.reset(linkHash: link, passwordHash: hash, session: session.stored, now: now())
         } catch let failure as AccountFailure {
@@ -263,8 +270,8 @@ public final class LocalAccounts: Sendable {
     ) async throws -> Bool {
         let time = now()
         let isKnown = try await store.hasSignedIn(
-            userId, from: caller.address, since: time - FailureLimits.Limit.knownAddress)
-        try limits.withLock { try $0.attempt(userId, from: caller.limitKey, isKnown: isKnown, now: time) }
+            userId, from: caller.limitKey, since: time - FailureLimits.Limit.knownAddress)
+        try await attempt(userId, of: account, from: caller, isKnown: isKnown, at: time)
         func takeBack() {
             limits.withLock { $0.succeeded(userId, from: caller.limitKey, isKnown: isKnown, now: time) }
         }
@@ -278,6 +285,44 @@ public final class LocalAccounts: Sendable {
         }
     }
 
+    /// Counts an attempt. The first refusals are noted in the audit log, which names accounts that there are: what else
+    /// is typed in place of an id may be a password.
+    /// - Throws: ``FailureLimits/Refusal``.
+    private func attempt(
+        _ userId: String, of account: Account? = nil, from caller: Caller, isKnown: Bool, at time: Int64
+    ) async throws {
+        let key = caller.limitKey
+        let (refusal, isNoted) = limits.withLock { limits -> (FailureLimits.Refusal?, Bool) in
+            do throws(FailureLimits.Refusal) {
+                try limits.attempt(userId, from: key, isKnown: isKnown, now: time)
+                return (nil, false)
+            } catch {
+                var refusal = error
+                // A link or an invite is of no account.
+                if userId.isEmpty { refusal.reason = .address }
+                return (refusal, limits.shouldNote(refusal, of: userId, from: key, now: time))
+            }
+        }
+        guard let refusal else { return }
+        if isNoted, let audit {
+            // The refusal stands whether it can be noted or not.
+            _ = try? await audit.begin(
+                AuditLine(
+                    time: time, userId: AuditLine.nobody, address: caller.address, action: "sign-ins over the limit",
+                    target: refusal.reason == .address ? nil : account?.userId,
+                    result: CommandError.Code.rateLimited.rawValue))
+        }
+        throw refusal
+    }
+
+    /// Refuses an invite that makes no account. That counts as a failure of the address.
+    private func attemptInvite(_ hash: [UInt8], from caller: Caller) async throws {
+        let time = now()
+        try await attempt("", from: caller, isKnown: true, at: time)
+        guard try await store.isUsable(inviteHash: hash, now: time) else { throw Self.inviteInvalid }
+        limits.withLock { $0.succeeded("", from: caller.limitKey, isKnown: true, now: time) }
+    }
+
     /// What a one-time link is for. A link that does not fit counts as a failure of the address.
     @discardableResult
     private func attemptLink(
@@ -285,7 +330,7 @@ public final class LocalAccounts: Sendable {
     ) async throws -> AccountLink.Purpose {
         let time = now()
         // No account has an empty id, and no limit of an account applies: nobody can block the link for others.
-        try limits.withLock { try $0.attempt("", from: caller.limitKey, isKnown: true, now: time) }
+        try await attempt("", from: caller, isKnown: true, at: time)
         let purpose = try await store.link(hash: hash, now: time)
         guard let purpose, fits(purpose) else { throw Self.linkInvalid }
         limits.withLock { $0.succeeded("", from: caller.limitKey, isKnown: true, now: time) }
@@ -293,6 +338,7 @@ public final class LocalAccounts: Sendable {
     }
 
     private static let linkInvalid = CommandError(.forbidden, "\(AccountFailure.linkInvalid)", field: "token")
+    private static let inviteInvalid = CommandError(.forbidden, "\(AccountFailure.inviteInvalid)", field: "invite")
 
     private func requirePasswords() throws(CommandError) {
         guard policy.passwords else {
@@ -316,7 +362,7 @@ public final class LocalAccounts: Sendable {
         case .noToken: CommandError(.notFound, "there is no such token", field: "id")
         case .noAccount(let user): CommandError(.userNotFound, "there is no account '\(user.prefix(128))'")
         case .linkInvalid: linkInvalid
-        case .passwordChanged: CommandError(.unauthorized, "\(failure)")
+        case .passwordChanged, .sessionEnded: CommandError(.unauthorized, "\(failure)")
         default: CommandError(.forbidden, "\(failure)")
         }
     }

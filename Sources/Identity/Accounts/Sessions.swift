@@ -74,26 +74,29 @@ public struct Sessions: Sendable {
 
     /// A session that begins now and is stored by the caller.
     /// - Parameters:
-    ///   - address: From where the user signs in.
+    ///   - caller: From where the user signs in.
     ///   - now: The Unix time in milliseconds.
-    public func prepare(_ userId: String, _ kind: Kind, address: String?, now: Int64) throws -> Prepared {
+    func prepare(_ userId: String, _ kind: Kind, from caller: LocalAccounts.Caller, now: Int64) throws -> Prepared {
         let token = try newToken()
         return Prepared(
             token: token,
             stored: .session(
                 hash: SHA256.hash(token.utf8), userId: userId, scopes: .all, lifetime: kind.lifetime,
-                address: address, now: now))
+                address: caller.address, network: caller.limitKey, now: now))
     }
 
     /// Starts a session of a user whose password was verified.
-    /// - Parameter passwordHash: The hash that was compared.
-    /// - Throws: ``AccountFailure``: `noAccount`, `accountPending`, `accountDisabled`, `passwordChanged`; what the
-    ///   store throws.
-    public func open(
-        _ userId: String, passwordHash: String, address: String?, now: Int64
+    /// - Parameters:
+    ///   - passwordHash: The hash that was compared.
+    ///   - mark: The mark of before it was compared.
+    ///   - caller: From where the user signs in.
+    /// - Throws: ``AccountFailure``: `noAccount`, `accountPending`, `accountDisabled`, `passwordChanged` or
+    ///   `sessionEnded`; what the store throws.
+    func open(
+        _ userId: String, passwordHash: String, since mark: SignOutMark, from caller: LocalAccounts.Caller, now: Int64
     ) async throws -> OpenedSession {
-        let session = try prepare(userId, .local, address: address, now: now)
-        try await store.start(session.stored, ifPasswordHashIs: passwordHash)
+        let session = try prepare(userId, .local, from: caller, now: now)
+        try await store.start(session.stored, ifPasswordHashIs: passwordHash, since: mark)
         return try await opened(session)
     }
 

@@ -19,6 +19,8 @@ public struct FailureLimits: Sendable {
         public static let registrationsPerAddress = 10
         /// Registrations an hour from all addresses.
         public static let registrations = 100
+        /// Refusals an hour that are worth a line of the audit log, of all addresses and accounts together.
+        public static let notes = 60
         /// Keys of each counter that are remembered.
         public static let keys = 8_192
         /// The bytes of an account's id that are looked at.
@@ -47,13 +49,15 @@ public struct FailureLimits: Sendable {
     private var registrationsByAddress = WindowCounter(
         limit: Limit.registrationsPerAddress, per: hour, capacity: Limit.keys)
     private var registrations = WindowCounter(limit: Limit.registrations, per: hour, capacity: 1)
+    private var notes = WindowCounter(limit: 1, per: hour, capacity: Limit.keys)
+    private var allNotes = WindowCounter(limit: Limit.notes, per: hour, capacity: 1)
 
     /// Makes limits that have seen nothing.
     public init() {}
 
     /// The keys that are remembered.
     var count: Int {
-        pairs.count + addresses.count + accounts.count + registrationsByAddress.count + registrations.count
+        [pairs, addresses, accounts, registrationsByAddress, registrations, notes, allNotes].reduce(0) { $0 + $1.count }
     }
 
     /// Admits an attempt to sign in, and counts it as a failure until ``succeeded(_:from:isKnown:now:)``.
@@ -74,6 +78,24 @@ public struct FailureLimits: Sendable {
         pairs.add(pair, now: now)
         addresses.add(address, now: now)
         if !isKnown { accounts.add(account, now: now) }
+    }
+
+    /// Whether a refused attempt is worth a line of the audit log: once an hour for what has too many failures, and
+    /// ``Limit/notes`` times in all. Callers can bring refusals about at will, and must not push other lines out.
+    public mutating func shouldNote(
+        _ refusal: Refusal, of account: String, from address: String, now: Int64
+    ) -> Bool {
+        let account = Self.key(account)
+        let key =
+            switch refusal.reason {
+            case .pair: "pair " + Self.pair(account, address)
+            case .account: "account " + account
+            default: "address " + address
+            }
+        guard notes.wait(key, now: now) == nil, allNotes.wait("", now: now) == nil else { return false }
+        notes.add(key, now: now)
+        allNotes.add("", now: now)
+        return true
     }
 
     /// Takes an attempt back that succeeded, or whose password nobody looked at.

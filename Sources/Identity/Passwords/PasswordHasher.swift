@@ -48,6 +48,9 @@ public final class PasswordHasher: Sendable {
                 + "\(Base64URL.encode(Array(unknown.prefix(PasswordHash.saltLength))))$\(Base64URL.encode(unknown))")
     }
 
+    /// Passwords that wait.
+    var waiting: Int { queue.waiting }
+
     /// The hash of a password, as accounts store it.
     /// - Throws: ``Failure``, or `CancellationError` where the task is cancelled while the password waits.
     public func hash(_ password: String) async throws -> String {

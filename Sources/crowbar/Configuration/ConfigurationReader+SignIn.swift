@@ -27,7 +27,7 @@ extension ConfigurationReader {
             }
             return registration
         }
-        guard let auth, let value = try auth.string("registration") else { return .closed }
+        guard let auth, let value = try auth.string("registration") else { return .invite }
         guard let registration = SignInPolicy.Registration(rawValue: value) else {
             throw auth.error("registration", reason(value))
         }

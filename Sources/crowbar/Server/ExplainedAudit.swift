@@ -1,13 +1,13 @@
 import CrowbarCore
 import CrowbarSQLite
 
-/// The audit log, whose failures tell the caller that nothing was changed, and why.
+/// The audit log, whose failures tell the caller that nothing was done, and why.
 struct ExplainedAudit: AuditLog {
     let accounts: AccountsDatabase
 
     func begin(_ line: AuditLine) async throws -> Int64 {
         do { return try await accounts.begin(line) } catch let error as StoreError {
-            return try Stores.explaining("nothing was changed, because the audit log cannot be written") { throw error }
+            return try Stores.explaining("nothing was done, because the audit log cannot be written") { throw error }
         }
     }
 

@@ -43,6 +43,7 @@ extension Stores {
             },
             listInvites: { try await listInvites() },
             makeInvite: { invite in
+                if let problem = policy.inviteProblem { throw CommandError(.forbidden, problem) }
                 let made = try await makeInvite(invite, address)
                 note("invite made by '\(invite.creator)'")
                 return made

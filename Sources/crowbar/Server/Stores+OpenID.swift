@@ -21,7 +21,8 @@ extension Stores {
                 _ = try await ingest.submit(Ingest.Request(command, actor: userId))
             },
             newToken: { Array(try sessions.newToken().utf8) }, readFile: { HTTPClient.Surroundings.read($0) },
-            now: Clock.milliseconds, monotonic: Clock.monotonic, logger: logger)
+            now: Clock.milliseconds, monotonic: Clock.monotonic, logger: logger,
+            audit: ExplainedAudit(accounts: accounts))
         guard
             let service = OpenIDService(
                 settings, userAgent: "crowbar/\(CrowbarVersion.current)", surroundings)

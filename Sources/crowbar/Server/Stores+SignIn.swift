@@ -25,6 +25,6 @@ extension Stores {
     ) -> LocalAccounts {
         LocalAccounts(
             policy: policy, store: accounts, registrar: registrar(ingest), sessions: sessions,
-            now: Clock.milliseconds, onAdmin: onAdmin)
+            audit: ExplainedAudit(accounts: accounts), now: Clock.milliseconds, onAdmin: onAdmin)
     }
 }

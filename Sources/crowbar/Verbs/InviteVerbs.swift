@@ -9,8 +9,8 @@ struct Invite: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Invites: links by which people register themselves.",
         discussion: """
-            They work where [auth] registration is "invite" or "open", and make members, never admins. To invite a \
-            user to a private channel, send INVITE_USER.
+            They work unless [auth] registration is "closed", and make members, never admins. To invite a user to a \
+            private channel, send INVITE_USER.
             """,
         subcommands: [Create.self, List.self, Revoke.self])
 
