@@ -40,21 +40,21 @@ import Testing
         deliveries: { _, _, _ in Array("[]".utf8) }, logs: { _, _, _ in [] }, setCursor: { _, _, _ in [] },
         deadLetters: { _, _, _, _ in Array("[]".utf8) })
 
-    /// What is read, and the line that the audit log has of it; the last ones are refused after they were noted.
-    private static let calls: [(path: String, status: Int, line: String)] = [
-        ("/api/events?all=true", 200, "GET events all=true - ok"),
-        ("/api/events?limit=1&channel=vault&all=true", 200, "GET events all=true vault ok"),
-        ("/api/events/stream?all=true", 200, "GET events/stream all=true - ok"),
-        ("/views/allchannels.json?all=true", 200, "GET views/allchannels all=true - ok"),
-        ("/views/channel/vault.json?all=true", 200, "GET views/channel all=true vault ok"),
-        ("/views/messages/v%61ult.json?all=true", 200, "GET views/messages all=true vault ok"),
-        ("/views/allmessages.json?all=true", 200, "GET views/allmessages all=true - ok"),
-        ("/views/search.json?all=true&q=word&channel=vault", 200, "GET views/search all=true vault ok"),
-        ("/api/admin/dead-letters/irc?all=true", 200, "GET dead-letters all=true irc ok"),
-        ("/api/admin/plugins/irc/deliveries?all=true", 200, "GET plugins/deliveries all=true irc ok"),
-        ("/views/channel/never.json?all=true", 404, "GET views/channel all=true never channel_not_found"),
-        ("/api/events?all=true&after=never", 404, "GET events all=true - event_not_found"),
-        ("/views/search.json?all=true", 422, "GET views/search all=true - invalid_command"),
+    /// What is read; the last ones are refused after they were noted.
+    private static let calls: [(path: String, status: Int)] = [
+        ("/api/events?all=true", 200),
+        ("/api/events?limit=1&channel=vault&all=true", 200),
+        ("/api/events/stream?all=true", 200),
+        ("/views/allchannels.json?all=true", 200),
+        ("/views/channel/vault.json?all=true", 200),
+        ("/views/messages/v%61ult.json?all=true", 200),
+        ("/views/allmessages.json?all=true", 200),
+        ("/views/search.json?all=true&q=word&channel=vault", 200),
+        ("/api/admin/dead-letters/irc?all=true", 200),
+        ("/api/admin/plugins/irc/deliveries?all=true", 200),
+        ("/views/channel/never.json?all=true", 404),
+        ("/api/events?all=true&after=never", 404),
+        ("/views/search.json?all=true", 422),
     ]
 
     private static func prepare(_ server: TestServer) async throws {
@@ -67,7 +67,7 @@ import Testing
         #expect(answer.status == 200, "\(answer.text)")
     }
 
-    @Test func everyCallIsNotedWithItsResult() async throws {
+    @Test func everyCallIsNotedBeforeItIsAnswered() async throws {
         let audit = KeptAudit()
         try await TestServer.run(
             plugins: Self.plugins, views: .following, configure: { $0.audit = audit }
@@ -79,7 +79,7 @@ import Testing
                     .GET, call.path, token: "root", until: isStream ? { _ in true } : nil)
                 #expect(answer.status == call.status, "\(call.path): \(answer.text)")
             }
-            #expect(audit.words == Self.calls.map(\.line))
+            #expect(audit.words == Self.calls.map { "read all=true \($0.path.prefix { $0 != "?" }) ok" })
             #expect(audit.lines.allSatisfy { $0.userId == "root" && $0.address == "127.0.0.1" && $0.time > 0 })
         }
     }
