@@ -69,6 +69,25 @@ admin_group = "admins"
         # The group made an admin. The provider says no to the next one.
         page.locator(".account-button").click()
         expect(page.get_by_role("menuitem", name="Console")).to_be_visible()
+
+        # Signed out here, the page leads to the sign-out there.
+        page.keyboard.press("Escape")
+        page.locator(".account-button").click()
+        page.get_by_role("menuitem", name="Sign out").click()
+        expect(page.get_by_text("You are signed out.")).to_be_visible()
+        expect(page.get_by_role("link", name="Sign out of Company account too")).to_have_attribute(
+            "href", re.compile(re.escape(known["issuer"]) + r"/end\?client_id=crowbar&logout_uri=http%3A%2F%2F127\.0\.0\.1%3A\d+%2F$"))
+        here.axe(page, "oidc-signed-out")
+
+        # A page that is opened without https cannot make the challenge, and says so.
+        plain = here.context()
+        plain.add_init_script("Object.defineProperty(crypto, 'subtle', { value: undefined })")
+        insecure = plain.new_page()
+        insecure.goto(server.url + "/")
+        expect(insecure.get_by_role("button", name="Company account")).to_be_disabled()
+        expect(insecure.get_by_text("Open this page by https.")).to_be_visible()
+        expect(insecure.get_by_role("link", name="Sign out of")).to_have_count(0)
+
         other = here.context().new_page()
         other.goto(f"{server.url}/?error=access_denied&error_description=Not%20today&state=x")
         expect(other.get_by_role("status").filter(has_text="begun elsewhere")).to_be_visible()

@@ -17,8 +17,17 @@ export function signInScreen(app, reason) {
     about.oidc && oidcButton(app),
     hasPasswords && passwordForm(app),
     tokenDetails(app, !hasPasswords && !about.oidc),
+    reason && about.oidc?.endSession && providerSignOut(about.oidc),
     registrationLine(about),
     about.anonymousRead && h('p', {}, h('a', { href: '#/' }, 'Read without an account')));
+}
+
+/** The way to the provider's sign-out. Cognito needs both parameters, and others ignore what they do not know. */
+function providerSignOut({ endSession, clientId, label }) {
+  const url = new URL(endSession);
+  url.searchParams.set('client_id', clientId);
+  url.searchParams.set('logout_uri', location.origin + location.pathname);
+  return h('p', {}, h('a', { href: url.href }, `Sign out of ${label || 'the provider'} too`));
 }
 
 function registrationLine(about) {
