@@ -115,6 +115,18 @@ with world() as here:
     say(ann, "//etc/hosts")
     expect(row(bob, "/etc/hosts")).to_be_visible()
 
+    # Two members with names that readers could take for each other are shown with their ids; the others are not.
+    expect(row(bob, "a reply").locator(".name-id")).to_have_count(0)
+    server.user("carl")
+    server.command("carl", "RENAME_USER", name="ann  0nymous")
+    server.command("carl", "JOIN_CHANNEL", "general")
+    server.command("carl", "SEND_MESSAGE", "general", message="it is me")
+    expect(row(bob, "it is me").locator(".name-id")).to_have_text("carl")
+    expect(row(bob, "a reply").locator(".name-id")).to_have_text("ann")
+    expect(bob.get_by_role("complementary").locator(".name-id")).to_have_count(2)
+    server.command("carl", "LEAVE_CHANNEL", "general")
+    expect(row(bob, "a reply").locator(".name-id")).to_have_count(0)
+
     # A private channel by invitation, and a removal while it is open.
     ann.get_by_role("button", name="Join or create a channel").first.click()
     ann.get_by_text("Create a channel", exact=True).click()

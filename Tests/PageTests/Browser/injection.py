@@ -30,12 +30,15 @@ with world() as here:
     server.command("bob", "JOIN_CHANNEL", "general")
     for number, name in enumerate(NAMES):
         server.command("ann", "CREATE_CHANNEL", f"c{number}", channelName=name)
+    # A person cannot choose such a name; a plugin can bring one.
+    status, answer = server.call("bob", "/api/commands", {"type": "RENAME_USER", "name": NAMES[1]})
+    assert status == 422 and answer["error"]["field"] == "name", answer
     ann = here.sign_in("ann")
     ann.get_by_role("link", name=re.compile("^<img")).first.click()
     for number, text in enumerate(TEXTS):
         server.command("bob", "SEND_MESSAGE", "general", message=text, eventId=f"t{number}")
     for name in NAMES:
-        server.command("bob", "RENAME_USER", name=name)
+        server.operate("RENAME_USER", userId="bob", name=name)
         server.command("bob", "SEND_MESSAGE", "general", message=f"I am @{name} <b>{name}</b>")
     for number, reaction in enumerate(["👍", "x" + "\u0335" * 9, ":" + "x" * 30 + ":"]):
         server.command("bob", "ADD_REACTION", "general", messageId="t0", reaction=reaction)

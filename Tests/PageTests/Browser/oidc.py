@@ -78,6 +78,16 @@ admin_group = "admins"
         page.reload()
         expect(page.get_by_role("button", name="Company account")).to_be_visible()
         expect(link).to_have_count(0)
+
+        # A page that is opened without https cannot make the challenge, and says so.
+        plain = here.context()
+        plain.add_init_script("Object.defineProperty(crypto, 'subtle', { value: undefined })")
+        insecure = plain.new_page()
+        insecure.goto(server.url + "/")
+        expect(insecure.get_by_role("button", name="Company account")).to_be_disabled()
+        expect(insecure.get_by_text("Open this page by https.")).to_be_visible()
+        expect(insecure.get_by_role("link", name="Sign out of")).to_have_count(0)
+
         other = here.context().new_page()
         other.goto(f"{server.url}/?error=access_denied&error_description=Not%20today&state=x")
         expect(other.get_by_role("status").filter(has_text="begun elsewhere")).to_be_visible()
