@@ -146,6 +146,7 @@ import Testing
             try await scenario.send(["hi"])
             try await wait("the event") { scenario.messages("noisy") == ["hi"] }
             try await wait("its words") { scenario.lines.all.contains { $0.contains("secret is ***") } }
+            try await wait("its status") { try await host.listing().array?.first?["status"] != nil }
             let status = try await host.listing().array?.first?["status"]
             #expect(status?["message"]?.string == "I know ***")
             #expect(status?["details"]?["secret"]?.string == "***")
