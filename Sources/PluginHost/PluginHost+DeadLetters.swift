@@ -79,7 +79,7 @@ extension PluginHost {
     }
 
     private func listed(_ letters: [DeadLetter]) async throws -> [JSON] {
-        let readers = Set(runtimes.filter { $0.snapshot.lifecycle.manifest?.isPrivate ?? false }.map(\.name))
+        let withoutSecrets = pluginsOfPublicChannels()
         var listed: [JSON] = []
         for start in stride(from: 0, to: letters.count, by: Self.batch) {
             let some = letters[start..<min(letters.count, start + Self.batch)]
@@ -87,8 +87,8 @@ extension PluginHost {
             let entries = Dictionary(page.entries.map { ($0.position, $0) }, uniquingKeysWith: { $1 })
             for letter in some {
                 let entry = entries[letter.entry.position]
-                let isReadable = !readers.contains(letter.id.plugin) && entry?.audience == 0
-                var members = Self.json(letter, isReadable: isReadable)
+                let isReadable = withoutSecrets.contains(letter.id.plugin) && entry?.audience == 0
+                var members = Self.json(letter, isReadable: isReadable, isMessageReadable: isReadable)
                 if let entry, isReadable {
                     members.append(.init("type", .string(entry.type.name)))
                     members.append(.init("channelId", page.name(entry.channel).map { .string($0) } ?? .null))
@@ -98,6 +98,12 @@ extension PluginHost {
             }
         }
         return listed
+    }
+
+    /// The plugins that read no private channels. One without a valid manifest is not among them, as nobody can tell
+    /// what it read.
+    private func pluginsOfPublicChannels() -> Set<String> {
+        Set(runtimes.filter { !($0.snapshot.lifecycle.manifest?.isPrivate ?? true) }.map(\.name))
     }
 
     /// The beginning of what an event says, or nil where it has no words.
@@ -110,16 +116,19 @@ extension PluginHost {
         return nil
     }
 
-    private static func json(_ letter: DeadLetter, isReadable: Bool) -> [JSON.Member] {
+    private static func json(
+        _ letter: DeadLetter, isReadable: Bool, isMessageReadable: Bool
+    ) -> [JSON.Member] {
         // A receiver's answer may repeat the text.
         [
             .init("plugin", .string(letter.id.plugin)), .init("queue", .string(letter.id.queue)),
             .init("eventId", .string(letter.entry.eventId)), .init("position", .int(letter.entry.position)),
             .init("code", .string(letter.code)),
-            isReadable ? .init("message", .string(letter.message)) : .init("private", .bool(true)),
-            .init("attempts", .int(letter.attempts)), .init("first", .int(letter.first)),
-            .init("last", .int(letter.last)),
-        ]
+        ] + (isMessageReadable ? [.init("message", .string(letter.message))] : [])
+            + (isReadable ? [] : [.init("private", .bool(true))]) + [
+                .init("attempts", .int(letter.attempts)), .init("first", .int(letter.first)),
+                .init("last", .int(letter.last)),
+            ]
     }
 
     // MARK: Verbs
@@ -162,17 +171,22 @@ extension PluginHost {
 
     /// Dead letters with their events, as `crowbar dead-letters show --json` prints them.
     /// - Parameter access: What the caller may read: of an event that they may not, neither the event is shown nor what
-    ///   the plugin said about it.
+    ///   the plugin said about it. What a plugin of private channels said about a public event can repeat a private
+    ///   one, so that it is shown to those only who may read everything.
     public func show(_ letters: Letters, for access: Access) async throws(ControlRefusal) -> JSON {
         try await expect(letters.queue, of: letters.plugin)
         var shown: [JSON] = []
+        let withoutSecrets = pluginsOfPublicChannels()
         do {
             let all = try await environment.store.deadLetters(
                 of: letters.plugin, queue: letters.queue, limit: Self.maxLetters)
             for letter in all where letters.eventIds?.contains(letter.entry.eventId) ?? true {
                 let page = try await environment.log.read(positions: [letter.entry.position])
                 let isReadable = page.entries.first.map { access.mayRead($0, of: page) } ?? true
-                var members = Self.json(letter, isReadable: isReadable)
+                let mayQuote = page.entries.first?.audience == 0 && !withoutSecrets.contains(letter.id.plugin)
+                var members = Self.json(
+                    letter, isReadable: isReadable,
+                    isMessageReadable: isReadable && (!mayQuote || access.reader == .all))
                 if isReadable, let entry = page.entries.first,
                     let event = try? JSON(parsing: Array(page.json(entry)), largeNumbersAsText: true)
                 {

@@ -195,6 +195,28 @@ import Testing
         #expect(try world.passed() == ["/api/commands", "a"] && world.seenEvents.count == 3)
     }
 
+    @Test func aRequestThatCannotBeReadIsRefusedBehindTheAnswerBeforeIt() throws {
+        struct Unreadable: Error {}
+        let world = try World()
+        try world.receive(Self.head(), Self.body("abc"), .end(nil))
+        world.channel.pipeline.fireErrorCaught(Unreadable())
+        try world.channel.throwIfErrorCaught()
+        world.store("e1")
+        #expect(try world.answered() == ["200", "e1", "end"])
+        #expect(throws: Unreadable.self) { try world.channel.throwIfErrorCaught() }
+    }
+
+    @Test func aShutdownBeginsNothingThatWaitsBehindACommand() throws {
+        let world = try World()
+        try world.receive(
+            Self.head(), Self.body("one"), .end(nil), Self.head(), Self.body("two"), .end(nil))
+        world.channel.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent())
+        try world.receive(Self.head("/other"), .end(nil))
+        world.store("e1")
+        #expect(try world.answered() == ["200", "e1", "end"] && world.passed() == [])
+        #expect(world.bodies == ["one"] && world.seenEvents.count == 1)
+    }
+
     @Test func anAnswerThatNobodyWaitsForIsDropped() throws {
         let world = try World()
         try world.receive(Self.head(), Self.body("abc"), .end(nil))

@@ -139,8 +139,8 @@ import Testing
         _ = machine.deliver(deletion, now: 0)
         let refused = hear(&machine, line)
         #expect(refused.acks == [])
-        #expect(refused.lines == ["@label=3 PRIVMSG #room :<Ann> (deleted “hello”)"])
-        let said = hear(&machine, "@label=3 :crow!crow@host PRIVMSG #room :<Ann> (deleted “hello”)")
+        #expect(refused.lines == ["@label=3 PRIVMSG #room :<Ann> (deleted a message)"])
+        let said = hear(&machine, "@label=3 :crow!crow@host PRIVMSG #room :<Ann> (deleted a message)")
         #expect(said.acks == [2])
     }
 
@@ -153,7 +153,7 @@ import Testing
         #expect(hear(&machine, "@label=2 :s ACK").acks == [2])
         _ = machine.deliver(DraftNetwork.event(3, "MESSAGE_DELETED", [("messageId", "m1")]), now: 0)
         _ = hear(&machine, ":s FAIL REDACT UNKNOWN_MSGID #room c1 :It does not exist")
-        #expect(hear(&machine, "@label=3 :s ACK").lines == ["@label=4 PRIVMSG #room :<Ann> (deleted “hello”)"])
+        #expect(hear(&machine, "@label=3 :s ACK").lines == ["@label=4 PRIVMSG #room :<Ann> (deleted a message)"])
     }
 
     /// Without its id, or where the server does not know how, it is said in words.
@@ -166,7 +166,7 @@ import Testing
         _ = say(&machine, ids: "c1")
         let deleted = machine.deliver(DraftNetwork.event(2, "MESSAGE_DELETED", [("messageId", message)]), now: 0)
         #expect(
-            deleted.lines == ["@label=2 PRIVMSG #room :<Ann> (deleted \(message == "m1" ? "“hello”" : "a message"))"])
+            deleted.lines == ["@label=2 PRIVMSG #room :<Ann> (deleted a message)"])
     }
 
     /// What somebody on IRC has said is theirs.

@@ -27,3 +27,11 @@ func whatWaitsOnAnEventIsNamed(order: DeliveryQueue.Order, after: Int64, parked:
     health.note(waiting, clockOffset: 0)
     #expect(health.level == (after > 30_000 ? .degraded : .ok))
 }
+
+@Test func thePublicReasonOfAPluginThatReadsPrivateChannelsHasNoText() {
+    let waiting = DeliveryQueue.Waiting(
+        count: 1, deliveries: 2, code: "busy", message: "secret", lane: "#vault", due: 0)
+    let next = "waits for its next try at \(Timestamp.text(0)) after 2 tries: busy"
+    #expect(waiting.reason(clockOffset: 0) == "#vault \(next): secret")
+    #expect(waiting.reason(clockOffset: 0, isPrivate: true) == next)
+}

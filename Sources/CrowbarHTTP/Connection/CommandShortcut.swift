@@ -43,10 +43,13 @@ final class CommandShortcut: ChannelDuplexHandler, RemovableChannelHandler {
     /// What came while a command is stored, in order.
     private var held: [Held] = []
     private var isReadWanted = false
+    /// The server shuts down: no further request is begun.
+    private var isEnding = false
 
     private enum Held {
         case part(HTTPRequestPart)
         case event(Any)
+        case error(any Error)
     }
 
     init(submit: @escaping Submit, answer: @escaping Answer) {
@@ -62,7 +65,10 @@ final class CommandShortcut: ChannelDuplexHandler, RemovableChannelHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let part = unwrapInboundIn(data)
-        if case .storing = state { return held.append(.part(part)) }
+        if case .storing = state {
+            if !isEnding { held.append(.part(part)) }
+            return
+        }
         receive(part, context)
     }
 
@@ -129,6 +135,7 @@ final class CommandShortcut: ChannelDuplexHandler, RemovableChannelHandler {
             switch next {
             case .part(let part): receive(part, context)
             case .event(let event): userInboundEventTriggered(context: context, event: event)
+            case .error(let error): errorCaught(context: context, error: error)
             }
             if case .storing = state {
                 held = Array(rest)
@@ -161,7 +168,15 @@ final class CommandShortcut: ChannelDuplexHandler, RemovableChannelHandler {
 
     /// The end of the input and of the server close the connection as soon as nobody is being answered.
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if case .storing = state { return held.append(.event(event)) }
+        if case .storing = state {
+            if event is ChannelShouldQuiesceEvent {
+                // A caller that sends without a pause would else keep the server from ending. The connection ends
+                // behind the answer, so that the caller sees which requests were not begun.
+                isEnding = true
+                held.removeAll { if case .part = $0 { true } else { false } }
+            }
+            return held.append(.event(event))
+        }
         if case .collecting(let head, let body) = state {
             // The rest of the request will not come, or has to come before the server is gone.
             passOn(head, body, context)
@@ -169,7 +184,9 @@ final class CommandShortcut: ChannelDuplexHandler, RemovableChannelHandler {
         context.fireUserInboundEventTriggered(event)
     }
 
+    /// What cannot be read is answered by the library, which closes the connection then.
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        if case .storing = state { return held.append(.error(error)) }
         if case .collecting(let head, let body) = state { passOn(head, body, context) }
         context.fireErrorCaught(error)
     }

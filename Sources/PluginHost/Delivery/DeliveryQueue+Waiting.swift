@@ -20,12 +20,15 @@ extension DeliveryQueue {
         var nextDue: Int64?
 
         /// Why it waits and until when, in words; nil where nothing does.
-        /// - Parameter clockOffset: What to add to the monotonic clock for Unix time, in milliseconds.
-        func reason(clockOffset: Int64) -> String? {
+        /// - Parameters:
+        ///   - clockOffset: What to add to the monotonic clock for Unix time, in milliseconds.
+        ///   - isPrivate: Whether the plugin reads private channels: then neither the channel nor the plugin's message,
+        ///     which may repeat a text, is said.
+        func reason(clockOffset: Int64, isPrivate: Bool = false) -> String? {
             if count == 0 { return nil }
             let tries = deliveries == 1 ? "1 try" : "\(deliveries) tries"
-            let words = [code, message].filter { !$0.isEmpty }.joined(separator: ": ")
-            let waits = lane.isEmpty ? "waits" : "\(lane) waits"
+            let words = [code, isPrivate ? "" : message].filter { !$0.isEmpty }.joined(separator: ": ")
+            let waits = lane.isEmpty || isPrivate ? "waits" : "\(lane) waits"
             let next = due.map { "its next try at \(Timestamp.text($0 + clockOffset))" } ?? "another try"
             return "\(waits) for \(next)" + (words.isEmpty ? "" : " after \(tries): \(words)")
         }

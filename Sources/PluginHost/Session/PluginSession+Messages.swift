@@ -208,8 +208,10 @@ extension PluginSession {
             .init(
                 id: queues[queue].id, position: position, code: code, message: message, attempts: attempts,
                 first: first > 0 ? first : unixNow, last: unixNow))
-        log.remark(
-            .warning, "queue '\(queues[queue].id.queue)': dead letter at position \(position): \(code): \(message)")
+        // Of a plugin that reads private channels only the audited listing shows what it said: a receiver's answer may
+        // repeat the text.
+        let words = manifest.isPrivate ? code : "\(code): \(message)"
+        log.remark(.warning, "queue '\(queues[queue].id.queue)': dead letter at position \(position): \(words)")
     }
 
     private func take(_ retry: PluginMessage.Retry, _ now: Int64) {

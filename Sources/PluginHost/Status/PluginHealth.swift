@@ -138,9 +138,12 @@ struct PluginHealth: Equatable {
     /// - Parameters:
     ///   - clockOffset: What to add to the monotonic clock for Unix time, in milliseconds.
     ///   - isHeld: The queue is held back, so that a retry whose time has come waits on.
-    mutating func note(_ waiting: DeliveryQueue.Waiting, clockOffset: Int64, isHeld: Bool = false) {
+    ///   - isPrivate: As for ``DeliveryQueue/Waiting/reason(clockOffset:isPrivate:)``.
+    mutating func note(
+        _ waiting: DeliveryQueue.Waiting, clockOffset: Int64, isHeld: Bool = false, isPrivate: Bool = false
+    ) {
         guard waiting.hasLongWait || waiting.deliveries >= Self.manyTries,
-            let reason = waiting.reason(clockOffset: clockOffset)
+            let reason = waiting.reason(clockOffset: clockOffset, isPrivate: isPrivate)
         else { return }
         note(.degraded, reason, isHeld ? .pending : .waiting)
     }

@@ -127,7 +127,9 @@ extension PluginHost {
             if let part = parts[name] { health.note(status: part.level, part.message) }
             let isPaused = lifecycle.pausedQueues.contains(name)
             if let queue, view.pid != nil {
-                health.note(queue.waiting, clockOffset: clockOffset, isHeld: queue.isHeld || isPaused)
+                health.note(
+                    queue.waiting, clockOffset: clockOffset, isHeld: queue.isHeld || isPaused,
+                    isPrivate: lifecycle.manifest?.isPrivate ?? true)
             }
             health.note(deadLetters: letters)
             for hint in hints where hint.isAbout(name) { health.note(hint: hint.text) }

@@ -51,7 +51,8 @@ struct RecentMessages: Sendable {
             if texts[id] == nil { order.append(id) }
             texts[id] = (message.author, IRCText.cut(text, Self.kept))
             if order.count > Self.most, let first = order.popFirst() { texts[first] = nil }
-        case .deletion: message.quote = texts[id].map { "“\(Self.short($0.text))”" }
+        // It is never said again: IRC would show it to everybody a second time, with whoever erased it as its author.
+        case .deletion: texts[id] = nil
         case .topic, .summary: break
         }
     }

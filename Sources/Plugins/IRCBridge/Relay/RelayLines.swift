@@ -41,7 +41,7 @@ struct RelayLines: Sendable {
         case .summary(let count):
             prefix = ""
             text = Self.unstyled("(\(count) message\(count == 1 ? "" : "s") from the time without connection left out)")
-        case .deletion: text = Self.unstyled("(deleted \(message.quote ?? "a message"))")
+        case .deletion: text = Self.unstyled("(deleted a message)")
         }
         text = text.replacing { Mentions.toIRC($0, before: $1, after: $2, nick: nick) }
         if message.answeredID != nil, reply == nil, let quote = message.quote {
