@@ -18,17 +18,53 @@ import Testing
     }
 
     @Test func twoPeopleTalk() async throws { try await run("chat") }
+    @Test func twoPeopleAndOneOnIRCTalkOverARestart() async throws { try await run("conversation") }
     @Test func theFoldIsTheServers() async throws { try await run("fold") }
-    @Test func nothingIsLostOrDoubledOverARestart() async throws { try await run("restart") }
     @Test func theListIsBoundedAndDoesNotJump() async throws { try await run("list") }
-    @Test func everyScreenIsAccessible() async throws { try await run("screens") }
-    @Test func hostileContentStaysText() async throws { try await run("injection") }
-    @Test func anOperatorRedrivesDeadLetters() async throws { try await run("console") }
+    @Test func nothingIsLostOrDoubledInAnOutage() async throws { try await run("outage") }
+    @Test func whatIsReadIsAlikeOnAllDevices() async throws { try await run("devices") }
+    @Test func tabsShareASession() async throws { try await run("sessions") }
     @Test func accountsWorkInTheBrowserAlone() async throws { try await run("accounts") }
     @Test func aProviderWithoutCORSSignsIn() async throws { try await run("oidc") }
     @Test func anExportIsServedFromElsewhere() async throws { try await run("static") }
-    @Test func twoPeopleAndOneOnIRCTalkOverARestart() async throws { try await run("conversation") }
+    @Test func everyScreenIsAccessible() async throws { try await run("screens") }
+    @Test func motionThemesAndTargetsAreAsAskedFor() async throws { try await run("appearance") }
+    @Test func theAnnouncerSaysWhatItShould() async throws { try await run("announcer") }
+    @Test func theChatWorksByKeyboard() async throws { try await run("keyboard_chat") }
+    @Test func theConsoleWorksByKeyboard() async throws { try await run("keyboard_console") }
+    @Test func anOperatorRedrivesDeadLetters() async throws { try await run("console") }
+    @Test func deadLettersOfPrivateChannelsAndManyOfThem() async throws { try await run("dead_letters") }
+    @Test func replaysEnd() async throws { try await run("replays") }
+    @Test func hostileContentStaysTextInTheChat() async throws { try await run("injection") }
+    @Test func hostileContentStaysTextInTheConsole() async throws { try await run("injection_console") }
+    @Test func theChecksFindWhatTheyShould() async throws { try await run("checks") }
     @Test func thePicturesOfTheDocumentationAreMade() async throws { try await run("pictures") }
+
+    /// A script that no test runs proves nothing.
+    @Test func everyScriptIsRun() throws {
+        let source = try text(of: Self.folder + "PageIntegrationTests.swift")
+        let stream = try #require(opendir(Self.folder + "Browser"))
+        defer { closedir(stream) }
+        var count = 0
+        while let entry = readdir(stream) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            guard name.hasSuffix(".py") else { continue }
+            count += 1
+            #expect(source.contains("run(\"\(name.dropLast(3))\")"), "no test runs \(name)")
+        }
+        #expect(count > 10)
+    }
+
+    /// The text of a file.
+    private func text(of path: String) throws -> String {
+        let file = try #require(fopen(path, "r"))
+        defer { fclose(file) }
+        var bytes = [UInt8](repeating: 0, count: 1 << 20)
+        let count = fread(&bytes, 1, bytes.count, file)
+        return String(decoding: bytes[..<count], as: UTF8.self)
+    }
 
     /// Runs a script to its end.
     private func run(_ script: String) async throws {

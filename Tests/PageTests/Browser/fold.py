@@ -2,7 +2,8 @@
 
 import json
 
-from world import ROOT, world
+from support.server import ROOT
+from support.world import run, scenario
 
 FOLD = """async ({events, reader, channels}) => {
   const base = document.querySelector('script[type=module]').src.replace(/app\\.js$/, '');
@@ -28,11 +29,11 @@ SEGMENTS = """async (texts) => {
     { ...one, styles: order.filter((style) => one.styles.includes(style)) }))));
 }"""
 
-with world() as here:
-    page = here.context().new_page()
-    page.goto(here.server.url)
-    page.get_by_role("heading", name="Sign in").wait_for()
 
+@scenario
+def the_fold(here):
+    page = here.open()
+    page.get_by_role("heading", name="Sign in").wait_for()
     vectors = ROOT / "Tests/PageTests/Vectors"
     cases = json.loads((vectors / "fold.json").read_text())
     assert len(cases) > 5
@@ -43,8 +44,19 @@ with world() as here:
         for part in ("allchannels", "messages", "members"):
             assert found[part] == views[part], f"{case['name']}: {part}\nfound    {found[part]}\nexpected {views[part]}"
 
+
+@scenario
+def the_markdown(here):
+    page = here.open()
+    page.get_by_role("heading", name="Sign in").wait_for()
+    vectors = ROOT / "Tests/PageTests/Vectors"
     markdown = json.loads((vectors / "markdown.json").read_text())
     results = json.loads(page.evaluate(SEGMENTS, [one["text"] for one in markdown]))
+    assert len(results) == len(markdown) >= 40
     for one, found in zip(markdown, results):
         expected = one["segments"]
         assert found == expected, f"{one['text'][:80]!r}\nfound    {found}\nexpected {expected}"
+
+
+if __name__ == "__main__":
+    run()

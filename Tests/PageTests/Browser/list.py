@@ -3,7 +3,8 @@
 import re
 
 from playwright.sync_api import expect
-from world import row, say, until, world
+from support.acts import composer, row
+from support.world import run, scenario
 
 ANCHOR = """() => {
   const list = document.querySelector('.messages');
@@ -20,12 +21,12 @@ OFFSET = """(event) => {
   return row ? row.getBoundingClientRect().top - list.getBoundingClientRect().top : null;
 }"""
 
-with world() as here:
+
+@scenario
+def five_thousand_messages(here):
     server = here.server
-    server.user("ann")
-    server.user("bob")
-    server.command("ann", "CREATE_CHANNEL", "general")
-    server.command("bob", "JOIN_CHANNEL", "general")
+    server.user("ann", "bob")
+    server.channel("ann", "general", "bob")
     count = 5_000
     server.many("bob", [{"type": "SEND_MESSAGE", "channelId": "general", "eventId": f"m{number}",
                          "message": f"message {number} " + "word " * (number * 7 % 40)} for number in range(count)])
@@ -46,7 +47,8 @@ with world() as here:
         ann.wait_for_function(
             "(first) => document.querySelector('.messages .row').dataset.event !== first", arg=first)
         offset = ann.evaluate(OFFSET, start["event"])
-        assert offset is None or abs(offset - start["offset"]) <= 1, f"the anchor moved by {offset - start['offset']} px"
+        assert offset is not None, "the anchor row has left"
+        assert abs(offset - start["offset"]) <= 1, f"the anchor moved by {offset - start['offset']} px"
         assert ann.evaluate(ANCHOR)["rows"] <= 430, ann.evaluate(ANCHOR)
     expect(ann.locator('[data-event="m0"]')).to_have_count(1)
     rows = ann.evaluate("() => [...document.querySelectorAll('.row')].map((row) => row.dataset.event)")
@@ -65,7 +67,7 @@ with world() as here:
     server.command("bob", "SEND_MESSAGE", "general", message="more news", eventId="news2")
     expect(row(ann, "more news")).to_be_in_viewport()
     # Also while the message field grows and shrinks.
-    box = ann.get_by_role("textbox", name="Message general")
+    box = composer(ann)
     box.fill("line\n" * 8)
     expect(row(ann, "more news")).to_be_in_viewport(ratio=1)
     expect(ann.locator(".jump")).to_be_hidden()
@@ -92,3 +94,7 @@ with world() as here:
     numbers = [int(event[1:]) for event in rows if re.fullmatch(r"m\d+", event)]
     assert numbers == list(range(numbers[0], count)), numbers[:5]
     assert len(rows) <= 400
+
+
+if __name__ == "__main__":
+    run()

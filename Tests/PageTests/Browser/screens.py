@@ -1,194 +1,265 @@
-"""Every screen: axe in both themes, 360 px, 200 % zoom, and the chat by keyboard alone."""
+"""Every screen and state of the sign-in and the chat: axe in both themes, the accessibility tree, 360 px, 200 %, targets."""
 
 import re
 
 from playwright.sync_api import expect
-from world import row, say, until, world
+
+from support.acts import act, composer, opened, row, say
+from support.checks import fits
+from support.server import until
+from support.world import BROKEN, run, scenario
+
+SETTINGS = "[auth]\nanonymous_read = true\nregistration = \"open\"\n"
 
 
-def fits(page, where):
-    """Nothing is wider than the screen."""
-    wide = page.evaluate("() => document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    assert wide <= 0, f"{where} is {wide} px too wide"
-
-
-def press(page, *keys):
-    for key in keys:
-        page.keyboard.press(key)
-
-
-def focus(page, name, role="button", tries=40):
-    """Tabs until something has the focus: it can be reached."""
-    target = page.get_by_role(role, name=name).first
-    for _ in range(tries):
-        if target.evaluate("(node) => node === document.activeElement"):
-            return
-        page.keyboard.press("Tab")
-    raise AssertionError(f"Tab does not reach the {role} {name}")
-
-
-with world() as here:
+@scenario
+def signed_out(here):
     server = here.server
-    for name in ("ann", "bob"):
-        server.user(name)
-    server.run("user", "add", "ada", "--admin")
-    server.tokens["ada"] = server.run("token", "ada")
-    server.command("ann", "CREATE_CHANNEL", "general", channelDescription="Everything that has no other place")
-    server.command("bob", "JOIN_CHANNEL", "general")
-    server.command("ann", "CREATE_CHANNEL", "release-plans")
+    server.admin("ada")
+    server.channel("ada", "public-notes")
+    server.command("ada", "SEND_MESSAGE", "public-notes", message="everybody may read this")
+    page = here.open("#/sign-in")
+    page.get_by_role("heading", name="Sign in").wait_for()
+    page.get_by_text("Sign in with a token").click()
+    page.get_by_label("Token").wait_for()
+    here.screen(page, "sign-in")
+    page.get_by_label("Token").fill("wrong")
+    here.allow("401")
+    page.get_by_role("button", name="Sign in").last.click()
+    expect(page.get_by_role("alert").last).not_to_be_empty()
+    here.screen(page, "sign-in-refused")
+    page.get_by_role("link", name="Create one").click()
+    expect(page.get_by_role("heading", name="Create an account")).to_be_visible()
+    here.screen(page, "register-open")
+    page.get_by_role("link", name="To the sign-in").click()
+    # Without an account: reads, and is told how to write.
+    page.get_by_role("link", name="Read without an account").click()
+    expect(row(page, "everybody may read this")).to_be_visible()
+    expect(page.get_by_text("You are reading without an account.")).to_be_visible()
+    here.screen(page, "anonymous")
+    page.get_by_role("button", name="All channels").click()
+    here.screen(page, "anonymous-channels")
+
+
+def announce(page, **values):
+    """Has the server announce something else about itself."""
+    def answer(route):
+        route.fulfill(json={**route.fetch().json(), **values})
+    page.unroute("**/api/about")
+    page.route("**/api/about", answer)
+
+
+@scenario
+def registration(here):
+    """What the page says where the server takes no new accounts, or invited ones only."""
+    page = here.context().new_page()
+    for kind, line in (("closed", "New accounts are made by an administrator."), ("invite", "To create an account you need an invitation link.")):
+        announce(page, registration=kind, anonymousRead=False)
+        page.goto(f"{here.server.url}/?{kind}#/register")
+        expect(page.get_by_role("heading", name="Create an account")).to_be_visible()
+        expect(page.get_by_label("Password")).to_have_count(0)
+        here.screen(page, f"register-{kind}")
+        page.get_by_role("link", name="To the sign-in").click()
+        expect(page.get_by_text(line)).to_be_visible()
+
+
+@scenario
+def another_release(here):
+    """A server that speaks another version of the API."""
+    page = here.context().new_page()
+    for version, name in ((2, "newer"), (0, "older")):
+        announce(page, api=version)
+        page.goto(f"{here.server.url}/?{name}")
+        expect(page.get_by_role("heading", name="This page and the server do not fit")).to_be_visible()
+        expect(page.get_by_text(f"The server is {name} than this page.")).to_be_visible()
+        here.screen(page, f"server-{name}")
+
+
+@scenario
+def waiting_and_failing(here):
+    """What takes long is shown as coming; what fails says why and what to do next."""
+    server = here.server
+    server.user("gus", "ida")
+    server.channel("ida", "base", "gus")
+    server.channel("ida", "slow", "gus")
+    server.command("ida", "SEND_MESSAGE", "slow", message="here at last")
+    page = here.sign_in("gus", path="#/c/base")
+    page.get_by_role("heading", name="base", level=1).wait_for()
+    held = []
+    page.route("**/views/messages/slow.json*", lambda route: held.append(route))
+    opened(page, "slow")
+    expect(page.locator(".skeleton, .bar").first).to_be_visible()
+    here.screen(page, "loading")
+    here.allow(BROKEN)
+    until(lambda: held, "the request")
+    held.pop(0).abort()
+    expect(page.get_by_role("heading", name="The messages cannot be loaded")).to_be_visible()
+    here.screen(page, "load-failed")
+    page.unroute("**/views/messages/slow.json*")
+    page.get_by_role("button", name="Try again").click()
+    expect(row(page, "here at last")).to_be_visible()
+
+    # The server cannot be reached at the start, and then it can.
+    page.route("**/api/about", lambda route: route.abort())
+    page.reload()
+    expect(page.get_by_role("heading", name="The server cannot be reached")).to_be_visible()
+    here.screen(page, "unreachable")
+    page.unroute("**/api/about")
+    page.get_by_role("button", name="Try again").click()
+    expect(row(page, "here at last")).to_be_visible()
+
+    # Offline, with a message that waits; then refused.
+    page.route("**/api/commands", lambda route: route.abort())
+    server.kill()
+    expect(page.get_by_text("Offline since")).to_be_visible()
+    say(page, "sent later")
+    expect(row(page, "sent later")).to_contain_text("tries again")
+    here.axe(page, "offline")
+    server.start()
+    page.unroute("**/api/commands")
+    bar = page.get_by_role("region", name="Connection")
+    expect(bar).to_contain_text("Connected again")
+    expect(row(page, "sent later")).not_to_have_class(re.compile("row-pending"))
+    here.allow("422")
+    page.route("**/api/commands", lambda route: route.fulfill(
+        status=422, json={"error": {"code": "refused", "message": "a plugin says no"}}), times=1)
+    say(page, "refused text")
+    expect(row(page, "refused text")).to_contain_text("Not sent: a plugin says no")
+    expect(bar).to_be_hidden()
+    here.screen(page, "refused")
+
+
+@scenario
+def the_chat(here):
+    server = here.server
+    server.user("ann", "bob")
+    server.channel("ann", "general", "bob", channelDescription="Everything that has no other place")
+    server.channel("ann", "release-plans")
     server.command("ann", "CREATE_CHANNEL", "board", private=True)
-    server.command("bob", "SEND_MESSAGE", "general", eventId="m1", message="The **release** is planned for Monday, see https://example.org/plan.")
+    server.command("bob", "SEND_MESSAGE", "general", eventId="m1",
+                   message="The **release** is planned for Monday, see https://example.org/plan.")
     server.command("bob", "SEND_MESSAGE", "general", message="```swift\nlet answer = 42\n```\n> quoted\n`code` and ~~old~~ news")
     server.command("ann", "SEND_MESSAGE", "general", eventId="m3", message="Thanks @bob!", replyTo="m1")
     server.command("bob", "ADD_REACTION", "general", messageId="m3", reaction="👍")
     server.command("ann", "ADD_REACTION", "general", messageId="m3", reaction="👍")
-    server.command("bob", "SEND_MESSAGE", "general", message="@ann one more thing", kind="text")
-
-    # Signed out.
-    page = here.context().new_page()
-    page.goto(server.url)
-    page.get_by_role("heading", name="Sign in").wait_for()
-    page.get_by_text("Sign in with a token").click()
-    page.get_by_label("Token").wait_for()
-    here.axe(page, "sign-in")
-    fits(page, "sign-in")
-    page.get_by_label("Token").fill("wrong")
-    here.expected.append(re.compile("401"))
-    page.get_by_role("button", name="Sign in").last.click()
-    expect(page.get_by_role("alert")).not_to_be_empty()
-    here.picture(page, "sign-in-refused")
-
-    # By keyboard alone: sign in, write, edit, react, reply, delete, mark unread, switch, search.
-    page = here.context(reduced_motion="reduce").new_page()
-    page.goto(server.url)
-    summary = page.get_by_text("Sign in with a token")
-    summary.wait_for()
-    until(lambda: press(page, "Tab") or summary.evaluate("(node) => node === document.activeElement"), "the summary")
-    press(page, "Enter")
-    page.get_by_label("Token").wait_for()
-    until(lambda: press(page, "Tab") or page.get_by_label("Token").evaluate("(node) => node === document.activeElement"), "the token's field")
-    page.keyboard.type(server.tokens["ann"])
-    press(page, "Enter")
-    box = page.get_by_role("textbox", name=re.compile("^Message"))
-    expect(box).to_be_focused()
+    server.command("bob", "SEND_MESSAGE", "general", eventId="m4", message="@ann one more thing")
+    server.command("bob", "SEND_MESSAGE", "general", eventId="m5", message="waves", kind="action")
+    server.command("ann", "EDIT_MESSAGE", "general", messageId="m3", message="Thanks @bob, see you!")
+    page = here.sign_in("ann", path="#/c/general")
     page.get_by_role("complementary").get_by_role("button", name="bob").wait_for()
-    here.axe(page, "chat")
-    page.keyboard.type("by keyboard @bo")
+    expect(page.get_by_role("link", name="general", exact=True)).to_be_visible()
+    here.screen(page, "chat")
+    composer(page).fill("hello @bo")
+    composer(page).press("End")
+    composer(page).type("b")
     expect(page.get_by_role("option", name="bob")).to_be_visible()
     here.axe(page, "completion")
-    press(page, "Tab")
-    expect(box).to_have_value("by keyboard @bob ")
-    press(page, "Enter")
-    expect(row(page, "by keyboard")).to_be_visible()
-    press(page, "ArrowUp")
-    page.keyboard.type("edited")
-    press(page, "Enter")
-    expect(row(page, "edited")).to_contain_text("(edited)")
-    press(page, "Shift+Tab")
-    expect(page.locator(".row:focus")).to_have_count(1)
-    press(page, "Home")
-    expect(page.locator(".row:focus")).to_contain_text("planned for Monday")
-    press(page, "ArrowDown", "ArrowUp", "Enter")
-    expect(page.get_by_role("menuitem", name="Reply")).to_be_focused()
-    here.axe(page, "menu")
-    press(page, "Enter")
-    expect(box).to_be_focused()
-    page.keyboard.type("a reply by keyboard")
-    press(page, "Enter")
-    expect(row(page, "a reply by keyboard").locator(".quote")).to_be_visible()
-    press(page, "Shift+Tab", "End", "Enter", "ArrowDown", "Enter")
-    expect(page.get_by_role("dialog", name="Add a reaction")).to_be_visible()
-    here.axe(page, "reactions")
-    press(page, "Enter")
-    expect(row(page, "a reply by keyboard").locator(".row-body .reaction").first).to_be_visible()
-    expect(page.locator(".row:focus")).to_contain_text("a reply by keyboard")
-    press(page, "Enter", "End", "Enter")
-    expect(page.get_by_role("dialog", name="Delete this message?")).to_be_visible()
-    here.axe(page, "confirm")
-    press(page, "Tab", "Enter")
-    expect(row(page, "a reply by keyboard")).to_have_count(0)
-    press(page, "Control+k")
-    expect(page.get_by_role("dialog", name="Switch channel")).to_be_visible()
-    here.axe(page, "switcher")
-    page.keyboard.type("rel")
-    press(page, "Enter")
-    expect(page.get_by_role("heading", name="release-plans")).to_be_visible()
-    here.axe(page, "empty-channel")
-    focus(page, "Search", "link")
-    press(page, "Enter")
-    expect(page.get_by_label("Search for")).to_be_focused()
-    page.get_by_label("In", exact=True).select_option("")
-    page.get_by_label("Search for").fill("release")
-    press(page, "Enter")
-    page.locator(".result").first.wait_for()
-    here.axe(page, "search")
-    page.goto(f"{server.url}/#/settings")
-    page.get_by_role("heading", name="Settings").wait_for()
-    here.axe(page, "settings")
-    page.get_by_label("Dark").check()
-    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
-    page.get_by_label("As the system").check()
-    page.goto(f"{server.url}/#/c/nothing")
-    page.get_by_role("heading", name="This channel does not exist").wait_for()
-    here.axe(page, "no-channel")
+    composer(page).press("Escape")
+    composer(page).fill("")
+    act(page, "one more thing", "Reply")
+    expect(page.get_by_text("Reply to")).to_be_visible()
+    here.screen(page, "reply")
+    page.keyboard.press("Escape")
+    composer(page).press("ArrowUp")
+    expect(page.get_by_text("Editing your message")).to_be_visible()
+    here.screen(page, "edit")
+    page.keyboard.press("Escape")
+    row(page, "one more thing").click(button="right", position={"x": 300, "y": 4})
+    page.get_by_role("menu").wait_for()
+    here.axe(page, "message-menu")
+    here.tree(page, "message-menu")
+    page.get_by_role("menuitem", name="Add a reaction…").click()
+    here.screen(page, "reactions")
+    page.keyboard.press("Escape")
+    act(page, "see you!", "Delete…")
+    here.screen(page, "delete-message")
+    page.keyboard.press("Escape")
+    page.keyboard.press("Control+k")
+    here.screen(page, "switcher")
+    page.keyboard.press("Escape")
     page.get_by_role("button", name="Join or create a channel").first.click()
     page.get_by_text("Create a channel", exact=True).click()
-    here.axe(page, "channels")
-    press(page, "Escape")
-
-    # The tree of a row, as a screen reader has it: author, text, time.
+    here.screen(page, "channels")
+    page.keyboard.press("Escape")
+    for item, name in (("Set the topic…", "topic"), ("Invite…", "invite")):
+        opened(page, "board")
+        page.get_by_role("button", name="More about this channel").click()
+        page.get_by_role("menuitem", name=item).click()
+        here.screen(page, f"channel-{name}")
+        page.keyboard.press("Escape")
+    here.screen(page, "private-channel")
+    opened(page, "release-plans")
+    expect(page.get_by_text("Nothing has been said here yet")).to_be_visible()
+    here.screen(page, "empty-channel")
     page.goto(f"{server.url}/#/c/general")
-    expect(row(page, "planned for Monday")).to_have_attribute("role", "article")
-    order = row(page, "planned for Monday").evaluate(
-        "(row) => [...row.children].map((node) => node.className.split(' ')[0])")
-    assert order[:3] == ["row-author", "row-body", "row-time"], order
-    assert page.locator(".messages").get_attribute("role") == "log"
-    assert page.locator(".messages").get_attribute("aria-live") == "off"
+    page.get_by_role("complementary").get_by_role("button", name="bob").click()
+    page.get_by_role("menu").wait_for()
+    here.axe(page, "member-menu")
+    page.keyboard.press("Escape")
+    page.goto(f"{server.url}/#/search?q=release")
+    page.locator(".result").first.wait_for()
+    here.screen(page, "search")
+    page.goto(f"{server.url}/#/settings")
+    page.get_by_role("heading", name="Settings").wait_for()
+    here.screen(page, "settings")
+    page.goto(f"{server.url}/#/c/nothing")
+    page.get_by_role("heading", name="This channel does not exist").wait_for()
+    here.screen(page, "no-channel")
 
-    # What is announced: up to three messages as they are, more as a number.
-    heard = page.evaluate_handle("""() => {
-      const heard = [];
-      new MutationObserver(() => heard.push(document.getElementById('announcer').textContent.trim()))
-        .observe(document.getElementById('announcer'), { childList: true, characterData: true, subtree: true });
-      return heard;
-    }""")
-    server.command("bob", "SEND_MESSAGE", "general", message="hello **there**")
-    until(lambda: "bob: hello there" in heard.json_value(), "the announcement", detail=lambda: str(heard.json_value()))
-    server.many("bob", [{"type": "SEND_MESSAGE", "channelId": "general", "message": f"burst {n}"} for n in range(12)])
-    until(lambda: any(re.match(r"\d+ new messages in general", text) for text in heard.json_value()), "the number",
-          detail=lambda: str(heard.json_value()))
 
-    # Narrow, and zoomed to 200 %.
-    narrow = here.sign_in("ann", viewport={"width": 360, "height": 640})
-    expect(row(narrow, "burst 11")).to_be_in_viewport()
-    fits(narrow, "the chat")
-    here.axe(narrow, "narrow-chat")
-    narrow.get_by_role("button", name="Channels").click()
-    expect(narrow.get_by_role("link", name=re.compile("^release-plans"))).to_be_visible()
-    fits(narrow, "the channels")
-    here.axe(narrow, "narrow-channels")
-    narrow.get_by_role("link", name=re.compile("^release-plans")).click()
-    expect(narrow.get_by_role("heading", name="release-plans")).to_be_visible()
-    narrow.get_by_role("button", name="Members").click()
-    fits(narrow, "the members")
-    here.axe(narrow, "narrow-members")
-    for place in ("search", "settings"):
-        narrow.goto(f"{server.url}/#/{place}")
-        narrow.get_by_role("heading", level=1).wait_for()
-        fits(narrow, place)
-    zoomed = here.sign_in("ann", viewport={"width": 600, "height": 400}, device_scale_factor=2)
+@scenario
+def narrow(here):
+    """Loaded in a narrow window, where channels and members are drawers."""
+    server = here.server
+    server.user("cat", "dan")
+    server.channel("cat", "lobby", "dan")
+    server.channel("cat", "plans")
+    server.many("dan", [{"type": "SEND_MESSAGE", "channelId": "lobby", "message": f"message {number} " + "word " * 30} for number in range(40)])
+    page = here.sign_in("cat", path="#/c/lobby", viewport={"width": 360, "height": 640})
+    expect(row(page, "message 39")).to_be_visible()
+    fits(page, "the chat")
+    here.axe(page, "narrow-chat")
+    here.tree(page, "narrow-chat")
+    page.get_by_role("button", name="Channels").click()
+    expect(page.get_by_role("link", name=re.compile("^plans"))).to_be_visible()
+    fits(page, "the channels")
+    here.axe(page, "narrow-channels")
+    here.tree(page, "narrow-channels")
+    page.get_by_role("link", name=re.compile("^plans")).click()
+    expect(page.get_by_role("heading", name="plans", level=1)).to_be_visible()
+    page.get_by_role("button", name="Members").click()
+    expect(page.get_by_role("complementary").get_by_role("button", name="cat")).to_be_visible()
+    fits(page, "the members")
+    here.axe(page, "narrow-members")
+    # Zoomed to 200 %, loaded so: one can write, and what was written is seen.
+    zoomed = here.sign_in("cat", path="#/c/lobby", viewport={"width": 600, "height": 380}, device_scale_factor=2)
+    say(zoomed, "written at 200 %")
+    expect(row(zoomed, "written at 200 %")).to_be_in_viewport()
+    expect(composer(zoomed)).to_be_in_viewport(ratio=1)
     fits(zoomed, "zoomed")
     here.picture(zoomed, "zoomed")
 
-    # The session ends elsewhere: the page says so, and what was typed is not lost.
-    here.expected.append(re.compile("Unauthorized"))
-    page.goto(f"{server.url}/#/c/general")
-    page.get_by_role("textbox", name="Message general").fill("half a thought")
-    server.run("user", "disable", "ann")
-    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
-    expect(page.get_by_text("Your session has ended")).to_be_visible()
-    here.axe(page, "session-ended")
-    server.run("user", "enable", "ann")
-    here.sign_in("ann", page)
-    page.goto(f"{server.url}/#/c/general")
-    expect(page.get_by_role("textbox", name="Message general")).to_have_value("half a thought")
+
+@scenario
+def what_a_screen_reader_has(here):
+    """The list of messages is a log that does not speak; each row is an article: author, text, time."""
+    server = here.server
+    server.user("eve", "fay")
+    server.channel("eve", "hall", "fay")
+    server.command("fay", "SEND_MESSAGE", "hall", message="first")
+    server.command("fay", "SEND_MESSAGE", "hall", message="under the same name")
+    server.command("fay", "SEND_MESSAGE", "hall", message="waves", kind="action")
+    page = here.sign_in("eve")
+    log = page.get_by_role("log", name="Messages in hall")
+    expect(log).to_have_attribute("aria-live", "off")
+    rows = log.get_by_role("article")
+    expect(rows).to_have_count(3)
+    # Also a row that stands under the name of the one before it has its author.
+    for number, text in enumerate(("first", "under the same name", "waves")):
+        words = re.compile(rf"fay.*{text}.*\d\d:\d\d", re.S)
+        until(lambda number=number, words=words: words.search(rows.nth(number).aria_snapshot()), f"the words of row {number}",
+              detail=log.aria_snapshot)
+
+
+if __name__ == "__main__":
+    run(SETTINGS)

@@ -15,7 +15,7 @@ export class ConnectionBar {
 
   constructor(model) {
     this.#model = model;
-    this.node = h('div', { class: 'connection', hidden: true });
+    this.node = h('div', { class: 'connection', role: 'region', 'aria-label': 'Connection', hidden: true });
     this.#end = model.on('connection', () => this.render());
     this.startedAt = Date.now();
     this.render();

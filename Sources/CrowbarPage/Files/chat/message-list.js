@@ -171,6 +171,8 @@ export class MessageList {
       model: this.#model, on: { ...this.#on, ...this.#on.actions() }, isAlike: (id) => this.#alike.has(id), canWrite: this.#on.canWrite(),
     });
     if (row.type === 'message') {
+      // Only the active row, and what is in it, is a stop of the Tab key.
+      setInnerFocus(node, '-1');
       if (row.message.userId !== this.#model.me) this.#seen?.observe(node);
     }
     return node;

@@ -26,7 +26,7 @@ export class ConsoleView {
 
   constructor(app, { section, id }) {
     this.#app = app;
-    this.key = section === 'plugins' ? 'plugins' : id in sections ? id : 'plugins';
+    this.key = section === 'plugins' ? 'plugins' : Object.hasOwn(sections, id) ? id : 'plugins';
     this.name = section === 'plugins' ? id : undefined;
     const [title] = sections[this.key];
     this.body = h('div', { class: 'page-scroll console' });
