@@ -25,6 +25,7 @@ import Testing
     @Test func whatIsReadIsAlikeOnAllDevices() async throws { try await run("devices") }
     @Test func tabsShareASession() async throws { try await run("sessions") }
     @Test func accountsWorkInTheBrowserAlone() async throws { try await run("accounts") }
+    @Test func administratorsManageAccountsAndTheServer() async throws { try await run("administration") }
     @Test func aProviderWithoutCORSSignsIn() async throws { try await run("oidc") }
     @Test func anExportIsServedFromElsewhere() async throws { try await run("static") }
     @Test func everyScreenIsAccessible() async throws { try await run("screens") }

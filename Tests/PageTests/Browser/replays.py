@@ -9,12 +9,13 @@ from support.plugins import Receiver, started
 from support.world import BROKEN, run, scenario
 
 
-def start(page, rate=""):
-    """Starts a replay of all events by the form."""
+def start(page, channel, rate=""):
+    """Starts a replay of a channel's events by the form."""
     form = page.get_by_text("Deliver part of the log again")
     if page.get_by_role("button", name="Start the replay").is_hidden():
         form.click()
     page.get_by_role("spinbutton", name="Events a second").fill(rate)
+    page.get_by_role("textbox", name="Channels").fill(channel)
     page.get_by_label("I know that").check()
     page.get_by_role("button", name="Start the replay").click()
 
@@ -61,12 +62,12 @@ def progress_and_the_end(here):
         ada = here.sign_in("ada", path="#/plugins/hook")
         replays = ada.get_by_role("region", name="Replays")
         # As fast as it goes.
-        start(ada)
+        start(ada, "general")
         expect(replays.get_by_role("row").filter(has_text="done")).to_contain_text("100 %, 40 of 40 events")
         assert len(receiver.bodies) == 40, len(receiver.bodies)
         # Slow enough to be watched: the bar grows, and the operator stops it.
         receiver.bodies.clear()
-        start(ada, "4")
+        start(ada, "general", "4")
         running = replays.get_by_role("row").filter(has_text="running")
         bar = running.get_by_role("progressbar", name="Replay of hook")
         until(lambda: 0 < float(bar.get_attribute("value") or 0) < 100, "some progress")
@@ -74,7 +75,7 @@ def progress_and_the_end(here):
         until(lambda: float(bar.get_attribute("value") or 0) > before, "more progress")
         # Another one of the same plugin must wait: the page says why.
         here.allow("/api/admin/replays")
-        start(ada)
+        start(ada, "general")
         expect(ada.get_by_role("alert").filter(has_text="replay")).to_be_visible()
         ada.get_by_role("button", name="Stop the replay of hook").click()
         ada.get_by_role("dialog").get_by_role("button", name="Stop", exact=True).click()
@@ -86,7 +87,7 @@ def progress_and_the_end(here):
         # What was not replayed comes by another one that drops the first.
         receiver.bodies.clear()
         ada.get_by_label("Drop a replay of this plugin that was interrupted").check()
-        start(ada)
+        start(ada, "general")
         expect(replays.get_by_role("row").filter(has_text="done")).to_have_count(2)
         assert len(receiver.bodies) == 40, len(receiver.bodies)
 
@@ -97,7 +98,7 @@ def it_ends_when_the_server_is_killed(here):
     here.allow(BROKEN)
     with prepared(here, "eve", "slow", "lobby", 5) as receiver:
         eve = here.sign_in("eve", path="#/plugins/slow")
-        start(eve, "0.01")
+        start(eve, "lobby", "0.01")
         expect(eve.get_by_role("region", name="Replays")).to_contain_text("running")
         child = until(lambda: children(server.process.pid), "the replay's process")[0]
         assert is_running(child)
@@ -110,10 +111,10 @@ def it_ends_when_the_server_is_killed(here):
         # The interrupted one is in the way until the operator says so.
         receiver.bodies.clear()
         until(lambda: server.plugin("eve", "slow").get("state") == "live", "the plugin")
-        start(eve)
+        start(eve, "lobby")
         expect(eve.get_by_role("region", name="Replays").get_by_role("row").filter(has_text="interrupted")).to_contain_text("failed")
         eve.get_by_label("Drop a replay of this plugin that was interrupted").check()
-        start(eve)
+        start(eve, "lobby")
         expect(eve.get_by_role("region", name="Replays")).to_contain_text("100 %, 5 of 5 events")
         assert len(receiver.bodies) == 5, receiver.bodies
 

@@ -193,3 +193,8 @@ class Server:
     def manifest(self, name, text):
         """Writes a plugin's manifest."""
         pathlib.Path(f"{self.folder}/plugins.d/{name}.toml").write_text(text)
+
+    def remove_plugins(self):
+        """Takes all manifests away: the server ends their processes."""
+        for path in pathlib.Path(f"{self.folder}/plugins.d").glob("*.toml"):
+            path.unlink()

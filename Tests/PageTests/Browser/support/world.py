@@ -6,6 +6,7 @@ Screenshots go to the folder CROWBAR_SCREENSHOTS. CROWBAR_UPDATE_SNAPSHOTS=1 wri
 """
 
 import contextlib
+import faulthandler
 import os
 import pathlib
 import re
@@ -23,6 +24,8 @@ TYPES = {"html": "text/html; charset=utf-8", "css": "text/css; charset=utf-8", "
          "svg": "image/svg+xml"}
 POLICY = ("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
           "base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+# Seconds after which a script that still runs prints what it waits for.
+HANGS_AFTER = float(os.environ.get("CROWBAR_HANGS_AFTER", "840"))
 # Only what the browser says about requests can be allowed: never a script's error, never a violation of the policy.
 NETWORK = re.compile(r"Failed to load resource|net::ERR_|blocked by CORS policy")
 BROKEN = "ERR_CONNECTION_REFUSED|ERR_FAILED|ERR_INCOMPLETE_CHUNKED|ERR_EMPTY_RESPONSE|ERR_CONNECTION_RESET|ERR_ABORTED"
@@ -164,6 +167,7 @@ class World(Checks):
             with contextlib.suppress(Exception):
                 context.close()
         self.contexts, self.faults, self.allowed = [], [], []
+        self.server.remove_plugins()
         if not self.server.is_running:
             self.server.start()
 
@@ -196,6 +200,8 @@ def scenario(function):
 
 def run(more="", **options):
     """Runs the scenarios of a file with one server and one browser; ends the process with 1 if one fails."""
+    # Who waits for ever says where.
+    faulthandler.dump_traceback_later(HANGS_AFTER)
     wanted = sys.argv[3:]
     failed = []
     here = World(more, **options)
