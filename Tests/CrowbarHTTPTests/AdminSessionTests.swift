@@ -89,7 +89,6 @@ import Testing
             try await server.seed()
             let paths = [
                 "/api/events", "/api/events/stream", "/views/allchannels.json", "/views/messages/general.json",
-                "/api/admin/dead-letters/irc",
             ]
             for path in paths {
                 for (token, query) in [("root", ""), ("root", "?all=false"), ("alice", "?all=true")] {
@@ -149,7 +148,7 @@ import Testing
             let answer = try await server.client.call(
                 .POST, "/api/admin/hooks", token: "console", body: Array(#"{"name":"ci"}"#.utf8))
             #expect(answer.status == 503 && answer.code == "unavailable", "\(answer.text)")
-            for path in ["/api/events", "/api/events/stream", "/api/admin/dead-letters/irc"] {
+            for path in ["/api/events", "/api/events/stream"] {
                 let refused = try await server.client.call(
                     .GET, path + "?all=true", token: "root", until: { _ in true })
                 #expect(refused.status == 503 && refused.text.contains("nothing was done"), "\(refused.text)")

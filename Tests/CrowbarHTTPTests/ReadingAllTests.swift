@@ -50,7 +50,6 @@ import Testing
         ("/views/messages/v%61ult.json?all=true", 200),
         ("/views/allmessages.json?all=true", 200),
         ("/views/search.json?all=true&q=word&channel=vault", 200),
-        ("/api/admin/dead-letters/irc?all=true", 200),
         ("/api/admin/plugins/irc/deliveries?all=true", 200),
         ("/views/channel/never.json?all=true", 404),
         ("/api/events?all=true&after=never", 404),

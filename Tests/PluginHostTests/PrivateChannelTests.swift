@@ -191,7 +191,9 @@ import Testing
                 #expect(hidden["private"]?.bool == (sees ? nil : true), "\(reader) \(name)")
                 #expect(found["bad-general"]?[text] != nil, "\(reader) \(name)")
                 // What the plugin said about a public event can repeat a private one.
-                if name == "show" { #expect((found["bad-general"]?["message"] != nil) == (reader == .all), "\(reader)") }
+                if name == "show" {
+                    #expect((found["bad-general"]?["message"] != nil) == (reader == .all), "\(reader)")
+                }
                 let shown = String(decoding: hidden.bytes, as: UTF8.self)
                 #expect(shown.contains("secret") == sees, "\(reader) \(name)")
                 #expect(shown.contains("bad text") == (sees && name != "deliveries"), "\(reader) \(name)")
