@@ -140,6 +140,27 @@ import Testing
         }
     }
 
+    /// Whoever reads `current` after a change finds the change in the files.
+    @Test func whatIsCurrentIsPublished() async throws {
+        let world = try PublishWorld()
+        let path = world.folder.file("www")
+        try await world.begin()
+        try await world.publishing(FolderStore(path)) {
+            try await world.settle()
+            for number in 0..<20 {
+                try await world.send(
+                    #"{"type":"SEND_MESSAGE","channelId":"general","message":"number \#(number)","messageId":"m"}"#)
+                try await world.until("it is current") { world.views.publishing.statuses.first?.word == "current" }
+                #expect(text(path + "/messages/general.json")?.contains("number \(number)\"") == true)
+                try await world.send(#"{"type":"DELETE_MESSAGE","channelId":"general","messageId":"m"}"#)
+                try await world.until("it is current") { world.views.publishing.statuses.first?.word == "current" }
+                #expect(text(path + "/messages/general.json")?.contains("number") == false)
+                try await world.send(#"{"type":"DESTROY_CHANNEL","channelId":"general"}"#)
+                try await world.send(#"{"type":"CREATE_CHANNEL","channelId":"general"}"#)
+            }
+        }
+    }
+
     /// Also one that hangs from the beginning, as a folder of a file server that is away.
     @Test(arguments: [false, true]) func aTargetThatHangsSaysSo(_ isFirst: Bool) async throws {
         let world = try PublishWorld()

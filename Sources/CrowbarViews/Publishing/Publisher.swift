@@ -27,6 +27,8 @@ public final class Publisher: Sendable {
     private final class Flags: Sendable {
         /// Whether the log has grown since the last look at what changed.
         let hasGrown = Atomic(true)
+        /// Whether what changed is being looked for, and the status does not have it yet.
+        let isScanning = Atomic(false)
         /// Whether the target's files have to be looked at again.
         let isVerificationDue = Atomic(false)
         /// Since when the target is being asked for something, by the clock of the views; ``nobody`` while it is not.
@@ -149,7 +151,9 @@ public final class Publisher: Sendable {
             if !run.isListed { return run.plan.due.map { .milliseconds(max(1, $0 - now)) } ?? .growth }
         }
         if flags.hasGrown.load(ordering: .acquiring), now >= run.nextScan {
-            flags.hasGrown.store(false, ordering: .releasing)
+            // First, so that there is no moment in which neither says that something may be left.
+            flags.isScanning.store(true, ordering: .sequentiallyConsistent)
+            flags.hasGrown.store(false, ordering: .sequentiallyConsistent)
             try await scan(&run)
             run.nextScan = views.clock() + target.every
         }
@@ -319,16 +323,24 @@ public final class Publisher: Sendable {
 
     // MARK: What others see
 
-    /// The status now: while the target answers slowly, the log may have changes that nobody has looked at.
+    /// The status now: the log may have changes that nobody has looked at yet, and the target may answer slowly.
     private var currentStatus: PublishStatus {
+        // Before the status: what is looked for meanwhile is in it then.
+        let isChanged = isChanged
         var shown = status.withLock { $0 }
         let since = flags.askingSince.load(ordering: .acquiring)
-        guard since != Flags.nobody else { return shown }
-        let waited = views.clock() - since
-        let isLate = waited >= patience
-        if shown.word == "current", isLate || flags.hasGrown.load(ordering: .acquiring) { shown.word = "publishing" }
+        let waited = since == Flags.nobody ? 0 : views.clock() - since
+        let isLate = since != Flags.nobody && waited >= patience
+        if shown.word == "current", isLate || isChanged { shown.word = "publishing" }
         if isLate, shown.reason == nil { shown.reason = "the target has not answered for \(waited / 1_000) s" }
         return shown
+    }
+
+    /// Whether the log has grown since the status was made known.
+    private var isChanged: Bool {
+        // ``step(_:)`` sets the second before it clears the first, so that this cannot miss both.
+        flags.hasGrown.load(ordering: .sequentiallyConsistent)
+            || flags.isScanning.load(ordering: .sequentiallyConsistent)
     }
 
     /// Makes known that files are written or deleted, before the first of them: the target may take long to answer.
@@ -370,6 +382,7 @@ public final class Publisher: Sendable {
                 position: run.views.map { run.noted[$0]?.position ?? 0 }.min() ?? 0, reason: reason?.description,
                 retryIn: retry)
         }
+        flags.isScanning.store(false, ordering: .sequentiallyConsistent)
         return true
     }
 
