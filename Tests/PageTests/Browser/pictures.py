@@ -53,8 +53,8 @@ def of_the_chat_and_the_console(here):
         here.picture(phone, "docs-phone")
 
         ann.goto(f"{server.url}/#/plugins/hook")
-        dead_letters(server, "ann", "hook", 4)
-        expect(ann.get_by_role("heading", name=re.compile("^Dead letters · 4"))).to_be_visible()
+        dead_letters(server, "ann", "hook", 5)
+        expect(ann.get_by_role("heading", name=re.compile("^Dead letters · 5"))).to_be_visible()
         expect(ann.locator(".letter").first).to_be_visible()
         here.picture(ann, "docs-console")
 
