@@ -154,6 +154,8 @@ class World(Checks):
         form.get_by_label("Token").fill(self.server.tokens[user])
         form.get_by_role("button", name="Sign in").click()
         page.locator(".shell").wait_for()
+        # What is loaded behind the first screen is there: menus, keys, the message field.
+        page.locator(".connection").wait_for(state="attached")
         if path:
             page.goto((url or f"{self.server.url}/") + path)
         return page
