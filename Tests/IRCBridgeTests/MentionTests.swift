@@ -152,13 +152,18 @@ import Testing
         }
         func quote(_ id: String) -> String? {
             var copy = recent
-            var message = ChatMessage(channel: "general", author: "x", what: .deletion)
-            message.id = id
+            var message = ChatMessage(channel: "general", author: "x", what: .text("an answer"))
+            message.replyTo = id
             copy.note(&message)
             return message.quote
         }
         #expect(quote("0") == nil)
-        #expect(quote("1") == "“t1”")
+        #expect(quote("1") == "a1: “t1”")
+        // A deleted message is not quoted any more.
+        var deletion = ChatMessage(channel: "general", author: "a1", what: .deletion)
+        deletion.id = "1"
+        recent.note(&deletion)
+        #expect(deletion.quote == nil && quote("1") == nil && quote("2") == "a2: “t2”")
     }
 
     @Test func aRunOfDashesIsNotTriedWithoutEnd() {

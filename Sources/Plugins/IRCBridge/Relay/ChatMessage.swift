@@ -33,7 +33,7 @@ struct ChatMessage: Equatable, Sendable {
     /// The message's id, where it is or concerns one, and that of the one it answers.
     var id: String?
     var replyTo: String?
-    /// The beginning of what it answers or deletes, where that is known.
+    /// The beginning of what it answers, where that is known.
     var quote: String?
     /// By channel on IRC the server's ids of the message that it answers or deletes, where they are known.
     var concerned: [String: [String]] = [:]
