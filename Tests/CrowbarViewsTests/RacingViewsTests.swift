@@ -152,7 +152,11 @@ struct RacingViewsTests {
         let followed = try await world.running {
             try await Self.race(seed, world)
             // Whatever the race left out is there now.
-            for channel in RandomCommands.channels { try await RandomCommands.furnish(channel, of: world.driver) }
+            for channel in RandomCommands.channels {
+                try await RandomCommands.furnish(channel, of: world.driver)
+                try await world.driver.store(
+                    #"{"type":"DELETE_MESSAGE","channelId":"\#(channel)","messageId":"f0"}"#)
+            }
             try await world.settle()
             return try await world.settledDump()
         }

@@ -15,13 +15,18 @@ SNAPSHOTS = pathlib.Path(__file__).resolve().parents[1] / "snapshots"
 # What differs from run to run: the pattern, and what stands for it in the kept tree.
 VARIABLE = [
     (r"http://127\.0\.0\.1:\d+", "SERVER"),
+    (r"page\.example:\d+", "page.example:PORT"),
+    (r"%3A\d{4,5}\b", "%3APORT"),
+    (r"\bcb_[0-9a-f]{64}\b", "TOKEN"),
     (r"127\.0\.0\.1(:\d+)?", "ADDRESS"),
     (r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", "ID"),
     (r"(/(hooks|invite|reset|setup)/)[\w-]+", r"\1TOKEN"),
+    (r"\b[0-9a-f]{16}\b", "ID"),
     (r"\w+day,? \d+ \w+ \d{4} at \d\d:\d\d(:\d\d)?", "DATE"),
     (r"\b\d\d:\d\d(:\d\d)?\b", "TIME"),
     (r"\d+ (s|min|h|d) ago", "AGO"),
     (r"\bin \d+ (s|min|h|d)\b", "in DURATION"),
+    (r"\b\d+ (s|min)\b", "DURATION"),
     (r"\bprocess \d+", "process PID"),
     (r"\d+\.\d/s", "RATE"),
     (r"\b\d+ ms\b", "DURATION"),
