@@ -105,8 +105,11 @@ def waiting_and_failing(here):
     expect(page.get_by_role("heading", name="The server cannot be reached")).to_be_visible()
     here.screen(page, "unreachable")
     page.unroute("**/api/about")
-    page.get_by_role("button", name="Try again").click()
+    # It loads the page again, which must have ended before the server does.
+    with page.expect_navigation():
+        page.get_by_role("button", name="Try again").click()
     expect(row(page, "here at last")).to_be_visible()
+    page.locator(".connection").wait_for(state="attached")
 
     # Offline, with a message that waits; then refused.
     page.route("**/api/commands", lambda route: route.abort())
