@@ -3,16 +3,17 @@ import GRDB
 
 /// The decision tables on the log's writing connection, within the append's transaction.
 ///
-/// A class, as a copy for each call would retain every statement. What nearly every message asks for (its author, its
-/// channel, the membership) is remembered, where it was found; whoever else changes the database, or undoes changes,
-/// calls ``forget()``.
+/// It is a class, because a struct would be copied for each call, and each copy would retain every statement.
+///
+/// Users, channels and memberships that were found are kept in memory, as nearly every message needs them. After a
+/// rollback, and after any other use of the connection, ``forget()`` must be called.
 final class SQLiteDecisionTables: DecisionTables {
     private struct Membership: Hashable {
         var channel: Int64
         var user: String
     }
 
-    /// How many users, channels and memberships are remembered, each; over it the table begins anew.
+    /// The most users, the most channels and the most memberships in memory. When one of these is full it is emptied.
     static let maxRemembered = 4_096
 
     private var names: [String: String] = [:]

@@ -8,8 +8,8 @@ struct ViewPace: Sendable, Equatable {
     static let minRest = 20
     /// The longest rest, in milliseconds: how old a view may be that nobody asked to be newer.
     static let maxRest = 250
-    /// How many events lengthen the next rest by a millisecond. At 3,000 commands a second rests of 80 ms follow, with
-    /// 240 events in each transaction; at 8,000 and more the longest.
+    /// How many events lengthen the next rest by a millisecond. At 3,000 commands a second the rests become 80 ms long,
+    /// with 240 events in each transaction. From about 3,700 commands a second on they are the longest.
     static let eventsPerMillisecond = 4
 
     private var isResting = false

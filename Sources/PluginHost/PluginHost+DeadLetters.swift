@@ -79,7 +79,7 @@ extension PluginHost {
     }
 
     private func listed(_ letters: [DeadLetter]) async throws -> [JSON] {
-        let withoutSecrets = pluginsOfPublicChannels()
+        let publicPlugins = pluginsOfPublicChannels()
         var listed: [JSON] = []
         for start in stride(from: 0, to: letters.count, by: Self.batch) {
             let some = letters[start..<min(letters.count, start + Self.batch)]
@@ -87,7 +87,7 @@ extension PluginHost {
             let entries = Dictionary(page.entries.map { ($0.position, $0) }, uniquingKeysWith: { $1 })
             for letter in some {
                 let entry = entries[letter.entry.position]
-                let isReadable = withoutSecrets.contains(letter.id.plugin) && entry?.audience == 0
+                let isReadable = publicPlugins.contains(letter.id.plugin) && entry?.audience == 0
                 var members = Self.json(letter, isReadable: isReadable, isMessageReadable: isReadable)
                 if let entry, isReadable {
                     members.append(.init("type", .string(entry.type.name)))
@@ -176,17 +176,18 @@ extension PluginHost {
     public func show(_ letters: Letters, for access: Access) async throws(ControlRefusal) -> JSON {
         try await expect(letters.queue, of: letters.plugin)
         var shown: [JSON] = []
-        let withoutSecrets = pluginsOfPublicChannels()
+        let publicPlugins = pluginsOfPublicChannels()
         do {
             let all = try await environment.store.deadLetters(
                 of: letters.plugin, queue: letters.queue, limit: Self.maxLetters)
             for letter in all where letters.eventIds?.contains(letter.entry.eventId) ?? true {
                 let page = try await environment.log.read(positions: [letter.entry.position])
                 let isReadable = page.entries.first.map { access.mayRead($0, of: page) } ?? true
-                let mayQuote = page.entries.first?.audience == 0 && !withoutSecrets.contains(letter.id.plugin)
+                let mayRepeatPrivateText =
+                    page.entries.first?.audience == 0 && !publicPlugins.contains(letter.id.plugin)
                 var members = Self.json(
                     letter, isReadable: isReadable,
-                    isMessageReadable: isReadable && (!mayQuote || access.reader == .all))
+                    isMessageReadable: isReadable && (!mayRepeatPrivateText || access.reader == .all))
                 if isReadable, let entry = page.entries.first,
                     let event = try? JSON(parsing: Array(page.json(entry)), largeNumbersAsText: true)
                 {

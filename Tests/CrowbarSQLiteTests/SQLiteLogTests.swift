@@ -95,15 +95,20 @@ import Testing
         #expect(receipt.timestamp == 5000)
     }
 
+    /// Makes the database behave as on a full disk.
+    private static func forbidGrowth(of log: SQLiteLog) async throws {
+        try await log.withWriter { db in
+            let pages = try Int.fetchOne(db, sql: "PRAGMA page_count") ?? 0
+            try db.execute(sql: "PRAGMA max_page_count = \(pages)")
+        }
+    }
+
     @Test func aFailedBatchLeavesNothingAndTheNextOneWorks() async throws {
         let folder = try TemporaryFolder()
         let log = try Self.open(folder)
         let driver = LogDriver(log, clock: ManualClock())
         try await driver.settle()
-        try await log.withWriter { db in
-            let pages = try Int.fetchOne(db, sql: "PRAGMA page_count") ?? 0
-            try db.execute(sql: "PRAGMA max_page_count = \(pages)")
-        }
+        try await Self.forbidGrowth(of: log)
         let text = String(repeating: "x", count: 10_000)
         let batch = try (0..<50).map { i in
             try driver.submission(
@@ -128,10 +133,7 @@ import Testing
         let log = try Self.open(folder)
         let driver = LogDriver(log, clock: ManualClock())
         try await driver.settle()
-        try await log.withWriter { db in
-            let pages = try Int.fetchOne(db, sql: "PRAGMA page_count") ?? 0
-            try db.execute(sql: "PRAGMA max_page_count = \(pages)")
-        }
+        try await Self.forbidGrowth(of: log)
         let message = #"{"type":"SEND_MESSAGE","channelId":"lost","message":"x"}"#
         let text = String(repeating: "x", count: 10_000)
         // The second command finds the channel and its member within the transaction that is undone.

@@ -157,8 +157,9 @@ final class CommandShortcut: ChannelDuplexHandler, RemovableChannelHandler {
     // MARK: What would overtake a command
 
     func read(context: ChannelHandlerContext) {
-        // While a command is stored, what is read has to be held: so nothing more is read behind that. One read is
-        // passed on, as the channel would leave the selector and come back to it for each command.
+        // While a command is stored, bytes that arrive are held in memory. So reading stops as soon as something is
+        // held. One read is allowed before that: without it the channel would be removed from the event loop's selector
+        // and added again for each command, which costs two system calls.
         if case .storing = state, !held.isEmpty {
             isReadWanted = true
         } else {
@@ -170,8 +171,8 @@ final class CommandShortcut: ChannelDuplexHandler, RemovableChannelHandler {
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if case .storing = state {
             if event is ChannelShouldQuiesceEvent {
-                // A caller that sends without a pause would else keep the server from ending. The connection ends
-                // behind the answer, so that the caller sees which requests were not begun.
+                // Otherwise a caller that sends without a pause would keep the server from shutting down. Requests
+                // that were not started get no answer: the connection closes after the answer to this command.
                 isEnding = true
                 held.removeAll { if case .part = $0 { true } else { false } }
             }

@@ -51,7 +51,7 @@ struct RecentMessages: Sendable {
             if texts[id] == nil { order.append(id) }
             texts[id] = (message.author, IRCText.cut(text, Self.kept))
             if order.count > Self.most, let first = order.popFirst() { texts[first] = nil }
-        // It is never said again: IRC would show it to everybody a second time, with whoever erased it as its author.
+        // A deleted text is forgotten, so that neither the deletion nor a later reply shows it on IRC once more.
         case .deletion: texts[id] = nil
         case .topic, .summary: break
         }
