@@ -21,6 +21,53 @@ OFFSET = """(event) => {
   return row ? row.getBoundingClientRect().top - list.getBoundingClientRect().top : null;
 }"""
 
+# Rows with buttons in a region; what has the focus after the rows were made again or are gone.
+FOCUS = """async ({before, after, on, dialog}) => {
+  const base = document.querySelector('script[type=module]').src.replace(/app\\.js$/, '');
+  const { h, keyed } = await import(base + 'lib/h.js');
+  const { openDialog, openMenu } = await import(base + 'lib/dialog.js');
+  document.querySelector('#tried')?.remove();
+  const rows = h('div', {});
+  document.getElementById('main').append(
+    h('section', { id: 'tried', tabindex: '-1', 'aria-label': 'around' }, h('button', {}, 'before'), rows));
+  const show = (list) => keyed(rows, list, (row) => row.id, ({ names }) => h('p', {}, names.map((name) => h('button', {}, name))));
+  show(before);
+  const button = [...document.querySelectorAll('#tried button')].find((one) => one.textContent === on);
+  button.focus();
+  let ended;
+  if (dialog === 'dialog') ended = openDialog('Asked', () => 'text');
+  if (dialog === 'menu') openMenu(button, [{ label: 'only', action: () => {} }]);
+  show(after);
+  if (dialog === 'dialog') document.querySelector('dialog').close();
+  if (dialog === 'menu') document.querySelector('[role=menuitem]').click();
+  await ended;
+  const { activeElement } = document;
+  return activeElement.getAttribute('aria-label') ?? activeElement.textContent;
+}"""
+
+
+@scenario
+def where_the_focus_goes(here):
+    here.server.user("iris")
+    here.server.channel("iris", "focus")
+    page = here.sign_in("iris")
+    row = [{"id": 1, "names": ["open", "stop"]}]
+    cases = [
+        (row, row, "stop", "stop"),
+        (row, [{"id": 1, "names": ["open", "stop"]}], "stop", "stop"),
+        (row, [{"id": 1, "names": ["open", "halt"]}], "stop", "halt"),
+        (row, [{"id": 1, "names": ["open"]}], "stop", "around"),
+        (row, [], "stop", "around"),
+        (row, [{"id": 2, "names": ["stop"]}], "stop", "stop"),
+        (row, [], "before", "before"),
+    ]
+    for before, after, on, expected in cases:
+        for dialog in (None, "dialog", "menu"):
+            # A dialog or a menu has the focus while the row is made again: only the name tells which button it was.
+            is_renamed = expected == "halt" and dialog is not None
+            found = page.evaluate(FOCUS, {"before": before, "after": after, "on": on, "dialog": dialog})
+            assert found == ("around" if is_renamed else expected), f"{after} {on} {dialog}: the focus is on {found!r}"
+
 
 @scenario
 def five_thousand_messages(here):

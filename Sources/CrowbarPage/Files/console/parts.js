@@ -110,7 +110,7 @@ export class Listing {
     this.table.node.hidden = true;
   }
 
-  /** Loads the first page, or the one behind `after`. The focus stays in its row, or goes to the screen if that is gone. */
+  /** Loads the first page, or the one behind `after`. The focus stays in its row, or goes to what is around it if that is gone. */
   async show(after) {
     this.#seen += 1;
     const turn = this.#seen;
@@ -120,11 +120,9 @@ export class Listing {
       this.next = next;
       this.more.hidden = next === undefined;
       this.#rows = after === undefined ? rows : [...this.#rows, ...rows];
-      const had = this.node.contains(document.activeElement);
-      keyed(this.table.rows, this.#rows, (one) => one[this.key], (one) => this.table.row(...this.row(one, () => this.show())), sameJson);
       this.table.node.hidden = !this.#rows.length;
+      keyed(this.table.rows, this.#rows, (one) => one[this.key], (one) => this.table.row(...this.row(one, () => this.show())), sameJson);
       this.status.textContent = this.#rows.length ? '' : this.empty;
-      if (had && !this.node.contains(document.activeElement)) document.getElementById('main').focus();
     } catch (error) {
       this.status.textContent = `The list cannot be loaded: ${error.message}`;
     }

@@ -1,5 +1,7 @@
-// Dialogs and menus. The browser's own <dialog> keeps the focus inside, closes on Escape and gives the focus back.
+// Dialogs and menus. The browser's own <dialog> keeps the focus inside, closes on Escape and gives the focus back to an element that
+// is still there.
 
+import { FocusPlace } from './focus.js';
 import { button, h, icon, newId } from './h.js';
 import { icons } from './icons.js';
 import { visible } from './visible.js';
@@ -9,6 +11,7 @@ export function openDialog(title, content, { wide = false } = {}) {
   return new Promise((resolve) => {
     const id = newId();
     let result;
+    const origin = new FocusPlace();
     const close = (value) => {
       result = value;
       dialog.close();
@@ -17,6 +20,7 @@ export function openDialog(title, content, { wide = false } = {}) {
       class: wide ? 'dialog dialog-wide' : 'dialog', 'aria-labelledby': id,
       onclose: () => {
         dialog.remove();
+        origin.restore();
         resolve(result);
       },
       onclick: (event) => { if (event.target === dialog) dialog.close(); },
@@ -44,13 +48,13 @@ export async function confirmDialog(title, text, action, { isDanger = true } = {
 /** Opens a menu at an element or a point. `items` are {label, action, isDanger?}; false ones are left out. */
 export function openMenu(anchor, items, { x, y } = {}) {
   document.querySelector('.menu')?.remove();
-  const back = document.activeElement;
+  const origin = new FocusPlace();
   const entries = items.filter(Boolean);
   const close = (giveBack = true) => {
     menu.remove();
     removeEventListener('pointerdown', outside, true);
     removeEventListener('blur', away);
-    if (giveBack && back?.isConnected) back.focus();
+    if (giveBack) origin.restore();
   };
   const outside = (event) => { if (!menu.contains(event.target)) close(false); };
   const away = () => close(false);

@@ -1,5 +1,7 @@
 // Builds and updates DOM nodes. Text is only ever set as text, never as HTML.
 
+import { FocusPlace } from './focus.js';
+
 const svgTags = new Set(['svg', 'path', 'circle', 'rect', 'line', 'polyline', 'g']);
 const properties = new Set(['value', 'checked', 'disabled', 'hidden', 'textContent', 'open', 'selected', 'tabIndex']);
 
@@ -42,9 +44,10 @@ const values = new WeakMap();
 /**
  * Makes the children of `parent` match `items`, moving and reusing nodes by key.
  * `create(item)` gives a node; it is called again only if `same(old, item)` is false. The focus stays where it is, also in a
- * node that is made again.
+ * node that is made again, or goes to what is around `parent` if its element is gone.
  */
 export function keyed(parent, items, key, create, same = (a, b) => a === b) {
+  const origin = parent.contains(document.activeElement) ? new FocusPlace() : undefined;
   const wanted = new Set(items.map(key));
   const old = new Map();
   // What goes is removed first: else all nodes behind it would be moved, and a moved node loses the focus.
@@ -73,6 +76,7 @@ export function keyed(parent, items, key, create, same = (a, b) => a === b) {
     else parent.insertBefore(node, next);
   }
   focus?.focus({ preventScroll: true });
+  origin?.restore();
 }
 
 const focusable = (node) => [...node.querySelectorAll('a, button, input, select, textarea, summary')];

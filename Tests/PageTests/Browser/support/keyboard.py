@@ -14,6 +14,10 @@ IS_MARKED = """(node) => {
 }"""
 
 
+# The roles that Chromium's tree and ARIA name alike.
+ARIA = ("button", "link", "textbox", "checkbox", "combobox", "spinbutton", "menuitem", "option", "radio", "region")
+
+
 class Keyboard:
     """Uses a page by keys only. What has the focus is read from Chromium's accessibility tree."""
 
@@ -44,6 +48,9 @@ class Keyboard:
 
     def to(self, role, name, key="Tab", most=80):
         """Presses a key until the focus is on something. Each stop on the way has a name and can be seen."""
+        if role in ARIA:
+            # Somebody sees or hears that it is there before they look for it.
+            self.page.get_by_role(role, name=re.compile(name.replace("/", r"\/"))).first.wait_for()
         passed = []
         for _ in range(most):
             if self.is_on(role, name):

@@ -215,9 +215,11 @@ def run(more="", **options):
             try:
                 one(here)
                 assert not here.faults, "the browser complained:\n" + "\n".join(here.faults)
-            except Exception:
+            except Exception as error:
                 failed.append(one.__name__)
-                print(f"FAILED {one.__name__}\n{traceback.format_exc()}")
+                # The reason in the first line: a log that is cut keeps it.
+                reason = " ".join(f"{type(error).__name__}: {error}".split())
+                print(f"FAILED {one.__name__}: {reason[:600]}\n{traceback.format_exc()}")
                 here.report(one.__name__)
             here.reset()
             print(f"{one.__name__}: {time.monotonic() - start:.1f} s", flush=True)
