@@ -2,7 +2,7 @@ import Glibc
 import OpenSSL
 
 /// Hashes and checks passwords on threads of its own: two at a time at most, because each takes 33 MB and a processor
-/// for a tenth of a second, and 64 waiting (docs/decisions/0142-hashes-leave-processors-free.md).
+/// for a tenth of a second, and 64 waiting (docs/decisions/0147-hashes-leave-processors-free.md).
 public final class PasswordHasher: Sendable {
     /// Limits.
     public enum Limit {
