@@ -14,6 +14,8 @@ SNAPSHOTS = pathlib.Path(__file__).resolve().parents[1] / "snapshots"
 
 # What differs from run to run: the pattern, and what stands for it in the kept tree.
 VARIABLE = [
+    # What was announced last; announcer.py has the transcript.
+    (r"(?m)^- status: .*$", "- status"),
     (r"http://127\.0\.0\.1:\d+", "SERVER"),
     (r"page\.example:\d+", "page.example:PORT"),
     (r"%3A\d{4,5}\b", "%3APORT"),
