@@ -44,6 +44,8 @@ class Host:
         self._stored: Dict[str, Any] = dict(states or {})
         #: All lines of the plugin.
         self.lines: List[Dict[str, Any]] = []
+        #: Lines that are no messages; the real host logs them.
+        self.strays: List[bytes] = []
         #: The commands so far, as the plugin sent them.
         self.commands: List[Dict[str, Any]] = []
         #: The exit status, once it has ended.
@@ -93,7 +95,10 @@ class Host:
     def _read(self) -> None:
         with os.fdopen(self._output, "rb") as lines:
             for line in lines:
-                self._lines.put(wire.decode(line.decode("utf-8")))
+                if line.startswith(b"{"):
+                    self._lines.put(wire.decode(line.decode("utf-8")))
+                else:
+                    self.strays.append(line)
         self._lines.put(None)
 
     def tell(self, **message: Any) -> None:

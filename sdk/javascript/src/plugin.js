@@ -1,0 +1,525 @@
+// @ts-check
+/** Registers handlers and speaks the protocol. */
+import {Config} from './config.js';
+import {protocolOutput, readLines} from './pipes.js';
+import {HeldLanes, Settlements, States} from './settlements.js';
+import {ConfigError, Event, HostClosed, Refuse, Refused, Reject, Retry} from './values.js';
+import {cut, encodeLine, EXIT_CONFIGURATION, LimitError, PROTOCOL} from './wire.js';
+
+/** How many acknowledgements are joined at most. */
+const JOINED = 256;
+
+/**
+ * @typedef {{type: string, [field: string]: any}} Message
+ * @typedef {{name: string, types?: string[], channels?: string[], window?: number, order?: string, start?: string,
+ *   maxAttempts?: number, writes?: string[]}} Queue
+ * @typedef {{eventId: string, position: number, duplicate: boolean}} Result
+ * @typedef {{given: Record<string, any>, commands?: object[], outcome?: string, code?: string, state?: any,
+ *   newState?: any, changes?: object, refused?: string, config?: object}} Example
+ */
+
+/** A plugin. Events of one lane (a queue's channel) are handled in order, lanes at the same time; with a state, a queue
+ * is one lane. */
+export class Plugin {
+  /** What `configure` returned last. @type {any} */
+  settings;
+  /** The plugin's own folder, once `hello` has come. */
+  dataDir = '';
+  /** @type {{kind: string, type: string, queue?: string, example: Example}[]} */
+  examples = [];
+  /** @type {Map<string, {queue?: string, handler: (event: Event) => any}[]>} */
+  #handlers = new Map();
+  /** @type {Map<string, (command: any) => any>} */
+  #checks = new Map();
+  /** @type {Map<string, (queue?: string) => any>} */
+  #asks = new Map();
+  /** @type {Queue[]} */
+  #queues = [];
+  /** @type {((config: Config) => any) | undefined} */
+  #configure;
+  /** @type {(() => any)[]} */
+  #starting = [];
+  /** @type {(() => any)[]} */
+  #stopping = [];
+  /** @type {ReturnType<Plugin['newRun']>} */
+  #run;
+
+  /**
+   * @param {string} name
+   * @param {string} [version]
+   * @param {{state?: any, pipelined?: boolean, user?: string, concurrency?: number}} [options] `state` is the first state
+   *   of a queue, as `{}`; `user` is who commands act as, NAME/bot without it; `concurrency` is how many events are
+   *   handled at once
+   */
+  constructor(name, version = '0', {state, pipelined = false, user, concurrency = 64} = {}) {
+    Object.assign(this, {name, version, user: user ?? `${name}/bot`, pipelined, concurrency, initialState: state});
+    this.#run = this.newRun();
+  }
+
+  /** @private */
+  newRun() {
+    return {
+      output: /** @type {NodeJS.WritableStream | undefined} */ (undefined),
+      settlements: new Settlements(), held: new HeldLanes(), states: new States(this['initialState'] ?? null),
+      /** @type {Map<string, {resolve: (result: Result) => void, reject: (error: Error) => void}>} */
+      commands: new Map(),
+      /** @type {Map<string, Event[]>} */
+      lanes: new Map(),
+      /** @type {string[]} */
+      ready: [],
+      /** @type {Message[]} */
+      pending: [],
+      running: 0, lastId: 0, greeted: false, started: false, ended: false, paused: false, scheduled: false,
+      drainBy: Infinity, idle: () => {}, /** @type {(status: number) => void} */ finish: () => {},
+    };
+  }
+
+  /**
+   * Handles events of a type (`'*'`: all). The event is acknowledged when its handlers have finished.
+   * @param {string | string[]} types @param {(event: Event) => any} handler
+   * @param {{queue?: string, examples?: Example[]}} [options]
+   */
+  on(types, handler, {queue, examples = []} = {}) {
+    for (const type of [types].flat()) {
+      this.#handlers.set(type, [...this.#handlers.get(type) ?? [], {queue, handler}]);
+    }
+    this.examples.push(...examples.map((example) => ({kind: 'event', type: [types].flat()[0], queue, example})));
+    return this;
+  }
+
+  /**
+   * Decides about commands before they are stored. Return nothing to allow, an object of changed fields, or throw
+   * `Refuse`.
+   * @param {string | string[]} types @param {(command: any) => any} handler @param {{examples?: Example[]}} [options]
+   */
+  check(types, handler, {examples = []} = {}) {
+    for (const type of [types].flat()) this.#checks.set(type, handler);
+    this.examples.push(...examples.map((example) => ({kind: 'check', type: [types].flat()[0], example})));
+    return this;
+  }
+
+  /** Answers a question of the operator. @param {string} word @param {(queue?: string) => any} handler */
+  ask(word, handler) {
+    this.#asks.set(word, handler);
+    return this;
+  }
+
+  /** Reads the configuration; what it returns becomes `settings`. It also takes a changed one while the plugin runs.
+   * @param {(config: Config) => any} handler */
+  configure(handler) {
+    this.#configure = handler;
+    return this;
+  }
+
+  /** Runs once at `start`, before the first event. Open connections here, not earlier. @param {() => any} handler */
+  starting(handler) {
+    this.#starting.push(handler);
+    return this;
+  }
+
+  /** Runs before the plugin ends. @param {() => any} handler */
+  stopping(handler) {
+    this.#stopping.push(handler);
+    return this;
+  }
+
+  /** Declares a queue, before `run` or in `configure`; without any there is one, `main`. @param {string} name
+   * @param {Omit<Queue, 'name'>} [options] */
+  queue(name, options = {}) {
+    this.#queues = [...this.#queues.filter((queue) => queue.name !== name), {name, ...options}];
+    return this;
+  }
+
+  /** Shows the operator `ok`, `degraded` or `down`. @param {'ok' | 'degraded' | 'down'} level @param {string} message
+   * @param {object} [details] */
+  status(level, message = '', details) { this.send({type: 'status', level, message: cut(message, 1024), details}); }
+
+  /** Writes to the host's log. @param {string} level @param {string} message @param {object} [fields] */
+  log(level, message, fields) { this.send({type: 'log', level, message: cut(message, 8192), fields}); }
+
+  /** How many unsettled events a queue wants; 0 holds it. @param {number} events @param {string} [queue] */
+  window(events, queue = 'main') { this.send({type: 'window', queue, events}); }
+
+  /** A queue's durable state. @param {string} [queue] */
+  stateOf(queue = 'main') {
+    if (this['initialState'] === undefined) throw new TypeError('give the plugin a first state, as {state: {}}');
+    return this.#run.states.value(queue);
+  }
+
+  /** Replaces a queue's state. @param {string} queue @param {any} value */
+  setState(queue, value) {
+    this.stateOf(queue);
+    this.#run.states.set(queue, value);
+  }
+
+  /**
+   * Emits a command and resolves to its result. Rejects with `Refused`. In a handler use `event.command`.
+   * @param {string} type @param {Record<string, unknown>} [fields]
+   * @param {{key?: string, ref?: string, cause?: Event}} [options]
+   * @returns {Promise<Result>}
+   */
+  async command(type, fields = {}, {key, ref, cause} = {}) {
+    const run = this.#run;
+    if (!run.started) throw new Error("no command before 'start': emit it in a handler or in starting()");
+    if (run.ended) throw new HostClosed('the host is gone');
+    for (const [name, value] of [['key', key], ['ref', ref]]) {
+      if (value !== undefined && Buffer.byteLength(String(value)) > 1024) {
+        throw new LimitError(`the ${name} of a command has at most 1024 bytes; use a hash of it`);
+      }
+    }
+    const id = String(run.lastId += 1);
+    const command = {type, userId: this['user'], ...fields};
+    const line = encodeLine({type: 'command', id, command, cause: cause?.delivery, key, ref});
+    return new Promise((resolve, reject) => {
+      run.commands.set(id, {resolve, reject});
+      run.output?.write(line);
+    });
+  }
+
+  /** Writes a message. @param {Message} message */
+  send(message) {
+    if (!this.#run.output) throw new Error('the plugin does not run: call this in a handler');
+    this.#run.output.write(encodeLine(message));
+  }
+
+  /** Runs the plugin and ends the process. The last line of a program. */
+  async main() {
+    const output = protocolOutput();
+    try {
+      const status = await this.run(process.stdin, output);
+      output.end(() => process.exit(status));
+    } catch (error) {
+      process.stderr.write(`${error.stack ?? error}\n`);
+      output.end(() => process.exit(1));
+    }
+  }
+
+  /** Runs until the host ends it. Resolves to the exit status. @param {any} input @param {any} output
+   * @returns {Promise<number>} */
+  run(input, output) {
+    const run = this.#run = this.newRun();
+    run.output = output;
+    return new Promise((resolve, reject) => {
+      run.finish = resolve;
+      const guarded = (/** @type {() => any} */ work) => { try { work(); } catch (error) { reject(error); } };
+      readLines(input, (lines) => guarded(() => this.#lines(lines, reject)), () => this.#closed().catch(reject));
+    });
+  }
+
+  /** @param {string[]} lines @param {(error: Error) => void} fail */
+  #lines(lines, fail) {
+    const run = this.#run;
+    for (const line of lines) {
+      if (line === '') continue;
+      const message = JSON.parse(line);
+      if (message.type === 'event' && !run.paused) this.#arrived(new Event(message, this));
+      else if (!this.#answered(message)) {
+        run.pending.push(message);
+        if (!run.paused) this.#pump(fail);
+      }
+    }
+  }
+
+  /** Handles what has to wait for its turn. @param {(error: Error) => void} fail */
+  async #pump(fail) {
+    const run = this.#run;
+    run.paused = true;
+    try {
+      for (let message; (message = run.pending.shift());) {
+        if (message.type === 'event') this.#arrived(new Event(message, this));
+        else {
+          const done = this.#inTurn(message);
+          if (done) await done;
+        }
+      }
+    } catch (error) {
+      fail(error);
+    }
+    run.paused = false;
+  }
+
+  /** Pings, results and errors, whatever handlers do. @param {Message} message */
+  #answered(message) {
+    if (message.type === 'ping') this.send({type: 'pong', n: message.n});
+    else if (message.type === 'result') {
+      const waiting = this.#run.commands.get(String(message.id));
+      this.#run.commands.delete(String(message.id));
+      if (message.ok) {
+        waiting?.resolve({eventId: message.eventId, position: message.position, duplicate: message.duplicate ?? false});
+      } else waiting?.reject(new Refused(message.error.code, message.error.message));
+    } else if (message.type === 'error') {
+      process.stderr.write(`crowbar-plugin: the host rejected '${message.message}': ${message.reason}\n`);
+    } else return false;
+    return true;
+  }
+
+  /** @param {Message} message @returns {Promise<void> | undefined} */
+  #inTurn(message) {
+    if (!this.#run.greeted) return this.#greet(message);
+    switch (message.type) {
+      case 'start': return this.#start(message);
+      case 'check': this.#judge(message); break;
+      case 'voided': this.#voided(message); break;
+      case 'config': this.#reconfigure(message); break;
+      case 'ask': this.#answer(message); break;
+      case 'drain': return this.#drain(message.deadlineMs / 2);
+    }
+    return undefined;
+  }
+
+  /** @param {Message} message */
+  async #greet(message) {
+    const run = this.#run;
+    if (message.type !== 'hello') {
+      throw new Error(`the first line must be 'hello', not '${message.type}'; crowbar starts this program`);
+    }
+    run.greeted = true;
+    this.dataDir = message.dataDir ?? '';
+    if (message.protocol !== PROTOCOL) {
+      return this.#giveUp([['protocol', `the library speaks protocol 1, the host ${message.protocol}`]]);
+    }
+    if ((message.phase === 'command') !== this.#checks.size > 0) {
+      const words = message.phase === 'command' ? 'has no check(): remove phase = "command"' : 'has checks: set phase = "command"';
+      return this.#giveUp([['phase', `the program ${words} in the manifest, or change the program`]]);
+    }
+    const problems = this.#mistakes(message.config ?? {});
+    if (problems.length) {
+      return this.#giveUp(problems.slice(0, 100).map((each) => ['configuration', each.message, each['path']]));
+    }
+    if (this['pipelined']) {
+      // With an order of the manifest's the plugin would not know whether 'voided' comes.
+      const queues = this.#queues.length ? this.#queues : [{name: 'main'}];
+      this.#queues = queues.map((queue) => ({order: 'channel', ...queue}));
+    }
+    this.send({
+      type: 'ready', protocol: PROTOCOL, name: cut(this['name'], 64), version: cut(this['version'], 64),
+      reload: this.#configure ? true : undefined, pipelined: this['pipelined'] || undefined,
+      queues: this.#queues.length ? this.#queues : undefined, asks: this.#asks.size ? [...this.#asks.keys()] : undefined,
+    });
+    if (message.purpose === 'check') run.finish(0);
+  }
+
+  /** @param {string[][]} reasons */
+  #giveUp(reasons) {
+    for (const [code, message, path] of reasons) {
+      this.send({type: 'fatal', code, message: cut(message, 1024), path, retry: false});
+    }
+    this.#run.finish(EXIT_CONFIGURATION);
+  }
+
+  /** Reads a configuration; the settings change only if there is no mistake. @param {object} config */
+  #mistakes(config) {
+    const reader = new Config(config);
+    const queues = this.#queues;
+    let settings;
+    try {
+      settings = this.#configure ? this.#configure(reader) : config;
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      reader.problems.push(error);
+    }
+    const problems = this.#configure ? reader.close() : [];
+    if (problems.length) this.#queues = queues;
+    else this.settings = settings;
+    return problems;
+  }
+
+  /** @param {Message} message */
+  #reconfigure(message) {
+    const queues = JSON.stringify(this.#queues);
+    const problems = this.#mistakes(message.config);
+    if (problems.length) {
+      const text = problems.length === 1 ? problems[0].message : problems.map((each) => `${each['path']}: ${each.message}`).join('; ');
+      this.send({type: 'configured', id: message.id, ok: false, path: problems[0]['path'], message: text});
+    } else this.send({type: 'configured', id: message.id, ok: true});
+    if (JSON.stringify(this.#queues) !== queues) this.send({type: 'queues', queues: this.#queues});
+  }
+
+  /** @param {Message} message */
+  async #start(message) {
+    for (const {name, state} of message.queues) this.#run.states.start(name, state);
+    if (this.#run.started) return;
+    this.#run.started = true;
+    for (const hook of this.#starting) await hook();
+  }
+
+  /** Whether a retry of this event makes later ones of its lane void: in order `channel` alone, and never for a dead
+   * letter that is delivered again. @param {Event} event */
+  #voids(event) {
+    return this['pipelined'] && event.mode !== 'redrive'
+      && this.#queues.find(({name}) => name === event.queue)?.order === 'channel';
+  }
+
+  /** @param {Event} event */
+  #arrived(event) {
+    const run = this.#run;
+    run.settlements.opened(event.queue, event.delivery);
+    let lane = event.lane;
+    if (this['initialState'] !== undefined) lane = event.queue;
+    else if (this.#queues.length && this.#queues.find(({name}) => name === event.queue)?.order === 'none') {
+      lane = `${event.queue}/${event.delivery}`;
+    }
+    const waiting = run.lanes.get(lane);
+    if (waiting) waiting.push(event);
+    else if (run.running >= this['concurrency']) {
+      run.lanes.set(lane, [event]);
+      run.ready.push(lane);
+    } else {
+      const rest = this.#handle(event);
+      if (rest) {
+        run.lanes.set(lane, []);
+        this.#work(lane, rest);
+      }
+    }
+  }
+
+  /** Handles an event. Returns a promise only if a handler did. @param {Event} event @returns {Promise<void> | undefined} */
+  #handle(event) {
+    const run = this.#run;
+    if (run.ended || Date.now() > run.drainBy || (this.#voids(event) && run.held.skips(event))) return undefined;
+    try {
+      let rest;
+      for (const handlers of [this.#handlers.get(event.type), this.#handlers.get('*')]) {
+        for (const {queue, handler} of handlers ?? []) {
+          if (queue !== undefined && queue !== event.queue) continue;
+          if (rest) rest = rest.then(() => handler(event));
+          else {
+            const value = handler(event);
+            if (typeof value?.then === 'function') rest = Promise.resolve(value);
+          }
+        }
+      }
+      if (rest) return rest.then(() => this.#succeeded(event)).catch((error) => this.#failed(event, error));
+      this.#succeeded(event);
+    } catch (error) {
+      this.#failed(event, error);
+    }
+    return undefined;
+  }
+
+  /** Goes on with a lane after a handler that takes time. @param {string} lane @param {Promise<void>} [first] */
+  async #work(lane, first) {
+    const run = this.#run;
+    run.running += 1;
+    await first;
+    const waiting = run.lanes.get(lane) ?? [];
+    for (let event; (event = waiting.shift());) await this.#handle(event);
+    run.lanes.delete(lane);
+    run.running -= 1;
+    const next = run.ready.shift();
+    if (next !== undefined) this.#work(next);
+    else if (run.running === 0) run.idle();
+  }
+
+  /** @param {Event} event */
+  #succeeded(event) {
+    const run = this.#run;
+    let state;
+    if (this['initialState'] !== undefined) {
+      state = run.states.commit(event.queue);
+      if (state !== undefined && event.mode === 'redrive') {
+        // The host keeps no state of such an acknowledgement.
+        this.send({type: 'state', queue: event.queue, state: run.states.value(event.queue)});
+        state = undefined;
+      }
+    }
+    run.settlements.acked(event.queue, event.delivery, state);
+    if (run.settlements.waiting >= JOINED) this.#flush();
+    else if (!run.scheduled) {
+      run.scheduled = true;
+      setImmediate(() => this.#flush(run));
+    }
+  }
+
+  #flush(run = this.#run) {
+    run.scheduled = false;
+    if (run.settlements.waiting) run.output?.write(run.settlements.take());
+  }
+
+  /** Settles an event whose handler threw. @param {Event} event @param {any} error */
+  #failed(event, error) {
+    const run = this.#run;
+    if (this['initialState'] !== undefined) run.states.rollBack(event.queue);
+    if (error instanceof HostClosed) return;
+    const {delivery} = event;
+    run.settlements.closed(event.queue, delivery);
+    if (error instanceof Reject) {
+      this.send({type: 'reject', delivery, code: cut(error['code'], 64), message: cut(error.message, 1024),
+        deadLetter: error['deadLetter']});
+      return;
+    }
+    let retry = error;
+    if (!(error instanceof Retry)) {
+      process.stderr.write(`${error?.stack ?? error}\n`);
+      retry = new Retry('exception', String(error));
+    }
+    if (this.#voids(event)) run.held.hold(event.lane, delivery);
+    this.send({type: 'retry', delivery, code: cut(retry.code, 64), message: cut(retry.message, 1024),
+      counted: retry.counted, afterMs: retry.after === undefined ? undefined : Math.max(0, Math.round(retry.after * 1000))});
+  }
+
+  /** @param {Message} message */
+  #voided(message) {
+    const run = this.#run;
+    const {lane, skipped} = run.held.release(message.delivery);
+    for (const waiting of run.lanes.values()) {
+      const isVoid = (/** @type {Event} */ event) => event.lane === lane && event.delivery <= message.through;
+      skipped.push(...waiting.filter(isVoid));
+      waiting.splice(0, waiting.length, ...waiting.filter((event) => !isVoid(event)));
+    }
+    run.settlements.voided(skipped);
+  }
+
+  /** @param {Message} message */
+  async #judge({id, command}) {
+    try {
+      const changes = await this.#checks.get(command.type)?.(command);
+      if (changes !== undefined && changes !== true && (typeof changes !== 'object' || changes === null)) {
+        throw new TypeError(`a check returns nothing or an object of changed fields, or throws Refuse; not ${changes}`);
+      }
+      this.send({type: 'verdict', id, allow: true, command: changes === true ? undefined : changes});
+    } catch (error) {
+      if (error instanceof Refuse) {
+        this.send({type: 'verdict', id, allow: false, code: cut(error['code'], 64), message: cut(error.message, 1024)});
+      } else process.stderr.write(`${error?.stack ?? error}\n`); // No answer: the manifest's on_failure decides.
+    }
+  }
+
+  /** @param {Message} message */
+  async #answer({id, what, queue}) {
+    try {
+      const answer = await this.#asks.get(what)?.(queue);
+      this.send({type: 'answer', id, ok: true, answer: answer ?? null});
+    } catch (error) {
+      this.send({type: 'answer', id, ok: false, message: cut(String(error?.message ?? error), 1024)});
+    }
+  }
+
+  /** @param {number} milliseconds */
+  async #drain(milliseconds) {
+    const run = this.#run;
+    run.drainBy = Date.now() + milliseconds;
+    if (run.running) {
+      await new Promise((resolve) => {
+        const timer = setTimeout(resolve, milliseconds);
+        run.idle = () => { clearTimeout(timer); resolve(undefined); };
+      });
+    }
+    for (const hook of this.#stopping) await hook();
+    this.#flush();
+    this.send({type: 'drained'});
+    run.ended = true;
+    run.finish(0);
+  }
+
+  async #closed() {
+    const run = this.#run;
+    if (run.ended) return;
+    run.ended = true;
+    for (const {reject} of run.commands.values()) reject(new HostClosed('the host closed standard input'));
+    run.commands.clear();
+    for (const hook of this.#stopping) await hook();
+    this.#flush();
+    run.finish(0);
+  }
+}
