@@ -29,6 +29,8 @@ export class Plugin {
   examples = [];
   /** @type {Map<string, {queue?: string, handler: (event: Event) => any}[]>} */
   #handlers = new Map();
+  /** Those that match, by type and queue. @type {Map<string, ((event: Event) => any)[]>} */
+  #found = new Map();
   /** @type {Map<string, (command: any) => any>} */
   #checks = new Map();
   /** @type {Map<string, (queue?: string) => any>} */
@@ -52,7 +54,8 @@ export class Plugin {
    *   handled at once
    */
   constructor(name, version = '0', {state, pipelined = false, user, concurrency = 64} = {}) {
-    Object.assign(this, {name, version, user: user ?? `${name}/bot`, pipelined, concurrency, initialState: state});
+    Object.assign(this, {name, version, user: user ?? `${name}/bot`, hasUser: user !== undefined, pipelined, concurrency,
+      initialState: state});
     this.#run = this.newRun();
   }
 
@@ -80,6 +83,7 @@ export class Plugin {
    * @param {{queue?: string, examples?: Example[]}} [options]
    */
   on(types, handler, {queue, examples = []} = {}) {
+    this.#found.clear();
     for (const type of [types].flat()) {
       this.#handlers.set(type, [...this.#handlers.get(type) ?? [], {queue, handler}]);
     }
@@ -275,6 +279,8 @@ export class Plugin {
     }
     run.greeted = true;
     this.dataDir = message.dataDir ?? '';
+    // The manifest's name decides which users are the plugin's.
+    if (!this['hasUser']) this['user'] = `${message.plugin ?? this['name']}/bot`;
     if (message.protocol !== PROTOCOL) {
       return this.#giveUp([['protocol', `the library speaks protocol 1, the host ${message.protocol}`]]);
     }
@@ -351,42 +357,68 @@ export class Plugin {
   }
 
   /** @param {Event} event */
+  #lane(event) {
+    if (this['initialState'] !== undefined) return event.queue;
+    if (this.#queues.length && this.#queues.find(({name}) => name === event.queue)?.order === 'none') {
+      return `${event.queue}/${event.delivery}`;
+    }
+    return event.lane;
+  }
+
+  /** @param {Event} event */
   #arrived(event) {
     const run = this.#run;
-    run.settlements.opened(event.queue, event.delivery);
-    let lane = event.lane;
-    if (this['initialState'] !== undefined) lane = event.queue;
-    else if (this.#queues.length && this.#queues.find(({name}) => name === event.queue)?.order === 'none') {
-      lane = `${event.queue}/${event.delivery}`;
+    // Where nothing runs no lane is busy: a plain handler has finished when the call returns.
+    const lane = run.lanes.size ? this.#lane(event) : undefined;
+    const waiting = lane === undefined ? undefined : run.lanes.get(lane);
+    if (!waiting && run.running < this['concurrency']) {
+      const rest = this.#handle(event);
+      if (!rest) return;
+      const own = lane ?? this.#lane(event);
+      run.settlements.opened(event.queue, event.delivery);
+      run.lanes.set(own, []);
+      this.#work(own, rest);
+      return;
     }
-    const waiting = run.lanes.get(lane);
+    run.settlements.opened(event.queue, event.delivery);
     if (waiting) waiting.push(event);
-    else if (run.running >= this['concurrency']) {
+    else if (lane !== undefined) {
       run.lanes.set(lane, [event]);
       run.ready.push(lane);
-    } else {
-      const rest = this.#handle(event);
-      if (rest) {
-        run.lanes.set(lane, []);
-        this.#work(lane, rest);
-      }
     }
+  }
+
+  /** The handlers of an event, in the order of their registration. @param {Event} event */
+  #matching(event) {
+    const key = `${event.type} ${event.queue}`;
+    let found = this.#found.get(key);
+    if (!found) {
+      found = [...this.#handlers.get(event.type) ?? [], ...this.#handlers.get('*') ?? []]
+        .filter(({queue}) => queue === undefined || queue === event.queue).map(({handler}) => handler);
+      this.#found.set(key, found);
+    }
+    return found;
+  }
+
+  /** Whether the event is not to be handled: it is void, or too late. @param {Event} event */
+  #skips(event) {
+    const run = this.#run;
+    if (run.ended || (run.drainBy !== Infinity && Date.now() > run.drainBy)) return true;
+    if (!this['pipelined'] || !this.#voids(event) || !run.held.skips(event)) return false;
+    run.settlements.opened(event.queue, event.delivery);
+    return true;
   }
 
   /** Handles an event. Returns a promise only if a handler did. @param {Event} event @returns {Promise<void> | undefined} */
   #handle(event) {
-    const run = this.#run;
-    if (run.ended || Date.now() > run.drainBy || (this.#voids(event) && run.held.skips(event))) return undefined;
+    if (this.#skips(event)) return undefined;
     try {
       let rest;
-      for (const handlers of [this.#handlers.get(event.type), this.#handlers.get('*')]) {
-        for (const {queue, handler} of handlers ?? []) {
-          if (queue !== undefined && queue !== event.queue) continue;
-          if (rest) rest = rest.then(() => handler(event));
-          else {
-            const value = handler(event);
-            if (typeof value?.then === 'function') rest = Promise.resolve(value);
-          }
+      for (const handler of this.#matching(event)) {
+        if (rest) rest = rest.then(() => handler(event));
+        else {
+          const value = handler(event);
+          if (typeof value?.then === 'function') rest = Promise.resolve(value);
         }
       }
       if (rest) return rest.then(() => this.#succeeded(event)).catch((error) => this.#failed(event, error));

@@ -26,9 +26,11 @@ class PluginBase:
         self, name: str, version: str = "0", *, state: Any = None, pipelined: bool = False, user: Optional[str] = None
     ) -> None:
         """`state` is the first state of a queue, as `{}`; without it the plugin has none. `user` is who commands act as,
-        NAME/bot without it."""
+        without it NAME/bot, of the manifest's name."""
         self.name, self.version = name, version
+        #: Who commands act as.
         self.user = user or f"{name}/bot"
+        self._has_user = user is not None
         self.pipelined = pipelined
         #: What `configure` returned last.
         self.settings: Any = None
@@ -287,6 +289,9 @@ class PluginBase:
         if message.get("type") != "hello":
             raise ValueError(f"the first line must be 'hello', not {message.get('type')!r}; crowbar starts this program")
         self.hello, self.data_dir = message, message.get("dataDir", "")
+        if not self._has_user:
+            # The manifest's name decides which users are the plugin's.
+            self.user = f"{message.get('plugin', self.name)}/bot"
         phase = message.get("phase", "event")
         if message["protocol"] != wire.PROTOCOL:
             return self._give_up("protocol", f"the library speaks protocol 1, the host {message['protocol']}")
