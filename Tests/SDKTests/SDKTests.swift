@@ -1,9 +1,8 @@
 import CrowbarTesting
-import Glibc
 import Testing
 
-/// The libraries of `sdk/`, and the JSON Schema of the protocol: tested in their own languages, started from here. Nothing
-/// of it needs a network.
+/// The libraries of `sdk/`, and the JSON Schema of the protocol: tested in their own languages, started from here.
+/// Nothing of it needs a network.
 @Suite(.serialized, .timeLimit(.minutes(15))) struct SDKTests {
     private static let tests = String(#filePath.dropLast("SDKTests.swift".count))
     private static let root = tests + "../../"

@@ -59,7 +59,8 @@ class Server:
             stdin=subprocess.DEVNULL)
 
     def manifest(self, name, language, keys):
-        ending, interpreter = {"python": ("py", "/usr/bin/python3"), "javascript": ("js", shutil.which("node"))}[language]
+        known = {"python": ("py", "/usr/bin/python3"), "javascript": ("js", shutil.which("node"))}
+        ending, interpreter = known[language]
         if not os.path.exists(interpreter or ""):
             interpreter = sys.executable
         head = [f'command = ["{interpreter}", "{ROOT}/sdk/{language}/examples/{name}.{ending}"]', "strict = true"]
@@ -72,7 +73,8 @@ class Server:
 
     def run(self, *arguments):
         return subprocess.run(
-            [self.crowbar, *arguments], cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=60)
+            [self.crowbar, *arguments], cwd=self.folder, env=self.environment, capture_output=True,
+            text=True, timeout=60)
 
     def wait(self, words, condition):
         until = time.monotonic() + PATIENCE

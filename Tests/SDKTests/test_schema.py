@@ -84,7 +84,8 @@ def test_every_example_validates(side):
 @pytest.mark.parametrize("line", [
     {"type": "ack"}, {"type": "ack", "delivery": 1, "upTo": 2}, {"type": "ack", "delivery": -1}, {"type": "pong"},
     {"type": "retry", "delivery": 1}, {"type": "result", "id": "1", "ok": True}, {"type": "ping", "n": "1"},
-    {"type": "ready", "protocol": 2, "name": "x", "version": "1"}, {"type": "status", "level": "bad"}, {"type": "other"},
+    {"type": "ready", "protocol": 2, "name": "x", "version": "1"}, {"type": "status", "level": "bad"},
+    {"type": "other"},
     {"type": "window", "queue": "Main", "events": 1}])
 def test_what_is_no_message_does_not_validate(line):
     assert not jsonschema.Draft202012Validator(SCHEMA).is_valid(line)

@@ -46,9 +46,11 @@ export class Config {
   /** A text that is not empty; required without a default. @param {string} key @param {string} [otherwise]
    * @param {{choices?: string[]}} [options] @returns {string} */
   text(key, otherwise, {choices} = {}) {
-    const words = choices ? `must be one of ${choices.map((each) => `'${each}'`).join(', ')}` : 'must be a text that is not empty';
-    return this.#value(key, (value) => typeof value === 'string' && value !== '' && (!choices || choices.includes(value)),
-      otherwise, words) ?? '';
+    const words = choices ? `must be one of ${choices.map((each) => `'${each}'`).join(', ')}`
+      : 'must be a text that is not empty';
+    const isValid = (/** @type {any} */ value) => (
+      typeof value === 'string' && value !== '' && (!choices || choices.includes(value)));
+    return this.#value(key, isValid, otherwise, words) ?? '';
   }
 
   /** A whole number within limits; required without a default. @param {string} key @param {number} [otherwise]
@@ -65,7 +67,8 @@ export class Config {
     return this.#value(key, (value) => typeof value === 'boolean', otherwise, 'must be true or false') ?? false;
   }
 
-  /** A list of texts; required without a default. @param {string} key @param {string[]} [otherwise] @returns {string[]} */
+  /** A list of texts; required without a default. @param {string} key @param {string[]} [otherwise]
+   * @returns {string[]} */
   texts(key, otherwise) {
     const values = this.#value(key, Array.isArray, otherwise, 'must be a list of texts') ?? [];
     if (values.length === 0 && otherwise === undefined && Array.isArray(this.raw(key))) {
@@ -102,7 +105,8 @@ export class Config {
   close() {
     const known = [...this.#read].map((name) => `'${name}'`).join(', ');
     for (const key of Object.keys(this.#table)) {
-      if (!this.#read.has(key)) this.problem(key, known ? `is not a key of this plugin; it knows ${known}` : 'is not known here');
+      if (this.#read.has(key)) continue;
+      this.problem(key, known ? `is not a key of this plugin; it knows ${known}` : 'is not known here');
     }
     for (const table of this.#tables) table.close();
     return this.problems;

@@ -2,7 +2,7 @@
 /** Registers handlers and speaks the protocol. */
 import {Config} from './config.js';
 import {protocolOutput, readLines} from './pipes.js';
-import {HeldLanes, Settlements, States} from './settlements.js';
+import {configuredMessage, failureMessage, newRun, phaseProblem} from './run.js';
 import {ConfigError, Event, HostClosed, Refuse, Refused, Reject, Retry} from './values.js';
 import {cut, encodeLine, EXIT_CONFIGURATION, LimitError, PROTOCOL} from './wire.js';
 
@@ -43,38 +43,20 @@ export class Plugin {
   #starting = [];
   /** @type {(() => any)[]} */
   #stopping = [];
-  /** @type {ReturnType<Plugin['newRun']>} */
+  /** @type {ReturnType<typeof newRun>} */
   #run;
 
   /**
    * @param {string} name
    * @param {string} [version]
-   * @param {{state?: any, pipelined?: boolean, user?: string, concurrency?: number}} [options] `state` is the first state
-   *   of a queue, as `{}`; `user` is who commands act as, NAME/bot without it; `concurrency` is how many events are
+   * @param {{state?: any, pipelined?: boolean, user?: string, concurrency?: number}} [options] `state` is the first
+   *   state of a queue, as `{}`; `user` is who commands act as, NAME/bot without it; `concurrency` is how many events are
    *   handled at once
    */
   constructor(name, version = '0', {state, pipelined = false, user, concurrency = 64} = {}) {
-    Object.assign(this, {name, version, user: user ?? `${name}/bot`, hasUser: user !== undefined, pipelined, concurrency,
-      initialState: state});
-    this.#run = this.newRun();
-  }
-
-  /** @private */
-  newRun() {
-    return {
-      output: /** @type {NodeJS.WritableStream | undefined} */ (undefined),
-      settlements: new Settlements(), held: new HeldLanes(), states: new States(this['initialState'] ?? null),
-      /** @type {Map<string, {resolve: (result: Result) => void, reject: (error: Error) => void}>} */
-      commands: new Map(),
-      /** @type {Map<string, Event[]>} */
-      lanes: new Map(),
-      /** @type {string[]} */
-      ready: [],
-      /** @type {Message[]} */
-      pending: [],
-      running: 0, lastId: 0, greeted: false, started: false, ended: false, paused: false, scheduled: false,
-      drainBy: Infinity, idle: () => {}, /** @type {(status: number) => void} */ finish: () => {},
-    };
+    Object.assign(this, {name, version, user: user ?? `${name}/bot`, hasUser: user !== undefined, pipelined,
+      concurrency, initialState: state});
+    this.#run = newRun(this['initialState']);
   }
 
   /**
@@ -201,7 +183,7 @@ export class Plugin {
   /** Runs until the host ends it. Resolves to the exit status. @param {any} input @param {any} output
    * @returns {Promise<number>} */
   run(input, output) {
-    const run = this.#run = this.newRun();
+    const run = this.#run = newRun(this['initialState']);
     run.output = output;
     return new Promise((resolve, reject) => {
       run.finish = resolve;
@@ -284,10 +266,8 @@ export class Plugin {
     if (message.protocol !== PROTOCOL) {
       return this.#giveUp([['protocol', `the library speaks protocol 1, the host ${message.protocol}`]]);
     }
-    if ((message.phase === 'command') !== this.#checks.size > 0) {
-      const words = message.phase === 'command' ? 'has no check(): remove phase = "command"' : 'has checks: set phase = "command"';
-      return this.#giveUp([['phase', `the program ${words} in the manifest, or change the program`]]);
-    }
+    const wrong = phaseProblem(message.phase, this.#checks.size > 0);
+    if (wrong) return this.#giveUp([['phase', wrong]]);
     const problems = this.#mistakes(message.config ?? {});
     if (problems.length) {
       return this.#giveUp(problems.slice(0, 100).map((each) => ['configuration', each.message, each['path']]));
@@ -300,7 +280,8 @@ export class Plugin {
     this.send({
       type: 'ready', protocol: PROTOCOL, name: cut(this['name'], 64), version: cut(this['version'], 64),
       reload: this.#configure ? true : undefined, pipelined: this['pipelined'] || undefined,
-      queues: this.#queues.length ? this.#queues : undefined, asks: this.#asks.size ? [...this.#asks.keys()] : undefined,
+      queues: this.#queues.length ? this.#queues : undefined,
+      asks: this.#asks.size ? [...this.#asks.keys()] : undefined,
     });
     if (message.purpose === 'check') run.finish(0);
   }
@@ -334,10 +315,7 @@ export class Plugin {
   #reconfigure(message) {
     const queues = JSON.stringify(this.#queues);
     const problems = this.#mistakes(message.config);
-    if (problems.length) {
-      const text = problems.length === 1 ? problems[0].message : problems.map((each) => `${each['path']}: ${each.message}`).join('; ');
-      this.send({type: 'configured', id: message.id, ok: false, path: problems[0]['path'], message: text});
-    } else this.send({type: 'configured', id: message.id, ok: true});
+    this.send(configuredMessage(message.id, problems));
     if (JSON.stringify(this.#queues) !== queues) this.send({type: 'queues', queues: this.#queues});
   }
 
@@ -409,7 +387,8 @@ export class Plugin {
     return true;
   }
 
-  /** Handles an event. Returns a promise only if a handler did. @param {Event} event @returns {Promise<void> | undefined} */
+  /** Handles an event. Returns a promise only if a handler did.
+   * @param {Event} event @returns {Promise<void> | undefined} */
   #handle(event) {
     if (this.#skips(event)) return undefined;
     try {
@@ -475,19 +454,11 @@ export class Plugin {
     if (error instanceof HostClosed) return;
     const {delivery} = event;
     run.settlements.closed(event.queue, delivery);
-    if (error instanceof Reject) {
-      this.send({type: 'reject', delivery, code: cut(error['code'], 64), message: cut(error.message, 1024),
-        deadLetter: error['deadLetter']});
-      return;
+    if (!(error instanceof Reject)) {
+      if (!(error instanceof Retry)) process.stderr.write(`${error?.stack ?? error}\n`);
+      if (this.#voids(event)) run.held.hold(event.lane, delivery);
     }
-    let retry = error;
-    if (!(error instanceof Retry)) {
-      process.stderr.write(`${error?.stack ?? error}\n`);
-      retry = new Retry('exception', String(error));
-    }
-    if (this.#voids(event)) run.held.hold(event.lane, delivery);
-    this.send({type: 'retry', delivery, code: cut(retry.code, 64), message: cut(retry.message, 1024),
-      counted: retry.counted, afterMs: retry.after === undefined ? undefined : Math.max(0, Math.round(retry.after * 1000))});
+    this.send(failureMessage(delivery, error));
   }
 
   /** @param {Message} message */

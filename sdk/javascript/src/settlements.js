@@ -70,7 +70,8 @@ export class HeldLanes {
     return entry !== undefined;
   }
 
-  /** `voided` came for the delivery that was retried. Returns its lane, and what was skipped. @param {number} delivery */
+  /** `voided` came for the delivery that was retried. Returns its lane, and what was skipped.
+   * @param {number} delivery */
   release(delivery) {
     for (const [lane, {held, skipped}] of this.#lanes) {
       if (held !== delivery) continue;

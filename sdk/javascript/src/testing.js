@@ -69,8 +69,8 @@ export class Host {
     }, ended);
     this.phase = phase ?? (plugin instanceof Plugin && plugin.examples.some(({kind}) => kind === 'check')
       ? 'command' : 'event');
-    this.tell({type: 'hello', protocol: 1, plugin: plugin['name'] ?? 'plugin', phase: this.phase, purpose, session: 'test',
-      config, limits: {line: 1 << 20, commandsInFlight: 1024}, dataDir});
+    this.tell({type: 'hello', protocol: 1, plugin: plugin['name'] ?? 'plugin', phase: this.phase, purpose,
+      session: 'test', config, limits: {line: 1 << 20, commandsInFlight: 1024}, dataDir});
   }
 
   /** Writes a line to the plugin. @param {any} message */
@@ -122,7 +122,7 @@ export class Host {
   #settle(message) {
     const {upTo} = message;
     const which = upTo === undefined ? message.deliveries ?? [message.delivery]
-      : [...this.sent].filter(([number, queue]) => number <= upTo && queue === this.sent.get(upTo)).map(([number]) => number);
+      : [...this.sent.keys()].filter((number) => number <= upTo && this.sent.get(number) === this.sent.get(upTo));
     for (const number of which) {
       const queue = this.sent.get(number);
       if (queue === undefined) throw new Error(`delivery ${number} was acknowledged twice, or never sent`);

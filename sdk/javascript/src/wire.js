@@ -20,7 +20,8 @@ export function encodeLine(message) {
   const text = JSON.stringify(message);
   // At most three bytes for each unit, so most lines need no counting.
   if (text.length * 3 > MAX_LINE && Buffer.byteLength(text) > MAX_LINE) {
-    throw new LimitError(`the '${message['type']}' line has ${Buffer.byteLength(text)} bytes; at most ${MAX_LINE}: send less`);
+    const size = Buffer.byteLength(text);
+    throw new LimitError(`the '${message['type']}' line has ${size} bytes; at most ${MAX_LINE}: send less`);
   }
   return text + '\n';
 }

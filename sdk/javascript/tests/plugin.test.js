@@ -84,7 +84,8 @@ test('a command resolves to its result, or rejects with Refused', async () => {
     results.push(await event.command('SEND_MESSAGE', {channelId: 'general', message: 'hi'}, {key: 'k', ref: 'r'}));
     await event.command('SEND_MESSAGE', {}).catch((problem) => results.push(problem));
   });
-  const host = await started(plugin, {onCommand: ({command}) => (command.message ? undefined : ['invalid', 'no text'])});
+  const onCommand = ({command}) => (command.message ? undefined : ['invalid', 'no text']);
+  const host = await started(plugin, {onCommand});
   assert.equal((await host.event()).kind, 'ack');
   assert.deepEqual(results[0], {eventId: 'c1', position: 1, duplicate: false});
   assert(results[1] instanceof Refused && results[1].code === 'invalid');
@@ -106,7 +107,8 @@ test('a ping is answered while a handler waits', async () => {
 });
 
 test('acknowledgements are joined and none is lost', async () => {
-  const host = await started(new Plugin('sink').on('*', (event) => (event.delivery % 7 ? undefined : Promise.resolve())));
+  const plugin = new Plugin('sink').on('*', (event) => (event.delivery % 7 ? undefined : Promise.resolve()));
+  const host = await started(plugin);
   const numbers = Array.from({length: 5000}, (_, index) => host.deliver({channelId: `c${index % 11}`}));
   for (const number of numbers) assert.equal((await host.outcome(number)).kind, 'ack');
   assert.equal(await host.drain(), 0);

@@ -35,7 +35,8 @@ def test_an_example_that_does_not_hold_fails():
     from crowbar_plugin import Example
     kind, types, queue, handler, _ = KARMA.examples[0]
     with pytest.raises(AssertionError, match="expected state"):
-        check_example(KARMA, (kind, types, queue, handler, Example({"message": "bob++"}, state={}, new_state={"bob": 5})))
+        wrong = Example({"message": "bob++"}, state={}, new_state={"bob": 5})
+        check_example(KARMA, (kind, types, queue, handler, wrong))
 
 
 def program(name, **options):

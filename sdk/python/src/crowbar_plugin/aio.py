@@ -17,8 +17,8 @@ async def _value(result: Any) -> Any:
 
 
 class AsyncPlugin(PluginBase):
-    """A plugin of coroutines. Events of one lane (a queue's channel) are handled in order, lanes at the same time; with a
-    state, a queue is one lane."""
+    """A plugin of coroutines. Events of one lane (a queue's channel) are handled in order, lanes at the same time;
+    with a state, a queue is one lane."""
 
     def __init__(self, name: str, version: str = "0", *, concurrency: int = 64, **options: Any) -> None:
         """`concurrency` is how many events are handled at once; the other options are those of `Plugin`."""

@@ -25,8 +25,8 @@ class PluginBase:
     def __init__(
         self, name: str, version: str = "0", *, state: Any = None, pipelined: bool = False, user: Optional[str] = None
     ) -> None:
-        """`state` is the first state of a queue, as `{}`; without it the plugin has none. `user` is who commands act as,
-        without it NAME/bot, of the manifest's name."""
+        """`state` is the first state of a queue, as `{}`; without it the plugin has none. `user` is who commands act
+        as, without it NAME/bot, of the manifest's name."""
         self.name, self.version = name, version
         #: Who commands act as.
         self.user = user or f"{name}/bot"
@@ -151,8 +151,8 @@ class PluginBase:
 
     @property
     def state(self) -> Any:
-        """The durable state of the current event's queue, else of `main`. It is stored together with the settlement, and
-        rolled back if the handler fails."""
+        """The durable state of the current event's queue, else of `main`. It is stored together with the settlement,
+        and rolled back if the handler fails."""
         self._needs_state()
         event = self._current()
         return self._states.value(event.queue if event else "main")
@@ -203,8 +203,8 @@ class PluginBase:
     # From the host; the reader's thread
 
     def _read(self, descriptor: int, deliver: Callable[[Optional[list]], None]) -> None:
-        """Reads lines until the end. Pings and results are answered here, whatever handlers do; all else is delivered in
-        its order. The queues' windows bound what waits."""
+        """Reads lines until the end. Pings and results are answered here, whatever handlers do; all else is delivered
+        in its order. The queues' windows bound what waits."""
         rest = b""
         try:
             while True:
@@ -287,7 +287,8 @@ class PluginBase:
     def _greet(self, message: Dict[str, Any]) -> Optional[int]:
         """Answers `hello`. Returns an exit status if the plugin ends here."""
         if message.get("type") != "hello":
-            raise ValueError(f"the first line must be 'hello', not {message.get('type')!r}; crowbar starts this program")
+            kind = message.get("type")
+            raise ValueError(f"the first line must be 'hello', not {kind!r}; crowbar starts this program")
         self.hello, self.data_dir = message, message.get("dataDir", "")
         if not self._has_user:
             # The manifest's name decides which users are the plugin's.
@@ -377,8 +378,8 @@ class PluginBase:
         return self._drain_by is not None and time.monotonic() > self._drain_by
 
     def _voids(self, event: Event) -> bool:
-        """Whether a retry of this event makes later ones of its lane void. The host does so in order "channel" alone, and
-        never for a dead letter that is delivered again."""
+        """Whether a retry of this event makes later ones of its lane void. The host does so in order "channel" alone,
+        and never for a dead letter that is delivered again."""
         return self.pipelined and event.mode != "redrive" and self._order(event.queue) == "channel"
 
     def _order(self, queue: str) -> Optional[str]:

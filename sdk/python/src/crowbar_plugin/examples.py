@@ -8,8 +8,8 @@ class Example:
     """What goes in, and what must come out.
 
     `given` are fields of the event or command. For an event `commands` are the commands expected (the fields named are
-    compared), `outcome` is `ack`, `retry` or `reject`, and `state` the state before and `new_state` after it. For a check
-    `changes` are the fields changed, and `refused` is the code of a refusal.
+    compared), `outcome` is `ack`, `retry` or `reject`, and `state` the state before and `new_state` after it. For a
+    check `changes` are the fields changed, and `refused` is the code of a refusal.
     """
 
     given: Dict[str, Any]

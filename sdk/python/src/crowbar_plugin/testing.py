@@ -114,7 +114,8 @@ class Host:
             try:
                 message = self._lines.get(timeout=max(0, until - time.monotonic()))
             except queue.Empty:
-                raise AssertionError(f"the plugin wrote no {kinds} within {self._timeout} s; {self._recent()}") from None
+                late = f"the plugin wrote no {kinds} within {self._timeout} s; {self._recent()}"
+                raise AssertionError(late) from None
             if message is None:
                 raise AssertionError(f"the plugin ended; it wrote no {kinds}; {self._recent()}")
             self.lines.append(message)
@@ -201,7 +202,8 @@ class Host:
         """Asks about a command, `SEND_MESSAGE` by default, and returns the verdict."""
         self._delivery += 1
         self.tell(type="check", id=self._delivery, deadlineMs=150, command={
-            "type": "SEND_MESSAGE", "eventId": f"e{self._delivery}", "userId": "ann", "channelId": "general", **command})
+            "type": "SEND_MESSAGE", "eventId": f"e{self._delivery}", "userId": "ann", "channelId": "general",
+            **command})
         return self.hear("verdict")
 
     def configure(self, config: Dict[str, Any]) -> Dict[str, Any]:

@@ -5,8 +5,8 @@ from typing import Any, Dict, NamedTuple, Optional
 class Retry(Exception):
     """Raise it in an event handler: the event comes again later.
 
-    `after` is in seconds; without it the host waits 0.5 s, doubling up to 5 minutes. `counted=False` uses up no attempt,
-    for a target that is down.
+    `after` is in seconds; without it the host waits 0.5 s, doubling up to 5 minutes. `counted=False` uses up no
+    attempt, for a target that is down.
     """
 
     def __init__(
