@@ -2,6 +2,7 @@
 /** Registers handlers and speaks the protocol. */
 import {Config} from './config.js';
 import {protocolOutput, readLines} from './pipes.js';
+import {Registration} from './registration.js';
 import {configuredMessage, failureMessage, newRun, phaseProblem} from './run.js';
 import {ConfigError, Event, HostClosed, Refuse, Refused, Reject, Retry} from './values.js';
 import {cut, encodeLine, EXIT_CONFIGURATION, LimitError, PROTOCOL} from './wire.js';
@@ -11,110 +12,14 @@ const JOINED = 256;
 
 /**
  * @typedef {{type: string, [field: string]: any}} Message
- * @typedef {{name: string, types?: string[], channels?: string[], window?: number, order?: string, start?: string,
- *   maxAttempts?: number, writes?: string[]}} Queue
  * @typedef {{eventId: string, position: number, duplicate: boolean}} Result
- * @typedef {{given: Record<string, any>, commands?: object[], outcome?: string, code?: string, state?: any,
- *   newState?: any, changes?: object, refused?: string, config?: object}} Example
  */
 
 /** A plugin. Events of one lane (a queue's channel) are handled in order, lanes at the same time; with a state, a queue
  * is one lane. */
-export class Plugin {
-  /** What `configure` returned last. @type {any} */
-  settings;
-  /** The plugin's own folder, once `hello` has come. */
-  dataDir = '';
-  /** @type {{kind: string, type: string, queue?: string, example: Example}[]} */
-  examples = [];
-  /** @type {Map<string, {queue?: string, handler: (event: Event) => any}[]>} */
-  #handlers = new Map();
-  /** Those that match, by type and queue. @type {Map<string, ((event: Event) => any)[]>} */
-  #found = new Map();
-  /** @type {Map<string, (command: any) => any>} */
-  #checks = new Map();
-  /** @type {Map<string, (queue?: string) => any>} */
-  #asks = new Map();
-  /** @type {Queue[]} */
-  #queues = [];
-  /** @type {((config: Config) => any) | undefined} */
-  #configure;
-  /** @type {(() => any)[]} */
-  #starting = [];
-  /** @type {(() => any)[]} */
-  #stopping = [];
+export class Plugin extends Registration {
   /** @type {ReturnType<typeof newRun>} */
-  #run;
-
-  /**
-   * @param {string} name
-   * @param {string} [version]
-   * @param {{state?: any, pipelined?: boolean, user?: string, concurrency?: number}} [options] `state` is the first
-   *   state of a queue, as `{}`; `user` is who commands act as, NAME/bot without it; `concurrency` is how many events are
-   *   handled at once
-   */
-  constructor(name, version = '0', {state, pipelined = false, user, concurrency = 64} = {}) {
-    Object.assign(this, {name, version, user: user ?? `${name}/bot`, hasUser: user !== undefined, pipelined,
-      concurrency, initialState: state});
-    this.#run = newRun(this['initialState']);
-  }
-
-  /**
-   * Handles events of a type (`'*'`: all). The event is acknowledged when its handlers have finished.
-   * @param {string | string[]} types @param {(event: Event) => any} handler
-   * @param {{queue?: string, examples?: Example[]}} [options]
-   */
-  on(types, handler, {queue, examples = []} = {}) {
-    this.#found.clear();
-    for (const type of [types].flat()) {
-      this.#handlers.set(type, [...this.#handlers.get(type) ?? [], {queue, handler}]);
-    }
-    this.examples.push(...examples.map((example) => ({kind: 'event', type: [types].flat()[0], queue, example})));
-    return this;
-  }
-
-  /**
-   * Decides about commands before they are stored. Return nothing to allow, an object of changed fields, or throw
-   * `Refuse`.
-   * @param {string | string[]} types @param {(command: any) => any} handler @param {{examples?: Example[]}} [options]
-   */
-  check(types, handler, {examples = []} = {}) {
-    for (const type of [types].flat()) this.#checks.set(type, handler);
-    this.examples.push(...examples.map((example) => ({kind: 'check', type: [types].flat()[0], example})));
-    return this;
-  }
-
-  /** Answers a question of the operator. @param {string} word @param {(queue?: string) => any} handler */
-  ask(word, handler) {
-    this.#asks.set(word, handler);
-    return this;
-  }
-
-  /** Reads the configuration; what it returns becomes `settings`. It also takes a changed one while the plugin runs.
-   * @param {(config: Config) => any} handler */
-  configure(handler) {
-    this.#configure = handler;
-    return this;
-  }
-
-  /** Runs once at `start`, before the first event. Open connections here, not earlier. @param {() => any} handler */
-  starting(handler) {
-    this.#starting.push(handler);
-    return this;
-  }
-
-  /** Runs before the plugin ends. @param {() => any} handler */
-  stopping(handler) {
-    this.#stopping.push(handler);
-    return this;
-  }
-
-  /** Declares a queue, before `run` or in `configure`; without any there is one, `main`. @param {string} name
-   * @param {Omit<Queue, 'name'>} [options] */
-  queue(name, options = {}) {
-    this.#queues = [...this.#queues.filter((queue) => queue.name !== name), {name, ...options}];
-    return this;
-  }
+  #run = newRun(undefined);
 
   /** Shows the operator `ok`, `degraded` or `down`. @param {'ok' | 'degraded' | 'down'} level @param {string} message
    * @param {object} [details] */
@@ -266,7 +171,7 @@ export class Plugin {
     if (message.protocol !== PROTOCOL) {
       return this.#giveUp([['protocol', `the library speaks protocol 1, the host ${message.protocol}`]]);
     }
-    const wrong = phaseProblem(message.phase, this.#checks.size > 0);
+    const wrong = phaseProblem(message.phase, this._checks.size > 0);
     if (wrong) return this.#giveUp([['phase', wrong]]);
     const problems = this.#mistakes(message.config ?? {});
     if (problems.length) {
@@ -274,14 +179,14 @@ export class Plugin {
     }
     if (this['pipelined']) {
       // With an order of the manifest's the plugin would not know whether 'voided' comes.
-      const queues = this.#queues.length ? this.#queues : [{name: 'main'}];
-      this.#queues = queues.map((queue) => ({order: 'channel', ...queue}));
+      const queues = this._queues.length ? this._queues : [{name: 'main'}];
+      this._queues = queues.map((queue) => ({order: 'channel', ...queue}));
     }
     this.send({
       type: 'ready', protocol: PROTOCOL, name: cut(this['name'], 64), version: cut(this['version'], 64),
-      reload: this.#configure ? true : undefined, pipelined: this['pipelined'] || undefined,
-      queues: this.#queues.length ? this.#queues : undefined,
-      asks: this.#asks.size ? [...this.#asks.keys()] : undefined,
+      reload: this._configure ? true : undefined, pipelined: this['pipelined'] || undefined,
+      queues: this._queues.length ? this._queues : undefined,
+      asks: this._asks.size ? [...this._asks.keys()] : undefined,
     });
     if (message.purpose === 'check') run.finish(0);
   }
@@ -297,26 +202,26 @@ export class Plugin {
   /** Reads a configuration; the settings change only if there is no mistake. @param {object} config */
   #mistakes(config) {
     const reader = new Config(config);
-    const queues = this.#queues;
+    const queues = this._queues;
     let settings;
     try {
-      settings = this.#configure ? this.#configure(reader) : config;
+      settings = this._configure ? this._configure(reader) : config;
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
       reader.problems.push(error);
     }
-    const problems = this.#configure ? reader.close() : [];
-    if (problems.length) this.#queues = queues;
+    const problems = this._configure ? reader.close() : [];
+    if (problems.length) this._queues = queues;
     else this.settings = settings;
     return problems;
   }
 
   /** @param {Message} message */
   #reconfigure(message) {
-    const queues = JSON.stringify(this.#queues);
+    const queues = JSON.stringify(this._queues);
     const problems = this.#mistakes(message.config);
     this.send(configuredMessage(message.id, problems));
-    if (JSON.stringify(this.#queues) !== queues) this.send({type: 'queues', queues: this.#queues});
+    if (JSON.stringify(this._queues) !== queues) this.send({type: 'queues', queues: this._queues});
   }
 
   /** @param {Message} message */
@@ -324,20 +229,20 @@ export class Plugin {
     for (const {name, state} of message.queues) this.#run.states.start(name, state);
     if (this.#run.started) return;
     this.#run.started = true;
-    for (const hook of this.#starting) await hook();
+    for (const hook of this._starting) await hook();
   }
 
   /** Whether a retry of this event makes later ones of its lane void: in order `channel` alone, and never for a dead
    * letter that is delivered again. @param {Event} event */
   #voids(event) {
     return this['pipelined'] && event.mode !== 'redrive'
-      && this.#queues.find(({name}) => name === event.queue)?.order === 'channel';
+      && this._queues.find(({name}) => name === event.queue)?.order === 'channel';
   }
 
   /** @param {Event} event */
   #lane(event) {
     if (this['initialState'] !== undefined) return event.queue;
-    if (this.#queues.length && this.#queues.find(({name}) => name === event.queue)?.order === 'none') {
+    if (this._queues.length && this._queues.find(({name}) => name === event.queue)?.order === 'none') {
       return `${event.queue}/${event.delivery}`;
     }
     return event.lane;
@@ -366,18 +271,6 @@ export class Plugin {
     }
   }
 
-  /** The handlers of an event, in the order of their registration. @param {Event} event */
-  #matching(event) {
-    const key = `${event.type} ${event.queue}`;
-    let found = this.#found.get(key);
-    if (!found) {
-      found = [...this.#handlers.get(event.type) ?? [], ...this.#handlers.get('*') ?? []]
-        .filter(({queue}) => queue === undefined || queue === event.queue).map(({handler}) => handler);
-      this.#found.set(key, found);
-    }
-    return found;
-  }
-
   /** Whether the event is not to be handled: it is void, or too late. @param {Event} event */
   #skips(event) {
     const run = this.#run;
@@ -393,7 +286,7 @@ export class Plugin {
     if (this.#skips(event)) return undefined;
     try {
       let rest;
-      for (const handler of this.#matching(event)) {
+      for (const handler of this.matching(event)) {
         if (rest) rest = rest.then(() => handler(event));
         else {
           const value = handler(event);
@@ -476,7 +369,7 @@ export class Plugin {
   /** @param {Message} message */
   async #judge({id, command}) {
     try {
-      const changes = await this.#checks.get(command.type)?.(command);
+      const changes = await this._checks.get(command.type)?.(command);
       if (changes !== undefined && changes !== true && (typeof changes !== 'object' || changes === null)) {
         throw new TypeError(`a check returns nothing or an object of changed fields, or throws Refuse; not ${changes}`);
       }
@@ -491,7 +384,7 @@ export class Plugin {
   /** @param {Message} message */
   async #answer({id, what, queue}) {
     try {
-      const answer = await this.#asks.get(what)?.(queue);
+      const answer = await this._asks.get(what)?.(queue);
       this.send({type: 'answer', id, ok: true, answer: answer ?? null});
     } catch (error) {
       this.send({type: 'answer', id, ok: false, message: cut(String(error?.message ?? error), 1024)});
@@ -508,7 +401,7 @@ export class Plugin {
         run.idle = () => { clearTimeout(timer); resolve(undefined); };
       });
     }
-    for (const hook of this.#stopping) await hook();
+    for (const hook of this._stopping) await hook();
     this.#flush();
     this.send({type: 'drained'});
     run.ended = true;
@@ -521,7 +414,7 @@ export class Plugin {
     run.ended = true;
     for (const {reject} of run.commands.values()) reject(new HostClosed('the host closed standard input'));
     run.commands.clear();
-    for (const hook of this.#stopping) await hook();
+    for (const hook of this._stopping) await hook();
     this.#flush();
     run.finish(0);
   }
