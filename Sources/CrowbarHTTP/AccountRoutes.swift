@@ -124,22 +124,21 @@ struct AccountRoutes: Sendable {
     // MARK: With a session
 
     private func signOut(_ request: Request, _ caller: LocalAccounts.Caller) async throws -> Response {
-        var (credential, _) = try await session(request, caller)
+        let (known, _) = try await session(request, caller)
         let body = try await fields(request, ["all"], caller)
-        let hash = try await refresh(&credential)
+        let (credential, hash) = try await refresh(known)
         try await accounts.signOut(credential.principal.userId, session: hash, all: try body.flag("all") ?? false)
         authenticator.forget(hash)
         return Response(status: .noContent)
     }
 
     private func changePassword(_ request: Request, _ caller: LocalAccounts.Caller) async throws -> Response {
-        var (credential, _) = try await session(request, caller)
+        let (known, _) = try await session(request, caller)
         let body = try await fields(request, ["old", "new"], caller)
-        try await authenticator.verify(&credential)
-        let hash = try await refresh(&credential)
+        let (old, new) = (try body.text("old"), try body.text("new"))
+        let (credential, hash) = try await verify(known)
         try await accounts.changePassword(
-            of: credential.principal.userId, from: try body.text("old"), to: try body.text("new"), session: hash,
-            at: caller)
+            of: credential.principal.userId, from: old, to: new, session: hash, at: caller)
         return Response(status: .noContent)
     }
 
@@ -154,14 +153,14 @@ struct AccountRoutes: Sendable {
     }
 
     private func makeToken(_ request: Request, _ caller: LocalAccounts.Caller) async throws -> Response {
-        var (credential, _) = try await session(request, caller)
+        let (known, _) = try await session(request, caller)
         let body = try await fields(request, ["name", "scopes", "expires"], caller)
-        try await authenticator.verify(&credential)
-        let hash = try await refresh(&credential)
+        let (name, scopes) = (try body.text("name"), try body.scopes("scopes"))
         let lifetime = try body.lifetime("expires", within: Self.tokenLifetimes)
+        let (credential, hash) = try await verify(known)
         let token = try await accounts.makeToken(
-            of: credential.principal.userId, name: try body.text("name"), scopes: try body.scopes("scopes"),
-            lifetime: lifetime.map { $0 * 1_000 }, by: hash, within: credential.principal.scopes)
+            of: credential.principal.userId, name: name, scopes: scopes, lifetime: lifetime.map { $0 * 1_000 },
+            by: hash, within: credential.principal.scopes)
         var json = JSONWriter()
         json.beginObject()
         json.member("id", token.stored.id)
@@ -217,9 +216,17 @@ struct AccountRoutes: Sendable {
     }
 
     /// Looks a session up again after its request's body has arrived, which may take long.
-    private func refresh(_ credential: inout Credential) async throws -> [UInt8] {
+    private func refresh(_ known: Credential) async throws -> (credential: Credential, hash: [UInt8]) {
+        var credential = known
         try await authenticator.refresh(&credential)
-        return try credential.requireSession()
+        return (credential, try credential.requireSession())
+    }
+
+    /// Looks a session up anew, whatever was known of it a moment before.
+    private func verify(_ known: Credential) async throws -> (credential: Credential, hash: [UInt8]) {
+        var credential = known
+        try await authenticator.verify(&credential)
+        return (credential, try credential.requireSession())
     }
 
     private func fields(

@@ -79,21 +79,8 @@ extension AdminRoutes {
             return Int64(id)
         }
         let limit = query["limit"] == nil ? Self.auditPage : try Self.limit(query)
-        var json = JSONWriter()
-        json.beginArray()
-        for line in try await audit.lines(before: before, limit: limit) {
-            json.beginObject()
-            json.member("id", line.id)
-            json.member("at", line.time)
-            json.member("userId", line.userId)
-            json.member("address", line.address)
-            json.member("action", line.action)
-            json.member("target", ifPresent: line.target)
-            json.member("result", line.result)
-            json.endObject()
-        }
-        json.endArray()
-        return .json(json.bytes, headers: [.cacheControl: "no-store"])
+        let lines = try await audit.lines(before: before, limit: limit)
+        return .json(AuditLine.json(lines), headers: [.cacheControl: "no-store"])
     }
 
     /// Refuses another method than POST, and a body with members.
@@ -105,4 +92,25 @@ extension AdminRoutes {
 
     /// An answer that nobody may keep: it has a secret.
     private static func secret(_ json: [UInt8]) -> Response { .json(json, headers: [.cacheControl: "no-store"]) }
+}
+
+extension AuditLine {
+    /// Lines as `GET /api/admin/audit` answers them: an array of objects.
+    public static func json(_ lines: [AuditLine]) -> [UInt8] {
+        var json = JSONWriter()
+        json.beginArray()
+        for line in lines {
+            json.beginObject()
+            json.member("id", line.id)
+            json.member("at", line.time)
+            json.member("userId", line.userId)
+            json.member("address", line.address)
+            json.member("action", line.action)
+            json.member("target", ifPresent: line.target)
+            json.member("result", line.result)
+            json.endObject()
+        }
+        json.endArray()
+        return json.bytes
+    }
 }

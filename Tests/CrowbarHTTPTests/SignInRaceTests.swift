@@ -27,7 +27,7 @@ import Testing
 
         func hasher() throws -> PasswordHasher {
             PasswordHasher(
-                parameters: try AccountServer.cheap(),
+                processors: 4, parameters: try AccountServer.cheap(),
                 random: { [self] count in
                     pass()
                     return [UInt8](repeating: 7, count: count)
@@ -57,7 +57,7 @@ import Testing
             async let first = hasher.hash("a password")
             async let second = hasher.hash("a password")
             defer { open() }
-            try await waitUntil("both threads are held") { state.withLock { $0.held == PasswordHasher.Limit.atOnce } }
+            try await waitUntil("both threads are held") { state.withLock { $0.held == 2 } }
             try await body()
             open()
             _ = try await (first, second)

@@ -1,5 +1,6 @@
 import CrowbarCore
 import CrowbarTesting
+import GRDB
 import JSONBytes
 import Testing
 
@@ -34,6 +35,27 @@ struct UnreadTests {
                 #expect(general.int("unread") == Int64(expected) && general.int("mentions") == Int64(expected))
                 #expect(general.string("read") == "j")
             }
+        }
+    }
+
+    /// The count comes from an index only where the channel's last message is behind the marker: here its rows say so
+    /// of no message, while the index has one.
+    @Test func aChannelWithoutNewsCostsNoQuery() async throws {
+        let world = try ViewWorld()
+        try await world.running {
+            try await world.driver.settle()
+            try await world.driver.store(#"{"type":"JOIN_CHANNEL","channelId":"general","eventId":"j"}"#, as: "bob")
+            try await world.driver.store(Self.say("m1", "hi @bob"))
+            let counted = try #require(try await Self.unread(world, "bob").object("general"))
+            #expect(counted.int("unread") == 1 && counted.int("mentions") == 1)
+            try await world.engine.pool.writeWithoutTransaction { db in
+                let generation = try #require(
+                    try Int64.fetchOne(db, sql: "SELECT generation FROM views WHERE name = 'messages' AND isLive = 1"))
+                try db.execute(sql: "UPDATE lives_\(generation) SET last = 0")
+                #expect(db.changesCount == 1)
+            }
+            let general = try #require(try await Self.unread(world, "bob").object("general"))
+            #expect(general.int("unread") == 0 && general.int("mentions") == 0)
         }
     }
 

@@ -34,6 +34,33 @@ import Testing
         _ = CommandLineFolder.wait(pid)
     }
 
+    @Test(arguments: [true, false]) func theAuditLogIsShown(_ isRunning: Bool) throws {
+        let folder = CommandLineFolder()
+        folder.write("crowbar.toml", Self.toml)
+        let server = try #require(folder.serve())
+        defer { end(server.pid) }
+        for name in ["ann", "bob", "cleo"] { #expect(folder.crowbar("user", "add", name).status == 0) }
+        #expect(folder.crowbar("user", "disable", "bob").status == 0)
+        #expect(folder.crowbar("user", "disable", "nobody").status == 1)
+        if !isRunning {
+            kill(server.pid, SIGTERM)
+            #expect(folder.poll { CommandLineFolder.hasEnded(server.pid) })
+        }
+        let lines = elements(folder.crowbar("audit", "--json"))
+        #expect(lines.map { $0["result"]?.string } == ["user_not_found", "ok", "ok", "ok", "ok"], "\(lines)")
+        #expect(lines.map { $0["target"]?.string }.prefix(2) == ["nobody", "bob"], "\(lines)")
+        #expect(lines.allSatisfy { $0["userId"]?.string == "cli" && $0["address"]?.string == "local" }, "\(lines)")
+        let table = folder.crowbar("audit", "-n", "2").output.split(separator: "\n")
+        #expect(table.count == 3 && table[0].hasPrefix("ID  TIME"), "\(table)")
+        #expect(table[2].contains("  cli  local  ") && table[2].contains("  bob     ok"), "\(table)")
+        let second = try #require(lines[1]["id"]?.int)
+        let older = elements(folder.crowbar("audit", "--json", "--before", "\(second)"))
+        #expect(older.map { $0["id"]?.int } == lines.dropFirst(2).map { $0["id"]?.int }, "\(older)")
+        for wrong in [["--limit", "0"], ["--limit", "1001"], ["--before", "-1"], ["--before", "x"]] {
+            #expect(folder.verb(["audit"] + wrong).status == 64, "\(wrong)")
+        }
+    }
+
     @Test(arguments: [true, false]) func usersAreListedAndChanged(_ isRunning: Bool) throws {
         let folder = CommandLineFolder()
         let pid = try serve(folder, isRunning: isRunning)

@@ -48,7 +48,7 @@ import Testing
     /// Verbs that work without a server; all others ask one.
     private static let offline: [String: Kind] = [
         "channel list": .reads, "user list": .reads, "user show": .reads, "token list": .reads,
-        "events export": .reads, "replay": .reads,
+        "events export": .reads, "replay": .reads, "audit": .reads,
         "user add": .changes(status: 0), "user role": .changes(status: 0), "user disable": .changes(status: 0),
         "user enable": .changes(status: 0), "token create": .changes(status: 0), "token revoke": .changes(status: 1),
         "user link": .changes(status: 1), "hooks add": .changes(status: 0), "hooks revoke": .changes(status: 1),

@@ -90,6 +90,12 @@ import Testing
         #expect(try await !PasswordHasher(parameters: cheap).isPassword("short", of: short.text))
     }
 
+    /// Half of the processors stay free for everything else, and at most two hashes have memory.
+    @Test(arguments: [(1, 1), (2, 1), (3, 1), (4, 2), (6, 2), (64, 2)])
+    func hashesLeaveProcessorsFree(_ processors: Int, _ atOnce: Int) {
+        #expect(PasswordHasher.Limit.atOnce(processors: processors) == atOnce)
+    }
+
     @Test func withoutRandomnessThereIsNoHash() async throws {
         let hasher = PasswordHasher(parameters: try #require(Self.cheap), random: { _ in nil })
         await #expect(throws: PasswordHasher.Failure.unavailable) { try await hasher.hash("correct horse") }

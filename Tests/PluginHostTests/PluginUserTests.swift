@@ -1,3 +1,4 @@
+import CrowbarTesting
 import Foundation
 import JSONBytes
 import Testing
@@ -91,6 +92,25 @@ import Testing
         let unknown = PluginUsers(range: 910_001...910_999, isRequired: true, file: elsewhere, folder: elsewhere)
         let words = unknown.words(try unknown.number(of: "a"))
         #expect(words.contains("follows from the data folder, which is not there yet"), "\(words)")
+    }
+
+    /// Plugins that start for the first time at once: none is refused because another one has its number.
+    @Test func pluginsThatStartAtOnceGetNumbersOfTheirOwn() async throws {
+        let folder = try TemporaryFolder()
+        let file = folder.file("plugin-users")
+        let users = PluginUsers(range: 920_001...920_999, isRequired: true, file: file, start: 920_001)
+        let numbers = try await withThrowingTaskGroup(of: UInt32.self) { group in
+            for index in 0..<200 {
+                group.addTask {
+                    let number = try users.number(of: "plugin\(index)").number
+                    try users.keep(number, for: "plugin\(index)")
+                    return number
+                }
+            }
+            return try await group.reduce(into: Set<UInt32>()) { $0.insert($1) }
+        }
+        #expect(numbers.count == 200)
+        #expect(PluginUsers.read(try FileBytes.read(file, limit: 1 << 20)).count == 200)
     }
 
     @Test func aPluginKeepsItsNumber() throws {

@@ -37,7 +37,7 @@ final class BoundedWorkQueue: Sendable {
     ///   - atOnce: Pieces of work that run at a time.
     ///   - capacity: Pieces of work that wait at most.
     ///   - niceness: By how much the scheduler prefers other threads, 0 to 19.
-    init(atOnce: Int, capacity: Int, niceness: Int32 = 10) {
+    init(atOnce: Int, capacity: Int, niceness: Int32 = 19) {
         self.atOnce = atOnce
         self.capacity = capacity
         self.niceness = niceness

@@ -1,11 +1,13 @@
+import Glibc
 import OpenSSL
 
-/// Hashes and checks passwords on threads of its own: two at a time, because each takes 33 MB, and 64 waiting.
+/// Hashes and checks passwords on threads of its own: two at a time at most, because each takes 33 MB and a processor
+/// for a tenth of a second, and 64 waiting (docs/decisions/0147-hashes-leave-processors-free.md).
 public final class PasswordHasher: Sendable {
     /// Limits.
     public enum Limit {
-        /// Hashes that are made at a time.
-        public static let atOnce = 2
+        /// Hashes that are made at a time: they leave at least half of the processors to everything else.
+        public static func atOnce(processors: Int) -> Int { min(2, max(1, processors / 2)) }
         /// Hashes that wait. Further ones are refused.
         public static let waiting = 64
     }
@@ -33,13 +35,14 @@ public final class PasswordHasher: Sendable {
 
     /// Makes a hasher.
     /// - Parameters:
+    ///   - processors: Those of the machine.
     ///   - parameters: Those of new hashes.
     ///   - random: Gives that many random bytes; nil where there are none.
     public init(
-        parameters: ScryptParameters = .current,
+        processors: Int = sysconf(Int32(_SC_NPROCESSORS_ONLN)), parameters: ScryptParameters = .current,
         random: @escaping @Sendable (Int) -> [UInt8]? = { try? SecureRandom.bytes($0) }
     ) {
-        queue = BoundedWorkQueue(atOnce: Limit.atOnce, capacity: Limit.waiting)
+        queue = BoundedWorkQueue(atOnce: Limit.atOnce(processors: processors), capacity: Limit.waiting)
         self.parameters = parameters
         self.random = random
         let unknown = [UInt8](repeating: 0, count: PasswordHash.keyLength)

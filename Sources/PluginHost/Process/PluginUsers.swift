@@ -56,10 +56,10 @@ public final class PluginUsers: Sendable {
     /// Sets numbers aside for the enabled plugins that have none, in the order of their names: which plugin gets which
     /// does not depend on which one starts first. What was set aside for others is free again.
     func expect(_ manifests: [Manifest]) {
-        guard let known = try? read() else { return }
         let running = Self.running()
         let names = manifests.filter(\.isEnabled).map(\.name).sorted()
         offered.withLock { offered in
+            guard let known = try? read() else { return }
             offered = offered.filter { names.contains($0.key) }
             for name in names where offered[name] == nil {
                 if let number = known[name], range.contains(number) { continue }
@@ -108,21 +108,21 @@ public final class PluginUsers: Sendable {
 
     /// The number of a plugin, or one that is free for it.
     func number(of name: String) throws(Failure) -> Number {
-        let known = try read()
-        if let number = known[name], range.contains(number) {
+        if let number = try read()[name], range.contains(number) {
             return Number(number: number, isKept: true, hasHadOne: true)
         }
         let running = Self.running()
-        let offer = offered.withLock { offered -> UInt32? in
+        return try offered.withLock { offered throws(Failure) in
+            // A number that is kept meanwhile leaves what is offered only once it is in the file.
+            let known = try read()
             offered[name] = nil
             let taken = Set(known.values).union(offered.values).union(running)
-            offered[name] = Self.free(in: range, from: start, known: taken, isTaken: Self.isTaken)
-            return offered[name]
+            guard let number = Self.free(in: range, from: start, known: taken, isTaken: Self.isTaken) else {
+                throw Failure(reason: "no number from \(range.lowerBound) to \(range.upperBound) is free for its user")
+            }
+            offered[name] = number
+            return Number(number: number, isKept: false, hasHadOne: known[name] != nil)
         }
-        guard let number = offer else {
-            throw Failure(reason: "no number from \(range.lowerBound) to \(range.upperBound) is free for its user")
-        }
-        return Number(number: number, isKept: false, hasHadOne: known[name] != nil)
     }
 
     /// Gives a plugin a number for good.

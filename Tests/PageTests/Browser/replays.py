@@ -9,12 +9,13 @@ from support.plugins import Receiver, started
 from support.world import BROKEN, run, scenario
 
 
-def start(page, channel, rate=""):
+def start(page, channel, rate="", queue=""):
     """Starts a replay of a channel's events by the form."""
     form = page.get_by_text("Deliver part of the log again")
     if page.get_by_role("button", name="Start the replay").is_hidden():
         form.click()
     page.get_by_role("spinbutton", name="Events a second").fill(rate)
+    page.get_by_role("textbox", name="Queue").fill(queue)
     page.get_by_role("textbox", name="Channels").fill(channel)
     page.get_by_label("I know that").check()
     page.get_by_role("button", name="Start the replay").click()
@@ -90,6 +91,25 @@ def progress_and_the_end(here):
         start(ada, "general")
         expect(replays.get_by_role("row").filter(has_text="done")).to_have_count(2)
         assert len(receiver.bodies) == 40, len(receiver.bodies)
+
+
+@scenario
+def one_queue(here):
+    server = here.server
+    server.admin("fay")
+    server.channel("fay", "annex")
+    with Receiver() as receiver:
+        started(server, "fay", "two", receiver.manifest("ci", "ops"))
+        server.many("fay", [{"type": "SEND_MESSAGE", "channelId": "annex", "message": f"event {number}"} for number in range(3)])
+        until(lambda: len(receiver.bodies) == 6, "both deliveries of each", detail=server.log)
+        receiver.bodies.clear()
+        fay = here.sign_in("fay", path="#/plugins/two")
+        replays = fay.get_by_role("region", name="Replays")
+        start(fay, "annex", queue="nightly")
+        expect(replays.get_by_role("row", name="two/nightly")).to_contain_text("'two' has no queue 'nightly'; it has: ci, ops")
+        start(fay, "annex", queue="ops")
+        expect(replays.get_by_role("row", name="two/ops")).to_contain_text("100 %, 3 of 3 events")
+        assert len(receiver.bodies) == 3, receiver.bodies
 
 
 @scenario

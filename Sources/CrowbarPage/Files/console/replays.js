@@ -49,15 +49,17 @@ export class Replays {
     const from = field('From', { value: 'beginning', spellcheck: 'false' }, 'beginning, id:EVENTID (after it) or @2026-11-01T00:00:00Z');
     const until = field('Until', { spellcheck: 'false' }, 'Empty: up to now. Else id:EVENTID (with it) or @TIME (before it).');
     const rate = field('Events a second', { type: 'number', min: '0.001', max: '1000000', step: 'any' }, 'Empty: as fast as the plugin takes them.');
+    const queue = field('Queue', { spellcheck: 'false' }, 'Empty: all queues of the plugin.');
     const channels = field('Channels', { spellcheck: 'false' }, 'Ids with blanks between them; a pattern ends in *. Empty: all.');
     const restart = check('Drop a replay of this plugin that was interrupted');
     const sure = check(`I know that ${plugin} gets these events a second time`);
     return h('div', { class: 'section' }, form({
-      fields: [from, until, rate, channels, restart, sure], action: 'Start the replay', submit: async () => {
+      fields: [from, until, rate, queue, channels, restart, sure], action: 'Start the replay', submit: async () => {
         require(sure.input.checked ? undefined : 'Confirm that the events are delivered a second time.', sure);
         const words = channels.input.value.split(/\s+/).filter(Boolean);
         await this.app.api.post(path, {
           plugin, from: from.input.value.trim(), ...(until.input.value.trim() ? { until: until.input.value.trim() } : {}),
+          ...(queue.input.value.trim() ? { queue: queue.input.value.trim() } : {}),
           ...(rate.input.value ? { rate: Number(rate.input.value) } : {}), ...(words.length ? { channels: words } : {}),
           ...(restart.input.checked ? { restart: true } : {}),
         });

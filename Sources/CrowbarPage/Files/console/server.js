@@ -43,7 +43,7 @@ export function audit(app, body) {
       return { rows: data, next: data.length === page ? data.at(-1).id : undefined };
     },
     row: (line) => [[fullText(line.at), line.userId ?? '', line.address ?? '', line.action, line.target ?? '', line.result ?? '']],
-  }));
+  }), 'audit');
 }
 
 /** The nodes of the server. */
