@@ -41,6 +41,7 @@ class PluginBase:
         self.examples: List[tuple] = []
         self._initial_state = state
         self._handlers: Dict[str, List[tuple]] = {}
+        self._found: Dict[tuple, List[Callable[..., Any]]] = {}
         self._checks: Dict[str, Callable[[Dict[str, Any]], Any]] = {}
         self._asks: Dict[str, Callable[..., Any]] = {}
         self._queues: List[Dict[str, Any]] = []
@@ -70,6 +71,7 @@ class PluginBase:
             raise TypeError('name the types of events: @plugin.on("MESSAGE_SENT")')
 
         def register(handler: Handler) -> Handler:
+            self._found.clear()
             for kind in types:
                 self._handlers.setdefault(kind, []).append((queue, handler))
             self.examples += [("event", types[0], queue, handler, example) for example in examples]
@@ -332,8 +334,13 @@ class PluginBase:
 
     def _matching(self, event: Event) -> List[Callable[..., Any]]:
         """The handlers of an event, in the order of their registration."""
-        found = self._handlers.get(event.body.get("type", ""), ()), self._handlers.get("*", ())
-        return [handler for handlers in found for queue, handler in handlers if queue is None or queue == event.queue]
+        key = event.body.get("type", ""), event.queue
+        found = self._found.get(key)
+        if found is None:
+            registered = *self._handlers.get(key[0], ()), *self._handlers.get("*", ())
+            found = [handler for queue, handler in registered if queue is None or queue == event.queue]
+            self._found[key] = found
+        return found
 
     def _succeeded(self, event: Event) -> None:
         state = None
