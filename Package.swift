@@ -287,6 +287,10 @@ let package = Package(
         .testTarget(
             name: "DeployTests", dependencies: ["CrowbarTesting", "crowbar", "AWS", "Launcher"],
             exclude: ["Judges", "downloads.txt", "tools.txt"], swiftSettings: strict),
+        .testTarget(
+            name: "SDKTests", dependencies: ["CrowbarTesting", "crowbar", "Launcher"],
+            exclude: ["examples_judge.py", "requirements.txt", "test_schema.py", "test_wheel.py"],
+            swiftSettings: strict),
         .testTarget(name: "RepositoryTests", swiftSettings: strict),
     ]
 )

@@ -1,0 +1,54 @@
+// @ts-check
+/** Lines of the plugin protocol, version 1: limits and encoding. No I/O. */
+
+export const PROTOCOL = 1;
+/** The longest line, in bytes, without its LF. */
+export const MAX_LINE = 1 << 20;
+/** The largest state of a queue, in bytes of JSON. */
+export const MAX_STATE = 64 << 10;
+/** Exit status: the configuration is wrong; the plugin stays down until it changes. */
+export const EXIT_CONFIGURATION = 78;
+
+/** A value exceeds a limit of the protocol. */
+export class LimitError extends Error {}
+
+/**
+ * A message as a line with its LF. Fields that are undefined are left out.
+ * @param {object} message
+ */
+export function encodeLine(message) {
+  const text = JSON.stringify(message);
+  // At most three bytes for each unit, so most lines need no counting.
+  if (text.length * 3 > MAX_LINE && Buffer.byteLength(text) > MAX_LINE) {
+    const size = Buffer.byteLength(text);
+    throw new LimitError(`the '${message['type']}' line has ${size} bytes; at most ${MAX_LINE}: send less`);
+  }
+  return text + '\n';
+}
+
+/**
+ * A queue's state as JSON, within the limit.
+ * @param {string} queue @param {unknown} state
+ */
+export function encodeState(queue, state) {
+  const text = JSON.stringify(state);
+  if (text === undefined) throw new TypeError(`the state of queue '${queue}' is no JSON`);
+  const size = Buffer.byteLength(text);
+  if (size > MAX_STATE) {
+    throw new LimitError(`the state of queue '${queue}' has ${size} bytes of JSON; at most ${MAX_STATE}: `
+      + 'keep less in it, or write to files in dataDir');
+  }
+  return text;
+}
+
+/**
+ * A text of at most `limit` bytes of UTF-8, cut between characters.
+ * @param {string} text @param {number} limit
+ */
+export function cut(text, limit) {
+  const bytes = Buffer.from(text);
+  if (bytes.length <= limit) return text;
+  let end = limit;
+  while (end > 0 && (bytes[end] & 0xc0) === 0x80) end -= 1;
+  return bytes.subarray(0, end).toString();
+}
