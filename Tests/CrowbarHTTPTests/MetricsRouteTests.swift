@@ -3,6 +3,7 @@ import CrowbarMetrics
 import CrowbarTesting
 import HTTPTypes
 import Logging
+import NIOHTTP1
 import ServiceLifecycle
 import Testing
 
