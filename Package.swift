@@ -53,6 +53,7 @@ let package = Package(
         .target(name: "JSONBytes", swiftSettings: strict),
         .target(name: "Basics", swiftSettings: strict),
         .target(name: "ChatMarkdown", swiftSettings: strict),
+        .target(name: "CrowbarMetrics", swiftSettings: strict),
         .target(
             name: "Settings", dependencies: ["JSONBytes", .product(name: "TOMLKit", package: "TOMLKit")],
             swiftSettings: strict),
@@ -66,7 +67,9 @@ let package = Package(
         .executableTarget(name: "Launcher"),
 
         // The core and its stores.
-        .target(name: "CrowbarCore", dependencies: ["ChatMarkdown", "JSONBytes", logging], swiftSettings: strict),
+        .target(
+            name: "CrowbarCore", dependencies: ["ChatMarkdown", "JSONBytes", "CrowbarMetrics", logging],
+            swiftSettings: strict),
         .target(
             name: "CrowbarSQLite",
             dependencies: [
@@ -78,7 +81,7 @@ let package = Package(
         .target(
             name: "CrowbarViews",
             dependencies: [
-                "CrowbarCore", "CrowbarSQLite", "HTTPClient", "OpenSSL", "JSONBytes", logging,
+                "CrowbarCore", "CrowbarSQLite", "HTTPClient", "OpenSSL", "JSONBytes", "CrowbarMetrics", logging,
                 .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: strict),
@@ -96,7 +99,7 @@ let package = Package(
         .target(
             name: "PluginHost",
             dependencies: [
-                "CrowbarCore", "PluginWire", "JSONBytes", "Settings", "CSpawn", logging, collections,
+                "CrowbarCore", "PluginWire", "JSONBytes", "CrowbarMetrics", "Settings", "CSpawn", logging, collections,
                 .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
@@ -134,8 +137,9 @@ let package = Package(
         .target(
             name: "CrowbarHTTP",
             dependencies: [
-                "CrowbarCore", "CrowbarPage", "CrowbarViews", "Identity", "JSONBytes", "OpenID", "OpenSSL", logging,
-                http1,
+                "CrowbarCore", "CrowbarPage", "CrowbarViews", "Identity", "JSONBytes", "CrowbarMetrics", "OpenID",
+                "OpenSSL",
+                logging, http1,
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
@@ -147,7 +151,7 @@ let package = Package(
             name: "crowbar",
             dependencies: [
                 "CrowbarCore", "CrowbarSQLite", "CrowbarViews", "CrowbarHTTP", "CrowbarPage", "HTTPClient", "Identity",
-                "OpenID",
+                "CrowbarMetrics", "OpenID",
                 "PluginHost", "PluginWire", "JSONBytes", "OpenSSL", "Settings", logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -171,6 +175,7 @@ let package = Package(
             dependencies: ["CrowbarCore", "PluginWire", "JSONBytes", logging],
             swiftSettings: strict),
         .testTarget(name: "JSONBytesTests", dependencies: ["JSONBytes", "CrowbarTesting"], swiftSettings: strict),
+        .testTarget(name: "CrowbarMetricsTests", dependencies: ["CrowbarMetrics"], swiftSettings: strict),
         .testTarget(name: "ChatMarkdownTests", dependencies: ["ChatMarkdown"], swiftSettings: strict),
         .testTarget(name: "SettingsTests", dependencies: ["Settings", "JSONBytes"], swiftSettings: strict),
         .testTarget(
@@ -201,8 +206,8 @@ let package = Package(
         .testTarget(
             name: "PluginHostTests",
             dependencies: [
-                "PluginHost", "PluginWire", "CrowbarCore", "CrowbarSQLite", "CrowbarTesting", "JSONBytes", "OpenSSL",
-                "Settings", "Launcher", logging,
+                "PluginHost", "PluginWire", "CrowbarCore", "CrowbarMetrics", "CrowbarSQLite", "CrowbarTesting",
+                "JSONBytes", "OpenSSL", "Settings", "Launcher", logging,
             ],
             exclude: ["Plugins"],
             swiftSettings: strict),
@@ -260,7 +265,8 @@ let package = Package(
         .testTarget(
             name: "CrowbarHTTPTests",
             dependencies: [
-                "CrowbarHTTP", "CrowbarCore", "CrowbarPage", "CrowbarSQLite", "CrowbarViews", "CrowbarTesting",
+                "CrowbarHTTP", "CrowbarCore", "CrowbarMetrics", "CrowbarPage", "CrowbarSQLite", "CrowbarViews",
+                "CrowbarTesting",
                 "Identity", "JSONBytes", "OpenID", "OpenSSL",
                 logging,
                 http1,
@@ -285,7 +291,7 @@ let package = Package(
             exclude: ["Browser", "Vectors", "requirements.txt"],
             swiftSettings: strict),
         .testTarget(
-            name: "DeployTests", dependencies: ["CrowbarTesting", "crowbar", "AWS", "Launcher"],
+            name: "DeployTests", dependencies: ["CrowbarTesting", "JSONBytes", "crowbar", "AWS", "Launcher"],
             exclude: ["Judges", "downloads.txt", "tools.txt"], swiftSettings: strict),
         .testTarget(
             name: "SDKTests", dependencies: ["CrowbarTesting", "crowbar", "Launcher"],

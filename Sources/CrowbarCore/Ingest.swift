@@ -89,6 +89,7 @@ public final class Ingest: Sendable {
     private let hash: @Sendable ([UInt8]) -> [UInt8]
     private let checks: CommandChecks?
     private let onFailure: @Sendable (any Error) -> Void
+    private let metrics: IngestMetrics?
     private let queue = Mutex(Queue())
 
     /// Makes the door to a log, open until ``run()`` ends.
@@ -97,16 +98,18 @@ public final class Ingest: Sendable {
     ///   - newEventID: Makes ids for events without one.
     ///   - hash: A collision-resistant hash of 32 bytes (SHA-256).
     ///   - checks: Who is asked about commands before they are decided; nil: nobody.
+    ///   - metrics: Counts what happens; nil: nothing is counted.
     ///   - onFailure: Told why an append failed, for the operator's log.
     public init(
         log: any EventLog, newEventID: @escaping @Sendable () -> String,
-        hash: @escaping @Sendable ([UInt8]) -> [UInt8], checks: CommandChecks? = nil,
+        hash: @escaping @Sendable ([UInt8]) -> [UInt8], checks: CommandChecks? = nil, metrics: IngestMetrics? = nil,
         onFailure: @escaping @Sendable (any Error) -> Void = { _ in }
     ) {
         self.log = log
         self.newEventID = newEventID
         self.hash = hash
         self.checks = checks
+        self.metrics = metrics
         self.onFailure = onFailure
     }
 
@@ -232,7 +235,9 @@ public final class Ingest: Sendable {
         // one that the actor may not know of.
         if submission.checkedChannel == 0 { return submission }
         switch await checks.ask(submission) {
-        case .refused(let error): throw error
+        case .refused(let error):
+            metrics?.note(error, of: 1)
+            throw error
         case .passed(let command, let record):
             var submission = submission
             submission.command = command
@@ -280,7 +285,10 @@ public final class Ingest: Sendable {
             queue.commands = 0
             return left
         }
-        for waiting in left { waiting.resume(waiting.submissions.map { _ in .failure(Self.closed) }) }
+        for waiting in left {
+            metrics?.note(Self.closed, of: waiting.submissions.count)
+            waiting.resume(waiting.submissions.map { _ in .failure(Self.closed) })
+        }
         await withCheckedContinuation { continuation in
             let isIdle = queue.withLock {
                 if $0.isAppending { $0.whenIdle = { continuation.resume() } }
@@ -302,7 +310,10 @@ public final class Ingest: Sendable {
             $0.waiting.append(Waiting(submissions: submissions, resume: resume))
             return (nil, $0.isAppending ? nil : $0.next())
         }
-        if let refusal { resume(submissions.map { _ in .failure(refusal) }) }
+        if let refusal {
+            metrics?.note(refusal, of: submissions.count)
+            resume(submissions.map { _ in .failure(refusal) })
+        }
         if let batch { append(batch) }
     }
 
@@ -322,21 +333,24 @@ public final class Ingest: Sendable {
     /// has to be woken for it.
     private func append(_ batch: [Waiting]) {
         let submissions = batch.count == 1 ? batch[0].submissions : batch.flatMap(\.submissions)
+        let start = metrics?.now() ?? 0
         log.append(submissions) { [self] outcome in
-            let (next, tell) = queue.withLock { queue in
+            metrics?.noteAppend(since: start)
+            let (next, whenIdle) = queue.withLock { queue in
                 let next = queue.next()
                 return (next, next == nil ? queue.whenIdle : nil)
             }
             // First, so that the disk is at work while the callers are told.
             if let next { append(next) }
-            Self.tell(batch, outcome, onFailure)
-            tell?()
+            tell(batch, outcome)
+            whenIdle?()
         }
     }
 
-    private static func tell(_ batch: [Waiting], _ outcome: AppendOutcome, _ onFailure: (any Error) -> Void) {
+    private func tell(_ batch: [Waiting], _ outcome: AppendOutcome) {
         switch outcome {
         case .success(let outcomes):
+            metrics?.note(outcomes)
             var from = 0
             for waiting in batch {
                 waiting.resume(Array(outcomes[from..<from + waiting.submissions.count]))
@@ -350,6 +364,7 @@ public final class Ingest: Sendable {
                 } else {
                     CommandError(.unavailable, "the event could not be stored; nothing was; try again in a second")
                 }
+            metrics?.note(refusal, of: batch.reduce(0) { $0 + $1.submissions.count })
             for waiting in batch { waiting.resume(waiting.submissions.map { _ in .failure(refusal) }) }
         }
     }

@@ -139,6 +139,10 @@ public struct APIConfiguration: Sendable {
     public var rates: CallerRates
     /// The Unix time in milliseconds.
     public var now: @Sendable () -> Int64
+    /// What the listener counts.
+    public var counters = HTTPMetrics()
+    /// The metrics as text; nil where there are none.
+    public var metrics: (@Sendable () async throws -> [UInt8])?
     /// Where what happens is told; never a token or a body.
     public var logger: Logger
 

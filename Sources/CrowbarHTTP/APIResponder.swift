@@ -1,4 +1,5 @@
 import CrowbarCore
+import CrowbarMetrics
 import HTTPTypes
 import HummingbirdCore
 import JSONBytes
@@ -62,6 +63,7 @@ final class APIResponder: Sendable {
         stream = EventStreamRoute(
             EventStream.Shared(
                 log: readable, readers: readers, broadcaster: broadcaster, turns: turns, sparseLog: log,
+                metrics: door.isCommandLine ? nil : configuration.counters,
                 now: configuration.now, times: rules.times),
             rights: rights, limiter: limiter, limits: .init(door, connections: rules.connections))
         let (readers, rights, limiter) = (readers, rights, limiter)
@@ -93,35 +95,55 @@ final class APIResponder: Sendable {
         if door.isCommandLine { return nil }
         return ShortCommands(
             ingest: configuration.ingest, door: door, authenticator: authenticator, limiter: limiter, hosts: hosts,
-            date: date, now: configuration.now)
+            date: date, metrics: configuration.counters, now: configuration.now)
     }
 
     /// Answers a request; every refusal becomes its JSON.
     func respond(to request: Request, on channel: any Channel, address: () -> String) async -> Response {
-        do {
-            return try await route(request, channel, address: address)
-        } catch let failure as APIFailure {
+        if door.isCommandLine {
+            var number = RouteTable.none
+            return await answer(request, channel, &number, address: address)
+        }
+        let start = MonotonicClock.nanoseconds()
+        var number = RouteTable.none
+        let response = await answer(request, channel, &number, address: address)
+        configuration.counters.note(
+            route: number, status: response.status.code, nanoseconds: MonotonicClock.nanoseconds() - start)
+        return response
+    }
+
+    /// - Parameter number: Gets the number of the route among ``RouteTable/labels``.
+    private func answer(
+        _ request: Request, _ channel: any Channel, _ number: inout Int, address: () -> String
+    ) async -> Response {
+        func refuse(_ failure: APIFailure) -> Response {
+            if !door.isCommandLine { configuration.counters.noteRefusal(failure.error.code) }
             return failure.response
+        }
+        do {
+            return try await route(request, channel, &number, address: address)
+        } catch let failure as APIFailure {
+            return refuse(failure)
         } catch let error as CommandError {
-            return APIFailure(error).response
+            return refuse(APIFailure(error))
         } catch let failure as ActionFailure {
             configuration.logger.error("\(failure.detail)")
-            return APIFailure(failure.answer).response
+            return refuse(APIFailure(failure.answer))
         } catch let error as LogError {
             configuration.logger.error("the log cannot be read", metadata: ["error": "\(error)"])
-            return APIFailure(.unavailable, "the log cannot be read now; try again in a second").response
+            return refuse(APIFailure(.unavailable, "the log cannot be read now; try again in a second"))
         } catch let error as BodyReader.BodyBroken {
             // Callers do so at will, and it is no fault of the server.
             configuration.logger.debug("a body did not come through", metadata: ["error": "\(error.cause)"])
-            return APIFailure(.malformed, "the body did not come through; send the request again").response
+            return refuse(APIFailure(.malformed, "the body did not come through; send the request again"))
         } catch {
             configuration.logger.error("a request failed", metadata: ["error": "\(error)"])
-            return APIFailure(.unavailable, "the server could not do this now; its log says why").response
+            return refuse(APIFailure(.unavailable, "the server could not do this now; its log says why"))
         }
     }
 
     private func route(
-        _ request: Request, _ channel: any Channel, address: () -> String
+        _ request: Request, _ channel: any Channel, _ number: inout Int, address: () -> String
     ) async throws -> Response {
         let target = request.head.path ?? "/"
         let path = target.prefix { $0 != "?" }
@@ -133,12 +155,19 @@ final class APIResponder: Sendable {
             try TokenInQuery.refuse(target[path.endIndex...].dropFirst())
         }
         // Files, not calls of the API: the route table does not list them.
-        if let response = try page?.respond(request, path) { return response }
-        if !door.isCommandLine { try RouteTable.check(request.method, path) }
+        if let response = try page?.respond(request, path) {
+            number = RouteTable.page
+            return response
+        }
+        if !door.isCommandLine { try RouteTable.check(request.method, path, number: &number) }
         switch path {
         case OpenAPIRoute.path:
             try Self.expect(.get, request, path)
             return OpenAPIRoute.respond(request)
+        case MetricsRoute.path:
+            try Self.expect(.get, request, path)
+            try query().refuseUnknown(knowing: [])
+            return try await respondWithMetrics(request, address: address)
         case "/api/commands":
             try Self.expect(.post, request, path)
             return try await commands.respond(
@@ -194,6 +223,21 @@ final class APIResponder: Sendable {
             guard path.hasPrefix("/api/admin/") else { throw Self.unknown(path) }
             return try await respondToAdmin(request, path, query, address: address)
         }
+    }
+
+    private func respondWithMetrics(_ request: Request, address: () -> String) async throws -> Response {
+        let scopes = try await authenticator.credential(request.headers, address: address).principal.scopes
+        // Loopback is no credential: behind a proxy everybody comes from there.
+        guard scopes.contains(.metrics) || scopes.contains(.admin) else {
+            throw APIFailure(
+                .forbidden,
+                "the token does not allow metrics; an admin makes one with 'crowbar token USER --scope metrics'"
+            )
+        }
+        guard let metrics = configuration.metrics else {
+            throw APIFailure(.notFound, "this server has no metrics")
+        }
+        return MetricsRoute.response(try await metrics(), to: request)
     }
 
     private func respondToAdmin(

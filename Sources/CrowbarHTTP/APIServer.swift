@@ -3,7 +3,6 @@ import HTTPTypes
 import HummingbirdCore
 import Logging
 import NIOCore
-import NIOPosix
 import ServiceLifecycle
 
 /// The HTTP API on one listener; runs until it is shut down.
@@ -50,19 +49,6 @@ public struct APIServer: Service {
     /// Serves until a graceful shutdown or cancellation.
     /// - Throws: NIO's `IOError` where the address cannot be bound.
     public func run() async throws {
-        typealias Limit = APIConfiguration.Limit
-        var decoder = HTTP1Channel.Configuration.DecoderConfiguration()
-        decoder.maxHeaderFieldSize = Limit.header
-        decoder.maxHeaderListSize = Limit.headers
-        decoder.maxHeaderFieldCount = Limit.headerCount
-        // The library tells every connection; the server's own words are enough.
-        var quiet = configuration.logger
-        quiet.logLevel = .warning
-        let bind: BindAddress =
-            switch address {
-            case .tcp(let host, let port): .hostname(host, port: port)
-            case .unix(let path): .unixDomainSocket(path: path)
-            }
         if rules.hosts?.acceptsEveryName == true {
             configuration.logger.warning(
                 """
@@ -71,35 +57,19 @@ public struct APIServer: Service {
                 """)
         }
         let log = SparseLog(configuration.logger, now: configuration.now)
-        let gate = ConnectionGate(limit: rules.connections, log: log)
         let broadcaster = EventBroadcaster(log: ReadableLog(configuration.log), logger: configuration.logger)
         let (responder, date) = (
             APIResponder(configuration, door: door, rules: rules, log: log, broadcaster: broadcaster), DateLine()
         )
-        let commands = responder.shortCommands(date)
-        let http = HTTP1Channel(
-            responder: handler(responder, date),
-            configuration: .init(
-                additionalChannelHandlers: [ConnectionGuard(rules, gate: gate, log: log)]
-                    + (commands.map { [CommandShortcut($0)] } ?? []),
-                httpDecoderConfiguration: decoder))
-        let accepted = AcceptedConnections()
-        let server = AccountedChannel(http: http, accepted: accepted).server(
-            configuration: ServerConfiguration(address: bind, availableConnectionsDelegate: gate),
-            onServerRunning: { [onListening] in await onListening($0.localAddress?.port) },
-            eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: quiet)
+        let listener = HTTPListener(
+            address: address, rules: rules, log: log, logger: configuration.logger,
+            metrics: door.isCommandLine ? nil : configuration.counters, onListening: onListening)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await broadcaster.run() }
             if let feed = feed(broadcaster) { group.addTask { await feed.run() } }
             // Streams end before what feeds them: the group is cancelled once the listener has ended.
             defer { group.cancelAll() }
-            do {
-                try await server.run()
-            } catch {
-                await accepted.end()
-                throw error
-            }
-            await accepted.end()
+            try await listener.run(shortcut: responder.shortCommands(date), handler(responder, date))
         }
     }
 
@@ -137,7 +107,4 @@ public struct APIServer: Service {
             if ends { throw ConnectionEnded() }
         }
     }
-
-    /// Ends a connection; never seen by anybody.
-    private struct ConnectionEnded: Error {}
 }

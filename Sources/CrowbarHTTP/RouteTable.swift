@@ -40,6 +40,7 @@ enum RouteTable {
             Route("/views/allmessages.json", .get),
             Route("/views/search.json", .get),
             Route("/views/unread.json", .get),
+            Route(MetricsRoute.path, .get),
             Route("/healthz", .get),
             Route("/readyz", .get),
             Route("/hooks/{token}", .post),
@@ -75,10 +76,27 @@ enum RouteTable {
             Route("/api/admin/nodes", .get),
         ]
 
+    /// What metrics call the routes: their templates, then ``otherLabels``.
+    static let labels = routes.map(\.template) + otherLabels
+    /// The files of the web page, and what is no route.
+    private static let otherLabels = ["page", "none"]
+    /// The number of the page's files among ``labels``.
+    static let page = labels.count - 2
+    /// The number of what is no route among ``labels``.
+    static let none = labels.count - 1
+
+    /// The number of a template among ``labels``.
+    static func number(of template: String) -> Int { labels.firstIndex(of: template) ?? none }
+
     /// Refuses a request that no route is for.
+    /// - Parameter number: Gets the number of the path's route among ``labels``.
     /// - Throws: ``APIFailure`` with `not_found`: 404 for an unknown path, 405 for another method of a known one.
-    static func check(_ method: HTTPRequest.Method, _ path: Substring) throws(APIFailure) {
-        guard let route = route(of: path) else { throw APIResponder.unknown(path) }
+    static func check(
+        _ method: HTTPRequest.Method, _ path: Substring, number: inout Int
+    ) throws(APIFailure) {
+        guard let found = find(path) else { throw APIResponder.unknown(path) }
+        let route = routes[found]
+        number = found
         // The error names the template: the path of a hook is a secret.
         if !route.methods.contains(method) {
             throw APIFailure.methodNotAllowed(route.template, allowed: route.methods)
@@ -86,7 +104,9 @@ enum RouteTable {
     }
 
     /// The route of a path; nil if there is none.
-    static func route(of path: Substring) -> Route? {
+    static func route(of path: Substring) -> Route? { find(path).map { routes[$0] } }
+
+    private static func find(_ path: Substring) -> Int? {
         if let route = exact[path] { return route }
         // A hook's token is the rest of the path, whatever it is: a wrong one must count as a wrong token.
         if path.hasPrefix(HookRoute.prefix) { return hook }
@@ -95,10 +115,12 @@ enum RouteTable {
     }
 
     private static let exact = Dictionary(
-        uniqueKeysWithValues: routes.filter { !$0.template.contains("{") }.map { ($0.template[...], $0) })
-    private static let hook = routes.first { $0.template.hasPrefix(HookRoute.prefix) }
-    private static let templates = routes.filter { $0.template.contains("{") }.map { route in
-        (route: route, segments: route.template.split(separator: "/", omittingEmptySubsequences: false))
+        uniqueKeysWithValues: routes.indices.filter { !routes[$0].template.contains("{") }.map {
+            (routes[$0].template[...], $0)
+        })
+    private static let hook = routes.firstIndex { $0.template.hasPrefix(HookRoute.prefix) }
+    private static let templates = routes.indices.filter { routes[$0].template.contains("{") }.map { index in
+        (route: index, segments: routes[index].template.split(separator: "/", omittingEmptySubsequences: false))
     }
 
     /// Whether each segment is that of the template, or a value of its parameter, which is never empty.

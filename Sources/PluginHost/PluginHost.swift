@@ -19,6 +19,7 @@ public final class PluginHost: Sendable {
 
     let environment: HostEnvironment
     let histories = QueueHistories()
+    let metrics = PluginMetricsMemory()
     private let folder: String
     private let state = Mutex(State())
     /// One look at the folder at a time, so that none is overtaken by an older one.

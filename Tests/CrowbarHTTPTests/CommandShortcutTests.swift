@@ -55,7 +55,7 @@ import Testing
                     }
                     return takes
                 },
-                answer: { outcome in
+                answer: { outcome, _ in
                     let text = (try? outcome.get().eventId) ?? "refused"
                     return (HTTPResponse(status: .ok), ByteBuffer(string: text))
                 })

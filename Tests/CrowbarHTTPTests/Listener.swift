@@ -8,7 +8,7 @@ final class Listener: Sendable {
     private let group: ServiceGroup
     private let ended = Mutex(false)
 
-    init(_ server: APIServer, _ logger: Logger) {
+    init(_ server: any Service, _ logger: Logger) {
         group = ServiceGroup(services: [server], logger: logger)
     }
 

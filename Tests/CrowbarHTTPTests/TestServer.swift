@@ -81,6 +81,7 @@ struct TestServer: Sendable {
             anonymousRead: anonymousRead, rates: rates, now: now, logger: logger)
         configuration.openID = try await openID?(log, ingest)
         configuration.console = ConsoleRoutesTests.actions
+        configuration.metrics = { Array("# HELP crowbar_log_position Test.\n".utf8) }
         try configure(&configuration)
         let (ports, found) = AsyncStream.makeStream(of: Int.self)
         let server = APIServer(configuration, address: .tcp(host: "127.0.0.1", port: 0), door: door, rules: rules) {

@@ -57,6 +57,41 @@ import Testing
         #expect(last["stopMs"]?.int != nil && last["uptimeSeconds"]?.int != nil)
     }
 
+    @Test func aPluginHasALevelOfItsOwn() throws {
+        let quiet = try run(folder("[log]\nplugins = { p = \"error\" }"), until: " notice started", signal: SIGTERM)
+        #expect(!quiet.contains { $0.contains("plugin=p") }, "\(quiet)")
+        let loud = try run(
+            folder("[log]\nlevel = \"error\"\n[log.plugins]\np = \"info\""), until: "ready: p 1", signal: SIGTERM)
+        #expect(loud.contains { $0.contains(" warning said") })
+        #expect(!loud.contains { $0.contains(" notice started") }, "\(loud)")
+    }
+
+    @Test(arguments: [
+        ("plugins = { irc = \"loud\" }", "crowbar.toml:3: log.plugins.irc: must be one of"),
+        ("plugins = \"debug\"", "crowbar.toml:3: log.plugins: must be a table"),
+    ])
+    func aWrongLevelOfAPluginIsNamed(_ line: String, _ expected: String) {
+        let check = folder("[log]\n\(line)").crowbar("check")
+        #expect(check.status == 1 && check.error.contains(expected), "\(check.error)")
+    }
+
+    /// As systemd does: the variable names the file that standard error is.
+    @Test(arguments: [("/proc/self/fd/2", true), ("/dev/null", false)])
+    func linesOfTheJournalHaveAPriority(_ file: String, _ isJournal: Bool) throws {
+        let folder = folder("")
+        let starter = "JOURNAL_STREAM=$(stat -L -c %d:%i \(file)) exec \"$0\" \"$@\""
+        let server = try #require(folder.serve(by: ["/bin/sh", "-c", starter]))
+        #expect(folder.poll { folder.read("serve.err").contains("ready: p 1") })
+        kill(server.pid, SIGTERM)
+        #expect(CommandLineFolder.wait(server.pid) == 0)
+        let levels = ["info": "<6>", "notice": "<5>", "warning": "<4>", "error": "<3>"]
+        for line in folder.read("serve.err").split(separator: "\n") {
+            let level = try #require(line.split(separator: " ").dropFirst().first.map(String.init))
+            let prefix = isJournal ? levels[level] ?? "?" : "2"
+            #expect(line.hasPrefix(prefix), "\(line)")
+        }
+    }
+
     @Test func theLevelHidesWhatIsBelowIt() throws {
         let lines = try run(folder("[log]\nlevel = \"warning\""), until: "said", signal: SIGTERM)
         #expect(lines.allSatisfy { $0.contains(" warning ") || $0.contains(" error ") }, "\(lines)")

@@ -14,6 +14,7 @@ final class SessionWorld {
     let log = MemoryLog(now: { 1 })
     let clock = ManualClock(1_000_000)
     let lines = CapturedLog()
+    let counters = PluginCounters()
     let session: PluginSession
     private let ingest: Ingest
 
@@ -52,7 +53,8 @@ final class SessionWorld {
         session = PluginSession(
             manifest: manifest, environment: environment, config: .null,
             log: PluginLog(logger: logger, secrets: [], now: environment.now), status: SessionStatus(), plan: plan,
-            purpose: .live(isHeld: false), mailbox: Mailbox(), earlier: [:], suspects: suspects, tell: { _ in })
+            purpose: .live(isHeld: false), mailbox: Mailbox(), earlier: [:], suspects: suspects,
+            counters: counters, tell: { _ in })
     }
 
     /// Puts messages into the log. The first makes Ann, and each first one to a channel the channel, which take

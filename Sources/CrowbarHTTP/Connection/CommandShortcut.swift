@@ -1,4 +1,5 @@
 import CrowbarCore
+import CrowbarMetrics
 import HTTPTypes
 import HummingbirdCore
 import JSONBytes
@@ -33,7 +34,8 @@ final class CommandShortcut: ChannelDuplexHandler, RemovableChannelHandler {
         _ head: HTTPRequest, _ body: [UInt8], _ done: @escaping @Sendable (Result<Receipt, CommandError>) -> Void
     ) -> Bool
     /// Gives the answer to a command.
-    typealias Answer = (Result<Receipt, CommandError>) -> (head: HTTPResponse, body: ByteBuffer)
+    /// - Parameter start: When the request was submitted, by ``MonotonicClock``.
+    typealias Answer = (Result<Receipt, CommandError>, _ start: UInt64) -> (head: HTTPResponse, body: ByteBuffer)
 
     private let submit: Submit
     private let answer: Answer
@@ -58,7 +60,7 @@ final class CommandShortcut: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     convenience init(_ commands: ShortCommands) {
-        self.init(submit: commands.submit, answer: commands.answer)
+        self.init(submit: commands.submit, answer: commands.answer(_:since:))
     }
 
     // MARK: Requests
@@ -103,11 +105,12 @@ final class CommandShortcut: ChannelDuplexHandler, RemovableChannelHandler {
 
     /// - Returns: false if the request has to pass on.
     private func submit(_ head: HTTPRequest, _ body: ByteBuffer, _ context: ChannelHandlerContext) -> Bool {
+        let start = MonotonicClock.nanoseconds()
         let (loop, handler) = (context.eventLoop, NIOLoopBound((self, context), eventLoop: context.eventLoop))
         let isSubmitted = submit(head, Array(body.readableBytesView)) { outcome in
             loop.execute {
                 let (shortcut, context) = handler.value
-                shortcut.write(outcome, context)
+                shortcut.write(outcome, since: start, context)
             }
         }
         if isSubmitted { state = .storing }
@@ -116,9 +119,11 @@ final class CommandShortcut: ChannelDuplexHandler, RemovableChannelHandler {
 
     // MARK: Answers
 
-    private func write(_ outcome: Result<Receipt, CommandError>, _ context: ChannelHandlerContext) {
+    private func write(
+        _ outcome: Result<Receipt, CommandError>, since start: UInt64, _ context: ChannelHandlerContext
+    ) {
         if context.channel.isActive {
-            let (head, body) = answer(outcome)
+            let (head, body) = answer(outcome, start)
             context.write(wrapOutboundOut(.head(head)), promise: nil)
             context.write(wrapOutboundOut(.body(body)), promise: nil)
             context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
@@ -201,6 +206,7 @@ struct ShortCommands: Sendable {
     let limiter: RateLimiter
     let hosts: HostRule?
     let date: DateLine
+    let metrics: HTTPMetrics
     /// The Unix time in milliseconds.
     let now: @Sendable () -> Int64
 
@@ -239,15 +245,22 @@ struct ShortCommands: Sendable {
         return ingest.submit([request]) { done($0[0]) }
     }
 
+    private static let route = RouteTable.number(of: "/api/commands")
+
     /// The answer to a command, as ``CommandsRoute`` gives it.
-    func answer(_ outcome: Result<Receipt, CommandError>) -> (head: HTTPResponse, body: ByteBuffer) {
+    /// - Parameter start: When the command was submitted, by ``MonotonicClock``.
+    func answer(_ outcome: Result<Receipt, CommandError>, since start: UInt64) -> (head: HTTPResponse, body: ByteBuffer)
+    {
         var json = JSONWriter(capacity: 128)
         var status = HTTPResponse.Status.ok
         var headers = HTTPFields()
         switch outcome {
         case .success(let receipt): CommandsRoute.write(receipt, to: &json)
-        case .failure(let error): (status, headers) = APIFailure(error).write(to: &json)
+        case .failure(let error):
+            metrics.noteRefusal(error.code)
+            (status, headers) = APIFailure(error).write(to: &json)
         }
+        metrics.note(route: Self.route, status: status.code, nanoseconds: MonotonicClock.nanoseconds() - start)
         let body = Response.line(json.bytes)
         headers[.contentType] = "application/json"
         headers[.contentLength] = "\(body.readableBytes)"

@@ -14,11 +14,13 @@ final class ConnectionGate: AvailableConnectionsDelegate {
 
     private let limit: Int
     private let log: SparseLog
+    private let metrics: HTTPMetrics?
     private let state = Mutex(State())
 
-    init(limit: Int, log: SparseLog) {
+    init(limit: Int, log: SparseLog, metrics: HTTPMetrics? = nil) {
         self.limit = limit
         self.log = log
+        self.metrics = metrics
     }
 
     /// Connections that are open.
@@ -33,6 +35,7 @@ final class ConnectionGate: AvailableConnectionsDelegate {
             return (true, state.idle.keys.min().flatMap { state.idle.removeValue(forKey: $0) })
         }
         guard isFull else { return }
+        metrics?.note(.connectionLimit)
         if let victim {
             log.warn(
                 .idleClosed, "all \(limit) HTTP connections are in use; the longest idle one is closed for a new one")

@@ -19,6 +19,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
 
     private let gate: ConnectionGate
     private let log: SparseLog
+    private let metrics: HTTPMetrics?
     private var watch: ConnectionWatch
     /// Its number at the gate while it waits for a request.
     private var place: UInt64?
@@ -37,9 +38,10 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     private var timer: Scheduled<Void>?
     private var timerDue: Int64 = 0
 
-    init(_ rules: ListenerRules, gate: ConnectionGate, log: SparseLog) {
+    init(_ rules: ListenerRules, gate: ConnectionGate, log: SparseLog, metrics: HTTPMetrics? = nil) {
         self.gate = gate
         self.log = log
+        self.metrics = metrics
         watch = ConnectionWatch(rules.times, now: Self.now())
     }
 
@@ -209,11 +211,14 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
         switch watch.check(now: Self.now(), pending: Self.pending(context), isWanted: isReadWanted) {
         case .fine: break
         case .closeIdle: return context.close(promise: nil)
-        case .closeSlowBody: return context.close(promise: nil)
+        case .closeSlowBody:
+            metrics?.note(.slowConnection)
+            return context.close(promise: nil)
         case .refuseBody:
             log.warn(.slowBody, "a request's body from \(address) came too slowly and was refused")
             context.fireErrorCaught(BodyTooSlow())
         case .closeUnread:
+            metrics?.note(.slowConnection)
             log.warn(.slowReader, "a caller at \(address) does not read its answer; the connection was closed")
             return context.close(promise: nil)
         case .refuseBodyAtShutdown: context.fireErrorCaught(BodyUnfinishedAtShutdown())

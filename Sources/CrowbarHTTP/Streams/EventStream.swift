@@ -13,6 +13,8 @@ struct EventStream: Sendable {
         var broadcaster: EventBroadcaster
         var turns: CatchUpTurns
         var sparseLog: SparseLog
+        /// Where streams are counted; nil: nowhere.
+        var metrics: HTTPMetrics?
         /// The Unix time in milliseconds.
         var now: @Sendable () -> Int64
         var times: ListenerRules.Times
@@ -43,7 +45,10 @@ struct EventStream: Sendable {
                 try await writer.write(opening)
                 let ended = try await follow(follower, reader, selection, signals, &writer)
                 try await leave(follower, flushing: ended == nil)
-                if let ended { try await writer.write(StreamFrame.end(ended)) }
+                if let ended {
+                    shared.metrics?.note(.unauthorized as HTTPMetrics.StreamEnd)
+                    try await writer.write(StreamFrame.end(ended))
+                }
             } catch {
                 try? await leave(follower, flushing: false)
                 throw error
@@ -62,6 +67,7 @@ struct EventStream: Sendable {
         let settings = StreamFollower.Settings(
             marksOf: marksOf, filter: filter, recheck: shared.times.recheck, limits: limits, wake: wake,
             tooSlow: { [shared, address] in
+                shared.metrics?.note(.slowReader)
                 shared.sparseLog.warn(
                     .slowReader,
                     "a caller at \(address) does not read its event stream fast enough; the connection was closed")

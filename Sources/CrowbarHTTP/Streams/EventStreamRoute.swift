@@ -59,7 +59,9 @@ final class EventStreamRoute: Sendable {
         let selection = EventSelection(access, own: own, filter, after: start)
         return Response(
             status: .ok, headers: [.contentType: "text/event-stream", .cacheControl: "no-store"],
-            body: ResponseBody { writer in
+            body: ResponseBody { [metrics = shared.metrics] writer in
+                metrics?.streamBegins()
+                defer { metrics?.streamEnded() }
                 // Whoever does not read the body gives the place up too: it lives as long as this closure.
                 defer { place.keep() }
                 try await stream.run(reader, selection, &writer)

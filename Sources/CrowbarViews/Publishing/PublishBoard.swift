@@ -1,3 +1,4 @@
+import CrowbarMetrics
 import Synchronization
 
 /// How publishing goes, for the operator.
@@ -23,14 +24,25 @@ public struct PublishStatus: Sendable, Equatable {
 
 /// Where publishers say how they are.
 public final class PublishBoard: Sendable {
-    private let entries = Mutex<[(target: String, status: @Sendable () -> PublishStatus?)]>([])
+    private struct Entry {
+        var target: String
+        var counters: PublishCounters
+        var status: @Sendable () -> PublishStatus?
+    }
+
+    private let entries = Mutex<[Entry]>([])
 
     /// Has a publisher asked for its status from now on.
-    func add(_ target: String, _ status: @escaping @Sendable () -> PublishStatus?) {
+    func add(_ target: String, _ counters: PublishCounters, _ status: @escaping @Sendable () -> PublishStatus?) {
         entries.withLock { entries in
             entries.removeAll { $0.target == target }
-            entries.append((target, status))
+            entries.append(Entry(target: target, counters: counters, status: status))
         }
+    }
+
+    /// Adds what was counted to a report.
+    func write(to report: inout MetricsReport) {
+        for entry in entries.withLock({ $0 }) { report.add(.publish, entry.target, counts: entry.counters.files) }
     }
 
     /// The status of each target.

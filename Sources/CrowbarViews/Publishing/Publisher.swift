@@ -19,6 +19,7 @@ public final class Publisher: Sendable {
     private let rights: ReadAccess
     private let table: PublishedTable
     private let logger: Logger
+    private let counters = PublishCounters()
     private let status: Mutex<PublishStatus>
     private let flags = Flags()
     private let verifyInterval: Int64
@@ -58,7 +59,7 @@ public final class Publisher: Sendable {
                 to: target.name, word: "starting", counts: Dictionary(uniqueKeysWithValues: counts), position: 0))
         rights = ReadAccess(views.log)
         table = PublishedTable(target: target.name)
-        views.publishing.add(target.name) { [weak self] in self?.currentStatus }
+        views.publishing.add(target.name, counters) { [weak self] in self?.currentStatus }
     }
 
     /// What one run of the loop knows.
@@ -274,6 +275,7 @@ public final class Publisher: Sendable {
             let position = run.seen[job.file.projection]?.position ?? 0
             let result = await asking { await store.delete(job.file, position: position) }
             try Task.checkCancellation()
+            counters.note(result)
             run.plan.end(job, nil, result, now: views.clock())
             guard result == .gone else { return }
             run.deleted.append(job.file.path)
@@ -295,6 +297,7 @@ public final class Publisher: Sendable {
                 await store.write(job.file, body, position: stamp.position, replacing: job.tag)
             }
             try Task.checkCancellation()
+            counters.note(result)
             run.plan.end(job, stamp, result, now: views.clock())
             if case .written(let tag) = result {
                 try await table.note(job.file, stamp, tag: tag, pool)

@@ -1,4 +1,5 @@
 import CrowbarCore
+import CrowbarMetrics
 import PluginWire
 import Synchronization
 
@@ -29,6 +30,7 @@ public final class CheckCoordinator: Sendable {
         var isResting: Bool
         /// It failed too often and has not answered since.
         var isTripped: Bool
+        var durations: Histogram
     }
 
     /// That a plugin is left in peace, or asked again, and why.
@@ -173,7 +175,8 @@ public final class CheckCoordinator: Sendable {
             state.index(plugin).map {
                 let checker = state.checkers[$0]
                 return Glance(
-                    tally: checker.tally, isResting: checker.isResting(now: now), isTripped: checker.isTripped)
+                    tally: checker.tally, isResting: checker.isResting(now: now), isTripped: checker.isTripped,
+                    durations: checker.durations)
             }
         }
     }
@@ -197,7 +200,9 @@ public final class CheckCoordinator: Sendable {
             case .pass(let command, let record): return .passed(command, record: record)
             case .refuse(let error): return .refused(error)
             case .ask(let plugin, let shown, let within):
+                let start = MonotonicClock.nanoseconds()
                 let reply = await question(plugin, shown, within)
+                if reply.isTrial != nil { record(plugin, MonotonicClock.nanoseconds() - start) }
                 let outcome = chain.take(reply.answer)
                 if let isTrial = reply.isTrial {
                     var failure = CheckChain.Failure.nonsense
@@ -239,6 +244,11 @@ public final class CheckCoordinator: Sendable {
                 put(id, question, port)
             }
         }
+    }
+
+    private func record(_ plugin: String, _ nanoseconds: UInt64) {
+        let durations = state.withLock { state in state.index(plugin).map { state.checkers[$0].durations } }
+        durations?.record(nanoseconds: nanoseconds)
     }
 
     private func note(

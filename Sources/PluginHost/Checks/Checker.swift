@@ -1,4 +1,5 @@
 import CrowbarCore
+import CrowbarMetrics
 
 /// One plugin of the command phase as far as questions to it are concerned: a pure value.
 struct Checker {
@@ -38,6 +39,8 @@ struct Checker {
     private var breaker = Breaker()
     private var inFlight = 0
     private(set) var tally = Tally()
+    /// How long it took to answer, or to fail to.
+    let durations = Histogram()
     var presence = Presence.absent {
         didSet {
             // A process of its own begins with a name of its own.

@@ -8,6 +8,7 @@ struct Settlements {
         case ack(state: [UInt8]?)
         case reject(code: String, message: String, deadLetter: Bool)
 
+        var isAcknowledgement: Bool { if case .ack = self { true } else { false } }
         /// Whether it ends as a dead letter.
         var isDeadLetter: Bool { if case .reject(_, _, let deadLetter) = self { deadLetter } else { false } }
     }

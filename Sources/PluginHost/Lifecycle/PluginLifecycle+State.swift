@@ -1,6 +1,6 @@
 extension PluginLifecycle {
     /// The states of a plugin, as the operator sees them.
-    enum State: String, Sendable {
+    enum State: String, Sendable, CaseIterable {
         case starting, catchingUp, live, paused, backingOff, failed, diverged, draining, stopped
     }
 

@@ -28,6 +28,7 @@ final class PluginSupervisor: Sendable {
 
     let name: String
     let lines: LogRing
+    let counters = PluginCounters()
     private let environment: HostEnvironment
     private let factory: SessionFactory
     private let shared: Mutex<Shared>
@@ -37,7 +38,7 @@ final class PluginSupervisor: Sendable {
         self.name = name
         self.environment = environment
         lines = LogRing(unixNow: environment.unixNow)
-        factory = SessionFactory(name: name, environment: environment, lines: lines)
+        factory = SessionFactory(name: name, environment: environment, lines: lines, counters: counters)
         shared = Mutex(Shared(lifecycle: PluginLifecycle(name: name)))
         wake.signal()
     }
@@ -192,6 +193,10 @@ final class PluginSupervisor: Sendable {
                 if case .crashed = report.end { shared.poison.crashed(holding: report.held) }
             }
             defer { enroll(shared.lifecycle) }
+            let restarts = shared.lifecycle.restartPolicy.restarts
+            defer {
+                if shared.lifecycle.restartPolicy.restarts > restarts { counters.noteRestart(after: report.end) }
+            }
             return shared.lifecycle.heardEnd(
                 id, report.end, madeProgress: report.madeProgress, now: now, unixNow: unixNow, random: random)
         }

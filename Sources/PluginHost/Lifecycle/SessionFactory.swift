@@ -20,6 +20,8 @@ struct SessionFactory: Sendable {
     let environment: HostEnvironment
     /// Where the last lines of the plugin are kept.
     let lines: LogRing?
+    /// What is counted of its sessions.
+    var counters = PluginCounters()
 
     /// The configuration of a manifest with its secrets.
     func secrets(_ manifest: Manifest) throws(Refusal) -> Secrets {
@@ -72,7 +74,8 @@ struct SessionFactory: Sendable {
         return PluginSession(
             manifest: manifest, environment: environment, config: secrets.config,
             log: PluginLog(logger: logger, secrets: secrets.values, now: environment.now, lines: lines), status: status,
-            plan: plan, purpose: purpose, mailbox: mailbox, earlier: earlier, suspects: suspects, tell: tell)
+            plan: plan, purpose: purpose, mailbox: mailbox, earlier: earlier, suspects: suspects, counters: counters,
+            tell: tell)
     }
 
     private func plan(_ manifest: Manifest) throws(Refusal) -> LaunchPlan {

@@ -1,4 +1,5 @@
 import CrowbarCore
+import CrowbarMetrics
 import JSONBytes
 import Logging
 import PluginWire
@@ -132,7 +133,9 @@ extension PluginSession {
                 bytes == nil || settlements.unanswered == 0
             {
                 // Said twice, it brings an old state.
-                if queues[i].queue.settle(upTo: delivery, now: now) == 0 { return ignore() }
+                let count = queues[i].queue.settle(upTo: delivery, now: now)
+                if count == 0 { return ignore() }
+                counters.deliveries.add(.acknowledged, count)
                 if let bytes { queues[i].state = bytes }
                 queues[i].isDirty = true
                 settlements.trim(queues)
@@ -187,6 +190,7 @@ extension PluginSession {
         settlements.close(delivery)
         clear(position, i)
         queues[i].isDirty = true
+        if !how.isDeadLetter { counters.deliveries.add(how.isAcknowledgement ? .acknowledged : .rejected) }
         switch how {
         case .ack where isRedrive: queues[i].redriven.append(position)
         case .reject where isRedrive && !how.isDeadLetter: queues[i].redriven.append(position)
@@ -202,6 +206,7 @@ extension PluginSession {
     func bury(
         _ queue: Int, _ position: Int64, _ code: String, _ message: String, attempts: Int64, first: Int64
     ) {
+        counters.deliveries.add(.deadLettered)
         let unixNow = environment.unixNow()
         let (code, message) = (log.mask(code, limit: 64), log.mask(message, limit: 1024))
         cursorWriter.add(
@@ -226,7 +231,9 @@ extension PluginSession {
         var through: Int64?
         switch outcome {
         case .unknown: return ignore()
-        case .retrying(let void): through = void
+        case .retrying(let void):
+            counters.deliveries.add(.retried)
+            through = void
         case .exhausted(let position, let attempts, let void):
             through = void
             bury(i, position, attempts.code, attempts.message, attempts: attempts.tries, first: attempts.first)

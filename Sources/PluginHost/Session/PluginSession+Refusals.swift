@@ -1,4 +1,5 @@
 import CrowbarCore
+import CrowbarMetrics
 import Logging
 import PluginWire
 
@@ -19,6 +20,7 @@ extension PluginSession {
     func strike(_ refused: HostMessage.Refused, _ now: Int64) {
         if strikes.areTooMany { return }
         view.strikes += 1
+        counters.strikes.add()
         strikes.add(now: now)
         refuse(refused, now)
         if strikes.areTooMany {

@@ -85,6 +85,7 @@ final class PluginSession {
     var isHeld: Bool
     /// Reports to the plugin's supervisor.
     let tell: @Sendable (News) -> Void
+    let counters: PluginCounters
 
     let mailbox: Mailbox
     /// Polls the pipes and runs the session.
@@ -164,12 +165,13 @@ final class PluginSession {
     ///   - status: Shows the operator how the session is.
     ///   - earlier: Deliveries that earlier processes made of open events, by queue.
     ///   - suspects: Events that may be what crashes the plugin.
+    ///   - counters: What is counted of the plugin's sessions.
     ///   - tell: Receives what concerns the plugin's supervisor.
     init(
         manifest: Manifest, environment: HostEnvironment, config: JSON, log: PluginLog, status: SessionStatus,
         plan: LaunchPlan, purpose: Purpose, mailbox: Mailbox,
         earlier: [String: [Int64: DeliveryQueue.Attempts]], suspects: PoisonWatch.Events,
-        tell: @escaping @Sendable (News) -> Void
+        counters: PluginCounters, tell: @escaping @Sendable (News) -> Void
     ) {
         self.manifest = manifest
         self.environment = environment
@@ -180,6 +182,7 @@ final class PluginSession {
         self.mailbox = mailbox
         self.earlier = earlier
         self.tell = tell
+        self.counters = counters
         isHeld =
             switch purpose {
             case .live(let isHeld): isHeld

@@ -205,7 +205,7 @@ extension PluginHost {
         return next.map { max(0, (environment.unixNow() - $0.timestamp) / 1_000) } ?? 0
     }
 
-    private func lag(_ cursor: LogEntryID?, _ head: Int64) async throws -> Int64 {
+    func lag(_ cursor: LogEntryID?, _ head: Int64) async throws -> Int64 {
         let position = cursor?.position ?? 0
         return position >= head ? 0 : try await environment.log.count(after: position, through: head)
     }

@@ -35,6 +35,8 @@ struct Configuration: Sendable, Equatable {
     var keepDeleted = KeepDeleted.standard
     /// How often machine tokens may call.
     var limits = MachineTokenRates()
+    /// Where metrics are given out without a token.
+    var metrics = MetricsSettings()
     /// Where views are copied to.
     var publish: [PublishTarget] = []
 }

@@ -11,11 +11,12 @@ extension ConfigurationReader {
             if environment["CROWBAR_LOG"] == nil { try checkStore(value.string) { root.error("log", $0) } }
         } else if root["log"] != nil {
             guard root["log"]?.members != nil else {
-                throw root.error("log", "must be \"sqlite\", or a table with store, format, level and keep_deleted")
+                throw root.error(
+                    "log", "must be \"sqlite\", or a table with store, format, level, plugins and keep_deleted")
             }
             table = try root.table("log")
         }
-        try table?.refuseUnknown(knowing: ["store", "format", "level", "keep_deleted"])
+        try table?.refuseUnknown(knowing: ["store", "format", "level", "plugins", "keep_deleted"])
         if let store = environment["CROWBAR_LOG"] {
             try checkStore(store) { variable("CROWBAR_LOG", $0) }
         } else if let table {
@@ -30,7 +31,19 @@ extension ConfigurationReader {
         if let name = try choice(table, "level", "CROWBAR_LOG_LEVEL", levels) {
             values.level = Logger.Level(rawValue: name) ?? values.level
         }
+        values.plugins = try pluginLevels(table)
         return values
+    }
+
+    /// The levels of plugins: `[log.plugins]`, in the order of their names, so that equal tables are equal values.
+    private func pluginLevels(_ table: SettingsReader?) throws -> [LogSettings.PluginLevel] {
+        guard let plugins = try table?.table("plugins") else { return [] }
+        let levels = Logger.Level.allCases.map(\.rawValue)
+        return try plugins.keys.sorted().compactMap { name in
+            try plugins.string(name, oneOf: levels).flatMap { Logger.Level(rawValue: $0) }.map {
+                LogSettings.PluginLevel(plugin: name, level: $0)
+            }
+        }
     }
 
     /// How long the log keeps the texts of deleted messages.

@@ -74,7 +74,7 @@ struct ConfigurationReader {
             "CROWBAR_DATA", "CROWBAR_PLUGINS", "CROWBAR_PLUGIN_USERS", "CROWBAR_EXPOSE_DATA", "CROWBAR_LOG",
             "CROWBAR_LOG_FORMAT", "CROWBAR_LOG_LEVEL", "CROWBAR_LOG_KEEP_DELETED", "CROWBAR_HTTP_LISTEN",
             "CROWBAR_HTTP_HOSTS", "CROWBAR_HTTP_TRUSTED_PROXIES", "CROWBAR_HTTP_CORS", "CROWBAR_AUTH_REGISTRATION",
-            "CROWBAR_AUTH_PASSWORDS", "CROWBAR_AUTH_ANONYMOUS_READ",
+            "CROWBAR_AUTH_PASSWORDS", "CROWBAR_AUTH_ANONYMOUS_READ", MetricsSettings.variable,
         ] + LimitSettings.variables
     /// Variables that are refused with a reason, of later versions among them: nobody is told to use one.
     private static let laterVariables = ["CROWBAR_VIEWS_PUBLISH"]
@@ -104,7 +104,9 @@ struct ConfigurationReader {
     private func configuration(_ root: SettingsReader) throws -> Configuration {
         let file = root.file
         try root.refuseUnknown(
-            knowing: ["data", "plugins", "plugin_users", "expose_data", "log", "http", "auth", "limits", "views"])
+            knowing: [
+                "data", "plugins", "plugin_users", "expose_data", "log", "http", "auth", "limits", "metrics", "views",
+            ])
         let log = try log(root)
         let auth = try signIn(try root.table("auth"))
         let folder = file.contains("/") ? String(file[...(file.lastIndex(of: "/") ?? file.startIndex)]) : ""
@@ -124,6 +126,7 @@ struct ConfigurationReader {
             pluginUsers: try pluginUsers(root), exposeData: try exposeData(root), log: log,
             keepDeleted: try keepDeleted(root),
             limits: try LimitSettings.rates(try root.table("limits"), environment: environment),
+            metrics: try MetricsSettings(try root.table("metrics"), environment: environment, api: listen),
             publish: try publish(root, anonymousRead: anonymousRead, path: path))
     }
 

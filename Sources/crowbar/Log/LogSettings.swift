@@ -16,6 +16,20 @@ final class LogSettings: Sendable {
     struct Values: Sendable, Equatable {
         var format = Format.text
         var level = Logger.Level.info
+        /// The lowest levels of single plugins, by name.
+        var plugins: [PluginLevel] = []
+
+        /// The lowest level of what a plugin says, and of what the host says of it.
+        func level(of plugin: String?) -> Logger.Level {
+            guard let plugin, !plugins.isEmpty else { return level }
+            return plugins.first { $0.plugin == plugin }?.level ?? level
+        }
+    }
+
+    /// The level of a plugin.
+    struct PluginLevel: Sendable, Equatable {
+        var plugin: String
+        var level: Logger.Level
     }
 
     private let current: Mutex<Values>

@@ -9,19 +9,24 @@ struct ServerLogHandler: LogHandler {
     let settings: LogSettings
     /// A level of this logger's own; nil: that of the settings, also after they change.
     private var ownLevel: Logger.Level?
+    /// The plugin that the lines are about.
+    private var plugin: String?
     var metadata: Logger.Metadata = [:]
     var metadataProvider: Logger.MetadataProvider?
 
     init(settings: LogSettings) { self.settings = settings }
 
     var logLevel: Logger.Level {
-        get { ownLevel ?? settings.values.level }
+        get { ownLevel ?? settings.values.level(of: plugin) }
         set { ownLevel = newValue }
     }
 
     subscript(metadataKey key: String) -> Logger.Metadata.Value? {
         get { metadata[key] }
-        set { metadata[key] = newValue }
+        set {
+            metadata[key] = newValue
+            if key == "plugin" { plugin = newValue.map { "\($0)" } }
+        }
     }
 
     func log(event: LogEvent) {
@@ -32,7 +37,8 @@ struct ServerLogHandler: LogHandler {
         let line = LogLine(
             time: Clock.milliseconds(), level: event.level, message: event.message.description,
             fields: fields.sorted { $0.key < $1.key }.map { ($0.key, $0.value) })
-        let bytes = line.bytes(settings.values.format)
+        let priority = JournalPriority.isWanted ? JournalPriority.prefix(event.level) : ""
+        let bytes = Array(priority.utf8) + line.bytes(settings.values.format)
         Self.writing.withLock { _ in StandardStream.error.write(bytes) }
     }
 }

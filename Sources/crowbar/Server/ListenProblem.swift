@@ -7,10 +7,17 @@ enum ListenProblem {
     /// The longest path of a Unix socket that the system takes, in bytes (`sun_path` without its end).
     static let maxSocketPath = 107
 
+    /// The setting of the API's address, as errors name it.
+    static let httpSetting = "[http] listen (or CROWBAR_HTTP_LISTEN)"
+    /// The setting of the metrics' address, as errors name it.
+    static let metricsSetting = "[metrics] listen (or \(MetricsSettings.variable))"
+
     /// The problem of an `errno`.
-    /// - Parameter address: As configured: `HOST:PORT`, or the path of a Unix socket.
-    static func text(_ address: String, errno code: Int32) -> String {
-        let another = "set [http] listen (or CROWBAR_HTTP_LISTEN) to another address"
+    /// - Parameters:
+    ///   - address: As configured: `HOST:PORT`, or the path of a Unix socket.
+    ///   - setting: The setting of a `HOST:PORT`.
+    static func text(_ address: String, errno code: Int32, setting: String = httpSetting) -> String {
+        let another = "set \(setting) to another address"
         if address.hasPrefix("/") || address.hasSuffix(ControlFiles.socket) {
             return socketText(address, errno: code)
         }
@@ -48,9 +55,9 @@ enum ListenProblem {
     }
 
     /// The problem of what NIO threw when it was to listen.
-    static func text(_ address: String, _ error: any Error) -> String {
+    static func text(_ address: String, _ error: any Error, setting: String = httpSetting) -> String {
         switch error {
-        case let error as IOError: text(address, errno: error.errnoCode)
+        case let error as IOError: text(address, errno: error.errnoCode, setting: setting)
         case SocketAddressError.unixDomainSocketPathTooLong: text(address, errno: ENAMETOOLONG)
         case let error as SocketAddressError.UnknownHost: unknownHost(address, error.host)
         default: "\(address) cannot be listened on: \(error)"
@@ -58,10 +65,12 @@ enum ListenProblem {
     }
 
     /// The problem that a probe found.
-    static func text(_ address: ListenAddress, _ problem: ListenProbe.Problem) -> String {
+    static func text(
+        _ address: ListenAddress, _ problem: ListenProbe.Problem, setting: String = httpSetting
+    ) -> String {
         switch problem {
         case .unknownHost: unknownHost("\(address)", address.host)
-        case .failed(let code): text("\(address)", errno: code)
+        case .failed(let code): text("\(address)", errno: code, setting: setting)
         }
     }
 

@@ -1,5 +1,6 @@
 import CrowbarCore
 import CrowbarHTTP
+import CrowbarMetrics
 import CrowbarSQLite
 import CrowbarViews
 import Glibc
@@ -32,7 +33,8 @@ struct Server {
         try checkPlaces(socket: socket, end)
         let stores = try openStores(logger)
         let checks = CheckCoordinator(now: Clock.monotonic)
-        let ingest = stores.makeIngest(checks: checks.checks) { [logger] in
+        let counters = IngestMetrics(now: MonotonicClock.nanoseconds)
+        let ingest = stores.makeIngest(checks: checks.checks, metrics: counters) { [logger] in
             logger.error("an append failed; nothing of it was stored", metadata: ["error": "\($0)"])
         }
         let keyHash = SHA256.hash(
@@ -52,6 +54,9 @@ struct Server {
             dataFolder: PluginService.absolute(configuration.data), log: stores.log, plugins: plugins.listings.plugins)
         let actions = makeActions(stores, ingest, status, setup, logger)
         var api = makeAPI(stores, ingest, plugins, views, rates, logger)
+        let outcome = ReloadOutcome()
+        let metrics = makeMetrics(stores, counters, api, plugins, views, outcome)
+        api.metrics = { try await metrics.text() }
         api.openID = openID
         api.accounts = stores.localAccounts(configuration.auth, ingest) { setup.removeFile() }
         api.administration = actions
@@ -70,7 +75,7 @@ struct Server {
             [
                 "log": { logging.values = $0.log }, "log.keep_deleted": { keep.value = $0.keepDeleted },
                 "limits": { rates.machineTokens = $0.limits },
-            ], logger)
+            ], outcome, logger)
         var services: [ServiceGroupConfiguration.ServiceConfiguration] = [
             .init(
                 service: SignalService(
@@ -81,6 +86,9 @@ struct Server {
         services += [
             .init(service: plugins),
             .init(service: replays),
+        ]
+        services += metricsServices(metrics, logger)
+        services += [
             .init(
                 service: Listener(server: control, address: socket),
                 failureTerminationBehavior: .gracefullyShutdownGroup),
@@ -179,12 +187,13 @@ struct Server {
     /// What SIGHUP does.
     /// - Parameter reloadable: The keys that take effect at once, each with what applies it.
     private func makeReload(
-        _ plugins: PluginService, _ reloadable: [String: @Sendable (Configuration) -> Void], _ logger: Logger
+        _ plugins: PluginService, _ reloadable: [String: @Sendable (Configuration) -> Void], _ outcome: ReloadOutcome,
+        _ logger: Logger
     ) -> ServerReload {
         ServerReload(
             running: configuration, load: reload, reloadPlugins: { try plugins.reload() },
             problems: { $0.isPluginFolderNamed ? MissingPlugins.text($0).map { [$0] } ?? [] : [] },
-            reloadable: reloadable, logger: logger)
+            reloadable: reloadable, outcome: outcome, logger: logger)
     }
 
     /// Why the address cannot be bound, before a new data folder is made for it: a start that fails leaves nothing
@@ -278,19 +287,5 @@ private struct IngestService: Service {
 
     func run() async throws {
         await cancelWhenGracefulShutdown { await ingest.run() }
-    }
-}
-
-/// A listener whose failure to listen is told in words.
-private struct Listener: Service {
-    let server: APIServer
-    let address: String
-
-    func run() async throws {
-        do {
-            try await server.run()
-        } catch {
-            throw Refusal(ListenProblem.text(address, error))
-        }
     }
 }

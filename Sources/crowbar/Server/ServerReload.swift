@@ -18,6 +18,8 @@ struct ServerReload: Sendable {
     /// The keys that a running server takes over, each with what takes it over. All others need a restart.
     let reloadable: [String: @Sendable (Configuration) -> Void]
     let logger: Logger
+    /// Where it is noted whether the last reload succeeded.
+    let outcome: ReloadOutcome
 
     private final class Applied: Sendable {
         let configuration: Mutex<Configuration>
@@ -30,13 +32,14 @@ struct ServerReload: Sendable {
         running: Configuration, load: @escaping @Sendable () throws -> Configuration,
         reloadPlugins: @escaping @Sendable () throws -> [String],
         problems: @escaping @Sendable (Configuration) -> [String],
-        reloadable: [String: @Sendable (Configuration) -> Void], logger: Logger
+        reloadable: [String: @Sendable (Configuration) -> Void], outcome: ReloadOutcome, logger: Logger
     ) {
         self.running = running
         self.load = load
         self.reloadPlugins = reloadPlugins
         self.problems = problems
         self.reloadable = reloadable
+        self.outcome = outcome
         self.logger = logger
         applied = Applied(running)
     }
@@ -50,6 +53,7 @@ struct ServerReload: Sendable {
     func run() async {
         do {
             let new = try load()
+            outcome.note(success: true)
             let restart = Self.changedKeys(running, new).filter { !isReloadable($0) }
             for apply in reloadable.values { apply(new) }
             let changed = applied.configuration.withLock { before in
@@ -67,6 +71,7 @@ struct ServerReload: Sendable {
                     metadata: ["keys": "\(restart.joined(separator: ", "))", "applied": "\(text)"])
             }
         } catch {
+            outcome.note(success: false)
             logger.error(
                 "crowbar.toml rejected; the running configuration stays active", metadata: ["reason": "\(error)"])
         }

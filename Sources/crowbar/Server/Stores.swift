@@ -78,11 +78,13 @@ struct Stores: Sendable {
 
     /// The door to the log; its `run` must run.
     func makeIngest(
-        checks: CommandChecks? = nil, onFailure: @escaping @Sendable (any Error) -> Void = { _ in }
+        checks: CommandChecks? = nil, metrics: IngestMetrics? = nil,
+        onFailure: @escaping @Sendable (any Error) -> Void = { _ in }
     ) -> Ingest {
         let ids = EventIDSource(now: Clock.milliseconds, random: { UInt64.random(in: 0 ... .max) })
         return Ingest(
-            log: log, newEventID: { ids.next() }, hash: { SHA256.hash($0) }, checks: checks, onFailure: onFailure)
+            log: log, newEventID: { ids.next() }, hash: { SHA256.hash($0) }, checks: checks, metrics: metrics,
+            onFailure: onFailure)
     }
 
     /// Deletes and erases messages and users.

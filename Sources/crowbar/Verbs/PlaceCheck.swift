@@ -195,17 +195,24 @@ struct PlaceCheck {
         return [error(ListenProblem.text(path, errno: ENAMETOOLONG))]
     }
 
-    private func listenError(_ text: String) -> Finding {
-        Finding(isError: true, text: place(["http", "listen"], "CROWBAR_HTTP_LISTEN", text))
+    private func listen(isRunning: Bool) -> [Finding] {
+        let api = problem(of: configuration.listen, isRunning: isRunning, setting: ListenProblem.httpSetting)
+        let metrics = configuration.metrics.listen.flatMap {
+            problem(of: $0, isRunning: isRunning, setting: ListenProblem.metricsSetting)
+        }
+        return [
+            api.map { place(["http", "listen"], "CROWBAR_HTTP_LISTEN", $0) },
+            metrics.map { place(["metrics", "listen"], MetricsSettings.variable, $0) },
+        ].compactMap { $0.map { Finding(isError: true, text: $0) } }
     }
 
-    private func listen(isRunning: Bool) -> [Finding] {
-        let address = configuration.listen
-        guard let problem = ListenProbe.problem(address) else { return [] }
+    /// Why an address cannot be listened on, in words.
+    private func problem(of address: ListenAddress, isRunning: Bool, setting: String) -> String? {
+        guard let problem = ListenProbe.problem(address) else { return nil }
         let isOwn =
             problem == .failed(EADDRINUSE) && isRunning
             && ListenProbe.holds(serverOn: configuration.data, port: address.port)
-        return isOwn ? [] : [listenError(ListenProblem.text(address, problem))]
+        return isOwn ? nil : ListenProblem.text(address, problem, setting: setting)
     }
 }
 

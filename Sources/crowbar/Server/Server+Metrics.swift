@@ -1,0 +1,52 @@
+import CrowbarCore
+import CrowbarHTTP
+import CrowbarViews
+import Logging
+import ServiceLifecycle
+
+// The metrics, and the listener of their own.
+extension Server {
+    /// What collects the metrics of a server's parts.
+    func makeMetrics(
+        _ stores: Stores, _ counters: IngestMetrics, _ api: APIConfiguration, _ plugins: PluginService, _ views: Views,
+        _ outcome: ReloadOutcome
+    ) -> ServerMetrics {
+        ServerMetrics(
+            .init(
+                log: stores.log, ingest: counters, http: api.counters, plugins: plugins.host, views: views,
+                reload: outcome, folder: PluginService.absolute(configuration.data)))
+    }
+
+    /// The listener of `[metrics] listen`; none where it is not set.
+    func metricsServices(
+        _ metrics: ServerMetrics, _ logger: Logger
+    ) -> [ServiceGroupConfiguration.ServiceConfiguration] {
+        guard let listen = configuration.metrics.listen else { return [] }
+        let server = MetricsServer(
+            address: .tcp(host: listen.host, port: listen.port),
+            hosts: HostRule(hosts: configuration.http.hosts, listening: listen.host),
+            metrics: { try await metrics.text() }, now: Clock.milliseconds, logger: logger
+        ) { port in
+            let address = ListenAddress(host: listen.host, port: port ?? listen.port)
+            logger.notice("metrics are served without a token", metadata: ["address": "http://\(address)/metrics"])
+        }
+        let service = Listener(server: server, address: "\(listen)", setting: ListenProblem.metricsSetting)
+        return [.init(service: service, failureTerminationBehavior: .gracefullyShutdownGroup)]
+    }
+}
+
+/// A listener whose failure to listen is told in words.
+struct Listener: Service {
+    let server: any Service
+    let address: String
+    /// The setting of the address.
+    var setting = ListenProblem.httpSetting
+
+    func run() async throws {
+        do {
+            try await server.run()
+        } catch {
+            throw Refusal(ListenProblem.text(address, error, setting: setting))
+        }
+    }
+}
