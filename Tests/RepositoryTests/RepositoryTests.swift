@@ -53,9 +53,12 @@ private let allowed: [String: Set<String>] = [
         "PluginKit", "PluginWire", "Basics", "ChatMarkdown", "JSONBytes", "OpenSSL", "DequeModule", "NIOCore",
         "NIOPosix", "NIOSOCKS",
     ],
+    "PluginHTTP": [
+        "PluginKit", "PluginWire", "Basics", "HTTPClient", "JSONBytes", "CCurl", "OpenSSL", "DequeModule",
+    ],
     "Plugins/Webhook": [
-        "PluginKit", "PluginWire", "Basics", "HTTPClient", "ChatMarkdown", "JSONBytes", "CCurl", "OpenSSL",
-        "DequeModule",
+        "PluginHTTP", "PluginKit", "PluginWire", "Basics", "HTTPClient", "ChatMarkdown", "JSONBytes", "CCurl",
+        "OpenSSL",
     ],
     "Plugins/AWS": ["PluginKit", "PluginWire", "Basics", "HTTPClient", "JSONBytes", "CCurl", "DequeModule"],
     "Identity": ["CrowbarCore", "JSONBytes", "OpenSSL", "Dispatch"],

@@ -1,10 +1,11 @@
 import PluginKit
 import Testing
 
+@testable import PluginHTTP
 @testable import Webhook
 
 /// The retry schedule, and what each outcome leads to.
-@Suite struct JudgementTests {
+@Suite struct PostResultTests {
     private static let hour: Int64 = 3_600_000
 
     /// The waits after each failed try, in seconds.
@@ -35,13 +36,13 @@ import Testing
 
     @Test(arguments: [200, 201, 202, 204, 299])
     func successIsDelivered(_ status: Int) {
-        #expect(Judgement(.answered(status: status, retryAfter: 5000), attempt: 3, chance: 0) == .delivered)
+        #expect(DeliveryVerdict(.answered(status: status, retryAfter: 5000), attempt: 3, chance: 0) == .delivered())
     }
 
     @Test(arguments: [429, 503])
     func aReceiverThatAsksForTimeGetsIt(_ status: Int) {
-        func judge(_ wait: Int64?) -> Judgement {
-            Judgement(.answered(status: status, retryAfter: wait), attempt: 2, chance: 0)
+        func judge(_ wait: Int64?) -> DeliveryVerdict {
+            DeliveryVerdict(.answered(status: status, retryAfter: wait), attempt: 2, chance: 0)
         }
         guard case .hold(30_000, "http_\(status)", _) = judge(30_000) else {
             Issue.record("a wait is held: \(judge(30_000))")
@@ -54,8 +55,8 @@ import Testing
     }
 
     @Test func withoutAWaitOnly503CostsATry() {
-        let outcome = Outcome.answered(status: 503)
-        guard case .retry(240_000, "http_503", _) = Judgement(outcome, attempt: 2, chance: 0) else {
+        let outcome = PostResult.answered(status: 503)
+        guard case .retry(240_000, "http_503", _) = DeliveryVerdict(outcome, attempt: 2, chance: 0) else {
             Issue.record("without a wait the schedule holds")
             return
         }
@@ -68,7 +69,7 @@ import Testing
         ] as [(Int, Int64)])
     func tooManyRequestsNeverCostATry(_ holds: Int, _ wait: Int64) {
         for attempt in [Int64(1), 2, 9, 10, 99] {
-            let judgement = Judgement(.answered(status: 429), attempt: attempt, holds: holds, chance: 0.5)
+            let judgement = DeliveryVerdict(.answered(status: 429), attempt: attempt, holds: holds, chance: 0.5)
             guard case .hold(let ms, "http_429", _) = judgement else {
                 Issue.record("429 holds the endpoint: \(judgement)")
                 return
@@ -78,7 +79,7 @@ import Testing
     }
 
     @Test func goneIsGone() {
-        guard case .gone = Judgement(.answered(status: 410), attempt: 1, chance: 0) else {
+        guard case .gone = DeliveryVerdict(.answered(status: 410), attempt: 1, chance: 0) else {
             Issue.record("410 ends the endpoint")
             return
         }
@@ -86,13 +87,13 @@ import Testing
 
     @Test(arguments: [400, 401, 403, 404, 405, 413, 422, 451, 499])
     func aRefusalIsTriedTwice(_ status: Int) {
-        let outcome = Outcome.answered(status: status)
-        guard case .retry(4000, "http_\(status)", _) = Judgement(outcome, attempt: 1, chance: 0) else {
+        let outcome = PostResult.answered(status: status)
+        guard case .retry(4000, "http_\(status)", _) = DeliveryVerdict(outcome, attempt: 1, chance: 0) else {
             Issue.record("the first refusal is tried again")
             return
         }
         for attempt in Int64(2)...3 {
-            guard case .deadLetter("http_\(status)", _) = Judgement(outcome, attempt: attempt, chance: 0) else {
+            guard case .deadLetter("http_\(status)", _) = DeliveryVerdict(outcome, attempt: attempt, chance: 0) else {
                 Issue.record("the second refusal is the last")
                 return
             }
@@ -102,7 +103,7 @@ import Testing
     @Test(arguments: [408, 409, 425, 500, 502, 503, 504, 599, 300, 302, 307, 308, 304])
     func whatMayPassIsTriedToTheEnd(_ status: Int) {
         for attempt in Int64(1)...10 {
-            guard case .retry = Judgement(.answered(status: status), attempt: attempt, chance: 0) else {
+            guard case .retry = DeliveryVerdict(.answered(status: status), attempt: attempt, chance: 0) else {
                 Issue.record("\(status) at attempt \(attempt) is tried again")
                 return
             }
@@ -110,23 +111,23 @@ import Testing
     }
 
     @Test(arguments: [
-        (Outcome.Failure.timedOut, "timeout"), (.unresolved, "dns"), (.unconnected, "connect"), (.tls, "tls"),
+        (PostResult.Failure.timedOut, "timeout"), (.unresolved, "dns"), (.unconnected, "connect"), (.tls, "tls"),
         (.broken, "transfer"),
     ])
-    func aFailureIsTriedAgainUnderItsName(_ failure: Outcome.Failure, _ code: String) {
-        let judgement = Judgement(.failed(failure, "why"), attempt: 1, chance: 0)
+    func aFailureIsTriedAgainUnderItsName(_ failure: PostResult.Failure, _ code: String) {
+        let judgement = DeliveryVerdict(.failed(failure, "why"), attempt: 1, chance: 0)
         #expect(judgement == .retry(afterMs: 4000, code: code, message: "why"))
     }
 
     @Test func aDeniedAddressIsADeadLetterAtOnce() {
-        guard case .deadLetter("address_denied", _) = Judgement(.denied, attempt: 1, chance: 0) else {
+        guard case .deadLetter("address_denied", _) = DeliveryVerdict(.denied, attempt: 1, chance: 0) else {
             Issue.record("a denied address is not tried again")
             return
         }
     }
 
     @Test func aRedirectNamesItsHost() {
-        let judgement = Judgement(.answered(status: 302, redirect: "other.example"), attempt: 1, chance: 0)
+        let judgement = DeliveryVerdict(.answered(status: 302, redirect: "other.example"), attempt: 1, chance: 0)
         guard case .retry(_, "redirect", let message) = judgement else {
             Issue.record("a redirect is a failure")
             return

@@ -3,7 +3,7 @@ import Glibc
 import HTTPClient
 import PluginKit
 
-extension Outcome {
+extension PostResult {
     /// Reads what libcurl came to. Of a redirect's target only the host is kept, as its path may be secret.
     /// - Parameters:
     ///   - endpoint: The endpoint, as it was when the try began.

@@ -1,27 +1,8 @@
 import JSONBytes
+import PluginHTTP
 import PluginWire
 
-/// One delivery of an event to an endpoint.
-struct Job: Equatable, Sendable {
-    /// What it is settled by.
-    var delivery: Int64
-    /// The event's place in the log.
-    var position: Int64
-    /// How many-th delivery it is, from 1.
-    var attempt: Int64
-    /// How many of the earlier ones used up no try, as the receiver only asked to wait.
-    var uncounted: Int64 = 0
-    /// Which try it is, from 1, those left out.
-    var countedTry: Int64 { max(1, attempt - uncounted) }
-    /// `webhook-id`: the event's id, the same for all tries.
-    var eventId: String
-    /// Header lines of this event's own, besides the signature's.
-    var headers: [String] = []
-    /// The question that it answers; nil: it is a delivery.
-    var test: MessageID?
-    /// The body; by default the event's JSON as it was delivered.
-    var body: [UInt8]
-
+extension Delivery {
     /// Why an event is not posted.
     enum Unposted: Error, Equatable {
         /// The endpoint's body has nothing to say about it.
@@ -43,18 +24,9 @@ struct Job: Equatable, Sendable {
         }
         guard let content else { throw .nothingToSay }
         self.init(
-            delivery: event.delivery, position: event.position, attempt: event.attempt, eventId: eventId,
-            body: content.body)
-        uncounted = event.uncounted
+            id: event.delivery, attempt: event.attempt, uncounted: event.uncounted, eventId: eventId, body: content.body
+        )
         headers = content.headers
-    }
-
-    init(delivery: Int64, position: Int64, attempt: Int64, eventId: String, body: [UInt8]) {
-        self.delivery = delivery
-        self.position = position
-        self.attempt = attempt
-        self.eventId = eventId
-        self.body = body
     }
 
     /// An eventId is 1 to 128 of `A-Z a-z 0-9 . _ : ~ -`.

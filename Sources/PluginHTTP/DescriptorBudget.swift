@@ -1,13 +1,13 @@
 import Glibc
 
 /// How many connections fit into the files that the process may open.
-struct FileRoom: Equatable {
+struct DescriptorBudget: Equatable {
     /// Deliveries in flight at most, over all endpoints.
     static let mostInFlight = 4096
     /// Connections at most that stay open for the next delivery: one for each endpoint of a full configuration. libcurl
     /// counts those at work too, and once there are more it closes each when its delivery ends, so that a burst to many
     /// endpoints would connect anew for every event.
-    static let mostKept = WebhookConfiguration.maxEndpoints + 280
+    static let mostKept = SendLimits.maxEndpoints + 280
     /// Files that are left for what is no connection.
     static let spare = 64
 
@@ -24,11 +24,13 @@ struct FileRoom: Equatable {
     }
 
     /// Raises the soft limit of open files towards the hard one, and divides it.
-    static func claimed() -> FileRoom {
+    static func claimed() -> DescriptorBudget {
         var limit = rlimit()
-        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return FileRoom(files: 256) }
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else {
+            return DescriptorBudget(files: 256)
+        }
         limit.rlim_cur = min(limit.rlim_max, rlim_t(mostInFlight + mostKept + spare))
         setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-        return FileRoom(files: Int(limit.rlim_cur))
+        return DescriptorBudget(files: Int(limit.rlim_cur))
     }
 }
