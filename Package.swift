@@ -126,7 +126,7 @@ let package = Package(
 
         .executableTarget(
             name: "AWS",
-            dependencies: ["PluginKit", "PluginWire", "Basics", "HTTPClient", "JSONBytes", "CCurl", collections],
+            dependencies: ["PluginHTTP", "PluginKit", "PluginWire", "Basics", "HTTPClient", "JSONBytes"],
             path: "Sources/Plugins/AWS",
             swiftSettings: strict),
 
@@ -250,7 +250,8 @@ let package = Package(
         .testTarget(
             name: "AWSTests",
             dependencies: [
-                "AWS", "Basics", "HTTPClient", "PluginKit", "PluginWire", "JSONBytes", "CrowbarTesting", "OpenSSL",
+                "AWS", "Basics", "HTTPClient", "PluginHTTP", "PluginKit", "PluginWire", "JSONBytes", "CrowbarTesting",
+                "OpenSSL",
             ],
             exclude: ["aws_world.py", "moto_door.py", "requirements.txt"],
             swiftSettings: strict),

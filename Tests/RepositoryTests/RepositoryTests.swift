@@ -60,7 +60,7 @@ private let allowed: [String: Set<String>] = [
         "PluginHTTP", "PluginKit", "PluginWire", "Basics", "HTTPClient", "ChatMarkdown", "JSONBytes", "CCurl",
         "OpenSSL",
     ],
-    "Plugins/AWS": ["PluginKit", "PluginWire", "Basics", "HTTPClient", "JSONBytes", "CCurl", "DequeModule"],
+    "Plugins/AWS": ["PluginHTTP", "PluginKit", "PluginWire", "Basics", "HTTPClient", "JSONBytes"],
     "Identity": ["CrowbarCore", "JSONBytes", "OpenSSL", "Dispatch"],
     "OpenID": ["CrowbarCore", "HTTPClient", "Identity", "JSONBytes", "OpenSSL", "Logging"],
     "CrowbarPage": [],

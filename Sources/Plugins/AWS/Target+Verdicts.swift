@@ -10,13 +10,13 @@ extension Target {
 
     /// Judges each event of a request that has ended.
     /// - Parameter count: How many events it had.
-    func judge(_ outcome: Outcome, count: Int) -> [Judgement] {
+    func judge(_ outcome: Outcome, count: Int) -> [ServiceVerdict] {
         switch outcome {
         case .failed(let code, let message):
-            return Array(repeating: Judgement(failed: code, message), count: count)
+            return Array(repeating: ServiceVerdict(failed: code, message), count: count)
         case .answered(let answer):
             guard answer.isSuccess else {
-                return Array(repeating: Judgement(ServiceError(answer)), count: count)
+                return Array(repeating: ServiceVerdict(ServiceError(answer)), count: count)
             }
             switch kind {
             case .function(let isAwaited): return [Self.invoked(answer, isAwaited)]
@@ -26,7 +26,7 @@ extension Target {
         }
     }
 
-    private static func invoked(_ answer: Outcome.Answer, _ isAwaited: Bool) -> Judgement {
+    private static func invoked(_ answer: Outcome.Answer, _ isAwaited: Bool) -> ServiceVerdict {
         if let error = answer.functionError {
             let json = try? JSON(parsing: answer.body)
             let type = json?["errorType"]?.string ?? error
@@ -39,7 +39,7 @@ extension Target {
     }
 
     /// `{"commands":[…]}`; any other answer means nothing.
-    private static func commands(_ answer: [UInt8]) -> Judgement {
+    private static func commands(_ answer: [UInt8]) -> ServiceVerdict {
         let object: JSONObject
         do { object = try JSONObject(parsing: answer) } catch {
             // Which of two lists it means nobody can say; that it means none would lose both.
@@ -48,7 +48,7 @@ extension Target {
                 code: "bad_answer", message: "the function's answer names a key twice: \(error); name each key once")
         }
         guard object.span("commands") != nil else { return .delivered() }
-        func bad(_ why: String) -> Judgement {
+        func bad(_ why: String) -> ServiceVerdict {
             .deadLetter(code: "bad_answer", message: "the function's answer has commands that \(why)")
         }
         guard let elements = object.elements("commands") else { return bad("are no list") }
@@ -62,7 +62,7 @@ extension Target {
         return .delivered(commands: commands)
     }
 
-    private static func sent(_ answer: Outcome.Answer, _ count: Int) -> [Judgement] {
+    private static func sent(_ answer: Outcome.Answer, _ count: Int) -> [ServiceVerdict] {
         let json = try? JSON(parsing: answer.body)
         let successful = json?["Successful"]?.array?.compactMap { $0["Id"]?.string } ?? []
         let failed = (json?["Failed"]?.array ?? []).map { entry in
@@ -73,7 +73,7 @@ extension Target {
         return byEntry(successful, failed, count)
     }
 
-    private static func published(_ answer: Outcome.Answer, _ count: Int) -> [Judgement] {
+    private static func published(_ answer: Outcome.Answer, _ count: Int) -> [ServiceVerdict] {
         func entries(_ list: String) -> [String] {
             XMLText.elements(list, in: answer.text).first.map { XMLText.elements("member", in: $0) } ?? []
         }
@@ -94,13 +94,13 @@ extension Target {
         var message: String
     }
 
-    private static func byEntry(_ successful: [String], _ failed: [Failure], _ count: Int) -> [Judgement] {
+    private static func byEntry(_ successful: [String], _ failed: [Failure], _ count: Int) -> [ServiceVerdict] {
         (0..<count).map { i in
             if successful.contains(String(i)) { return .delivered() }
             guard let failure = failed.first(where: { $0.id == String(i) }) else {
                 return .retry(code: "bad_answer", message: "the service's answer does not tell of every event")
             }
-            return Judgement(
+            return ServiceVerdict(
                 ServiceError(
                     status: failure.isSenderFault ? 400 : 500, code: failure.code, message: failure.message))
         }
