@@ -95,6 +95,12 @@ let package = Package(
         // Plugins: the protocol, the kit, the host.
         .target(name: "PluginWire", dependencies: ["JSONBytes"], swiftSettings: strict),
         .target(name: "PluginKit", dependencies: ["PluginWire", "JSONBytes"], swiftSettings: strict),
+        .target(
+            name: "PluginHTTP",
+            dependencies: [
+                "PluginKit", "PluginWire", "Basics", "HTTPClient", "JSONBytes", "CCurl", "OpenSSL", collections,
+            ],
+            swiftSettings: strict),
         .target(name: "CSpawn"),
         .target(
             name: "PluginHost",
@@ -115,15 +121,15 @@ let package = Package(
         .executableTarget(
             name: "Webhook",
             dependencies: [
-                "PluginKit", "PluginWire", "Basics", "HTTPClient", "ChatMarkdown", "JSONBytes", "CCurl", "OpenSSL",
-                collections,
+                "PluginHTTP", "PluginKit", "PluginWire", "Basics", "HTTPClient", "ChatMarkdown", "JSONBytes", "CCurl",
+                "OpenSSL",
             ],
             path: "Sources/Plugins/Webhook",
             swiftSettings: strict),
 
         .executableTarget(
             name: "AWS",
-            dependencies: ["PluginKit", "PluginWire", "Basics", "HTTPClient", "JSONBytes", "CCurl", collections],
+            dependencies: ["PluginHTTP", "PluginKit", "PluginWire", "Basics", "HTTPClient", "JSONBytes"],
             path: "Sources/Plugins/AWS",
             swiftSettings: strict),
 
@@ -230,10 +236,16 @@ let package = Package(
             resources: [.copy("Vectors")],
             swiftSettings: strict),
         .testTarget(
+            name: "PluginHTTPTests",
+            dependencies: [
+                "PluginHTTP", "HTTPClient", "PluginKit", "PluginWire", "JSONBytes", "CrowbarTesting",
+            ],
+            swiftSettings: strict),
+        .testTarget(
             name: "WebhookTests",
             dependencies: [
-                "Webhook", "Basics", "HTTPClient", "ChatMarkdown", "PluginKit", "PluginWire", "JSONBytes",
-                "CrowbarTesting", "OpenSSL",
+                "Webhook", "Basics", "HTTPClient", "ChatMarkdown", "PluginHTTP", "PluginKit", "PluginWire",
+                "JSONBytes", "CrowbarTesting", "OpenSSL",
             ],
             exclude: [
                 "receiver.py", "judge.py", "tls_world.py", "proxy.py", "requirements.txt", "faulty.py",
@@ -243,7 +255,8 @@ let package = Package(
         .testTarget(
             name: "AWSTests",
             dependencies: [
-                "AWS", "Basics", "HTTPClient", "PluginKit", "PluginWire", "JSONBytes", "CrowbarTesting", "OpenSSL",
+                "AWS", "Basics", "HTTPClient", "PluginHTTP", "PluginKit", "PluginWire", "JSONBytes", "CrowbarTesting",
+                "OpenSSL",
             ],
             exclude: ["aws_world.py", "moto_door.py", "requirements.txt"],
             swiftSettings: strict),

@@ -19,14 +19,18 @@ static const long ca_cache_seconds = 600;
 /// A request buffer larger than this is given back after use.
 static const size_t kept_body = 64 << 10;
 /// A request's own header lines: how many, and their bytes altogether, at first and at most.
-enum { own_headers = 12, own_first = 512, own_most = 8 << 10 };
+enum { own_headers = 12, own_first = 512, own_most = 32 << 10 };
 /// How long an answer of the resolver is used for new connections, in seconds: no longer than the shortest wait between
 /// two tries, so that each try goes by what the name stands for now.
 static const long resolved_for = 4;
 /// Bytes of an answer's header lines, those of 1xx answers included; more of them end the transfer.
 static const size_t head_limit = 64 << 10;
-/// Bytes of an answer that are kept to be shown.
-enum { shown_size = 1024 };
+/// Bytes of an answer's body that are kept to be shown, where its head alone decides.
+static const size_t shown_size = 1024;
+/// An answer larger than this is given back before the next request.
+static const size_t kept_answer = 64 << 10;
+/// Bytes of the name and of the value of a header that the target asks for, their ends included.
+enum { asked_headers = 2, asked_name_size = 64, asked_size = 256 };
 /// Headers whose values are kept, and bytes of a value, its end included.
 enum { kept_retry_after, kept_reset_after, kept_reset, kept_date, kept_content_type, kept_headers, kept_size = 64 };
 static const char *const kept_names[kept_headers] = {
@@ -35,9 +39,12 @@ static const char *const kept_names[kept_headers] = {
 
 struct ccurl_transfer {
     CURL *easy;
-    ccurl_judge judge;
     void *context;
+    ccurl_judge judge;
+    void *judge_context;
     size_t answer_limit;
+    bool needs_body;
+    bool has_body;
     // The request.
     struct curl_slist own[own_headers];
     char *own_text;
@@ -48,7 +55,8 @@ struct ccurl_transfer {
     size_t body_capacity;
     // What became of it so far.
     size_t head_bytes;
-    uint8_t shown[shown_size];
+    uint8_t *answer;
+    size_t answer_size, answer_capacity;
     size_t answer_bytes;
     bool was_cut;
     bool was_denied;
@@ -58,6 +66,8 @@ struct ccurl_transfer {
     int head_status;
     bool has_rate_limit;
     char kept[kept_headers][kept_size];
+    char asked_names[asked_headers][asked_name_size];
+    char asked[asked_headers][asked_size];
     int64_t head_ended_at;
     bool was_asked;
     ccurl_connection connection;
@@ -78,7 +88,7 @@ static int64_t now_ms(void) {
 }
 
 static bool is_allowed(ccurl_transfer *transfer, const void *address, size_t length) {
-    bool allowed = transfer->judge(transfer->context, address, length);
+    bool allowed = !transfer->judge || transfer->judge(transfer->judge_context, address, length);
     if (allowed) transfer->was_allowed = true;
     else transfer->was_denied = true;
     return allowed;
@@ -107,12 +117,12 @@ static curl_socket_t open_socket(void *context, curlsocktype purpose, struct cur
 static int before_request(void *context, char *remote, char *local, int remote_port, int local_port) {
     (void)local;
     ccurl_transfer *transfer = context;
+    ccurl_connection *connection = &transfer->connection;
+    if (!ccurl_connection_is_ready(connection, remote, remote_port, local_port)) return CURL_PREREQFUNC_ABORT;
     uint8_t bytes[16];
     size_t size = ccurl_connection_address(remote, bytes);
     // Of a connection that has ended already there is no address: nothing is written, and nothing is denied either.
     if (size == 0) return CURL_PREREQFUNC_ABORT;
-    ccurl_connection *connection = &transfer->connection;
-    if (!ccurl_connection_is_ready(connection, remote, remote_port, local_port)) return CURL_PREREQFUNC_ABORT;
     if (!is_allowed(transfer, bytes, size)) {
         // Nothing was written yet, whatever another address was allowed.
         transfer->was_denied = true;
@@ -142,6 +152,7 @@ static void forget_head(ccurl_transfer *transfer) {
     transfer->has_rate_limit = false;
     transfer->head_ended_at = 0;
     for (size_t i = 0; i < kept_headers; i++) transfer->kept[i][0] = 0;
+    for (size_t i = 0; i < asked_headers; i++) transfer->asked[i][0] = 0;
 }
 
 static bool begins_with(const char *data, size_t size, const char *name) {
@@ -150,17 +161,22 @@ static bool begins_with(const char *data, size_t size, const char *name) {
 }
 
 // The first of several headers of a name counts.
+static void keep_value(char *value, size_t capacity, const char *name, const char *data, size_t size) {
+    size_t length = strlen(name);
+    if (value[0] || length == 0 || !begins_with(data, size, name) || data[length] != ':') return;
+    const char *from = data + length + 1, *end = data + size;
+    while (from < end && isspace((unsigned char)*from)) from++;
+    while (end > from && isspace((unsigned char)end[-1])) end--;
+    size_t kept = (size_t)(end - from) < capacity ? (size_t)(end - from) : capacity - 1;
+    memcpy(value, from, kept);
+    value[kept] = 0;
+}
+
 static void keep_header(ccurl_transfer *transfer, const char *data, size_t size) {
     if (begins_with(data, size, "x-ratelimit-")) transfer->has_rate_limit = true;
-    for (size_t i = 0; i < kept_headers; i++) {
-        size_t length = strlen(kept_names[i]);
-        if (transfer->kept[i][0] || !begins_with(data, size, kept_names[i]) || data[length] != ':') continue;
-        const char *from = data + length + 1, *end = data + size;
-        while (from < end && isspace((unsigned char)*from)) from++;
-        while (end > from && isspace((unsigned char)end[-1])) end--;
-        size_t kept = (size_t)(end - from) < kept_size ? (size_t)(end - from) : kept_size - 1;
-        memcpy(transfer->kept[i], from, kept);
-        transfer->kept[i][kept] = 0;
+    for (size_t i = 0; i < kept_headers; i++) keep_value(transfer->kept[i], kept_size, kept_names[i], data, size);
+    for (size_t i = 0; i < asked_headers; i++) {
+        keep_value(transfer->asked[i], asked_size, transfer->asked_names[i], data, size);
     }
 }
 
@@ -191,14 +207,28 @@ static size_t take_header(char *data, size_t size, size_t count, void *context) 
     return transfer->head_bytes <= head_limit ? size * count : 0;
 }
 
+static bool append_answer(ccurl_transfer *transfer, const char *data, size_t size) {
+    size_t needed = transfer->answer_size + size;
+    if (needed > transfer->answer_capacity) {
+        size_t capacity = transfer->answer_capacity ? transfer->answer_capacity : shown_size;
+        while (capacity < needed) capacity *= 2;
+        uint8_t *grown = realloc(transfer->answer, capacity);
+        if (!grown) return false;
+        transfer->answer = grown;
+        transfer->answer_capacity = capacity;
+    }
+    if (size > 0) memcpy(transfer->answer + transfer->answer_size, data, size);
+    transfer->answer_size = needed;
+    return true;
+}
+
 static size_t take_body(char *data, size_t size, size_t count, void *context) {
     ccurl_transfer *transfer = context;
-    if (transfer->answer_bytes < shown_size) {
-        size_t room = shown_size - transfer->answer_bytes;
-        memcpy(transfer->shown + transfer->answer_bytes, data, size * count < room ? size * count : room);
-    }
-    transfer->answer_bytes += size * count;
-    if (transfer->answer_bytes <= transfer->answer_limit) return size * count;
+    size_t bytes = size * count;
+    size_t room = (transfer->needs_body ? transfer->answer_limit : shown_size) - transfer->answer_size;
+    if (!append_answer(transfer, data, bytes < room ? bytes : room)) return 0;
+    transfer->answer_bytes += bytes;
+    if (transfer->answer_bytes <= transfer->answer_limit) return bytes;
     transfer->was_cut = true;
     return 0;
 }
@@ -239,8 +269,8 @@ static bool is_late_refusal(const ccurl_transfer *transfer, CURLcode code) {
 
 static ccurl_kind kind_of(const ccurl_transfer *transfer, CURLcode code) {
     if (transfer->was_denied && !transfer->was_allowed) return CCURL_DENIED;
-    // The status says all that is needed, whatever becomes of the body: too long, not to be unpacked, broken off, too slow.
-    if (transfer->head_ended_at) return CCURL_ANSWERED;
+    // Where the status says all that is needed, the body may be too long, not to be unpacked, broken off or too slow.
+    if (transfer->head_ended_at && !transfer->needs_body) return CCURL_ANSWERED;
     switch (code) {
     case CURLE_OK: return CCURL_ANSWERED;
     case CURLE_WRITE_ERROR: return transfer->was_cut ? CCURL_ANSWERED : CCURL_BROKEN;
@@ -286,7 +316,7 @@ static void read_result(const ccurl_transfer *transfer, CURLcode code, ccurl_res
     result->proxy_status = 0;
     if (code == CURLE_OK || transfer->head_ended_at) {
         // Nobody but a proxy asks for a proxy's credentials.
-        if (result->status == 407) result->proxy_status = result->status;
+        if (result->status == 407 && !transfer->needs_body) result->proxy_status = result->status;
     } else if (!transfer->has_answer) {
         long status = 0;
         curl_easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &status);
@@ -300,6 +330,8 @@ static void read_result(const ccurl_transfer *transfer, CURLcode code, ccurl_res
     result->date_s = date_of(transfer->kept[kept_date]);
     result->content_type = transfer->kept[kept_content_type];
     result->has_rate_limit = transfer->has_rate_limit;
+    for (size_t i = 0; i < asked_headers; i++) result->asked_headers[i] = transfer->asked[i];
+    result->was_cut = transfer->was_cut;
     result->redirect_url = redirect;
     // libcurl's own text names hosts and certificates where these are the matter; elsewhere it might quote the answer.
     bool is_told = code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_PROXY
@@ -338,7 +370,9 @@ static bool aim(ccurl_transfer *transfer, const ccurl_target *target) {
     SET(CURLOPT_URL, target->url);
     SET(CURLOPT_PROTOCOLS_STR, "http,https");
     SET(CURLOPT_USERAGENT, target->user_agent);
-    SET(CURLOPT_POST, 1L);
+    if (strcmp(target->method, "HEAD") == 0) SET(CURLOPT_NOBODY, 1L);
+    if (transfer->has_body) SET(CURLOPT_POST, 1L);
+    if (transfer->has_body && strcmp(target->method, "POST") != 0) SET(CURLOPT_CUSTOMREQUEST, target->method);
     SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     SET(CURLOPT_FOLLOWLOCATION, 0L);
     // No proxy of the environment: the judge would see the proxy's address in place of the target's.
@@ -355,12 +389,17 @@ static bool aim(ccurl_transfer *transfer, const ccurl_target *target) {
     SET(CURLOPT_NOSIGNAL, 1L);
     // A name server that hangs must not hang the thread when its transfer times out.
     SET(CURLOPT_QUICK_EXIT, 1L);
-    // Of a thousand transfers at once each would take 80 KiB; what is sent and read is small, so the least will do.
-    SET(CURLOPT_BUFFERSIZE, 2048L);
-    SET(CURLOPT_UPLOAD_BUFFERSIZE, 16384L);
-    // An answer that is compressed, unasked or not, counts by what it comes to.
-    SET(CURLOPT_ACCEPT_ENCODING, "gzip");
-    SET(CURLOPT_DNS_CACHE_TIMEOUT, resolved_for);
+    if (target->needs_body) {
+        // Calls of APIs: their path is signed as it stands.
+        SET(CURLOPT_PATH_AS_IS, 1L);
+    } else {
+        // Of a thousand transfers at once each would take 80 KiB; what is sent and read is small, so the least will do.
+        SET(CURLOPT_BUFFERSIZE, 2048L);
+        SET(CURLOPT_UPLOAD_BUFFERSIZE, 16384L);
+        // An answer that is compressed, unasked or not, counts by what it comes to.
+        SET(CURLOPT_ACCEPT_ENCODING, "gzip");
+        SET(CURLOPT_DNS_CACHE_TIMEOUT, resolved_for);
+    }
     // Endpoints share no connection, also where they share a host or a proxy. libcurl keeps connections by scope, port
     // and host, and only link-local IPv6 needs the scope.
     SET(CURLOPT_ADDRESS_SCOPE, (long)transfer->pool);
@@ -369,7 +408,7 @@ static bool aim(ccurl_transfer *transfer, const ccurl_target *target) {
     SET(CURLOPT_SSLVERSION, target->requires_tls13 ? (long)CURL_SSLVERSION_TLSv1_3 : (long)CURL_SSLVERSION_TLSv1_2);
     // A new file of authorities must not wait a day for its turn.
     SET(CURLOPT_CA_CACHE_TIMEOUT, ca_cache_seconds);
-    if (strncasecmp(target->url, "https:", 6) == 0) {
+    if (!target->needs_body && strncasecmp(target->url, "https:", 6) == 0) {
         SET(CURLOPT_DEBUGFUNCTION, listen_in);
         SET(CURLOPT_DEBUGDATA, transfer);
         transfer->listens = true;
@@ -404,16 +443,23 @@ static bool has_scope(const char *url) {
     return end && memchr(begin, '%', (size_t)(end - begin));
 }
 
-ccurl_transfer *ccurl_transfer_make(const ccurl_target *target, ccurl_judge judge, void *context) {
+ccurl_transfer *ccurl_transfer_make(const ccurl_target *target, void *context) {
     ccurl_transfer *transfer = calloc(1, sizeof *transfer);
     if (!transfer) return NULL;
     size_t count = 0;
     while (target->headers && target->headers[count]) count++;
     transfer->easy = curl_easy_init();
     transfer->fixed = calloc(count + 1, sizeof *transfer->fixed);
-    transfer->judge = judge;
     transfer->context = context;
+    transfer->judge = target->judge;
+    transfer->judge_context = target->judge_context;
     transfer->answer_limit = target->answer_limit;
+    transfer->needs_body = target->needs_body;
+    transfer->has_body = strcmp(target->method, "GET") != 0 && strcmp(target->method, "HEAD") != 0;
+    for (size_t i = 0; i < asked_headers; i++) {
+        const char *name = target->asked_headers[i];
+        if (name && strlen(name) < asked_name_size) strcpy(transfer->asked_names[i], name);
+    }
     // A scope that an address brings must stay, so connections to it are shared.
     transfer->pool = has_scope(target->url) || (target->proxy && has_scope(target->proxy)) ? 0 : target->pool;
     if (!transfer->easy || !transfer->fixed) {
@@ -438,6 +484,7 @@ void ccurl_transfer_free(ccurl_transfer *transfer) {
     if (transfer->easy) curl_easy_cleanup(transfer->easy);
     free(transfer->fixed);
     free(transfer->body);
+    free(transfer->answer);
     free(transfer->own_text);
     free(transfer);
 }
@@ -448,7 +495,10 @@ static bool keep_headers(ccurl_transfer *transfer, const char *const *headers) {
         bytes += strlen(headers[count]) + 1;
         if (count == own_headers || bytes > own_most) return false;
     }
-    if (count == 0) return false;
+    if (count == 0) {
+        struct curl_slist *all = transfer->fixed_count ? transfer->fixed : NULL;
+        return curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, all) == CURLE_OK;
+    }
     if (bytes > transfer->own_capacity) {
         free(transfer->own_text);
         transfer->own_capacity = bytes < own_first ? own_first : bytes;
@@ -469,7 +519,12 @@ static bool keep_headers(ccurl_transfer *transfer, const char *const *headers) {
 
 static bool begin(ccurl_transfer *transfer, ccurl_multi *multi, bool is_fresh) {
     if (transfer->listens && curl_easy_setopt(transfer->easy, CURLOPT_VERBOSE, 1L) != CURLE_OK) return false;
-    transfer->head_bytes = transfer->answer_bytes = 0;
+    if (transfer->answer_capacity > kept_answer) {
+        free(transfer->answer);
+        transfer->answer = NULL;
+        transfer->answer_capacity = 0;
+    }
+    transfer->head_bytes = transfer->answer_bytes = transfer->answer_size = 0;
     transfer->was_cut = transfer->was_denied = transfer->was_allowed = transfer->has_answer = false;
     forget_head(transfer);
     transfer->was_asked = false;
@@ -481,8 +536,11 @@ static bool begin(ccurl_transfer *transfer, ccurl_multi *multi, bool is_fresh) {
         && curl_multi_add_handle(multi->curl, transfer->easy) == CURLM_OK;
 }
 
-bool ccurl_transfer_post(ccurl_transfer *transfer, ccurl_multi *multi, const uint8_t *body, size_t size,
+bool ccurl_transfer_send(ccurl_transfer *transfer, ccurl_multi *multi, const uint8_t *body, size_t size,
                          const char *const *headers) {
+    if (!keep_headers(transfer, headers)) return false;
+    transfer->connection.body_size = 0;
+    if (!transfer->has_body) return begin(transfer, multi, false);
     if (transfer->body_capacity > kept_body || transfer->body_capacity < size || !transfer->body) {
         free(transfer->body);
         transfer->body_capacity = size < 1024 ? 1024 : size;
@@ -494,7 +552,6 @@ bool ccurl_transfer_post(ccurl_transfer *transfer, ccurl_multi *multi, const uin
     }
     if (size > 0) memcpy(transfer->body, body, size);
     transfer->connection.body_size = (curl_off_t)size;
-    if (!keep_headers(transfer, headers)) return false;
     return curl_easy_setopt(transfer->easy, CURLOPT_POSTFIELDS, transfer->body) == CURLE_OK
         && curl_easy_setopt(transfer->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)size) == CURLE_OK
         && begin(transfer, multi, false);
@@ -503,8 +560,8 @@ bool ccurl_transfer_post(ccurl_transfer *transfer, ccurl_multi *multi, const uin
 bool ccurl_transfer_repeat(ccurl_transfer *transfer, ccurl_multi *multi) { return begin(transfer, multi, true); }
 
 size_t ccurl_transfer_answer(const ccurl_transfer *transfer, const uint8_t **bytes) {
-    *bytes = transfer->shown;
-    return transfer->answer_bytes < shown_size ? transfer->answer_bytes : shown_size;
+    *bytes = transfer->answer;
+    return transfer->answer_size;
 }
 
 void ccurl_transfer_cut(ccurl_transfer *transfer, ccurl_multi *multi, ccurl_result *result) {
@@ -541,34 +598,4 @@ ccurl_phase ccurl_transfer_phase(ccurl_transfer *transfer, int64_t *since) {
     if (!transfer->connected_at && is_connected(transfer)) transfer->connected_at = now_ms();
     *since = transfer->connected_at ? transfer->connected_at : transfer->started_at;
     return transfer->connected_at ? CCURL_SECURING : CCURL_CONNECTING;
-}
-
-// URLs.
-
-static bool part(CURLU *url, CURLUPart which, char *buffer, size_t size, unsigned flags) {
-    char *text = NULL;
-    if (curl_url_get(url, which, &text, flags) != CURLUE_OK) return false;
-    bool fits = strlen(text) < size;
-    if (fits) strcpy(buffer, text);
-    curl_free(text);
-    return fits;
-}
-
-static bool has(CURLU *url, CURLUPart which) {
-    char *text = NULL;
-    bool found = curl_url_get(url, which, &text, 0) == CURLUE_OK;
-    curl_free(text);
-    return found;
-}
-
-bool ccurl_url_read(const char *text, ccurl_url *read) {
-    CURLU *url = curl_url();
-    if (!url) return false;
-    bool ok = curl_url_set(url, CURLUPART_URL, text, CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK
-        && part(url, CURLUPART_SCHEME, read->scheme, sizeof read->scheme, 0)
-        && part(url, CURLUPART_HOST, read->host, sizeof read->host, 0)
-        && (part(url, CURLUPART_PORT, read->port, sizeof read->port, CURLU_DEFAULT_PORT) || (read->port[0] = 0, true));
-    read->has_credentials = has(url, CURLUPART_USER) || has(url, CURLUPART_PASSWORD);
-    curl_url_cleanup(url);
-    return ok;
 }

@@ -50,18 +50,26 @@ package final class HTTPRequester: Sendable {
     }
 
     private func perform(_ call: Call, _ lines: [String], _ cancellation: Cancellation) -> Outcome {
-        let exchange = HTTPExchange((), at: 0)
-        guard exchange.start(call, lines, userAgent: userAgent, on: multi.pointer) else {
-            return .failed(code: "transfer", message: "libcurl refused the request")
-        }
+        // One request is made at a time, so what has ended is this one, whatever the context is.
+        let context = Unmanaged.passUnretained(self).toOpaque()
+        let target = HTTPTransfer.Target(call, userAgent: userAgent)
+        guard let transfer = HTTPTransfer(target, headers: HeaderLines(lines), context: context),
+            transfer.send(call.request.body, HeaderLines([]), on: multi.pointer)
+        else { return .failed(code: "transfer", message: "libcurl refused the request") }
+        var result = ccurl_result()
         while true {
             if cancellation.isCancelled.load(ordering: .acquiring) {
-                exchange.cancel(on: multi.pointer)
+                transfer.cancel(on: multi.pointer)
                 return .failed(code: "cancelled", message: "the request was given up")
             }
             ccurl_multi_perform(multi.pointer)
-            if let (_, outcome) = HTTPExchange<Void>.ended(on: multi.pointer) { return outcome }
-            ccurl_multi_poll(multi.pointer, Self.pollInterval)
+            if ccurl_multi_next(multi.pointer, &result) == nil {
+                ccurl_multi_poll(multi.pointer, Self.pollInterval)
+            } else if result.kind != CCURL_STALE || !transfer.sendAgain(on: multi.pointer) {
+                return Outcome(
+                    result, of: call.endpoint, keptHeaders: call.keptHeaders, body: transfer.answer)
+            }
+            // Else the kept connection was of no use: the same request goes out on a new one.
         }
     }
 }

@@ -22,11 +22,47 @@ struct AWSProcess {
     }
 
     /// Waits for `ready`, then says `start`.
-    func start() async throws {
+    @discardableResult
+    func start(states: [String: JSON] = [:]) async throws -> PluginMessage.Ready {
         let ready = try await plugin.first("ready") { message in
             if case .ready(let ready) = message { ready } else { nil }
         }
-        try await plugin.send(.start((ready.queues ?? []).map { .init(name: $0.name, cursor: nil) }))
+        let queues = (ready.queues ?? []).map { queue in
+            HostMessage.QueueStart(name: queue.name, cursor: nil, state: states[queue.name] ?? .null)
+        }
+        try await plugin.send(.start(queues))
+        return ready
+    }
+
+    private func configure(_ targets: [JSON], _ more: [JSON.Member]) async throws {
+        let config = JSON.object([.init("targets", .array(targets))] + more)
+        try await plugin.send(.config(id: MessageID(7), config: config))
+    }
+
+    /// Sends a new configuration and waits until it is adopted; returns the queues it declares.
+    @discardableResult
+    func reload(_ targets: [JSON], _ more: JSON.Member...) async throws -> [PluginMessage.Queue] {
+        try await configure(targets, more)
+        let queues = try await plugin.first("queues") { message in
+            if case .queues(let queues) = message { queues } else { nil }
+        }
+        _ = try await plugin.first("configured") { message in
+            if case .configured(MessageID(7), nil) = message { true } else { nil }
+        }
+        return queues
+    }
+
+    /// Sends a new configuration and waits until it is refused.
+    func refusal(of targets: [JSON]) async throws -> PluginMessage.Problem {
+        try await configure(targets, [])
+        return try await plugin.first("a refusal") { message in
+            if case .configured(MessageID(7), let problem) = message { problem } else { nil }
+        }
+    }
+
+    /// Says that a queue starts.
+    func begin(_ queue: String, state: JSON = .null) async throws {
+        try await plugin.send(.start([.init(name: queue, cursor: nil, state: state)]))
     }
 
     /// Delivers an event of a channel.

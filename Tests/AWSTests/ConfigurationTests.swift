@@ -4,6 +4,7 @@ import PluginWire
 import Testing
 
 @testable import AWS
+@testable import PluginHTTP
 
 /// The configuration, key by key.
 @Suite struct ConfigurationTests {
@@ -26,7 +27,7 @@ import Testing
             _ = try read([target])
             return []
         } catch {
-            return (error as? AWSConfiguration.Invalid)?.problems ?? []
+            return (error as? InvalidConfiguration)?.problems ?? []
         }
     }
 
@@ -111,10 +112,10 @@ import Testing
     }
 
     @Test func twoTargetsOfOneNameAndNoTargetAreRefused() {
-        #expect(throws: AWSConfiguration.Invalid.self) {
+        #expect(throws: InvalidConfiguration.self) {
             try Self.read([Self.target(Self.queue), Self.target(Self.function)])
         }
-        #expect(throws: AWSConfiguration.Invalid.self) { try Self.read([]) }
+        #expect(throws: InvalidConfiguration.self) { try Self.read([]) }
     }
 }
 

@@ -3,6 +3,7 @@ import JSONBytes
 import Testing
 
 @testable import AWS
+@testable import PluginHTTP
 
 /// Requests as they are made, and answers as they are judged.
 @Suite struct DeliveryTests {
@@ -25,9 +26,11 @@ import Testing
     static let queue = "sqs:eu-west-1:123456789012:chat"
     static let topic = "sns:eu-west-1:123456789012:news.fifo"
 
-    static func job(_ n: Int64, group: String = "general", bytes: Int? = nil) -> Job {
+    static func job(_ n: Int64, group: String = "general", bytes: Int? = nil) -> Delivery {
         let body = bytes.map { [UInt8](repeating: 0x61, count: $0) } ?? Array(#"{"e":\#(n)}"#.utf8)
-        return Job(delivery: n, position: n, eventId: "e\(n)", group: group, body: body)
+        var delivery = Delivery(id: n, eventId: "e\(n)", body: body)
+        delivery.group = group
+        return delivery
     }
 
     @Test(arguments: [(true, "RequestResponse"), (false, "Event")])
@@ -61,7 +64,8 @@ import Testing
     @Test(arguments: [("a\u{FFFF}\u{FFFE}b", #"a\uffff\ufffeb"#), ("\u{FFFD}\u{202E}é😀", "\u{FFFD}\u{202E}é😀")])
     func whatAWSTakesInATextIsTheSameJSON(said: String, sent: String) throws {
         func json(_ text: String) -> [UInt8] { Array(#"{"userName":"\#(text)"}"#.utf8) }
-        let job = Job(delivery: 1, position: 1, eventId: "e1", group: "general", body: json(said))
+        var job = Self.job(1)
+        job.body = json(said)
         let queue = try JSON(parsing: try Self.target(Self.queue).call([job]).request.body)
         #expect(queue["Entries"]?.array?.first?["MessageBody"]?.string.map { Array($0.utf8) } == json(sent))
         #expect(try JSON(parsing: json(sent)) == JSON(parsing: json(said)))
@@ -92,7 +96,7 @@ import Testing
     }
 
     /// The code that a judgement ends with, and its kind.
-    private static func told(_ judgement: Judgement?) -> String {
+    private static func told(_ judgement: ServiceVerdict?) -> String {
         switch judgement {
         case .delivered(let commands): "delivered \(commands.count)"
         case .retry(let code, _): "retry \(code)"

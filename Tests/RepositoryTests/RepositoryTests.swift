@@ -54,11 +54,14 @@ private let allowed: [String: Set<String>] = [
         "PluginKit", "PluginWire", "Basics", "ChatMarkdown", "JSONBytes", "OpenSSL", "DequeModule", "NIOCore",
         "NIOPosix", "NIOSOCKS",
     ],
-    "Plugins/Webhook": [
-        "PluginKit", "PluginWire", "Basics", "HTTPClient", "ChatMarkdown", "JSONBytes", "CCurl", "OpenSSL",
-        "DequeModule",
+    "PluginHTTP": [
+        "PluginKit", "PluginWire", "Basics", "HTTPClient", "JSONBytes", "CCurl", "OpenSSL", "DequeModule",
     ],
-    "Plugins/AWS": ["PluginKit", "PluginWire", "Basics", "HTTPClient", "JSONBytes", "CCurl", "DequeModule"],
+    "Plugins/Webhook": [
+        "PluginHTTP", "PluginKit", "PluginWire", "Basics", "HTTPClient", "ChatMarkdown", "JSONBytes", "CCurl",
+        "OpenSSL",
+    ],
+    "Plugins/AWS": ["PluginHTTP", "PluginKit", "PluginWire", "Basics", "HTTPClient", "JSONBytes"],
     "Identity": ["CrowbarCore", "JSONBytes", "OpenSSL", "Dispatch"],
     "OpenID": ["CrowbarCore", "HTTPClient", "Identity", "JSONBytes", "OpenSSL", "Logging"],
     "CrowbarPage": [],

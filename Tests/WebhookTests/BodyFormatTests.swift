@@ -4,6 +4,7 @@ import PluginKit
 import PluginWire
 import Testing
 
+@testable import PluginHTTP
 @testable import Webhook
 
 /// The kinds of body, CloudEvents above all.
@@ -53,7 +54,7 @@ import Testing
         }
         for body in ["slack", "discord", "mattermost"] { #expect(try read(body).endpoints.count == 1) }
         for body in ["event", "cloudevents", "cloudevents-structured"] {
-            let error = #expect(throws: WebhookConfiguration.Invalid.self) { try read(body) }
+            let error = #expect(throws: InvalidConfiguration.self) { try read(body) }
             #expect(error?.first.path == "endpoints[0].secret")
         }
     }

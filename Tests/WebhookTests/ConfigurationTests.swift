@@ -3,6 +3,7 @@ import JSONBytes
 import PluginWire
 import Testing
 
+@testable import PluginHTTP
 @testable import Webhook
 
 /// The configuration, key by key.
@@ -17,7 +18,7 @@ import Testing
             _ = try read(json)
             return nil
         } catch {
-            return (error as? WebhookConfiguration.Invalid)?.first
+            return (error as? InvalidConfiguration)?.first
         }
     }
 
@@ -25,7 +26,9 @@ import Testing
         let found = try #require(
             try Self.read(endpoint("a", "https://example.org/", allowPrivate: nil)).endpoints.first)
         #expect(found.concurrency == 64)
-        #expect(found.limits == TimeLimits(connect: 5000, secure: 5000, firstByte: 15_000, all: 30_000))
+        #expect(found.limits == TimeLimits())
+        #expect(found.limits.connect == 5000 && found.limits.secure == 5000)
+        #expect(found.limits.firstByte == 15_000 && found.limits.body == 1000 && found.limits.all == 30_000)
         #expect(found.filter == AddressFilter(leave: .none))
         #expect(found.types == nil && found.channels == nil && found.start == nil && found.order == nil)
         #expect(found.headers.isEmpty && found.tls == TLSSettings())
@@ -108,13 +111,13 @@ import Testing
     }
 
     @Test func twoOfOneNameAndNoneAtAllAreRefused() throws {
-        let twice = #expect(throws: WebhookConfiguration.Invalid.self) {
+        let twice = #expect(throws: InvalidConfiguration.self) {
             try Self.read(endpoint("a", "https://example.org/"), endpoint("a", "https://example.com/"))
         }
         #expect(twice?.first.path == "endpoints[1].name")
-        let none = #expect(throws: WebhookConfiguration.Invalid.self) { try Self.read() }
+        let none = #expect(throws: InvalidConfiguration.self) { try Self.read() }
         #expect(none?.first.path == "endpoints")
-        let other = #expect(throws: WebhookConfiguration.Invalid.self) {
+        let other = #expect(throws: InvalidConfiguration.self) {
             try WebhookConfiguration(.object([.init("endpoint", .array([]))]), isCheck: false)
         }
         #expect(other?.first.path == "endpoint")
@@ -129,8 +132,8 @@ import Testing
         #expect(configuration.leftOut.map(\.name) == ["bad"])
         #expect(configuration.leftOut.first?.problem.path == "endpoints[1].url")
         #expect(configuration.leftOut.first?.problem.message.contains("secret") == false)
-        #expect(throws: WebhookConfiguration.Invalid.self) { try Self.read(good, bad, isCheck: true) }
-        #expect(throws: WebhookConfiguration.Invalid.self) { try Self.read(bad) }
+        #expect(throws: InvalidConfiguration.self) { try Self.read(good, bad, isCheck: true) }
+        #expect(throws: InvalidConfiguration.self) { try Self.read(bad) }
     }
 
     @Test(arguments: [("100ms", 100), ("1s", 1000), ("50s", 50_000), ("2500ms", 2500)])

@@ -4,6 +4,7 @@ import JSONBytes
 import PluginWire
 import Testing
 
+@testable import PluginHTTP
 @testable import Webhook
 
 /// A real HTTP proxy, `proxy.py`.
@@ -153,7 +154,7 @@ struct Proxy {
     ])
     func whatIsNoProxyIsNamed(text: String, reason: String) throws {
         let json = endpoint("a", "https://example.org/", .init("via_proxy", .string(text)))
-        let error = #expect(throws: WebhookConfiguration.Invalid.self) {
+        let error = #expect(throws: InvalidConfiguration.self) {
             try WebhookConfiguration(.object([.init("endpoints", .array([json]))]), isCheck: false)
         }
         #expect(error?.first.path == "endpoints[0].via_proxy")

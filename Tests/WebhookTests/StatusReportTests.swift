@@ -2,6 +2,7 @@ import JSONBytes
 import PluginWire
 import Testing
 
+@testable import PluginHTTP
 @testable import Webhook
 
 /// What the plugin says of its endpoints, by what their last tries came to.
@@ -12,7 +13,7 @@ import Testing
     struct Case: Sendable, CustomTestStringConvertible {
         var testDescription: String
         /// How the tries ended, one after the other.
-        var outcomes: [Outcome]
+        var outcomes: [PostResult]
         var message: String
         var level = PluginMessage.Level.degraded
     }
@@ -42,13 +43,14 @@ import Testing
     func anEndpointThatIsHeldBackSaysUntilWhen(_ example: Case) throws {
         let json = JSON.object([.init("endpoints", .array([endpoint("a", "https://example.org/")]))])
         let found = try WebhookConfiguration(json, isCheck: false).endpoints.first
-        var lane = Lane(try #require(found), state: .null, offset: Self.offset, now: Self.now)
+        var queue = EndpointQueue(try #require(found), state: .null, offset: Self.offset, now: Self.now)
         for outcome in example.outcomes {
-            lane.admit(Job(delivery: 1, position: 7, attempt: 1, eventId: "e", body: []))
-            let job = lane.next()
-            _ = lane.settle(try #require(job), outcome, now: Self.now, chance: 0)
+            _ = queue.enqueue(Delivery(id: 1, eventId: "e", body: []))
+            let delivery = queue.nextOne()
+            _ = queue.settle(try #require(delivery), outcome, now: Self.now, chance: 0)
         }
-        guard case .status(let level, _, let details) = StatusReport.make([lane], plugin: "webhook", leftOut: []) else {
+        let report = StatusReport(plugin: "webhook", words: WebhookService.words)
+        guard case .status(let level, _, let details) = report.message([queue], notes: []) else {
             Issue.record("this is no status")
             return
         }
@@ -59,18 +61,18 @@ import Testing
     @Test func aNewTimeOfTheNextTryIsToldAtOnce() throws {
         let json = JSON.object([.init("endpoints", .array([endpoint("a", "https://example.org/")]))])
         let found = try WebhookConfiguration(json, isCheck: false).endpoints.first
-        var lane = Lane(try #require(found), state: .null, offset: Self.offset, now: Self.now)
-        var reporter = Reporter(plugin: "webhook", leftOut: [])
+        var queue = EndpointQueue(try #require(found), state: .null, offset: Self.offset, now: Self.now)
+        var reporter = StatusReporter(plugin: "webhook", words: WebhookService.words)
         var told: [String?] = []
         for step in Int64(0)..<3 {
-            let now = Self.now + step * Reporter.interval
+            let now = Self.now + step * StatusReporter.interval
             // Whoever runs an endpoint that asks to wait again and again reads a time that is not over.
-            _ = lane.resume()
-            lane.admit(Job(delivery: 1, position: 7, attempt: 1, eventId: "e", body: []))
-            let job = lane.next()
-            _ = lane.settle(try #require(job), .answered(status: 429, retryAfter: 60_000), now: now, chance: 0)
+            _ = queue.resume()
+            _ = queue.enqueue(Delivery(id: 1, eventId: "e", body: []))
+            let delivery = queue.nextOne()
+            _ = queue.settle(try #require(delivery), .answered(status: 429, retryAfter: 60_000), now: now, chance: 0)
             reporter.isDirty = true
-            for case .status(_, _, let details) in reporter.report([lane], now: now) ?? [] {
+            for case .status(_, _, let details) in reporter.report([queue], now: now) ?? [] {
                 told.append(details?["a"]?["message"]?.string)
             }
         }

@@ -3,6 +3,7 @@ import JSONBytes
 import PluginWire
 import Testing
 
+@testable import PluginHTTP
 @testable import Webhook
 
 /// HTTPS servers, good and bad, `tls_world.py`.
@@ -150,7 +151,7 @@ struct TLSWorld {
         for row in rows {
             let good = try #require(endpoint("a", "https://example.org/").members)
             let files = try row.values.map { JSON.Member($0.0, .string(try world.file($0.1))) }
-            let error = #expect(throws: WebhookConfiguration.Invalid.self) {
+            let error = #expect(throws: InvalidConfiguration.self) {
                 try WebhookConfiguration(
                     .object([.init("endpoints", .array([.object(good + files)]))]), isCheck: false)
             }
@@ -170,7 +171,7 @@ struct TLSWorld {
     ])
     func wrongValuesAreNamed(scheme: String, key: String, value: JSON, text: String) throws {
         let json = endpoint("a", "\(scheme)://example.org/", .init(key, value))
-        let error = #expect(throws: WebhookConfiguration.Invalid.self) {
+        let error = #expect(throws: InvalidConfiguration.self) {
             try WebhookConfiguration(.object([.init("endpoints", .array([json]))]), isCheck: false)
         }
         #expect(error?.first.path == "endpoints[0].\(key)")

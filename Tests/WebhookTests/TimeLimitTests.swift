@@ -3,6 +3,7 @@ import JSONBytes
 import PluginWire
 import Testing
 
+@testable import PluginHTTP
 @testable import Webhook
 
 /// A socket of the loopback that listens and never answers.
@@ -46,25 +47,6 @@ private final class DeafListener: Sendable {
 
 /// How long the parts of a try may take.
 @Suite struct TimeLimitTests {
-    @Test(
-        arguments: [
-            (.connecting, 4999, nil), (.connecting, 5000, "no connection within 5 s"), (.securing, 4999, nil),
-            (.securing, 5000, "TLS was not ready within 5 s"), (.waiting, 14_999, nil),
-            (.waiting, 15_000, "no answer began within 15 s"), (.reading, 29_999, nil), (.reading, 99_999, nil),
-        ] as [(TimeLimits.Phase, Int64, String?)])
-    func eachPartHasItsLimit(phase: TimeLimits.Phase, elapsed: Int64, text: String?) {
-        let found = TimeLimits().overrun(phase, elapsed: elapsed)
-        #expect((found == nil) == (text == nil))
-        #expect(found?.contains(text ?? "") != false)
-        #expect(!TimeLimits().isBodyOver(phase, elapsed: elapsed))
-    }
-
-    @Test(arguments: [(0, false), (999, false), (1000, true), (99_999, true)] as [(Int64, Bool)])
-    func aBodyThatDoesNotEndIsNoFailure(elapsed: Int64, isOver: Bool) {
-        #expect(TimeLimits().overrun(.body, elapsed: elapsed) == nil)
-        #expect(TimeLimits().isBodyOver(.body, elapsed: elapsed) == isOver)
-    }
-
     /// Posts one delivery with limits of the test's and returns its retry and the milliseconds it took.
     private func retry(_ url: String, _ change: (inout TimeLimits) -> Void) async throws -> (PluginMessage.Retry, Int64)
     {
@@ -74,13 +56,13 @@ private final class DeafListener: Sendable {
         change(&configuration.endpoints[0].limits)
         let (messages, continuation) = AsyncStream.makeStream(of: PluginMessage.self)
         let (drained, end) = AsyncStream.makeStream(of: Void.self)
-        let made = Courier(
+        let made = HTTPSender(
             configuration, plugin: "webhook", send: { continuation.yield($0) }, drained: { end.finish() })
-        let courier = try #require(made)
-        courier.put(.start([.init(name: "a", cursor: nil)]))
+        let sender = try #require(made)
+        sender.enqueue(.start([.init(name: "a", cursor: nil)]))
         let start = ContinuousClock.now
-        let job = Job(delivery: 1, position: 1, attempt: 1, eventId: "e1", body: Array("{}".utf8))
-        courier.put(.deliver(job, queue: "a"))
+        let delivery = Delivery(id: 1, eventId: "e1", body: Array("{}".utf8))
+        sender.enqueue(.deliver(delivery, queue: "a"))
         var found: PluginMessage.Retry?
         for await message in messages {
             if case .retry(let retry) = message {
@@ -90,7 +72,7 @@ private final class DeafListener: Sendable {
             if case .ack = message { break }
         }
         let took = (ContinuousClock.now - start).components
-        courier.drain(within: 1000)
+        sender.drain(within: 1000)
         for await _ in drained {}
         return (try #require(found), took.seconds * 1000 + took.attoseconds / 1_000_000_000_000_000)
     }

@@ -1,5 +1,5 @@
 // What Crowbar's plugins use of libcurl, behind functions that Swift can call: libcurl's own setters are variadic, and
-// its hooks need C. Each transfer is one pooled easy handle that posts a body and reads a bounded answer.
+// its hooks need C. Each transfer is one easy handle, for one request after another, that reads a bounded answer.
 #ifndef CROWBAR_CCURL_H
 #define CROWBAR_CCURL_H
 
@@ -7,15 +7,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "CCurlExchange.h"
-
 /// A libcurl multi handle. All calls but ccurl_multi_wakeup belong to one thread.
 typedef struct ccurl_multi ccurl_multi;
 /// A libcurl easy handle with the buffers of its request.
 typedef struct ccurl_transfer ccurl_transfer;
 
-/// Where a transfer posts to; texts are copied.
+/// Says whether a request may go to an address: 4 bytes of IPv4 or 16 of IPv6, network order.
+typedef bool (*ccurl_judge)(void *context, const uint8_t *address, size_t length);
+
+/// Where the requests of a transfer go; texts are copied.
 typedef struct {
+    /// As "POST"; "GET" and "HEAD" go without a body.
+    const char *method;
     const char *url;
     const char *user_agent;
     /// The HTTP proxy to go through, with credentials where it wants them; NULL: none. The judge is asked about its address.
@@ -38,6 +41,15 @@ typedef struct {
     long timeout_ms;
     /// Bytes of the answer's body that are read; one more ends the transfer.
     size_t answer_limit;
+    /// The answer's body matters: it must arrive, and all that is read is kept. Else the answer's head decides, and the
+    /// first KiB of the body is kept to be shown.
+    bool needs_body;
+    /// Two more headers of the answer whose values are kept, 255 bytes of each; NULL: none.
+    const char *asked_headers[2];
+    /// Which addresses the requests may go to; NULL: each.
+    ccurl_judge judge;
+    /// The judge's context, which must outlive the transfer.
+    void *judge_context;
     /// Transfers reuse connections of the same pool only; 0: one pool for all that have this.
     uint32_t pool;
 } ccurl_target;
@@ -68,6 +80,10 @@ typedef struct {
     int64_t retry_at_s;
     /// The values of these headers, cut off behind 63 bytes; empty: there is none.
     const char *retry_after, *rate_limit_reset_after, *rate_limit_reset, *content_type;
+    /// The values of the headers that the target asks for; empty: there is none.
+    const char *asked_headers[2];
+    /// The answer's body was longer than the limit.
+    bool was_cut;
     /// The answer's Date, in Unix seconds; below 0: there is none.
     int64_t date_s;
     /// It has a header whose name begins with X-RateLimit-.
@@ -97,16 +113,16 @@ void ccurl_multi_wakeup(ccurl_multi *multi);
 void *ccurl_multi_next(ccurl_multi *multi, ccurl_result *result);
 
 /// Makes a transfer to a target; NULL: out of memory or a target that libcurl refuses.
-ccurl_transfer *ccurl_transfer_make(const ccurl_target *target, ccurl_judge judge, void *context);
+ccurl_transfer *ccurl_transfer_make(const ccurl_target *target, void *context);
 /// Frees a transfer that is on no multi handle.
 void ccurl_transfer_free(ccurl_transfer *transfer);
-/// Starts to post a body (copied) with header lines of its own (NULL-terminated, copied): up to 12, and 8 KiB of them
-/// altogether.
-bool ccurl_transfer_post(ccurl_transfer *transfer, ccurl_multi *multi, const uint8_t *body, size_t size,
+/// Starts a request with a body (copied) and header lines of its own (NULL-terminated, copied): up to 12, and 32 KiB of
+/// them altogether.
+bool ccurl_transfer_send(ccurl_transfer *transfer, ccurl_multi *multi, const uint8_t *body, size_t size,
                          const char *const *headers);
-/// The first part of the answer's body; valid until the transfer is used again.
+/// What is kept of the answer's body; valid until the transfer is used again.
 size_t ccurl_transfer_answer(const ccurl_transfer *transfer, const uint8_t **bytes);
-/// Posts the same once more, over a connection of its own.
+/// Makes the same request once more, on a new connection.
 bool ccurl_transfer_repeat(ccurl_transfer *transfer, ccurl_multi *multi);
 /// Takes a transfer off the multi handle in mid-flight, closes its connection and reads the answer's head, which must be
 /// whole (CCURL_BODY).

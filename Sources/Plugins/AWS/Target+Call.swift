@@ -1,5 +1,6 @@
 import HTTPClient
 import JSONBytes
+import PluginHTTP
 
 extension Target {
     /// The largest event that a target takes, in bytes: 6 MB to a function that is waited for, 1 MB to one that is not
@@ -17,12 +18,12 @@ extension Target {
     var answerLimit: Int { kind == .function(isAwaited: true) ? 6 << 20 : 64 << 10 }
 
     /// The request that hands over events, at most ``batch`` of them.
-    func call(_ jobs: [Job]) -> Call {
+    func call(_ deliveries: [Delivery]) -> Call {
         let request =
             switch kind {
-            case .function(let isAwaited): invocation(jobs, isAwaited)
-            case .queue: sending(jobs)
-            case .topic: publishing(jobs)
+            case .function(let isAwaited): invocation(deliveries, isAwaited)
+            case .queue: sending(deliveries)
+            case .topic: publishing(deliveries)
             }
         var call = Call(
             request: request, endpoint: endpoint, region: arn.region, service: arn.service, timeout: timeout,
@@ -32,30 +33,30 @@ extension Target {
     }
 
     /// Lambda's Invoke. An ARN's colons go as `%3A`, and into the signature as `%253A`.
-    private func invocation(_ jobs: [Job], _ isAwaited: Bool) -> SigV4.Request {
+    private func invocation(_ deliveries: [Delivery], _ isAwaited: Bool) -> SigV4.Request {
         SigV4.Request(
             method: "POST", path: "/2015-03-31/functions/\(PercentEncoding.encode(arn.text))/invocations",
             headers: [
                 ("content-type", "application/json"),
                 ("x-amz-invocation-type", isAwaited ? "RequestResponse" : "Event"),
             ],
-            body: jobs.first?.body ?? [])
+            body: deliveries.first?.body ?? [])
     }
 
     /// SQS' SendMessageBatch, in its JSON protocol.
-    private func sending(_ jobs: [Job]) -> SigV4.Request {
+    private func sending(_ deliveries: [Delivery]) -> SigV4.Request {
         var body = JSONWriter()
         body.beginObject()
         body.member("QueueUrl", endpoint.url("/\(arn.account)/\(arn.resource)"))
         body.key("Entries")
         body.beginArray()
-        for (i, job) in jobs.enumerated() {
+        for (i, delivery) in deliveries.enumerated() {
             body.beginObject()
             body.member("Id", String(i))
-            body.member("MessageBody", Self.characters(job.body))
+            body.member("MessageBody", Self.characters(delivery.body))
             if isFIFO {
-                body.member("MessageGroupId", job.group)
-                body.member("MessageDeduplicationId", job.eventId)
+                body.member("MessageGroupId", delivery.group)
+                body.member("MessageDeduplicationId", delivery.eventId)
             }
             body.endObject()
         }
@@ -69,15 +70,15 @@ extension Target {
     }
 
     /// SNS' PublishBatch, in its query protocol.
-    private func publishing(_ jobs: [Job]) -> SigV4.Request {
+    private func publishing(_ deliveries: [Delivery]) -> SigV4.Request {
         var fields = [("Action", "PublishBatch"), ("Version", "2010-03-31"), ("TopicArn", arn.text)]
-        for (i, job) in jobs.enumerated() {
+        for (i, delivery) in deliveries.enumerated() {
             let entry = "PublishBatchRequestEntries.member.\(i + 1)"
             fields.append(("\(entry).Id", String(i)))
-            fields.append(("\(entry).Message", Self.characters(job.body)))
+            fields.append(("\(entry).Message", Self.characters(delivery.body)))
             if isFIFO {
-                fields.append(("\(entry).MessageGroupId", job.group))
-                fields.append(("\(entry).MessageDeduplicationId", job.eventId))
+                fields.append(("\(entry).MessageGroupId", delivery.group))
+                fields.append(("\(entry).MessageDeduplicationId", delivery.eventId))
             }
         }
         return SigV4.Request(

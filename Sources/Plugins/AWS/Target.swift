@@ -34,6 +34,8 @@ struct Target: Hashable, Sendable {
     var concurrency: Int64
     /// The time for one request, in milliseconds.
     var timeout: Int64
+    /// Changes with its configuration.
+    var fingerprint = ""
 
     /// Whether it keeps an order and drops what it has seen.
     var isFIFO: Bool { kind != .queue && kind != .topic ? false : arn.resource.hasSuffix(".fifo") }

@@ -1,5 +1,6 @@
 import HTTPClient
 import JSONBytes
+import PluginHTTP
 import PluginKit
 import PluginWire
 
@@ -9,14 +10,8 @@ struct TargetReader {
         "name", "arn", "invoke", "role", "external_id", "endpoint", "sts_endpoint", "types", "channels", "start",
         "order", "concurrency", "timeout",
     ]
-    /// Events in flight, where `concurrency` is left out.
-    static let defaultConcurrency: Int64 = 64
-    /// The most events in flight that a target may ask for.
-    static let maxConcurrency: Int64 = 1024
     /// The time for one request, where `timeout` is left out, in milliseconds.
     static let defaultTimeout: Int64 = 30_000
-    /// What `timeout` may be, in milliseconds. Its end stays below the host's ack deadline of 60 s.
-    static let timeouts: ClosedRange<Int64> = 100...50_000
     /// What `timeout` may be for a function that is waited for, which may run for a quarter of an hour.
     static let awaitedTimeouts: ClosedRange<Int64> = 100...900_000
 
@@ -27,34 +22,24 @@ struct TargetReader {
     init(_ json: JSON, path: String) { table = ConfigurationTable(json, path: path, known: Self.known) }
 
     /// The target, or nil with ``problems``.
-    mutating func read() -> Target? {
-        let name = table.required("name", "it names the target's queue, as in name = \"audit\"")
-        if let name { check(name) }
+    mutating func read(_ json: JSON) -> Target? {
+        let name = table.queueName(of: "target")
         let arn = readARN()
         let kind = arn.flatMap { readKind($0) }
         let endpoint = arn.flatMap { readEndpoint("endpoint", of: $0, service: $0.service) }
         let role = readRole(of: arn)
-        let types = table.strings("types", of: "event types such as MESSAGE_SENT") { type in
-            !type.isEmpty && type.utf8.allSatisfy { (0x41...0x5A).contains($0) || $0 == 0x5F }
-        }
-        let channels = table.strings("channels", of: "channels, which may end in *") { !$0.isEmpty }
-        let (start, order) = (readStart(), readOrder())
-        let concurrency = table.int("concurrency", in: 1...Self.maxConcurrency) ?? Self.defaultConcurrency
+        let (types, channels) = (table.eventTypes(), table.channels())
+        let (start, order) = (table.queueStart(), table.queueOrder())
+        let concurrency = table.concurrency()
         let isAwaited = kind == .function(isAwaited: true)
         let timeout =
-            table.duration("timeout", in: isAwaited ? Self.awaitedTimeouts : Self.timeouts) ?? Self.defaultTimeout
+            table.duration("timeout", in: isAwaited ? Self.awaitedTimeouts : ConfigurationTable.timeouts)
+            ?? Self.defaultTimeout
         guard problems.isEmpty, let name, let arn, let kind, let endpoint else { return nil }
         return Target(
             name: name, kind: kind, arn: arn, endpoint: endpoint, role: role, types: types, channels: channels,
-            start: start, order: order, concurrency: concurrency, timeout: timeout)
-    }
-
-    private mutating func check(_ name: String) {
-        if !Wire.isName(name) {
-            table.fail("name", "a name is 1 to 64 of a-z 0-9 _ -, beginning with a letter or digit")
-        } else if name == "cli" || name == "incoming" {
-            table.fail("name", "'\(name)' is reserved")
-        }
+            start: start, order: order, concurrency: concurrency, timeout: timeout,
+            fingerprint: EndpointFingerprint.of(json))
     }
 
     private mutating func readARN() -> ARN? {
@@ -133,22 +118,5 @@ struct TargetReader {
         }
         guard let target, let endpoint = readEndpoint("sts_endpoint", of: target, service: "sts") else { return nil }
         return Role(arn: arn, externalId: externalId, region: target.region, endpoint: endpoint)
-    }
-
-    private mutating func readStart() -> String? {
-        guard let start = table.string("start") else { return nil }
-        let isKnown =
-            ["now", "beginning"].contains(start) || (start.hasPrefix("id:") && start.utf8.count > 3)
-            || (start.hasPrefix("@") && start.utf8.count > 1)
-        if !isKnown { table.fail("start", "\"now\", \"beginning\", \"id:EVENTID\" or \"@TIME\" is expected") }
-        return start
-    }
-
-    private mutating func readOrder() -> String? {
-        guard let order = table.string("order") else { return nil }
-        if !["channel", "total", "none"].contains(order) {
-            table.fail("order", "\"channel\", \"total\" or \"none\" is expected")
-        }
-        return order
     }
 }

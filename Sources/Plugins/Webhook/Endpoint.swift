@@ -1,9 +1,10 @@
 import HTTPClient
+import PluginHTTP
 import PluginKit
 import PluginWire
 
 /// One endpoint, as `[[config.endpoints]]` describes it.
-struct Endpoint: Sendable {
+struct Endpoint: SendEndpoint {
     /// Its name, which is its queue's.
     var name: String
     /// Where it is.
@@ -25,7 +26,7 @@ struct Endpoint: Sendable {
     /// Deliveries in flight at most.
     var concurrency: Int64
     /// How often it may be asked; nil: as often as it answers.
-    var rate: Rate?
+    var rate: RequestRate?
     /// Which addresses it may have.
     var filter: AddressFilter
     /// How long one try and its parts may take.
@@ -39,16 +40,11 @@ struct Endpoint: Sendable {
 
     /// Deliveries that it wants from the host at a time.
     var window: Int64 { min(concurrency, rate?.window ?? concurrency) }
+    var size: QueueSize { QueueSize(window: window) }
 
-    /// Its queue, as it is declared.
     var queue: PluginMessage.Queue {
         .init(
             name: name, types: types, channels: channels, window: window, order: order, start: start,
             maxAttempts: RetrySchedule.maxAttempts)
-    }
-
-    /// Whether the host takes both for the same queue: where it began and its window make none of it another.
-    func isQueued(as other: Endpoint) -> Bool {
-        (name, types, channels, order) == (other.name, other.types, other.channels, other.order)
     }
 }

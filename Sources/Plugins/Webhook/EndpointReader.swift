@@ -1,7 +1,7 @@
 import Basics
 import HTTPClient
 import JSONBytes
-import OpenSSL
+import PluginHTTP
 import PluginKit
 import PluginWire
 
@@ -16,12 +16,6 @@ struct EndpointReader {
     private static let later = [
         "batch", "health",
     ]
-    /// Deliveries in flight, where `concurrency` is left out.
-    static let defaultConcurrency: Int64 = 64
-    /// The most deliveries in flight that an endpoint may ask for.
-    static let maxConcurrency: Int64 = 1024
-    /// What `timeout` may be, in milliseconds. Its end stays below the host's ack deadline of 60 s.
-    static let timeouts: ClosedRange<Int64> = 100...50_000
     /// Headers of one endpoint at most.
     static let maxHeaders = 32
     /// A header's value at most, in bytes.
@@ -40,25 +34,21 @@ struct EndpointReader {
     /// The endpoint, or nil with ``problems`` or a ``refusal``.
     /// - Parameter now: Unix time in seconds, by which keys are judged.
     mutating func read(_ json: JSON, now: Int64) -> Endpoint? {
-        let name = table.required("name", "it names the endpoint's queue, as in name = \"audit\"")
-        if let name { check(name) }
+        let name = table.queueName(of: "endpoint")
         let filter = AddressFilter(leave: leave())
         var url: EndpointURL?
         if let text = table.required("url", "give where events are posted to") {
             do throws(EndpointURL.Refusal) { url = try EndpointURL(text, filter: filter) } catch { refusal = error }
         }
-        let types = table.strings("types", of: "event types such as MESSAGE_SENT") { type in
-            !type.isEmpty && type.utf8.allSatisfy { (0x41...0x5A).contains($0) || $0 == 0x5F }
-        }
-        let channels = table.strings("channels", of: "channels, which may end in *") { !$0.isEmpty }
+        let (types, channels) = (table.eventTypes(), table.channels())
         let body = BodyReader.read(&table, channels: channels)
         let signer = SignerReader.read(&table, now: now, isRequired: body?.isSigned ?? false)
-        let (start, order) = (start(), order())
+        let (start, order) = (table.queueStart(), table.queueOrder())
         let headers = headers()
-        let concurrency = table.int("concurrency", in: 1...Self.maxConcurrency) ?? Self.defaultConcurrency
+        let concurrency = table.concurrency()
         let rate = rate()
         var limits = TimeLimits()
-        limits.all = table.duration("timeout", in: Self.timeouts) ?? limits.all
+        limits.all = table.duration("timeout", in: ConfigurationTable.timeouts) ?? limits.all
         let proxy = proxy(filter)
         let tls = TLSSettingsReader.read(&table, scheme: url?.scheme)
         guard problems.isEmpty, let name, let url, let signer, let body else { return nil }
@@ -67,15 +57,7 @@ struct EndpointReader {
             order: order,
             headers: headers, concurrency: concurrency, rate: rate, filter: filter, limits: limits, proxy: proxy,
             tls: tls,
-            fingerprint: Base64.encode(SHA256.hash(json.bytes)))
-    }
-
-    private mutating func check(_ name: String) {
-        if !Wire.isName(name) {
-            table.fail("name", "a name is 1 to 64 of a-z 0-9 _ -, beginning with a letter or digit")
-        } else if name == "cli" || name == "incoming" {
-            table.fail("name", "'\(name)' is reserved")
-        }
+            fingerprint: EndpointFingerprint.of(json))
     }
 
     private mutating func leave() -> AddressFilter.Leave {
@@ -96,23 +78,6 @@ struct EndpointReader {
         return blocks.isEmpty ? .none : .blocks(blocks)
     }
 
-    private mutating func start() -> String? {
-        guard let start = table.string("start") else { return nil }
-        let isPlace = start.hasPrefix("id:") && start.count > 3 || start.hasPrefix("@") && start.count > 1
-        if start != "now", start != "beginning", !isPlace {
-            table.fail("start", "\"now\", \"beginning\", \"id:EVENTID\" or \"@TIME\" is expected")
-        }
-        return start
-    }
-
-    private mutating func order() -> String? {
-        guard let order = table.string("order") else { return nil }
-        if !["channel", "total", "none"].contains(order) {
-            table.fail("order", "\"channel\", \"total\" or \"none\" is expected")
-        }
-        return order
-    }
-
     private mutating func proxy(_ filter: AddressFilter) -> ProxyURL? {
         guard let text = table.string("via_proxy") else { return nil }
         do throws(ProxyURL.Refusal) { return try ProxyURL(text, filter: filter) } catch {
@@ -121,14 +86,15 @@ struct EndpointReader {
         }
     }
 
-    private mutating func rate() -> Rate? {
-        let burst = table.int("burst", in: Rate.bursts)
+    private mutating func rate() -> RequestRate? {
+        let burst = table.int("burst", in: RequestRate.bursts)
         guard let value = table.value("rate") else {
             if burst != nil { table.fail("burst", "this belongs to 'rate'") }
             return nil
         }
         let rate =
-            value.string.map { Rate($0, burst: burst) } ?? value.double.flatMap { Rate(perSecond: $0, burst: burst) }
+            value.string.map { RequestRate($0, burst: burst) }
+            ?? value.double.flatMap { RequestRate(perSecond: $0, burst: burst) }
         if rate == nil {
             table.fail(
                 "rate", "requests a second as 5 or \"5/s\", or a minute as \"30/m\", from 1/m to 10000/s, are expected")

@@ -1,3 +1,4 @@
+import PluginHTTP
 import PluginKit
 
 extension RetrySchedule {
@@ -13,8 +14,7 @@ extension RetrySchedule {
     ///   - count: How many times running the receiver asked to wait, from 1.
     ///   - chance: A random number in 0..<1.
     static func untoldWait(_ count: Int, chance: Double) -> Int64 {
-        let figure = untoldWaits.lowerBound << Int64(min(max(count, 1) - 1, 10))
-        return spreadOut(min(figure, untoldWaits.upperBound), chance)
+        doubling(untoldWaits, count, chance: chance)
     }
 
     /// The wait after a failed try.
