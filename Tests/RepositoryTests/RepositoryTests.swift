@@ -196,6 +196,24 @@ private let filesWithLongFunctions: Set<String> = [
     }
 }
 
+/// docs/README.md lists every page, and what it and README.md link to exists.
+@Test func theIndexOfTheDocumentationIsComplete() throws {
+    let index = try Repository.text("docs/README.md")
+    let pages = Repository.files(under: "docs", endingIn: ".md").filter { !$0.hasPrefix("docs/decisions/") }
+    #expect(pages.count > 20)
+    for page in pages where page != "docs/README.md" {
+        #expect(index.contains("](\(page.dropFirst("docs/".count)))"), "docs/README.md does not list \(page)")
+    }
+    #expect(try Repository.text("README.md").split(separator: "\n", omittingEmptySubsequences: false).count <= 121)
+    for (document, folder) in [("README.md", ""), ("docs/README.md", "docs/")] {
+        for match in try Repository.text(document).matches(of: /\]\(([A-Za-z0-9_.\/-]+)/) {
+            let path = Repository.root.appending(path: folder + String(match.1)).path
+            let isThere = FileManager.default.fileExists(atPath: path)
+            #expect(isThere, "\(document) links to \(match.1), which does not exist")
+        }
+    }
+}
+
 @Test func everyTargetStandsInTheArchitecture() throws {
     let architecture = try Repository.text("ARCHITECTURE.md")
     let folders = try FileManager.default.contentsOfDirectory(atPath: Repository.root.appending(path: "Sources").path)
