@@ -165,6 +165,60 @@ private let filesWithLongFunctions: Set<String> = [
     #expect(named > 10)
 }
 
+/// docs/configuration.md has every key that the readers of crowbar.toml and of manifests know, and every variable.
+@Test func everyKeyOfTheConfigurationIsDocumented() throws {
+    let parts = try Repository.text("docs/configuration.md").split(separator: "\n## ").map(String.init)
+    let file = try #require(parts.first { $0.hasPrefix("crowbar.toml\n") })
+    let manifests = try #require(parts.first { $0.hasPrefix("Manifests\n") })
+    let lists = /(?:knowing: |[kK]eys = )\[([^\]]*)\]/
+    let word = /"([a-z_]+)"/
+    func check(_ path: String, in part: String) throws -> Int {
+        var count = 0
+        for list in try Repository.text(path).matches(of: lists) {
+            for match in String(list.1).matches(of: word) {
+                let key = String(match.1)
+                let isThere = ["`\(key)`", "[\(key)]", ".\(key)]"].contains { part.contains($0) }
+                #expect(isThere, "docs/configuration.md lacks '\(key)', which \(path) knows")
+                count += 1
+            }
+        }
+        return count
+    }
+    let folder = "Sources/crowbar/Configuration"
+    var known = 0
+    for path in Repository.files(under: folder, endingIn: ".swift") { known += try check(path, in: file) }
+    #expect(known > 40)
+    #expect(try check("Sources/PluginHost/Manifest/ManifestReader.swift", in: manifests) > 40)
+    // These two are put together from words.
+    for call in try Repository.text("\(folder)/LimitSettings.swift").matches(of: /static let \w+ = "([a-z]+)"/) {
+        for key in ["\(call.1)_per_second", "\(call.1)_burst"] {
+            #expect(file.contains("`\(key)`"), "docs/configuration.md lacks '\(key)'")
+            #expect(file.contains("`CROWBAR_LIMITS_\(key.uppercased())`"), "docs/configuration.md lacks \(key)")
+        }
+    }
+    for match in try Repository.text("\(folder)/ConfigurationReader.swift").matches(of: /"(CROWBAR_[A-Z_]+[A-Z])"/) {
+        #expect(file.contains("`\(match.1)`"), "docs/configuration.md lacks \(match.1)")
+    }
+}
+
+/// docs/README.md lists every page, and what it and README.md link to exists.
+@Test func theIndexOfTheDocumentationIsComplete() throws {
+    let index = try Repository.text("docs/README.md")
+    let pages = Repository.files(under: "docs", endingIn: ".md").filter { !$0.hasPrefix("docs/decisions/") }
+    #expect(pages.count > 20)
+    for page in pages where page != "docs/README.md" {
+        #expect(index.contains("](\(page.dropFirst("docs/".count)))"), "docs/README.md does not list \(page)")
+    }
+    #expect(try Repository.text("README.md").split(separator: "\n", omittingEmptySubsequences: false).count <= 121)
+    for (document, folder) in [("README.md", ""), ("docs/README.md", "docs/")] {
+        for match in try Repository.text(document).matches(of: /\]\(([A-Za-z0-9_.\/-]+)/) {
+            let path = Repository.root.appending(path: folder + String(match.1)).path
+            let isThere = FileManager.default.fileExists(atPath: path)
+            #expect(isThere, "\(document) links to \(match.1), which does not exist")
+        }
+    }
+}
+
 @Test func everyTargetStandsInTheArchitecture() throws {
     let architecture = try Repository.text("ARCHITECTURE.md")
     let folders = try FileManager.default.contentsOfDirectory(atPath: Repository.root.appending(path: "Sources").path)
