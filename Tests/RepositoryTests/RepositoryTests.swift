@@ -196,8 +196,10 @@ private let filesWithLongFunctions: Set<String> = [
             #expect(file.contains("`CROWBAR_LIMITS_\(key.uppercased())`"), "docs/configuration.md lacks \(key)")
         }
     }
-    for match in try Repository.text("\(folder)/ConfigurationReader.swift").matches(of: /"(CROWBAR_[A-Z_]+[A-Z])"/) {
-        #expect(file.contains("`\(match.1)`"), "docs/configuration.md lacks \(match.1)")
+    for path in Repository.files(under: folder, endingIn: ".swift") {
+        for match in try Repository.text(path).matches(of: /"(CROWBAR_[A-Z_]+[A-Z])"/) {
+            #expect(file.contains("`\(match.1)`"), "docs/configuration.md lacks \(match.1)")
+        }
     }
 }
 
