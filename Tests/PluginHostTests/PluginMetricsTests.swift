@@ -14,7 +14,7 @@ import Testing
 
     @Test func numbersOfDetailsAreThoseAtTheTopAndOfQueues() throws {
         let details = try Self.details(
-            #"{"open":3,"ratio":0.5,"text":"no","q":{"lag":7,"state":"ok","deep":{"x":1}},"room-1":{"lag":9},"on":true}"#,
+            #"{"open":3,"ratio":0.5,"text":"no","q":{"lag":7,"state":"ok","deep":{"x":1}},"room":{"lag":9},"on":true}"#,
             queues: ["q"])
         #expect(
             details.numbers == [
@@ -110,7 +110,10 @@ import Testing
         try await world.send("a", "b", "c", "d", "e")
         try await world.begin()
         func counts() -> [Int] { world.counters.deliveries.values.map(\.count) }
-        await world.say(#"{"type":"ack","upTo":2}"#)
+        // One after the other: they are of one channel.
+        await world.say(#"{"type":"ack","upTo":1}"#)
+        #expect(counts() == [1, 0, 0, 0])
+        await world.say(#"{"type":"ack","delivery":2}"#)
         #expect(counts() == [2, 0, 0, 0])
         await world.say(#"{"type":"reject","delivery":3,"code":"no","message":"no","deadLetter":false}"#)
         #expect(counts() == [2, 0, 1, 0])

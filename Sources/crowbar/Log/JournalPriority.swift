@@ -6,8 +6,8 @@ enum JournalPriority {
     /// Whether standard error is connected to the journal.
     static let isWanted = isJournal(ProcessEnvironment.all["JOURNAL_STREAM"], descriptor: STDERR_FILENO)
 
-    /// Whether a descriptor is the one that systemd connected to the journal: a shell in the unit can point standard error
-    /// elsewhere, and the variable stays (systemd.exec(5)).
+    /// Whether a descriptor is the one that systemd connected to the journal: a shell in the unit can point standard
+    /// error elsewhere, and the variable stays (systemd.exec(5)).
     /// - Parameter stream: The value of `JOURNAL_STREAM`: `DEVICE:INODE`.
     static func isJournal(_ stream: String?, descriptor: Int32) -> Bool {
         guard let stream else { return false }
