@@ -6,7 +6,7 @@ import Testing
 @testable import PluginHost
 
 /// What is on its way to a plugin, with real pipes.
-struct OutgoingTests {
+struct PipeWriterTests {
     private final class Told: Sendable {
         private let counts = Mutex((room: 0, broken: 0))
         var room: Int { counts.withLock { $0.room } }

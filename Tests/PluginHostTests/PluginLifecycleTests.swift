@@ -4,7 +4,7 @@ import Testing
 @testable import PluginHost
 
 /// A plugin's lifecycle as a table: what happened, and what is done about it.
-struct CourseTests {
+struct PluginLifecycleTests {
     private static func manifest(_ command: String = "a", config: String = "", enabled: Bool = true) -> Manifest {
         var manifest = Manifest(name: "p", file: "p.toml", command: [command])
         manifest.config = .string(config)
