@@ -79,7 +79,7 @@ def screens(here):
     add(page, "<button class='small'>x</button><div><button class='out'>out</button></div>")
     assert len(page.evaluate(TARGETS, 24)) == 1, page.evaluate(TARGETS, 24)
     assert any("out of the window" in one for one in page.evaluate(LOST)), page.evaluate(LOST)
-    here.is_updating, here.is_comparing = False, True
+    here.is_updating = False
     finds(lambda: here.tree(page, "no-such-tree"), "does not exist")
 
 
