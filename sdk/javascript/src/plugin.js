@@ -177,11 +177,6 @@ export class Plugin extends Registration {
     if (problems.length) {
       return this.#giveUp(problems.slice(0, 100).map((each) => ['configuration', each.message, each['path']]));
     }
-    if (this['pipelined']) {
-      // With an order of the manifest's the plugin would not know whether 'voided' comes.
-      const queues = this._queues.length ? this._queues : [{name: 'main'}];
-      this._queues = queues.map((queue) => ({order: 'channel', ...queue}));
-    }
     this.send({
       type: 'ready', protocol: PROTOCOL, name: cut(this['name'], 64), version: cut(this['version'], 64),
       reload: this._configure ? true : undefined, pipelined: this['pipelined'] || undefined,
@@ -213,6 +208,11 @@ export class Plugin extends Registration {
     const problems = this._configure ? reader.close() : [];
     if (problems.length) this._queues = queues;
     else this.settings = settings;
+    if (this['pipelined']) {
+      // With an order of the manifest's the plugin would not know whether 'voided' comes.
+      const declared = this._queues.length ? this._queues : [{name: 'main'}];
+      this._queues = declared.map((queue) => ({order: 'channel', ...queue}));
+    }
     return problems;
   }
 
@@ -322,7 +322,8 @@ export class Plugin extends Registration {
     if (this['initialState'] !== undefined) {
       state = run.states.commit(event.queue);
       if (state !== undefined && event.mode === 'redrive') {
-        // The host keeps no state of such an acknowledgement.
+        // The host keeps no state of such an acknowledgement. An earlier state must not come behind this one.
+        this.#flush(run);
         this.send({type: 'state', queue: event.queue, state: run.states.value(event.queue)});
         state = undefined;
       }
@@ -346,12 +347,13 @@ export class Plugin extends Registration {
     if (this['initialState'] !== undefined) run.states.rollBack(event.queue);
     if (error instanceof HostClosed) return;
     const {delivery} = event;
+    const line = failureMessage(delivery, error);
     run.settlements.closed(event.queue, delivery);
     if (!(error instanceof Reject)) {
       if (!(error instanceof Retry)) process.stderr.write(`${error?.stack ?? error}\n`);
       if (this.#voids(event)) run.held.hold(event.lane, delivery);
     }
-    this.send(failureMessage(delivery, error));
+    this.send(line);
   }
 
   /** @param {Message} message */

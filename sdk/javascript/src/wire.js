@@ -12,12 +12,20 @@ export const EXIT_CONFIGURATION = 78;
 /** A value exceeds a limit of the protocol. */
 export class LimitError extends Error {}
 
+/** JSON whose strings hold no half of a surrogate pair, which the host refuses. @param {unknown} value */
+function json(value) {
+  const text = JSON.stringify(value);
+  if (!text?.includes('\\ud')) return text;
+  return JSON.stringify(value, (_, each) => (
+    typeof each === 'string' ? each.replace(/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g, '\ufffd') : each));
+}
+
 /**
  * A message as a line with its LF. Fields that are undefined are left out.
  * @param {object} message
  */
 export function encodeLine(message) {
-  const text = JSON.stringify(message);
+  const text = json(message);
   // At most three bytes for each unit, so most lines need no counting.
   if (text.length * 3 > MAX_LINE && Buffer.byteLength(text) > MAX_LINE) {
     const size = Buffer.byteLength(text);
@@ -31,7 +39,7 @@ export function encodeLine(message) {
  * @param {string} queue @param {unknown} state
  */
 export function encodeState(queue, state) {
-  const text = JSON.stringify(state);
+  const text = json(state);
   if (text === undefined) throw new TypeError(`the state of queue '${queue}' is no JSON`);
   const size = Buffer.byteLength(text);
   if (size > MAX_STATE) {
@@ -46,8 +54,9 @@ export function encodeState(queue, state) {
  * @param {string} text @param {number} limit
  */
 export function cut(text, limit) {
-  const bytes = Buffer.from(text);
-  if (bytes.length <= limit) return text;
+  const whole = String(text);
+  const bytes = Buffer.from(whole);
+  if (bytes.length <= limit) return whole;
   let end = limit;
   while (end > 0 && (bytes[end] & 0xc0) === 0x80) end -= 1;
   return bytes.subarray(0, end).toString();

@@ -7,7 +7,7 @@ from typing import Any, Deque, Dict, Optional, Set
 
 from . import wire
 from .base import PluginBase
-from .values import Event, Refused, Result
+from .values import Event, Refused, Result, Retry
 
 _event: "contextvars.ContextVar[Optional[Event]]" = contextvars.ContextVar("crowbar_event", default=None)
 
@@ -56,6 +56,7 @@ class AsyncPlugin(PluginBase):
     async def _main(self, source: int) -> int:
         inbox: "asyncio.Queue[Optional[list]]" = asyncio.Queue()
         loop = asyncio.get_running_loop()
+        self._ending = False
         self._lanes: Dict[str, Deque[Event]] = {}
         self._tasks: Set["asyncio.Task[None]"] = set()
         self._slots = asyncio.Semaphore(self._concurrency)
@@ -81,6 +82,7 @@ class AsyncPlugin(PluginBase):
                     greeted = True
                 elif await self._message(message):
                     return 0
+        self._ending = True
         for task in self._tasks:
             task.cancel()
         for hook in self._stopping:
@@ -150,6 +152,11 @@ class AsyncPlugin(PluginBase):
                     for handler in self._matching(event):
                         await _value(handler(event))
                     self._succeeded(event)
+                except asyncio.CancelledError as error:
+                    if self._ending:
+                        raise
+                    # Something that the handler awaited was cancelled, not the handler.
+                    self._failed(event, Retry("cancelled", f"something awaited was cancelled {error}".strip()))
                 except Exception as error:
                     self._failed(event, error)
         del self._lanes[lane]
@@ -172,6 +179,7 @@ class AsyncPlugin(PluginBase):
     async def _drain(self, seconds: float) -> None:
         if self._tasks:
             _, late = await asyncio.wait(set(self._tasks), timeout=seconds)
+            self._ending = True
             for task in late:
                 task.cancel()
         for hook in self._stopping:

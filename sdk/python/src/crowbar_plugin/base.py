@@ -132,6 +132,7 @@ class PluginBase:
     def set_queues(self, queues: List[Dict[str, Any]]) -> None:
         """Replaces the queues while the plugin runs; each is as in `ready` (docs/protocol.md)."""
         self._queues = list(queues)
+        self._order_queues()
         if self._started:
             self._send({"type": "queues", "queues": self._queues})
 
@@ -233,7 +234,8 @@ class PluginBase:
                 waiting = list(self._commands.values())
                 self._commands.clear()
             for future in waiting:
-                future.set_exception(HostClosed("the host closed standard input before the command's result"))
+                if future.set_running_or_notify_cancel():
+                    future.set_exception(HostClosed("the host closed standard input before the command's result"))
             deliver(None)
 
     def _answered(self, line: str) -> bool:
@@ -258,7 +260,7 @@ class PluginBase:
     def _resolve(self, message: Dict[str, Any]) -> None:
         with self._commands_lock:
             future = self._commands.pop(str(message["id"]), None)
-        if future is None or future.cancelled():
+        if future is None or not future.set_running_or_notify_cancel():
             return
         if message["ok"]:
             future.set_result(Result(message["eventId"], message["position"], message.get("duplicate", False)))
@@ -272,6 +274,7 @@ class PluginBase:
         """Reads a configuration; the settings change only if there is no mistake."""
         if self._configure is None:
             self.settings = config
+            self._order_queues()
             return []
         reader, queues = Config(config), list(self._queues)
         try:
@@ -284,7 +287,14 @@ class PluginBase:
             self._queues = queues
         else:
             self.settings = settings
+            self._order_queues()
         return problems
+
+    def _order_queues(self) -> None:
+        """Gives each queue of a pipelined plugin an order: with one of the manifest's the plugin would not know whether
+        'voided' comes."""
+        if self.pipelined:
+            self._queues = [{"order": "channel", **queue} for queue in self._queues or [{"name": "main"}]]
 
     def _greet(self, message: Dict[str, Any]) -> Optional[int]:
         """Answers `hello`. Returns an exit status if the plugin ends here."""
@@ -307,9 +317,6 @@ class PluginBase:
             self._give_up("configuration", problem.message, problem.path)
         if problems:
             return wire.EXIT_CONFIGURATION
-        if self.pipelined:
-            # With an order of the manifest's the plugin would not know whether 'voided' comes.
-            self._queues = [{"order": "channel", **queue} for queue in self._queues or [{"name": "main"}]]
         self._send({
             "type": "ready", "protocol": wire.PROTOCOL, "name": wire.cut(self.name, 64),
             "version": wire.cut(self.version, 64), "reload": True if self._configure else None,
@@ -347,7 +354,8 @@ class PluginBase:
         if self._initial_state is not None:
             state = self._states.commit(event.queue)
             if state is not None and event.mode == "redrive":
-                # The host keeps no state of such an acknowledgement.
+                # The host keeps no state of such an acknowledgement. An earlier state must not come behind this one.
+                self._outbox.flush()  # type: ignore[union-attr]
                 self._send({"type": "state", "queue": event.queue, "state": self._states.value(event.queue)})
                 state = None
         self._outbox.ack(event.queue, event.delivery, state)  # type: ignore[union-attr]
@@ -357,6 +365,8 @@ class PluginBase:
         if self._initial_state is not None:
             self._states.roll_back(event.queue)
         if isinstance(error, HostClosed):
+            # Not settled, so no 'upTo' may cover it.
+            self._outbox.opened(event.queue, event.delivery)  # type: ignore[union-attr]
             return
         if isinstance(error, Reject):
             message: Dict[str, Any] = {

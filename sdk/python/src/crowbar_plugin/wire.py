@@ -57,4 +57,4 @@ def encode_state(queue: str, state: Any) -> str:
 
 def cut(text: str, limit: int) -> str:
     """A text of at most `limit` bytes of UTF-8, cut between characters."""
-    return text.encode("utf-8", "replace")[:limit].decode("utf-8", "ignore")
+    return str(text).encode("utf-8", "replace")[:limit].decode("utf-8", "ignore")
