@@ -102,7 +102,9 @@ public struct APIServer: Service {
                     .socketOption(.so_sndbuf), value: numericCast(APIConfiguration.Limit.kernelBuffer)
                 ).get()
             }
-            try await writer.write(response: response.head, body: response.body)
+            // Else a client takes the body for the beginning of the next answer (RFC 9110, section 9.3.2).
+            let body = request.method == .head ? ResponseBody() : response.body
+            try await writer.write(response: response.head, body: body)
             // What is left of the body is not worth reading: ending the connection ends it.
             if ends { throw ConnectionEnded() }
         }

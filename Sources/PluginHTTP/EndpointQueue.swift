@@ -134,13 +134,16 @@ struct EndpointQueue {
     }
 
     /// Notes that a request has ended.
+    /// - Parameter isVoid: Whether the endpoint was removed meanwhile, so that nothing of it waits again.
     /// - Returns: Whether its deliveries wait again, each for a request of its own: one of them must not cost the
     ///   others their try.
-    mutating func endRequest<Result: DeliveryResult>(_ batch: [Delivery], _ results: [Result]) -> Bool {
+    mutating func endRequest<Result: DeliveryResult>(
+        _ batch: [Delivery], _ results: [Result], isVoid: Bool = false
+    ) -> Bool {
         inFlight -= 1
-        guard batch.count > 1, let first = results.first, first.splitsBatch, results.allSatisfy({ $0 == first }) else {
-            return false
-        }
+        guard !isVoid, batch.count > 1, let first = results.first, first.splitsBatch,
+            results.allSatisfy({ $0 == first })
+        else { return false }
         for delivery in batch.reversed() {
             var alone = delivery
             alone.isAlone = true

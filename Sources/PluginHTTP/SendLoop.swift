@@ -320,7 +320,7 @@ final class SendLoop<Service: SendService> {
         }
         service.note(results, of: made.endpoint, at: Self.time)
         reporter.isDirty = true
-        let isApart = queues[index].endRequest(deliveries, results)
+        let isApart = queues[index].endRequest(deliveries, results, isVoid: retired.contains(index))
         for (delivery, result) in zip(deliveries, results) {
             let record = record(delivery, to: made, result, since: since, answer: answer)
             queues[index].keep(record)
@@ -344,7 +344,8 @@ final class SendLoop<Service: SendService> {
         let settlement = queues[index].settle(
             delivery, by: result, quote: quote, now: MonotonicClock.now(), chance: .random(in: 0..<1))
         outbox.enqueue(settlement)
-        settlement.messages.forEach(send)
+        // A queue of that name may have begun anew, with a window and a state of its own.
+        if !retired.contains(index) { settlement.messages.forEach(send) }
         reporter.log(queues[index], at: made.shownAddress, before: before, settlement.messages)
     }
 

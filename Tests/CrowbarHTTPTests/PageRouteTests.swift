@@ -62,6 +62,19 @@ import Testing
         }
     }
 
+    /// Else a client takes the body of a refusal for the beginning of the next answer.
+    @Test(arguments: ["/nope", "/api/events", "/api/commands", "/views/allchannels.json", "/healthz"])
+    func noAnswerToHeadHasABody(_ path: String) async throws {
+        try await TestServer.run { server in
+            let both = try await RawClient(port: server.client.port).send(
+                "HEAD \(path) HTTP/1.1\r\nHost: localhost\r\n\r\n"
+                    + "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            let parts = both.split(separator: "\r\n\r\n", maxSplits: 1)
+            #expect(parts.count == 2 && parts[0].hasPrefix("HTTP/1.1 4"), "\(both)")
+            #expect(parts.last?.hasPrefix("HTTP/1.1 200") == true, "\(both)")
+        }
+    }
+
     @Test func theConfigurationNamesTheOwnOrigin() async throws {
         try await TestServer.run { server in
             let answer = try await server.client.call(.GET, "/config.json")

@@ -106,4 +106,10 @@ private enum Fruit: Int, MetricLabel {
         #expect(retained.update([:], now: 1_201) == ["a": 3])
         #expect(retained.update([:], now: 1_202) == [:])
     }
+
+    @Test func whatIsGoneHasALimitAndTheOldestIsForgottenFirst() {
+        var retained = Retained<Int, Int>(lifetime: 600, most: 2)
+        for key in 1...5 { _ = retained.update([key: key], now: Int64(key)) }
+        #expect(retained.update([6: 6, 7: 7, 8: 8], now: 6) == [4: 4, 5: 5, 6: 6, 7: 7, 8: 8])
+    }
 }

@@ -55,6 +55,18 @@ import Testing
         #expect(settled.map(\.ack) == [1, nil])
     }
 
+    /// Else the events would go to an endpoint that is no longer configured.
+    @Test func aBatchOfARemovedEndpointDoesNotWaitAgain() throws {
+        for (isVoid, waits) in [(false, true), (true, false)] {
+            var queue = makeQueue(QueueSize(window: 10, batch: 10, batchBytes: 1000, largestEvent: 10), 3)
+            let next = queue.next()
+            let batch = try #require(next)
+            let results: [TestResult] = [.refusal, .refusal, .refusal]
+            #expect(queue.endRequest(batch, results, isVoid: isVoid) == waits)
+            #expect(queue.inFlight == 0 && queue.isRunnable == waits)
+        }
+    }
+
     @Test func whatCannotBeSentIsGivenBackAndTheEndpointIsHeldLongerEachTime() {
         var queue = makeQueue(QueueSize(window: 4), 3)
         let (messages, deliveries) = queue.suspend(for: TestResult.locked, now: 0, chance: 0.5)

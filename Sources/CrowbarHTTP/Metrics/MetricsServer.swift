@@ -50,7 +50,8 @@ public struct MetricsServer: Service {
             let hasBody = request.headers[.contentLength].map { $0 != "0" } ?? false
             let ends = hasBody || request.headers[.transferEncoding] != nil
             if ends { response.headers[.connection] = "close" }
-            try await writer.write(response: response.head, body: response.body)
+            let body = request.method == .head ? ResponseBody() : response.body
+            try await writer.write(response: response.head, body: body)
             if ends { throw ConnectionEnded() }
         }
     }

@@ -34,8 +34,7 @@ final class ServerMetrics: Sendable {
     /// The metrics in the text format of Prometheus.
     /// - Throws: The log's or the store's error.
     func text() async throws -> [UInt8] {
-        let now = Clock.monotonic()
-        if let last = last.withLock({ $0 }), now - last.at < Self.lifetime { return last.text }
+        if let last = last.withLock({ $0 }), Clock.monotonic() - last.at < Self.lifetime { return last.text }
         var report = MetricsReport()
         report.add(.buildInfo, CrowbarVersion.current, count: 1)
         report.add(.logPosition, count: try await sources.log.head()?.position ?? 0)
@@ -50,7 +49,7 @@ final class ServerMetrics: Sendable {
         }
         ProcessMetrics.write(to: &report)
         let text = report.text
-        last.withLock { $0 = (text, now) }
+        last.withLock { $0 = (text, Clock.monotonic()) }
         return text
     }
 }
