@@ -202,8 +202,8 @@ export class Plugin extends Registration {
     try {
       settings = this._configure ? this._configure(reader) : config;
     } catch (error) {
-      if (!(error instanceof ConfigError)) throw error;
-      reader.problems.push(error);
+      if (!(error instanceof ConfigError)) process.stderr.write(`${error?.stack ?? error}\n`);
+      reader.problems.push(error instanceof ConfigError ? error : new ConfigError('', cut(String(error), 1024)));
     }
     const problems = this._configure ? reader.close() : [];
     if (problems.length) this._queues = queues;

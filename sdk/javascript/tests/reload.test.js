@@ -37,3 +37,43 @@ for (const size of [3, 4]) {
     assert.equal(await host.drain(), 0);
   });
 }
+
+/** A plugin whose `configure` throws where the size is 0, after it has declared a queue. */
+const fragile = () => {
+  const plugin = new Plugin('bot');
+  return plugin.configure((config) => {
+    const size = config.integer('size');
+    plugin.queue(`q${size}`);
+    if (size === 0) throw new TypeError('no size');
+    return size;
+  });
+};
+
+test('a configure that throws leaves the old settings', async (t) => {
+  const plugin = fragile();
+  const host = await started(plugin, {config: {size: 3}});
+  const written = t.mock.method(process.stderr, 'write', () => true);
+  assert.deepEqual(await host.configure({size: 0}),
+    {type: 'configured', id: 1, ok: false, path: '', message: 'TypeError: no size'});
+  assert.equal(plugin.settings, 3);
+  // What was noted before may be the cause.
+  const {path, message} = await host.configure({size: 'x'});
+  assert.deepEqual([path, message], ['size', 'size: must be a whole number; TypeError: no size']);
+  const text = written.mock.calls.map((call) => call.arguments[0]).join('');
+  assert.match(text, /TypeError: no size\n +at .*reload\.test/);
+  written.mock.restore();
+  assert.equal((await host.event({}, {queue: 'q3'})).kind, 'ack');
+  assert.equal((await host.configure({size: 2})).ok, true);
+  assert.equal(plugin.settings, 2);
+  // Queues of a configuration that was not taken are not the plugin's.
+  const [{queues}, ...others] = host.lines.filter(({type}) => type === 'queues');
+  assert(others.length === 0 && queues.every(({name}) => name !== 'q0'));
+  assert.equal(await host.drain(), 0);
+});
+
+test('a configure that throws at first ends as a mistake does', async () => {
+  const host = new Host(fragile(), {config: {size: 0}});
+  assert.deepEqual(await host.hear('fatal'),
+    {type: 'fatal', code: 'configuration', message: 'TypeError: no size', path: '', retry: false});
+  assert.equal(await host.close(), 78);
+});

@@ -56,3 +56,45 @@ def test_replaced_queues_of_a_pipelined_plugin_have_an_order(make):
         host.tell(type="ask", id=1, what="replace")
         assert host.hear("queues")["queues"] == [{"name": "main", "window": 2, "order": "channel"}]
         assert host.hear("answer")["ok"] and holds_its_lane(host, seen)
+
+
+def fragile(make):
+    """A plugin whose `configure` raises where the size is 0, after it has declared a queue."""
+    plugin = make("bot")
+
+    @plugin.configure
+    def configure(config):
+        size = config.integer("size")
+        plugin.queue(f"q{size}")
+        return 12 // size
+
+    return plugin
+
+
+@BOTH
+def test_a_configure_that_raises_leaves_the_old_settings(make, capfd):
+    plugin = fragile(make)
+    with Host(plugin, config={"size": 3}) as host:
+        assert host.configure({"size": 0}) == {
+            "type": "configured", "id": 1, "ok": False, "path": "",
+            "message": "ZeroDivisionError: integer division or modulo by zero"}
+        assert plugin.settings == 4 and [each["name"] for each in plugin._queues] == ["q3"]
+        # What was noted before may be the cause.
+        answer = host.configure({"size": "x"})
+        assert answer["path"] == "size" and answer["message"] == (
+            "size: must be a whole number; ZeroDivisionError: integer division or modulo by zero")
+        assert host.event("q3").kind == "ack"
+        assert host.configure({"size": 2})["ok"] and plugin.settings == 6
+        assert host.drain() == 0
+    trace = capfd.readouterr().err
+    assert "Traceback" in trace and "return 12 // size" in trace
+
+
+@BOTH
+def test_a_configure_that_raises_at_first_ends_as_a_mistake_does(make):
+    host = Host(fragile(make), config={"size": 0})
+    assert host.hear("fatal") == {
+        "type": "fatal", "code": "configuration", "path": "", "retry": False,
+        "message": "ZeroDivisionError: integer division or modulo by zero"}
+    assert host.wait() == 78
+    host.close()

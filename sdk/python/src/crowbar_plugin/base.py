@@ -282,6 +282,11 @@ class PluginBase:
         except ConfigError as error:
             self._queues = queues
             return reader.problems + [error]
+        except Exception as error:
+            traceback.print_exception(type(error), error, error.__traceback__)
+            sys.stderr.flush()
+            self._queues = queues
+            return reader.problems + [ConfigError("", wire.cut(f"{type(error).__name__}: {error}", 1024))]
         problems = list(reader.close())
         if problems:
             self._queues = queues
