@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import {test} from 'node:test';
-import {Plugin} from '../src/index.js';
+import {Plugin, Refused} from '../src/index.js';
 import {Host} from '../src/testing.js';
 import {encodeLine, encodeState} from '../src/wire.js';
 
@@ -84,3 +84,26 @@ for (const [value, expected] of [
     assert.equal(state, `{"value":${JSON.stringify(expected)}}`);
   });
 }
+
+test('a command that the host rejects fails with the reason', async () => {
+  const caught = [];
+  const plugin = new Plugin('bot').on('*', async (event) => {
+    await event.command('SEND_MESSAGE').catch((error) => caught.push(error));
+  });
+  const host = await started(plugin);
+  const {tell} = host;
+  host.tell = (message) => { if (message.type !== 'result') tell.call(host, message); };
+  const delivery = host.deliver();
+  const {id} = await host.hear('command');
+  // An answer of the same number is no command, nor is a command that nobody waits for.
+  host.tell({type: 'error', message: 'answer', id: Number(id), reason: 'nothing was asked under this id'});
+  host.tell({type: 'error', message: 'command', id: '77', reason: 'of another'});
+  host.tell({type: 'error', message: 'command', reason: 'without an id'});
+  await host.ping();
+  assert(!host.settled.has(delivery));
+  host.tell({type: 'error', message: 'command', id, reason: "'command' must be an object"});
+  assert.equal((await host.outcome(delivery)).kind, 'ack');
+  assert(caught.length === 1 && caught[0] instanceof Refused);
+  assert.deepEqual([caught[0].code, caught[0].message], ['malformed', "'command' must be an object"]);
+  assert.equal(await host.drain(), 0);
+});

@@ -3,7 +3,7 @@ import asyncio
 import os
 
 import pytest
-from crowbar_plugin import AsyncPlugin, Plugin, Reject, Retry, wire
+from crowbar_plugin import AsyncPlugin, Plugin, Refused, Reject, Retry, wire
 from crowbar_plugin.testing import Host
 
 BOTH = pytest.mark.parametrize("make", [Plugin, AsyncPlugin])
@@ -122,3 +122,37 @@ def test_an_event_that_waited_at_the_end_is_covered_by_no_acknowledgement():
     host.close()
     acks = [line for line in rest(host) if line["type"] == "ack"]
     assert acks and not any(covers(line, 1) for line in acks)
+
+
+@BOTH
+def test_a_command_that_the_host_rejects_fails_with_the_reason(make):
+    plugin, caught = make("bot"), []
+    if make is Plugin:
+        @plugin.on("*")
+        def work(event):
+            with pytest.raises(Refused) as error:
+                plugin.command("SEND_MESSAGE", message="x")
+            caught.append((error.value.code, error.value.message))
+    else:
+        @plugin.on("*")
+        async def work_async(event):
+            with pytest.raises(Refused) as error:
+                await plugin.command("SEND_MESSAGE", message="x")
+            caught.append((error.value.code, error.value.message))
+
+    host = Host(plugin)
+    host.start()
+    note = host._note
+    host._note = lambda message: None if message["type"] == "command" else note(message)
+    number = host.deliver()
+    command = host.hear("command")["id"]
+    # An answer of the same number is no command, nor is a command that nobody waits for.
+    host.tell(type="error", message="answer", id=int(command), reason="nothing was asked under this id")
+    host.tell(type="error", message="command", id="77", reason="of another")
+    host.tell(type="error", message="command", reason="without an id")
+    assert host.ping()["n"] == 1 and number not in host._settled
+    host.tell(type="error", message="command", id=command, reason="'command' must be an object")
+    assert host.outcome(number).kind == "ack"
+    assert caught == [("malformed", "'command' must be an object")]
+    assert host.drain() == 0
+    host.close()
