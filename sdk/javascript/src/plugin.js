@@ -133,15 +133,25 @@ export class Plugin extends Registration {
   #answered(message) {
     if (message.type === 'ping') this.send({type: 'pong', n: message.n});
     else if (message.type === 'result') {
-      const waiting = this.#run.commands.get(String(message.id));
-      this.#run.commands.delete(String(message.id));
+      const waiting = this.#decided(message.id);
       if (message.ok) {
         waiting?.resolve({eventId: message.eventId, position: message.position, duplicate: message.duplicate ?? false});
       } else waiting?.reject(new Refused(message.error.code, message.error.message));
     } else if (message.type === 'error') {
       process.stderr.write(`crowbar-plugin: the host rejected '${message.message}': ${message.reason}\n`);
+      // Answers and verdicts have ids too, of the host's own numbering.
+      if (message.message === 'command') {
+        this.#decided(message.id)?.reject(new Refused('malformed', message.reason));
+      }
     } else return false;
     return true;
+  }
+
+  /** Who waits for a command, and no longer does. @param {unknown} id */
+  #decided(id) {
+    const waiting = this.#run.commands.get(String(id));
+    this.#run.commands.delete(String(id));
+    return waiting;
   }
 
   /** @param {Message} message @returns {Promise<void> | undefined} */
@@ -202,8 +212,8 @@ export class Plugin extends Registration {
     try {
       settings = this._configure ? this._configure(reader) : config;
     } catch (error) {
-      if (!(error instanceof ConfigError)) throw error;
-      reader.problems.push(error);
+      if (!(error instanceof ConfigError)) process.stderr.write(`${error?.stack ?? error}\n`);
+      reader.problems.push(error instanceof ConfigError ? error : new ConfigError('', cut(String(error), 1024)));
     }
     const problems = this._configure ? reader.close() : [];
     if (problems.length) this._queues = queues;

@@ -40,9 +40,9 @@ export class Registration {
   /**
    * @param {string} name
    * @param {string} [version]
-   * @param {{state?: any, pipelined?: boolean, user?: string, concurrency?: number}} [options] `state` is the first
-   *   state of a queue, as `{}`; `user` is who commands act as, NAME/bot without it; `concurrency` is how many events are
-   *   handled at once
+   * @param {{state?: any, pipelined?: boolean, user?: string, concurrency?: number}} [options] `state` is the
+   *   first state of a queue, as `{}`; `user` is who commands act as, NAME/bot without it; `concurrency` is how many
+   *   events are handled at once
    */
   constructor(name, version = '0', {state, pipelined = false, user, concurrency = 64} = {}) {
     Object.assign(this, {name, version, user: user ?? `${name}/bot`, hasUser: user !== undefined, pipelined,

@@ -40,7 +40,7 @@ export function failureMessage(delivery, error) {
 export function configuredMessage(id, problems) {
   if (!problems.length) return {type: 'configured', id, ok: true};
   const message = problems.length === 1 ? problems[0].message
-    : problems.map((each) => `${each['path']}: ${each.message}`).join('; ');
+    : problems.map((each) => (each['path'] ? `${each['path']}: ${each.message}` : each.message)).join('; ');
   return {type: 'configured', id, ok: false, path: problems[0]['path'], message};
 }
 

@@ -12,12 +12,12 @@ export const EXIT_CONFIGURATION = 78;
 /** A value exceeds a limit of the protocol. */
 export class LimitError extends Error {}
 
-/** JSON whose strings hold no half of a surrogate pair, which the host refuses. @param {unknown} value */
+/** JSON whose texts and keys hold no half of a surrogate pair, which the host refuses. @param {unknown} value */
 function json(value) {
   const text = JSON.stringify(value);
   if (!text?.includes('\\ud')) return text;
-  return JSON.stringify(value, (_, each) => (
-    typeof each === 'string' ? each.replace(/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g, '\ufffd') : each));
+  // Only halves are written as escapes. Every escape is looked at, for a backslash is one too.
+  return text.replace(/\\(?:ud[89a-f][0-9a-f]{2}|.)/g, (escape) => (escape.length > 2 ? '\ufffd' : escape));
 }
 
 /**

@@ -249,6 +249,10 @@ class PluginBase:
             about = "".join(f" {key} {message[key]}" for key in ("delivery", "id") if key in message)
             print(f"crowbar_plugin: the host rejected '{message['message']}'{about}: {message['reason']}",
                   file=sys.stderr, flush=True)
+            # Answers and verdicts have ids too, of the host's own numbering.
+            if message["message"] == "command" and "id" in message:
+                self._resolve({"id": message["id"], "ok": False, "error": {
+                    "code": "malformed", "message": message["reason"]}})
         elif kind == "drain":
             # Half of the time is for what has arrived, half for the rest.
             self._drain_by = time.monotonic() + message["deadlineMs"] / 2000
@@ -282,6 +286,11 @@ class PluginBase:
         except ConfigError as error:
             self._queues = queues
             return reader.problems + [error]
+        except Exception as error:
+            traceback.print_exception(type(error), error, error.__traceback__)
+            sys.stderr.flush()
+            self._queues = queues
+            return reader.problems + [ConfigError("", wire.cut(f"{type(error).__name__}: {error}", 1024))]
         problems = list(reader.close())
         if problems:
             self._queues = queues
