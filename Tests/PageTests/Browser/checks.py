@@ -79,7 +79,7 @@ def screens(here):
     add(page, "<button class='small'>x</button><div><button class='out'>out</button></div>")
     assert len(page.evaluate(TARGETS, 24)) == 1, page.evaluate(TARGETS, 24)
     assert any("out of the window" in one for one in page.evaluate(LOST)), page.evaluate(LOST)
-    here.is_updating = False
+    here.is_updating, here.is_comparing = False, True
     finds(lambda: here.tree(page, "no-such-tree"), "does not exist")
 
 
@@ -109,11 +109,11 @@ def keys_and_what_is_heard(here):
       document.adoptedStyleSheets = [sheet];
     }""")
     keys = Keyboard(page)
-    finds(lambda: keys.to("button", "^nothing has this name$"), "nothing shows that the focus is on")
+    finds(lambda: keys.to("button", "^nothing has this name$", waits=False), "nothing shows that the focus is on")
     page.locator(".still").evaluate("(node) => node.remove()")
-    finds(lambda: keys.to("button", "^nothing has this name$"), "without a name")
+    finds(lambda: keys.to("button", "^nothing has this name$", waits=False), "without a name")
     page.locator("#added button").evaluate("(node) => node.remove()")
-    finds(lambda: keys.to("button", "^nothing has this name$"), "does not reach")
+    finds(lambda: keys.to("button", "^nothing has this name$", waits=False), "does not reach")
     page.evaluate("() => { document.getElementById('live').textContent = 'one'; }")
     keys.hears("^one$")
     # The same once more is heard once more only where the page says it again.

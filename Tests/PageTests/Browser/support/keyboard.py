@@ -46,9 +46,12 @@ class Keyboard:
         found = self.focus()
         return found[0] == role and re.search(name, found[1]) is not None
 
-    def to(self, role, name, key="Tab", most=80):
-        """Presses a key until the focus is on something. Each stop on the way has a name and can be seen."""
-        if role in ARIA:
+    def to(self, role, name, key="Tab", most=80, waits=True):
+        """Presses a key until the focus is on something. Each stop on the way has a name and can be seen.
+
+        `waits`: whether it may not be there yet.
+        """
+        if waits and role in ARIA:
             # Somebody sees or hears that it is there before they look for it.
             self.page.get_by_role(role, name=re.compile(name.replace("/", r"\/"))).first.wait_for()
         passed = []
