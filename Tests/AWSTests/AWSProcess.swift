@@ -126,6 +126,13 @@ struct AWSProcess {
         }
     }
 
+    /// Waits for a status with this message; others may come before it.
+    func status(_ wanted: PluginMessage.Level, saying text: String) async throws {
+        try await plugin.first("the status '\(text)'", within: .seconds(20)) { message in
+            if case .status(wanted, text, _) = message { () } else { nil }
+        }
+    }
+
     /// Waits for `fatal`; returns its problem.
     func fatal() async throws -> PluginMessage.Problem {
         try await plugin.first("fatal") { message in
