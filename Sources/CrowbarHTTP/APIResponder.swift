@@ -100,15 +100,13 @@ final class APIResponder: Sendable {
 
     /// Answers a request; every refusal becomes its JSON.
     func respond(to request: Request, on channel: any Channel, address: () -> String) async -> Response {
-        if door.isCommandLine {
-            var number = RouteTable.none
-            return await answer(request, channel, &number, address: address)
-        }
         let start = MonotonicClock.nanoseconds()
         var number = RouteTable.none
         let response = await answer(request, channel, &number, address: address)
-        configuration.counters.note(
-            route: number, status: response.status.code, nanoseconds: MonotonicClock.nanoseconds() - start)
+        if !door.isCommandLine {
+            configuration.counters.note(
+                route: number, status: response.status.code, nanoseconds: MonotonicClock.nanoseconds() - start)
+        }
         return response
     }
 
@@ -237,7 +235,7 @@ final class APIResponder: Sendable {
         guard let metrics = configuration.metrics else {
             throw APIFailure(.notFound, "this server has no metrics")
         }
-        return MetricsRoute.response(try await metrics(), to: request)
+        return MetricsRoute.response(try await metrics())
     }
 
     private func respondToAdmin(

@@ -102,9 +102,8 @@ public struct APIServer: Service {
                     .socketOption(.so_sndbuf), value: numericCast(APIConfiguration.Limit.kernelBuffer)
                 ).get()
             }
-            // Else a client takes the body for the beginning of the next answer (RFC 9110, section 9.3.2).
-            let body = request.method == .head ? ResponseBody() : response.body
-            try await writer.write(response: response.head, body: body)
+            let answer = response.answer(to: request)
+            try await writer.write(response: answer.head, body: answer.body)
             // What is left of the body is not worth reading: ending the connection ends it.
             if ends { throw ConnectionEnded() }
         }

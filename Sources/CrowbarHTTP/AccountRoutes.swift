@@ -222,7 +222,7 @@ struct AccountRoutes: Sendable {
         return (credential, try credential.requireSession())
     }
 
-    /// Looks a session up anew, whatever was known of it a moment before.
+    /// Looks a session up in the accounts, also if it was looked up a moment ago.
     private func verify(_ known: Credential) async throws -> (credential: Credential, hash: [UInt8]) {
         var credential = known
         try await authenticator.verify(&credential)

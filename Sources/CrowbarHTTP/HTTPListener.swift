@@ -57,5 +57,11 @@ struct HTTPListener: Sendable {
     }
 }
 
+extension Response {
+    /// The answer as it is sent: to HEAD without its body, which a client would take for the beginning of the next
+    /// answer (RFC 9110, section 9.3.2).
+    func answer(to request: Request) -> Response { request.method == .head ? createHeadResponse() : self }
+}
+
 /// Ends a connection whose body is not worth reading; never seen by anybody.
 struct ConnectionEnded: Error {}

@@ -54,10 +54,7 @@ final class PageRoute: Sendable {
             response.headers[.contentLength] = nil
             return response
         }
-        var headers = entry.headers
-        headers[.contentLength] = "\(entry.body.readableBytes)"
-        let body = request.method == .head ? ResponseBody() : ResponseBody(byteBuffer: entry.body)
-        return Response(status: .ok, headers: headers, body: body)
+        return Response(status: .ok, headers: entry.headers, body: ResponseBody(byteBuffer: entry.body))
     }
 
     private static func entry(_ path: String, _ tag: String, _ caching: String, _ body: ByteBuffer) -> Entry {

@@ -8,7 +8,7 @@ final class SparseLog: Sendable {
 
     /// What is logged.
     enum Kind: Hashable, Sendable {
-        case connectionsFull, idleClosed, slowBody, slowReader, wrongTokens, wrongHost, cutOff
+        case connectionsFull, idleClosed, slowBody, slowReader, wrongTokens, wrongHost, cutOff, metrics
     }
 
     private let logger: Logger

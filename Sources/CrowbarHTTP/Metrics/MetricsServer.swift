@@ -43,29 +43,29 @@ public struct MetricsServer: Service {
         let log = SparseLog(logger, now: now)
         let date = DateLine()
         let listener = HTTPListener(address: address, rules: rules, log: log, logger: logger, onListening: onListening)
-        try await listener.run { [rules, metrics, logger, now] request, writer, _ in
-            var response = await Self.respond(to: request, rules, metrics, logger)
+        try await listener.run { [rules, metrics, now] request, writer, _ in
+            var response = await Self.respond(to: request, rules, metrics, log)
             response.headers[.date] = date.text(now())
             // No request here needs a body: ending the connection is cheaper than reading one.
             let hasBody = request.headers[.contentLength].map { $0 != "0" } ?? false
             let ends = hasBody || request.headers[.transferEncoding] != nil
             if ends { response.headers[.connection] = "close" }
-            let body = request.method == .head ? ResponseBody() : response.body
-            try await writer.write(response: response.head, body: body)
+            let answer = response.answer(to: request)
+            try await writer.write(response: answer.head, body: answer.body)
             if ends { throw ConnectionEnded() }
         }
     }
 
     private static func respond(
-        to request: Request, _ rules: ListenerRules, _ metrics: @Sendable () async throws -> [UInt8], _ logger: Logger
+        to request: Request, _ rules: ListenerRules, _ metrics: @Sendable () async throws -> [UInt8], _ log: SparseLog
     ) async -> Response {
         do {
             try check(request, rules.hosts)
-            return MetricsRoute.response(try await metrics(), to: request)
+            return MetricsRoute.response(try await metrics())
         } catch let failure as APIFailure {
             return failure.response
         } catch {
-            logger.error("the metrics cannot be read", metadata: ["error": "\(error)"])
+            log.warn(.metrics, "the metrics cannot be read: \(error)")
             return APIFailure(.unavailable, "the metrics cannot be read now; the server's log says why").response
         }
     }

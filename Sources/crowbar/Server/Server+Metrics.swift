@@ -17,11 +17,9 @@ extension Server {
                 reload: outcome, folder: PluginService.absolute(configuration.data)))
     }
 
-    /// The listener of `[metrics] listen`; none where it is not set.
-    func metricsServices(
-        _ metrics: ServerMetrics, _ logger: Logger
-    ) -> [ServiceGroupConfiguration.ServiceConfiguration] {
-        guard let listen = configuration.metrics.listen else { return [] }
+    /// The listener of `[metrics] listen`; nil where it is not set.
+    func metricsListener(_ metrics: ServerMetrics, _ logger: Logger) -> Listener? {
+        guard let listen = configuration.metrics.listen else { return nil }
         let server = MetricsServer(
             address: .tcp(host: listen.host, port: listen.port),
             hosts: HostRule(hosts: configuration.http.hosts, listening: listen.host),
@@ -30,8 +28,7 @@ extension Server {
             let address = ListenAddress(host: listen.host, port: port ?? listen.port)
             logger.notice("metrics are served without a token", metadata: ["address": "http://\(address)/metrics"])
         }
-        let service = Listener(server: server, address: "\(listen)", setting: ListenProblem.metricsSetting)
-        return [.init(service: service, failureTerminationBehavior: .gracefullyShutdownGroup)]
+        return Listener(server: server, address: "\(listen)", setting: ListenProblem.metricsSetting)
     }
 }
 

@@ -41,9 +41,7 @@ struct Server {
             try ControlFiles.makeKey(in: configuration.data, random: { try SecureRandom.bytes($0) }).utf8)
         let plugins = try PluginService(configuration, stores, ingest, checks, logger)
         for line in await ChannelCheck(stores).hookLines() { logger.warning("\(line)") }
-        let views = Views(
-            path: stores.folder.file("views.db"), log: stores.log, logger: Logger("crowbar.views", logging),
-            clock: Clock.monotonic)
+        let views = makeViews(stores, logging)
         let rates = CallerRates(machineTokens: configuration.limits)
         let publishers = Publishers(
             configuration.publish, of: views, logger: Logger("crowbar.publish", logging),
@@ -76,34 +74,33 @@ struct Server {
                 "log": { logging.values = $0.log }, "log.keep_deleted": { keep.value = $0.keepDeleted },
                 "limits": { rates.machineTokens = $0.limits },
             ], outcome, logger)
-        var services: [ServiceGroupConfiguration.ServiceConfiguration] = [
-            .init(
-                service: SignalService(
-                    descriptor: signals, table: SignalPolicy.table, reload: reloader, shutdown: shutdown,
-                    logger: logger))
-        ]
+        let signalService = SignalService(
+            descriptor: signals, table: SignalPolicy.table, reload: reloader, shutdown: shutdown, logger: logger)
+        var services: [ServiceGroupConfiguration.ServiceConfiguration] = [.init(service: signalService)]
         services += storeServices(stores, ingest, views, publishers, keep, openID, logger)
+        services += [.init(service: plugins), .init(service: replays)]
+        services += listeners(metrics, control, socket: socket, people, logger)
         services += [
-            .init(service: plugins),
-            .init(service: replays),
-        ]
-        services += metricsServices(metrics, logger)
-        services += [
-            .init(
-                service: Listener(server: control, address: socket),
-                failureTerminationBehavior: .gracefullyShutdownGroup),
-            .init(
-                service: Listener(server: people, address: "\(configuration.listen)"),
-                failureTerminationBehavior: .gracefullyShutdownGroup),
             .init(
                 service: ShutdownService(requests: requests),
                 successTerminationBehavior: .gracefullyShutdownGroup),
             .init(service: end, successTerminationBehavior: .ignore),
         ]
-        var group = ServiceGroupConfiguration(
+        let group = ServiceGroupConfiguration(
             services: services, logger: Logger("crowbar.services", logging, level: .critical))
-        group.maximumGracefulShutdownDuration = .seconds(Self.shutdownSeconds)
         try await run(group, end, socket: socket)
+    }
+
+    /// The listeners. If one of them cannot listen, the server ends.
+    private func listeners(
+        _ metrics: ServerMetrics, _ control: APIServer, socket: String, _ people: APIServer, _ logger: Logger
+    ) -> [ServiceGroupConfiguration.ServiceConfiguration] {
+        let listeners = [
+            Listener(server: control, address: socket), Listener(server: people, address: "\(configuration.listen)"),
+        ]
+        return ([metricsListener(metrics, logger)].compactMap(\.self) + listeners).map {
+            .init(service: $0, failureTerminationBehavior: .gracefullyShutdownGroup)
+        }
     }
 
     /// What works on the stores. Ingest starts before what registers users, and ends after it.
@@ -155,6 +152,12 @@ struct Server {
         }
         actions.erasure = stores.erasure(ingest, note: note)
         return actions
+    }
+
+    private func makeViews(_ stores: Stores, _ logging: LogSettings) -> Views {
+        Views(
+            path: stores.folder.file("views.db"), log: stores.log, logger: Logger("crowbar.views", logging),
+            clock: Clock.monotonic)
     }
 
     private func makeReplays(_ logger: Logger) -> ReplayService {
@@ -253,6 +256,8 @@ struct Server {
 
     /// Runs the services to their end, and logs how it came.
     private func run(_ group: ServiceGroupConfiguration, _ end: ServerEnd, socket: String) async throws {
+        var group = group
+        group.maximumGracefulShutdownDuration = .seconds(Self.shutdownSeconds)
         do {
             try await ServiceGroup(configuration: group).run()
         } catch {

@@ -11,8 +11,9 @@ struct AuditVerb: AsyncParsableCommand {
         commandName: "audit",
         abstract: "Show what admins did, the newest line first; works without a running server too.",
         discussion: """
-            It has every change by an admin, every call with 'all=true', roles by the provider's groups and sign-ins \
-            over the limit. Changes by this command line are in it where a server was running.
+            It has the administrative changes of admins' sessions, and of this command line where a server was \
+            running; every call with 'all=true'; roles by the provider's groups; and sign-ins over the limit. Commands \
+            of the chat are events and not in it.
             """)
 
     @OptionGroup var settings: ConfigurationOption
