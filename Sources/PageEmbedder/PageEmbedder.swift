@@ -40,7 +40,10 @@ import Glibc
 
     /// `index.html` with the release in its addresses, and a line for each module that the first screen loads.
     private static func filled(_ text: String, release: String, files: [File]) -> String {
-        let lines = modules(from: "app.js", files).map { "<link rel=\"modulepreload\" href=\"p/\(release)/\($0)\">" }
+        // In the order of use: the first of these ask the server, while the others are on their way.
+        let start = modules(from: "app.js", files)
+        let modules = start + modules(from: "chat/shell.js", files).filter { !start.contains($0) }
+        let lines = modules.map { "<link rel=\"modulepreload\" href=\"p/\(release)/\($0)\">" }
         return text.replacing("{{modules}}", with: lines.joined(separator: "\n"))
             .replacing("{{release}}", with: release)
     }

@@ -2,7 +2,6 @@
 
 import { Api, ApiError } from './data/api.js';
 import { Model } from './data/model.js';
-import { Shell } from './chat/shell.js';
 import { button, h } from './lib/h.js';
 import { currentSession, dropSession, keepSession, onSessionChange } from './data/session.js';
 import { lasting, load, save } from './lib/storage.js';
@@ -17,6 +16,11 @@ const withoutSessionForms = {
 };
 const withoutSession = new Set(['sign-in', ...Object.keys(withoutSessionForms)]);
 
+/** What shows the chat: loaded while the server's first answers are awaited. */
+const shell = import('./chat/shell.js');
+// It is awaited later, and reported then.
+shell.catch(() => {});
+
 class App {
   api;
   /** What `/api/about` says. */
@@ -28,6 +32,8 @@ class App {
   #shell;
   #root = document.getElementById('app');
   #starts = 0;
+  /** What began to load before the server said what it is. */
+  #early;
   /** Why the sign-in is shown. */
   #reason;
   /** Whether it is shown because somebody signed out here. */
@@ -72,6 +78,7 @@ class App {
       const config = await fetch('config.json', { cache: 'no-cache' }).then((response) => response.json());
       this.api = new Api(String(config.api ?? '').replace(/\/$/, ''));
       this.api.onUnauthorized = (message) => this.#ended(message);
+      this.#loadEarly();
       this.about = await this.#readAbout();
       if (location.search.includes('state=')) await this.#finishOidc();
     } catch (error) {
@@ -86,6 +93,28 @@ class App {
       return;
     }
     await this.#restart();
+  }
+
+  /** Begins to load the chat of who is signed in already, while the server is asked what it is. */
+  #loadEarly() {
+    this.session = currentSession();
+    this.api.token = this.session?.token;
+    if (!this.session || withoutSession.has(routeOf(location.hash).name) || location.search.includes('state=')) return;
+    this.#early = this.#load();
+    this.model = undefined;
+  }
+
+  /** Begins to load what the first screen shows: {token, model, loaded}. */
+  #load() {
+    const model = new Model(this.api, this.session?.userId ?? null);
+    this.model = model;
+    const route = this.#home(routeOf(location.hash));
+    const loaded = Promise.all([
+      this.session && this.api.get('/api/me'), model.start(route.name === 'channel' ? route.id : undefined),
+    ]);
+    // It may fail before somebody awaits it.
+    loaded.catch(() => {});
+    return { token: this.session?.token, model, loaded };
   }
 
   async #finishOidc() {
@@ -134,7 +163,8 @@ class App {
     dropSession({ keepTexts: true });
     this.#reason = `Your session has ended: ${why}. Sign in again.`;
     this.#isSignedOut = false;
-    this.#restart();
+    // At the very start the rest follows anyway.
+    if (this.about) this.#restart();
   }
 
   /** Begins again with the present session, at an address if one is given. */
@@ -163,18 +193,18 @@ class App {
 
   async #startChat(start) {
     const wait = setTimeout(() => this.#show(h('main', { class: 'card-page' }, h('p', { class: 'muted' }, 'Loading…'))), 300);
-    const model = new Model(this.api, this.session?.userId ?? null);
+    const { model, loaded } = this.#early?.token === this.session?.token ? this.#early : this.#load();
+    this.#early = undefined;
     this.model = model;
     model.on('departed', ({ id }) => { if (load(lasting, this.#channelKey) === id) save(lasting, this.#channelKey, undefined); });
-    const route = this.#home(routeOf(location.hash));
+    let Shell;
     try {
-      await Promise.all([
-        model.start(route.name === 'channel' ? route.id : undefined),
-        this.#readMe(),
-      ]);
+      const [[me], module] = await Promise.all([loaded, shell]);
+      Shell = module.Shell;
+      if (start === this.#starts && me) this.#keepMe(me.data);
     } catch (error) {
       if (start !== this.#starts) return;
-      this.#unreachable(error, () => this.#restart());
+      this.#unreachable(error, () => (error instanceof ApiError ? this.#restart() : location.reload()));
       return;
     } finally {
       clearTimeout(wait);
@@ -201,10 +231,8 @@ class App {
   }
 
   /** The name and the role may have changed since the sign-in. */
-  async #readMe() {
-    if (!this.session) return;
-    const { data } = await this.api.get('/api/me');
-    this.session = { ...this.session, name: data.name, role: data.role };
+  #keepMe({ name, role }) {
+    this.session = { ...this.session, name, role };
     keepSession(this.session);
   }
 

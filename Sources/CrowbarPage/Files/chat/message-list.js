@@ -7,6 +7,8 @@ import { rowNode } from './message-row.js';
 
 const mostRows = 400;
 const pageRows = 100;
+/** Rows that are made first; more enter at once where they do not fill the list. */
+const firstRows = 60;
 /** Pixels from an end of the list within which the next page enters. */
 const near = 700;
 
@@ -72,7 +74,8 @@ export class MessageList {
   /** Shows what was loaded for the first time: from the first unread message, or at the end. */
   show() {
     this.#newFrom = firstUnread(this.#messages, this.#model.unread.of(this.#id), this.#model.me);
-    this.#showEnd();
+    const unread = this.#newFrom === undefined ? -1 : this.#messages.findIndex((message) => message.eventId === this.#newFrom);
+    this.#showEnd(unread >= 0 && unread < this.#messages.length - firstRows ? pageRows : firstRows);
     this.render();
     this.#stick();
     const divider = this.list.querySelector('.divider-new');
@@ -199,9 +202,9 @@ export class MessageList {
     this.#to = to >= list.length ? Infinity : list[to - 1].position;
   }
 
-  #showEnd() {
+  #showEnd(rows = pageRows) {
     this.#missed = 0;
-    this.#setSlice(this.#messages.length - pageRows, this.#messages.length);
+    this.#setSlice(this.#messages.length - rows, this.#messages.length);
   }
 
   // Scrolling
