@@ -3,8 +3,8 @@
     tutorial.py TUTORIAL BIN PORT OTHER
 
 TUTORIAL is a Markdown file, BIN the folder of the programs. The server listens on PORT. In place of the world's servers
-that the tutorial names, servers on this machine listen on OTHER: an ngIRCd, a receiver of webhooks, or moto. The word or words
-behind a block's language say what it is:
+that the tutorial names, servers on this machine listen on OTHER: an ngIRCd, a receiver of webhooks, or moto. In place of the
+reader's clone in ../crowbar stands this repository. The word or words behind a block's language say what it is:
 
     sh                 commands, run to their end in one shell; each must succeed
     sh retry           the same, repeated until it succeeds and shows what the next block says
@@ -209,6 +209,7 @@ def main():
             else:
                 tutorial = tutorial.replace("127.0.0.1:9000", f"127.0.0.1:{other}").replace(
                     '("127.0.0.1", 9000)', f'("127.0.0.1", {other})')
+            tutorial = tutorial.replace(" ../crowbar/", f" {pathlib.Path(__file__).parents[2]}/")
             follow(reader, tutorial.replace("127.0.0.1:8080", f"127.0.0.1:{port}"))
         except Failure as failure:
             raise SystemExit(f"{path}: {failure}")
