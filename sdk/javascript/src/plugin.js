@@ -208,12 +208,16 @@ export class Plugin extends Registration {
   #mistakes(config) {
     const reader = new Config(config);
     const queues = this._queues;
+    this._queues = this._fixedQueues;
+    this._configuring = true;
     let settings;
     try {
       settings = this._configure ? this._configure(reader) : config;
     } catch (error) {
       if (!(error instanceof ConfigError)) process.stderr.write(`${error?.stack ?? error}\n`);
       reader.problems.push(error instanceof ConfigError ? error : new ConfigError('', cut(String(error), 1024)));
+    } finally {
+      this._configuring = false;
     }
     const problems = this._configure ? reader.close() : [];
     if (problems.length) this._queues = queues;
@@ -231,7 +235,8 @@ export class Plugin extends Registration {
     const queues = JSON.stringify(this._queues);
     const problems = this.#mistakes(message.config);
     this.send(configuredMessage(message.id, problems));
-    if (JSON.stringify(this._queues) !== queues) this.send({type: 'queues', queues: this._queues});
+    if (JSON.stringify(this._queues) === queues) return;
+    this.send({type: 'queues', queues: this._queues.length ? this._queues : [{name: 'main'}]});
   }
 
   /** @param {Message} message */
@@ -424,6 +429,12 @@ export class Plugin extends Registration {
     const run = this.#run;
     if (run.ended) return;
     run.ended = true;
+    if (!run.greeted) {
+      process.stderr.write("crowbar-plugin: standard input was closed before 'hello'. Crowbar starts this program: "
+        + "'crowbar check' tries it. In a test use Host of crowbar-plugin/testing\n");
+      run.finish(1);
+      return;
+    }
     for (const {reject} of run.commands.values()) reject(new HostClosed('the host closed standard input'));
     run.commands.clear();
     for (const hook of this._stopping) await hook();

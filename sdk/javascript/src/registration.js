@@ -30,6 +30,9 @@ export class Registration {
   _asks = new Map();
   /** @type {Queue[]} */
   _queues = [];
+  /** Those that no configuration declared; each configuration adds its own. @type {Queue[]} */
+  _fixedQueues = [];
+  _configuring = false;
   /** @type {((config: Config) => any) | undefined} */
   _configure;
   /** @type {(() => any)[]} */
@@ -99,10 +102,14 @@ export class Registration {
     return this;
   }
 
-  /** Declares a queue, before `run` or in `configure`; without any there is one, `main`. @param {string} name
-   * @param {Omit<Queue, 'name'>} [options] */
+  /** Declares a queue, before `run` or in `configure`; without any there is one, `main`. A queue that an earlier
+   * configuration declared and the new one does not ends.
+   * @param {string} name @param {Omit<Queue, 'name'>} [options] */
   queue(name, options = {}) {
-    this._queues = [...this._queues.filter((queue) => queue.name !== name), {name, ...options}];
+    /** @param {Queue[]} queues */
+    const added = (queues) => [...queues.filter((queue) => queue.name !== name), {name, ...options}];
+    this._queues = added(this._queues);
+    if (!this._configuring) this._fixedQueues = added(this._fixedQueues);
     return this;
   }
 

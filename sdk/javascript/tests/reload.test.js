@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import {spawnSync} from 'node:child_process';
 import {test} from 'node:test';
 import {Plugin, Retry} from '../src/index.js';
 import {Host} from '../src/testing.js';
@@ -76,4 +77,39 @@ test('a configure that throws at first ends as a mistake does', async () => {
   assert.deepEqual(await host.hear('fatal'),
     {type: 'fatal', code: 'configuration', message: 'TypeError: no size', path: '', retry: false});
   assert.equal(await host.close(), 78);
+});
+
+test('a queue that the new configuration does not declare ends', async () => {
+  const plugin = new Plugin('targets').queue('fixed').configure((config) => {
+    for (const name of config.texts('names', [])) plugin.queue(name);
+  });
+  const names = ({queues}) => queues.map(({name}) => name);
+  const host = await started(plugin, {config: {names: ['a', 'b']}});
+  assert.deepEqual(names(host.lines[0]), ['fixed', 'a', 'b']);
+  assert.equal((await host.configure({names: ['b', 'c']})).ok, true);
+  assert.deepEqual(names(await host.hear('queues')), ['fixed', 'b', 'c']);
+  // A mistake leaves the queues as they are.
+  assert.equal((await host.configure({names: 1})).ok, false);
+  assert.equal((await host.configure({names: []})).ok, true);
+  assert.deepEqual(names(await host.hear('queues')), ['fixed']);
+  assert.equal(await host.drain(), 0);
+});
+
+test('without any queue there is main again', async () => {
+  const plugin = new Plugin('targets').configure((config) => {
+    for (const name of config.texts('names', [])) plugin.queue(name);
+  });
+  const host = await started(plugin, {config: {names: ['a']}});
+  assert.equal((await host.configure({names: []})).ok, true);
+  assert.deepEqual((await host.hear('queues')).queues, [{name: 'main'}]);
+  assert.equal(await host.drain(), 0);
+});
+
+test('a program that nobody speaks to fails and says why', () => {
+  const source = new URL('../src/index.js', import.meta.url).href;
+  const program = `const {Plugin} = await import(${JSON.stringify(source)}); new Plugin('lonely').main();`;
+  const {status, stdout, stderr} = spawnSync(process.execPath, ['--input-type=module', '-e', program],
+    {stdio: ['ignore', 'pipe', 'pipe'], encoding: 'utf8', timeout: 30_000});
+  assert.deepEqual([status, stdout], [1, '']);
+  assert.match(stderr, /before 'hello'/);
 });

@@ -314,3 +314,12 @@ def test_a_program_started_by_hand_says_what_it_is(tmp_path):
     result = subprocess.run([sys.executable, str(program)], input=b'{"type":"ping","n":1}\n{"type":"start"}\n',
                             env={"PYTHONPATH": SOURCE}, capture_output=True, timeout=60)
     assert b"the first line must be 'hello'" in result.stderr and result.returncode == 1
+
+
+@pytest.mark.parametrize("make", ["Plugin", "AsyncPlugin"])
+def test_a_program_that_nobody_speaks_to_fails_and_says_why(make):
+    result = subprocess.run(
+        [sys.executable, "-c", f"import crowbar_plugin; crowbar_plugin.{make}('lonely').main()"],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30, env={"PYTHONPATH": SOURCE})
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "before 'hello'" in result.stderr and "Traceback" not in result.stderr

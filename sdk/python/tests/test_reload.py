@@ -98,3 +98,59 @@ def test_a_configure_that_raises_at_first_ends_as_a_mistake_does(make):
         "message": "ZeroDivisionError: integer division or modulo by zero"}
     assert host.wait() == 78
     host.close()
+
+
+def targets(make):
+    """A plugin with a queue for each target of its configuration, and one that is always there."""
+    plugin = make("targets")
+    plugin.queue("fixed")
+
+    @plugin.configure
+    def configure(config):
+        names = config.texts("names", [])
+        for name in names:
+            plugin.queue(name)
+        return names
+
+    return plugin
+
+
+def names(message):
+    return [each["name"] for each in message["queues"]]
+
+
+@BOTH
+def test_a_queue_that_the_new_configuration_does_not_declare_ends(make):
+    plugin = targets(make)
+    with Host(plugin, config={"names": ["a", "b"]}) as host:
+        assert names(host.lines[0]) == ["fixed", "a", "b"]
+        assert host.configure({"names": ["b", "c"]})["ok"]
+        assert names(host.hear("queues")) == ["fixed", "b", "c"]
+        # A mistake leaves the queues as they are.
+        assert not host.configure({"names": 1})["ok"]
+        assert host.configure({"names": []})["ok"]
+        assert names(host.hear("queues")) == ["fixed"]
+        assert host.drain() == 0
+    # What a run before was configured with is gone.
+    with Host(plugin, config={"names": ["d"]}) as host:
+        assert names(host.lines[0]) == ["fixed", "d"]
+
+
+@BOTH
+def test_without_any_queue_there_is_main_again(make):
+    plugin = make("targets")
+    plugin.configure(lambda config: [plugin.queue(name) for name in config.texts("names", [])])
+    with Host(plugin, config={"names": ["a"]}) as host:
+        assert host.configure({"names": []})["ok"]
+        assert names(host.hear("queues")) == ["main"]
+
+
+@BOTH
+def test_queues_that_configure_sets_are_told_once(make):
+    plugin = make("targets")
+    plugin.configure(lambda config: plugin.set_queues([{"name": each} for each in config.texts("names")]))
+    with Host(plugin, config={"names": ["a"]}) as host:
+        assert host.configure({"names": ["b"]})["ok"]
+        assert names(host.hear("queues")) == ["b"]
+        assert host.drain() == 0
+        assert [line["type"] for line in host.lines].count("queues") == 1

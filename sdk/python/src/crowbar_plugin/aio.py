@@ -82,6 +82,8 @@ class AsyncPlugin(PluginBase):
                     greeted = True
                 elif await self._message(message):
                     return 0
+        if not greeted:
+            return self._no_hello()
         self._ending = True
         for task in self._tasks:
             task.cancel()

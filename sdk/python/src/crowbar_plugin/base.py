@@ -45,6 +45,9 @@ class PluginBase:
         self._checks: Dict[str, Callable[[Dict[str, Any]], Any]] = {}
         self._asks: Dict[str, Callable[..., Any]] = {}
         self._queues: List[Dict[str, Any]] = []
+        # Those that no configuration declared; each configuration adds its own.
+        self._fixed_queues: List[Dict[str, Any]] = []
+        self._configuring = False
         self._configure: Optional[Callable[[Config], Any]] = None
         self._starting: List[Callable[[], Any]] = []
         self._stopping: List[Callable[[], Any]] = []
@@ -122,19 +125,28 @@ class PluginBase:
         window: Optional[int] = None, order: Optional[str] = None, start: Optional[str] = None,
         max_attempts: Optional[int] = None, writes: Optional[List[str]] = None,
     ) -> None:
-        """Declares a queue. Call it before `run` or in `configure`; without any there is one, `main`."""
+        """Declares a queue. Call it before `run` or in `configure`; without any there is one, `main`. A queue that an
+        earlier configuration declared and the new one does not ends."""
         fields = {
             "name": name, "types": types, "channels": channels, "window": window, "order": order, "start": start,
             "maxAttempts": max_attempts, "writes": writes}
-        self._queues = [queue for queue in self._queues if queue["name"] != name]
-        self._queues.append({key: value for key, value in fields.items() if value is not None})
+        declared = {key: value for key, value in fields.items() if value is not None}
+        self._queues = [queue for queue in self._queues if queue["name"] != name] + [declared]
+        if not self._configuring:
+            self._fixed_queues = [queue for queue in self._fixed_queues if queue["name"] != name] + [declared]
 
     def set_queues(self, queues: List[Dict[str, Any]]) -> None:
         """Replaces the queues while the plugin runs; each is as in `ready` (docs/protocol.md)."""
         self._queues = list(queues)
+        if self._configuring:
+            return
+        self._fixed_queues = list(queues)
         self._order_queues()
         if self._started:
-            self._send({"type": "queues", "queues": self._queues})
+            self._send_queues()
+
+    def _send_queues(self) -> None:
+        self._send({"type": "queues", "queues": self._queues or [{"name": "main"}]})
 
     # To the host
 
@@ -280,7 +292,8 @@ class PluginBase:
             self.settings = config
             self._order_queues()
             return []
-        reader, queues = Config(config), list(self._queues)
+        reader, queues = Config(config), self._queues
+        self._queues, self._configuring = list(self._fixed_queues), True
         try:
             settings = self._configure(reader)
         except ConfigError as error:
@@ -291,6 +304,8 @@ class PluginBase:
             sys.stderr.flush()
             self._queues = queues
             return reader.problems + [ConfigError("", wire.cut(f"{type(error).__name__}: {error}", 1024))]
+        finally:
+            self._configuring = False
         problems = list(reader.close())
         if problems:
             self._queues = queues
@@ -332,13 +347,19 @@ class PluginBase:
             "pipelined": self.pipelined or None, "queues": self._queues or None, "asks": list(self._asks) or None})
         return 0 if message.get("purpose") == "check" else None
 
+    def _no_hello(self) -> int:
+        """Says why a program that nobody speaks to ends. Returns its exit status."""
+        print("crowbar_plugin: standard input was closed before 'hello'. Crowbar starts this program: 'crowbar check' "
+              "tries it. In a test use crowbar_plugin.testing.Host", file=sys.stderr, flush=True)
+        return 1
+
     def _give_up(self, code: str, message: str, path: Optional[str] = None) -> int:
         self._send({"type": "fatal", "code": code, "message": wire.cut(message, 1024), "path": path, "retry": False})
         return wire.EXIT_CONFIGURATION
 
     def _reconfigure(self, message: Dict[str, Any]) -> None:
         answer = {"type": "configured", "id": message["id"], "ok": True}
-        queues = list(self._queues)
+        queues = self._queues
         problems = self._mistakes(message["config"])
         if problems:
             answer.update(ok=False, path=problems[0].path, message="; ".join(map(str, problems)))
@@ -346,7 +367,7 @@ class PluginBase:
                 answer["message"] = problems[0].message
         self._send(answer)
         if self._queues != queues:
-            self._send({"type": "queues", "queues": self._queues})
+            self._send_queues()
 
     def _matching(self, event: Event) -> List[Callable[..., Any]]:
         """The handlers of an event, in the order of their registration."""

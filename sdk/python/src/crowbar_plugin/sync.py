@@ -70,6 +70,8 @@ class Plugin(PluginBase):
                     greeted = True
                 elif self._other(message):
                     return 0
+        if not greeted:
+            return self._no_hello()
         for hook in self._stopping:
             hook()
         return 0
