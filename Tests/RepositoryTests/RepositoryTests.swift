@@ -220,6 +220,20 @@ private let filesWithLongFunctions: Set<String> = [
     }
 }
 
+/// docs/decisions/README.md has a line for each decision.
+@Test func theIndexOfTheDecisionsIsComplete() throws {
+    let folder = "docs/decisions/"
+    let index = try Repository.text("\(folder)README.md")
+    let pages = Repository.files(under: "docs/decisions", endingIn: ".md").filter { $0 != "\(folder)README.md" }
+    #expect(pages.count > 100)
+    for page in pages {
+        #expect(index.contains("](\(page.dropFirst(folder.count)))"), "\(folder)README.md does not list \(page)")
+    }
+    for match in index.matches(of: /\]\((\d[A-Za-z0-9-]*\.md)\)/) {
+        #expect(pages.contains("\(folder)\(match.1)"), "\(folder)README.md links to \(match.1), which does not exist")
+    }
+}
+
 @Test func everyTargetStandsInTheArchitecture() throws {
     let architecture = try Repository.text("ARCHITECTURE.md")
     let folders = try FileManager.default.contentsOfDirectory(atPath: Repository.root.appending(path: "Sources").path)
