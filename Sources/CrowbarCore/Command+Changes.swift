@@ -7,7 +7,7 @@ public struct CommandChangeError: Error, Equatable, Sendable, CustomStringConver
 }
 
 extension Command {
-    /// The fields that whoever is asked about a command may change (docs/protocol.md, "Checks").
+    /// The fields that a check of a command may change (docs/protocol.md, "Checks").
     public static let changeableFields = ["message", "topic", "name", "channelName", "channelDescription"]
 
     /// The command as a check wants it.

@@ -9,8 +9,8 @@ public protocol EventLog: Sendable {
     ///     stored: no decision of it holds. It must return soon: the next append may wait for it.
     func append(_ batch: [Submission], then done: @escaping @Sendable (AppendOutcome) -> Void)
 
-    /// Says that an append is likely to come at once, as whoever brings it has it and is still reading it, so that the
-    /// log can prepare for it meanwhile. Nothing is lost where none comes, and each append may come without.
+    /// Says that an append is likely to come at once, since its bytes have arrived and are being read, so that the log
+    /// can prepare for it meanwhile. Nothing is lost where none comes, and each append may come without.
     func expectAppend()
 
     /// The newest entry, or nil where the log is empty.

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// The one door into the log. Commands of people and of plugins come here, are decided in the order of arrival, and
+/// The only entrance to the log. Commands of people and of plugins come here, are decided in the order of arrival, and
 /// share an append with all that arrived while the last one was under way (group commit).
 public final class Ingest: Sendable {
     /// The limits of what may wait.
@@ -15,7 +15,7 @@ public final class Ingest: Sendable {
         public static let depth: UInt8 = 16
     }
 
-    /// A command with what its door knows about it.
+    /// A command with what its entrance knows about it.
     public struct Request: Sendable {
         /// The command.
         public var command: Command
@@ -92,7 +92,7 @@ public final class Ingest: Sendable {
     private let metrics: IngestMetrics?
     private let queue = Mutex(Queue())
 
-    /// Makes the door to a log, open until ``run()`` ends.
+    /// Makes the entrance to a log, open until ``run()`` ends.
     /// - Parameters:
     ///   - log: Where events go.
     ///   - newEventID: Makes ids for events without one.
@@ -220,7 +220,7 @@ public final class Ingest: Sendable {
     }
 
     /// Whether a command's event is not in the log yet: what was stored once is not asked about again, so that its
-    /// first result stands whoever would say no today.
+    /// first result stands, also if a check would refuse it today.
     private func isNew(_ submission: Submission) async -> Bool {
         if submission.idSource == .fresh { return true }
         // Where the log cannot be read the append will tell.
@@ -272,7 +272,7 @@ public final class Ingest: Sendable {
     /// Commands that wait for an append to end.
     package var waiting: Int { queue.withLock { $0.commands } }
 
-    /// Keeps the door open until the task is cancelled; then refuses what still waits, and returns once the append that
+    /// Accepts commands until the task is cancelled; then refuses what still waits, and returns once the append that
     /// is under way has ended.
     public func run() async {
         let (stream, continuation) = AsyncStream.makeStream(of: Void.self)
@@ -329,8 +329,8 @@ public final class Ingest: Sendable {
             commandHash: hash(command.canonicalBytes(actor: request.actor)))
     }
 
-    /// Appends a batch, and then what has come meanwhile: by whoever brings it or ends the one before, so that nobody
-    /// has to be woken for it.
+    /// Appends a batch, and then what has come meanwhile. It runs on the thread that brings the batch or ends the one
+    /// before, so that no thread has to be woken for it.
     private func append(_ batch: [Waiting]) {
         let submissions = batch.count == 1 ? batch[0].submissions : batch.flatMap(\.submissions)
         let start = metrics?.now() ?? 0

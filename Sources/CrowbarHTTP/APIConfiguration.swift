@@ -77,7 +77,7 @@ public struct APIConfiguration: Sendable {
         public static let answers = 256 << 20
         /// The answers of views of one user, or of one address without a token, that are held, in bytes.
         public static let answersOfCaller = 32 << 20
-        /// Bytes of an answer that are held whoever reads it: shorter ones are not counted.
+        /// Answers of at most so many bytes are not counted as held.
         public static let uncountedAnswer = 64 << 10
         /// Commands of a signed-in user.
         public static let sessionCommands = CallRate(perSecond: 20, burst: 200)

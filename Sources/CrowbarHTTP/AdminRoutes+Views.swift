@@ -41,7 +41,7 @@ extension AdminRoutes {
         }
     }
 
-    /// Computes the rows of one channel anew.
+    /// Recomputes the rows of one channel.
     /// - Parameter channel: The channel's id; nil where the body has something else in its place.
     private static func rebuild(_ names: Set<ViewName>, _ channel: String?, _ views: Views) async throws -> [UInt8] {
         func failure(_ code: CommandError.Code, _ message: String, _ field: String = "channel") -> APIFailure {

@@ -4,7 +4,7 @@ import CrowbarCore
 public enum Door: Sendable {
     /// TCP: people and programs with tokens of the accounts.
     case people
-    /// The Unix socket in the data folder: whoever can read `admin.key` there. The key's SHA-256 and what only the
+    /// The Unix socket in the data folder: callers that can read `admin.key` there. The key's SHA-256 and what only the
     /// command line can do.
     case commandLine(keyHash: [UInt8], AdminActions)
 

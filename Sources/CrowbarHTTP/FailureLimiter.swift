@@ -26,7 +26,7 @@ struct FailureLimiter: Sendable {
     mutating func fail(_ address: String, now: Int64) {
         if full.count >= Self.maxAddresses, full[address] == nil {
             full = full.filter { $0.value > now && until($0.key, now) != nil }
-            // With so many addresses at it at once, those known no longer help: begin anew rather than grow.
+            // With so many addresses at it at once, those known no longer help: start from nothing instead of growing.
             if full.count >= Self.maxAddresses { full.removeAll() }
         }
         full[address] = min(max(until(address, now) ?? now, now) + Self.refill, now + Self.burst * Self.refill)

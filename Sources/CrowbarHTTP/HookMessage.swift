@@ -4,7 +4,7 @@ import JSONBytes
 /// What a program posts to a hook: this API's own `{"text":…,"username":…}`, or what programs post that were written
 /// for Slack (`attachments`, `blocks`, or all of it in a form's `payload`) or Discord (`content`, `embeds`).
 struct HookMessage: Equatable, Sendable {
-    /// What it says. A NUL, which no command may hold, is replaced: such programs seldom read why they are refused.
+    /// What it says. A NUL, which no command may hold, is replaced: such programs rarely read why they are refused.
     var text: String
     /// Who it says it is.
     var username: String?

@@ -26,7 +26,7 @@ struct Query: Sendable {
 
     subscript(name: String) -> String? { parameters.first { $0.name == name }?.value }
 
-    /// Refuses names that nobody would read, lest a typing error look like an empty result.
+    /// Refuses unknown names, so that a typing error does not look like an empty result.
     func refuseUnknown(knowing known: [String]) throws(APIFailure) {
         for parameter in parameters where !known.contains(parameter.name) {
             let name = String(parameter.name.prefix(64))

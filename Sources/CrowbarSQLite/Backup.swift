@@ -141,7 +141,7 @@ public struct Backup: Sendable {
         reading.busyMode = .timeout(StoreDatabase.busySeconds)
         let original = try explain(from, "cannot be read") { try DatabaseQueue(path: from, configuration: reading) }
         let made = try explain(path, "cannot be written") { try DatabaseQueue(path: path) }
-        // One transaction around all steps: without it each change by the server would begin the copy anew.
+        // One transaction around all steps: without it each change by the server would restart the copy.
         try original.read { source in
             _ = try explain(from, "cannot be read") { try Int.fetchOne(source, sql: "PRAGMA schema_version") }
             try made.writeWithoutTransaction { target in

@@ -1,8 +1,8 @@
 /// When the pages of the WAL are moved into the database, and by whom.
 ///
 /// A checkpoint in the way of appends holds up those who wait for them: moving 2,000 pages takes as long as 20 commits.
-/// So most is moved beside the appends, in steps; what is left when the WAL has become long enough to begin anew is
-/// moved between two appends, since it can begin anew only where nothing is left (https://sqlite.org/wal.html,
+/// So most is moved beside the appends, in steps; what is left when the WAL has become long enough to start again is
+/// moved between two appends, since it can start again only where nothing is left (https://sqlite.org/wal.html,
 /// "Checkpointing").
 ///
 /// No step waits for readers. While one holds the WAL, however long it grows, steps are made aside only: once the
@@ -21,7 +21,7 @@ struct CheckpointPlan: Sendable {
     enum Limit {
         /// Pages after which a further step is made.
         static let step = 500
-        /// Pages from which on the WAL is to begin anew.
+        /// Pages from which on the WAL should start again.
         static let length = 2_000
         /// Pages that may be left for a step between two appends.
         static let rest = 100
@@ -65,7 +65,7 @@ struct CheckpointPlan: Sendable {
     /// A step ended: so many pages of the WAL are in the database.
     mutating func copied(_ moved: Int, of pages: Int) {
         isUnderWay = false
-        // It may have begun anew since.
+        // It may have started again since.
         guard pages <= self.pages else { return }
         self.moved = max(self.moved, moved)
         // The shortest readers are behind by a few pages.

@@ -80,7 +80,7 @@ final class Checkpointer: Sendable {
         state.withLock { state in
             guard code == SQLITE_OK, pages >= 0 else { return state.plan.failed() }
             state.plan.copied(Int(moved), of: Int(pages))
-            // A WAL that has begun anew counts from nothing.
+            // A WAL that has started again counts from 0.
             let before = Int(moved) < state.moved ? 0 : state.moved
             state.moved = Int(moved)
             if isNow {

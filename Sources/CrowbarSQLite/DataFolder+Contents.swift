@@ -36,7 +36,7 @@ extension DataFolder {
         return besideLog.filter { access(path + "/" + $0, F_OK) != 0 && errno == ENOENT }
     }
 
-    /// A warning for a database that is missing beside a log, and that a server makes anew.
+    /// A warning for a database that is missing beside a log, and that a server makes again.
     public static func warning(_ path: String, missing file: String) -> String {
         let loss = file == "accounts.db" ? "nobody has an account or a token" : "plugins begin where they do at first"
         return "there is no \(FolderPath.shown(path + "/" + file)) beside the log: the server makes an empty one, with "

@@ -58,8 +58,8 @@ public final class DataFolder: Sendable {
     private let lock: Int32
 
     /// Opens a folder for its owner alone and takes its lock.
-    /// - Parameter create: Makes the folder where there is none. Only the server does: whoever else finds nothing was
-    ///   called in the wrong place, and is told so.
+    /// - Parameter create: Makes the folder where there is none. Only the server does: a verb that finds nothing was
+    ///   called in the wrong place, and says so.
     /// - Throws: ``DataFolderError``.
     public init(path: String, create: Bool) throws(DataFolderError) {
         self.path = path

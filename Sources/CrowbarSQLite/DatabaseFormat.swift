@@ -36,7 +36,7 @@ public struct DatabaseFormat: Sendable, Equatable {
         }
     }
 
-    /// Makes sure that no database has a newer format, before any is opened and thereby upgraded.
+    /// Makes sure that no database has a newer format, before opening any would upgrade it.
     /// - Throws: ``StoreError/newerFormat(path:found:supported:)``.
     public static func refuseNewer(_ formats: [DatabaseFormat]) throws(StoreError) {
         if let newer = formats.first(where: \.isNewer) {

@@ -17,7 +17,7 @@ public final class SQLiteLog: EventLog {
         static let readerCache = 1024
         /// Reading connections.
         static let readers = 4
-        /// The pages of a WAL that readers let grow beyond them which its file keeps once it begins anew.
+        /// The pages of a WAL that readers let grow beyond them which its file keeps once it starts again.
         static let walPages = 8 << 10
         /// The longest wait for a lock, in seconds.
         static let busySeconds = 1.0

@@ -145,7 +145,7 @@ struct ChannelHistory: Sendable {
     }
 }
 
-/// Rows of which those of one channel can be computed anew.
+/// Rows of which those of one channel can be recomputed.
 protocol ChannelRefolding: ViewRows {
     /// Replaces the rows of a channel by what its events say, within a transaction of the caller.
     /// - Parameter end: The last position that the rows have applied.

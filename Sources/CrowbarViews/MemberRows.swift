@@ -10,7 +10,7 @@ final class MemberRows: MemberNames {
     /// The live channels' keys by id, as far as they were looked up.
     private var keys: [String: Int64] = [:]
     private static let maxKeys = 4096
-    /// The one channel that is computed anew, and the names that users had at that point; nil while all channels follow
+    /// The one channel that is recomputed, and the names that users had at that point; nil while all channels follow
     /// the log.
     private var past: (channel: Int64, names: [String: String])?
 
@@ -45,7 +45,7 @@ final class MemberRows: MemberNames {
     /// Drops what is remembered, as the transaction was undone.
     func forget() { keys = [:] }
 
-    /// Computes one channel anew: ``rename(_:to:)`` changes nothing but this channel.
+    /// Recomputes one channel: ``rename(_:to:)`` changes nothing but this channel.
     func refold<Result>(_ channel: Int64, _ body: () throws -> Result) rethrows -> Result {
         forget()
         past = (channel, [:])

@@ -2,10 +2,10 @@ import CrowbarCore
 import CrowbarSQLite
 import GRDB
 
-/// Removes the rows of one channel from those of ``MessageRows``, so that they can be computed anew.
+/// Removes the rows of one channel from those of ``MessageRows``, so that they can be recomputed.
 ///
 /// To remove a text from a search index, the very text that it has must be given, and rows that are wrong need not have
-/// it. So the index is left alone where the texts are the same afterwards, and is built anew where they are not.
+/// it. So the index is left alone where the texts are the same afterwards, and is rebuilt where they are not.
 struct MessageRefold {
     private let db: Database
     private let suffix: String

@@ -36,14 +36,14 @@ public enum RebuildRefusal: Error, Sendable, Equatable {
     case doesNotFit(String)
 }
 
-/// What came of computing the rows of one channel anew.
+/// The result of recomputing the rows of one channel.
 public struct ChannelRebuild: Sendable, Equatable {
     /// The bytes of a channel's events at most, in MiB.
     public static let maxMegabytes = ChannelHistory.Limit.bytes >> 20
 
     /// The events of the channel, with those that name its users.
     public var events: Int
-    /// Whether texts changed, so that the search index is built anew beside the one that is served.
+    /// Whether texts changed, so that the search index is rebuilt beside the one that is served.
     public var isSearchRebuilt: Bool
 }
 
@@ -64,7 +64,7 @@ extension Views {
         }
     }
 
-    /// Begins to build views anew beside the ones that are served, which they replace once they have caught up. One
+    /// Starts to rebuild views beside the ones that are served, which they replace once they have caught up. One
     /// that is being built goes on, also one that a restart interrupted.
     /// - Throws: ``RebuildRefusal``, ``ViewRefusal/notOpen``, the database's error.
     public func rebuild(_ names: Set<ViewName>) async throws {
@@ -91,9 +91,9 @@ extension Views {
         if free < needed { throw .noSpace(needed: needed, free: free) }
     }
 
-    /// Computes the rows of one channel anew, of all its lives, while the view goes on to follow the log.
+    /// Recomputes the rows of one channel, of all its lives, while the view goes on to follow the log.
     /// - Parameters:
-    ///   - view: Of the messages and their search index the messages are computed anew; the index follows.
+    ///   - view: Of the messages and their search index the messages are recomputed; the index follows.
     ///   - channel: The channel's id.
     /// - Throws: ``RebuildRefusal``, ``ViewRefusal/notOpen``, the database's or the log's error.
     public func rebuild(_ view: ViewName, channel: String) async throws -> ChannelRebuild {

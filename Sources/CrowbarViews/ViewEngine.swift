@@ -38,7 +38,7 @@ final class ViewEngine: Sendable {
         var current: Set<ViewName> = []
         /// The least position that a reader waits for; a batch that reaches it ends.
         var wanted: Int64 = .max
-        /// Channels whose rows are to be computed anew, in order.
+        /// Channels whose rows are to be recomputed, in order.
         var refolds: [Refold] = []
         /// When the loop works.
         var pace = ViewPace()
@@ -51,7 +51,7 @@ final class ViewEngine: Sendable {
         var hasEnded = false
     }
 
-    /// A channel whose rows are to be computed anew, and who waits for that.
+    /// A channel whose rows are to be recomputed, and who waits for that.
     private struct Refold {
         var view: ViewName
         var history: ChannelHistory
@@ -219,7 +219,7 @@ final class ViewEngine: Sendable {
 
     // MARK: Single channels
 
-    /// Computes the rows of one channel anew from the log, while the views go on to follow it.
+    /// Recomputes the rows of one channel from the log, while the views go on to follow it.
     /// - Throws: ``RebuildRefusal``, ``ViewRefusal/notOpen``, the database's or the log's error.
     func refold(_ view: ViewName, channel: String) async throws -> ChannelRebuild {
         var history = ChannelHistory(of: channel, hasNames: view == .messages)
@@ -315,7 +315,7 @@ final class ViewEngine: Sendable {
         }
     }
 
-    /// Has views built anew beside the ones that are served, which they replace once they have caught up.
+    /// Rebuilds views beside the ones that are served, which they replace once they have caught up.
     func rebuild(_ names: Set<ViewName>) async throws {
         try await pool.writeWithoutTransaction { [writer] db in try writer.rebuild(db, names) }
         shared.withLock { $0.isAsked = true }

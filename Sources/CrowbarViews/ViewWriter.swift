@@ -136,7 +136,7 @@ final class ViewWriter: @unchecked Sendable {
         try startIndex(db, of: messages, generation)
     }
 
-    /// Begins to build views anew in place of those that are served, which are of no use.
+    /// Starts to rebuild views in place of those that are served, which are of no use.
     func replace(_ db: Database, _ names: Set<ViewName>) throws {
         for projection in Self.projections where names.contains(projection.name) {
             try change(db) {
@@ -256,10 +256,10 @@ final class ViewWriter: @unchecked Sendable {
 
     // MARK: One channel
 
-    /// Computes the rows of a channel anew, in all generations of a view, in one transaction. A view that stopped goes
+    /// Recomputes the rows of a channel, in all generations of a view, in one transaction. A view that stopped goes
     /// on.
     /// - Parameter history: Of the channel.
-    /// - Returns: Whether a search index has to be built anew, as texts changed; nil where the history ends before a
+    /// - Returns: Whether a search index has to be rebuilt, as texts changed; nil where the history ends before a
     ///   generation's checkpoint, so that nothing was done.
     /// - Throws: ``ViewError`` where an event does not fit.
     func refold(_ db: Database, _ name: ViewName, _ history: ChannelHistory) throws -> Bool? {

@@ -29,7 +29,7 @@ package struct ContainerEndpoint: Hashable, Sendable {
         }
     }
 
-    /// The value of the `authorization` header, read anew each time as it is rotated; nil: none.
+    /// The value of the `authorization` header, read again each time as it is rotated; nil: none.
     package static func token(_ surroundings: Surroundings) throws(CredentialProblem) -> String? {
         var token = surroundings.variable("AWS_CONTAINER_AUTHORIZATION_TOKEN")
         if let path = surroundings.variable("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE") {

@@ -1,8 +1,8 @@
-/// Credentials of one origin, and when to fetch them anew. Times are seconds of Unix time.
+/// Credentials of one origin, and when to fetch them again. Times are seconds of Unix time.
 package struct CredentialKeeper: Sendable {
     /// Credentials without an end are looked up this often, as a file may have been changed.
     package static let lookInterval: Int64 = 300
-    /// Credentials are fetched anew this long before their end, or when a quarter of their time is left, if that is
+    /// Credentials are fetched again this long before their end, or when a quarter of their time is left, if that is
     /// less.
     package static let margin: Int64 = 900
     /// Credentials are not used in their last seconds, as clocks differ and requests take time.
@@ -55,7 +55,7 @@ package struct CredentialKeeper: Sendable {
         }
     }
 
-    /// A service does not accept them: fetch anew as soon as may be.
+    /// A service does not accept them: fetch them again as soon as allowed.
     package mutating func doubt(at now: Int64) {
         refreshAt = min(refreshAt, max(now, (fetchedAt ?? 0) + Self.leastInterval))
     }

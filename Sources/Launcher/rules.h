@@ -42,7 +42,7 @@ struct rules {
     // the rules are laid; the other places where the same folders are mounted are added.
     const char *read[MAX_PATHS], *write[MAX_PATHS], *hide[MAX_PATHS];
     int reads, writes, hides;
-    // Files and folders that the plugin may read and never changes, whoever owns them: the manifests, crowbar.toml. In the
+    // Files and folders that the plugin may read and never changes, also its own: the manifests, crowbar.toml. In the
     // same way with their other places; what is not there or is hidden is left out.
     const char *keep[MAX_PATHS];
     int keeps;

@@ -10,7 +10,7 @@ public final class TLSClientContext: @unchecked Sendable {
     /// Prepares a context.
     /// - Parameters:
     ///   - caFile: A PEM file of the authorities to trust; the system's where nil.
-    ///   - pin: The only certificate to trust, whoever signed it, for whatever name and time; nil: the authorities.
+    ///   - pin: The only certificate to trust, regardless of issuer, name and time; nil: the authorities.
     ///   - identity: What servers that ask are shown of the client.
     /// - Throws: ``TLSError/setup(reason:)``, ``TLSError/unreadableAuthorities(path:reason:)`` or
     ///   ``TLSError/unusableIdentity(path:reason:)``.

@@ -6,7 +6,7 @@ struct DescriptorBudget: Equatable {
     static let mostInFlight = 4096
     /// Connections at most that stay open for the next delivery: one for each endpoint of a full configuration. libcurl
     /// counts those at work too, and once there are more it closes each when its delivery ends, so that a burst to many
-    /// endpoints would connect anew for every event.
+    /// endpoints would open a connection for every event.
     static let mostKept = SendLimits.maxEndpoints + 280
     /// Files that are left for what is no connection.
     static let spare = 64

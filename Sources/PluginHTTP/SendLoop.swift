@@ -344,7 +344,7 @@ final class SendLoop<Service: SendService> {
         let settlement = queues[index].settle(
             delivery, by: result, quote: quote, now: MonotonicClock.now(), chance: .random(in: 0..<1))
         outbox.enqueue(settlement)
-        // A queue of that name may have begun anew, with a window and a state of its own.
+        // A queue of that name may have started again, with a window and a state of its own.
         if !retired.contains(index) { settlement.messages.forEach(send) }
         reporter.log(queues[index], at: made.shownAddress, before: before, settlement.messages)
     }

@@ -1,7 +1,7 @@
 import JSONBytes
 import PluginWire
 
-/// When the host is told how the endpoints are: at once when it matters, seldom when only figures changed.
+/// When the host is told how the endpoints are: at once when it matters, rarely when only figures changed.
 struct StatusReporter {
     /// The least time between two reports, in milliseconds.
     static let interval: Int64 = 1000

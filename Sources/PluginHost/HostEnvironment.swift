@@ -1,7 +1,7 @@
 import CrowbarCore
 import Logging
 
-/// What the plugin host is given by the composition root: the stores, the door to ingest, and everything that a test
+/// What the plugin host is given by the composition root: the stores, access to ingest, and everything that a test
 /// wants to decide itself (time, randomness, keyed hashes).
 public struct HostEnvironment: Sendable {
     /// The log that is read.

@@ -10,7 +10,7 @@ extension PluginHost {
     public enum Verb: String, Sendable, CaseIterable {
         /// Lets it run, whatever kept it down.
         case start
-        /// Lets it finish, and keeps it down until a start or until the host begins anew.
+        /// Lets it finish, and keeps it down until a start or until the host restarts.
         case stop
         /// Lets it finish, and starts a new process.
         case restart

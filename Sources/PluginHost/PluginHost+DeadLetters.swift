@@ -35,7 +35,7 @@ extension PluginHost {
     ///   - plugin: Nil for all.
     ///
     /// Of events in private channels, and of all events of a plugin that reads private channels, neither text nor
-    /// channel is listed, nor what the plugin said about it, whoever asks: ``show(_:for:)`` has them, which the audit
+    /// channel is listed, nor what the plugin said about it, for anybody: ``show(_:for:)`` has them, which the audit
     /// log notes (docs/decisions/0118-dead-letters-of-private-plugins.md).
     public func deadLetters(of plugin: String?, queue: String?, limit: Int = maxLetters) async throws -> JSON {
         if let plugin { try await expect(queue, of: plugin) }

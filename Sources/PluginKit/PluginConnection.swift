@@ -35,7 +35,7 @@ public final class PluginConnection: Sendable {
 /// It is read on the thread that iterates, which should be the main thread and hand on what takes time: a waiting
 /// thread between the pipe and the work would be one more to be woken for each message.
 public struct HostMessages: Sequence, IteratorProtocol {
-    /// Cuts the bytes into messages; for whoever goes on reading the pipe by other means.
+    /// Cuts the bytes into messages; for a caller that reads the pipe itself from then on.
     public private(set) var lines = HostLines()
     private let input: Int32
     private let onProblem: (PluginMessage) -> Void

@@ -3,10 +3,10 @@ import HummingbirdCore
 import NIOCore
 import NIOHTTPTypes
 
-/// A body came too slowly; thrown to whoever reads it.
+/// A body came too slowly; thrown to its reader.
 struct BodyTooSlow: Error {}
 
-/// The server shuts down and a body is not complete in time; thrown to whoever reads it.
+/// The server shuts down and a body is not complete in time; thrown to its reader.
 struct BodyUnfinishedAtShutdown: Error {}
 
 /// Closes connections that make the server wait: without a request, with a body that trickles, without reading answers.

@@ -35,7 +35,7 @@ struct PoisonWatch {
     mutating func keep(_ left: Events) {
         if suspects.isEmpty { return }
         suspects = left.filter { !$0.value.isEmpty }
-        // From here on a crash counts anew.
+        // From here on crashes are counted from 0.
         if suspects.isEmpty { counts = [:] }
     }
 }

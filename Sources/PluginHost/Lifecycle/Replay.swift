@@ -130,7 +130,7 @@ public final class Replay: Sendable {
             return false
         }
         return state.withLock { state in
-            // It may have begun anew meanwhile.
+            // It may have restarted meanwhile.
             if state.measure?.counted == piece.after { state.measure?.add(tallies, through: piece.through) }
             return state.measure?.isWhole == false
         }

@@ -22,7 +22,7 @@ enum FileBytes {
         }
     }
 
-    /// Reads a regular file: a pipe could hold up whoever reads it, and a device tells what nobody wrote.
+    /// Reads a regular file: a pipe could block the reader, and a device is no file.
     /// - Parameters:
     ///   - limit: The largest size that is taken, in bytes.
     ///   - hidden: Folders, without links, out of which nothing is read, whatever links lead there.

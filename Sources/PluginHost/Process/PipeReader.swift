@@ -23,7 +23,7 @@ final class PipeReader: Sendable {
     /// On the shared pool: a queue of its own would be given a thread of its own whenever the pool is busy.
     private let queue = DispatchQueue(label: "crowbar.pipe", target: .global())
     private let state = Mutex(State())
-    /// Held by whoever reads.
+    /// Locked while reading.
     private let reading = Mutex(())
     private let isPaced: Bool
     private let take: @Sendable ([UInt8]) -> Void
@@ -68,8 +68,8 @@ final class PipeReader: Sendable {
         }
     }
 
-    /// Reads what is in the pipe at this moment, without pace, and closes it. What comes meanwhile is left: whoever
-    /// holds the other end must not keep this from ending.
+    /// Reads what is in the pipe at this moment, without pace, and closes it. What comes meanwhile is left, so that
+    /// a process at the other end cannot keep this from ending.
     func close() async {
         await withCheckedContinuation { continuation in
             queue.async { [self] in

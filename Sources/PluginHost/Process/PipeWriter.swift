@@ -6,7 +6,7 @@ import SystemPackage
 
 /// Lines on their way to the plugin, in chunks, never more than the protocol's 1 MiB (plus the line that crosses it).
 ///
-/// What the pipe has room for is written at once by whoever puts it; the rest goes when the plugin has read.
+/// What the pipe has room for is written at once on the caller's thread; the rest goes when the plugin has read.
 final class PipeWriter: Sendable {
     /// Bytes that may wait for the pipe.
     static let limit = 1 << 20

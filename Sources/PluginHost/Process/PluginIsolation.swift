@@ -4,7 +4,7 @@ import Glibc
 public struct PluginIsolation: Sendable {
     /// Folders that plugins never reach, besides the one that holds their own: the whole data folder.
     public var hidden: [String]
-    /// Files and folders that plugins may read and never change, whoever owns them: the manifests, crowbar.toml.
+    /// Files and folders that plugins may read and never change, also their own: the manifests, crowbar.toml.
     public var kept: [String]
     /// Whether plugins run even where the machine cannot hide these.
     public var mayExpose: Bool

@@ -14,7 +14,7 @@ final class PluginLog: Sendable {
     static let rate = 200.0
 
     private let logger: Logger
-    /// The last lines, for whoever asks.
+    /// The last lines, for `crowbar plugins logs`.
     private let lines: LogRing?
     private let secrets: Mutex<SecretMask>
     private let now: @Sendable () -> Int64

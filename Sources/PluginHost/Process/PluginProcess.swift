@@ -53,7 +53,7 @@ enum ProcessEnd: Sendable, Equatable {
 struct PluginProcess: Sendable {
     /// The launcher's process id; the plugin is its child.
     let pid: Int32
-    /// The pipes' ends on this side, which whoever writes or reads them closes.
+    /// The pipes' ends on this side, closed by the code that writes or reads them.
     let input: FileDescriptor
     let output: FileDescriptor
     let errors: FileDescriptor

@@ -19,12 +19,12 @@ final class Alarm {
 
     /// Sets the time, in place of the one set before; nil for none.
     func ring(at time: Int64?, now: Int64) {
-        // A time that has passed rings again only when it is asked for anew.
+        // A time that has passed fires again only when it is set again.
         if set == time, (time ?? .max) > now { return }
         set = time
         guard let time else { return timer.schedule(deadline: .distantFuture) }
         let wait = Int(clamping: max(0, time - now))
-        // Far times may come together with those of others, so that hundreds of silent plugins wake the host seldom.
+        // Far times may come together with those of others, so that hundreds of silent plugins rarely wake the host.
         let leeway = min(max(1, wait / 16), Self.leeway)
         timer.schedule(deadline: .now() + .milliseconds(wait), leeway: .milliseconds(leeway))
     }

@@ -60,8 +60,8 @@ final class Mailbox: Sendable {
         var inputs: [Input] = []
         var grew = false
         var rang = false
-        /// Not a checked one, for each line of a plugin resumes one: whoever takes it from here, under the lock, is the
-        /// only one to resume it.
+        /// Not a checked one, for each line of a plugin resumes one: the code that takes it from
+        /// here, under the lock, is the only one to resume it.
         var waiting: UnsafeContinuation<Void, Never>?
     }
 

@@ -199,7 +199,7 @@ extension PluginSession {
         return watch
     }
 
-    /// Gives the plugin its time anew: it could not do anything about what it holds, or was not heard.
+    /// Restarts the plugin's deadlines: it could not do anything about what it holds, or was not heard.
     func renewDeadlines(_ now: Int64) {
         for i in queues.indices { queues[i].queue.extendDeadline(to: now + queues[i].queue.settings.ackDeadline) }
     }

@@ -35,7 +35,7 @@ extension PluginSession {
         strike(.init(message: message, delivery: delivery, reason: reason), now)
     }
 
-    /// Refuses a message that harms nobody but whoever waits for what it was to do.
+    /// Rejects a message that is no strike: it only has no effect.
     func refuse(_ message: String, _ reason: String, delivery: Int64? = nil, _ now: Int64) {
         view.ignored += 1
         refuse(.init(message: message, delivery: delivery, reason: reason), now)

@@ -3,7 +3,7 @@
 /// Nothing is overdue by one look alone. A host that got no processor for half a minute finds all times past, and the
 /// plugin's answers unread in the pipe; so what looks overdue is looked at again after ``SessionLimits/look``, in which
 /// the host reads. Where the second look comes much later than asked for, the host was held up once more, and the
-/// looking begins anew.
+/// look starts again.
 struct SessionClock {
     /// What a plugin can be overdue with.
     enum Overdue: Equatable {

@@ -3,7 +3,7 @@ import JSONBytes
 import PluginWire
 import Synchronization
 
-/// What the operator sees of a plugin: written by its session, read by whoever asks, never waiting for the plugin.
+/// What the operator sees of a plugin: written by its session, read on request, never waiting for the plugin.
 final class SessionStatus: Sendable {
     /// A queue at a snapshot.
     struct Queue: Sendable {

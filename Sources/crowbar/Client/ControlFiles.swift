@@ -1,7 +1,7 @@
 import CrowbarSQLite
 import Glibc
 
-/// The files in the data folder by which the command line finds and opens its door to a running server.
+/// The files in the data folder by which the command line finds a running server and proves its right.
 enum ControlFiles {
     /// The Unix socket.
     static let socket = "crowbar.sock"

@@ -76,7 +76,7 @@ struct Stores: Sendable {
         return "\(error)" + (rescue.map { "; " + $0 } ?? "")
     }
 
-    /// The door to the log; its `run` must run.
+    /// The only writer of the log; its `run` must run.
     func makeIngest(
         checks: CommandChecks? = nil, metrics: IngestMetrics? = nil,
         onFailure: @escaping @Sendable (any Error) -> Void = { _ in }
@@ -93,7 +93,7 @@ struct Stores: Sendable {
         ErasureService(ingest: ingest, eraser: log, accounts: self, note: note)
     }
 
-    /// Opens the door for one piece of work, for verbs without a server.
+    /// Runs ingest for one piece of work, for verbs without a server.
     func withIngest(_ work: (Ingest) async throws -> Void) async throws {
         let ingest = makeIngest()
         try await withThrowingTaskGroup(of: Void.self) { group in

@@ -5,7 +5,7 @@ import PluginWire
 struct NetworkReport: Equatable {
     /// Nil until it begins to connect.
     var health: NetworkHealth?
-    /// The nick by which the server knows the bridge, or shall.
+    /// The nick by which the server knows the bridge, or will.
     var nick: String
     var figures: NetworkFigures
     /// Messages of the chat that wait or that the server has not confirmed yet.

@@ -175,7 +175,7 @@ struct HistoryFetch: Sendable {
         (state.from, state.fromMark, state.request, state.size) = (reference, mark, request, size)
         (state.asked, state.lines, state.last, state.previous) = (now, 0, nil, nil)
         (state.lastMark, state.previousMark, state.hasFrom) = (nil, nil, false)
-        // What comes again from its beginning is counted anew; else the last message may have more lines.
+        // What comes again from its beginning is counted from 0; otherwise the last message may have more lines.
         if request == .before { state.lineIDs = LineIDs() }
         if request == .id, state.pages == 0 { state.lineIDs = LineIDs(after: reference) }
         state.pages += 1
