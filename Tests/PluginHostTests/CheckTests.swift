@@ -129,6 +129,22 @@ import Testing
         }
     }
 
+    @Test func aPluginOfThisPhaseGetsNoQueueHoweverItAsks() async throws {
+        let scenario = try HostScenario()
+        defer { scenario.remove() }
+        try add("filter", to: scenario, #"types = ["SEND_MESSAGE"]"#)
+        try await scenario.run { host in
+            try await live(scenario, host)
+            try await scenario.populate()
+            let asking = try await event(try await submit("queue me", scenario), scenario)
+            #expect(asking["checks"]?.array?.first?["verdict"] == .string("allowed"))
+            try await wait("a strike") { try await host.show("filter")["strikes"] == .int(1) }
+            let after = try await event(try await submit("hello", scenario), scenario)
+            #expect(after["checks"]?.array?.first?["verdict"] == .string("allowed"), "it goes on")
+            #expect(try await host.show("filter")["queues"]?.array?.isEmpty ?? true)
+        }
+    }
+
     @Test func theStrictRuleRefusesWhatCannotBeAsked() async throws {
         let scenario = try HostScenario()
         defer { scenario.remove() }

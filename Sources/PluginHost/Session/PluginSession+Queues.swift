@@ -7,6 +7,9 @@ import PluginWire
 extension PluginSession {
     /// Takes a plugin's word on its queues; it is acted upon once no save is under way, which would know the old ones.
     func take(queues asked: [PluginMessage.Queue], _ now: Int64) {
+        guard manifest.phase == .event else {
+            return strike("queues", "in phase 'command' a plugin has no queues", now)
+        }
         guard case .working = phase else { return strike("queues", "'queues' before 'start'", now) }
         guard askedQueues.count < Limit.changesOfQueues else {
             return kill(.crashed("it changed its queues faster than they can be stored"), now)

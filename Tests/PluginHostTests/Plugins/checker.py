@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """A plugin of the command phase for the host's tests, from the protocol's page alone. What it says to a message is in
 its text: "deny …", "hang …", "crash …", "late …" (answered when the time is over), "forge …" (changes another field),
-"nonsense …" (no verdict at all), "shout …" (changed to capitals); anything else is allowed.
+"nonsense …" (no verdict at all), "shout …" (changed to capitals), "queue …" (asks for a queue); anything else is
+allowed.
 It notes what it is asked in dataDir/seen, one JSON line each.
 """
 import json
@@ -32,6 +33,9 @@ def check(number, within, command):
         say(type="verdict", id=number, allow=True, command=dict(command, userId="somebody"))
     elif what == "nonsense":
         say(type="verdict", id=number, allow="perhaps")
+    elif what == "queue":
+        say(type="queues", queues=[dict(name="main")])
+        say(type="verdict", id=number, allow=True)
     elif what == "shout":
         say(type="verdict", id=number, allow=True, command=dict(command, message=text.upper()))
     else:
