@@ -14,7 +14,7 @@ extension AccountsDatabase: AccountStore {
     public func signOutMark() async throws -> SignOutMark { signOuts.withLock { $0.mark } }
 
     public func start(_ session: AccountToken, since mark: SignOutMark?) async throws {
-        try await transactShared { [self] db in
+        try await transact { [self] db in
             try requireNoSignOut(of: session.userId, since: mark)
             try Self.start(db, session)
         }
@@ -23,7 +23,7 @@ extension AccountsDatabase: AccountStore {
     public func start(
         _ session: AccountToken, ifPasswordHashIs passwordHash: String, since mark: SignOutMark?
     ) async throws {
-        try await transactShared { [self] db in
+        try await transact { [self] db in
             guard try Self.account(db, session.userId)?.passwordHash == passwordHash else {
                 throw Failure.passwordChanged
             }

@@ -1,5 +1,4 @@
 import CrowbarCore
-import Dispatch
 import GRDB
 import Synchronization
 
@@ -21,10 +20,6 @@ public final class AccountsDatabase: Sendable {
         public static let auditMilliseconds: Int64 = 400 * 86_400_000
         /// Lines that the audit log keeps at most.
         public static let auditLines: Int64 = 1_000_000
-        /// Milliseconds between commits of new sessions in the long run. A busy server's sign-ins share commits.
-        public static let sessionMilliseconds: Int64 = 500
-        /// Commits of new sessions that need not wait, where there were few.
-        public static let sessionBurst: Int64 = 4
     }
 
     /// An account.
@@ -46,9 +41,6 @@ public final class AccountsDatabase: Sendable {
     let uses = Mutex<[[UInt8]: TokenUse]>([:])
     /// Noted and asked within transactions.
     let signOuts = Mutex(SignOuts())
-    /// New sessions that wait for their commit.
-    private let sessions = Mutex(
-        SharedCommits<SharedChange>(interval: Limit.sessionMilliseconds, burst: Limit.sessionBurst))
 
     /// Opens the accounts, or makes them.
     /// - Throws: ``StoreError``.
@@ -184,69 +176,6 @@ public final class AccountsDatabase: Sendable {
                 if !keepsCache { cache.withLock { $0.removeAll() } }
                 continuation.resume(with: result)
             }
-        }
-    }
-
-    /// A change that may share its commit with others, and who waits for it.
-    private struct SharedChange: Sendable {
-        var body: @Sendable (Database) throws -> Void
-        var continuation: CheckedContinuation<Void, any Error>
-    }
-
-    /// As ``transact(keepsCache:_:)``, for a change that may wait a little for others that share its commit. A refusal
-    /// (``Failure``) undoes that change alone; any other error fails all that would have shared the commit.
-    func transactShared(_ body: @escaping @Sendable (Database) throws -> Void) async throws {
-        try await withCheckedThrowingContinuation { continuation in
-            let change = SharedChange(body: body, continuation: continuation)
-            perform(sessions.withLock { $0.add(change, now: Self.milliseconds) })
-        }
-    }
-
-    private static var milliseconds: Int64 { Int64(DispatchTime.now().uptimeNanoseconds / 1_000_000) }
-
-    private func perform(_ action: SharedCommits<SharedChange>.Action?) {
-        switch action {
-        case nil: break
-        case .wait(let milliseconds):
-            DispatchQueue.global().asyncAfter(deadline: .now() + .milliseconds(Int(milliseconds))) { [self] in
-                perform(sessions.withLock { $0.due(now: Self.milliseconds) })
-            }
-        case .commit(let changes):
-            database.asyncWriteWithoutTransaction { [self] db in
-                commit(changes, db)
-                perform(sessions.withLock { $0.ended(now: Self.milliseconds) })
-            }
-        }
-    }
-
-    private func commit(_ changes: [SharedChange], _ db: Database) {
-        let results = Result {
-            try StoreDatabase.mapErrors(of: database.path, "cannot be written") {
-                var results: [Result<Void, any Error>] = []
-                try db.inTransaction(.immediate) {
-                    for change in changes { results.append(try Self.attempt(change, db)) }
-                    return .commit
-                }
-                return results
-            }
-        }
-        cache.withLock { $0.removeAll() }
-        for (index, change) in changes.enumerated() {
-            change.continuation.resume(with: results.flatMap { $0[index] })
-        }
-    }
-
-    /// Makes a change or undoes it.
-    /// - Returns: A refusal as the result. What else is thrown is about the database.
-    private static func attempt(_ change: SharedChange, _ db: Database) throws -> Result<Void, any Error> {
-        do {
-            try db.inSavepoint {
-                try change.body(db)
-                return .commit
-            }
-            return .success(())
-        } catch let refusal as Failure {
-            return .failure(refusal)
         }
     }
 

@@ -36,7 +36,7 @@ private let allowed: [String: Set<String>] = [
     "ChatMarkdown": [],
     "CrowbarMetrics": [],
     "CrowbarCore": ["ChatMarkdown", "JSONBytes", "Logging", "CrowbarMetrics"],
-    "CrowbarSQLite": ["CrowbarCore", "JSONBytes", "Dispatch", "Logging", "GRDB", "GRDBSQLite", "SQLite3"],
+    "CrowbarSQLite": ["CrowbarCore", "JSONBytes", "Logging", "GRDB", "GRDBSQLite", "SQLite3"],
     "CrowbarViews": [
         "CrowbarCore", "CrowbarSQLite", "HTTPClient", "OpenSSL", "JSONBytes", "Logging", "CrowbarMetrics", "GRDB",
         "Dispatch", "Foundation",
