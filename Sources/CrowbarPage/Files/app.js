@@ -193,8 +193,9 @@ class App {
 
   async #startChat(start) {
     const wait = setTimeout(() => this.#show(h('main', { class: 'card-page' }, h('p', { class: 'muted' }, 'Loading…'))), 300);
-    const { model, loaded } = this.#early?.token === this.session?.token ? this.#early : this.#load();
+    const early = this.#early;
     this.#early = undefined;
+    const { model, loaded } = early && early.token === this.session?.token ? early : this.#load();
     this.model = model;
     model.on('departed', ({ id }) => { if (load(lasting, this.#channelKey) === id) save(lasting, this.#channelKey, undefined); });
     let Shell;
@@ -221,7 +222,7 @@ class App {
       if (start !== this.#starts) return;
       if (this.session) {
         this.outbox = new Outbox(this.api, model, this.session);
-        this.markers = new ReadMarkers(this.api, model.unread);
+        this.markers = new ReadMarkers(this.api, model);
       }
       this.isComplete = true;
       this.#shell.complete(await this.later());
@@ -287,7 +288,7 @@ class App {
     if (!(error instanceof ApiError) || error.isTemporary) timer = setTimeout(again, 5000);
     this.#show(card('The server cannot be reached', h('p', {}, text),
       h('div', { class: 'buttons' }, button({ class: 'button button-main', onclick: again }, 'Try again'),
-        this.session && button({ class: 'button', onclick: () => { clearTimeout(timer); this.signOut(); } }, 'Sign out'))));
+        this.about && this.session && button({ class: 'button', onclick: () => { clearTimeout(timer); this.signOut(); } }, 'Sign out'))));
   }
 
   #show(node) { this.#root.replaceChildren(node); }

@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 from support.acts import act, opened, row, say
 from support.server import until
 from support.windows import Windows, attention
-from support.world import run, scenario
+from support.world import BROKEN, run, scenario
 
 
 def link(page, channel):
@@ -133,6 +133,28 @@ def hidden_at_once(here):
     hal.goto("about:blank")
     until(lambda: server.unread("hal", "hut") == 0, "the last marker")
     say(here.sign_in("hal"), "read it all")
+
+
+@scenario
+def read_while_the_server_is_away(here):
+    """What was read and could not be sent is sent when the server is back, though nobody reads it again."""
+    server = here.server
+    server.user("ina", "jon")
+    server.channel("ina", "loft", "jon")
+    jon = here.sign_in("jon")
+    jon.get_by_role("complementary").get_by_role("button", name="ina").wait_for()
+    here.allow("api/read")
+    jon.route("**/api/read", lambda route: route.abort())
+    with jon.expect_event("requestfailed"):
+        server.command("ina", "SEND_MESSAGE", "loft", message="seen once")
+    assert server.unread("jon", "loft") == 1
+    here.allow(BROKEN)
+    server.kill()
+    expect(jon.get_by_text("Offline since")).to_be_visible()
+    jon.unroute("**/api/read")
+    server.start()
+    until(lambda: server.unread("jon", "loft") == 0, "the marker, sent again")
+    expect(link(jon, "loft")).to_have_attribute("aria-label", "loft")
 
 
 if __name__ == "__main__":

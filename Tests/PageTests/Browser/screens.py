@@ -129,6 +129,8 @@ def waiting_and_failing(here):
     say(page, "refused text")
     expect(row(page, "refused text")).to_contain_text("Not sent: a plugin says no")
     expect(bar).to_be_hidden()
+    # Whether it was read before the server was gone, or is only sent now.
+    expect(page.get_by_role("link", name="slow", exact=True)).to_be_visible()
     here.screen(page, "refused")
 
 

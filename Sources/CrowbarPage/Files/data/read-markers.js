@@ -5,12 +5,14 @@ const sendEvery = 2000;
 export class ReadMarkers {
   #api;
   #unread;
+  #unsubscribe;
   #markers = new Map();
   #onHide = () => { if (document.hidden) this.flush(); };
 
-  constructor(api, unread) {
+  constructor(api, model) {
     this.#api = api;
-    this.#unread = unread;
+    this.#unread = model.unread;
+    this.#unsubscribe = model.on('connection', () => { if (model.connection.state === 'live') this.#sendUnsent(); });
     document.addEventListener('visibilitychange', this.#onHide);
   }
 
@@ -40,7 +42,12 @@ export class ReadMarkers {
 
   stop() {
     this.flush();
+    this.#unsubscribe();
     document.removeEventListener('visibilitychange', this.#onHide);
+  }
+
+  #sendUnsent() {
+    for (const [id, marker] of this.#markers) if (marker.isUnsent && marker.timer === undefined) this.#send(id);
   }
 
   async #send(id, keepalive = false) {
@@ -50,9 +57,11 @@ export class ReadMarkers {
     marker.sentAt = Date.now();
     try {
       await this.#api.post('/api/read', { channelId: id, eventId: marker.eventId }, { keepalive });
+      marker.isUnsent = false;
       if (!keepalive) this.#unread.refresh();
-    } catch {
-      // The reader sees the messages again, and the next one moves the marker.
+    } catch (error) {
+      // What is on the screen is not seen again: it is sent when the server is back, if no later marker was before.
+      marker.isUnsent = error.isTemporary === true;
       marker.position = 0;
     }
   }

@@ -93,7 +93,6 @@ class Checks:
     """The checks of a screen. `World` has what they need."""
 
     is_updating = bool(os.environ.get("CROWBAR_UPDATE_SNAPSHOTS"))
-    is_comparing = bool(os.environ.get("CROWBAR_COMPARE_TREES"))
 
     def axe(self, page, name):
         """axe-core finds nothing, in either theme; keeps a picture of each."""
@@ -131,15 +130,10 @@ class Checks:
         page.set_viewport_size(before)
 
     def tree(self, page, name):
-        """The accessibility tree is, or soon becomes, the one that is kept in `snapshots`.
-
-        Only where CROWBAR_COMPARE_TREES is set: a few trees still depend on what comes first (docs/decisions/0141).
-        """
+        """The accessibility tree is, or soon becomes, the one that is kept in `snapshots`."""
         kept = SNAPSHOTS / f"{name}.yaml"
         if self.is_updating:
             kept.write_text(tree_of(page))
-            return
-        if not self.is_comparing:
             return
         assert kept.exists(), f"{kept} does not exist; CROWBAR_UPDATE_SNAPSHOTS=1 writes it"
         expected = kept.read_text()
