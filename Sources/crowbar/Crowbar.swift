@@ -11,8 +11,8 @@ struct Crowbar: AsyncParsableCommand {
         abstract: "An event-sourced chat core with a plugin host.",
         version: "crowbar \(CrowbarVersion.current)",
         subcommands: [
-            Serve.self, Status.self, Check.self, Send.self, Channel.self, Events.self, User.self, Token.self,
-            Hooks.self, Invite.self, SetupLinkVerb.self,
+            Serve.self, Status.self, Health.self, Check.self, Send.self, Channel.self, Events.self, User.self,
+            Token.self, Hooks.self, Invite.self, SetupLinkVerb.self,
             Plugins.self, Cursor.self, DeadLetters.self, ReplayVerb.self, ViewVerbs.self, Erase.self, BackupVerb.self,
             PageVerbs.self, AuditVerb.self,
         ])

@@ -73,6 +73,8 @@ private final class SmallDisk {
         // Before anybody has tried to store anything.
         let full = try await ready(server.port)
         #expect(full.status == "503" && full.body.contains("not ready: disk full; free some space"), "\(full)")
+        let health = folder.crowbar("health")
+        #expect(health.status == 1 && health.error.hasPrefix("crowbar: not ready: disk full"), "\(health)")
         var refused: CommandLineFolder.Outcome?
         for _ in 0..<50 where refused == nil {
             let sent = folder.crowbar("send", "general", String(repeating: "x", count: 8_000))

@@ -42,10 +42,12 @@ import Testing
         let text = folder.crowbar("status").output
         #expect(text.contains("1 ok, 1 down (broken)"), "\(text)")
         #expect(text.contains("address   http://127.0.0.1:\(server.port)"), "\(text)")
+        let health = folder.crowbar("health")
+        #expect(health.status == 0 && health.output == "ready\n", "\(health)")
         kill(server.pid, SIGTERM)
         #expect(folder.poll { CommandLineFolder.hasEnded(server.pid) })
-        for flags in [[], ["--json"]] {
-            let down = folder.verb(["status"] + flags)
+        for verb in [["status"], ["status", "--json"], ["health"]] {
+            let down = folder.verb(verb)
             #expect(down.status == 1 && down.output.isEmpty && down.error.contains("start one with 'crowbar serve'"))
         }
     }

@@ -63,3 +63,18 @@ struct Status: AsyncParsableCommand {
         return "\(number) \(unit)"
     }
 }
+
+/// `crowbar health`: `GET /readyz` by the control socket, for what restarts a server that is not ready.
+struct Health: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Check that the server is ready: its log answers and can be written.",
+        discussion: "Prints 'ready', or exits with status 1 and the reason, also where no server runs.")
+
+    @OptionGroup var settings: ConfigurationOption
+
+    func run() async throws {
+        let answer = try await ControlClient(folder: try settings.load().data).request(.GET, "/readyz")
+        if let refusal = answer.refusal { throw Refusal(refusal.message) }
+        StandardStream.output.write(line: "ready")
+    }
+}
