@@ -116,9 +116,9 @@ def unit():
         )
         said = [line for line in (ended.stdout + ended.stderr).splitlines() if "crowbar.service" in line]
         expect(not said, f"systemd-analyze verify: {said}")
-    for kind, tool in (("sysusers", "systemd-sysusers"), ("tmpfiles", "systemd-tmpfiles")):
-        with tempfile.TemporaryDirectory() as root:
-            os.mkdir(root + "/etc")
+    with tempfile.TemporaryDirectory() as root:
+        os.mkdir(root + "/etc")
+        for kind, tool in (("sysusers", "systemd-sysusers"), ("tmpfiles", "systemd-tmpfiles")):
             command = [
                 tool,
                 f"--root={root}",
@@ -127,14 +127,15 @@ def unit():
             ]
             ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
             expect(ended.returncode == 0, f"{tool}: {ended.stderr}")
-            if kind == "sysusers":
-                with open(root + "/etc/passwd") as file:
-                    expect(re.search(r"^crowbar:.*:/var/lib/crowbar:", file.read(), re.M), "the user crowbar is made")
-            else:
-                expect(
-                    os.stat(root + "/etc/crowbar/secrets").st_mode & 0o777 == 0o700,
-                    "the folder of secrets is root's alone",
-                )
+        with open(root + "/etc/passwd") as file:
+            user = re.search(r"^crowbar:[^:]*:(\d+):.*:/var/lib/crowbar:", file.read(), re.M)
+        expect(user, "the user crowbar is made")
+        expect(os.stat(root + "/etc/crowbar/secrets").st_mode & 0o777 == 0o700, "the folder of secrets is root's alone")
+        state = os.stat(root + "/var/lib/crowbar")
+        expect(
+            (state.st_mode & 0o777, os.geteuid() or state.st_uid) == (0o700, os.geteuid() or int(user.group(1))),
+            "the server's folder is its own",
+        )
 
 
 def main():
