@@ -296,7 +296,10 @@ let package = Package(
                 "CrowbarTesting", "JSONBytes", "PluginHost", "crowbar", "Identity", "IRCBridge", "OpenID", "Webhook",
                 "AWS", "Launcher", logging,
             ],
-            exclude: ["irc_client.py", "openapi_check.py", "openapi_hooks.py", "requirements.txt", "tutorial.py"],
+            exclude: [
+                "Matterbridge", "irc_client.py", "openapi_check.py", "openapi_hooks.py", "requirements.txt",
+                "tutorial.py",
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "PageTests",

@@ -14,7 +14,7 @@ struct Crowbar: AsyncParsableCommand {
             Serve.self, Status.self, Health.self, Check.self, Send.self, Channel.self, Events.self, User.self,
             Token.self, Hooks.self, Invite.self, SetupLinkVerb.self,
             Plugins.self, Cursor.self, DeadLetters.self, ReplayVerb.self, ViewVerbs.self, Erase.self, BackupVerb.self,
-            PageVerbs.self, AuditVerb.self,
+            PageVerbs.self, AuditVerb.self, ImportVerb.self,
         ])
 
     static func main() async {

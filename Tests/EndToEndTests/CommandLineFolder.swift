@@ -95,6 +95,11 @@ final class CommandLineFolder: Sendable {
         Self.spawn(prefix + [Self.binary] + arguments, in: path, output: file(tag + ".out"), error: file(tag + ".err"))
     }
 
+    /// Starts a shell's script in a folder; `"$0"` is the binary.
+    static func start(_ script: String, in folder: CommandLineFolder) -> pid_t? {
+        spawn(["/bin/sh", "-c", script, binary], in: folder.path, output: folder.file("script.out"), error: nil)
+    }
+
     /// How many processes work in a folder below this one: plugins do, each in its own.
     func processes(in name: String) -> Int {
         guard let handle = opendir("/proc") else { return -1 }

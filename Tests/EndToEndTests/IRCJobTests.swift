@@ -9,7 +9,7 @@ extension MainJobTests {
     enum IRCDaemon: String, CaseIterable, Sendable { case ngircd, inspircd }
 
     /// Starts a server; `penalties`: it slows clients down, as it does in its stock configuration.
-    private func startServer(
+    func startServer(
         _ daemon: IRCDaemon, _ folder: CommandLineFolder, _ port: UInt16, penalties: Bool
     ) throws -> LineProcess {
         let file = "\(daemon).conf"
@@ -56,15 +56,15 @@ extension MainJobTests {
             "/usr/bin/env", arguments: arguments, environment: ["PATH=/usr/sbin:/usr/bin:/bin"])
     }
 
-    /// Lets somebody into `#general`; waits for the server.
-    private func join(_ port: UInt16, _ nick: String) async throws -> LineProcess {
+    /// Lets somebody into a channel; waits for the server.
+    func join(_ port: UInt16, _ nick: String, _ channel: String = "#general") async throws -> LineProcess {
         let script = Self.tests + "/EndToEndTests/irc_client.py"
         for _ in 0..<100 {
-            let person = try LineProcess("/usr/bin/env", arguments: ["python3", script, "\(port)", nick, "#general"])
+            let person = try LineProcess("/usr/bin/env", arguments: ["python3", script, "\(port)", nick, channel])
             // It ends at once where nobody listens yet.
             if (try? await person.text(within: .seconds(20))) == "joined" { return person }
         }
-        throw LineProcess.Failure.closed(waitingFor: "\(nick) in #general", unread: [], standardError: "")
+        throw LineProcess.Failure.closed(waitingFor: "\(nick) in \(channel)", unread: [], standardError: "")
     }
 
     /// A folder with the manifest that people are given, on this server's port.

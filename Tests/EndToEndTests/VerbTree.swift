@@ -24,6 +24,7 @@ struct VerbTree {
             case "replay": ["--from", "beginning"]
             case "erase": ["--yes"]
             case "page": ["--api", "http://127.0.0.1:1"]
+            case "import": ["--out", "imported"]
             case "plugins" where words.last == "new": ["--lang", "python"]
             default: []
             }
