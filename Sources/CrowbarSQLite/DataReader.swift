@@ -51,16 +51,38 @@ public struct DataReader: Sendable {
     /// is none of them.
     /// - Parameter others: The formats of databases that other targets keep, by file name.
     public static func format(of path: String, others: [String: Int] = [:]) -> (found: Int, supported: Int)? {
-        let known = [
-            "log.db": LogSchema.version, "host.db": SQLiteHostStore.formats.count,
-            "accounts.db": AccountsDatabase.formats.count, "markers.db": SQLiteMarkers.formats.count,
-        ]
-        guard let name = path.split(separator: "/").last.map(String.init), let supported = known[name] ?? others[name],
+        guard let name = path.split(separator: "/").last.map(String.init),
+            let supported = supportedFormat(of: name) ?? others[name],
             let database = try? DatabaseQueue(path: path, configuration: configuration)
         else { return nil }
         defer { try? database.close() }
         guard let found = try? database.read({ try Int.fetchOne($0, sql: "PRAGMA user_version") }) else { return nil }
         return (found, supported)
+    }
+
+    /// The format that this version writes into a file of a data folder; nil for files that other targets keep.
+    static func supportedFormat(of name: String) -> Int? {
+        switch name {
+        case "log.db": LogSchema.version
+        case "host.db": SQLiteHostStore.formats.count
+        case "accounts.db": AccountsDatabase.formats.count
+        case "markers.db": SQLiteMarkers.formats.count
+        default: nil
+        }
+    }
+
+    /// How many rows a table has; nil where it cannot be read.
+    static func count(of table: String, in path: String) -> Int64? {
+        guard let database = try? DatabaseQueue(path: path, configuration: configuration) else { return nil }
+        defer { try? database.close() }
+        return try? database.read { try Int64.fetchOne($0, sql: "SELECT count(*) FROM \(table)") }
+    }
+
+    /// The position of the last event of a log, of whatever format; nil where it cannot be read.
+    public static func lastPosition(inLog path: String) -> Int64? {
+        guard let database = try? DatabaseQueue(path: path, configuration: configuration) else { return nil }
+        defer { try? database.close() }
+        return try? database.read { try Int64.fetchOne($0, sql: "SELECT ifnull(max(position), 0) FROM events") }
     }
 
     /// Which of these channels do not exist.

@@ -25,7 +25,7 @@ public enum StoreError: Error, Sendable, Equatable, CustomStringConvertible {
         case .cannotOpen(let path, let why): "\(FolderPath.shown(path)) cannot be opened: \(why)"
         case .newerFormat(let path, let found, let supported):
             "\(FolderPath.shown(path)) has format \(found), this version knows up to \(supported); a newer Crowbar "
-                + "wrote it"
+                + "wrote it: start that version, or, to go back, restore a backup that was made before the upgrade"
         case .olderFormat(let formats):
             formats.map { "\(FolderPath.shown($0.path)) has format \($0.found), this version reads \($0.supported)" }
                 .joined(separator: "; ")

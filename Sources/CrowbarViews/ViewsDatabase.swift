@@ -10,7 +10,7 @@ public enum ViewsDatabase {
     /// Reading connections.
     private static let readers = 4
     /// The longest wait for a lock, in seconds.
-    private static let busySeconds = 1.0
+    static let busySeconds = 1.0
     /// The page caches of the writing and of each reading connection, in KiB.
     private static let (writerCache, readerCache) = (16 << 10, 2 << 10)
 

@@ -144,6 +144,57 @@ import Testing
         #expect(list.status == 0 && list.error.isEmpty && list.output.contains("\nx "), "\(list.error)")
     }
 
+    /// `check --upgrade` says what the server will do, and the server does it.
+    @Test func checkUpgradeSaysWhatHappensToEachDatabase() throws {
+        let folder = try prepare()
+        reset(folder)
+        let before = folder.crowbar("check", "--upgrade")
+        #expect(before.status == 0, "\(before)")
+        let rows = before.output.split(separator: "\n").map { $0.split(separator: " ").map(String.init) }
+        let changes = Dictionary(rows.compactMap { $0.count > 5 ? ($0[0], $0) : nil }) { $1 }
+        for (file, from, to) in [("log.db", "1", "2"), ("host.db", "2", "3"), ("accounts.db", "3", "6")] {
+            let row = try #require(changes[file])
+            #expect(Array(row[1...2]) == [from, to] && row.contains("upgraded") && row.last == "no", "\(row)")
+            #expect(before.output.contains("under 1 s") && row[4] == "KiB", "\(row)")
+        }
+        for file in ["markers.db", "views.db"] { #expect(changes[file]?.contains("unchanged") == true, "\(before)") }
+        let words = "the version before cannot open log.db, host.db, accounts.db any more once this one has"
+        #expect(before.error.contains(words) && before.error.contains("crowbar backup FOLDER"), "\(before.error)")
+        #expect(versions(folder) == ["1", "2", "3"])
+        let server = try #require(folder.serve())
+        kill(server.pid, SIGTERM)
+        #expect(CommandLineFolder.wait(server.pid) == 0)
+        let after = folder.crowbar("check", "--upgrade", "--json")
+        let plans = try JSON(parsing: Array(after.output.utf8)).array ?? []
+        #expect(after.status == 0 && after.error.isEmpty && plans.count == 5, "\(after)")
+        for plan in plans {
+            #expect(plan["change"]?.string == "unchanged" && plan["from"] == plan["to"], "\(after.output)")
+            #expect(plan["seconds"]?.int == 0 && plan["bytes"]?.int ?? 0 > 0 && plan["reversible"] == nil)
+        }
+    }
+
+    /// A downgrade is refused by the check and by the server, with the way back.
+    @Test func aDowngradeIsRefusedWithTheWayBack() throws {
+        let folder = try prepare()
+        #expect(folder.crowbar("check", "--upgrade").error.contains("there is no data folder"))
+        reset(folder)
+        let newer = "import sqlite3; sqlite3.connect('d/log.db').execute('PRAGMA user_version = 99')"
+        #expect(folder.shell("python3 -c \"\(newer)\"").status == 0)
+        // Views that fit no format are rebuilt, which can be done at any time.
+        #expect(folder.shell("echo no database > d/views.db").status == 0)
+        let check = folder.crowbar("check", "--upgrade")
+        let way = "start that version, or, to go back, restore a backup that was made before the upgrade"
+        #expect(check.status == 1 && check.error.contains("log.db' has format 99"), "\(check)")
+        #expect(check.error.contains(way) && !check.error.contains("make a backup first"), "\(check)")
+        let views = check.output.split(separator: "\n").first { $0.hasPrefix("views.db") } ?? ""
+        #expect(views.contains("rebuilt") && views.hasSuffix("yes"), "\(check.output)")
+        for verb in [["serve"], ["check"]] {
+            let outcome = folder.verb(verb)
+            #expect(outcome.status == 1 && outcome.error.contains(way), "\(outcome)")
+        }
+        #expect(versions(folder) == ["99", "2", "3"])
+    }
+
     /// Where one of them is of a later version, none is upgraded.
     @Test(arguments: [["user", "add", "new"], ["user", "list"], ["serve"]])
     func aNewerFormatStopsAllUpgrades(_ verb: [String]) throws {

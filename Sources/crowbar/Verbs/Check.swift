@@ -1,4 +1,5 @@
 import ArgumentParser
+import JSONBytes
 import PluginHost
 import Settings
 
@@ -13,8 +14,15 @@ struct Check: AsyncParsableCommand {
             """)
 
     @OptionGroup var settings: ConfigurationOption
+    @Flag(help: "Only show what this version will do to each database when the server starts.") var upgrade = false
+    @Flag(help: "Print JSON; with --upgrade.") var json = false
+
+    func validate() throws {
+        if json, !upgrade { throw ValidationError("--json goes with --upgrade") }
+    }
 
     func run() async throws {
+        if upgrade { return try showUpgrade() }
         let (problems, configuration) = try settings.review()
         for problem in problems { StandardStream.error.write(line: "crowbar: \(problem.quoting)") }
         for line in ConfigurationOption.misspeltVariables { StandardStream.error.write(line: "note: \(line)") }
@@ -32,5 +40,21 @@ struct Check: AsyncParsableCommand {
         }
         if !problems.isEmpty || findings.contains(where: \.isError) { throw ExitCode(1) }
         StandardStream.output.write(line: "ok")
+    }
+
+    private func showUpgrade() throws {
+        let folder = try settings.load().data
+        guard let check = UpgradeCheck(folder) else {
+            throw Refusal(
+                "there is no data folder '\(folder)', so there is nothing to upgrade; 'crowbar serve' makes it")
+        }
+        if json {
+            StandardStream.output.write(check.json.bytes + [0x0A])
+        } else {
+            for line in check.lines { StandardStream.output.write(line: line) }
+            for line in check.advice { StandardStream.error.write(line: "note: \(TerminalText.line(line))") }
+        }
+        for line in check.errors { StandardStream.error.write(line: "error: \(TerminalText.line(line))") }
+        if !check.errors.isEmpty { throw ExitCode(1) }
     }
 }

@@ -163,7 +163,7 @@ struct PlaceCheck {
                 ]
             }
             let newer = StoreError.newerFormat(path: path, found: format.found, supported: format.supported)
-            return [error("\(newer); start that version, or restore a backup that this one made")]
+            return [error("\(newer)")]
         }
         return [
             note(
