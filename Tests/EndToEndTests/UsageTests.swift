@@ -106,7 +106,7 @@ import Testing
     /// A word that is no command and resembles none: which commands there are.
     @Test(
         arguments: [
-            (["xyz"], "there is no command 'xyz'; there are serve, status, check, "),
+            (["xyz"], "there is no command 'xyz'; there are serve, status, health, check, "),
             (["channel", "xyz"], "there is no command 'channel xyz'; there are add, list, invite, remove; "),
             (["events", "xyz"], "there are tail, export"), (["user", "xyz"], "there are add, list, show"),
             (["hooks", "xyz"], "there are add"), (["cursor", "xyz"], "there are show, set"),
