@@ -146,7 +146,7 @@ struct IRCNetworkImport {
     private mutating func account() {
         let (nick, password) = (given("nickservnick"), given("nickservpassword"))
         let (user, sasl) = (given("nickservusername"), settings["usesasl"])
-        if let sasl { show(sasl, .taken(sasl.truth == true ? "`sasl`" : "`nickserv` is used, if anything")) }
+        if let sasl { show(sasl, .taken(sasl.truth == true ? "`sasl`" : "without SASL")) }
         guard let password, let secretText = password.text, let nick, let service = nick.text else {
             if let password { hide(password, .changed("left out: without NickServNick it is not used")) }
             if let nick { show(nick, .changed("left out: without NickServPassword it is not used")) }
