@@ -15,6 +15,8 @@ public struct AuditLine: Sendable, Equatable {
     public var target: String?
     /// `ok`, the code of a refusal, or `started` for a call whose end was not noted.
     public var result: String
+    /// The id of the HTTP request; nil where there was none.
+    public var requestId: String?
 
     /// The user id of calls by the command line.
     public static let commandLine = "cli"
@@ -32,7 +34,7 @@ public struct AuditLine: Sendable, Equatable {
     /// Makes a line.
     public init(
         id: Int64 = 0, time: Int64, userId: String, address: String, action: String, target: String?,
-        result: String = AuditLine.started
+        result: String = AuditLine.started, requestId: String? = RequestID.current
     ) {
         self.id = id
         self.time = time
@@ -41,6 +43,7 @@ public struct AuditLine: Sendable, Equatable {
         self.action = action
         self.target = target
         self.result = result
+        self.requestId = requestId
     }
 }
 

@@ -57,8 +57,9 @@ extension Submission.Origin {
     func write(to json: inout JSONWriter) {
         json.key("origin")
         json.beginObject()
-        json.member("plugin", plugin)
+        json.member("plugin", ifPresent: plugin)
         json.member("ref", ifPresent: ref)
+        json.member("traceparent", ifPresent: traceParent?.text)
         json.endObject()
     }
 }

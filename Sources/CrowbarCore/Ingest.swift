@@ -25,7 +25,7 @@ public final class Ingest: Sendable {
         public var isAdmin: Bool
         /// As ``Submission/mayJoinPrivate``.
         public var mayJoinPrivate = false
-        /// The plugin it came from.
+        /// As ``Submission/origin``.
         public var origin: Submission.Origin?
         /// An id derived from a cause or a key, which wins over the client's.
         public var derivedId: String?

@@ -1,17 +1,22 @@
 /// A command with all that ingest knows about it, ready to be decided against the head of the log.
 public struct Submission: Sendable {
-    /// What made the plugin emit it; stands in the event as `origin`.
+    /// Where the command came from; stands in the event as `origin`.
     public struct Origin: Sendable, Equatable {
-        /// The plugin's name.
-        public var plugin: String
+        /// The name of the plugin that emitted it; nil: no plugin did.
+        public var plugin: String?
         /// The plugin's own mark of where it came from.
         public var ref: String?
+        /// The trace that the HTTP request belongs to.
+        public var traceParent: TraceParent?
 
-        /// Makes an origin.
+        /// Makes the origin of a plugin's command.
         public init(plugin: String, ref: String? = nil) {
             self.plugin = plugin
             self.ref = ref
         }
+
+        /// Makes the origin of a command that is part of a trace.
+        public init(traceParent: TraceParent) { self.traceParent = traceParent }
     }
 
     /// Where the event's id comes from, which decides what an id that is there already means.
@@ -42,7 +47,7 @@ public struct Submission: Sendable {
     public var isAdmin: Bool
     /// Whether the actor may join private channels uninvited, by the operator's right.
     public var mayJoinPrivate: Bool
-    /// The plugin it came from, if it came from one.
+    /// Where it came from: a plugin, or a request that is part of a trace.
     public var origin: Origin?
     /// How many-th link of a chain of causes it is; 0 for a person's.
     public var depth: UInt8

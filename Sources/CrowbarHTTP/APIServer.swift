@@ -88,10 +88,14 @@ public struct APIServer: Service {
             if request.headers[.expect] == "100-continue", length <= APIConfiguration.Limit.commands {
                 try await writer.writeInformationalHead(HTTPResponse(status: .continue))
             }
-            var response = await responder.respond(to: request, on: channel) {
-                guard let peer = channel.remoteAddress?.ipAddress else { return "local" }
-                return proxies.caller(peer: peer, request.headers)
+            let peer = channel.remoteAddress?.ipAddress
+            let requestID = RequestID.of(request.headers, peer: peer, proxies)
+            var response = await RequestID.$current.withValue(requestID) {
+                await responder.respond(to: request, on: channel) {
+                    peer.map { proxies.caller(peer: $0, request.headers) } ?? "local"
+                }
             }
+            response.headers[.requestID] = requestID
             response.headers[.date] = date.text(now())
             cors.apply(to: &response.headers, of: request.headers)
             let ends = response.status == .contentTooLarge || response.status == .requestTimeout

@@ -108,6 +108,7 @@ extension AuditLine {
             json.member("action", line.action)
             json.member("target", ifPresent: line.target)
             json.member("result", line.result)
+            json.member("requestId", ifPresent: line.requestId)
             json.endObject()
         }
         json.endArray()

@@ -30,7 +30,7 @@ struct CommandsRoute: Sendable {
         try await reauthorize(&credential)
         let command: Ingest.Request
         do throws(CommandError) {
-            command = try await accepted(body.bytes, credential.principal)
+            command = try await accepted(body.bytes, credential.principal, Submission.Origin(request.headers))
         } catch {
             throw Self.isProbablyLines(body.bytes, error) ? Self.linesWithoutType(error) : error
         }
@@ -90,7 +90,7 @@ struct CommandsRoute: Sendable {
         var credential = credential
         try await reauthorize(&credential)
         let held = HeldBody(body)
-        let (route, caller) = (self, Caller(credential: credential))
+        let (route, caller) = (self, Caller(credential: credential, origin: Submission.Origin(request.headers)))
         return Response(
             status: .ok, headers: [.contentType: "application/x-ndjson"],
             body: ResponseBody { writer in
@@ -111,6 +111,8 @@ struct CommandsRoute: Sendable {
     /// Whose lines are submitted.
     private struct Caller: Sendable {
         var credential: Credential
+        /// The trace that the call is part of.
+        var origin: Submission.Origin?
         /// Why no further line of the body is accepted: the caller's rate was exceeded. A client can then send all from
         /// the first refused line again, and no line is stored that came after a refused one.
         var refusal: RateLimiter.Refusal?
@@ -135,7 +137,8 @@ struct CommandsRoute: Sendable {
                 if line.count > APIConfiguration.Limit.command {
                     throw CommandError(.tooLarge, "a command is at most 1 MiB long")
                 }
-                batch.append(.success(try await accepted(Array(line), caller.credential.principal)))
+                let request = try await accepted(Array(line), caller.credential.principal, caller.origin)
+                batch.append(.success(request))
             } catch {
                 batch.append(.failure(error))
             }
@@ -159,8 +162,10 @@ struct CommandsRoute: Sendable {
     }
 
     /// A command's request to ingest. A name that the OpenID provider gives is changed there.
-    private func accepted(_ bytes: [UInt8], _ principal: Principal) async throws(CommandError) -> Ingest.Request {
-        let request = try Self.request(bytes, principal, door)
+    private func accepted(
+        _ bytes: [UInt8], _ principal: Principal, _ origin: Submission.Origin?
+    ) async throws(CommandError) -> Ingest.Request {
+        let request = try Self.request(bytes, principal, door, origin: origin)
         guard let openID, openID.settings.syncsNames, case .renameUser = request.command.body else { return request }
         let isOwned: Bool
         do { isOwned = try await openID.ownsName(of: request.actor) } catch {
@@ -183,8 +188,9 @@ struct CommandsRoute: Sendable {
     }
 
     /// A command's request to ingest: who acts, and whether they may.
+    /// - Parameter origin: The trace that the call is part of.
     static func request(
-        _ bytes: [UInt8], _ principal: Principal, _ door: Door
+        _ bytes: [UInt8], _ principal: Principal, _ door: Door, origin: Submission.Origin?
     ) throws(CommandError) -> Ingest.Request {
         let command = try Command(parsing: bytes)
         let actor = command.userId ?? principal.userId
@@ -208,7 +214,7 @@ struct CommandsRoute: Sendable {
                 .forbidden, "only an admin can act for '\(actor)'; leave 'userId' out to act as '\(principal.userId)'",
                 field: "userId")
         }
-        return Ingest.Request(command, actor: actor, isAdmin: principal.isAdmin)
+        return Ingest.Request(command, actor: actor, isAdmin: principal.isAdmin, origin: origin)
     }
 
     static func write(_ receipt: Receipt, to json: inout JSONWriter) {

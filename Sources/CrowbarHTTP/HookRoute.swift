@@ -44,7 +44,8 @@ final class HookRoute: Sendable {
             return Response(status: .noContent)
         }
         let command = try Command(parsing: try Self.command(body.bytes, hook))
-        _ = try await configuration.ingest.submit(Ingest.Request(command, actor: hook.userId))
+        _ = try await configuration.ingest.submit(
+            Ingest.Request(command, actor: hook.userId, origin: Submission.Origin(request.headers)))
         return Response(status: .noContent)
     }
 

@@ -54,6 +54,7 @@ extension AccountsDatabase {
             action TEXT NOT NULL, target TEXT, result TEXT NOT NULL);
         CREATE INDEX auditByTime ON audit (time);
         """,
+        "ALTER TABLE audit ADD COLUMN requestId TEXT;",
     ]
 
     /// The columns of a token `t`, in the order of ``token(_:)``.

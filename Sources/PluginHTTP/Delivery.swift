@@ -16,6 +16,8 @@ package struct Delivery: Equatable, Sendable {
     package var group = ""
     /// Header lines of this event alone.
     package var headers: [String] = []
+    /// The `traceparent` of the request that the event came from; nil where it is part of no trace.
+    package var traceParent: String?
     /// What is sent of the event.
     package var body: [UInt8]
     /// Whether it goes out in a request of its own, as one with others was refused.

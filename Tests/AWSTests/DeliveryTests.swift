@@ -60,6 +60,22 @@ import Testing
         #expect(plain.lines(nil, at: 0).contains("x-amz-target: AmazonSQS.SendMessageBatch"))
     }
 
+    @Test func theTraceOfAnEventIsAnAttribute() throws {
+        let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+        var traced = Self.job(1)
+        traced.traceParent = trace
+        let queue = try JSON(parsing: try Self.target(Self.queue).call([traced, Self.job(2)]).request.body)
+        let attribute = JSON.object([.init("DataType", .string("String")), .init("StringValue", .string(trace))])
+        #expect(queue["Entries"]?.array?[0]["MessageAttributes"] == .object([.init("traceparent", attribute)]))
+        #expect(queue["Entries"]?.array?[1]["MessageAttributes"] == nil)
+        let topic = String(decoding: try Self.target(Self.topic).call([traced]).request.body, as: UTF8.self)
+        #expect(
+            topic.contains(
+                "PublishBatchRequestEntries.member.1.MessageAttributes.entry.1.Name=traceparent&"
+                    + "PublishBatchRequestEntries.member.1.MessageAttributes.entry.1.Value.DataType=String&"
+                    + "PublishBatchRequestEntries.member.1.MessageAttributes.entry.1.Value.StringValue=\(trace)"))
+    }
+
     /// The table of docs/aws.md: SQS and SNS take the characters of XML only, a function the event as it is.
     @Test(arguments: [("a\u{FFFF}\u{FFFE}b", #"a\uffff\ufffeb"#), ("\u{FFFD}\u{202E}é😀", "\u{FFFD}\u{202E}é😀")])
     func whatAWSTakesInATextIsTheSameJSON(said: String, sent: String) throws {

@@ -45,7 +45,8 @@ import Testing
                     call.method, call.path, token: call.token, headers: [("origin", Self.origin)])
                 #expect(answer.status == call.status, "\(call): \(answer.text)")
                 #expect(answer.headers["access-control-allow-origin"] == [Self.origin], "\(call)")
-                #expect(answer.headers["access-control-expose-headers"] == ["etag, retry-after, crowbar-after"])
+                let exposed = "etag, retry-after, crowbar-after, crowbar-request-id"
+                #expect(answer.headers["access-control-expose-headers"] == [exposed])
                 #expect(answer.headers["access-control-allow-credentials"].isEmpty)
                 #expect(answer.headers["vary"].joined(separator: ", ").contains("Origin"), "\(call)")
             }
@@ -106,7 +107,7 @@ import Testing
                 #expect(answer.headers["access-control-allow-methods"] == ["GET, POST, PUT, PATCH, DELETE"])
                 #expect(
                     answer.headers["access-control-allow-headers"]
-                        == ["authorization, content-type, last-event-id, if-none-match"])
+                        == ["authorization, content-type, last-event-id, if-none-match, traceparent"])
                 #expect(answer.headers["access-control-max-age"] == ["7200"])
                 #expect(answer.headers["access-control-allow-credentials"].isEmpty)
             }

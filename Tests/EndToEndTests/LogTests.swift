@@ -57,6 +57,23 @@ import Testing
         #expect(last["stopMs"]?.int != nil && last["uptimeSeconds"]?.int != nil)
     }
 
+    /// A line about a request has the id that its answer has.
+    @Test func aLineAboutARequestHasItsId() throws {
+        let folder = folder("[log]\nformat = \"json\"")
+        let server = try #require(folder.serve())
+        defer { kill(server.pid, SIGKILL) }
+        let answer = folder.program(
+            "curl", "-sSi", "-H", "Host: elsewhere.example", "http://127.0.0.1:\(server.port)/api/events")
+        let header = "crowbar-request-id: "
+        let line = answer.output.split(whereSeparator: \.isNewline).first { $0.lowercased().hasPrefix(header) }
+        let id = try #require(line?.dropFirst(header.count), "\(answer)")
+        #expect(id.wholeMatch(of: /[0-9a-f]{16}/) != nil, "\(id)")
+        #expect(
+            folder.poll { folder.read("serve.err").contains("\"requestId\":\"\(id)\"") }, "\(folder.read("serve.err"))")
+        kill(server.pid, SIGTERM)
+        #expect(CommandLineFolder.wait(server.pid) == 0)
+    }
+
     @Test func aPluginHasALevelOfItsOwn() throws {
         let quiet = try run(folder("[log]\nplugins = { p = \"error\" }"), until: " notice started", signal: SIGTERM)
         #expect(!quiet.contains { $0.contains("plugin=p") }, "\(quiet)")

@@ -104,11 +104,11 @@ import Testing
                 #expect(versions(folder) == ["1", "2", "3"], "\(name)")
             case .changes(let status):
                 #expect(outcome.status == status, "\(name): \(outcome.error)")
-                for (file, before, after) in [("log", 1, 2), ("host", 2, 3), ("accounts", 3, 6)] {
+                for (file, before, after) in [("log", 1, 2), ("host", 2, 3), ("accounts", 3, 7)] {
                     let words = "/d/\(file).db' was upgraded from format \(before) to \(after); the version before"
                     #expect(outcome.error.contains(words), "\(name): \(outcome.error)")
                 }
-                #expect(versions(folder) == ["2", "3", "6"], "\(name)")
+                #expect(versions(folder) == ["2", "3", "7"], "\(name)")
                 let again = folder.crowbar("user", "list")
                 #expect(again.status == 0 && again.error.isEmpty, "\(again.error)")
             case .asks:
@@ -133,7 +133,7 @@ import Testing
         kill(server.pid, SIGTERM)
         #expect(CommandLineFolder.wait(server.pid) == 0)
         let log = folder.read("serve.err")
-        for (file, before, after) in [("log", 1, 2), ("host", 2, 3), ("accounts", 3, 6)] {
+        for (file, before, after) in [("log", 1, 2), ("host", 2, 3), ("accounts", 3, 7)] {
             let lines = log.split(separator: "\n").filter { $0.contains("/\(file).db' was upgraded") }
             #expect(lines.count == 1, "\(log)")
             for words in [" notice ", "from=\(before)", "to=\(after)", "database=\(file).db"] {
@@ -152,7 +152,7 @@ import Testing
         #expect(before.status == 0, "\(before)")
         let rows = before.output.split(separator: "\n").map { $0.split(separator: " ").map(String.init) }
         let changes = Dictionary(rows.compactMap { $0.count > 5 ? ($0[0], $0) : nil }) { $1 }
-        for (file, from, to) in [("log.db", "1", "2"), ("host.db", "2", "3"), ("accounts.db", "3", "6")] {
+        for (file, from, to) in [("log.db", "1", "2"), ("host.db", "2", "3"), ("accounts.db", "3", "7")] {
             let row = try #require(changes[file])
             #expect(Array(row[1...2]) == [from, to] && row.contains("upgraded") && row.last == "no", "\(row)")
             #expect(before.output.contains("under 1 s") && row[4] == "KiB", "\(row)")

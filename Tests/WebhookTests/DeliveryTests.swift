@@ -35,6 +35,22 @@ import Testing
         try await webhook.acks([1])
     }
 
+    @Test(arguments: [
+        ("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", true), ("00-x", false), ("a\\r\\nb: c", false),
+    ])
+    func theTraceOfAnEventIsAHeader(_ trace: String, _ isSent: Bool) async throws {
+        let receiver = try await Receiver()
+        let webhook = try await WebhookProcess([endpoint("traced", receiver.url("/in"))])
+        try await webhook.start()
+        let event = #"{"eventId":"e1","origin":{"traceparent":"\#(trace)"}}"#
+        try await webhook.deliver(1, to: "traced", event: event)
+        let request = try await receiver.request()
+        #expect(request.isVerified && request.body == event)
+        #expect(request.headers["traceparent"]?.string == (isSent ? trace : nil))
+        #expect(request.headers["b"] == nil)
+        try await webhook.acks([1])
+    }
+
     @Test func aBodyOfTheLongestLineArrives() async throws {
         let receiver = try await Receiver()
         let webhook = try await WebhookProcess([endpoint("big", receiver.url("/in"))])

@@ -221,6 +221,8 @@ struct ShortCommands: Sendable {
             case .connection: if field.value.lowercased() != "keep-alive" { return false }
             // A page of another origin is answered with headers that say who may read the answer.
             case .expect, .transferEncoding, .upgrade, .origin: return false
+            // Whether it counts depends on who sent it.
+            case .xRequestID: return false
             default: break
             }
         }
@@ -238,7 +240,8 @@ struct ShortCommands: Sendable {
         }
         guard let credential = authenticator.knownCredential(head.headerFields),
             credential.principal.scopes.contains(.commands), !limiter.hasRate(.command, credential),
-            let request = try? CommandsRoute.request(body, credential.principal, door),
+            let request = try? CommandsRoute.request(
+                body, credential.principal, door, origin: Submission.Origin(head.headerFields)),
             // A name can be somebody else's to change, which the route looks up.
             request.command.type != .renameUser
         else { return false }
@@ -264,6 +267,7 @@ struct ShortCommands: Sendable {
         let body = Response.line(json.bytes)
         headers[.contentType] = "application/json"
         headers[.contentLength] = "\(body.readableBytes)"
+        headers[.requestID] = RequestID.new()
         headers[.date] = date.text(now())
         return (HTTPResponse(status: status, headerFields: headers), body)
     }

@@ -36,8 +36,8 @@ public struct CORSRule: Sendable, Equatable {
     }
 
     private static let methods = "GET, POST, PUT, PATCH, DELETE"
-    private static let requestHeaders = "authorization, content-type, last-event-id, if-none-match"
-    private static let exposed = "etag, retry-after, crowbar-after"
+    private static let requestHeaders = "authorization, content-type, last-event-id, if-none-match, traceparent"
+    private static let exposed = "etag, retry-after, crowbar-after, crowbar-request-id"
     /// How long a browser remembers what a preflight allows, in seconds.
     private static let maxAge = "7200"
 

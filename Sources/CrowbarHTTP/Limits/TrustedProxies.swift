@@ -28,6 +28,9 @@ public struct TrustedProxies: Sendable, Equatable {
         self.networks = networks
     }
 
+    /// Whether a connection's other end is a trusted proxy.
+    func trusts(peer: String) -> Bool { !networks.isEmpty && IPAddress(peer).map(trusts) == true }
+
     private func trusts(_ address: IPAddress) -> Bool { networks.contains { $0.contains(address) } }
 
     /// The caller's address: the peer's own, or where the peer is a trusted proxy, the right-most address that is not.

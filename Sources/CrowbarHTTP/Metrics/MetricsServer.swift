@@ -45,6 +45,7 @@ public struct MetricsServer: Service {
         let listener = HTTPListener(address: address, rules: rules, log: log, logger: logger, onListening: onListening)
         try await listener.run { [rules, metrics, now] request, writer, _ in
             var response = await Self.respond(to: request, rules, metrics, log)
+            response.headers[.requestID] = RequestID.new()
             response.headers[.date] = date.text(now())
             // No request here needs a body: ending the connection is cheaper than reading one.
             let hasBody = request.headers[.contentLength].map { $0 != "0" } ?? false

@@ -12,6 +12,7 @@ extension Delivery {
             id: event.delivery, attempt: event.attempt, uncounted: event.uncounted, eventId: eventId, body: event.event)
         // A FIFO queue keeps the order of the event's channel, or of its user where it has none.
         let group = object.string("channelId") ?? object.string("userId")
+        traceParent = EventTrace.parent(of: object)
         self.group = group.flatMap { Self.isName($0) ? $0 : nil } ?? "none"
     }
 

@@ -58,6 +58,7 @@ extension Target {
                 body.member("MessageGroupId", delivery.group)
                 body.member("MessageDeduplicationId", delivery.eventId)
             }
+            if let traceParent = delivery.traceParent { Self.write(traceParent, to: &body) }
             body.endObject()
         }
         body.endArray()
@@ -67,6 +68,18 @@ extension Target {
             headers: [
                 ("content-type", "application/x-amz-json-1.0"), ("x-amz-target", "AmazonSQS.SendMessageBatch"),
             ], body: body.bytes)
+    }
+
+    /// Writes the attribute `traceparent` of a message.
+    private static func write(_ traceParent: String, to body: inout JSONWriter) {
+        body.key("MessageAttributes")
+        body.beginObject()
+        body.key("traceparent")
+        body.beginObject()
+        body.member("DataType", "String")
+        body.member("StringValue", traceParent)
+        body.endObject()
+        body.endObject()
     }
 
     /// SNS' PublishBatch, in its query protocol.
@@ -79,6 +92,12 @@ extension Target {
             if isFIFO {
                 fields.append(("\(entry).MessageGroupId", delivery.group))
                 fields.append(("\(entry).MessageDeduplicationId", delivery.eventId))
+            }
+            if let traceParent = delivery.traceParent {
+                let attribute = "\(entry).MessageAttributes.entry.1"
+                fields.append(("\(attribute).Name", "traceparent"))
+                fields.append(("\(attribute).Value.DataType", "String"))
+                fields.append(("\(attribute).Value.StringValue", traceParent))
             }
         }
         return SigV4.Request(

@@ -27,6 +27,7 @@ extension Delivery {
             id: event.delivery, attempt: event.attempt, uncounted: event.uncounted, eventId: eventId, body: content.body
         )
         headers = content.headers
+        traceParent = EventTrace.parent(of: object)
     }
 
     /// An eventId is 1 to 128 of `A-Z a-z 0-9 . _ : ~ -`.

@@ -40,6 +40,8 @@ struct Endpoint: SendEndpoint {
 
     /// Deliveries that it wants from the host at a time.
     var window: Int64 { min(concurrency, rate?.window ?? concurrency) }
+    /// Whether a `traceparent` of its own is configured.
+    var hasTraceParent: Bool { headers.contains { $0.lowercased().hasPrefix("traceparent:") } }
     var size: QueueSize { QueueSize(window: window) }
 
     var queue: PluginMessage.Queue {

@@ -57,6 +57,10 @@ final class WebhookService: SendService {
         guard let delivery = deliveries.first else { return ([], []) }
         var lines = ["webhook-id: \(delivery.eventId)", "webhook-timestamp: \(time)"]
         lines += delivery.headers
+        // A header that is configured goes before.
+        if let traceParent = delivery.traceParent, !endpoint.hasTraceParent {
+            lines.append("traceparent: \(traceParent)")
+        }
         let signatures = endpoint.signer.signatures(id: delivery.eventId, timestamp: time, body: delivery.body)
         if let signatures { lines.append("webhook-signature: \(signatures)") }
         return (lines, delivery.body)

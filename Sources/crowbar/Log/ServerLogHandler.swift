@@ -1,3 +1,4 @@
+import CrowbarCore
 import Logging
 import Synchronization
 
@@ -31,6 +32,7 @@ struct ServerLogHandler: LogHandler {
 
     func log(event: LogEvent) {
         var fields = metadata
+        if let requestID = RequestID.current { fields["requestId"] = .string(requestID) }
         if let provided = metadataProvider?.get() { fields.merge(provided) { _, new in new } }
         if let own = event.metadata { fields.merge(own) { _, new in new } }
         if let error = event.error, fields["error"] == nil { fields["error"] = .string("\(error)") }

@@ -37,10 +37,10 @@ struct AuditVerb: AsyncParsableCommand {
             throw Refusal("the server's answer is not a list")
         }
         AccountTable.print(
-            lines, json: json, header: ["ID", "TIME", "WHO", "FROM", "ACTION", "ON", "RESULT"],
+            lines, json: json, header: ["ID", "TIME", "WHO", "FROM", "ACTION", "ON", "RESULT", "REQUEST"],
             row: { line in
                 [AccountTable.cell(line["id"]), AccountTable.time(line["at"])]
-                    + ["userId", "address", "action", "target", "result"].map {
+                    + ["userId", "address", "action", "target", "result", "requestId"].map {
                         line[$0]?.string.map { TerminalText.line($0) } ?? "-"
                     }
             })
