@@ -268,5 +268,6 @@ import Testing
         #expect(server.status != 0)
         #expect(server.error.contains("127.0.0.1:\(world.api) is in use"), "\(server.error)")
         #expect(server.error.contains("[metrics] listen (or CROWBAR_METRICS_LISTEN)"), "\(server.error)")
+        #expect(server.output.isEmpty && !server.error.contains(" started "), "\(server)")
     }
 }

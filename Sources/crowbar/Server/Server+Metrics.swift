@@ -19,16 +19,22 @@ extension Server {
 
     /// The listener of `[metrics] listen`; nil where it is not set.
     func metricsListener(_ metrics: ServerMetrics, _ logger: Logger) -> Listener? {
-        guard let listen = configuration.metrics.listen else { return nil }
+        guard let listen = configuration.metrics.listen else {
+            metricsListening.note()
+            return nil
+        }
         let server = MetricsServer(
             address: .tcp(host: listen.host, port: listen.port),
             hosts: HostRule(hosts: configuration.http.hosts, listening: listen.host),
             metrics: { try await metrics.text() }, now: Clock.milliseconds, logger: logger
-        ) { port in
+        ) { [metricsListening] port in
+            metricsListening.note()
             let address = ListenAddress(host: listen.host, port: port ?? listen.port)
             logger.notice("metrics are served without a token", metadata: ["address": "http://\(address)/metrics"])
         }
-        return Listener(server: server, address: "\(listen)", setting: ListenProblem.metricsSetting)
+        return Listener(
+            server: server, address: "\(listen)", setting: ListenProblem.metricsSetting,
+            onEnd: { [metricsListening] in metricsListening.end() })
     }
 }
 
@@ -38,12 +44,32 @@ struct Listener: Service {
     let address: String
     /// The setting of the address.
     var setting = ListenProblem.httpSetting
+    var onEnd: @Sendable () -> Void = {}
 
     func run() async throws {
+        defer { onEnd() }
         do {
             try await server.run()
         } catch {
             throw Refusal(ListenProblem.text(address, error, setting: setting))
         }
     }
+}
+
+/// Whether a listener listens, for what is said only then.
+struct ListenSignal: Sendable {
+    private let events: AsyncStream<Void>
+    private let noted: AsyncStream<Void>.Continuation
+
+    init() { (events, noted) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1)) }
+
+    /// It listens.
+    func note() { noted.yield() }
+
+    /// It listens no more, or never did.
+    func end() { noted.finish() }
+
+    /// Waits until it listens. For one caller.
+    /// - Returns: false if it never will.
+    func wait() async -> Bool { await events.first { _ in true } != nil }
 }

@@ -19,6 +19,8 @@ struct Server {
     let configuration: Configuration
     /// Reads the configuration again.
     let reload: @Sendable () throws -> Configuration
+    /// Whether the metrics' listener listens: the server has not started before.
+    let metricsListening = ListenSignal()
 
     /// Runs until a signal asks for a shutdown (``SignalPolicy``).
     /// - Throws: ``Refusal`` where it cannot start.
@@ -239,7 +241,8 @@ struct Server {
             connections: descriptors.connections)
         return APIServer(
             api, address: .tcp(host: listen.host, port: listen.port), door: .people, rules: rules
-        ) { port in
+        ) { [metricsListening] port in
+            guard await metricsListening.wait() else { return }
             let address = ListenAddress(host: listen.host, port: port ?? listen.port)
             setup.address.note(port: address.port)
             await setup.announce(logger)
