@@ -10,7 +10,9 @@ struct AuditedCall: Equatable {
     /// Bytes of each text at most.
     private static let maxText = 256
     /// Members of bodies that say what a call changes.
-    private static let members: [StaticString] = ["role", "disabled", "admin", "uses", "expires", "kind", "channel"]
+    private static let members: [StaticString] = [
+        "role", "disabled", "admin", "uses", "expires", "kind", "channel", "scopes", "lifetime",
+    ]
     /// Members of bodies that say what a call is about, where the path does not.
     private static let targets: [StaticString] = ["userId", "user", "name", "messageId"]
 
@@ -23,17 +25,21 @@ struct AuditedCall: Equatable {
             (try? Query.decode(part)) ?? String(part)
         }
         let object = try? JSONObject(parsing: body)
-        var words = ["\(method.rawValue) \(([parts.first ?? ""] + parts.dropFirst(2)).joined(separator: "/"))"]
+        // Of these the second part says what is done, and the body to what.
+        let isNamedInBody = parts.first == "erase" || (parts.count == 2 && parts[0] == "views")
+        let template = isNamedInBody ? parts : Array([parts.first ?? ""] + parts.dropFirst(2))
+        var words = ["\(method.rawValue) \(template.joined(separator: "/"))"]
         for key in Self.members {
             if let text = object.flatMap({ Self.scalar($0, key) }) { words.append("\(key)=\(Self.word(text))") }
         }
         action = Self.cut(words.joined(separator: " "))
         let named = Self.targets.lazy.compactMap { object?.string($0) }.first
-        target = (parts.count > 1 ? parts[1] : named).map { Self.cut($0) }
+        target = (parts.count > 1 && !isNamedInBody ? parts[1] : named).map { Self.cut($0) }
     }
 
     private static func scalar(_ object: JSONObject, _ key: StaticString) -> String? {
         object.string(key) ?? object.int(key).map { "\($0)" } ?? object.bool(key).map { "\($0)" }
+            ?? object.strings(key).map { $0.joined(separator: "+") }
     }
 
     /// A value that cannot pass for another word: in quotes unless it is plain.

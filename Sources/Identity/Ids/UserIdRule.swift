@@ -30,14 +30,20 @@ public enum UserIdRule {
         return nil
     }
 
+    /// Ids that an operator cannot give either: in the log and the audit log they stand for the server's own parts.
+    static let neverGiven: Set<String> = ["cli", "incoming", "oidc", "system", "crowbar"]
+
     /// Why an operator cannot give this id to an account; nil if the rule allows it.
     ///
-    /// Operators may use the wider shape of earlier versions, and reserved words.
+    /// Operators may use the wider shape of earlier versions, and reserved words that only could mislead people.
     public static func problem(operator id: String) -> String? {
         guard Identifier.isEvent(id) else { return "a user's name is 1 to 128 of A-Z a-z 0-9 . _ : ~ -" }
         if folded(id).hasPrefix(oidcPrefix) {
             return "ids that start with '\(oidcPrefix)' belong to the OpenID provider's users, who get an account at "
                 + "their first sign-in"
+        }
+        if neverGiven.contains(folded(id)) {
+            return "the user id '\(id)' is reserved: it stands for a part of the server; choose another"
         }
         return nil
     }
