@@ -139,6 +139,10 @@ let package = Package(
         .target(
             name: "CrowbarPage", exclude: ["Files"], swiftSettings: strict, plugins: ["EmbedPageFiles"]),
 
+        .target(
+            name: "PluginConformance",
+            dependencies: ["PluginHost", "PluginWire", "CrowbarCore", "JSONBytes"], swiftSettings: strict),
+
         // The server and its command line.
         .target(
             name: "CrowbarHTTP",
@@ -158,7 +162,7 @@ let package = Package(
             dependencies: [
                 "CrowbarCore", "CrowbarSQLite", "CrowbarViews", "CrowbarHTTP", "CrowbarPage", "HTTPClient", "Identity",
                 "CrowbarMetrics", "OpenID",
-                "PluginHost", "PluginWire", "JSONBytes", "OpenSSL", "Settings", logging,
+                "PluginConformance", "PluginHost", "PluginWire", "JSONBytes", "OpenSSL", "Settings", logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"), http1,
@@ -217,6 +221,13 @@ let package = Package(
             ],
             exclude: ["Plugins"],
             swiftSettings: strict),
+        .testTarget(
+            name: "PluginConformanceTests",
+            dependencies: [
+                "PluginConformance", "PluginHost", "PluginWire", "JSONBytes", "CrowbarTesting", "crowbar", "IRCBridge",
+                "Webhook", "AWS", "Launcher",
+            ],
+            exclude: ["Plugins"], swiftSettings: strict),
         .testTarget(
             name: "OpenSSLTests", dependencies: ["OpenSSL", "CrowbarTesting"] + nio, exclude: ["server.py"],
             swiftSettings: strict),

@@ -28,6 +28,8 @@ public struct HostEnvironment: Sendable {
     public var missingChannels: (@Sendable (_ names: [String]) async -> [String]?)?
     /// Which of these channels are private; as ``missingChannels``.
     public var privateChannels: (@Sendable (_ names: [String]) async -> [String]?)?
+    /// Those who follow the lines of a plugin.
+    public var traces = LineTraces()
     /// The waits of plugins' sessions.
     public var sessionLimits = SessionLimits()
     /// A random number from 0 up to 1.

@@ -57,7 +57,9 @@ import Testing
         "invite list": .reads, "invite revoke": .changes(status: 1), "setup-link": .changes(status: 1),
     ]
     /// Those that have tests of their own below.
-    private static let others: Set = ["serve", "check", "backup", "plugins new", "page export", "import matterbridge"]
+    private static let others: Set = [
+        "serve", "check", "backup", "plugins new", "plugins test", "page export", "import matterbridge",
+    ]
 
     private func prepare() throws -> CommandLineFolder {
         let folder = CommandLineFolder()

@@ -48,6 +48,7 @@ private let allowed: [String: Set<String>] = [
         "CrowbarCore", "PluginWire", "Settings", "JSONBytes", "Logging", "CrowbarMetrics", "DequeModule", "Subprocess",
         "SystemPackage", "Dispatch", "CSpawn",
     ],
+    "PluginConformance": ["CrowbarCore", "PluginHost", "PluginWire", "JSONBytes"],
     "OpenSSL": ["COpenSSL", "NIOCore", "NIOPosix"],
     "HTTPClient": ["Basics", "JSONBytes", "CCurl", "OpenSSL", "Dispatch"],
     "Plugins/IRCBridge": [

@@ -23,6 +23,21 @@ public enum PluginFolder {
         return problems.isEmpty ? [first] : problems
     }
 
+    /// Reads one manifest.
+    /// - Parameter path: The file `NAME.toml`.
+    /// - Throws: ``SettingsError`` with file, line where known, key and reason.
+    public static func manifest(at path: String) throws(SettingsError) -> Manifest {
+        let bytes: [UInt8]
+        do {
+            bytes = try FileBytes.read(path, limit: SettingsReader.maxBytes)
+        } catch {
+            throw SettingsError(file: path, reason: error.reason)
+        }
+        let file = path.split(separator: "/").last.map(String.init) ?? path
+        return try ManifestReader.read(
+            bytes, name: file.hasSuffix(".toml") ? String(file.dropLast(5)) : file, file: path)
+    }
+
     /// Reads the folder. One that is not there is empty.
     /// - Throws: ``SettingsError`` where the folder is there and cannot be read.
     public static func read(_ folder: String) throws(SettingsError) -> Contents {
@@ -49,13 +64,7 @@ public enum PluginFolder {
                 continue
             }
             do throws(SettingsError) {
-                let bytes: [UInt8]
-                do {
-                    bytes = try FileBytes.read(path, limit: SettingsReader.maxBytes)
-                } catch {
-                    throw SettingsError(file: path, reason: error.reason)
-                }
-                contents.manifests.append(try ManifestReader.read(bytes, name: name, file: path))
+                contents.manifests.append(try manifest(at: path))
             } catch {
                 contents.errors.append((name, error))
             }

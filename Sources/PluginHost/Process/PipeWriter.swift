@@ -56,9 +56,15 @@ final class PipeWriter: Sendable {
 
     private let state = Mutex(State())
     private let poller: Poller
+    private let trace: SessionTrace?
 
-    /// - Parameter poller: Who looks at the pipe while it is full.
-    init(_ poller: Poller = .next()) { self.poller = poller }
+    /// - Parameters:
+    ///   - poller: Who looks at the pipe while it is full.
+    ///   - trace: Gets what is put.
+    init(_ poller: Poller = .next(), trace: SessionTrace? = nil) {
+        self.poller = poller
+        self.trace = trace
+    }
 
     /// Writes to a pipe from now on, and closes it in the end.
     func begin(_ descriptor: FileDescriptor, _ events: Events) {
@@ -93,6 +99,7 @@ final class PipeWriter: Sendable {
 
     func put(_ chunk: [UInt8]) {
         if chunk.isEmpty { return }
+        if let trace, trace.isActive, state.withLock({ !$0.isClosed && $0.phase != .over }) { trace.wrote(chunk) }
         let isIdle = state.withLock {
             guard !$0.isClosed, $0.phase != .over else { return false }
             $0.chunks.append(chunk)

@@ -39,6 +39,12 @@ final class PluginLog: Sendable {
     /// Text with every secret replaced, cut at so many bytes.
     func mask(_ text: String, limit: Int = .max) -> String { known.mask(text, limit: limit) }
 
+    /// A line of any length with every secret replaced.
+    func mask(line: [UInt8]) -> [UInt8] {
+        let known = known
+        return known.isEmpty ? line : Array(line.withUnsafeBytes { known.mask($0, limit: .max) }.utf8)
+    }
+
     /// JSON with every secret replaced.
     func mask(_ json: JSON) -> JSON { known.mask(json) }
 

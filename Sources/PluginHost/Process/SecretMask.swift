@@ -15,6 +15,9 @@ struct SecretMask: Sendable {
 
     init(_ secrets: [String] = []) { learn(secrets) }
 
+    /// There is nothing to mask.
+    var isEmpty: Bool { secrets.isEmpty }
+
     /// Masks further secrets beside those known: a plugin may still speak of an old one.
     mutating func learn(_ more: [String]) {
         for secret in more where secrets.insert(secret).inserted {

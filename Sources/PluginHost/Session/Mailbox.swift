@@ -54,6 +54,12 @@ final class Mailbox: Sendable {
         case hasten(queue: String)
         /// The operator asks something of the plugin.
         case ask(Question)
+        /// A trial writes a line to the plugin, without its LF.
+        case write([UInt8])
+        /// A trial stops reading the plugin's output, or reads on.
+        case stopReading(Bool)
+        /// A trial kills the plugin.
+        case kill
     }
 
     private struct State {

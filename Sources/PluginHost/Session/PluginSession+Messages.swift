@@ -17,6 +17,7 @@ extension PluginSession {
                 case .tooLong(let count):
                     strike(
                         HostMessage.Refused.line, "it has \(count) bytes; at most \(Wire.maxLine) are taken", now)
+                case .line(let line) where !admits(line): break
                 case .line(let line) where line.first == 0x7B:
                     do throws(WireError) {
                         lines.append(try PluginMessage(line: line, isStrict: manifest.isStrict))

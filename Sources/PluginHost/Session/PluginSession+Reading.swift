@@ -6,7 +6,7 @@ extension PluginSession {
     /// takes none.
     func readOutput(_ now: Int64) {
         deafness = outgoing.isOverfull ? (outgoing.taken, now) : nil
-        isReadingPaused = deafness != nil || !hasRoom
+        isReadingPaused = deafness != nil || !hasRoom || trial?.isReadingStopped == true
         if !isReadingPaused { output?.next() }
     }
 

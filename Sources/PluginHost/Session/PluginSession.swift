@@ -72,6 +72,8 @@ final class PluginSession {
         var problems: [String] = []
         /// The channels that its queues name, by queue.
         var channels: [String: [String]] = [:]
+        /// How the process ended; nil: there was none.
+        var how: ProcessEnd?
     }
 
     let manifest: Manifest
@@ -86,6 +88,10 @@ final class PluginSession {
     /// Reports to the plugin's supervisor.
     let tell: @Sendable (News) -> Void
     let counters: PluginCounters
+    /// Passes the lines on to whoever follows this plugin.
+    let trace: SessionTrace
+    /// What a trial does to this session.
+    var trial: SessionTrial?
 
     let mailbox: Mailbox
     /// Polls the pipes and runs the session.
@@ -192,7 +198,8 @@ final class PluginSession {
         replay = if case .replay(let plan) = purpose { ReplayState(plan) } else { nil }
         isolation = Isolation(suspects)
         publisher = StatusPublisher(status)
-        outgoing = PipeWriter(poller)
+        trace = SessionTrace(trace: environment.traces.trace(of: manifest.name), log: log)
+        outgoing = PipeWriter(poller, trace: trace)
         submitter = CommandSubmitter(policy: CommandPolicy(manifest), environment: environment) {
             mailbox.post(.decided($0))
         }
@@ -323,6 +330,9 @@ final class PluginSession {
         case .hasten(let queue): hasten(queue, now)
         case .offence(let message, let reason): strike(message, reason, now)
         case .ask(let question): ask(question)
+        case .write(let line): outgoing.put(line + [0x0A])
+        case .stopReading(let isStopped): stopReading(isStopped, now)
+        case .kill: killPlugin()
         }
     }
 
@@ -385,6 +395,7 @@ final class PluginSession {
         for queue in queues { attempts[queue.id.queue] = queue.queue.openAttempts }
         return Report(
             end: outcome, madeProgress: verdicts > 0 || queues.contains { $0.queue.settlements > 0 },
-            attempts: attempts, held: held, suspects: isolation.suspects, problems: problems, channels: namedChannels)
+            attempts: attempts, held: held, suspects: isolation.suspects, problems: problems, channels: namedChannels,
+            how: how)
     }
 }

@@ -127,7 +127,7 @@ struct PluginService: Service {
 
     /// What keeps plugins from the data folder.
     /// - Parameter beside: Where nothing may be written to the data folder: another folder for what is noted.
-    private static func isolation(_ configuration: Configuration, beside: String? = nil) -> PluginIsolation {
+    static func isolation(_ configuration: Configuration, beside: String? = nil) -> PluginIsolation {
         let data = absolute(configuration.data)
         let name = "/plugin-users"
         if let beside, let known = try? SmallFile.read(data + name) { write(known, to: beside + name) }
@@ -151,7 +151,7 @@ struct PluginService: Service {
         close(file)
     }
 
-    private static func environment(
+    static func environment(
         log: any EventLog, store: any HostStore, ingest: Ingest,
         checks: CheckCoordinator = CheckCoordinator(now: Clock.monotonic),
         dataFolder: String, isolation: PluginIsolation, logger: Logger
