@@ -58,7 +58,8 @@ import Testing
     ]
     /// Those that have tests of their own below.
     private static let others: Set = [
-        "serve", "check", "backup", "plugins new", "plugins test", "page export", "import matterbridge",
+        "serve", "check", "backup", "plugins new", "plugins test", "plugins try", "plugins replay",
+        "plugins mock", "page export", "import matterbridge",
     ]
 
     private func prepare() throws -> CommandLineFolder {

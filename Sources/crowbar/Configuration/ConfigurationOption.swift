@@ -89,7 +89,10 @@ enum SmallFile {
 
     /// A file's bytes, or nil where there is none.
     /// - Throws: ``Refusal`` where it is there and cannot be read.
-    static func read(_ path: String) throws -> [UInt8]? {
+    static func read(_ path: String) throws -> [UInt8]? { try read(path, upTo: maxBytes) }
+
+    /// As ``read(_:)``, with another limit.
+    static func read(_ path: String, upTo limit: Int) throws -> [UInt8]? {
         let file = open(path, O_RDONLY | O_CLOEXEC)
         if file < 0 {
             if errno == ENOENT { return nil }
@@ -104,7 +107,7 @@ enum SmallFile {
             if count < 0 { throw Refusal("'\(path)' cannot be read: \(String(cString: strerror(errno)))") }
             if count == 0 { return bytes }
             bytes.append(contentsOf: chunk[..<count])
-            if bytes.count > maxBytes { throw Refusal("'\(path)' is over \(maxBytes) bytes long") }
+            if bytes.count > limit { throw Refusal("'\(path)' is over \(limit) bytes long") }
         }
     }
 }

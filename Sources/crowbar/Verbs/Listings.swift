@@ -7,7 +7,8 @@ struct Plugins: ParsableCommand {
         abstract: "The plugins, their states and queues, and what is to be done with them.",
         subcommands: [
             List.self, Show.self, Logs.self, Start.self, Stop.self, Restart.self, Pause.self, Resume.self, Reload.self,
-            Forget.self, TestSend.self, Deliveries.self, New.self, Test.self,
+            Forget.self, TestSend.self, Deliveries.self, New.self, Test.self, Try.self,
+            Replay.self, Mock.self,
         ], defaultSubcommand: List.self)
 
     /// `crowbar plugins list`.
