@@ -105,8 +105,8 @@ def a_lost_answer(here):
     lost = []
 
     def lose(route):
-        route.fetch()
         lost.append(route.request.post_data)
+        route.fetch()
         route.abort()
 
     eve.route("**/api/commands", lose, times=1)
