@@ -122,6 +122,8 @@ def removed_while_it_is_open(here):
     fay.on("response", lambda response: seen.append(response.url) if "board" in response.url else None)
     say(eve, "without fay")
     expect(row(eve, "without fay")).not_to_have_class(re.compile("row-pending"))
+    # She has read all of it before she leaves.
+    expect(eve.get_by_role("link", name="board, private", exact=True)).to_be_visible()
     opened(eve, "hall")
     say(eve, "to all")
     opened(fay, "hall")
