@@ -23,8 +23,8 @@ import Testing
         #expect(folder.verb(verb.words + ["--help"]).status == 0)
     }
 
-    /// `page export` reads no configuration.
-    @Test(arguments: VerbTree.verbs.filter { $0.words != ["page", "export"] })
+    /// `page export` and `plugins mock` read no configuration.
+    @Test(arguments: VerbTree.verbs.filter { $0.words != ["page", "export"] && $0.words != ["plugins", "mock"] })
     func aConfigurationThatIsNotThereIs1(_ verb: VerbTree.Verb) {
         let outcome = CommandLineFolder().verb(verb.call + ["--config", "nowhere.toml"])
         #expect(outcome.status == 1, "\(outcome.error)")
