@@ -155,6 +155,13 @@ def read_while_the_server_is_away(here):
     server.start()
     until(lambda: server.unread("jon", "loft") == 0, "the marker, sent again")
     expect(link(jon, "loft")).to_have_attribute("aria-label", "loft")
+    # Nor is one lost that the server refuses for now.
+    here.allow("api/read")
+    jon.route("**/api/read", lambda route: route.fulfill(
+        status=429, json={"error": {"code": "too_many_requests", "message": "too many"}}), times=1)
+    with jon.expect_response(lambda response: response.status == 429):
+        server.command("ina", "SEND_MESSAGE", "loft", message="seen twice")
+    until(lambda: server.unread("jon", "loft") == 0, "the refused marker, sent again")
 
 
 if __name__ == "__main__":

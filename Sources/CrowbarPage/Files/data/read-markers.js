@@ -1,12 +1,15 @@
 // Read markers: how far the reader has read each channel, on all devices.
 
 const sendEvery = 2000;
+/** Milliseconds after which a marker that the server could not take is sent again, if it is not asked to wait longer. */
+const again = 5000;
 
 export class ReadMarkers {
   #api;
   #unread;
   #unsubscribe;
   #markers = new Map();
+  #isStopped = false;
   #onHide = () => { if (document.hidden) this.flush(); };
 
   constructor(api, model) {
@@ -41,13 +44,14 @@ export class ReadMarkers {
   }
 
   stop() {
+    this.#isStopped = true;
     this.flush();
     this.#unsubscribe();
     document.removeEventListener('visibilitychange', this.#onHide);
   }
 
   #sendUnsent() {
-    for (const [id, marker] of this.#markers) if (marker.isUnsent && marker.timer === undefined) this.#send(id);
+    for (const [id, marker] of this.#markers) if (marker.isUnsent) this.#send(id);
   }
 
   async #send(id, keepalive = false) {
@@ -60,9 +64,11 @@ export class ReadMarkers {
       marker.isUnsent = false;
       if (!keepalive) this.#unread.refresh();
     } catch (error) {
-      // What is on the screen is not seen again: it is sent when the server is back, if no later marker was before.
+      // What is on the screen is not seen again: it is sent later, or when the server is back.
       marker.isUnsent = error.isTemporary === true;
       marker.position = 0;
+      if (!marker.isUnsent || this.#isStopped || this.#markers.get(id) !== marker) return;
+      marker.timer ??= setTimeout(() => this.#send(id), Math.max(again, error.retryAfter * 1000 || 0));
     }
   }
 }
