@@ -58,6 +58,11 @@ extension Plugins {
             let difference = await Self.play(&player, program)
             await program.end(within: Self.patience)
             guard let difference else {
+                guard player.compared > 0 else {
+                    throw Refusal(
+                        "nothing was compared: '\(file)' has no line of the plugin's that is not ignored; record the "
+                            + "plugin while it answers, or leave out --ignore")
+                }
                 return StandardStream.output.write(line: "\(manifest.name): \(player.compared) lines are the same")
             }
             let point = difference.expected.map { "line \($0.number) of the recording" } ?? "the end of the recording"
@@ -119,7 +124,10 @@ extension Plugins {
                         let answer = mock.take(Array(line))
                         for line in answer.lines { StandardStream.output.write(raw: line + [0x0A]) }
                         if answer.isMissing {
-                            StandardStream.error.write(line: "the recording has no answer to another line of this type")
+                            StandardStream.error.write(
+                                line: "the recording '\(file)' has no answer to "
+                                    + TerminalText.line(String(decoding: line.prefix(200), as: UTF8.self))
+                                    + "; record the plugin while it gets such a line")
                         }
                         isOver = answer.isOver
                     }
